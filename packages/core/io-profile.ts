@@ -1,0 +1,68 @@
+// Owns IoProfile: the named, versioned set of I/O choices that a disk or NIC runs with.
+
+export type DiskBus = 'virtio-blk' | 'virtio-scsi' | 'nvme' | 'ide' | 'lsi53c895a';
+export type DiskCache = 'direct' | 'writeback' | 'writethrough';
+export type AioEngine = 'io_uring' | 'native' | 'threads';
+export type AttachMode = 'host' | 'guest';
+
+export interface DiskProfile {
+  readonly name: string;
+  readonly version: number;
+  readonly bus: DiskBus;
+  readonly cache: DiskCache;
+  /** Used where the node opens a file or device itself; a network target has an engine of its own. */
+  readonly aio: AioEngine;
+  readonly iothread: boolean;
+  /** Request queues; `vcpus` means one for each virtual processor. */
+  readonly queues: number | 'vcpus';
+  readonly queueSize: number;
+  /**
+   * The optimal I/O size that the guest sees. Linux sets its read-ahead to twice this value, which is
+   * what keeps a disk busy under synchronous reads. 0 leaves the guest's default.
+   */
+  readonly optimalIoBytes: number;
+  readonly discard: boolean;
+  readonly attachMode: AttachMode;
+}
+
+export interface NicProfile {
+  readonly name: string;
+  readonly version: number;
+  readonly model: 'virtio-net' | 'e1000';
+  /** Queue pairs; `vcpus` means min(virtual processors, 8) where the host has vhost-net, else 1. */
+  readonly queues: number | 'vcpus';
+  readonly vhost: 'if-available' | 'never';
+  readonly mtu: number;
+  readonly offloads: boolean;
+}
+
+/** The default of every disk: every request reaches the device as the guest sent it, many at a time. */
+export const DIRECT: DiskProfile = {
+  name: 'direct',
+  version: 1,
+  bus: 'virtio-blk',
+  cache: 'direct',
+  aio: 'io_uring',
+  iothread: true,
+  queues: 'vcpus',
+  queueSize: 256,
+  optimalIoBytes: 1024 * 1024,
+  discard: true,
+  attachMode: 'host',
+};
+
+/** The default of every NIC. */
+export const PARAVIRTUAL: NicProfile = {
+  name: 'paravirtual',
+  version: 1,
+  model: 'virtio-net',
+  queues: 'vcpus',
+  vhost: 'if-available',
+  mtu: 1500,
+  offloads: true,
+};
+
+/** How a profile is named in reports, tags and logs: `direct@1`. */
+export function profileLabel(profile: DiskProfile | NicProfile): string {
+  return `${profile.name}@${profile.version}`;
+}

@@ -1,0 +1,98 @@
+// Owns the contract of a hypervisor. A handle is plain data kept on disk, so that a guest outlives the daemon
+// that started it and the next daemon takes it up again.
+
+import type { InstanceId, InterfaceId, VolumeId } from '@ironbark/core/ids.ts';
+import type { DiskProfile, NicProfile } from '@ironbark/core/io-profile.ts';
+import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { PortAttachment } from '../host/host-network.ts';
+
+export interface GuestDisk {
+  /** Shown to the guest as the disk's serial: `root`, or a volume id. */
+  serial: string;
+  source: { kind: 'file'; path: string } | BlockExport;
+  profile: DiskProfile;
+}
+
+export interface GuestNic {
+  id: InterfaceId;
+  macAddress: string;
+  port: PortAttachment;
+  profile: NicProfile;
+}
+
+export interface GuestSpec {
+  id: InstanceId;
+  /** Shown to the guest by its firmware tables, as EC2 does; a UUID that starts with `ec2`. */
+  uuid: string;
+  vcpus: number;
+  memoryMib: number;
+  boot:
+    | { kind: 'firmware' }
+    | { kind: 'kernel'; kernelPath: string; initrdPath?: string; parameters: string };
+  rootDisk: GuestDisk;
+  nics: GuestNic[];
+  /** The instance's own folder: sockets, logs, pid. */
+  directory: string;
+  /** The guest's own user on the host; absent when the node is not root. */
+  uid?: number;
+}
+
+/** What is needed to find a guest again; JSON on disk. */
+export interface GuestHandle {
+  id: InstanceId;
+  driver: string;
+  pid: number;
+  /** Start time of the process in clock ticks since boot, so that a reused pid is not mistaken for it. */
+  pidStartTicks: number;
+  directory: string;
+  startedAt: string;
+}
+
+export type GuestStatus =
+  | { state: 'running' }
+  | { state: 'paused'; reason: string }
+  | { state: 'gone'; reason: 'guest-shutdown' | 'crashed' | 'unknown' };
+
+export interface DriverFingerprint {
+  hypervisor: string;
+  accelerator: 'kvm' | 'tcg' | 'simulated';
+  version: string;
+  /** For people: why this accelerator. */
+  reason: string;
+}
+
+export interface DiskStats {
+  /** `root` or a volume id. */
+  serial: string;
+  readOps: number;
+  writeOps: number;
+  flushOps: number;
+  readBytes: number;
+  writeBytes: number;
+  /** Sums of request times; divided by wall time they give the average queue depth. */
+  readNs: number;
+  writeNs: number;
+}
+
+export interface HypervisorDriver {
+  readonly name: string;
+  /** Proves what the host can do by running a guest; cached after the first call. */
+  fingerprint(): Promise<DriverFingerprint>;
+  /** Starts the guest detached. If one of this id already runs, gives its handle instead. */
+  start(spec: GuestSpec): Promise<GuestHandle>;
+  /** Finds a guest again after the daemon restarted; undefined when it is gone. */
+  recover(handle: GuestHandle): Promise<GuestHandle | undefined>;
+  inspect(handle: GuestHandle): Promise<GuestStatus>;
+  /** Asks the guest to power down; returns at once. */
+  requestShutdown(handle: GuestHandle): Promise<void>;
+  /** Resets the machine, as a reboot does. */
+  reset(handle: GuestHandle): Promise<void>;
+  /** Ends the guest now; returns when its process is gone. Ending one that is gone succeeds. */
+  destroy(handle: GuestHandle): Promise<void>;
+  attachDisk(handle: GuestHandle, disk: GuestDisk): Promise<DiskProfile>;
+  /** Asks the guest to let go of a disk and waits; resolves false when it has not done so in time. */
+  detachDisk(handle: GuestHandle, volumeId: VolumeId): Promise<boolean>;
+  /** Serials of the disks that are plugged now, with what they really run with. */
+  listDisks(handle: GuestHandle): Promise<{ serial: string; profile: DiskProfile }[]>;
+  diskStats(handle: GuestHandle): Promise<DiskStats[]>;
+}

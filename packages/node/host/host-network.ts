@@ -1,0 +1,50 @@
+// Owns the contract of a node's network: subnets as bridges, ports as taps, each findable by its name.
+
+import type { InstanceId, InterfaceId } from '@ironbark/core/ids.ts';
+import type { NicProfile } from '@ironbark/core/io-profile.ts';
+import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+
+export interface PortSpec {
+  instanceId: InstanceId;
+  interfaceId: InterfaceId;
+  macAddress: string;
+  privateIp: string;
+  subnet: SubnetIntent;
+  hostname: string;
+  vcpus: number;
+  /** The guest's user on the host; absent when the node is not root. */
+  uid?: number;
+  profile: NicProfile;
+}
+
+/** How a hypervisor plugs a NIC into the port. */
+export type PortAttachment =
+  | {
+      kind: 'tap';
+      interfaceName: string;
+      queues: number;
+      vhost: boolean;
+      mtu: number;
+    }
+  | {
+      kind: 'user';
+      /** The guest's ssh server, reached on the host's loopback. */
+      sshPort: number;
+      /** Added to the kernel's parameters: where this guest finds its metadata. */
+      metadataUrl: string;
+    }
+  | { kind: 'simulated' };
+
+export interface HostNetwork extends AsyncDisposable {
+  readonly kind: 'bridge' | 'user' | 'simulated';
+  /** Makes the subnets' bridges, address service and translation, and removes those not in the list. */
+  ensureSubnets(subnets: readonly SubnetIntent[]): Promise<void>;
+  /** Makes the port and its lease, or repairs it. Idempotent. */
+  ensurePort(port: PortSpec): Promise<PortAttachment>;
+  /** Removes the port and its lease; one that does not exist is fine. */
+  removePort(interfaceId: InterfaceId): Promise<void>;
+  /** Ports that exist on the host now, ours by their names; to find strays. */
+  listPorts(): Promise<InterfaceId[]>;
+  /** Takes the whole network of this cloud off the host. Guests must be gone. */
+  removeAll(): Promise<void>;
+}

@@ -1,0 +1,179 @@
+// Owns processes: the only place that starts one. Arguments are always lists; no shell is involved.
+
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+
+export interface CommandOptions {
+  /** Bytes for the standard input; none when absent. */
+  input?: string | Uint8Array;
+  timeoutMs?: number;
+  signal?: AbortSignal;
+  cwd?: string;
+  env?: Readonly<Record<string, string>>;
+  /** Exit codes that are not errors; 0 by default. */
+  allowExitCodes?: readonly number[];
+  /** More output than this ends the command. */
+  maxOutputBytes?: number;
+}
+
+export interface CommandResult {
+  stdout: string;
+  stderr: string;
+  exitCode: number;
+}
+
+export interface DetachedProcess {
+  pid: number;
+}
+
+export interface DetachedOptions {
+  cwd?: string;
+  env?: Readonly<Record<string, string>>;
+  /** File descriptors of the child, from 0 on. */
+  stdio: readonly ('ignore' | number)[];
+}
+
+export interface Commands {
+  /** Runs to the end. Throws CommandError on another exit code, a signal, or a time-out. */
+  run(file: string, args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
+  /** Starts a process that outlives this one, in a session of its own. */
+  startDetached(
+    file: string,
+    args: readonly string[],
+    options: DetachedOptions,
+  ): Promise<DetachedProcess>;
+}
+
+/** Most commands of ours print a few KiB; `ip -j` on a large host prints a few MiB. */
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
+const DEFAULT_TIMEOUT_MS = 60_000;
+const STDERR_LINES_KEPT = 20;
+
+export class CommandError extends Error {
+  readonly argv: readonly string[];
+  readonly exitCode: number | undefined;
+  readonly signal: string | undefined;
+  /** The last lines of the standard error. */
+  readonly stderr: string;
+
+  constructor(
+    argv: readonly string[],
+    outcome: {
+      exitCode?: number | undefined;
+      signal?: string | undefined;
+      stderr: string;
+      why?: string;
+    },
+  ) {
+    const ending =
+      outcome.why ?? (outcome.signal ? `signal ${outcome.signal}` : `exit ${outcome.exitCode}`);
+    const tail = outcome.stderr.trimEnd().split('\n').slice(-STDERR_LINES_KEPT).join('\n');
+    super(`${argv[0]}: ${ending}${tail === '' ? '' : `: ${tail}`}`);
+    this.name = 'CommandError';
+    this.argv = argv;
+    this.exitCode = outcome.exitCode;
+    this.signal = outcome.signal;
+    this.stderr = tail;
+  }
+}
+
+export const systemCommands: Commands = { run, startDetached };
+
+async function run(
+  file: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<CommandResult> {
+  const argv = [file, ...args];
+  const limit = options.maxOutputBytes ?? MAX_OUTPUT_BYTES;
+  const child = spawn(file, args, spawnOptions(options));
+  const stdout = collect(child.stdout, limit, () => child.kill('SIGKILL'));
+  const stderr = collect(child.stderr, limit, () => child.kill('SIGKILL'));
+  // A command that exits early closes its input; that is its exit code's story to tell.
+  child.stdin?.on('error', () => {});
+  child.stdin?.end(options.input ?? '');
+  const { exitCode, signal, failure } = await ended(child);
+  const text = { stdout: stdout(), stderr: stderr() };
+  if (failure !== undefined) {
+    throw new CommandError(argv, { stderr: text.stderr, why: describeFailure(failure, options) });
+  }
+  if (exitCode === undefined || !(options.allowExitCodes ?? [0]).includes(exitCode)) {
+    throw new CommandError(argv, { exitCode, signal, stderr: text.stderr || text.stdout });
+  }
+  return { ...text, exitCode };
+}
+
+function spawnOptions(options: CommandOptions): SpawnOptions {
+  const signals = [AbortSignal.timeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS)];
+  if (options.signal !== undefined) signals.push(options.signal);
+  return {
+    stdio: 'pipe',
+    signal: AbortSignal.any(signals),
+    killSignal: 'SIGKILL',
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.env === undefined ? {} : { env: options.env }),
+  };
+}
+
+function collect(
+  stream: NodeJS.ReadableStream | null,
+  limit: number,
+  overflow: () => void,
+): () => string {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  stream?.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size <= limit) chunks.push(chunk);
+    else overflow();
+  });
+  return () => Buffer.concat(chunks).toString('utf8');
+}
+
+interface Ending {
+  exitCode: number | undefined;
+  signal: string | undefined;
+  failure?: Error;
+}
+
+function ended(child: ChildProcess): Promise<Ending> {
+  return new Promise((resolve) => {
+    let failure: Error | undefined;
+    child.once('error', (error) => {
+      failure = error;
+      // A process that never started emits no close event.
+      if (child.pid === undefined) resolve({ exitCode: undefined, signal: undefined, failure });
+    });
+    child.once('close', (code, signal) => {
+      const ending = { exitCode: code ?? undefined, signal: signal ?? undefined };
+      resolve(failure === undefined ? ending : { ...ending, failure });
+    });
+  });
+}
+
+function describeFailure(failure: Error, options: CommandOptions): string {
+  if (failure.name !== 'AbortError') return failure.message;
+  return options.signal?.aborted === true
+    ? 'cancelled'
+    : `no end within ${options.timeoutMs ?? DEFAULT_TIMEOUT_MS} ms`;
+}
+
+async function startDetached(
+  file: string,
+  args: readonly string[],
+  options: DetachedOptions,
+): Promise<DetachedProcess> {
+  const child = spawn(file, args, {
+    detached: true,
+    stdio: [...options.stdio],
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.env === undefined ? {} : { env: options.env }),
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve);
+    child.once('error', (error) =>
+      reject(new CommandError([file, ...args], { stderr: '', why: error.message })),
+    );
+  });
+  child.unref();
+  return { pid: child.pid! };
+}

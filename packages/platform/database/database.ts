@@ -1,0 +1,21 @@
+// Owns the state store's contract. Services write kysely queries; which SQL engine runs them is known only here.
+
+import type { Kysely, Transaction } from 'kysely';
+
+export interface Database<Schema> extends AsyncDisposable {
+  /** Reads outside a transaction see the newest committed state. */
+  readonly query: Kysely<Schema>;
+  /**
+   * Runs `work` alone: transactions are serialised. When this resolves, the work is on stable storage; when
+   * `work` throws, nothing of it remains. Keep everything but queries out of `work`.
+   */
+  transaction<Result>(work: (tx: Transaction<Schema>) => Promise<Result>): Promise<Result>;
+}
+
+/** A step of a service's schema. Names sort in order: `0001-instances`. */
+export interface Migration {
+  // biome-ignore lint/suspicious/noExplicitAny: a migration sees the schema as it was, not as it is typed now
+  up(db: Kysely<any>): Promise<void>;
+}
+
+export type Migrations = Readonly<Record<string, Migration>>;

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Kysely } from 'kysely';
+import { openSqlite } from './sqlite.ts';
+
+interface Schema {
+  thing: { id: string; count: number };
+}
+
+const migrations = {
+  '0001-thing': {
+    up: async (db: Kysely<Schema>) => {
+      await db.schema
+        .createTable('thing')
+        .addColumn('id', 'text', (c) => c.primaryKey())
+        .addColumn('count', 'integer', (c) => c.notNull())
+        .execute();
+    },
+  },
+};
+
+test('a transaction that throws leaves nothing behind', async () => {
+  await using db = await openSqlite<Schema>({ path: ':memory:', migrations });
+  const failing = db.transaction(async (tx) => {
+    await tx.insertInto('thing').values({ id: 'a', count: 1 }).execute();
+    throw new Error('planted');
+  });
+  await assert.rejects(failing, /planted/);
+  assert.deepEqual(await db.query.selectFrom('thing').selectAll().execute(), []);
+});
+
+test('transactions run one after another, so that read-modify-write loses nothing', async () => {
+  await using db = await openSqlite<Schema>({ path: ':memory:', migrations });
+  await db.query.insertInto('thing').values({ id: 'a', count: 0 }).execute();
+  const increment = () =>
+    db.transaction(async (tx) => {
+      const row = await tx.selectFrom('thing').select('count').executeTakeFirstOrThrow();
+      await new Promise((resolve) => setImmediate(resolve));
+      await tx
+        .updateTable('thing')
+        .set({ count: row.count + 1 })
+        .execute();
+    });
+  await Promise.all(Array.from({ length: 20 }, increment));
+  assert.equal(
+    (await db.query.selectFrom('thing').select('count').executeTakeFirstOrThrow()).count,
+    20,
+  );
+});
+
+test('insert ... returning gives its rows', async () => {
+  await using db = await openSqlite<Schema>({ path: ':memory:', migrations });
+  const row = await db.query
+    .insertInto('thing')
+    .values({ id: 'a', count: 7 })
+    .returningAll()
+    .executeTakeFirst();
+  assert.deepEqual({ ...row }, { id: 'a', count: 7 });
+});

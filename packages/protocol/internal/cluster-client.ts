@@ -1,0 +1,51 @@
+// Owns the contract between the Cloud Controller and the Cluster Controller of one zone.
+
+import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
+import type {
+  InstanceIntent,
+  InstanceObservation,
+  NodeCapacity,
+  SubnetIntent,
+} from './instance-messages.ts';
+import type { ConsoleOutput } from './node-client.ts';
+
+/** One instance's intent and the node it is placed on. */
+export interface PlacedInstance {
+  nodeId: NodeId;
+  intent: InstanceIntent;
+}
+
+export interface NodeSummary {
+  nodeId: NodeId;
+  hostname: string;
+  /** `lost` after the node has not reported for {@link NODE_LEASE_MS}. */
+  health: 'ready' | 'lost';
+  hypervisor: string;
+  accelerator: 'kvm' | 'tcg' | 'simulated';
+  network: 'bridge' | 'user' | 'simulated';
+  capacity: NodeCapacity;
+  reportedAt: string;
+}
+
+/** A node that has been silent for this long is not given new instances. */
+export const NODE_LEASE_MS = 30_000;
+
+export interface ZoneChanges {
+  /** Pass it to the next call. */
+  cursor: number;
+  instances: { nodeId: NodeId; observation: InstanceObservation }[];
+}
+
+export interface ClusterClient {
+  /** Replaces the zone's subnets; the same on every node. */
+  putSubnets(subnets: SubnetIntent[]): Promise<void>;
+  /** Upserts intents; an older generation than the stored one is ignored. */
+  putInstances(placed: PlacedInstance[]): Promise<void>;
+  /** Drops instances whose observed power is terminated. */
+  forgetInstances(ids: InstanceId[]): Promise<void>;
+  describeNodes(): Promise<NodeSummary[]>;
+  /** Observations that changed after the cursor; cursor 0 gives all of them. */
+  changesSince(cursor: number): Promise<ZoneChanges>;
+  getConsoleOutput(id: InstanceId): Promise<ConsoleOutput>;
+  onChange(listener: () => void): () => void;
+}

@@ -1,0 +1,183 @@
+// Owns the words in which a cloud tells a node what should run there, and the node tells what does.
+
+import type {
+  AccountId,
+  ImageId,
+  InstanceId,
+  InterfaceId,
+  NodeId,
+  ReservationId,
+  SubnetId,
+  VolumeId,
+} from '@ironbark/core/ids.ts';
+import type { DiskProfile, NicProfile } from '@ironbark/core/io-profile.ts';
+
+/** One blob of an image in the object store. The node fetches it once and verifies the digest. */
+export interface ImageBlob {
+  bucket: string;
+  key: string;
+  sizeBytes: number;
+  /** Lower-case hexadecimal SHA-256 of the stored bytes. */
+  sha256: string;
+  /** How the stored bytes are packed; the unpacked bytes are raw. */
+  encoding: 'raw' | 'zstd';
+  /** Size after unpacking; a node refuses a blob that unpacks to anything else. */
+  unpackedBytes: number;
+}
+
+export interface InstanceImage {
+  id: ImageId;
+  root: ImageBlob;
+  /** Absent: the guest boots from its disk through firmware. */
+  kernel?: ImageBlob;
+  initrd?: ImageBlob;
+  /** Kernel parameters of a direct kernel boot; `root=` is part of them. */
+  kernelParameters?: string;
+}
+
+/** Where a block target can be reached. `nbd-unix` serves initiators on the target's own host. */
+export type BlockExport =
+  | { kind: 'nbd-unix'; socketPath: string; exportName: string }
+  | { kind: 'nbd-tcp'; host: string; port: number; exportName: string };
+
+export interface VolumeIntent {
+  volumeId: VolumeId;
+  /** The name that the user chose, such as `/dev/sdf`; guests see the serial, not this name. */
+  deviceName: string;
+  sizeBytes: number;
+  source: BlockExport;
+  profile: DiskProfile;
+}
+
+export interface InterfaceIntent {
+  id: InterfaceId;
+  deviceIndex: number;
+  /** Lower case, colons. */
+  macAddress: string;
+  privateIp: string;
+  subnetId: SubnetId;
+  profile: NicProfile;
+}
+
+/** What the metadata service answers; everything that a guest may learn of itself. */
+export interface MetadataIntent {
+  accountId: AccountId;
+  region: string;
+  availabilityZone: string;
+  imageId: ImageId;
+  instanceType: string;
+  reservationId: ReservationId;
+  launchIndex: number;
+  launchedAt: string;
+  hostname: string;
+  keys: { name: string; openssh: string }[];
+  securityGroups: string[];
+  securityGroupIds: string[];
+  vpcId: string;
+  vpcCidr: string;
+  subnetCidr: string;
+  /** Base64 of the bytes that the user gave; absent when none were given. */
+  userData?: string;
+  options: {
+    endpoint: 'enabled' | 'disabled';
+    tokens: 'optional' | 'required';
+    hopLimit: number;
+    instanceTags: 'enabled' | 'disabled';
+  };
+  tags: Record<string, string>;
+}
+
+/** The whole desired state of one instance on its node. */
+export interface InstanceIntent {
+  id: InstanceId;
+  /** Grows with every change of this document; an observation names the one it speaks of. */
+  generation: number;
+  power: 'running' | 'stopped' | 'terminated';
+  /** With `stopped`: pull the plug instead of asking the guest. */
+  forceStop: boolean;
+  /** Grows with every RebootInstances; the node reboots until its own count has caught up. */
+  rebootCount: number;
+  vcpus: number;
+  memoryMib: number;
+  image: InstanceImage;
+  rootDisk: { sizeBytes: number; deviceName: string; profile: DiskProfile };
+  interfaces: InterfaceIntent[];
+  volumes: VolumeIntent[];
+  metadata: MetadataIntent;
+}
+
+/** The network of one subnet as a node builds it. */
+export interface SubnetIntent {
+  id: SubnetId;
+  cidr: string;
+  /** The node's own address in the subnet: the guests' gateway and name server. */
+  gatewayIp: string;
+  vpcCidr: string;
+  /** Domain of private names, such as `ec2.internal`. */
+  domain: string;
+}
+
+/** Everything a node should do. It keeps this on its own disk and runs from it. */
+export interface NodeIntent {
+  nodeId: NodeId;
+  generation: number;
+  subnets: SubnetIntent[];
+  instances: InstanceIntent[];
+}
+
+export type ObservedPower =
+  | 'preparing'
+  | 'starting'
+  | 'running'
+  | 'stopping'
+  | 'stopped'
+  | 'terminated'
+  | 'failed';
+
+export interface VolumeObservation {
+  volumeId: VolumeId;
+  state: 'attaching' | 'attached' | 'detaching' | 'failed';
+  reason?: string;
+  /** What the disk really runs with, as {@link DiskProfile}. */
+  profile?: DiskProfile;
+}
+
+export interface InstanceObservation {
+  id: InstanceId;
+  /** Generation of the intent that this observation has fully reached; lower while on the way. */
+  generation: number;
+  power: ObservedPower;
+  /** For people: why it failed, or what it waits for. */
+  reason?: string;
+  rebootCount: number;
+  startedAt?: string;
+  /** Present once the guest has asked for its metadata or address, a sign of life from inside. */
+  reachableAt?: string;
+  hypervisor: string;
+  accelerator: 'kvm' | 'tcg' | 'simulated';
+  rootDiskProfile?: DiskProfile;
+  volumes: VolumeObservation[];
+  interfaces: { id: InterfaceId; profile?: NicProfile }[];
+  /** How a shell on the host reaches the guest's ssh server. */
+  ssh?: { host: string; port: number };
+}
+
+export interface NodeCapacity {
+  vcpus: number;
+  memoryMib: number;
+  diskBytes: number;
+  diskFreeBytes: number;
+}
+
+export interface NodeReport {
+  nodeId: NodeId;
+  hostname: string;
+  reportedAt: string;
+  /** Generation of the NodeIntent that the node works on. */
+  intentGeneration: number;
+  hypervisor: string;
+  accelerator: 'kvm' | 'tcg' | 'simulated';
+  network: 'bridge' | 'user' | 'simulated';
+  capacity: NodeCapacity;
+  instances: InstanceObservation[];
+}

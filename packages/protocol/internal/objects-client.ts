@@ -1,0 +1,39 @@
+// Owns the contract by which other services keep and fetch objects in Walrus.
+
+import type { Readable } from 'node:stream';
+
+export interface StoredObject {
+  key: string;
+  sizeBytes: number;
+  /** With its quotes, as S3 shows it. */
+  etag: string;
+  lastModified: string;
+}
+
+/** S3's verbs as other services use them, with the cloud's own identity. Errors are ServiceErrors. */
+export interface ObjectsClient {
+  /** Makes the bucket of the system account unless it exists. */
+  ensureBucket(bucket: string): Promise<void>;
+  /** Resolves once the bytes are on stable storage. `sha256` (hexadecimal), when given, is enforced. */
+  putObject(input: {
+    bucket: string;
+    key: string;
+    body: Readable | Uint8Array;
+    sha256?: string;
+  }): Promise<StoredObject>;
+  /** `range` is inclusive. Throws not-found / object. */
+  getObject(input: {
+    bucket: string;
+    key: string;
+    range?: { start: number; end: number };
+  }): Promise<{ object: StoredObject; body: Readable }>;
+  headObject(input: { bucket: string; key: string }): Promise<StoredObject>;
+  /** Deleting what does not exist succeeds. */
+  deleteObject(input: { bucket: string; key: string }): Promise<void>;
+  /** At most 1,000 a page, in byte order of keys. */
+  listObjects(input: {
+    bucket: string;
+    prefix?: string;
+    startAfter?: string;
+  }): Promise<{ objects: StoredObject[]; isTruncated: boolean }>;
+}
