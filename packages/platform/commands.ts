@@ -35,6 +35,8 @@ export interface DetachedOptions {
 export interface Commands {
   /** Runs to the end. Throws CommandError on another exit code, a signal, or a time-out. */
   run(file: string, args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
+  /** Runs with this process's own terminal; gives the exit code. */
+  runInteractive(file: string, args: readonly string[]): Promise<number>;
   /** Starts a process that outlives this one, in a session of its own. */
   startDetached(
     file: string,
@@ -76,7 +78,7 @@ export class CommandError extends Error {
   }
 }
 
-export const systemCommands: Commands = { run, startDetached };
+export const systemCommands: Commands = { run, runInteractive, startDetached };
 
 async function run(
   file: string,
@@ -155,6 +157,17 @@ function describeFailure(failure: Error, options: CommandOptions): string {
   return options.signal?.aborted === true
     ? 'cancelled'
     : `no end within ${options.timeoutMs ?? DEFAULT_TIMEOUT_MS} ms`;
+}
+
+/** What shells report for a command that could not be started. */
+const CANNOT_START = 127;
+
+function runInteractive(file: string, args: readonly string[]): Promise<number> {
+  const child = spawn(file, args, { stdio: 'inherit' });
+  return new Promise((resolve) => {
+    child.once('error', () => resolve(CANNOT_START));
+    child.once('close', (code) => resolve(code ?? 1));
+  });
 }
 
 async function startDetached(

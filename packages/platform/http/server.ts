@@ -1,15 +1,16 @@
 // Owns the listeners: node:http with limits on everything that a peer can make long.
 
+import { chmod } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Logger } from '../logger.ts';
 
 export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
+/** A TCP address (port 0 takes a free one), or the path of a Unix socket that only its owner may use. */
+export type ListenAddress = { host: string; port: number } | { socketPath: string };
+
 export interface ListenOptions {
-  host: string;
-  /** 0 takes a free one. */
-  port: number;
+  address: ListenAddress;
   handler: HttpHandler;
   logger: Logger;
   /** Node answers `Expect: 100-continue` by itself unless this is true; the handler then does it. */
@@ -19,7 +20,7 @@ export interface ListenOptions {
 }
 
 export interface HttpListener extends AsyncDisposable {
-  readonly host: string;
+  /** The TCP port; 0 on a Unix socket. */
   readonly port: number;
 }
 
@@ -49,15 +50,18 @@ export async function listen(options: ListenOptions): Promise<HttpListener> {
   };
   server.on('request', handle);
   if (options.handlesContinue === true) server.on('checkContinue', handle);
-  await started(server, options);
-  const { port } = server.address() as AddressInfo;
-  return { host: options.host, port, [Symbol.asyncDispose]: () => close(server) };
+  await started(server, options.address);
+  if ('socketPath' in options.address) await chmod(options.address.socketPath, 0o600);
+  const bound = server.address();
+  const port = bound !== null && typeof bound === 'object' ? bound.port : 0;
+  return { port, [Symbol.asyncDispose]: () => close(server) };
 }
 
-function started(server: Server, options: ListenOptions): Promise<void> {
+function started(server: Server, address: ListenAddress): Promise<void> {
+  const where = 'socketPath' in address ? { path: address.socketPath } : address;
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.port, options.host, () => {
+    server.listen(where, () => {
       server.off('error', reject);
       resolve();
     });
