@@ -1,0 +1,48 @@
+// Owns config.json: what a cloud decided at its first start and keeps, so that every later start is the same.
+
+import { join } from 'node:path';
+import { readFileIfPresent, replaceFile } from '@ironbark/platform/files.ts';
+import { Problem } from './problem.ts';
+
+export interface CloudConfig {
+  format: 'ironbark-config/1';
+  /** Short and stable; part of the names of bridges, taps and rules, so that two clouds never share one. */
+  cloudId: string;
+  nodeId: `node-${string}`;
+  region: string;
+  host: string;
+  port: number;
+  hypervisor: 'qemu' | 'simulated';
+  network: 'bridge' | 'user' | 'simulated';
+  vpcCidr: string;
+}
+
+export function configPath(dataDir: string): string {
+  return join(dataDir, 'config.json');
+}
+
+/** Undefined when the folder holds no cloud yet. */
+export async function findConfig(dataDir: string): Promise<CloudConfig | undefined> {
+  const bytes = await readFileIfPresent(configPath(dataDir));
+  if (bytes === undefined) return undefined;
+  try {
+    return checkConfig(JSON.parse(bytes.toString('utf8')));
+  } catch (error) {
+    throw new Problem(`${configPath(dataDir)} cannot be read: ${error instanceof Error ? error.message : error}`, [
+      'restore it from a backup, or start over with another --data-dir',
+    ]);
+  }
+}
+
+export async function saveConfig(dataDir: string, config: CloudConfig): Promise<void> {
+  await replaceFile(configPath(dataDir), `${JSON.stringify(config, null, 2)}\n`);
+}
+
+function checkConfig(value: unknown): CloudConfig {
+  const config = value as CloudConfig;
+  if (config?.format !== 'ironbark-config/1') throw new Error('its format is not ironbark-config/1');
+  const texts = [config.cloudId, config.nodeId, config.region, config.host, config.vpcCidr];
+  if (!texts.every((text) => typeof text === 'string' && text !== '')) throw new Error('a setting is missing');
+  if (!Number.isInteger(config.port)) throw new Error('port is not a number');
+  return config;
+}

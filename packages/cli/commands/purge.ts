@@ -1,0 +1,26 @@
+// Owns `ironbark purge`: the cloud and all of its data, gone.
+
+import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { syncDirectory } from '@ironbark/platform/files.ts';
+import { findConfig } from '../cloud-config.ts';
+import type { CliContext } from '../context.ts';
+import { Problem } from '../problem.ts';
+import { stopCloud } from './down.ts';
+
+export async function purge(context: CliContext, options: { yes: boolean }): Promise<void> {
+  const { terminal, dataDir } = context;
+  if ((await findConfig(dataDir)) === undefined) {
+    throw new Problem(`${dataDir} holds no cloud`, ['nothing was removed']);
+  }
+  const question = `Remove every instance, volume, snapshot, image and object in ${dataDir}, for good?`;
+  if (!options.yes && !(await terminal.confirm(question))) {
+    throw new Problem('nothing was removed', [`to go ahead without being asked: ${context.self} purge --yes`]);
+  }
+  await stopCloud(context, { keepGuests: false });
+  await terminal.step(`Removing ${dataDir}`, async () => {
+    await rm(dataDir, { recursive: true, force: true });
+    await syncDirectory(dirname(dataDir));
+  });
+  terminal.result({ purged: dataDir }, () => `Removed ${dataDir}`);
+}

@@ -1,0 +1,27 @@
+// Owns `ironbark ssh`: a shell in an instance.
+
+import type { CliContext } from '../context.ts';
+import { getDaemon } from '../daemon/admin-client.ts';
+import { createEc2Client } from '@ironbark/protocol/ec2/client.ts';
+import { findInstance } from '../find-instance.ts';
+import { Problem } from '../problem.ts';
+import { findSshTarget } from '../ssh-target.ts';
+
+export async function openShell(
+  context: CliContext,
+  target: string | undefined,
+  command: readonly string[],
+): Promise<number> {
+  const daemon = await getDaemon(context.dataDir);
+  const instance = await findInstance(createEc2Client(await daemon.credentials()), target);
+  if (instance.State?.Name !== 'running') {
+    throw new Problem(`${instance.InstanceId} is ${instance.State?.Name}`, [
+      `its console: ${context.self} logs ${instance.InstanceId}`,
+    ]);
+  }
+  const ssh = await findSshTarget(context, daemon, instance);
+  if (ssh === undefined) {
+    throw new Problem(`${instance.InstanceId} has no address yet`, ['try again in a few seconds']);
+  }
+  return await context.commands.runInteractive('ssh', [...ssh.args, ...command]);
+}

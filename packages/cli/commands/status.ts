@@ -1,0 +1,69 @@
+// Owns `ironbark status`: what runs here, on one screen.
+
+import { renderBytes } from '@ironbark/core/units.ts';
+import type { InstanceObservation } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { CliContext } from '../context.ts';
+import type { DaemonStatus } from '../daemon/admin-api.ts';
+import { findDaemon } from '../daemon/admin-client.ts';
+import { renderTable, type Terminal } from '../terminal.ts';
+
+/** The exit code of a cloud that is not running, so that scripts can ask. */
+const NOT_RUNNING = 3;
+
+export async function showStatus(context: CliContext): Promise<number> {
+  const daemon = await findDaemon(context.dataDir);
+  if (daemon === undefined) {
+    const stopped = { running: false, dataDir: context.dataDir };
+    context.terminal.result(stopped, () => `not running (${context.dataDir})\nstart it with: ${context.self} up`);
+    return NOT_RUNNING;
+  }
+  const status = await daemon.status();
+  context.terminal.result({ running: true, ...status }, () => renderStatus(status, context.terminal));
+  return 0;
+}
+
+function renderStatus(status: DaemonStatus, terminal: Terminal): string {
+  const { node, config } = status;
+  const facts: [string, string][] = [
+    ['endpoint', status.endpoint],
+    ['region', `${config.region}, zone ${config.region}a, account ${status.accountId}`],
+    ['node', `${node.hypervisor} with ${describeAccelerator(node.accelerator)}, ${describeNetwork(status)}`],
+    ['capacity', describeCapacity(status)],
+    ['data', `${status.dataDir} (${renderBytes(node.capacity.diskFreeBytes)} free)`],
+    ['holds', Object.entries(status.counts).map(([noun, count]) => `${count} ${noun}`).join(', ')],
+    ['since', `${status.startedAt}, pid ${status.pid}, version ${status.version}`],
+  ];
+  const head = facts.map(([name, value]) => `${terminal.bold(name.padEnd(10))}${value}`).join('\n');
+  if (node.instances.length === 0) return `${head}\n\nNo instances. Make one: ironbark launch`;
+  const rows = node.instances.map((instance) => instanceRow(instance));
+  return `${head}\n\n${renderTable(['INSTANCE', 'STATE', 'SSH', 'DISK', 'NOTE'], rows)}`;
+}
+
+function instanceRow(instance: InstanceObservation): string[] {
+  const ssh = instance.ssh === undefined ? '-' : sshAddress(instance.ssh);
+  const profile = instance.rootDiskProfile;
+  const disk = profile === undefined ? '-' : `${profile.name}@${profile.version}`;
+  return [instance.id, instance.power, ssh, disk, instance.reason ?? ''];
+}
+
+function sshAddress(ssh: { host: string; port: number }): string {
+  return ssh.port === 22 ? ssh.host : `${ssh.host}:${ssh.port}`;
+}
+
+function describeAccelerator(accelerator: string): string {
+  if (accelerator === 'kvm') return 'KVM';
+  if (accelerator === 'tcg') return 'emulation (TCG; slow, and not a boundary between tenants)';
+  return 'no real guests (simulated)';
+}
+
+function describeNetwork(status: DaemonStatus): string {
+  const { network, vpcCidr } = status.config;
+  if (network === 'bridge') return `guests in ${vpcCidr}`;
+  if (network === 'user') return 'user-mode network (no root: guests are reached through forwarded ports)';
+  return 'simulated network';
+}
+
+function describeCapacity(status: DaemonStatus): string {
+  const { vcpus, memoryMib, diskBytes } = status.node.capacity;
+  return `${vcpus} vCPU, ${renderBytes(memoryMib * 1024 * 1024)} memory, ${renderBytes(diskBytes)} disk`;
+}

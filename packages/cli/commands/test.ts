@@ -1,0 +1,28 @@
+// Owns `ironbark test`: every test, with the host packages that they need.
+
+import { join } from 'node:path';
+import type { CliContext } from '../context.ts';
+import {
+  DEBIAN_IMAGE_PACKAGES,
+  ensurePackages,
+  type HostPackage,
+  NETWORK_PACKAGES,
+  RUN_PACKAGES,
+} from '../host-packages.ts';
+import { findProgram } from '../host-packages.ts';
+
+/** Clients and tools that only the tests use. */
+const TEST_PACKAGES: readonly HostPackage[] = [
+  { name: 'awscli', programs: ['aws'], why: 'the AWS CLI, which the tests drive' },
+  { name: 'util-linux', programs: ['setpriv', 'losetup', 'fallocate'], why: 'fault tests' },
+  { name: 'busybox-static', programs: ['busybox'], why: 'stands in for guests in network tests' },
+];
+
+export async function runTests(context: CliContext, names: readonly string[], path: string): Promise<number> {
+  if (context.isRoot && (await findProgram('apt-get', path)) !== undefined) {
+    const wanted = [...RUN_PACKAGES, ...NETWORK_PACKAGES, ...DEBIAN_IMAGE_PACKAGES, ...TEST_PACKAGES];
+    await ensurePackages(context, { wanted, path, yes: true });
+  }
+  const script = join(context.projectDir, 'tools/run-tests.ts');
+  return await context.commands.runInteractive(process.execPath, [script, ...names]);
+}

@@ -1,0 +1,76 @@
+// Owns `ironbark up`: from whatever the host has to a cloud that is ready, and the lines to use it.
+
+import { ensureDirectory } from '@ironbark/platform/files.ts';
+import { findConfig, saveConfig } from '../cloud-config.ts';
+import type { CliContext } from '../context.ts';
+import { decideConfig, type ConfigWishes } from '../decide-config.ts';
+import type { AdminApi, DaemonStatus } from '../daemon/admin-api.ts';
+import { findDaemon } from '../daemon/admin-client.ts';
+import { dataPaths } from '../daemon/paths.ts';
+import { startDaemon } from '../daemon/start-daemon.ts';
+import { openEc2 } from '../ec2.ts';
+import { ensurePackages, NETWORK_PACKAGES, RUN_PACKAGES } from '../host-packages.ts';
+import { ensureMicroImage } from './image-build.ts';
+
+export interface UpOptions extends ConfigWishes {
+  yes: boolean;
+  /** Where programs are looked for. */
+  path: string;
+  /** Start without building the first image. */
+  image: boolean;
+}
+
+export async function bringUp(context: CliContext, options: UpOptions): Promise<void> {
+  const { terminal } = context;
+  const running = await findDaemon(context.dataDir);
+  const daemon = running ?? (await start(context, options));
+  const status = await daemon.status();
+  if (options.image && status.config.hypervisor === 'qemu') await ensureMicroImage(context);
+  const images = await listImages(context);
+  const result = { endpoint: status.endpoint, region: status.config.region, dataDir: context.dataDir, images };
+  terminal.result(result, () => renderReady(context, status, running !== undefined));
+}
+
+async function start(context: CliContext, options: UpOptions): Promise<AdminApi> {
+  const { terminal } = context;
+  const saved = await findConfig(context.dataDir);
+  const wantsGuests = (saved?.hypervisor ?? options.hypervisor) !== 'simulated';
+  if (wantsGuests) {
+    const network = (saved?.network ?? options.network ?? (context.isRoot ? 'bridge' : 'user')) === 'bridge';
+    const wanted = network ? [...RUN_PACKAGES, ...NETWORK_PACKAGES] : RUN_PACKAGES;
+    await ensurePackages(context, { wanted, path: options.path, yes: options.yes });
+  }
+  await terminal.step(`Data folder ${context.dataDir}`, async () => {
+    // Guests run as users of their own and have to reach their files inside, hence the execute bits.
+    await ensureDirectory(context.dataDir, 0o711);
+    await ensureDirectory(dataPaths(context.dataDir).run, 0o711);
+    await saveConfig(context.dataDir, await decideConfig(context, saved, options));
+  });
+  if (!context.isRoot) warnWithoutRoot(context);
+  return await terminal.step('Starting the services', async () => (await startDaemon(context))!);
+}
+
+function warnWithoutRoot(context: CliContext): void {
+  context.terminal.warn('not root: guests share this user and reach out through user-mode networking.');
+  context.terminal.warn('Lost: addresses of their own, traffic between guests, and one user per guest.');
+}
+
+async function listImages(context: CliContext): Promise<{ id: string; name: string }[]> {
+  const ec2 = await openEc2(context);
+  const { Images } = await ec2.call('DescribeImages', { Owners: ['self'] });
+  return (Images ?? []).map((image) => ({ id: image.ImageId ?? '', name: image.Name ?? '' }));
+}
+
+function renderReady(context: CliContext, status: DaemonStatus, wasRunning: boolean): string {
+  const { terminal, self } = context;
+  const line = (command: string, what: string) => `  ${command.padEnd(34)} ${terminal.dim(what)}`;
+  return [
+    terminal.bold(`Ironbark is ${wasRunning ? 'already running' : 'ready'} at ${status.endpoint}`),
+    '',
+    line(`${self} launch`, 'a first instance, with a key pair, and its ssh line'),
+    line(`eval "$(${self} env)"`, 'any AWS client in this shell: aws ec2 describe-images'),
+    line(`${self} status`, 'what runs here'),
+    line(`${self} down`, 'stop; the next up starts the same instances again'),
+  ].join('\n');
+}
+

@@ -1,0 +1,23 @@
+// Owns what every command is given.
+
+import type { Clock } from '@ironbark/platform/clock.ts';
+import type { Commands } from '@ironbark/platform/commands.ts';
+import type { RandomSource } from '@ironbark/platform/random.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface CliContext {
+  clock: Clock;
+  random: RandomSource;
+  commands: Commands;
+  terminal: Terminal;
+  /** Where the cloud of this call keeps everything. */
+  dataDir: string;
+  /** What can be made again: image builds, the private Node. */
+  cacheDir: string;
+  /** The checkout. */
+  projectDir: string;
+  version: string;
+  isRoot: boolean;
+  /** How the person called us, for advice that can be pasted. */
+  self: string;
+}

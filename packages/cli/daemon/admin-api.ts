@@ -1,0 +1,40 @@
+// Owns what the command line and the daemon say to each other over the socket in the data folder.
+
+import type { NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { CloudConfig } from '../cloud-config.ts';
+
+export interface DaemonStatus {
+  version: string;
+  pid: number;
+  startedAt: string;
+  endpoint: string;
+  accountId: string;
+  config: CloudConfig;
+  dataDir: string;
+  node: NodeReport;
+  counts: Record<string, number>;
+  /** Image id to the user that a key pair logs in as. */
+  loginUsers: Record<string, string>;
+}
+
+export interface Credentials {
+  endpoint: string;
+  region: string;
+  accessKeyId: string;
+  secretAccessKey: string;
+}
+
+export interface HaltRequest {
+  keepGuests: boolean;
+}
+
+/** The whole surface; each is a POST with a JSON body and a JSON answer. */
+export interface AdminApi {
+  status(): Promise<DaemonStatus>;
+  credentials(): Promise<Credentials>;
+  /** Answers when everything has been let go; the daemon then ends. */
+  halt(request: HaltRequest): Promise<{ halted: true }>;
+}
+
+export type AdminMethod = keyof AdminApi;
+export const ADMIN_METHODS: readonly AdminMethod[] = ['status', 'credentials', 'halt'];

@@ -1,0 +1,52 @@
+// Owns the one address that clients use: it reads which AWS service a request was signed for and passes it on.
+// It decides nothing about identity; the service that gets the request verifies it whole.
+
+import type { IncomingMessage } from 'node:http';
+import type { HttpHandler } from '@ironbark/platform/http/server.ts';
+
+export interface FrontServices {
+  /** EC2, STS: the Query services. */
+  api: HttpHandler;
+  /** S3. */
+  objects: HttpHandler;
+}
+
+export function createFront(services: FrontServices): HttpHandler {
+  return async (request, response) => {
+    if (isForObjects(request)) {
+      await services.objects(request, response);
+      return;
+    }
+    // Query requests are small and always welcome; S3 answers the expectation itself.
+    if (request.headers.expect !== undefined) response.writeContinue();
+    await services.api(request, response);
+  };
+}
+
+function isForObjects(request: IncomingMessage): boolean {
+  const service = signedService(request);
+  if (service !== undefined) return service === 's3';
+  return !looksLikeQuery(request);
+}
+
+/** The service in the credential scope `KEY/date/region/service/aws4_request`, wherever it stands. */
+function signedService(request: IncomingMessage): string | undefined {
+  const header = request.headers.authorization;
+  const fromHeader = header?.match(/Credential=[^,\s]*\/([a-z0-9-]+)\/aws4_request/)?.[1];
+  if (fromHeader !== undefined) return fromHeader;
+  const query = request.url?.split('?', 2)[1];
+  const credential = query === undefined ? null : new URLSearchParams(query).get('X-Amz-Credential');
+  return credential?.match(/\/([a-z0-9-]+)\/aws4_request$/)?.[1];
+}
+
+function looksLikeQuery(request: IncomingMessage): boolean {
+  const [path, query] = (request.url ?? '/').split('?', 2);
+  if (path !== '/') return false;
+  const isForm = request.headers['content-type']?.startsWith('application/x-www-form-urlencoded') === true;
+  return (request.method === 'POST' && (isForm || !isMultipart(request))) || new URLSearchParams(query).has('Action');
+}
+
+/** A browser's form upload to a bucket is multipart/form-data. */
+function isMultipart(request: IncomingMessage): boolean {
+  return request.headers['content-type']?.startsWith('multipart/form-data') === true;
+}

@@ -1,0 +1,35 @@
+// Owns the layout of a data folder.
+
+import { join } from 'node:path';
+
+export interface DataPaths {
+  root: string;
+  run: string;
+  /** Listens while the daemon runs; only the folder's owner may connect. */
+  adminSocket: string;
+  pidFile: string;
+  log: string;
+  cloud: string;
+  cluster: string;
+  node: string;
+  storage: string;
+  objects: string;
+  /** Private keys of key pairs that `ironbark launch` made. */
+  keys: string;
+}
+
+export function dataPaths(root: string): DataPaths {
+  return {
+    root,
+    run: join(root, 'run'),
+    adminSocket: join(root, 'run', 'admin.sock'),
+    pidFile: join(root, 'run', 'daemon.pid'),
+    log: join(root, 'ironbark.log'),
+    cloud: join(root, 'cloud'),
+    cluster: join(root, 'cluster'),
+    node: join(root, 'node'),
+    storage: join(root, 'storage'),
+    objects: join(root, 'objects'),
+    keys: join(root, 'keys'),
+  };
+}

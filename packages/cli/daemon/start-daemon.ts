@@ -1,0 +1,64 @@
+// Owns how the command line brings up the daemon and waits until it is ready.
+
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readFileIfPresent } from '@ironbark/platform/files.ts';
+import type { CliContext } from '../context.ts';
+import { Problem } from '../problem.ts';
+import type { AdminApi } from './admin-api.ts';
+import { findDaemon } from './admin-client.ts';
+import { dataPaths } from './paths.ts';
+
+/** A start is a second or two; adopting a full node of guests and proving the accelerator take a few more. */
+const READY_TIMEOUT_MS = 60_000;
+const POLL_MS = 50;
+const LOG_LINES_SHOWN = 8;
+
+/** `serve` runs on; `halt` stops what an earlier daemon left and ends. */
+export type DaemonMode = 'serve' | 'halt';
+
+export async function startDaemon(context: CliContext, mode: DaemonMode = 'serve'): Promise<AdminApi | undefined> {
+  const paths = dataPaths(context.dataDir);
+  const output = await open(join(paths.run, 'daemon.out'), 'w', 0o600);
+  const script = join(context.projectDir, 'packages/cli/daemon/main.ts');
+  try {
+    const args = ['--disable-warning=ExperimentalWarning', script, context.dataDir, context.cacheDir, mode];
+    const { pid } = await context.commands.startDetached(process.execPath, args, {
+      cwd: '/',
+      stdio: ['ignore', output.fd, output.fd],
+    });
+    return await untilReady(context, pid, mode);
+  } finally {
+    await output.close();
+  }
+}
+
+async function untilReady(context: CliContext, pid: number, mode: DaemonMode): Promise<AdminApi | undefined> {
+  const deadline = context.clock.monotonicMs() + READY_TIMEOUT_MS;
+  while (context.clock.monotonicMs() < deadline) {
+    const daemon = await findDaemon(context.dataDir);
+    if (daemon !== undefined && mode === 'serve') return daemon;
+    if (!isAlive(pid)) {
+      if (mode === 'halt') return undefined;
+      throw new Problem('the cloud did not start', await explain(context));
+    }
+    await context.clock.sleep(POLL_MS);
+  }
+  throw new Problem(`the cloud is not ready after ${READY_TIMEOUT_MS / 1000} s`, await explain(context));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function explain(context: CliContext): Promise<string[]> {
+  const paths = dataPaths(context.dataDir);
+  const output = (await readFileIfPresent(join(paths.run, 'daemon.out')))?.toString('utf8') ?? '';
+  const tail = output.trim().split('\n').slice(-LOG_LINES_SHOWN);
+  return [...tail.filter((line) => line !== ''), `the log: ${paths.log}`];
+}

@@ -1,0 +1,109 @@
+// Owns the Debian packages that the host needs, and how they come onto it.
+
+import { access, constants } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CliContext } from './context.ts';
+import { Problem } from './problem.ts';
+
+export interface HostPackage {
+  name: string;
+  /** The package is there when all of these programs are. */
+  programs: readonly string[];
+  why: string;
+}
+
+export const RUN_PACKAGES: readonly HostPackage[] = [
+  {
+    name: 'qemu-system-x86',
+    programs: ['qemu-system-x86_64', 'qemu-storage-daemon'],
+    why: 'runs the virtual machines and serves their volumes',
+  },
+  { name: 'qemu-utils', programs: ['qemu-img'], why: 'converts images at import' },
+  { name: 'openssh-client', programs: ['ssh', 'ssh-keygen'], why: 'ironbark ssh and its key pair' },
+  { name: 'e2fsprogs', programs: ['mke2fs'], why: 'makes the images’ file systems' },
+  { name: 'cpio', programs: ['cpio'], why: 'packs the images’ initial ram disk' },
+];
+
+/** Needed for guests with addresses of their own, which only root can give. */
+export const NETWORK_PACKAGES: readonly HostPackage[] = [
+  { name: 'iproute2', programs: ['ip'], why: 'bridges and taps' },
+  { name: 'nftables', programs: ['nft'], why: 'address translation and spoof protection' },
+  { name: 'dnsmasq-base', programs: ['dnsmasq'], why: 'addresses and names for guests' },
+];
+
+export const DEBIAN_IMAGE_PACKAGES: readonly HostPackage[] = [
+  { name: 'mmdebstrap', programs: ['mmdebstrap'], why: 'builds Debian images' },
+];
+
+/** Programs of administrators are not always on a plain user's path. */
+const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/local/bin', '/usr/bin', '/bin'];
+
+export async function findProgram(name: string, path: string): Promise<string | undefined> {
+  for (const folder of [...path.split(':').filter((part) => part !== ''), ...SYSTEM_FOLDERS]) {
+    const file = join(folder, name);
+    if (await isExecutable(file)) return file;
+  }
+  return undefined;
+}
+
+async function isExecutable(file: string): Promise<boolean> {
+  return await access(file, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+export async function missingPackages(wanted: readonly HostPackage[], path: string): Promise<HostPackage[]> {
+  const missing: HostPackage[] = [];
+  for (const entry of wanted) {
+    const found = await Promise.all(entry.programs.map((program) => findProgram(program, path)));
+    if (found.includes(undefined)) missing.push(entry);
+  }
+  return missing;
+}
+
+export interface EnsurePackagesOptions {
+  wanted: readonly HostPackage[];
+  path: string;
+  /** Install without asking. */
+  yes: boolean;
+}
+
+/** Installs what is missing, after asking; explains what to do when it may not. */
+export async function ensurePackages(context: CliContext, options: EnsurePackagesOptions): Promise<void> {
+  const missing = await missingPackages(options.wanted, options.path);
+  if (missing.length === 0) return;
+  const { terminal } = context;
+  const names = missing.map((entry) => entry.name);
+  terminal.note('These Debian packages are needed:');
+  for (const entry of missing) terminal.note(`  ${entry.name.padEnd(18)} ${entry.why}`);
+  const install = `apt-get install --no-install-recommends ${names.join(' ')}`;
+  if (!options.yes && !(await terminal.confirm('Install them now?'))) {
+    throw new Problem('host packages are missing', [
+      `let Ironbark install them: ${context.self} up --yes`,
+      `or install them yourself: ${context.isRoot ? '' : 'sudo '}${install}`,
+    ]);
+  }
+  await terminal.step(`Installing ${names.length} Debian packages`, async (progress) => {
+    progress('package lists');
+    await apt(context, ['update', '-qq']);
+    progress(names.join(' '));
+    await apt(context, ['install', '-y', '-qq', '--no-install-recommends', ...names]);
+  });
+}
+
+const APT_TIMEOUT_MS = 20 * 60_000;
+
+async function apt(context: CliContext, args: readonly string[]): Promise<void> {
+  const command = ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args];
+  const [file, ...rest] = context.isRoot ? command : ['sudo', '-n', ...command];
+  try {
+    await context.commands.run(file!, rest, { timeoutMs: APT_TIMEOUT_MS });
+  } catch (cause) {
+    const problem = new Problem(`apt-get ${args[0]} failed: ${cause instanceof Error ? cause.message : cause}`, [
+      context.isRoot ? 'check the package sources, then run this again' : 'run this as root, or with sudo',
+    ]);
+    problem.cause = cause;
+    throw problem;
+  }
+}

@@ -1,0 +1,207 @@
+// Owns the commands of `ironbark` as people see them: names, flags, help. What each does is in commands/.
+// The modules behind the commands are loaded when they are called, so that --help is quick.
+
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { CliContext } from './context.ts';
+
+export interface ProgramOptions {
+  version: string;
+  /** Where programs are looked for. */
+  path: string;
+  createContext(options: { dataDir?: string; json?: boolean }): CliContext;
+  onExit(code: number): void;
+}
+
+type Flags = Record<string, never>;
+
+export function buildProgram(options: ProgramOptions): Command {
+  const program = new Command('ironbark')
+    .description('A private cloud: the EC2, EBS and S3 APIs over real virtual machines on this host.')
+    .version(options.version)
+    .option('--data-dir <folder>', 'where this cloud keeps everything (or IRONBARK_DATA_DIR)')
+    .option('--json', 'print results as JSON')
+    .showSuggestionAfterError()
+    .showHelpAfterError('(ironbark --help lists the commands)')
+    .exitOverride()
+    .enablePositionalOptions()
+    .addHelpText('after', EXAMPLES);
+  const context = (command: Command) => options.createContext(command.optsWithGlobals());
+  addCloudCommands(program, options, context);
+  addInstanceCommands(program, options, context);
+  addHostCommands(program, options, context);
+  for (const command of program.commands) inheritGlobals(command);
+  return program;
+}
+
+const EXAMPLES = `
+Start here:
+  ironbark up                      install what is missing, start, build the first image
+  ironbark launch --name web       an instance with your key, ready for ssh
+  ironbark ssh web                 a shell in it
+  eval "$(ironbark env)"           then any AWS client: aws ec2 describe-instances
+  ironbark down                    stop everything; data stays
+`;
+
+type MakeContext = (command: Command) => CliContext;
+
+/** `--json` and `--data-dir` may stand before or after the command's name. */
+function inheritGlobals(command: Command): void {
+  if (command.options.every((option) => option.long !== '--json')) {
+    command.addOption(new Option('--json', 'print results as JSON').hideHelp());
+    command.addOption(new Option('--data-dir <folder>').hideHelp());
+  }
+  for (const child of command.commands) inheritGlobals(child);
+}
+
+function addCloudCommands(program: Command, options: ProgramOptions, context: MakeContext): void {
+  program
+    .command('up')
+    .description('start the cloud, installing and building what is missing')
+    .option('-y, --yes', 'install host packages without asking', false)
+    .option('--port <number>', 'port of the API; 0 takes a free one (default 8773)', parsePort)
+    .option('--host <address>', 'address that the API listens on (default 127.0.0.1)')
+    .option('--region <name>', 'region that the cloud shows to clients (default us-east-1)')
+    .addOption(new Option('--network <kind>', 'how guests are connected').choices(['bridge', 'user', 'simulated']))
+    .addOption(new Option('--hypervisor <kind>', 'what runs instances').choices(['qemu', 'simulated']))
+    .option('--no-image', 'do not build the first image')
+    .action(async (flags: Flags, command: Command) => {
+      const { bringUp } = await import('./commands/up.ts');
+      await bringUp(context(command), { ...flags, path: options.path } as never);
+    });
+  program
+    .command('down')
+    .description('stop the instances and the cloud; data stays')
+    .option('--keep-guests', 'leave instances running; the next up takes them over', false)
+    .action(async (flags: { keepGuests: boolean }, command: Command) => {
+      const { bringDown } = await import('./commands/down.ts');
+      await bringDown(context(command), flags);
+    });
+  program
+    .command('status')
+    .description('what runs here (exit code 3 when nothing does)')
+    .action(async (_flags: Flags, command: Command) => {
+      const { showStatus } = await import('./commands/status.ts');
+      options.onExit(await showStatus(context(command)));
+    });
+  program
+    .command('env')
+    .description('shell lines that point AWS clients here: eval "$(ironbark env)"')
+    .action(async (_flags: Flags, command: Command) => {
+      const { showEnvironment } = await import('./commands/env.ts');
+      await showEnvironment(context(command));
+    });
+  program
+    .command('purge')
+    .description('stop the cloud and remove all of its data')
+    .option('-y, --yes', 'do not ask', false)
+    .action(async (flags: { yes: boolean }, command: Command) => {
+      const { purge } = await import('./commands/purge.ts');
+      await purge(context(command), flags);
+    });
+}
+
+function addInstanceCommands(program: Command, options: ProgramOptions, context: MakeContext): void {
+  program
+    .command('launch')
+    .description('run an instance and wait until ssh answers')
+    .option('--name <name>', 'its Name tag, which the other commands accept')
+    .option('--image <name>', 'image by name or id', 'micro')
+    .option('--type <type>', 'instance type', 't3.micro')
+    .option('--user-data <file>', 'script or cloud-config for its first boot')
+    .option('--no-wait', 'return as soon as it is accepted')
+    .action(async (flags: Flags, command: Command) => {
+      const { launch } = await import('./commands/launch.ts');
+      await launch(context(command), flags as never);
+    });
+  program
+    .command('ssh')
+    .description('a shell in an instance, or one command: ironbark ssh web -- uptime')
+    .argument('[instance]', 'id or name; may be left away when there is just one')
+    .argument('[command...]', 'what to run there')
+    .passThroughOptions()
+    .action(async (target: string | undefined, words: string[], _flags: Flags, command: Command) => {
+      const { openShell } = await import('./commands/ssh.ts');
+      options.onExit(await openShell(context(command), target, words));
+    });
+  program
+    .command('logs')
+    .description('the cloud’s log, or the console of an instance')
+    .argument('[instance]', 'id or name')
+    .option('-f, --follow', 'keep printing', false)
+    .option('-n, --lines <count>', 'how many lines of the log', parseCount, 50)
+    .action(async (target: string | undefined, flags: never, command: Command) => {
+      const { showLogs } = await import('./commands/logs.ts');
+      options.onExit(await showLogs(context(command), target, flags));
+    });
+  addImageCommands(program, options, context);
+}
+
+function addImageCommands(program: Command, options: ProgramOptions, context: MakeContext): void {
+  const image = program.command('image').description('build, list and import images');
+  image
+    .command('build')
+    .description('build an image from Debian packages: micro (seconds) or debian-12 (minutes)')
+    .argument('<name>', 'micro or debian-12')
+    .option('-y, --yes', 'install host packages without asking', false)
+    .action(async (name: string, flags: { yes: boolean }, command: Command) => {
+      const { buildImage } = await import('./commands/image-build.ts');
+      await buildImage(context(command), name, { ...flags, path: options.path });
+    });
+  image
+    .command('list')
+    .description('images of this cloud')
+    .action(async (_flags: Flags, command: Command) => {
+      const { showImages } = await import('./commands/image-list.ts');
+      await showImages(context(command));
+    });
+  image
+    .command('import')
+    .description('import a disk: raw or qcow2')
+    .argument('<file>', 'the disk')
+    .requiredOption('--name <name>', 'the image’s name')
+    .option('--user <name>', 'who a key pair logs in as', 'root')
+    .addOption(new Option('--format <format>', 'what the file is').choices(['raw', 'qcow2']).makeOptionMandatory())
+    .action(async (file: string, flags: never, command: Command) => {
+      const { importImage } = await import('./commands/image-import.ts');
+      await importImage(context(command), file, flags);
+    });
+}
+
+function addHostCommands(program: Command, options: ProgramOptions, context: MakeContext): void {
+  program
+    .command('doctor')
+    .description('what this host has and lacks, and what to do about it')
+    .action(async (_flags: Flags, command: Command) => {
+      const { examine } = await import('./commands/doctor.ts');
+      options.onExit(await examine(context(command), options.path));
+    });
+  program
+    .command('test')
+    .description('run all tests, or those whose file names contain a word')
+    .argument('[words...]', 'parts of file names')
+    .action(async (words: string[], _flags: Flags, command: Command) => {
+      const { runTests } = await import('./commands/test.ts');
+      options.onExit(await runTests(context(command), words, options.path));
+    });
+  program
+    .command('completion')
+    .description('completion for bash or zsh: eval "$(ironbark completion bash)"')
+    .argument('<shell>', 'bash or zsh')
+    .action(async (shell: string, _flags: Flags, command: Command) => {
+      const { renderCompletion } = await import('./commands/completion.ts');
+      context(command).terminal.result({ script: renderCompletion(program, shell) }, () => renderCompletion(program, shell));
+    });
+}
+
+const LARGEST_PORT = 65_535;
+
+function parsePort(text: string): number {
+  const port = parseCount(text);
+  if (port > LARGEST_PORT) throw new InvalidArgumentError('a port is at most 65535');
+  return port;
+}
+
+function parseCount(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('a whole number is needed');
+  return Number(text);
+}

@@ -1,0 +1,139 @@
+// Owns a whole cloud in a temporary folder for tests, driven the way a person drives it: through `./ironbark`
+// and the AWS CLI.
+
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { systemClock, type WaitOptions, waitFor } from '@ironbark/platform/clock.ts';
+import { CommandError, type CommandResult, systemCommands } from '@ironbark/platform/commands.ts';
+import type { Credentials, DaemonStatus } from '../../packages/cli/daemon/admin-api.ts';
+
+export const projectDir = resolve(import.meta.dirname, '../..');
+
+const COMMAND_TIMEOUT_MS = 300_000;
+
+export interface CloudOptions {
+  hypervisor?: 'qemu' | 'simulated';
+  /** More flags for `up`. */
+  flags?: readonly string[];
+}
+
+export class CloudUnderTest implements AsyncDisposable {
+  readonly dataDir: string;
+  #credentials: Credentials | undefined;
+
+  private constructor(dataDir: string) {
+    this.dataDir = dataDir;
+  }
+
+  /** Brings one up on a free port. Guests run as users of their own, so the folder lets them through. */
+  static async start(options: CloudOptions = {}): Promise<CloudUnderTest> {
+    const dataDir = await mkdtemp('/var/tmp/ironbark-test-');
+    await chmod(dataDir, 0o711);
+    const cloud = new CloudUnderTest(dataDir);
+    try {
+      await cloud.up(options);
+    } catch (error) {
+      await cloud[Symbol.asyncDispose]();
+      throw error;
+    }
+    return cloud;
+  }
+
+  async up(options: CloudOptions = {}): Promise<void> {
+    const hypervisor = options.hypervisor === undefined ? [] : ['--hypervisor', options.hypervisor];
+    const port = this.#credentials === undefined ? ['--port', '0'] : [];
+    await this.ironbark('up', '--yes', ...port, ...hypervisor, ...(options.flags ?? []));
+    this.#credentials = await this.json<Credentials>('env');
+  }
+
+  get credentials(): Credentials {
+    if (this.#credentials === undefined) throw new Error('the cloud is not up');
+    return this.#credentials;
+  }
+
+  async ironbark(...args: string[]): Promise<CommandResult> {
+    const all = [args[0]!, '--data-dir', this.dataDir, ...args.slice(1)];
+    return await systemCommands.run(join(projectDir, 'ironbark'), all, { timeoutMs: COMMAND_TIMEOUT_MS });
+  }
+
+  async json<Result>(...args: string[]): Promise<Result> {
+    const { stdout } = await this.ironbark(args[0]!, '--json', ...args.slice(1));
+    return JSON.parse(stdout) as Result;
+  }
+
+  status(): Promise<DaemonStatus> {
+    return this.json('status');
+  }
+
+  /** Runs the AWS CLI against this cloud and parses its answer. */
+  // biome-ignore lint/suspicious/noExplicitAny: answers have as many shapes as there are operations
+  async aws(...args: string[]): Promise<any> {
+    const { stdout } = await systemCommands.run('aws', [...this.#endpointArgs(), '--output', 'json', ...args], {
+      timeoutMs: COMMAND_TIMEOUT_MS,
+      env: this.environment(),
+    });
+    return stdout.trim() === '' ? undefined : JSON.parse(stdout);
+  }
+
+  /** As `aws`, for commands whose output is for people. */
+  async awsText(...args: string[]): Promise<string> {
+    const all = [...this.#endpointArgs(), ...args];
+    return (await systemCommands.run('aws', all, { timeoutMs: COMMAND_TIMEOUT_MS, env: this.environment() })).stdout;
+  }
+
+  /** Runs the AWS CLI, which has to fail; gives the AWS error code and the whole text. */
+  async awsError(...args: string[]): Promise<{ code: string; text: string }> {
+    try {
+      await this.aws(...args);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      return { code: error.stderr.match(/An error occurred \(([^)]+)\)/)?.[1] ?? '', text: error.stderr };
+    }
+    throw new Error(`aws ${args.join(' ')} succeeded`);
+  }
+
+  environment(): Record<string, string> {
+    const { accessKeyId, secretAccessKey, region, endpoint } = this.credentials;
+    return {
+      PATH: process.env['PATH'] ?? '',
+      HOME: this.dataDir,
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      AWS_REGION: region,
+      AWS_DEFAULT_REGION: region,
+      AWS_ENDPOINT_URL: endpoint,
+      AWS_EC2_METADATA_DISABLED: 'true',
+      AWS_PAGER: '',
+    };
+  }
+
+  /** One command in a guest; its standard output. */
+  async ssh(instanceId: string, ...command: string[]): Promise<string> {
+    return (await this.ironbark('ssh', instanceId, '--', ...command)).stdout;
+  }
+
+  async daemonPid(): Promise<number> {
+    return Number((await readFile(join(this.dataDir, 'run/daemon.pid'), 'utf8')).trim());
+  }
+
+  #endpointArgs(): string[] {
+    return ['--endpoint-url', this.credentials.endpoint];
+  }
+
+  /** Removes the cloud and all that it has on the host. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.ironbark('purge', '--yes').catch((error: unknown) => {
+      if (!(error instanceof CommandError) || !error.stderr.includes('holds no cloud')) throw error;
+    });
+    await rm(this.dataDir, { recursive: true, force: true });
+  }
+}
+
+/** Waits for a condition on the real clock. */
+export async function eventually<T>(
+  what: string,
+  probe: () => Promise<T | undefined | false>,
+  options: Partial<WaitOptions> = {},
+): Promise<T> {
+  return await waitFor(probe, { clock: systemClock, timeoutMs: 60_000, intervalMs: 200, what, ...options });
+}

@@ -1,0 +1,89 @@
+// Owns the order of the tests and the sum at the end: checks first, then what is quick, then real guests.
+
+import { spawnSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+import { projectDir } from './source-files.ts';
+
+interface Stage {
+  name: string;
+  globs: string[];
+  /** Files at the same time; guests and networks share one host, so those run alone. */
+  concurrency: number;
+  timeoutMs: number;
+}
+
+const STAGES: readonly Stage[] = [
+  { name: 'unit', globs: ['packages/**/*.test.ts', 'tools/*.test.ts'], concurrency: 2, timeoutMs: 300_000 },
+  { name: 'system', globs: ['test/system/*.test.ts', 'test/conformance/**/*.test.ts'], concurrency: 1, timeoutMs: 600_000 },
+  { name: 'vm', globs: ['test/vm/*.test.ts'], concurrency: 1, timeoutMs: 1_200_000 },
+];
+
+interface Totals {
+  passed: number;
+  failed: string[];
+  skipped: string[];
+}
+
+const words = process.argv.slice(2);
+const totals: Totals = { passed: 0, failed: [], skipped: [] };
+if (words.length === 0) runChecks();
+for (const stage of STAGES) await runStage(stage);
+report();
+
+function runChecks(): void {
+  for (const [name, args] of [
+    ['biome', ['check', '.']],
+    ['tsc', ['-p', '.']],
+  ] as const) {
+    const { status } = spawnSync(join(projectDir, 'node_modules/.bin', name), args, { cwd: projectDir, stdio: 'inherit' });
+    if (status === 0) totals.passed += 1;
+    else totals.failed.push(`${name} ${args.join(' ')}`);
+  }
+}
+
+async function runStage(stage: Stage): Promise<void> {
+  const found = globSync(stage.globs, { cwd: projectDir, exclude: (name) => name.includes('node_modules') }).sort();
+  const files = found.filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+  if (files.length === 0) return;
+  process.stdout.write(`\n── ${stage.name}: ${files.length} files ──\n`);
+  const startedMs = performance.now();
+  const stream = run({
+    files: files.map((file) => join(projectDir, file)),
+    cwd: projectDir,
+    concurrency: stage.concurrency,
+    timeout: stage.timeoutMs,
+    // A leaked handle must not keep the run alive for ever; leaks have tests of their own.
+    forceExit: false,
+  });
+  stream.on('test:pass', (event) => {
+    if (event.details.type === 'suite' || isFile(event.name)) return;
+    if (event.skip !== undefined && event.skip !== false) totals.skipped.push(`${event.name}: ${event.skip}`);
+    else totals.passed += 1;
+  });
+  stream.on('test:fail', (event) => {
+    if (event.details.type !== 'suite') totals.failed.push(`${event.file ?? ''} ${event.name}`);
+  });
+  const shown = stream.compose(new spec());
+  shown.pipe(process.stdout, { end: false });
+  await new Promise((resolve) => shown.once('end', resolve));
+  process.stdout.write(`── ${stage.name}: ${((performance.now() - startedMs) / 1000).toFixed(0)} s ──\n`);
+}
+
+/** Each file also counts as a test of its own name; only what is inside it is counted. */
+function isFile(name: string): boolean {
+  return name.endsWith('.test.ts');
+}
+
+function report(): void {
+  const lines = [
+    ...totals.skipped.map((line) => `skipped: ${line}`),
+    ...totals.failed.map((line) => `failed: ${line}`),
+    `${totals.passed} passed, ${totals.failed.length} failed, ${totals.skipped.length} skipped`,
+  ];
+  process.stdout.write(`\n${lines.join('\n')}\n`);
+  const nothingRan = totals.passed === 0;
+  process.exitCode = totals.failed.length > 0 || nothingRan ? 1 : 0;
+}
