@@ -16,8 +16,18 @@ interface Stage {
 }
 
 const STAGES: readonly Stage[] = [
-  { name: 'unit', globs: ['packages/**/*.test.ts', 'tools/*.test.ts'], concurrency: 2, timeoutMs: 300_000 },
-  { name: 'system', globs: ['test/system/*.test.ts', 'test/conformance/**/*.test.ts'], concurrency: 1, timeoutMs: 600_000 },
+  {
+    name: 'unit',
+    globs: ['packages/**/*.test.ts', 'tools/*.test.ts'],
+    concurrency: 2,
+    timeoutMs: 300_000,
+  },
+  {
+    name: 'system',
+    globs: ['test/system/*.test.ts', 'test/conformance/**/*.test.ts'],
+    concurrency: 1,
+    timeoutMs: 600_000,
+  },
   { name: 'vm', globs: ['test/vm/*.test.ts'], concurrency: 1, timeoutMs: 1_200_000 },
 ];
 
@@ -38,15 +48,23 @@ function runChecks(): void {
     ['biome', ['check', '.']],
     ['tsc', ['-p', '.']],
   ] as const) {
-    const { status } = spawnSync(join(projectDir, 'node_modules/.bin', name), args, { cwd: projectDir, stdio: 'inherit' });
+    const { status } = spawnSync(join(projectDir, 'node_modules/.bin', name), args, {
+      cwd: projectDir,
+      stdio: 'inherit',
+    });
     if (status === 0) totals.passed += 1;
     else totals.failed.push(`${name} ${args.join(' ')}`);
   }
 }
 
 async function runStage(stage: Stage): Promise<void> {
-  const found = globSync(stage.globs, { cwd: projectDir, exclude: (name) => name.includes('node_modules') }).sort();
-  const files = found.filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+  const found = globSync(stage.globs, {
+    cwd: projectDir,
+    exclude: (name) => name.includes('node_modules'),
+  }).sort();
+  const files = found.filter(
+    (file) => words.length === 0 || words.some((word) => file.includes(word)),
+  );
   if (files.length === 0) return;
   process.stdout.write(`\n── ${stage.name}: ${files.length} files ──\n`);
   const startedMs = performance.now();
@@ -60,7 +78,8 @@ async function runStage(stage: Stage): Promise<void> {
   });
   stream.on('test:pass', (event) => {
     if (event.details.type === 'suite' || isFile(event.name)) return;
-    if (event.skip !== undefined && event.skip !== false) totals.skipped.push(`${event.name}: ${event.skip}`);
+    if (event.skip !== undefined && event.skip !== false)
+      totals.skipped.push(`${event.name}: ${event.skip}`);
     else totals.passed += 1;
   });
   stream.on('test:fail', (event) => {
@@ -69,7 +88,9 @@ async function runStage(stage: Stage): Promise<void> {
   const shown = stream.compose(new spec());
   shown.pipe(process.stdout, { end: false });
   await new Promise((resolve) => shown.once('end', resolve));
-  process.stdout.write(`── ${stage.name}: ${((performance.now() - startedMs) / 1000).toFixed(0)} s ──\n`);
+  process.stdout.write(
+    `── ${stage.name}: ${((performance.now() - startedMs) / 1000).toFixed(0)} s ──\n`,
+  );
 }
 
 /** Each file also counts as a test of its own name; only what is inside it is counted. */

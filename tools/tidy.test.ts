@@ -37,12 +37,16 @@ test('packages import in one direction: core <- protocol, platform <- services <
   assertNone(product, (file) => {
     const from = packageOf(file.path)!;
     const allowed = [from, ...(MAY_IMPORT[from] ?? [])];
-    return file.imports.filter((path) => !allowed.includes(packageOf(path) ?? '') && !isTest(file.path));
+    return file.imports.filter(
+      (path) => !allowed.includes(packageOf(path) ?? '') && !isTest(file.path),
+    );
   });
 });
 
 test('inside a service: http -> actions -> app -> store, and reconcilers -> app, store, drivers', () => {
-  const inside = product.filter((file) => SERVICES.includes(packageOf(file.path)!) && !isTest(file.path));
+  const inside = product.filter(
+    (file) => SERVICES.includes(packageOf(file.path)!) && !isTest(file.path),
+  );
   assertNone(inside, (file) => {
     const allowed = ROOM_MAY_IMPORT[roomOf(file.path)];
     if (allowed === undefined) return [];
@@ -69,7 +73,9 @@ test('no import cycles', () => {
 
 test('every module begins with a sentence on what it owns', () => {
   const modules = product.filter((file) => !isTest(file.path));
-  assertNone(modules, (file) => (/^(#!.*\n)?\/\/ \S.{15,}/.test(file.text) ? [] : ['no first comment']));
+  assertNone(modules, (file) =>
+    /^(#!.*\n)?\/\/ \S.{15,}/.test(file.text) ? [] : ['no first comment'],
+  );
 });
 
 const MAX_LINES = 400;
@@ -89,32 +95,73 @@ interface Ban {
 }
 
 const BANS: readonly Ban[] = [
-  { pattern: /from 'node:child_process'/, instead: 'platform/commands.ts', except: /^packages\/platform\/commands\.ts$/ },
-  { pattern: /from 'node:sqlite'/, instead: 'platform/database', except: /^packages\/platform\/database\// },
-  { pattern: /\bDate\.now\(|\bnew Date\(\)|performance\.now\(/, instead: 'the Clock of platform/clock.ts', except: /^packages\/platform\/clock\.ts$/ },
+  {
+    pattern: /from 'node:child_process'/,
+    instead: 'platform/commands.ts',
+    except: /^packages\/platform\/commands\.ts$/,
+  },
+  {
+    pattern: /from 'node:sqlite'/,
+    instead: 'platform/database',
+    except: /^packages\/platform\/database\//,
+  },
+  {
+    pattern: /\bDate\.now\(|\bnew Date\(\)|performance\.now\(/,
+    instead: 'the Clock of platform/clock.ts',
+    except: /^packages\/platform\/clock\.ts$/,
+  },
   { pattern: /\bprocess\.env\b/, instead: 'a value passed on from main.ts', except: /\/main\.ts$/ },
-  { pattern: /\bprocess\.exit\(/, instead: 'a thrown error, or process.exitCode in the CLI', except: /^packages\/cli\/(daemon\/)?main\.ts$/ },
-  { pattern: /\bMath\.random\(|\brandomUUID\(/, instead: 'the RandomSource of platform/random.ts', except: /^packages\/platform\/random\.ts$/ },
-  { pattern: /\b(?:writeFile|writeFileSync|appendFile)\(/, instead: 'replaceFile or writeFully of platform/files.ts', except: /^packages\/platform\// },
-  { pattern: /(?:[hH]andle|file)\.write\(/, instead: 'writeFully of platform/files.ts', except: /^packages\/platform\/files\.ts$/ },
+  {
+    pattern: /\bprocess\.exit\(/,
+    instead: 'a thrown error, or process.exitCode in the CLI',
+    except: /^packages\/cli\/(daemon\/)?main\.ts$/,
+  },
+  {
+    pattern: /\bMath\.random\(|\brandomUUID\(/,
+    instead: 'the RandomSource of platform/random.ts',
+    except: /^packages\/platform\/random\.ts$/,
+  },
+  {
+    pattern: /\b(?:writeFile|writeFileSync|appendFile)\(/,
+    instead: 'replaceFile or writeFully of platform/files.ts',
+    except: /^packages\/platform\//,
+  },
+  {
+    pattern: /(?:[hH]andle|file)\.write\(/,
+    instead: 'writeFully of platform/files.ts',
+    except: /^packages\/platform\/files\.ts$/,
+  },
   { pattern: /^\s*(?:export )?(?:const )?enum /m, instead: 'a union of literals', except: /^$/ },
   { pattern: /^export default /m, instead: 'a named export', except: /^$/ },
   { pattern: /^export \* from/m, instead: 'an import from the file that owns it', except: /^$/ },
-  { pattern: /shell: true|execSync/, instead: 'a list of arguments through platform/commands.ts', except: /^$/ },
+  {
+    pattern: /shell: true|execSync/,
+    instead: 'a list of arguments through platform/commands.ts',
+    except: /^$/,
+  },
   { pattern: /\/\/ (?:TODO|FIXME|XXX|HACK)/, instead: 'an issue, or the work', except: /^$/ },
-  { pattern: /'Invalid\w+\.(?:NotFound|Malformed|Duplicate)'|'NoSuch(?:Key|Bucket|Upload)'/, instead: 'a ServiceError kind; wire codes live in protocol', except: /^packages\/protocol\// },
+  {
+    pattern: /'Invalid\w+\.(?:NotFound|Malformed|Duplicate)'|'NoSuch(?:Key|Bucket|Upload)'/,
+    instead: 'a ServiceError kind; wire codes live in protocol',
+    except: /^packages\/protocol\//,
+  },
 ];
 
 for (const ban of BANS) {
   test(`banned: ${ban.pattern.source.slice(0, 60)} (use ${ban.instead})`, () => {
     const subject = product.filter((file) => !isTest(file.path) && !ban.except.test(file.path));
-    assertNone(subject, (file) => (ban.pattern.test(withoutComments(file.text)) ? [`use ${ban.instead}`] : []));
+    assertNone(subject, (file) =>
+      ban.pattern.test(withoutComments(file.text)) ? [`use ${ban.instead}`] : [],
+    );
   });
 }
 
 test('file names are kebab-case nouns, and none is called utils, helpers or common', () => {
   assertNone(files, (file) => {
-    const name = file.path.split('/').at(-1)!.replace(/(\.test)?\.ts$/, '');
+    const name = file.path
+      .split('/')
+      .at(-1)!
+      .replace(/(\.test)?\.ts$/, '');
     if (/^(utils?|helpers?|common|misc|index)$/.test(name)) return ['name it after what it owns'];
     return /^[a-z0-9]+(-[a-z0-9]+)*$/.test(name) ? [] : ['not kebab-case'];
   });
@@ -124,22 +171,31 @@ test('file names are kebab-case nouns, and none is called utils, helpers or comm
 const ENTRY = /(^|\/)main\.ts$|^(tools|test)\//;
 
 test('no dead files: every module is imported by another one that is not its test', () => {
-  const imported = new Set(files.filter((file) => !file.path.endsWith('.test.ts')).flatMap((file) => file.imports));
+  const imported = new Set(
+    files.filter((file) => !file.path.endsWith('.test.ts')).flatMap((file) => file.imports),
+  );
   const modules = product.filter((file) => !isTest(file.path) && !ENTRY.test(file.path));
   assertNone(modules, (file) => (imported.has(file.path) ? [] : ['imported by nothing']));
 });
 
 test('every import names a file that exists', () => {
   const known = new Set(files.map((file) => file.path));
-  assertNone(files, (file) => file.imports.filter((path) => path.endsWith('.ts') && !known.has(path)));
+  assertNone(files, (file) =>
+    file.imports.filter((path) => path.endsWith('.ts') && !known.has(path)),
+  );
 });
 
-function assertNone(subject: readonly SourceFile[], faultsOf: (file: SourceFile) => readonly string[]): void {
+function assertNone(
+  subject: readonly SourceFile[],
+  faultsOf: (file: SourceFile) => readonly string[],
+): void {
   assert.ok(subject.length > 0, 'the rule looks at no file');
   const faults = subject.flatMap((file) => faultsOf(file).map((fault) => `${file.path}: ${fault}`));
   assert.deepEqual(faults, []);
 }
 
 function withoutComments(text: string): string {
-  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/ (?!TODO|FIXME|XXX|HACK).*$/gm, '$1');
+  return text
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/(^|\s)\/\/ (?!TODO|FIXME|XXX|HACK).*$/gm, '$1');
 }

@@ -28,9 +28,10 @@ export async function findConfig(dataDir: string): Promise<CloudConfig | undefin
   try {
     return checkConfig(JSON.parse(bytes.toString('utf8')));
   } catch (error) {
-    throw new Problem(`${configPath(dataDir)} cannot be read: ${error instanceof Error ? error.message : error}`, [
-      'restore it from a backup, or start over with another --data-dir',
-    ]);
+    throw new Problem(
+      `${configPath(dataDir)} cannot be read: ${error instanceof Error ? error.message : error}`,
+      ['restore it from a backup, or start over with another --data-dir'],
+    );
   }
 }
 
@@ -40,9 +41,11 @@ export async function saveConfig(dataDir: string, config: CloudConfig): Promise<
 
 function checkConfig(value: unknown): CloudConfig {
   const config = value as CloudConfig;
-  if (config?.format !== 'ironbark-config/1') throw new Error('its format is not ironbark-config/1');
+  if (config?.format !== 'ironbark-config/1')
+    throw new Error('its format is not ironbark-config/1');
   const texts = [config.cloudId, config.nodeId, config.region, config.host, config.vpcCidr];
-  if (!texts.every((text) => typeof text === 'string' && text !== '')) throw new Error('a setting is missing');
+  if (!texts.every((text) => typeof text === 'string' && text !== ''))
+    throw new Error('a setting is missing');
   if (!Number.isInteger(config.port)) throw new Error('port is not a number');
   return config;
 }

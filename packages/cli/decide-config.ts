@@ -26,13 +26,16 @@ export async function decideConfig(
   saved: CloudConfig | undefined,
   wishes: ConfigWishes,
 ): Promise<CloudConfig> {
-  const config = saved === undefined ? await firstConfig(context, wishes) : keepConfig(saved, wishes);
+  const config =
+    saved === undefined ? await firstConfig(context, wishes) : keepConfig(saved, wishes);
   return { ...config, port: await checkPort(config.host, config.port) };
 }
 
 async function firstConfig(context: CliContext, wishes: ConfigWishes): Promise<CloudConfig> {
   const hypervisor = wishes.hypervisor ?? 'qemu';
-  const network = wishes.network ?? (hypervisor === 'simulated' ? 'simulated' : context.isRoot ? 'bridge' : 'user');
+  const network =
+    wishes.network ??
+    (hypervisor === 'simulated' ? 'simulated' : context.isRoot ? 'bridge' : 'user');
   return {
     format: 'ironbark-config/1',
     cloudId: context.random.bytes(CLOUD_ID_BYTES).toString('hex'),
@@ -42,7 +45,10 @@ async function firstConfig(context: CliContext, wishes: ConfigWishes): Promise<C
     port: wishes.port ?? DEFAULT_PORT,
     hypervisor,
     network,
-    vpcCidr: network === 'bridge' ? chooseVpcCidr(await readHostNetworks(context.commands)) : '172.31.0.0/16',
+    vpcCidr:
+      network === 'bridge'
+        ? chooseVpcCidr(await readHostNetworks(context.commands))
+        : '172.31.0.0/16',
   };
 }
 
@@ -67,12 +73,15 @@ async function checkPort(host: string, port: number): Promise<number> {
       server.listen(port, host, () => resolve((server.address() as { port: number }).port));
     });
   } catch (cause) {
-    const problem = new Problem(`cannot listen on ${host} port ${port}: ${cause instanceof Error ? cause.message : cause}`, [
-      'something else uses it: choose another with --port, or --port 0 for any free one',
-    ]);
+    const problem = new Problem(
+      `cannot listen on ${host} port ${port}: ${cause instanceof Error ? cause.message : cause}`,
+      ['something else uses it: choose another with --port, or --port 0 for any free one'],
+    );
     problem.cause = cause;
     throw problem;
   } finally {
-    await new Promise<void>((resolve) => (server.listening ? server.close(() => resolve()) : resolve()));
+    await new Promise<void>((resolve) =>
+      server.listening ? server.close(() => resolve()) : resolve(),
+    );
   }
 }

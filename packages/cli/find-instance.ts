@@ -5,7 +5,9 @@ import type { Ec2Output } from '@ironbark/protocol/ec2/types.ts';
 import { Problem } from './problem.ts';
 
 type Reservation = NonNullable<Ec2Output<'DescribeInstances'>['Reservations']>[number];
-export type DescribedInstance = NonNullable<Reservation['Instances']>[number] & { InstanceId: string };
+export type DescribedInstance = NonNullable<Reservation['Instances']>[number] & {
+  InstanceId: string;
+};
 
 const LIVE_STATES = ['pending', 'running', 'stopping', 'stopped'];
 
@@ -28,13 +30,22 @@ export async function listInstances(ec2: Ec2Client): Promise<DescribedInstance[]
   return found;
 }
 
-export async function findInstance(ec2: Ec2Client, target: string | undefined): Promise<DescribedInstance> {
+export async function findInstance(
+  ec2: Ec2Client,
+  target: string | undefined,
+): Promise<DescribedInstance> {
   const all = await listInstances(ec2);
-  const matching = target === undefined ? all : all.filter((instance) => isCalled(instance, target));
+  const matching =
+    target === undefined ? all : all.filter((instance) => isCalled(instance, target));
   if (matching.length === 1) return matching[0]!;
-  const listed = all.map((instance) => `${instance.InstanceId}  ${nameOf(instance) ?? ''}  ${instance.State?.Name}`);
+  const listed = all.map(
+    (instance) => `${instance.InstanceId}  ${nameOf(instance) ?? ''}  ${instance.State?.Name}`,
+  );
   if (all.length === 0) throw new Problem('there are no instances', ['make one: ironbark launch']);
-  const what = target === undefined ? 'say which instance' : `${matching.length === 0 ? 'no instance' : 'more than one instance'} is called ${target}`;
+  const what =
+    target === undefined
+      ? 'say which instance'
+      : `${matching.length === 0 ? 'no instance' : 'more than one instance'} is called ${target}`;
   throw new Problem(what, listed);
 }
 

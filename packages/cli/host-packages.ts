@@ -36,7 +36,14 @@ export const DEBIAN_IMAGE_PACKAGES: readonly HostPackage[] = [
 ];
 
 /** Programs of administrators are not always on a plain user's path. */
-const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/local/bin', '/usr/bin', '/bin'];
+const SYSTEM_FOLDERS = [
+  '/usr/local/sbin',
+  '/usr/sbin',
+  '/sbin',
+  '/usr/local/bin',
+  '/usr/bin',
+  '/bin',
+];
 
 export async function findProgram(name: string, path: string): Promise<string | undefined> {
   for (const folder of [...path.split(':').filter((part) => part !== ''), ...SYSTEM_FOLDERS]) {
@@ -53,7 +60,10 @@ async function isExecutable(file: string): Promise<boolean> {
   );
 }
 
-export async function missingPackages(wanted: readonly HostPackage[], path: string): Promise<HostPackage[]> {
+export async function missingPackages(
+  wanted: readonly HostPackage[],
+  path: string,
+): Promise<HostPackage[]> {
   const missing: HostPackage[] = [];
   for (const entry of wanted) {
     const found = await Promise.all(entry.programs.map((program) => findProgram(program, path)));
@@ -70,7 +80,10 @@ export interface EnsurePackagesOptions {
 }
 
 /** Installs what is missing, after asking; explains what to do when it may not. */
-export async function ensurePackages(context: CliContext, options: EnsurePackagesOptions): Promise<void> {
+export async function ensurePackages(
+  context: CliContext,
+  options: EnsurePackagesOptions,
+): Promise<void> {
   const missing = await missingPackages(options.wanted, options.path);
   if (missing.length === 0) return;
   const { terminal } = context;
@@ -100,9 +113,14 @@ async function apt(context: CliContext, args: readonly string[]): Promise<void> 
   try {
     await context.commands.run(file!, rest, { timeoutMs: APT_TIMEOUT_MS });
   } catch (cause) {
-    const problem = new Problem(`apt-get ${args[0]} failed: ${cause instanceof Error ? cause.message : cause}`, [
-      context.isRoot ? 'check the package sources, then run this again' : 'run this as root, or with sudo',
-    ]);
+    const problem = new Problem(
+      `apt-get ${args[0]} failed: ${cause instanceof Error ? cause.message : cause}`,
+      [
+        context.isRoot
+          ? 'check the package sources, then run this again'
+          : 'run this as root, or with sudo',
+      ],
+    );
     problem.cause = cause;
     throw problem;
   }

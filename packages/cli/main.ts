@@ -68,7 +68,9 @@ function xdg(variable: string, fallback: string): string {
 }
 
 function readVersion(): string {
-  const { version } = JSON.parse(readFileSync(join(projectDir, 'package.json'), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(join(projectDir, 'package.json'), 'utf8')) as {
+    version: string;
+  };
   return version;
 }
 
@@ -85,7 +87,8 @@ function report(error: unknown): number {
 
 function asProblem(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error;
-  if (error instanceof Ec2Error) return new Problem(`the cloud answered ${error.code}: ${error.message}`);
+  if (error instanceof Ec2Error)
+    return new Problem(`the cloud answered ${error.code}: ${error.message}`);
   if (error instanceof CommandError) return new Problem(error.message);
   return undefined;
 }

@@ -15,5 +15,7 @@ export class Problem extends Error {
 }
 
 export function renderProblem(problem: Problem): string {
-  return [`ironbark: ${problem.message}`, ...problem.advice.map((line) => `  → ${line}`)].join('\n');
+  return [`ironbark: ${problem.message}`, ...problem.advice.map((line) => `  → ${line}`)].join(
+    '\n',
+  );
 }

@@ -16,7 +16,9 @@ type Flags = Record<string, never>;
 
 export function buildProgram(options: ProgramOptions): Command {
   const program = new Command('ironbark')
-    .description('A private cloud: the EC2, EBS and S3 APIs over real virtual machines on this host.')
+    .description(
+      'A private cloud: the EC2, EBS and S3 APIs over real virtual machines on this host.',
+    )
     .version(options.version)
     .option('--data-dir <folder>', 'where this cloud keeps everything (or IRONBARK_DATA_DIR)')
     .option('--json', 'print results as JSON')
@@ -61,8 +63,16 @@ function addCloudCommands(program: Command, options: ProgramOptions, context: Ma
     .option('--port <number>', 'port of the API; 0 takes a free one (default 8773)', parsePort)
     .option('--host <address>', 'address that the API listens on (default 127.0.0.1)')
     .option('--region <name>', 'region that the cloud shows to clients (default us-east-1)')
-    .addOption(new Option('--network <kind>', 'how guests are connected').choices(['bridge', 'user', 'simulated']))
-    .addOption(new Option('--hypervisor <kind>', 'what runs instances').choices(['qemu', 'simulated']))
+    .addOption(
+      new Option('--network <kind>', 'how guests are connected').choices([
+        'bridge',
+        'user',
+        'simulated',
+      ]),
+    )
+    .addOption(
+      new Option('--hypervisor <kind>', 'what runs instances').choices(['qemu', 'simulated']),
+    )
     .option('--no-image', 'do not build the first image')
     .action(async (flags: Flags, command: Command) => {
       const { bringUp } = await import('./commands/up.ts');
@@ -100,7 +110,11 @@ function addCloudCommands(program: Command, options: ProgramOptions, context: Ma
     });
 }
 
-function addInstanceCommands(program: Command, options: ProgramOptions, context: MakeContext): void {
+function addInstanceCommands(
+  program: Command,
+  options: ProgramOptions,
+  context: MakeContext,
+): void {
   program
     .command('launch')
     .description('run an instance and wait until ssh answers')
@@ -119,10 +133,12 @@ function addInstanceCommands(program: Command, options: ProgramOptions, context:
     .argument('[instance]', 'id or name; may be left away when there is just one')
     .argument('[command...]', 'what to run there')
     .passThroughOptions()
-    .action(async (target: string | undefined, words: string[], _flags: Flags, command: Command) => {
-      const { openShell } = await import('./commands/ssh.ts');
-      options.onExit(await openShell(context(command), target, words));
-    });
+    .action(
+      async (target: string | undefined, words: string[], _flags: Flags, command: Command) => {
+        const { openShell } = await import('./commands/ssh.ts');
+        options.onExit(await openShell(context(command), target, words));
+      },
+    );
   program
     .command('logs')
     .description('the cloud’s log, or the console of an instance')
@@ -160,7 +176,11 @@ function addImageCommands(program: Command, options: ProgramOptions, context: Ma
     .argument('<file>', 'the disk')
     .requiredOption('--name <name>', 'the image’s name')
     .option('--user <name>', 'who a key pair logs in as', 'root')
-    .addOption(new Option('--format <format>', 'what the file is').choices(['raw', 'qcow2']).makeOptionMandatory())
+    .addOption(
+      new Option('--format <format>', 'what the file is')
+        .choices(['raw', 'qcow2'])
+        .makeOptionMandatory(),
+    )
     .action(async (file: string, flags: never, command: Command) => {
       const { importImage } = await import('./commands/image-import.ts');
       await importImage(context(command), file, flags);
@@ -189,7 +209,9 @@ function addHostCommands(program: Command, options: ProgramOptions, context: Mak
     .argument('<shell>', 'bash or zsh')
     .action(async (shell: string, _flags: Flags, command: Command) => {
       const { renderCompletion } = await import('./commands/completion.ts');
-      context(command).terminal.result({ script: renderCompletion(program, shell) }, () => renderCompletion(program, shell));
+      context(command).terminal.result({ script: renderCompletion(program, shell) }, () =>
+        renderCompletion(program, shell),
+      );
     });
 }
 

@@ -49,7 +49,10 @@ export class Terminal {
   }
 
   /** Runs one step and shows how it goes and how long it took. */
-  async step<Result>(title: string, work: (progress: StepProgress) => Promise<Result>): Promise<Result> {
+  async step<Result>(
+    title: string,
+    work: (progress: StepProgress) => Promise<Result>,
+  ): Promise<Result> {
     if (this.#options.json) return await work(() => {});
     const line = this.#startLine(title);
     try {
@@ -103,14 +106,18 @@ export class Terminal {
       progress.write(`\r\u001b[2K${clip(shown, progress.columns ?? 80)}`);
     };
     const plain = () => progress.write(`${text('…')} (${elapsed()})\n`);
-    const timer = setInterval(progress.isTTY ? redraw : plain, progress.isTTY ? FRAME_MS : PLAIN_PERIOD_MS);
+    const timer = setInterval(
+      progress.isTTY ? redraw : plain,
+      progress.isTTY ? FRAME_MS : PLAIN_PERIOD_MS,
+    );
     return {
       update: (next) => {
         label = next;
       },
       end: (mark) => {
         clearInterval(timer);
-        const took = clock.monotonicMs() - startedMs < SHOW_SECONDS_FROM_MS ? '' : ` (${elapsed()})`;
+        const took =
+          clock.monotonicMs() - startedMs < SHOW_SECONDS_FROM_MS ? '' : ` (${elapsed()})`;
         progress.write(`${progress.isTTY ? '\r\u001b[2K' : ''}${text(mark)}${took}\n`);
       },
     };
@@ -122,11 +129,19 @@ function clip(text: string, columns: number): string {
 }
 
 /** Columns as wide as their widest cell; no frame, so that it can be cut and sorted. */
-export function renderTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+export function renderTable(
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+): string {
   const all = [headings, ...rows];
-  const widths = headings.map((_, column) => Math.max(...all.map((row) => width(row[column] ?? ''))));
+  const widths = headings.map((_, column) =>
+    Math.max(...all.map((row) => width(row[column] ?? ''))),
+  );
   const line = (row: readonly string[]) =>
-    row.map((cell, column) => cell + ' '.repeat(widths[column]! - width(cell))).join('  ').trimEnd();
+    row
+      .map((cell, column) => cell + ' '.repeat(widths[column]! - width(cell)))
+      .join('  ')
+      .trimEnd();
   return all.map(line).join('\n');
 }
 

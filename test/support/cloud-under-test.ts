@@ -53,7 +53,9 @@ export class CloudUnderTest implements AsyncDisposable {
 
   async ironbark(...args: string[]): Promise<CommandResult> {
     const all = [args[0]!, '--data-dir', this.dataDir, ...args.slice(1)];
-    return await systemCommands.run(join(projectDir, 'ironbark'), all, { timeoutMs: COMMAND_TIMEOUT_MS });
+    return await systemCommands.run(join(projectDir, 'ironbark'), all, {
+      timeoutMs: COMMAND_TIMEOUT_MS,
+    });
   }
 
   async json<Result>(...args: string[]): Promise<Result> {
@@ -68,17 +70,26 @@ export class CloudUnderTest implements AsyncDisposable {
   /** Runs the AWS CLI against this cloud and parses its answer. */
   // biome-ignore lint/suspicious/noExplicitAny: answers have as many shapes as there are operations
   async aws(...args: string[]): Promise<any> {
-    const { stdout } = await systemCommands.run('aws', [...this.#endpointArgs(), '--output', 'json', ...args], {
-      timeoutMs: COMMAND_TIMEOUT_MS,
-      env: this.environment(),
-    });
+    const { stdout } = await systemCommands.run(
+      'aws',
+      [...this.#endpointArgs(), '--output', 'json', ...args],
+      {
+        timeoutMs: COMMAND_TIMEOUT_MS,
+        env: this.environment(),
+      },
+    );
     return stdout.trim() === '' ? undefined : JSON.parse(stdout);
   }
 
   /** As `aws`, for commands whose output is for people. */
   async awsText(...args: string[]): Promise<string> {
     const all = [...this.#endpointArgs(), ...args];
-    return (await systemCommands.run('aws', all, { timeoutMs: COMMAND_TIMEOUT_MS, env: this.environment() })).stdout;
+    return (
+      await systemCommands.run('aws', all, {
+        timeoutMs: COMMAND_TIMEOUT_MS,
+        env: this.environment(),
+      })
+    ).stdout;
   }
 
   /** Runs the AWS CLI, which has to fail; gives the AWS error code and the whole text. */
@@ -87,7 +98,10 @@ export class CloudUnderTest implements AsyncDisposable {
       await this.aws(...args);
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
-      return { code: error.stderr.match(/An error occurred \(([^)]+)\)/)?.[1] ?? '', text: error.stderr };
+      return {
+        code: error.stderr.match(/An error occurred \(([^)]+)\)/)?.[1] ?? '',
+        text: error.stderr,
+      };
     }
     throw new Error(`aws ${args.join(' ')} succeeded`);
   }
@@ -135,5 +149,11 @@ export async function eventually<T>(
   probe: () => Promise<T | undefined | false>,
   options: Partial<WaitOptions> = {},
 ): Promise<T> {
-  return await waitFor(probe, { clock: systemClock, timeoutMs: 60_000, intervalMs: 200, what, ...options });
+  return await waitFor(probe, {
+    clock: systemClock,
+    timeoutMs: 60_000,
+    intervalMs: 200,
+    what,
+    ...options,
+  });
 }

@@ -23,7 +23,8 @@ const SHARED_FOLDERS = ['/run', '/var/run', '/var/lib', '/etc', '/var/tmp'];
 const SETTINGS = ['/proc/sys/net/ipv4/ip_forward', '/proc/sys/net/ipv4/conf/all/forwarding'];
 
 export async function snapshotHost(folder: string): Promise<HostSnapshot> {
-  const output = async (file: string, args: string[]) => (await systemCommands.run(file, args)).stdout;
+  const output = async (file: string, args: string[]) =>
+    (await systemCommands.run(file, args)).stdout;
   const links = JSON.parse(await output('ip', ['-j', 'link'])) as { ifname: string }[];
   return {
     links: links.map((link) => link.ifname).sort(),
@@ -32,8 +33,12 @@ export async function snapshotHost(folder: string): Promise<HostSnapshot> {
     loops: (await output('losetup', ['-a'])).split('\n').sort(),
     routes: (await output('ip', ['route'])).split('\n').sort(),
     processes: processesNaming(folder),
-    sockets: readFileSync('/proc/net/unix', 'utf8').split('\n').filter((line) => line.includes(folder)),
-    files: SHARED_FOLDERS.flatMap((parent) => list(parent)).filter((path) => path !== folder).sort(),
+    sockets: readFileSync('/proc/net/unix', 'utf8')
+      .split('\n')
+      .filter((line) => line.includes(folder)),
+    files: SHARED_FOLDERS.flatMap((parent) => list(parent))
+      .filter((path) => path !== folder)
+      .sort(),
     settings: SETTINGS.map((path) => `${path} = ${readFileSync(path, 'utf8').trim()}`),
   };
 }
@@ -44,7 +49,9 @@ export function assertSameHost(before: HostSnapshot, after: HostSnapshot): void 
 
 /** Command lines of the processes that name a folder. */
 export function processesNaming(folder: string): string[] {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
+  const pids = readdirSync('/proc').filter(
+    (name) => /^\d+$/.test(name) && Number(name) !== process.pid,
+  );
   return pids.map((pid) => commandLine(pid)).filter((line) => line.includes(folder));
 }
 

@@ -7,7 +7,12 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
-import { assertSameHost, type HostSnapshot, processesNaming, snapshotHost } from '../support/host-snapshot.ts';
+import {
+  assertSameHost,
+  type HostSnapshot,
+  processesNaming,
+  snapshotHost,
+} from '../support/host-snapshot.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'needs root for bridges and taps';
 /** From the issue: emulated, run-instances to ssh. */
@@ -42,13 +47,32 @@ test('64 MiB travel to a bucket and back unchanged', { skip }, async () => {
 test('an instance runs and answers ssh within 30 s, emulated', { skip }, async () => {
   const script = join(cloud.dataDir, 'user-data.sh');
   await writeFile(script, '#!/bin/sh\necho "made by user data" > /root/made\n');
-  const key = await cloud.aws('ec2', 'create-key-pair', '--key-name', 'me', '--key-type', 'ed25519');
+  const key = await cloud.aws(
+    'ec2',
+    'create-key-pair',
+    '--key-name',
+    'me',
+    '--key-type',
+    'ed25519',
+  );
   const keyFile = join(cloud.dataDir, 'keys', 'me');
   await systemCommands.run('mkdir', ['-p', join(cloud.dataDir, 'keys')]);
   await writeFile(keyFile, key.KeyMaterial, { mode: 0o600 });
   const startedMs = performance.now();
-  const run = await cloud.aws('ec2', 'run-instances', '--image-id', await microImage(), '--instance-type', 't3.micro',
-    '--key-name', 'me', '--user-data', `file://${script}`, '--tag-specifications', 'ResourceType=instance,Tags=[{Key=Name,Value=first}]');
+  const run = await cloud.aws(
+    'ec2',
+    'run-instances',
+    '--image-id',
+    await microImage(),
+    '--instance-type',
+    't3.micro',
+    '--key-name',
+    'me',
+    '--user-data',
+    `file://${script}`,
+    '--tag-specifications',
+    'ResourceType=instance,Tags=[{Key=Name,Value=first}]',
+  );
   instanceId = run.Instances[0].InstanceId;
   assert.equal(run.Instances[0].State.Name, 'pending');
   await eventually('ssh', async () => await answersSsh(instanceId), { timeoutMs: LAUNCH_LIMIT_MS });
@@ -57,45 +81,105 @@ test('an instance runs and answers ssh within 30 s, emulated', { skip }, async (
   assert.equal(await stateOf(instanceId), 'running');
 });
 
-test('user data was run, metadata version 2 answers, and the host name is set', { skip }, async () => {
-  await eventually('user data', async () => (await cloud.ssh(instanceId, 'cat /root/made 2>/dev/null || true')).trim() === 'made by user data');
-  const token = 'TOKEN=$(curl -s -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 60" http://169.254.169.254/latest/api/token)';
-  const read = 'curl -s -H "X-aws-ec2-metadata-token: $TOKEN" http://169.254.169.254/latest/meta-data/instance-id';
+test('user data was run, metadata version 2 answers, and the host name is set', {
+  skip,
+}, async () => {
+  await eventually(
+    'user data',
+    async () =>
+      (await cloud.ssh(instanceId, 'cat /root/made 2>/dev/null || true')).trim() ===
+      'made by user data',
+  );
+  const token =
+    'TOKEN=$(curl -s -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 60" http://169.254.169.254/latest/api/token)';
+  const read =
+    'curl -s -H "X-aws-ec2-metadata-token: $TOKEN" http://169.254.169.254/latest/meta-data/instance-id';
   assert.equal((await cloud.ssh(instanceId, `${token}; ${read}`)).trim(), instanceId);
-  const { Reservations } = await cloud.aws('ec2', 'describe-instances', '--instance-ids', instanceId);
+  const { Reservations } = await cloud.aws(
+    'ec2',
+    'describe-instances',
+    '--instance-ids',
+    instanceId,
+  );
   const name = Reservations[0].Instances[0].PrivateDnsName.split('.')[0];
   assert.equal((await cloud.ssh(instanceId, 'hostname')).trim().split('.')[0], name);
 });
 
-test('the guest’s disk has the default profile, and its requests are large and deep', { skip }, async () => {
+test('the guest’s disk has the default profile, and its requests are large and deep', {
+  skip,
+}, async () => {
   const { node } = await cloud.status();
   const instance = node.instances.find((observed) => observed.id === instanceId);
   assert.equal(instance?.rootDiskProfile?.name, 'direct');
-  assert.equal((await cloud.ssh(instanceId, 'cat /sys/block/vda/queue/optimal_io_size')).trim(), String(1024 * 1024));
-  assert.equal((await cloud.ssh(instanceId, 'cat /sys/block/vda/queue/read_ahead_kb')).trim(), '2048');
+  assert.equal(
+    (await cloud.ssh(instanceId, 'cat /sys/block/vda/queue/optimal_io_size')).trim(),
+    String(1024 * 1024),
+  );
+  assert.equal(
+    (await cloud.ssh(instanceId, 'cat /sys/block/vda/queue/read_ahead_kb')).trim(),
+    '2048',
+  );
 });
 
 let volumeId = '';
 let device = '';
 
 test('a volume is made, attached, written, and detached', { skip }, async () => {
-  const volume = await cloud.aws('ec2', 'create-volume', '--size', '1', '--availability-zone', `${cloud.credentials.region}a`);
+  const volume = await cloud.aws(
+    'ec2',
+    'create-volume',
+    '--size',
+    '1',
+    '--availability-zone',
+    `${cloud.credentials.region}a`,
+  );
   volumeId = volume.VolumeId;
   await cloud.awsText('ec2', 'wait', 'volume-available', '--volume-ids', volumeId);
-  await cloud.aws('ec2', 'attach-volume', '--volume-id', volumeId, '--instance-id', instanceId, '--device', '/dev/sdf');
+  await cloud.aws(
+    'ec2',
+    'attach-volume',
+    '--volume-id',
+    volumeId,
+    '--instance-id',
+    instanceId,
+    '--device',
+    '/dev/sdf',
+  );
   device = await attachedDevice(volumeId);
-  await cloud.ssh(instanceId, `mke2fs -q -t ext4 ${device} && mkdir -p /mnt/v && mount ${device} /mnt/v && echo kept > /mnt/v/file && sync && umount /mnt/v`);
+  await cloud.ssh(
+    instanceId,
+    `mke2fs -q -t ext4 ${device} && mkdir -p /mnt/v && mount ${device} /mnt/v && echo kept > /mnt/v/file && sync && umount /mnt/v`,
+  );
   await cloud.aws('ec2', 'detach-volume', '--volume-id', volumeId);
   await cloud.awsText('ec2', 'wait', 'volume-available', '--volume-ids', volumeId);
-  assert.equal((await cloud.ssh(instanceId, `ls ${device} 2>/dev/null || echo gone`)).trim(), 'gone');
+  assert.equal(
+    (await cloud.ssh(instanceId, `ls ${device} 2>/dev/null || echo gone`)).trim(),
+    'gone',
+  );
 });
 
 test('a volume made from its snapshot has the same data', { skip }, async () => {
   const { SnapshotId } = await cloud.aws('ec2', 'create-snapshot', '--volume-id', volumeId);
   await cloud.awsText('ec2', 'wait', 'snapshot-completed', '--snapshot-ids', SnapshotId);
-  const copy = await cloud.aws('ec2', 'create-volume', '--snapshot-id', SnapshotId, '--availability-zone', `${cloud.credentials.region}a`);
+  const copy = await cloud.aws(
+    'ec2',
+    'create-volume',
+    '--snapshot-id',
+    SnapshotId,
+    '--availability-zone',
+    `${cloud.credentials.region}a`,
+  );
   await cloud.awsText('ec2', 'wait', 'volume-available', '--volume-ids', copy.VolumeId);
-  await cloud.aws('ec2', 'attach-volume', '--volume-id', copy.VolumeId, '--instance-id', instanceId, '--device', '/dev/sdg');
+  await cloud.aws(
+    'ec2',
+    'attach-volume',
+    '--volume-id',
+    copy.VolumeId,
+    '--instance-id',
+    instanceId,
+    '--device',
+    '/dev/sdg',
+  );
   const copyDevice = await attachedDevice(copy.VolumeId);
   const read = `mkdir -p /mnt/c && mount ${copyDevice} /mnt/c && cat /mnt/c/file && umount /mnt/c`;
   assert.equal((await cloud.ssh(instanceId, read)).trim(), 'kept');
@@ -125,7 +209,13 @@ test('kill -9 of the daemon leaves the guest running, and up takes it over', { s
 });
 
 test('the console shows what the guest wrote', { skip }, async () => {
-  const { Output } = await cloud.aws('ec2', 'get-console-output', '--instance-id', instanceId, '--latest');
+  const { Output } = await cloud.aws(
+    'ec2',
+    'get-console-output',
+    '--instance-id',
+    instanceId,
+    '--latest',
+  );
   assert.match(Output, /ironbark: ready/);
 });
 
@@ -139,7 +229,14 @@ test('terminate and down leave nothing on the host', { skip }, async () => {
 });
 
 async function microImage(): Promise<string> {
-  const { Images } = await cloud.aws('ec2', 'describe-images', '--owners', 'self', '--filters', 'Name=name,Values=micro*');
+  const { Images } = await cloud.aws(
+    'ec2',
+    'describe-images',
+    '--owners',
+    'self',
+    '--filters',
+    'Name=name,Values=micro*',
+  );
   return Images[0].ImageId;
 }
 

@@ -10,7 +10,9 @@ export function renderCompletion(program: Command, shell: string): string {
 }
 
 function renderBash(program: Command): string {
-  const cases = program.commands.map((command) => `    ${command.name()}) words="${words(command)}" ;;`);
+  const cases = program.commands.map(
+    (command) => `    ${command.name()}) words="${words(command)}" ;;`,
+  );
   return [
     '_ironbark() {',
     '  local words="" command="" word',

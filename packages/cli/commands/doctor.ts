@@ -1,13 +1,16 @@
 // Owns `ironbark doctor`: what this host has, what it lacks, and what to do about each.
 
 import type { CliContext } from '../context.ts';
-import { type HostCheck, checkHost } from '../host-checks.ts';
+import { checkHost, type HostCheck } from '../host-checks.ts';
 
 const HAS_FAILURES = 1;
 
 export async function examine(context: CliContext, path: string): Promise<number> {
   const { terminal } = context;
-  const checks = await terminal.step('Looking at this host', async (progress) => await checkHost(context, path, progress));
+  const checks = await terminal.step(
+    'Looking at this host',
+    async (progress) => await checkHost(context, path, progress),
+  );
   terminal.result({ checks }, () => checks.map((check) => renderCheck(context, check)).join('\n'));
   return checks.some((check) => check.status === 'fail') ? HAS_FAILURES : 0;
 }
@@ -15,5 +18,7 @@ export async function examine(context: CliContext, path: string): Promise<number
 function renderCheck(context: CliContext, check: HostCheck): string {
   const { terminal } = context;
   const line = `${terminal.mark(check.status)} ${check.name.padEnd(16)} ${check.detail}`;
-  return check.status === 'ok' || check.fix === '' ? line : `${line}\n${' '.repeat(19)}→ ${check.fix}`;
+  return check.status === 'ok' || check.fix === ''
+    ? line
+    : `${line}\n${' '.repeat(19)}→ ${check.fix}`;
 }

@@ -1,12 +1,12 @@
 // Owns `ironbark down`: guests stop, services stop, and nothing of the cloud is left outside its folder.
 
+import { waitFor } from '@ironbark/platform/clock.ts';
+import { readFileIfPresent } from '@ironbark/platform/files.ts';
 import { findConfig } from '../cloud-config.ts';
 import type { CliContext } from '../context.ts';
 import { findDaemon } from '../daemon/admin-client.ts';
 import { dataPaths } from '../daemon/paths.ts';
 import { startDaemon } from '../daemon/start-daemon.ts';
-import { waitFor } from '@ironbark/platform/clock.ts';
-import { readFileIfPresent } from '@ironbark/platform/files.ts';
 
 export interface DownOptions {
   keepGuests: boolean;
@@ -26,10 +26,17 @@ export async function stopCloud(context: CliContext, options: DownOptions): Prom
   if (daemon === undefined) return await stopLeftovers(context, options);
   const { node, pid } = await daemon.status();
   const running = node.instances.filter((instance) => instance.power === 'running').length;
-  const title = options.keepGuests || running === 0 ? 'Stopping the services' : `Stopping ${running} running instances and the services`;
+  const title =
+    options.keepGuests || running === 0
+      ? 'Stopping the services'
+      : `Stopping ${running} running instances and the services`;
   await terminal.step(title, async () => {
     await daemon.halt(options);
-    await waitFor(() => hasEnded(pid), { clock: context.clock, timeoutMs: EXIT_TIMEOUT_MS, what: 'the daemon’s end' });
+    await waitFor(() => hasEnded(pid), {
+      clock: context.clock,
+      timeoutMs: EXIT_TIMEOUT_MS,
+      what: 'the daemon’s end',
+    });
   });
   return true;
 }
@@ -56,6 +63,8 @@ function hasEnded(pid: number): boolean {
 
 function describe(context: CliContext, done: boolean, options: DownOptions): string {
   if (!done) return `nothing was running from ${context.dataDir}`;
-  const guests = options.keepGuests ? 'Guests run on; up takes them over again.' : 'Guests are stopped; up starts them again.';
+  const guests = options.keepGuests
+    ? 'Guests run on; up takes them over again.'
+    : 'Guests are stopped; up starts them again.';
   return `Stopped. ${guests} Data stays in ${context.dataDir}`;
 }

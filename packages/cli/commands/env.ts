@@ -1,7 +1,7 @@
 // Owns `ironbark env`: the lines that point any AWS client at this cloud.
 
 import type { CliContext } from '../context.ts';
-import { type Credentials } from '../daemon/admin-api.ts';
+import type { Credentials } from '../daemon/admin-api.ts';
 import { getDaemon } from '../daemon/admin-client.ts';
 
 export async function showEnvironment(context: CliContext): Promise<void> {

@@ -1,12 +1,13 @@
 // Owns `ironbark launch`: key pair, instance, wait, and the ssh line, in one word.
 
-import { connect } from 'node:net';
 import { readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { waitFor } from '@ironbark/platform/clock.ts';
-import { createEc2Client, type Ec2Client } from '@ironbark/protocol/ec2/client.ts';
+import type { Ec2Client } from '@ironbark/protocol/ec2/client.ts';
 import type { CliContext } from '../context.ts';
 import type { AdminApi } from '../daemon/admin-api.ts';
 import { getDaemon } from '../daemon/admin-client.ts';
+import { openEc2 } from '../ec2.ts';
 import { type DescribedInstance, findInstance } from '../find-instance.ts';
 import { DEFAULT_KEY_NAME, ensureKeyPair } from '../key-pair.ts';
 import { Problem } from '../problem.ts';
@@ -32,18 +33,25 @@ const CONNECT_TIMEOUT_MS = 2_000;
 export async function launch(context: CliContext, options: LaunchOptions): Promise<void> {
   const { terminal } = context;
   const daemon = await getDaemon(context.dataDir);
-  const ec2 = createEc2Client(await daemon.credentials());
+  const ec2 = await openEc2(context, daemon);
   const imageId = await findImage(context, ec2, options.image);
   await terminal.step('Key pair', async () => await ensureKeyPair(context, ec2));
-  const id = await terminal.step(`Launching ${options.type} from ${options.image}`, async () =>
-    await runInstance(ec2, imageId, options),
+  const id = await terminal.step(
+    `Launching ${options.type} from ${options.image}`,
+    async () => await runInstance(ec2, imageId, options),
   );
   if (!options.wait) {
     terminal.result({ instanceId: id }, () => `${id} is pending: ${context.self} ssh ${id}`);
     return;
   }
-  const instance = await terminal.step(`${id} starts`, async (progress) => await untilRunning(context, ec2, id, progress));
-  const ssh = await terminal.step('Waiting for ssh', async () => await untilReachable(context, daemon, instance));
+  const instance = await terminal.step(
+    `${id} starts`,
+    async (progress) => await untilRunning(context, ec2, id, progress),
+  );
+  const ssh = await terminal.step(
+    'Waiting for ssh',
+    async () => await untilReachable(context, daemon, instance),
+  );
   const line = `ssh ${ssh.args.map(quoteForShell).join(' ')}`;
   terminal.result({ instanceId: id, privateIp: instance.PrivateIpAddress, ssh: line }, () =>
     [`${id} is running`, `  ${context.self} ssh ${options.name ?? id}`, `  ${line}`].join('\n'),
@@ -62,7 +70,11 @@ async function findImage(context: CliContext, ec2: Ec2Client, image: string): Pr
   ]);
 }
 
-async function runInstance(ec2: Ec2Client, imageId: string, options: LaunchOptions): Promise<string> {
+async function runInstance(
+  ec2: Ec2Client,
+  imageId: string,
+  options: LaunchOptions,
+): Promise<string> {
   const userData = options.userData === undefined ? undefined : await readFile(options.userData);
   const answer = await ec2.call('RunInstances', {
     ImageId: imageId,
@@ -73,7 +85,11 @@ async function runInstance(ec2: Ec2Client, imageId: string, options: LaunchOptio
     ...(userData === undefined ? {} : { UserData: userData.toString('base64') }),
     ...(options.name === undefined
       ? {}
-      : { TagSpecifications: [{ ResourceType: 'instance', Tags: [{ Key: 'Name', Value: options.name }] }] }),
+      : {
+          TagSpecifications: [
+            { ResourceType: 'instance', Tags: [{ Key: 'Name', Value: options.name }] },
+          ],
+        }),
   });
   return answer.Instances![0]!.InstanceId!;
 }
@@ -93,23 +109,36 @@ async function untilRunning(
     if (state !== 'pending') throw failed(context, id, instance);
     return undefined;
   };
-  return await waitFor(look, { clock: context.clock, timeoutMs: RUNNING_TIMEOUT_MS, intervalMs: POLL_MS, what: `${id} running` });
+  return await waitFor(look, {
+    clock: context.clock,
+    timeoutMs: RUNNING_TIMEOUT_MS,
+    intervalMs: POLL_MS,
+    what: `${id} running`,
+  });
 }
 
 function failed(context: CliContext, id: string, instance: DescribedInstance | undefined): Problem {
-  const reason = instance?.StateReason?.Message ?? instance?.StateTransitionReason ?? 'no reason was given';
+  const reason =
+    instance?.StateReason?.Message ?? instance?.StateTransitionReason ?? 'no reason was given';
   return new Problem(`${id} is ${instance?.State?.Name ?? 'gone'}: ${reason}`, [
     `its console: ${context.self} logs ${id}`,
     `the cloud's log: ${context.self} logs`,
   ]);
 }
 
-async function untilReachable(context: CliContext, daemon: AdminApi, instance: DescribedInstance): Promise<SshTarget> {
+async function untilReachable(
+  context: CliContext,
+  daemon: AdminApi,
+  instance: DescribedInstance,
+): Promise<SshTarget> {
   try {
     return await waitFor(
       async () => {
         // Fail as soon as the guest has, not when the time is up.
-        const current = await findInstance(createEc2Client(await daemon.credentials()), instance.InstanceId);
+        const current = await findInstance(
+          await openEc2(context, daemon),
+          instance.InstanceId,
+        );
         if (current.State?.Name !== 'running') throw failed(context, instance.InstanceId, current);
         const ssh = await findSshTarget(context, daemon, instance);
         return ssh !== undefined && (await speaksSsh(ssh)) ? ssh : undefined;

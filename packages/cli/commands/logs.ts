@@ -1,29 +1,41 @@
 // Owns `ironbark logs`: the daemon's log, or a guest's console.
 
 import { join } from 'node:path';
+import { readFileIfPresent } from '@ironbark/platform/files.ts';
 import type { CliContext } from '../context.ts';
 import { dataPaths } from '../daemon/paths.ts';
-import { Problem } from '../problem.ts';
-import { readFileIfPresent } from '@ironbark/platform/files.ts';
 import { openEc2 } from '../ec2.ts';
 import { findInstance } from '../find-instance.ts';
+import { Problem } from '../problem.ts';
 
 export interface LogsOptions {
   follow: boolean;
   lines: number;
 }
 
-export async function showLogs(context: CliContext, target: string | undefined, options: LogsOptions): Promise<number> {
+export async function showLogs(
+  context: CliContext,
+  target: string | undefined,
+  options: LogsOptions,
+): Promise<number> {
   if (target !== undefined) {
     await showConsole(context, target);
     return 0;
   }
   const path = dataPaths(context.dataDir).log;
   if ((await readFileIfPresent(path)) === undefined) {
-    throw new Problem(`there is no log at ${path}`, ['the cloud has not run from this folder', `folder: ${join(context.dataDir)}`]);
+    throw new Problem(`there is no log at ${path}`, [
+      'the cloud has not run from this folder',
+      `folder: ${join(context.dataDir)}`,
+    ]);
   }
   const follow = options.follow ? ['-F'] : [];
-  return await context.commands.runInteractive('tail', [...follow, '-n', String(options.lines), path]);
+  return await context.commands.runInteractive('tail', [
+    ...follow,
+    '-n',
+    String(options.lines),
+    path,
+  ]);
 }
 
 async function showConsole(context: CliContext, target: string): Promise<void> {

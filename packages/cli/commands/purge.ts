@@ -15,7 +15,9 @@ export async function purge(context: CliContext, options: { yes: boolean }): Pro
   }
   const question = `Remove every instance, volume, snapshot, image and object in ${dataDir}, for good?`;
   if (!options.yes && !(await terminal.confirm(question))) {
-    throw new Problem('nothing was removed', [`to go ahead without being asked: ${context.self} purge --yes`]);
+    throw new Problem('nothing was removed', [
+      `to go ahead without being asked: ${context.self} purge --yes`,
+    ]);
   }
   await stopCloud(context, { keepGuests: false });
   await terminal.step(`Removing ${dataDir}`, async () => {

@@ -1,8 +1,8 @@
 // Owns `ironbark ssh`: a shell in an instance.
 
+import { openEc2 } from '../ec2.ts';
 import type { CliContext } from '../context.ts';
 import { getDaemon } from '../daemon/admin-client.ts';
-import { createEc2Client } from '@ironbark/protocol/ec2/client.ts';
 import { findInstance } from '../find-instance.ts';
 import { Problem } from '../problem.ts';
 import { findSshTarget } from '../ssh-target.ts';
@@ -13,7 +13,7 @@ export async function openShell(
   command: readonly string[],
 ): Promise<number> {
   const daemon = await getDaemon(context.dataDir);
-  const instance = await findInstance(createEc2Client(await daemon.credentials()), target);
+  const instance = await findInstance(await openEc2(context, daemon), target);
   if (instance.State?.Name !== 'running') {
     throw new Problem(`${instance.InstanceId} is ${instance.State?.Name}`, [
       `its console: ${context.self} logs ${instance.InstanceId}`,

@@ -14,11 +14,16 @@ export async function showStatus(context: CliContext): Promise<number> {
   const daemon = await findDaemon(context.dataDir);
   if (daemon === undefined) {
     const stopped = { running: false, dataDir: context.dataDir };
-    context.terminal.result(stopped, () => `not running (${context.dataDir})\nstart it with: ${context.self} up`);
+    context.terminal.result(
+      stopped,
+      () => `not running (${context.dataDir})\nstart it with: ${context.self} up`,
+    );
     return NOT_RUNNING;
   }
   const status = await daemon.status();
-  context.terminal.result({ running: true, ...status }, () => renderStatus(status, context.terminal));
+  context.terminal.result({ running: true, ...status }, () =>
+    renderStatus(status, context.terminal),
+  );
   return 0;
 }
 
@@ -27,10 +32,18 @@ function renderStatus(status: DaemonStatus, terminal: Terminal): string {
   const facts: [string, string][] = [
     ['endpoint', status.endpoint],
     ['region', `${config.region}, zone ${config.region}a, account ${status.accountId}`],
-    ['node', `${node.hypervisor} with ${describeAccelerator(node.accelerator)}, ${describeNetwork(status)}`],
+    [
+      'node',
+      `${node.hypervisor} with ${describeAccelerator(node.accelerator)}, ${describeNetwork(status)}`,
+    ],
     ['capacity', describeCapacity(status)],
     ['data', `${status.dataDir} (${renderBytes(node.capacity.diskFreeBytes)} free)`],
-    ['holds', Object.entries(status.counts).map(([noun, count]) => `${count} ${noun}`).join(', ')],
+    [
+      'holds',
+      Object.entries(status.counts)
+        .map(([noun, count]) => `${count} ${noun}`)
+        .join(', '),
+    ],
     ['since', `${status.startedAt}, pid ${status.pid}, version ${status.version}`],
   ];
   const head = facts.map(([name, value]) => `${terminal.bold(name.padEnd(10))}${value}`).join('\n');
@@ -59,7 +72,8 @@ function describeAccelerator(accelerator: string): string {
 function describeNetwork(status: DaemonStatus): string {
   const { network, vpcCidr } = status.config;
   if (network === 'bridge') return `guests in ${vpcCidr}`;
-  if (network === 'user') return 'user-mode network (no root: guests are reached through forwarded ports)';
+  if (network === 'user')
+    return 'user-mode network (no root: guests are reached through forwarded ports)';
   return 'simulated network';
 }
 

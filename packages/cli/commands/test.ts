@@ -5,11 +5,11 @@ import type { CliContext } from '../context.ts';
 import {
   DEBIAN_IMAGE_PACKAGES,
   ensurePackages,
+  findProgram,
   type HostPackage,
   NETWORK_PACKAGES,
   RUN_PACKAGES,
 } from '../host-packages.ts';
-import { findProgram } from '../host-packages.ts';
 
 /** Clients and tools that only the tests use. */
 const TEST_PACKAGES: readonly HostPackage[] = [
@@ -18,9 +18,18 @@ const TEST_PACKAGES: readonly HostPackage[] = [
   { name: 'busybox-static', programs: ['busybox'], why: 'stands in for guests in network tests' },
 ];
 
-export async function runTests(context: CliContext, names: readonly string[], path: string): Promise<number> {
+export async function runTests(
+  context: CliContext,
+  names: readonly string[],
+  path: string,
+): Promise<number> {
   if (context.isRoot && (await findProgram('apt-get', path)) !== undefined) {
-    const wanted = [...RUN_PACKAGES, ...NETWORK_PACKAGES, ...DEBIAN_IMAGE_PACKAGES, ...TEST_PACKAGES];
+    const wanted = [
+      ...RUN_PACKAGES,
+      ...NETWORK_PACKAGES,
+      ...DEBIAN_IMAGE_PACKAGES,
+      ...TEST_PACKAGES,
+    ];
     await ensurePackages(context, { wanted, path, yes: true });
   }
   const script = join(context.projectDir, 'tools/run-tests.ts');

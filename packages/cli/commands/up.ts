@@ -3,11 +3,11 @@
 import { ensureDirectory } from '@ironbark/platform/files.ts';
 import { findConfig, saveConfig } from '../cloud-config.ts';
 import type { CliContext } from '../context.ts';
-import { decideConfig, type ConfigWishes } from '../decide-config.ts';
 import type { AdminApi, DaemonStatus } from '../daemon/admin-api.ts';
 import { findDaemon } from '../daemon/admin-client.ts';
 import { dataPaths } from '../daemon/paths.ts';
 import { startDaemon } from '../daemon/start-daemon.ts';
+import { type ConfigWishes, decideConfig } from '../decide-config.ts';
 import { openEc2 } from '../ec2.ts';
 import { ensurePackages, NETWORK_PACKAGES, RUN_PACKAGES } from '../host-packages.ts';
 import { ensureMicroImage } from './image-build.ts';
@@ -27,7 +27,12 @@ export async function bringUp(context: CliContext, options: UpOptions): Promise<
   const status = await daemon.status();
   if (options.image && status.config.hypervisor === 'qemu') await ensureMicroImage(context);
   const images = await listImages(context);
-  const result = { endpoint: status.endpoint, region: status.config.region, dataDir: context.dataDir, images };
+  const result = {
+    endpoint: status.endpoint,
+    region: status.config.region,
+    dataDir: context.dataDir,
+    images,
+  };
   terminal.result(result, () => renderReady(context, status, running !== undefined));
 }
 
@@ -36,7 +41,8 @@ async function start(context: CliContext, options: UpOptions): Promise<AdminApi>
   const saved = await findConfig(context.dataDir);
   const wantsGuests = (saved?.hypervisor ?? options.hypervisor) !== 'simulated';
   if (wantsGuests) {
-    const network = (saved?.network ?? options.network ?? (context.isRoot ? 'bridge' : 'user')) === 'bridge';
+    const network =
+      (saved?.network ?? options.network ?? (context.isRoot ? 'bridge' : 'user')) === 'bridge';
     const wanted = network ? [...RUN_PACKAGES, ...NETWORK_PACKAGES] : RUN_PACKAGES;
     await ensurePackages(context, { wanted, path: options.path, yes: options.yes });
   }
@@ -51,8 +57,12 @@ async function start(context: CliContext, options: UpOptions): Promise<AdminApi>
 }
 
 function warnWithoutRoot(context: CliContext): void {
-  context.terminal.warn('not root: guests share this user and reach out through user-mode networking.');
-  context.terminal.warn('Lost: addresses of their own, traffic between guests, and one user per guest.');
+  context.terminal.warn(
+    'not root: guests share this user and reach out through user-mode networking.',
+  );
+  context.terminal.warn(
+    'Lost: addresses of their own, traffic between guests, and one user per guest.',
+  );
 }
 
 async function listImages(context: CliContext): Promise<{ id: string; name: string }[]> {
@@ -73,4 +83,3 @@ function renderReady(context: CliContext, status: DaemonStatus, wasRunning: bool
     line(`${self} down`, 'stop; the next up starts the same instances again'),
   ].join('\n');
 }
-

@@ -42,14 +42,24 @@ function notAllowed(dataDir: string, cause: unknown): Problem {
 }
 
 function createAdminClient(socketPath: string): AdminApi {
-  const entries = ADMIN_METHODS.map((method) => [method, (body: unknown) => call(socketPath, method, body)]);
+  const entries = ADMIN_METHODS.map((method) => [
+    method,
+    (body: unknown) => call(socketPath, method, body),
+  ]);
   return Object.fromEntries(entries) as AdminApi;
 }
 
 function call(socketPath: string, method: AdminMethod, body: unknown): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const outgoing = request({ socketPath, path: `/${method}`, method: 'POST', timeout: CALL_TIMEOUT_MS });
-    outgoing.once('timeout', () => outgoing.destroy(new Error(`the daemon did not answer ${method} in time`)));
+    const outgoing = request({
+      socketPath,
+      path: `/${method}`,
+      method: 'POST',
+      timeout: CALL_TIMEOUT_MS,
+    });
+    outgoing.once('timeout', () =>
+      outgoing.destroy(new Error(`the daemon did not answer ${method} in time`)),
+    );
     outgoing.once('error', reject);
     outgoing.once('response', (response) => {
       const chunks: Buffer[] = [];
@@ -60,7 +70,9 @@ function call(socketPath: string, method: AdminMethod, body: unknown): Promise<u
         else chunks.push(chunk);
       });
       response.once('error', reject);
-      response.once('end', () => settle(response.statusCode, Buffer.concat(chunks), resolve, reject));
+      response.once('end', () =>
+        settle(response.statusCode, Buffer.concat(chunks), resolve, reject),
+      );
     });
     outgoing.end(JSON.stringify(body ?? {}));
   });

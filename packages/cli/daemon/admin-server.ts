@@ -8,7 +8,11 @@ import { ADMIN_METHODS, type AdminApi, type AdminMethod } from './admin-api.ts';
 /** The largest request is a flag or two. */
 const MAX_BODY_BYTES = 64 * 1024;
 
-export function serveAdmin(socketPath: string, api: AdminApi, logger: Logger): Promise<HttpListener> {
+export function serveAdmin(
+  socketPath: string,
+  api: AdminApi,
+  logger: Logger,
+): Promise<HttpListener> {
   return listen({
     address: { socketPath },
     logger,

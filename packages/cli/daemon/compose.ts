@@ -35,7 +35,8 @@ const GUEST_GRACE_MS = 30_000;
 /** Owns the buckets of images and snapshots; no one can sign as it. */
 const SYSTEM_ACCOUNT = '000000000000';
 
-export type EmbeddedCloud = AsyncDisposable & Omit<AdminApi, 'halt'> & {
-  /** Stops every guest and takes everything of this cloud off the host. */
-  haltGuests(): Promise<void>;
-};
+export type EmbeddedCloud = AsyncDisposable &
+  Omit<AdminApi, 'halt'> & {
+    /** Stops every guest and takes everything of this cloud off the host. */
+    haltGuests(): Promise<void>;
+  };

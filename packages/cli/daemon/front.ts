@@ -35,15 +35,20 @@ function signedService(request: IncomingMessage): string | undefined {
   const fromHeader = header?.match(/Credential=[^,\s]*\/([a-z0-9-]+)\/aws4_request/)?.[1];
   if (fromHeader !== undefined) return fromHeader;
   const query = request.url?.split('?', 2)[1];
-  const credential = query === undefined ? null : new URLSearchParams(query).get('X-Amz-Credential');
+  const credential =
+    query === undefined ? null : new URLSearchParams(query).get('X-Amz-Credential');
   return credential?.match(/\/([a-z0-9-]+)\/aws4_request$/)?.[1];
 }
 
 function looksLikeQuery(request: IncomingMessage): boolean {
   const [path, query] = (request.url ?? '/').split('?', 2);
   if (path !== '/') return false;
-  const isForm = request.headers['content-type']?.startsWith('application/x-www-form-urlencoded') === true;
-  return (request.method === 'POST' && (isForm || !isMultipart(request))) || new URLSearchParams(query).has('Action');
+  const isForm =
+    request.headers['content-type']?.startsWith('application/x-www-form-urlencoded') === true;
+  return (
+    (request.method === 'POST' && (isForm || !isMultipart(request))) ||
+    new URLSearchParams(query).has('Action')
+  );
 }
 
 /** A browser's form upload to a bucket is multipart/form-data. */

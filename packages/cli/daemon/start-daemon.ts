@@ -17,12 +17,21 @@ const LOG_LINES_SHOWN = 8;
 /** `serve` runs on; `halt` stops what an earlier daemon left and ends. */
 export type DaemonMode = 'serve' | 'halt';
 
-export async function startDaemon(context: CliContext, mode: DaemonMode = 'serve'): Promise<AdminApi | undefined> {
+export async function startDaemon(
+  context: CliContext,
+  mode: DaemonMode = 'serve',
+): Promise<AdminApi | undefined> {
   const paths = dataPaths(context.dataDir);
   const output = await open(join(paths.run, 'daemon.out'), 'w', 0o600);
   const script = join(context.projectDir, 'packages/cli/daemon/main.ts');
   try {
-    const args = ['--disable-warning=ExperimentalWarning', script, context.dataDir, context.cacheDir, mode];
+    const args = [
+      '--disable-warning=ExperimentalWarning',
+      script,
+      context.dataDir,
+      context.cacheDir,
+      mode,
+    ];
     const { pid } = await context.commands.startDetached(process.execPath, args, {
       cwd: '/',
       stdio: ['ignore', output.fd, output.fd],
@@ -33,7 +42,11 @@ export async function startDaemon(context: CliContext, mode: DaemonMode = 'serve
   }
 }
 
-async function untilReady(context: CliContext, pid: number, mode: DaemonMode): Promise<AdminApi | undefined> {
+async function untilReady(
+  context: CliContext,
+  pid: number,
+  mode: DaemonMode,
+): Promise<AdminApi | undefined> {
   const deadline = context.clock.monotonicMs() + READY_TIMEOUT_MS;
   while (context.clock.monotonicMs() < deadline) {
     const daemon = await findDaemon(context.dataDir);
@@ -44,7 +57,10 @@ async function untilReady(context: CliContext, pid: number, mode: DaemonMode): P
     }
     await context.clock.sleep(POLL_MS);
   }
-  throw new Problem(`the cloud is not ready after ${READY_TIMEOUT_MS / 1000} s`, await explain(context));
+  throw new Problem(
+    `the cloud is not ready after ${READY_TIMEOUT_MS / 1000} s`,
+    await explain(context),
+  );
 }
 
 function isAlive(pid: number): boolean {

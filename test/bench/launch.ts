@@ -1,0 +1,59 @@
+// Measures a launch: what the control plane takes of it, and when the guest answers ssh.
+
+import { createEc2Client } from '@ironbark/protocol/ec2/client.ts';
+import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
+import type { Figure } from '../support/figures.ts';
+import { greetsAsSsh } from '../support/ssh-greeting.ts';
+
+const REPEATS = 5;
+/** Bars of the design: the control plane's share with a cached image, and the micro guest's ssh, emulated. */
+const CONTROL_PLANE_BAR_MS = 300;
+const SSH_BAR_MS = 6_000;
+
+interface Launch {
+  /** From sending RunInstances to the hypervisor's process being started. */
+  controlPlaneMs: number;
+  /** From sending RunInstances to the ssh server's greeting. */
+  sshMs: number;
+}
+
+export async function measureLaunch(): Promise<Figure[]> {
+  await using cloud = await CloudUnderTest.start();
+  const launches: Launch[] = [];
+  // The first launch fetches the image into the node's cache and is not counted.
+  for (let i = 0; i <= REPEATS; i++) {
+    const launch = await launchOnce(cloud);
+    if (i > 0) launches.push(launch);
+  }
+  return [
+    figure('RunInstances to hypervisor started, ms', launches.map((l) => l.controlPlaneMs), CONTROL_PLANE_BAR_MS),
+    figure('RunInstances to ssh greeting, ms', launches.map((l) => l.sshMs), SSH_BAR_MS),
+  ];
+}
+
+async function launchOnce(cloud: CloudUnderTest): Promise<Launch> {
+  const ec2 = createEc2Client({ ...cloud.credentials, nowMs: () => Date.now() });
+  const { Images } = await ec2.call('DescribeImages', { Owners: ['self'] });
+  const startedMs = Date.now();
+  const run = await ec2.call('RunInstances', {
+    ImageId: Images![0]!.ImageId!,
+    InstanceType: 't3.micro',
+    MinCount: 1,
+    MaxCount: 1,
+  });
+  const id = run.Instances![0]!.InstanceId!;
+  const observed = await eventually('the guest’s process', async () => {
+    const { node } = await cloud.status();
+    return node.instances.find((instance) => instance.id === id && instance.startedAt !== undefined && instance.ssh !== undefined);
+  });
+  await eventually('ssh', async () => await greetsAsSsh(observed.ssh!), { intervalMs: 50 });
+  const sshMs = Date.now() - startedMs;
+  await ec2.call('TerminateInstances', { InstanceIds: [id] });
+  return { controlPlaneMs: Date.parse(observed.startedAt!) - startedMs, sshMs };
+}
+
+function figure(name: string, values: number[], bar: number): Figure {
+  const sorted = values.toSorted((a, b) => a - b);
+  const value = Math.round(sorted[Math.floor(sorted.length / 2)]!);
+  return { name, value, bar, ok: value <= bar };
+}
