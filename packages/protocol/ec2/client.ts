@@ -19,6 +19,8 @@ export interface Ec2ClientOptions {
 
 /** A plain Describe takes milliseconds; a RunInstances waits for one transaction. */
 const DEFAULT_TIMEOUT_MS = 60_000;
+/** A full page of 1,000 instances is about 4 MB. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 export interface Ec2Client {
   call<Action extends Ec2Action>(
@@ -58,7 +60,7 @@ export function createEc2Client(options: Ec2ClientOptions): Ec2Client {
       signal?: AbortSignal,
     ) {
       const response = await post(options, encodeEc2Request(action, input), signal);
-      const text = await response.text();
+      const text = await readText(response);
       if (!response.ok) throw readError(response, text);
       return parseEc2Response(action, text) as Ec2Output<Action>;
     },
@@ -87,6 +89,17 @@ async function post(
   const timeout = AbortSignal.timeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   const signals = signal === undefined ? [timeout] : [timeout, signal];
   return await fetch(url, { method: 'POST', headers, body, signal: AbortSignal.any(signals) });
+}
+
+async function readText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body ?? []) {
+    length += chunk.length;
+    if (length > MAX_ANSWER_BYTES) throw new Error(`answer longer than ${MAX_ANSWER_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 function readError(response: Response, text: string): Ec2Error {
