@@ -1,0 +1,54 @@
+// Owns the way from a verified request to an action and back: decode, call, render.
+
+import { ServiceError } from '@ironbark/core/errors.ts';
+import type { Principal } from '@ironbark/protocol/internal/identity-client.ts';
+import { decodeRequest, findAction, readRequestHead } from '@ironbark/protocol/query/request.ts';
+import type { WireProtocol } from '@ironbark/protocol/query/wire-protocol.ts';
+import type { ActionTable } from '../actions/action.ts';
+
+export interface ApiService {
+  readonly protocol: WireProtocol;
+  readonly actions: ActionTable;
+}
+
+export interface Call {
+  requestId: string;
+  principal: Principal;
+  region: string;
+  /** Query string and form body. */
+  sources: readonly string[];
+  /** Told as soon as it is known, for the log. */
+  onAction: (action: string) => void;
+}
+
+/** The XML of the answer; everything that goes wrong is thrown. */
+export async function dispatch(service: ApiService, call: Call): Promise<string> {
+  const model = service.protocol.model();
+  const head = readRequestHead(model, ...call.sources);
+  const operation = findAction(model, head.action);
+  call.onAction(operation.name);
+  if (!service.actions.has(operation.name)) throw notOffered(operation.name);
+  const { input, dryRun, version } = decodeRequest(model, head);
+  const { requestId, principal, region } = call;
+  const context = { requestId, principal, accountId: principal.accountId, region, dryRun };
+  const output = await service.actions.call(operation.name, context, input);
+  if (dryRun) throw wouldHaveSucceeded();
+  return service.protocol.renderResponse(operation, output, { requestId, version });
+}
+
+function notOffered(action: string): ServiceError {
+  return new ServiceError({
+    kind: 'unsupported',
+    resource: 'action',
+    message: `The operation ${action} exists in AWS, but this cloud does not offer it.`,
+  });
+}
+
+/** For actions that change nothing and so need not look at DryRun themselves. */
+function wouldHaveSucceeded(): ServiceError {
+  return new ServiceError({
+    kind: 'dry-run',
+    resource: 'request',
+    message: 'Request would have succeeded, but DryRun flag is set.',
+  });
+}

@@ -1,0 +1,17 @@
+// Owns a conformance figure: what was measured, against what it has to reach.
+
+export interface Figure {
+  name: string;
+  value: number;
+  bar: number;
+  ok: boolean;
+}
+
+export function renderFigures(figures: readonly Figure[]): string {
+  const width = Math.max(...figures.map((figure) => figure.name.length));
+  const lines = figures.map(({ name, value, bar, ok }) => {
+    const columns = [name.padEnd(width), String(value).padStart(7), String(bar).padStart(7)];
+    return `${columns.join('  ')}  ${ok ? 'ok' : 'MISSED'}`;
+  });
+  return [`${'figure'.padEnd(width)}    value      bar`, ...lines].join('\n');
+}

@@ -1,0 +1,95 @@
+// Owns docs/api-coverage.md: which operations of AWS's models this cloud offers.
+
+import { access, readFile, writeFile } from 'node:fs/promises';
+import { ec2Model } from '@ironbark/protocol/ec2/model.ts';
+import type { Operation, ServiceModel } from '@ironbark/protocol/models/service-model.ts';
+import { stsModel } from '@ironbark/protocol/sts/model.ts';
+
+interface Coverage {
+  title: string;
+  model: ServiceModel;
+  offered: readonly string[];
+}
+
+const ROOT = new URL('../', import.meta.url);
+const DOCUMENT = new URL('docs/api-coverage.md', ROOT);
+
+export async function renderCoverage(): Promise<string> {
+  const services: Coverage[] = [
+    {
+      title: 'EC2',
+      model: ec2Model(),
+      offered: await readNames('packages/cloud/actions/table.ts', 'EC2_ACTIONS'),
+    },
+    {
+      title: 'STS',
+      model: stsModel(),
+      offered: await readNames('packages/cloud/actions/table-sts.ts', 'STS_ACTIONS'),
+    },
+  ];
+  const head = [
+    '# API coverage',
+    '',
+    'Written by `npm run coverage-table` from the AWS models and the tables of actions; do not edit.',
+    'An operation that is not offered answers `UnsupportedOperation` with its name, never an empty success.',
+    '',
+  ];
+  return [...head, ...services.flatMap(renderService)].join('\n');
+}
+
+export async function readDocument(): Promise<string> {
+  return await readFile(DOCUMENT, 'utf8');
+}
+
+/** No actions yet is a state in which the table can be written, too. */
+async function readNames(path: string, name: string): Promise<readonly string[]> {
+  const file = new URL(path, ROOT);
+  const exists = await access(file).then(
+    () => true,
+    () => false,
+  );
+  if (!exists) return [];
+  const names = ((await import(file.href)) as Record<string, unknown>)[name];
+  if (!Array.isArray(names)) throw new Error(`${path} does not export ${name}`);
+  return names;
+}
+
+function renderService({ title, model, offered }: Coverage): string[] {
+  const stray = offered.find((name) => model.findOperation(name) === undefined);
+  if (stray !== undefined) throw new Error(`${title} has no operation ${stray}`);
+  const rest = model.operationNames.filter((name) => !offered.includes(name));
+  return [
+    `## ${title}: ${offered.length} of ${model.operationNames.length} operations`,
+    '',
+    `Model: ${model.source}, API version ${model.version}.`,
+    '',
+    ...renderOffered(offered.map((name) => model.findOperation(name)!)),
+    '<details><summary>Not offered</summary>',
+    '',
+    `${rest.join(', ')}.`,
+    '',
+    '</details>',
+    '',
+  ];
+}
+
+function renderOffered(operations: readonly Operation[]): string[] {
+  if (operations.length === 0) return [];
+  const rows = operations
+    .toSorted((left, right) => (left.name < right.name ? -1 : 1))
+    .map(({ name, pagination, filterNames, input }) => {
+      const marks = [
+        pagination === undefined ? '' : 'pages',
+        filterNames.length === 0 ? '' : 'filters',
+        input?.tokenMember === undefined ? '' : 'idempotent',
+      ];
+      return `| ${name} | ${marks.filter((mark) => mark !== '').join(', ')} |`;
+    });
+  return ['| Operation | In the model |', '| --- | --- |', ...rows, ''];
+}
+
+if (import.meta.main) {
+  const text = await renderCoverage();
+  await writeFile(DOCUMENT, text);
+  console.log(`docs/api-coverage.md: ${Buffer.byteLength(text)} bytes`);
+}
