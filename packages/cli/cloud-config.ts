@@ -1,6 +1,7 @@
 // Owns config.json: what a cloud decided at its first start and keeps, so that every later start is the same.
 
 import { join } from 'node:path';
+import type { SimulatedOptions } from '@ironbark/node/drivers/simulated/driver.ts';
 import { readFileIfPresent, replaceFile } from '@ironbark/platform/files.ts';
 import { Problem } from './problem.ts';
 
@@ -15,6 +16,8 @@ export interface CloudConfig {
   hypervisor: 'qemu' | 'simulated';
   network: 'bridge' | 'user' | 'simulated';
   vpcCidr: string;
+  /** How the simulated hypervisor misbehaves; absent: not at all. */
+  simulated?: SimulatedOptions;
 }
 
 export function configPath(dataDir: string): string {

@@ -2,7 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { type RoundTripResult, roundTrip, roundTripFigures } from './ec2/round-trip.ts';
-import { type Figure, renderFigures } from './figures.ts';
+import { type Figure, renderFigures } from '../support/figures.ts';
 
 interface SuiteOptions {
   seed: number;

@@ -1,5 +1,7 @@
 // Owns what the command line and the daemon say to each other over the socket in the data folder.
 
+import type { InstanceId } from '@ironbark/core/ids.ts';
+import type { DiskStats } from '@ironbark/node/drivers/hypervisor-driver.ts';
 import type { NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { CloudConfig } from '../cloud-config.ts';
 
@@ -32,9 +34,10 @@ export interface HaltRequest {
 export interface AdminApi {
   status(): Promise<DaemonStatus>;
   credentials(): Promise<Credentials>;
+  diskStats(request: { instanceId: InstanceId }): Promise<DiskStats[]>;
   /** Answers when everything has been let go; the daemon then ends. */
   halt(request: HaltRequest): Promise<{ halted: true }>;
 }
 
 export type AdminMethod = keyof AdminApi;
-export const ADMIN_METHODS: readonly AdminMethod[] = ['status', 'credentials', 'halt'];
+export const ADMIN_METHODS: readonly AdminMethod[] = ['status', 'credentials', 'diskStats', 'halt'];

@@ -1,42 +1,145 @@
 // Owns the embedded cloud: every service in one process, joined by the same contracts that join them over a
-// network elsewhere. Started from the bottom (objects, network, node) to the top (cloud, API).
+// network elsewhere. Started from the bottom (objects, network, node) to the top (cloud, API), and let go the
+// other way round.
 
-import { join } from 'node:path';
-import { createApiHandler } from '@ironbark/cloud/http/api-handler.ts';
-import { startCloud } from '@ironbark/cloud/main.ts';
+import { createApiHandler } from '@ironbark/cloud/http/ec2-endpoint.ts';
+import { type Cloud, startCloud } from '@ironbark/cloud/main.ts';
 import { startCluster } from '@ironbark/cluster/main.ts';
-import { startNode } from '@ironbark/node/main.ts';
-import { startObjects } from '@ironbark/objects/main.ts';
+import type { HostNetwork } from '@ironbark/node/host/host-network.ts';
+import { type NodeController, startNode } from '@ironbark/node/main.ts';
+import { type Objects, startObjects } from '@ironbark/objects/main.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import { listen } from '@ironbark/platform/http/server.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
-import type { IdentityClient } from '@ironbark/protocol/internal/identity-client.ts';
-import { startStorage } from '@ironbark/storage/main.ts';
+import { type Storage, startStorage } from '@ironbark/storage/main.ts';
 import type { CloudConfig } from '../cloud-config.ts';
-import type { AdminApi } from './admin-api.ts';
 import { createFront } from './front.ts';
+import { openNetwork } from './open-network.ts';
 import type { DataPaths } from './paths.ts';
 
 export interface ComposeOptions {
   config: CloudConfig;
   paths: DataPaths;
-  version: string;
-  startedAt: string;
   clock: Clock;
   random: RandomSource;
   logger: Logger;
   commands: Commands;
 }
 
+/** Disposing it leaves guests, volumes' targets and the network as they are; the next one takes them up. */
+export interface EmbeddedCloud extends AsyncDisposable {
+  endpoint: string;
+  cloud: Cloud;
+  node: NodeController;
+  objects: Objects;
+  /** Stops every guest and takes everything of this cloud off the host. Dispose it afterwards. */
+  halt(): Promise<void>;
+}
+
 /** How long guests get to power down before they are switched off. */
 const GUEST_GRACE_MS = 30_000;
-/** Owns the buckets of images and snapshots; no one can sign as it. */
+/** Owns the buckets of images and snapshots; no key speaks for it. */
 const SYSTEM_ACCOUNT = '000000000000';
 
-export type EmbeddedCloud = AsyncDisposable &
-  Omit<AdminApi, 'halt'> & {
-    /** Stops every guest and takes everything of this cloud off the host. */
-    haltGuests(): Promise<void>;
+export async function composeCloud(options: ComposeOptions): Promise<EmbeddedCloud> {
+  await using starting = new AsyncDisposableStack();
+  const { config, paths, clock, random, logger, commands } = options;
+  const shared = { clock, random, logger, commands };
+  const region = config.region;
+  // Each of these is needed by a service that has to start before it.
+  const later: { cloud?: Cloud; node?: NodeController } = {};
+
+  const objects = starting.use(
+    await startObjects({
+      ...named(shared, 'objects'),
+      dataDir: paths.objects,
+      region,
+      systemAccountId: SYSTEM_ACCOUNT,
+      identity: { findAccessKey: async (id) => await later.cloud?.identity.findAccessKey(id) },
+    }),
+  );
+  const network = await openNetwork({ ...options, ...named(shared, 'network'), findNode: () => later.node }, starting);
+  const node = starting.use(await openNode(options, network, objects));
+  later.node = node;
+  const storage = starting.use(
+    await startStorage({
+      ...named(shared, 'storage'),
+      dataDir: paths.storage,
+      objects: objects.client,
+      target: config.hypervisor === 'simulated' ? 'simulated' : 'qemu-storage-daemon',
+    }),
+  );
+  const zone = `${region}a`;
+  const nodes = [{ nodeId: config.nodeId, client: node.client }];
+  const cluster = starting.use(
+    await startCluster({ ...named(shared, 'cluster'), dataDir: paths.cluster, zone, nodes }),
+  );
+  const cloud = starting.use(
+    await startCloud({
+      ...named(shared, 'cloud'),
+      dataDir: paths.cloud,
+      region,
+      zone,
+      vpcCidr: config.vpcCidr,
+      cluster: cluster.client,
+      storage: storage.client,
+      objects: objects.client,
+    }),
+  );
+  later.cloud = cloud;
+  starting.use(await openFront(options, cloud, objects));
+  const running = starting.move();
+  return {
+    endpoint: `http://${config.host}:${config.port}`,
+    cloud,
+    node,
+    objects,
+    halt: async () => await haltAll(node, storage, network),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+function named<Shared extends { logger: Logger }>(shared: Shared, service: string): Shared {
+  return { ...shared, logger: shared.logger.child({ service }) };
+}
+
+function openNode(
+  { config, paths, clock, random, logger, commands }: ComposeOptions,
+  network: HostNetwork,
+  objects: Objects,
+): Promise<NodeController> {
+  return startNode({
+    dataDir: paths.node,
+    nodeId: config.nodeId,
+    hypervisor: config.hypervisor,
+    network,
+    objects: objects.client,
+    clock,
+    random,
+    logger: logger.child({ service: 'node' }),
+    commands,
+    ...(config.simulated === undefined ? {} : { simulated: config.simulated }),
+  });
+}
+
+function openFront({ config, clock, random, logger }: ComposeOptions, cloud: Cloud, objects: Objects) {
+  const { ec2, sts, identity } = cloud;
+  const api = createApiHandler({ ec2, sts, identity, region: config.region, clock, random, logger });
+  return listen({
+    address: { host: config.host, port: config.port },
+    handler: createFront({ api, objects: objects.handler }),
+    logger,
+    handlesContinue: true,
+    // Large uploads take long; the services watch that each makes progress.
+    requestTimeoutMs: 0,
+  });
+}
+
+/** Guests first, then what they stood on. */
+async function haltAll(node: NodeController, storage: Storage, network: HostNetwork): Promise<void> {
+  await node.halt({ timeoutMs: GUEST_GRACE_MS });
+  await storage.halt();
+  await network.removeAll();
+}

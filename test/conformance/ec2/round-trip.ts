@@ -11,7 +11,7 @@ import { findChild, parseXml, readMembers } from '@ironbark/protocol/query/parse
 import { decodeRequest, readRequestHead } from '@ironbark/protocol/query/request.ts';
 import type { WireProtocol } from '@ironbark/protocol/query/wire-protocol.ts';
 import { STS_PROTOCOL } from '@ironbark/protocol/sts/protocol.ts';
-import type { Figure } from '../figures.ts';
+import type { Figure } from '../../support/figures.ts';
 import { randomStructure, type ShapeGenerator } from '../random-shape.ts';
 
 export interface RoundTripOptions {

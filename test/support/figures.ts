@@ -1,4 +1,4 @@
-// Owns a conformance figure: what was measured, against what it has to reach.
+// Owns a measured figure: what was measured, against what it has to reach.
 
 export interface Figure {
   name: string;
