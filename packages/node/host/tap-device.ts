@@ -24,7 +24,7 @@ const TUNSETIFF = 0x400454ca;
 const IFF_TAP = 0x0002;
 const IFF_NO_PI = 0x1000;
 const IFF_VNET_HDR = 0x4000;
-const IFF_MULTI_QUEUE = 0x0100;
+export const IFF_MULTI_QUEUE = 0x0100;
 /** sizeof(struct ifreq) on 64-bit Linux: 16 bytes of name, then a union whose first member is the flags. */
 const IFREQ_BYTES = 40;
 const IFREQ_FLAGS_OFFSET = 16;
