@@ -246,7 +246,7 @@ class BridgeNetwork implements HostNetwork {
     };
     const links = await listLinks(this.#commands);
     const existing = links.find(({ name }) => name === spec.name);
-    await ensureTap(this.#commands, spec, existing);
+    if (await ensureTap(this.#commands, spec, existing)) this.#rules.distrust(spec.name);
     await this.#ensureRules();
     await plugTap(this.#commands, spec);
   }

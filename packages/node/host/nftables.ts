@@ -39,6 +39,11 @@ export class RuleBook {
     for (const { id, text } of stale) this.#applied.set(id, text);
   }
 
+  /** Has the set written again at the next call: Linux 6.4 to 6.15 keep a chain whose interface is gone, unhooked. */
+  distrust(id: string): void {
+    this.#applied.delete(id);
+  }
+
   async remove(id: string, removal: string): Promise<void> {
     await this.apply(removal);
     this.#applied.delete(id);

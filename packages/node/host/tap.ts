@@ -16,19 +16,20 @@ export interface TapSpec {
   alias: string;
 }
 
-/** Makes the tap, not yet plugged in: its filter comes first. */
+/** Makes the tap, not yet plugged in: its filter comes first. True when it was made now. */
 export async function ensureTap(
   commands: Commands,
   spec: TapSpec,
   existing: Link | undefined,
-): Promise<void> {
-  if (existing !== undefined && !(await mustBeRemade(spec, existing))) return;
+): Promise<boolean> {
+  if (existing !== undefined && !(await mustBeRemade(spec, existing))) return false;
   const queues = spec.multiQueue ? ' multi_queue' : '';
   await runIp(commands, [
     ...(existing === undefined ? [] : [`link delete dev ${spec.name}`]),
     `tuntap add dev ${spec.name} mode tap user ${spec.ownerUid} vnet_hdr${queues}`,
     `link set dev ${spec.name} alias ${spec.alias}`,
   ]);
+  return true;
 }
 
 export async function plugTap(commands: Commands, spec: TapSpec): Promise<void> {
