@@ -14,7 +14,7 @@ import { setUpIoUring } from './libc.ts';
 
 export interface GatherOptions {
   commands: Commands;
-  dataDirectory: string;
+  dataDir: string;
   /** The network of a cloud that exists already. */
   vpcCidr?: string;
 }
@@ -32,8 +32,8 @@ const PROGRAMS: readonly (ProgramFact & { versionArgument: string })[] = [
 const PROBE_TIMEOUT_MS = 10_000;
 
 export async function gatherHostFacts(options: GatherOptions): Promise<HostFacts> {
-  const { commands, dataDirectory, vpcCidr } = options;
-  const folder = await nearestFolder(dataDirectory);
+  const { commands, dataDir, vpcCidr } = options;
+  const folder = await nearestFolder(dataDir);
   const isRoot = process.getuid?.() === 0;
   return {
     isRoot,

@@ -142,8 +142,8 @@ test('memory and filters are read as the kernel and nft print them', () => {
 test('this host can be examined, and the look leaves nothing behind', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'ironbark-facts-'));
   try {
-    const dataDirectory = join(folder, 'not', 'yet', 'there');
-    const facts = await gatherHostFacts({ commands: systemCommands, dataDirectory });
+    const dataDir = join(folder, 'not', 'yet', 'there');
+    const facts = await gatherHostFacts({ commands: systemCommands, dataDir });
     assert.ok(facts.memory.totalBytes > facts.memory.availableBytes);
     assert.ok(facts.disk.freeBytes > 0);
     assert.equal(facts.disk.path, folder);
@@ -161,7 +161,7 @@ test('a host without any of the programs is examined all the same', async () => 
     throw new CommandError([file, ...args], { stderr: '', why: `spawn ${file} ENOENT` });
   };
   const commands = { ...systemCommands, run };
-  const facts = await gatherHostFacts({ commands, dataDirectory: tmpdir() });
+  const facts = await gatherHostFacts({ commands, dataDir: tmpdir() });
   assert.ok(facts.programs.every(({ version }) => version === undefined));
   assert.equal(facts.bridge.works, false);
   assert.match(facts.bridge.detail, /ENOENT/);

@@ -41,7 +41,7 @@ async function withFolder(body: (folder: string) => Promise<void>): Promise<void
   }
 }
 
-const open = (folder: string) => createUserNetwork({ dataDirectory: folder, random: systemRandom });
+const open = (folder: string) => createUserNetwork({ dataDir: folder, random: systemRandom });
 
 test('ports, secrets and the metadata port are the same after a restart', async () => {
   await withFolder(async (folder) => {
@@ -64,7 +64,7 @@ test('guests that start at once get ports and secrets of their own', async () =>
   });
 });
 
-test('a secret names its instance until the port is removed', async () => {
+test('a secret names its guest until the port is removed', async () => {
   await withFolder(async (folder) => {
     const network = await open(folder);
     const port = await network.ensurePort(portSpec(1));
@@ -73,11 +73,11 @@ test('a secret names its instance until the port is removed', async () => {
     assert.equal(url.host, `10.0.2.2:${network.metadataPort}`);
     const secret = url.pathname.split('/')[1]!;
     assert.match(secret, /^[0-9a-f]{32}$/);
-    assert.equal(network.findInstance(secret), portSpec(1).instanceId);
-    assert.equal(network.findInstance(''), undefined);
+    assert.equal(network.findAddress(secret), portSpec(1).privateIp);
+    assert.equal(network.findAddress(''), undefined);
     await network.removePort(portSpec(1).interfaceId);
-    assert.equal(network.findInstance(secret), undefined);
-    assert.equal((await open(folder)).findInstance(secret), undefined);
+    assert.equal(network.findAddress(secret), undefined);
+    assert.equal((await open(folder)).findAddress(secret), undefined);
   });
 });
 

@@ -7,7 +7,7 @@
 // trusted as much as the user who runs them.
 
 import { join } from 'node:path';
-import type { InstanceId, InterfaceId } from '@ironbark/core/ids.ts';
+import type { InterfaceId } from '@ironbark/core/ids.ts';
 import {
   ensureDirectory,
   readFileIfPresent,
@@ -19,7 +19,7 @@ import { findFreePort } from './free-port.ts';
 import type { HostNetwork, PortAttachment, PortSpec } from './host-network.ts';
 
 export interface UserNetworkOptions {
-  dataDirectory: string;
+  dataDir: string;
   random: RandomSource;
 }
 
@@ -30,13 +30,13 @@ export interface UserNetwork extends HostNetwork {
    * parameters.
    */
   readonly metadataPort: number;
-  /** The instance whose secret this is. Nothing else tells guests apart here. */
-  findInstance(secret: string): InstanceId | undefined;
+  /** The private address of the guest whose secret this is. Nothing else tells guests apart here. */
+  findAddress(secret: string): string | undefined;
 }
 
 interface UserPort {
   interfaceId: InterfaceId;
-  instanceId: InstanceId;
+  privateIp: string;
   sshPort: number;
   /** Stands in the metadata URL. */
   secret: string;
@@ -53,7 +53,7 @@ const HOST_SEEN_BY_GUEST = '10.0.2.2';
 const SECRET_BYTES = 16;
 
 export async function createUserNetwork(options: UserNetworkOptions): Promise<UserNetwork> {
-  const directory = join(options.dataDirectory, 'network');
+  const directory = join(options.dataDir, 'network');
   await ensureDirectory(directory);
   const path = join(directory, 'user-ports.json');
   const bytes = await readFileIfPresent(path);
@@ -82,8 +82,8 @@ class SlirpNetwork implements UserNetwork {
     this.#ports = new Map(state.ports.map((port) => [port.interfaceId, port]));
   }
 
-  findInstance(secret: string): InstanceId | undefined {
-    return [...this.#ports.values()].find((port) => port.secret === secret)?.instanceId;
+  findAddress(secret: string): string | undefined {
+    return [...this.#ports.values()].find((port) => port.secret === secret)?.privateIp;
   }
 
   /** There is nothing to make: each guest is in a network of its own. */
@@ -124,12 +124,12 @@ class SlirpNetwork implements UserNetwork {
     await this.#turn;
   }
 
-  async #makePort({ interfaceId, instanceId }: PortSpec): Promise<UserPort> {
+  async #makePort({ interfaceId, privateIp }: PortSpec): Promise<UserPort> {
     const taken = new Set([...this.#ports.values()].map(({ sshPort }) => sshPort));
     taken.add(this.metadataPort);
     const sshPort = await findFreePort(this.#random, taken);
     const secret = this.#random.bytes(SECRET_BYTES).toString('hex');
-    const port = { interfaceId, instanceId, sshPort, secret };
+    const port = { interfaceId, privateIp, sshPort, secret };
     this.#ports.set(interfaceId, port);
     await this.save();
     return port;

@@ -19,6 +19,8 @@ export interface MetadataServiceOptions {
   host: string;
   /** 0 takes a free one. */
   port: number;
+  /** False while instances are not known yet: guests are told to come again, not that there is nothing. */
+  isReady?: () => boolean;
   findInstanceByAddress(address: string): InstanceIntent | undefined;
   /** User mode: the first part of every path is the instance's secret. */
   findInstanceBySecret?: (secret: string) => InstanceIntent | undefined;
@@ -74,6 +76,7 @@ function answer(
   tokens: MetadataTokens,
   request: IncomingMessage,
 ): Answer {
+  if (options.isReady?.() === false) return failure(503);
   const asked = identify(options, request);
   if (asked === 'malformed') return failure(400);
   if (asked === undefined) return failure(404);
@@ -167,6 +170,7 @@ const TITLES: Readonly<Record<number, string>> = {
   403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
+  503: 'Service Unavailable',
 };
 
 function failure(status: number): Answer {
