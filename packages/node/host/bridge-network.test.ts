@@ -313,7 +313,10 @@ test('two clouds live side by side, and each leaves nothing', { skip }, async ()
   assert.deepEqual(await tracesOf(right), []);
   const { stdout } = await systemCommands.run('ip', ['-j', 'link']);
   const links = (JSON.parse(stdout) as { ifname: string }[]).map(({ ifname }) => ifname);
-  if (!links.some(isAnyCloudBridge)) assert.equal(await forwarding(), before);
+  // Other tests run at the same time; the last of all clouds puts the setting back.
+  if (before.trim() === '0' && !links.some(isAnyCloudBridge)) {
+    assert.equal(await forwarding(), before);
+  }
   await rightNetwork.removeAll();
   assert.deepEqual(await tracesOf(right), []);
 });

@@ -123,8 +123,9 @@ class BridgeNetwork implements HostNetwork {
         ours.map(({ name }) => `link delete dev ${name}`),
       );
       await this.#rules.apply(renderCloudRulesRemoval(this.#names.table));
-      const left = await listLinks(this.#commands);
-      if (!left.some(({ name }) => isAnyCloudBridge(name))) await restoreForwarding();
+      if (!(await this.#isAnyCloudLeft())) await restoreForwarding();
+      // Another cloud may have come up in between, and counted on it.
+      if (await this.#isAnyCloudLeft()) await ensureForwarding();
       await this.#forget();
     });
   }
@@ -147,6 +148,10 @@ class BridgeNetwork implements HostNetwork {
   #dnsmasq() {
     const { commands, clock } = this.#options;
     return { commands, clock, directory: this.#directory };
+  }
+
+  async #isAnyCloudLeft(): Promise<boolean> {
+    return (await listLinks(this.#commands)).some(({ name }) => isAnyCloudBridge(name));
   }
 
   #isOurs({ name }: Link): boolean {

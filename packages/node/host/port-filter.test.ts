@@ -16,6 +16,14 @@ describe('a port lets out only what is its own', { skip }, () => {
   let cloud: TestCloud;
   let network: HostNetwork;
   const taps: OpenTap[] = [];
+  const own = () => ({
+    fromMac: cloud.port(5).macAddress,
+    toMac: cloud.port(6).macAddress,
+    fromIp: cloud.address(5),
+    toIp: cloud.address(6),
+  });
+  const STRANGER_MAC = '02:bb:00:00:00:99';
+  const PORTS: [number, number] = [1000, 2000];
 
   before(async () => {
     cloud = await createTestCloud('filter');
@@ -26,21 +34,18 @@ describe('a port lets out only what is its own', { skip }, () => {
       assert.ok(port.kind === 'tap');
       taps.push(openTap(port.interfaceName, { queues: port.queues, vhost: port.vhost }));
     }
+    // The kernel tells the bridge of a tap that was opened a little later.
+    const isForwarding = () => {
+      sendFrame(taps[0]!.fds[0]!, udpFrame(own(), PORTS, 'ready?'));
+      return receiveFrames(taps[1]!.fds[0]!).some((one) => one.includes('ready?'));
+    };
+    await waitFor(isForwarding, { clock: systemClock, timeoutMs: 5_000, what: 'the bridge' });
   });
 
   after(async () => {
     for (const tap of taps) tap.close();
     await network.removeAll();
   });
-
-  const own = () => ({
-    fromMac: cloud.port(5).macAddress,
-    toMac: cloud.port(6).macAddress,
-    fromIp: cloud.address(5),
-    toIp: cloud.address(6),
-  });
-  const STRANGER_MAC = '02:bb:00:00:00:99';
-  const PORTS: [number, number] = [1000, 2000];
 
   /** True when the frame arrived; a proper frame sent after it tells when to stop waiting. */
   async function arrives(frame: Buffer): Promise<boolean> {

@@ -25,9 +25,12 @@ export interface TestCloud {
 /** Tests leave alone what a real cloud on this machine would take first. */
 const CANDIDATES = VPC_CANDIDATES.filter((cidr) => cidr.startsWith('10.')).toReversed();
 
+/** Test files run at the same time in processes with neighbouring ids; each has this many networks to itself. */
+const STRIDE = 29;
+
 export async function createTestCloud(label: string): Promise<TestCloud> {
   const cloudId = `test-${process.pid}-${label}`;
-  const start = process.pid % CANDIDATES.length;
+  const start = (process.pid * STRIDE) % CANDIDATES.length;
   const candidates = [...CANDIDATES.slice(start), ...CANDIDATES.slice(0, start)];
   const vpcCidr = chooseVpcCidr(await readHostNetworks(systemCommands), candidates)!;
   const { base } = parseCidr(vpcCidr)!;
