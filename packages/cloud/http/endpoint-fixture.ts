@@ -102,7 +102,7 @@ export async function startEndpoint(): Promise<TestEndpoint> {
     random: seededRandom(1),
     logger,
   });
-  const listener = await listen({ host: '127.0.0.1', port: 0, handler, logger });
+  const listener = await listen({ address: { host: '127.0.0.1', port: 0 }, handler, logger });
   const { port } = listener;
   const url = `http://127.0.0.1:${port}`;
   return { url, port, seen, logged, [Symbol.asyncDispose]: () => listener[Symbol.asyncDispose]() };
