@@ -3,8 +3,7 @@
 // QEMU runs in the guest's `run` folder as the guest's user, so all names are relative to it: sockets in the
 // folder itself, the disk and the kernel one level up, where the guest's user cannot replace them.
 
-import { createHash } from 'node:crypto';
-import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
+import type { VolumeId } from '@ironbark/core/ids.ts';
 import type { AioEngine, DiskProfile } from '@ironbark/core/io-profile.ts';
 import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { GuestNic, GuestSpec } from '../hypervisor-driver.ts';
@@ -49,14 +48,6 @@ export function renderOption(kind: string, values: Readonly<Record<string, Value
 function renderValue(value: Value): string {
   if (typeof value === 'boolean') return value ? 'on' : 'off';
   return String(value).replaceAll(',', ',,');
-}
-
-/** EC2's guests know themselves by a UUID that starts with `ec2`; the same id gives the same UUID. */
-export function guestUuid(id: InstanceId): string {
-  const hex = `ec2${createHash('sha256').update(id).digest('hex')}`;
-  const version = `4${hex.slice(13, 16)}`;
-  const variant = `8${hex.slice(17, 20)}`;
-  return [hex.slice(0, 8), hex.slice(8, 12), version, variant, hex.slice(20, 32)].join('-');
 }
 
 /** A virtio-blk serial holds 20 bytes, so a volume's id loses its dash, as in EC2's NVMe serials. */

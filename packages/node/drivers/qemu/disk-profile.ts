@@ -1,8 +1,7 @@
 // Owns what a requested disk profile becomes on this host: refused where it is not offered, else as it really runs.
 
 import { ServiceError } from '@ironbark/core/errors.ts';
-import type { DiskProfile, NicProfile } from '@ironbark/core/io-profile.ts';
-import type { PortAttachment } from '../../host/host-network.ts';
+import type { DiskProfile } from '@ironbark/core/io-profile.ts';
 import type { DiskEngine } from './argv.ts';
 
 /** The profile with which a file of this host really runs; its name stays the requested one. */
@@ -35,22 +34,4 @@ function refuseUnlessOffered(profile: DiskProfile): void {
     resource: 'volume',
     message: `The I/O profile ${profile.name} needs a disk on ${profile.bus}, attached by the ${profile.attachMode}; this node offers virtio-blk disks attached by the host.`,
   });
-}
-
-export function effectiveNicProfile(requested: NicProfile, port: PortAttachment): NicProfile {
-  if (requested.model !== 'virtio-net') {
-    throw new ServiceError({
-      kind: 'unsupported',
-      resource: 'network-interface',
-      message: `The I/O profile ${requested.name} needs a ${requested.model} card; this node offers virtio-net.`,
-    });
-  }
-  if (port.kind !== 'tap') return { ...requested, queues: 1, vhost: 'never' };
-  const vhost = port.vhost && requested.vhost !== 'never';
-  return {
-    ...requested,
-    queues: vhost ? port.queues : 1,
-    vhost: vhost ? 'if-available' : 'never',
-    mtu: port.mtu,
-  };
 }
