@@ -2,8 +2,7 @@
 // neither /dev/net/tun nor a capability.
 
 import { closeSync, constants, openSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { getSystemErrorName } from 'node:util';
+import { ioctl } from './libc.ts';
 
 export interface TapOptions {
   /** Queue pairs, one descriptor each. More than 1 needs a tap that was made with `multi_queue`. */
@@ -24,7 +23,7 @@ const TUNSETIFF = 0x400454ca;
 const IFF_TAP = 0x0002;
 const IFF_NO_PI = 0x1000;
 const IFF_VNET_HDR = 0x4000;
-const IFF_MULTI_QUEUE = 0x0100;
+export const IFF_MULTI_QUEUE = 0x0100;
 /** sizeof(struct ifreq) on 64-bit Linux: 16 bytes of name, then a union whose first member is the flags. */
 const IFREQ_BYTES = 40;
 const IFREQ_FLAGS_OFFSET = 16;
@@ -82,27 +81,4 @@ function openQueue(name: string, multiQueue: boolean): number {
     closeSync(fd);
     throw error;
   }
-}
-
-interface LibC {
-  ioctl: (fd: number, request: number, type: 'void *', argument: Buffer) => number;
-  errno: () => number;
-}
-
-let libC: LibC | undefined;
-
-function ioctl(fd: number, request: number, argument: Buffer, what: string): void {
-  libC ??= loadLibC();
-  if (libC.ioctl(fd, request, 'void *', argument) >= 0) return;
-  const errno = libC.errno();
-  const code = getSystemErrorName(-errno);
-  throw Object.assign(new Error(`${what}: ${code}`), { code, errno: -errno });
-}
-
-/** Loaded at first use: a native module costs a start that most runs of the program never need. */
-function loadLibC(): LibC {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  const library = koffi.load('libc.so.6');
-  const call = library.func('int ioctl(int fd, unsigned long request, ...)');
-  return { ioctl: call as LibC['ioctl'], errno: () => koffi.errno() };
 }

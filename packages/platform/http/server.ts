@@ -16,6 +16,8 @@ export interface ListenOptions {
   handlesContinue?: boolean;
   /** Time for a whole request; 0 for listeners that take large uploads and watch progress themselves. */
   requestTimeoutMs?: number;
+  /** More connections than this of one peer are closed at once; no limit of its own when absent. */
+  maxConnectionsPerAddress?: number;
 }
 
 export interface HttpListener extends AsyncDisposable {
@@ -47,11 +49,29 @@ export async function listen(options: ListenOptions): Promise<HttpListener> {
       response.end();
     });
   };
+  if (options.maxConnectionsPerAddress !== undefined) {
+    limitPeers(server, options.maxConnectionsPerAddress);
+  }
   server.on('request', handle);
   if (options.handlesContinue === true) server.on('checkContinue', handle);
   await started(server, options);
   const { port } = server.address() as AddressInfo;
   return { host: options.host, port, [Symbol.asyncDispose]: () => close(server) };
+}
+
+function limitPeers(server: Server, limit: number): void {
+  const open = new Map<string, number>();
+  server.on('connection', (socket) => {
+    const peer = socket.remoteAddress ?? '';
+    const count = (open.get(peer) ?? 0) + 1;
+    open.set(peer, count);
+    socket.once('close', () => {
+      const left = open.get(peer)! - 1;
+      if (left === 0) open.delete(peer);
+      else open.set(peer, left);
+    });
+    if (count > limit) socket.destroy();
+  });
 }
 
 function started(server: Server, options: ListenOptions): Promise<void> {

@@ -1,0 +1,52 @@
+// Owns IPv4 addresses and networks as numbers: reading, writing and comparing them.
+
+export interface Cidr {
+  /** The first address, as an unsigned 32-bit number. */
+  base: number;
+  prefix: number;
+}
+
+/** Undefined for anything but four decimal numbers up to 255 without leading zeros. */
+export function parseIpv4(text: string): number | undefined {
+  const parts = text.split('.');
+  if (parts.length !== 4) return undefined;
+  let value = 0;
+  for (const part of parts) {
+    if (!/^(?:0|[1-9]\d{0,2})$/.test(part) || Number(part) > 255) return undefined;
+    value = value * 256 + Number(part);
+  }
+  return value;
+}
+
+export function renderIpv4(value: number): string {
+  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 0xff).join('.');
+}
+
+/** Reads `172.31.0.0/16`; a bare address is a network of one. Host bits are cleared. */
+export function parseCidr(text: string): Cidr | undefined {
+  const [address, length, ...rest] = text.split('/');
+  const value = parseIpv4(address ?? '');
+  if (value === undefined || rest.length > 0) return undefined;
+  if (length !== undefined && !/^\d{1,2}$/.test(length)) return undefined;
+  const prefix = length === undefined ? 32 : Number(length);
+  if (prefix > 32) return undefined;
+  return { base: (value & maskOf(prefix)) >>> 0, prefix };
+}
+
+export function renderCidr({ base, prefix }: Cidr): string {
+  return `${renderIpv4(base)}/${prefix}`;
+}
+
+/** The netmask as a number: 16 is 0xffff0000. */
+export function maskOf(prefix: number): number {
+  return prefix === 0 ? 0 : (0xffffffff << (32 - prefix)) >>> 0;
+}
+
+export function cidrContains(outer: Cidr, inner: Cidr): boolean {
+  const mask = maskOf(outer.prefix);
+  return outer.prefix <= inner.prefix && (inner.base & mask) >>> 0 === outer.base;
+}
+
+export function cidrsOverlap(a: Cidr, b: Cidr): boolean {
+  return cidrContains(a, b) || cidrContains(b, a);
+}

@@ -1,0 +1,105 @@
+// Owns what dnsmasq is told: its arguments, and the files of leases and names that it reads again on SIGHUP.
+
+import { maskOf, parseCidr, renderIpv4 } from '@ironbark/core/ipv4.ts';
+import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import { METADATA_ADDRESS } from './network-rules.ts';
+import type { PortRecord } from './port-records.ts';
+
+export interface DnsmasqPaths {
+  pid: string;
+  leases: string;
+  options: string;
+  names: string;
+}
+
+/** As in EC2. */
+const LEASE_TIME = '1h';
+/** A /16, AWS's largest VPC, has this many addresses. */
+const MAX_LEASES = 65_536;
+const DEFAULT_MTU = 1500;
+const DNS_CACHE_ENTRIES = 1_000;
+
+/** dnsmasq changes its directory, so every path has to be absolute. */
+export function renderArguments(
+  subnet: SubnetIntent,
+  bridge: string,
+  paths: DnsmasqPaths,
+  user: string,
+): string[] {
+  const cidr = parseCidr(subnet.cidr);
+  if (cidr === undefined) throw new RangeError(`not a network: ${subnet.cidr}`);
+  const range = [renderIpv4(cidr.base), 'static', renderIpv4(maskOf(cidr.prefix)), LEASE_TIME];
+  return [
+    '--keep-in-foreground',
+    '--conf-file=/dev/null',
+    `--pid-file=${paths.pid}`,
+    `--user=${user}`,
+    `--interface=${bridge}`,
+    '--except-interface=lo',
+    '--bind-interfaces',
+    // Leases are what the cloud says; there is nothing to remember.
+    '--leasefile-ro',
+    '--dhcp-authoritative',
+    `--dhcp-range=${range.join(',')}`,
+    '--dhcp-ignore=tag:!known',
+    `--dhcp-lease-max=${MAX_LEASES}`,
+    `--dhcp-hostsfile=${paths.leases}`,
+    `--dhcp-optsfile=${paths.options}`,
+    `--dhcp-option=option:router,${subnet.gatewayIp}`,
+    `--dhcp-option=option:dns-server,${subnet.gatewayIp}`,
+    '--quiet-dhcp',
+    `--domain=${subnet.domain}`,
+    `--local=/${subnet.domain}/`,
+    '--domain-needed',
+    '--bogus-priv',
+    '--no-hosts',
+    `--addn-hosts=${paths.names}`,
+    `--cache-size=${DNS_CACHE_ENTRIES}`,
+  ];
+}
+
+/** One line a port: MAC, a tag with its MTU, address, name. */
+export function renderLeases(ports: readonly PortRecord[]): string {
+  return ports
+    .map((port) => {
+      const name = firstLabel(port.hostname);
+      return `${port.macAddress},set:mtu${port.mtu},${port.privateIp},${name}\n`;
+    })
+    .sort()
+    .join('');
+}
+
+export function renderOptions(ports: readonly PortRecord[]): string {
+  const sizes = new Set([DEFAULT_MTU, ...ports.map(({ mtu }) => mtu)]);
+  return [...sizes]
+    .sort((a, b) => a - b)
+    .map((mtu) => `tag:mtu${mtu},option:mtu,${mtu}\n`)
+    .join('');
+}
+
+/** Every name of the VPC, by which its guests find each other whatever their subnet. */
+export function renderNames(ports: readonly PortRecord[], domains: readonly string[]): string {
+  const metadata = domains.map((domain) => `${METADATA_ADDRESS} instance-data.${domain}`);
+  const guests = ports.flatMap((port) => {
+    const names = new Set([firstLabel(port.hostname), addressLabel(port.privateIp)]);
+    return [...names].map((name) => `${port.privateIp} ${name}.${port.domain} ${name}`);
+  });
+  return [...metadata, ...guests]
+    .sort()
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+/** `172.31.0.5` is `ip-172-31-0-5`, as EC2 names it. */
+export function addressLabel(privateIp: string): string {
+  return `ip-${privateIp.replaceAll('.', '-')}`;
+}
+
+/** Only what may stand in a host name reaches a file that has commas and spaces as its grammar. */
+function firstLabel(hostname: string): string {
+  const label = hostname.split('.')[0]!.toLowerCase();
+  if (!/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(label)) {
+    throw new RangeError(`not a host name: ${hostname}`);
+  }
+  return label;
+}

@@ -1,0 +1,72 @@
+// Owns the calls into the C library that Node does not have.
+
+import { createRequire } from 'node:module';
+import { getSystemErrorName } from 'node:util';
+
+interface LibC {
+  ioctl: (fd: number, request: number, type: 'void *', argument: Buffer) => number;
+  setsockopt: (fd: number, level: number, name: number, value: Buffer, size: number) => number;
+  syscall: (
+    number: number,
+    firstType: 'long',
+    first: number,
+    secondType: 'void *',
+    second: Buffer,
+  ) => number;
+  errno: () => number;
+}
+
+let loaded: LibC | undefined;
+
+/** Throws an Error with a `code` such as `EBUSY`, as Node's own calls do. */
+export function ioctl(fd: number, request: number, argument: Buffer, what: string): void {
+  check(libC().ioctl(fd, request, 'void *', argument), what);
+}
+
+const IPPROTO_IP = 0;
+const IP_TTL = 2;
+
+export function setIpTtl(fd: number, ttl: number): void {
+  const value = Buffer.alloc(4);
+  value.writeInt32LE(ttl);
+  check(libC().setsockopt(fd, IPPROTO_IP, IP_TTL, value, value.length), 'IP_TTL');
+}
+
+/** The same on every architecture that Linux has had since 5.1. */
+const SYS_IO_URING_SETUP = 425;
+/** sizeof(struct io_uring_params). */
+const IO_URING_PARAMS_BYTES = 120;
+
+/** Makes an io_uring with one entry and gives its descriptor. */
+export function setUpIoUring(): number {
+  const params = Buffer.alloc(IO_URING_PARAMS_BYTES);
+  const fd = libC().syscall(SYS_IO_URING_SETUP, 'long', 1, 'void *', params);
+  check(fd, 'io_uring_setup');
+  return fd;
+}
+
+function check(result: number, what: string): void {
+  if (result >= 0) return;
+  const errno = libC().errno();
+  const code = getSystemErrorName(-errno);
+  throw Object.assign(new Error(`${what}: ${code}`), { code, errno: -errno });
+}
+
+/** Loaded at first use: a native module costs a start that most runs of the program never need. */
+function libC(): LibC {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): LibC {
+  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  const library = koffi.load('libc.so.6');
+  return {
+    ioctl: library.func('int ioctl(int fd, unsigned long request, ...)') as LibC['ioctl'],
+    setsockopt: library.func(
+      'int setsockopt(int fd, int level, int name, void *value, unsigned int size)',
+    ) as LibC['setsockopt'],
+    syscall: library.func('long syscall(long number, ...)') as LibC['syscall'],
+    errno: () => koffi.errno(),
+  };
+}

@@ -1,0 +1,60 @@
+// Owns the names of everything that a cloud's network puts on a host. Each is derived from an id, so whether a
+// thing exists is a look-up, and two clouds on one host never meet.
+
+import { createHash } from 'node:crypto';
+import type { InterfaceId, SubnetId } from '@ironbark/core/ids.ts';
+
+export interface NetworkNames {
+  /** Four letters and digits that stand for the cloud. */
+  readonly tag: string;
+  /** The nftables tables, in the families `ip` and `netdev`. */
+  readonly table: string;
+  bridge(id: SubnetId): string;
+  tap(id: InterfaceId): string;
+  /** A locally administered address, so that the gateway keeps its own when ports come and go. */
+  bridgeMac(id: SubnetId): string;
+  isBridge(interfaceName: string): boolean;
+  isTap(interfaceName: string): boolean;
+}
+
+/** With the two letters `ib` and one for the kind they fill the 15 that Linux allows. */
+const TAG_DIGITS = 4;
+const ID_DIGITS = 8;
+/** Any cloud's bridge; other clouds of the host are recognised by it. */
+const ANY_BRIDGE = new RegExp(`^ib[0-9a-z]{${TAG_DIGITS}}s[0-9a-z]{${ID_DIGITS}}$`);
+
+export function createNetworkNames(cloudId: string): NetworkNames {
+  const tag = shortHash(`cloud ${cloudId}`, TAG_DIGITS);
+  const bridgePrefix = `ib${tag}s`;
+  const tapPrefix = `ib${tag}t`;
+  const length = bridgePrefix.length + ID_DIGITS;
+  return {
+    tag,
+    table: `ironbark_${tag}`,
+    bridge: (id) => bridgePrefix + shortHash(id, ID_DIGITS),
+    tap: (id) => tapPrefix + shortHash(id, ID_DIGITS),
+    bridgeMac: (id) => `06:${pairs(hexHash(`${cloudId} ${id}`).slice(0, 10))}`,
+    isBridge: (name) => name.startsWith(bridgePrefix) && name.length === length,
+    isTap: (name) => name.startsWith(tapPrefix) && name.length === length,
+  };
+}
+
+/** True for the bridge of any cloud of this kind, ours or not. */
+export function isAnyCloudBridge(interfaceName: string): boolean {
+  return ANY_BRIDGE.test(interfaceName);
+}
+
+function hexHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** Base 36 holds 41 bits in eight digits, so that thousands of ports do not collide. */
+function shortHash(text: string, digits: number): string {
+  return BigInt(`0x${hexHash(text)}`)
+    .toString(36)
+    .slice(-digits);
+}
+
+function pairs(hex: string): string {
+  return hex.match(/../g)!.join(':');
+}

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
+import { arpFrame, ethernet, receiveFrames, sendFrame, udpFrame } from '../testing/frames.ts';
+import { createTestCloud, type TestCloud } from '../testing/test-cloud.ts';
+import type { HostNetwork } from './host-network.ts';
+import { type OpenTap, openTap } from './tap-device.ts';
+
+const canRun = process.getuid?.() === 0 && existsSync('/dev/net/tun');
+const skip = canRun ? false : 'SKIPPED, NOT TESTED: opening taps needs root and /dev/net/tun';
+if (skip !== false) process.emitWarning(skip);
+
+/** Two guests played frame by frame: what the first sends, the second sees or does not. */
+describe('a port lets out only what is its own', { skip }, () => {
+  let cloud: TestCloud;
+  let network: HostNetwork;
+  const taps: OpenTap[] = [];
+
+  before(async () => {
+    cloud = await createTestCloud('filter');
+    network = await cloud.open();
+    await network.ensureSubnets([cloud.subnet]);
+    for (const place of [5, 6]) {
+      const port = await network.ensurePort(cloud.port(place));
+      assert.ok(port.kind === 'tap');
+      taps.push(openTap(port.interfaceName, { queues: port.queues, vhost: port.vhost }));
+    }
+  });
+
+  after(async () => {
+    for (const tap of taps) tap.close();
+    await network.removeAll();
+  });
+
+  const own = () => ({
+    fromMac: cloud.port(5).macAddress,
+    toMac: cloud.port(6).macAddress,
+    fromIp: cloud.address(5),
+    toIp: cloud.address(6),
+  });
+  const STRANGER_MAC = '02:bb:00:00:00:99';
+  const PORTS: [number, number] = [1000, 2000];
+
+  /** True when the frame arrived; a proper frame sent after it tells when to stop waiting. */
+  async function arrives(frame: Buffer): Promise<boolean> {
+    const mark = `end-${process.hrtime.bigint()}`;
+    sendFrame(taps[0]!.fds[0]!, frame);
+    sendFrame(taps[0]!.fds[0]!, udpFrame(own(), PORTS, mark));
+    const seen: Buffer[] = [];
+    const isDone = () => {
+      seen.push(...receiveFrames(taps[1]!.fds[0]!));
+      return seen.some((one) => one.includes(mark));
+    };
+    await waitFor(isDone, { clock: systemClock, timeoutMs: 3_000, what: mark, intervalMs: 5 });
+    return seen.some((one) => one.equals(frame));
+  }
+
+  test('its own IPv4 and ARP pass', async () => {
+    assert.equal(await arrives(udpFrame(own(), PORTS, 'hello')), true);
+    assert.equal(await arrives(arpFrame(own())), true);
+    assert.equal(await arrives(arpFrame({ ...own(), fromIp: '0.0.0.0' })), true);
+  });
+
+  test('another source address does not pass', async () => {
+    for (const fromIp of [
+      cloud.address(7),
+      cloud.address(1),
+      cloud.address(6),
+      '169.254.169.254',
+    ]) {
+      assert.equal(await arrives(udpFrame({ ...own(), fromIp }, PORTS, 'x')), false, fromIp);
+      assert.equal(await arrives(arpFrame({ ...own(), fromIp })), false, `ARP ${fromIp}`);
+    }
+    assert.equal(await arrives(udpFrame({ ...own(), fromIp: '0.0.0.0' }, PORTS, 'x')), false);
+  });
+
+  test('another MAC address does not pass, in the frame or inside ARP', async () => {
+    const stranger = { ...own(), fromMac: STRANGER_MAC };
+    assert.equal(await arrives(udpFrame(stranger, PORTS, 'x')), false);
+    assert.equal(await arrives(arpFrame(stranger)), false);
+    assert.equal(await arrives(arpFrame(own(), STRANGER_MAC)), false);
+  });
+
+  test('a guest is no DHCP server', async () => {
+    assert.equal(await arrives(udpFrame(own(), [67, 68], 'offer')), false);
+    const toAll = { ...own(), toMac: 'ff:ff:ff:ff:ff:ff', toIp: '255.255.255.255' };
+    assert.equal(await arrives(udpFrame(toAll, [67, 68], 'offer')), false);
+    assert.equal(await arrives(udpFrame(toAll, PORTS, 'something else')), true);
+  });
+
+  test('a guest without an address may ask for one, and nothing more', async () => {
+    const toAll = { ...own(), fromIp: '0.0.0.0', toMac: 'ff:ff:ff:ff:ff:ff' };
+    const asking = { ...toAll, toIp: '255.255.255.255' };
+    assert.equal(await arrives(udpFrame(asking, [68, 67], 'discover')), true);
+    assert.equal(await arrives(udpFrame(asking, [68, 69], 'x')), false);
+    assert.equal(
+      await arrives(udpFrame({ ...toAll, toIp: cloud.address(6) }, [68, 67], 'x')),
+      false,
+    );
+  });
+
+  test('IPv6, VLAN tags and every other kind of frame are dropped', async () => {
+    const payload = Buffer.alloc(60, 1);
+    for (const type of [0x86dd, 0x8100, 0x88a8, 0x88cc, 0x8847, 0x8863, 0x0004]) {
+      const frame = ethernet(own().toMac, own().fromMac, type, payload);
+      assert.equal(await arrives(frame), false, type.toString(16));
+    }
+    const inner = udpFrame(own(), PORTS, 'tagged');
+    const tag = Buffer.from([0x81, 0x00, 0x00, 0x05]);
+    const tagged = Buffer.concat([inner.subarray(0, 12), tag, inner.subarray(12)]);
+    assert.equal(await arrives(tagged), false);
+  });
+});

@@ -1,0 +1,47 @@
+// Owns the step from a subnet to its bridge, and the refusal of one that the host already reaches otherwise.
+
+import { ServiceError } from '@ironbark/core/errors.ts';
+import { parseCidr } from '@ironbark/core/ipv4.ts';
+import type { Commands } from '@ironbark/platform/commands.ts';
+import type { Logger } from '@ironbark/platform/logger.ts';
+import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import { ensureBridge } from './bridge.ts';
+import { describeClash, findClash } from './choose-cidr.ts';
+import { readHostNetworks } from './host-networks.ts';
+import { listLinks } from './links.ts';
+import type { NetworkNames } from './network-names.ts';
+
+export async function ensureSubnetBridge(
+  context: { commands: Commands; logger: Logger },
+  names: NetworkNames,
+  subnet: SubnetIntent,
+): Promise<void> {
+  const name = names.bridge(subnet.id);
+  const existing = (await listLinks(context.commands)).find((link) => link.name === name);
+  if (existing === undefined) {
+    await refuseClash(context.commands, names, subnet);
+    context.logger.info('bridge made', { bridge: name, subnetId: subnet.id, cidr: subnet.cidr });
+  }
+  const spec = {
+    name,
+    macAddress: names.bridgeMac(subnet.id),
+    gateway: `${subnet.gatewayIp}/${parseCidr(subnet.cidr)?.prefix}`,
+    alias: subnet.id,
+  };
+  await ensureBridge(context.commands, spec, existing);
+}
+
+/** Building it anyway would cut the host off from its own network. */
+async function refuseClash(
+  commands: Commands,
+  names: NetworkNames,
+  { cidr }: SubnetIntent,
+): Promise<void> {
+  const clash = findClash(cidr, await readHostNetworks(commands), names.isBridge);
+  if (clash === undefined) return;
+  throw new ServiceError({
+    kind: 'in-use',
+    resource: 'host',
+    message: `${describeClash(cidr, clash)} Give the cloud another network, or take that one off the host.`,
+  });
+}
