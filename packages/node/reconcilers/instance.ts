@@ -40,6 +40,8 @@ export interface InstanceReconcilerOptions {
   /** The intent as it is to be carried out; undefined for an instance that is not known. */
   findDesired: (id: InstanceId) => InstanceIntent | undefined;
   publish: (observation: InstanceObservation, isSettled: boolean) => void;
+  /** Tests put failures around it. */
+  apply?: typeof applyStep;
 }
 
 interface TroubleState extends Trouble {
@@ -103,7 +105,7 @@ export class InstanceReconciler implements Reconciler {
     const { id } = pass.desired;
     const trouble = this.#troubleOf(id);
     try {
-      await applyStep(this.#options.context, pass.desired, step);
+      await (this.#options.apply ?? applyStep)(this.#options.context, pass.desired, step);
     } catch (error) {
       this.#note(pass, step, error);
       if (step.kind === 'plug-volume' || step.kind === 'unplug-volume') return error;

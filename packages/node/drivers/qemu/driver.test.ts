@@ -19,11 +19,11 @@ import { DIRECT } from '@ironbark/core/io-profile.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { guestUuid } from '../../app/guest-uuid.ts';
+import { renderTestGuest, type TestGuestOptions } from '../../testing/test-guest.ts';
 import type { GuestHandle, GuestSpec, HypervisorDriver } from '../hypervisor-driver.ts';
 import { QEMU } from './argv.ts';
 import { createQemuDriver } from './driver.ts';
 import { findProcessIn, isAlive } from './process.ts';
-import { renderTestGuest, type TestGuestOptions } from './test-guest.ts';
 
 const isRoot = process.getuid?.() === 0;
 const BASE_UID = 1_999_000_000;

@@ -1,7 +1,7 @@
 // Owns a guest of one sector for the driver's tests: it greets on the serial port, lets go of disks when asked and
 // powers off on the power button, as an operating system would, within a second under emulation.
 
-import { renderBootDisk } from './boot-sector.ts';
+import { renderBootDisk } from '../drivers/qemu/boot-sector.ts';
 
 /** Ports of QEMU's `pc` machine: docs/specs/acpi_pci_hotplug and PIIX4's power management at 0x600. */
 const SERIAL = 0x3f8;
@@ -27,6 +27,8 @@ export interface TestGuestOptions {
   greeting: string;
   /** Ignore the power button. */
   stubborn?: boolean;
+  /** Power off as soon as it has greeted. */
+  powersOff?: boolean;
   /** Write to the serial port without end. */
   flood?: boolean;
 }
@@ -34,6 +36,7 @@ export interface TestGuestOptions {
 /** The bytes of a disk that boots the guest. */
 export function renderTestGuest(options: TestGuestOptions): Buffer {
   const poll = [
+    ...(options.powersOff === true ? POWER_OFF : []),
     ...(options.stubborn === true ? [] : renderPowerButton()),
     ...renderEject(),
     ...(options.flood === true ? renderFlood() : [0xfb, 0xf4, 0xfa]), // sti; hlt until the timer ticks; cli
@@ -52,13 +55,15 @@ export function renderTestGuest(options: TestGuestOptions): Buffer {
   return renderBootDisk([...code, ...Buffer.from(`${options.greeting}\n`), 0]);
 }
 
-/** Powers off (sleep type 0 of SeaBIOS's tables) once the button's status bit is set. */
+/** Sleep type 0 of SeaBIOS's tables, and the bit that enters it. */
+const POWER_OFF = [...movDx(PM_CONTROL), ...movAx(0x2000), ...OUT_AX];
+
+/** Powers off once the button's status bit is set. */
 function renderPowerButton(): number[] {
-  const powerOff = [...movDx(PM_CONTROL), ...movAx(0x2000), ...OUT_AX];
   return [
     ...[...movDx(PM_STATUS), ...IN_AX],
-    ...[0xf6, 0xc4, 0x01, 0x74, powerOff.length], // test ah,1; jz past it
-    ...powerOff,
+    ...[0xf6, 0xc4, 0x01, 0x74, POWER_OFF.length], // test ah,1; jz past it
+    ...POWER_OFF,
   ];
 }
 
