@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { DIRECT } from '@ironbark/core/io-profile.ts';
-import { systemClock } from '@ironbark/platform/clock.ts';
+import { type Clock, systemClock } from '@ironbark/platform/clock.ts';
 import { silentLogger } from '@ironbark/platform/logger.ts';
 import { seededRandom } from '@ironbark/platform/random.ts';
 import type {
@@ -18,7 +18,11 @@ import { GuestSlots } from '../app/guest-users.ts';
 import { MemoryLedger } from '../app/memory.ts';
 import { Ports } from '../app/ports.ts';
 import { createSimulatedFiles } from '../app/simulated-files.ts';
-import { createSimulatedDriver, type SimulatedDriver } from '../drivers/simulated/driver.ts';
+import {
+  createSimulatedDriver,
+  type SimulatedDriver,
+  type SimulatedOptions,
+} from '../drivers/simulated/driver.ts';
 import { SimulatedNetwork } from '../host/simulated-network.ts';
 import { IntentStore } from '../store/intent.ts';
 import { RecordStore } from '../store/records.ts';
@@ -60,6 +64,7 @@ type Apply = typeof applyStep;
 interface Host {
   dataDir: string;
   network: SimulatedNetwork;
+  fail?: SimulatedOptions['fail'];
 }
 
 interface Daemon {
@@ -70,17 +75,23 @@ interface Daemon {
 }
 
 /** A daemon that has just started on the host: it knows what is on disk and nothing else. */
-async function startDaemon({ dataDir, network }: Host, apply: Apply): Promise<Daemon> {
+async function startDaemon(host: Host, apply: Apply): Promise<Daemon> {
+  const { dataDir, network } = host;
   const random = seededRandom(7);
   const stateDir = join(dataDir, 'simulated-guests');
-  const driver = await createSimulatedDriver({ clock: systemClock, random, stateDir });
+  const driver = await createSimulatedDriver({
+    clock,
+    random,
+    stateDir,
+    ...(host.fail === undefined ? {} : { fail: host.fail }),
+  });
   const intents = await IntentStore.open(dataDir, 'node-1');
   const records = await RecordStore.open(dataDir);
   const ports = new Ports(network, intents);
   await ports.refresh();
   const context: InstanceContext = {
     dataDir,
-    clock: systemClock,
+    clock,
     logger: silentLogger,
     driver,
     intents,
@@ -105,13 +116,20 @@ async function startDaemon({ dataDir, network }: Host, apply: Apply): Promise<Da
   return daemon;
 }
 
+/** Time runs ahead when a plan waits, so that no test does. */
+let aheadMs = 0;
+const clock: Clock = { ...systemClock, nowMs: () => systemClock.nowMs() + aheadMs };
+
 /** Reconciles until there is nothing to do; every failure is the end of the daemon and the start of another. */
 async function runToRest(daemon: Daemon, restart: () => Promise<Daemon>): Promise<Daemon> {
   let current = daemon;
   for (let attempt = 0; attempt < 20; attempt++) {
     try {
-      await current.reconciler.reconcile(instanceIntent().id, new AbortController().signal);
-      return current;
+      const { id } = instanceIntent();
+      const result = await current.reconciler.reconcile(id, new AbortController().signal);
+      const wanted = current.intents.find(id)?.generation;
+      if (current.observation?.generation === wanted) return current;
+      if (result.kind === 'again') aheadMs += result.afterMs;
     } catch {
       current = await restart();
     }
@@ -119,9 +137,13 @@ async function runToRest(daemon: Daemon, restart: () => Promise<Daemon>): Promis
   throw new Error('the instance does not come to rest');
 }
 
-async function live(apply: Apply): Promise<{ host: Host; powers: string[] }> {
+async function live(
+  apply: Apply,
+  fail?: SimulatedOptions['fail'],
+): Promise<{ host: Host; powers: string[] }> {
   const dataDir = await mkdtemp(join(tmpdir(), 'ironbark-node-'));
-  const host = { dataDir, network: new SimulatedNetwork() };
+  const network = new SimulatedNetwork();
+  const host = { dataDir, network, ...(fail === undefined ? {} : { fail }) };
   const restart = () => startDaemon(host, apply);
   let daemon = await restart();
   const powers: string[] = [];
@@ -227,5 +249,20 @@ describe('the life of an instance', () => {
         await assertNothingLeft(host);
       });
     }
+  }
+
+  const operations = ['start', 'requestShutdown', 'reset', 'destroy', 'attachDisk', 'detachDisk'];
+  for (const operation of operations) {
+    test(`goes on when the daemon dies between ${operation} and its record`, async () => {
+      let hasFailed = false;
+      const { host, powers } = await live(applyStep, (name, _id, moment) => {
+        if (hasFailed || name !== operation || moment !== 'after') return undefined;
+        hasFailed = true;
+        return new Error('planted');
+      });
+      assert.ok(hasFailed, 'the failure was met');
+      assert.deepEqual(powers, POWERS);
+      await assertNothingLeft(host);
+    });
   }
 });
