@@ -31,7 +31,7 @@ export interface GuestSpec {
     | { kind: 'kernel'; kernelPath: string; initrdPath?: string; parameters: string };
   rootDisk: GuestDisk;
   nics: GuestNic[];
-  /** The instance's own folder: sockets, logs, pid. */
+  /** The instance's own folder; its `run` folder belongs to the guest's user and holds the sockets. */
   directory: string;
   /** The guest's own user on the host; absent when the node is not root. */
   uid?: number;
@@ -46,6 +46,8 @@ export interface GuestHandle {
   pidStartTicks: number;
   directory: string;
   startedAt: string;
+  /** The guest's user; absent when the node is not root. */
+  uid?: number;
 }
 
 export type GuestStatus =
@@ -74,13 +76,21 @@ export interface DiskStats {
   writeNs: number;
 }
 
-export interface HypervisorDriver {
+/**
+ * A guest that powered itself off stays inspectable (`gone`, `guest-shutdown`) until it is reset or destroyed,
+ * so that its end and its last words are seen even when the daemon was away. Disposing the driver lets go of
+ * the guests and leaves them running.
+ */
+export interface HypervisorDriver extends AsyncDisposable {
   readonly name: string;
   /** Proves what the host can do by running a guest; cached after the first call. */
   fingerprint(): Promise<DriverFingerprint>;
   /** Starts the guest detached. If one of this id already runs, gives its handle instead. */
   start(spec: GuestSpec): Promise<GuestHandle>;
-  /** Finds a guest again after the daemon restarted; undefined when it is gone. */
+  /**
+   * Finds a guest again after the daemon restarted; undefined when it is gone. A handle with pid 0 was written
+   * before a start whose outcome is not known: the guest is looked for by its directory.
+   */
   recover(handle: GuestHandle): Promise<GuestHandle | undefined>;
   inspect(handle: GuestHandle): Promise<GuestStatus>;
   /** Asks the guest to power down; returns at once. */
@@ -95,4 +105,8 @@ export interface HypervisorDriver {
   /** Serials of the disks that are plugged now, with what they really run with. */
   listDisks(handle: GuestHandle): Promise<{ serial: string; profile: DiskProfile }[]>;
   diskStats(handle: GuestHandle): Promise<DiskStats[]>;
+  /** What the guest wrote to its serial console since the last call; bounded, the newest bytes win. */
+  drainConsole(handle: GuestHandle): Promise<Uint8Array>;
+  /** Calls back when a guest may have ended or let go of a disk; a hint, never the only way to learn it. */
+  onGuestChange(listener: (id: InstanceId) => void): () => void;
 }

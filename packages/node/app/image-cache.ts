@@ -1,0 +1,276 @@
+// Owns the image cache: blobs of the object store, fetched once, verified while they stream, unpacked, and evicted
+// when they have not been used for the longest.
+
+import { createHash, type Hash } from 'node:crypto';
+import { type FileHandle, open, readdir, rename, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Transform, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createZstdDecompress } from 'node:zlib';
+import { ServiceError } from '@ironbark/core/errors.ts';
+import { GIB, MIB } from '@ironbark/core/units.ts';
+import type { Clock } from '@ironbark/platform/clock.ts';
+import {
+  ensureDirectory,
+  hasCode,
+  removeFile,
+  syncDirectory,
+  writeFully,
+} from '@ironbark/platform/files.ts';
+import type { ImageBlob } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
+import { readDiskSpace, withSpace } from './disk-space.ts';
+
+export interface ImageCacheOptions {
+  dataDir: string;
+  objects: ObjectsClient;
+  clock: Clock;
+  /** The most that cached images occupy on disk. */
+  limitBytes?: number;
+}
+
+/** A dozen distribution images. */
+const DEFAULT_LIMIT_BYTES = 32 * GIB;
+/** Zeros of this length, aligned, become holes. */
+const CHUNK_BYTES = 1 * MIB;
+const PARTIAL = '.partial';
+
+export class ImageCache {
+  readonly #options: ImageCacheOptions;
+  readonly #directory: string;
+  readonly #fetching = new Map<string, Promise<string>>();
+  readonly #inUse = new Map<string, number>();
+
+  private constructor(options: ImageCacheOptions) {
+    this.#options = options;
+    this.#directory = join(options.dataDir, 'images');
+  }
+
+  /** Removes what an earlier process left half fetched. */
+  static async open(options: ImageCacheOptions): Promise<ImageCache> {
+    const cache = new ImageCache(options);
+    await ensureDirectory(cache.#directory);
+    for (const name of await readdir(cache.#directory)) {
+      if (name.endsWith(PARTIAL)) await removeFile(join(cache.#directory, name));
+    }
+    return cache;
+  }
+
+  async has(blob: ImageBlob): Promise<boolean> {
+    const facts = await statIfPresent(this.#pathOf(blob));
+    return facts?.size === blob.unpackedBytes;
+  }
+
+  /** Calls `use` with the path of the unpacked bytes, fetched when needed; they stay while it runs. */
+  async with<T>(blob: ImageBlob, use: (path: string) => Promise<T>): Promise<T> {
+    const name = nameOf(blob);
+    this.#inUse.set(name, (this.#inUse.get(name) ?? 0) + 1);
+    try {
+      const path = await this.ensure(blob);
+      return await use(path);
+    } finally {
+      this.#inUse.set(name, (this.#inUse.get(name) ?? 1) - 1);
+    }
+  }
+
+  /** Makes the blob present; several callers at once share one fetch. */
+  async ensure(blob: ImageBlob): Promise<string> {
+    const path = this.#pathOf(blob);
+    if (await this.has(blob)) {
+      const now = this.#options.clock.nowMs() / 1000;
+      await utimes(path, now, now);
+      return path;
+    }
+    const known = this.#fetching.get(path);
+    if (known !== undefined) return known;
+    const fetching = this.#fetch(blob, path).finally(() => this.#fetching.delete(path));
+    this.#fetching.set(path, fetching);
+    return fetching;
+  }
+
+  #pathOf(blob: ImageBlob): string {
+    return join(this.#directory, nameOf(blob));
+  }
+
+  async #fetch(blob: ImageBlob, path: string): Promise<string> {
+    checkBlob(blob);
+    await this.#makeRoom(blob.unpackedBytes);
+    const needed = { bytes: blob.unpackedBytes, what: 'the image' };
+    await withSpace(this.#directory, needed, () => this.#store(blob, path));
+    return path;
+  }
+
+  async #store(blob: ImageBlob, path: string): Promise<void> {
+    const partial = `${path}${PARTIAL}`;
+    try {
+      const handle = await open(partial, 'w', 0o444);
+      try {
+        await this.#download(blob, handle);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await rename(partial, path);
+      await syncDirectory(this.#directory);
+    } catch (error) {
+      await removeFile(partial);
+      throw error;
+    }
+  }
+
+  async #download(blob: ImageBlob, handle: FileHandle): Promise<void> {
+    const { body } = await this.#options.objects.getObject({ bucket: blob.bucket, key: blob.key });
+    const stored = new DigestCheck(blob);
+    const sink = new SparseSink(handle, blob.unpackedBytes);
+    if (blob.encoding === 'zstd') {
+      await pipeline(body, stored, createZstdDecompress(), sink).catch(explainUnpacking);
+    } else await pipeline(body, stored, sink);
+  }
+
+  /** Evicts the images that were not used for the longest until the new one fits. */
+  async #makeRoom(neededBytes: number): Promise<void> {
+    const limit = this.#options.limitBytes ?? DEFAULT_LIMIT_BYTES;
+    const entries = await this.#listEntries();
+    let used = entries.reduce((sum, entry) => sum + entry.bytes, 0);
+    let { freeBytes } = await readDiskSpace(this.#directory);
+    for (const entry of entries) {
+      if (used + neededBytes <= limit && freeBytes >= neededBytes) return;
+      if ((this.#inUse.get(entry.name) ?? 0) > 0) continue;
+      await removeFile(join(this.#directory, entry.name));
+      used -= entry.bytes;
+      freeBytes += entry.bytes;
+    }
+  }
+
+  /** Least recently used first. */
+  async #listEntries(): Promise<{ name: string; bytes: number; usedAtMs: number }[]> {
+    const entries: { name: string; bytes: number; usedAtMs: number }[] = [];
+    for (const name of await readdir(this.#directory)) {
+      if (name.endsWith(PARTIAL)) continue;
+      const facts = await statIfPresent(join(this.#directory, name));
+      if (facts === undefined) continue;
+      entries.push({ name, bytes: facts.blocks * 512, usedAtMs: facts.mtimeMs });
+    }
+    return entries.sort((a, b) => a.usedAtMs - b.usedAtMs);
+  }
+}
+
+/** The digest is that of the stored bytes, so the same bytes unpacked and not are two files. */
+function nameOf(blob: ImageBlob): string {
+  return blob.encoding === 'raw' ? blob.sha256 : `${blob.sha256}.${blob.encoding}`;
+}
+
+/** The digest becomes a file's name, so its form is checked before anything else. */
+function checkBlob(blob: ImageBlob): void {
+  const isRawOfOneSize = blob.encoding !== 'raw' || blob.sizeBytes === blob.unpackedBytes;
+  if (/^[0-9a-f]{64}$/.test(blob.sha256) && isRawOfOneSize) return;
+  throw damaged('its manifest contradicts itself');
+}
+
+function damaged(why: string, cause?: unknown): ServiceError {
+  return new ServiceError({
+    kind: 'digest-mismatch',
+    resource: 'image',
+    message: `The image is damaged: ${why}. Register it again from its source.`,
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+function explainUnpacking(error: unknown): never {
+  const isZstd = error instanceof Error && 'code' in error && /ZSTD/.test(String(error.code));
+  throw isZstd ? damaged('its bytes cannot be unpacked', error) : error;
+}
+
+async function statIfPresent(path: string) {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/** Passes the stored bytes on and fails at their end, or as soon as there are too many. */
+class DigestCheck extends Transform {
+  readonly #blob: ImageBlob;
+  readonly #hash: Hash = createHash('sha256');
+  #size = 0;
+
+  constructor(blob: ImageBlob) {
+    super();
+    this.#blob = blob;
+  }
+
+  override _transform(chunk: Buffer, _encoding: string, done: (error?: Error) => void): void {
+    this.#size += chunk.length;
+    if (this.#size > this.#blob.sizeBytes) {
+      done(damaged('it is longer than its manifest says'));
+      return;
+    }
+    this.#hash.update(chunk);
+    this.push(chunk);
+    done();
+  }
+
+  override _flush(done: (error?: Error) => void): void {
+    const isWhole = this.#size === this.#blob.sizeBytes;
+    const isRight = this.#hash.digest('hex') === this.#blob.sha256;
+    done(isWhole && isRight ? undefined : damaged('its bytes do not match its digest'));
+  }
+}
+
+/** Writes a file of exactly `sizeBytes`, leaving holes for chunks of zeros. */
+class SparseSink extends Writable {
+  readonly #handle: FileHandle;
+  readonly #sizeBytes: number;
+  readonly #chunk = Buffer.alloc(CHUNK_BYTES);
+  #filled = 0;
+  #position = 0;
+
+  constructor(handle: FileHandle, sizeBytes: number) {
+    super({ highWaterMark: CHUNK_BYTES });
+    this.#handle = handle;
+    this.#sizeBytes = sizeBytes;
+  }
+
+  override _write(bytes: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
+    this.#take(bytes).then(() => done(), done);
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#finish().then(() => done(), done);
+  }
+
+  async #take(bytes: Buffer): Promise<void> {
+    if (this.#position + this.#filled + bytes.length > this.#sizeBytes) {
+      throw damaged('it unpacks to more than its manifest says');
+    }
+    for (let at = 0; at < bytes.length; ) {
+      const copied = bytes.copy(this.#chunk, this.#filled, at);
+      at += copied;
+      this.#filled += copied;
+      if (this.#filled === CHUNK_BYTES) await this.#writeChunk();
+    }
+  }
+
+  async #writeChunk(): Promise<void> {
+    const bytes = this.#chunk.subarray(0, this.#filled);
+    if (!isZero(bytes)) await writeFully(this.#handle, bytes, this.#position);
+    this.#position += bytes.length;
+    this.#filled = 0;
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#filled > 0) await this.#writeChunk();
+    if (this.#position !== this.#sizeBytes) {
+      throw damaged('it unpacks to less than its manifest says');
+    }
+    await this.#handle.truncate(this.#sizeBytes);
+  }
+}
+
+const ZEROS = Buffer.alloc(CHUNK_BYTES);
+
+export function isZero(bytes: Buffer): boolean {
+  return bytes.equals(ZEROS.subarray(0, bytes.length));
+}

@@ -1,0 +1,101 @@
+// Owns the node's view of its network: subnets made when they changed, and which ports exist and were ensured.
+
+import { ServiceError } from '@ironbark/core/errors.ts';
+import type { InterfaceId } from '@ironbark/core/ids.ts';
+import type {
+  InstanceIntent,
+  InterfaceIntent,
+  SubnetIntent,
+} from '@ironbark/protocol/internal/instance-messages.ts';
+import type { HostNetwork, PortAttachment } from '../host/host-network.ts';
+import type { IntentStore } from '../store/intent.ts';
+
+export class Ports {
+  readonly #network: HostNetwork;
+  readonly #intents: IntentStore;
+  readonly #existing = new Set<InterfaceId>();
+  /** Ensured by this process: one that it has only found may lack parts. */
+  readonly #ensured = new Set<InterfaceId>();
+  #subnets: { wanted: readonly SubnetIntent[]; made: Promise<void> } | undefined;
+
+  constructor(network: HostNetwork, intents: IntentStore) {
+    this.#network = network;
+    this.#intents = intents;
+  }
+
+  get ensured(): readonly InterfaceId[] {
+    return [...this.#ensured];
+  }
+
+  /** Those of an instance that exist, whether ensured or not. */
+  existingOf(intent: InstanceIntent): InterfaceId[] {
+    return intent.interfaces.map(({ id }) => id).filter((id) => this.#existing.has(id));
+  }
+
+  /** Looks at the host again, and removes ports that belong to no instance. */
+  async refresh(): Promise<void> {
+    const found = await this.#network.listPorts();
+    const known = new Set(
+      this.#intents.instances().flatMap(({ interfaces }) => interfaces.map(({ id }) => id)),
+    );
+    this.#existing.clear();
+    for (const id of found) {
+      if (known.has(id)) this.#existing.add(id);
+      else await this.#network.removePort(id);
+    }
+    for (const id of this.#ensured) {
+      if (!this.#existing.has(id)) this.#ensured.delete(id);
+    }
+  }
+
+  /** Makes the subnets of the newest intent; one attempt at a time. */
+  ensureSubnets(): Promise<void> {
+    const wanted = this.#intents.subnets;
+    if (this.#subnets?.wanted === wanted) return this.#subnets.made;
+    const before = this.#subnets?.made.catch(() => {}) ?? Promise.resolve();
+    const attempt = { wanted, made: before.then(() => this.#network.ensureSubnets(wanted)) };
+    attempt.made.catch(() => {
+      if (this.#subnets === attempt) this.#subnets = undefined;
+    });
+    this.#subnets = attempt;
+    return attempt.made;
+  }
+
+  async ensure(
+    intent: InstanceIntent,
+    nic: InterfaceIntent,
+    uid: number | undefined,
+  ): Promise<PortAttachment> {
+    await this.ensureSubnets();
+    const subnet = this.#intents.subnets.find(({ id }) => id === nic.subnetId);
+    if (subnet === undefined) throw unknownSubnet(nic);
+    this.#existing.add(nic.id);
+    const attachment = await this.#network.ensurePort({
+      instanceId: intent.id,
+      interfaceId: nic.id,
+      macAddress: nic.macAddress,
+      privateIp: nic.privateIp,
+      subnet,
+      hostname: intent.metadata.hostname,
+      vcpus: intent.vcpus,
+      profile: nic.profile,
+      ...(uid === undefined ? {} : { uid }),
+    });
+    this.#ensured.add(nic.id);
+    return attachment;
+  }
+
+  async remove(id: InterfaceId): Promise<void> {
+    this.#ensured.delete(id);
+    await this.#network.removePort(id);
+    this.#existing.delete(id);
+  }
+}
+
+function unknownSubnet(nic: InterfaceIntent): ServiceError {
+  return new ServiceError({
+    kind: 'unavailable',
+    resource: 'subnet',
+    message: `The node does not know the subnet ${nic.subnetId} yet.`,
+  });
+}

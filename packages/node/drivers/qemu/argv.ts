@@ -1,0 +1,251 @@
+// Owns QEMU's command line: pure functions from a guest's specification to a list of arguments.
+//
+// QEMU runs in the guest's `run` folder as the guest's user, so all names are relative to it: sockets in the
+// folder itself, the disk and the kernel one level up, where the guest's user cannot replace them.
+
+import type { VolumeId } from '@ironbark/core/ids.ts';
+import type { AioEngine, DiskProfile } from '@ironbark/core/io-profile.ts';
+import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { GuestNic, GuestSpec } from '../hypervisor-driver.ts';
+
+export const QEMU = 'qemu-system-x86_64';
+export const QMP_SOCKET = 'qmp.sock';
+export const CONSOLE_CHARDEV = 'console0';
+/** The ring in QEMU's memory that holds the newest console output; QEMU wants a power of two. */
+export const CONSOLE_RING_BYTES = 128 * 1024;
+
+export type Accelerator = 'kvm' | 'tcg';
+
+/** How files can be opened on this host, as found by trying. */
+export interface DiskEngine {
+  aio: AioEngine;
+  direct: boolean;
+}
+
+/** A tap's file descriptors as QEMU inherits them. */
+export interface InheritedTap {
+  fds: readonly number[];
+  vhostFds: readonly number[];
+}
+
+export interface MachineOptions {
+  accelerator: Accelerator;
+  /** By interface id; absent for ports that are no taps. */
+  taps: ReadonlyMap<string, InheritedTap>;
+}
+
+type Value = string | number | boolean;
+
+/** `kind,key=value,...` with QEMU's doubling of commas. */
+export function renderOption(kind: string, values: Readonly<Record<string, Value | undefined>>) {
+  const parts = kind === '' ? [] : [kind];
+  for (const [key, value] of Object.entries(values)) {
+    if (value !== undefined) parts.push(`${key}=${renderValue(value)}`);
+  }
+  return parts.join(',');
+}
+
+function renderValue(value: Value): string {
+  if (typeof value === 'boolean') return value ? 'on' : 'off';
+  return String(value).replaceAll(',', ',,');
+}
+
+/** A virtio-blk serial holds 20 bytes, so a volume's id loses its dash, as in EC2's NVMe serials. */
+export function guestSerial(serial: string): string {
+  return serial.replace('-', '');
+}
+
+export function renderArguments(spec: GuestSpec, options: MachineOptions): string[] {
+  return [
+    ...renderMachine(spec, options.accelerator),
+    ...renderSmbios(spec),
+    ...renderMonitors(),
+    ...renderBoot(spec),
+    ...renderRootDisk(spec),
+    ...spec.nics.flatMap((nic) => renderNic(nic, options.taps.get(nic.id))),
+    '-object',
+    'rng-builtin,id=rng0',
+    '-device',
+    'virtio-rng-pci,rng=rng0',
+  ];
+}
+
+/** Everything that a guest does not need is off. `-no-shutdown` keeps a guest that powered off for its end to be seen. */
+function renderMachine(spec: GuestSpec, accelerator: Accelerator): string[] {
+  const machine = { 'dump-guest-core': false, usb: false, vmport: false };
+  const topology = { cpus: spec.vcpus, sockets: 1, cores: spec.vcpus, threads: 1 };
+  return [
+    ...['-name', spec.id, '-nodefaults', '-no-user-config', '-display', 'none', '-no-shutdown'],
+    ...['-machine', renderOption('pc', machine)],
+    ...renderAccelerator(accelerator),
+    ...['-smp', renderOption('', topology), '-m', `size=${spec.memoryMib}M`],
+    ...['-rtc', 'base=utc', '-msg', 'timestamp=on'],
+    ...['-sandbox', SANDBOX],
+  ];
+}
+
+/** QEMU ends at once with SIGSYS on any system call that this forbids. */
+export const SANDBOX = 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny';
+
+export function renderAccelerator(accelerator: Accelerator): string[] {
+  return accelerator === 'kvm'
+    ? ['-accel', 'kvm', '-cpu', 'host']
+    : ['-accel', 'tcg,thread=multi', '-cpu', 'max'];
+}
+
+/** cloud-init takes a machine for EC2 when UUID and serial are equal and start with `ec2`. */
+function renderSmbios(spec: GuestSpec): string[] {
+  const vendor = 'Amazon EC2';
+  const tables = [
+    renderOption('type=0', { vendor, version: '1.0' }),
+    renderOption('type=1', {
+      manufacturer: vendor,
+      product: vendor,
+      serial: spec.uuid,
+      uuid: spec.uuid,
+    }),
+    renderOption('type=2', { manufacturer: vendor, asset: spec.id }),
+    renderOption('type=3', { manufacturer: vendor, asset: spec.id }),
+  ];
+  return tables.flatMap((table) => ['-smbios', table]);
+}
+
+/**
+ * The console goes to a ring in QEMU's own memory: a guest can write for ever without using a disk, and the
+ * newest output waits there while the node's daemon is away.
+ */
+function renderMonitors(): string[] {
+  const qmp = { id: 'qmp0', path: QMP_SOCKET, server: true, wait: false };
+  return [
+    ...['-chardev', renderOption('socket', qmp), '-mon', 'chardev=qmp0,mode=control'],
+    '-chardev',
+    renderOption('ringbuf', { id: CONSOLE_CHARDEV, size: CONSOLE_RING_BYTES }),
+    ...['-device', `isa-serial,chardev=${CONSOLE_CHARDEV}`],
+  ];
+}
+
+function renderBoot(spec: GuestSpec): string[] {
+  if (spec.boot.kind === 'firmware') return [];
+  const initrd = spec.boot.initrdPath === undefined ? [] : ['-initrd', spec.boot.initrdPath];
+  return ['-kernel', spec.boot.kernelPath, ...initrd, '-append', kernelParameters(spec)];
+}
+
+function kernelParameters(spec: GuestSpec): string {
+  const parameters = spec.boot.kind === 'kernel' ? spec.boot.parameters : '';
+  const urls = spec.nics.flatMap(({ port }) => (port.kind === 'user' ? [port.metadataUrl] : []));
+  return [parameters, ...urls.map((url) => `ironbark.metadata=${url}`)].join(' ').trim();
+}
+
+/** Disks and their parts have names that follow from the serial: `root` or a volume id. */
+export function diskNames(serial: string) {
+  return { node: serial, device: `disk-${serial}`, iothread: `io-${serial}` };
+}
+
+export type DiskSerial = 'root' | VolumeId;
+
+function renderRootDisk(spec: GuestSpec): string[] {
+  const { source, profile } = spec.rootDisk;
+  if (source.kind !== 'file') throw new Error('a root disk is a file on the node');
+  const names = diskNames('root');
+  const file = {
+    driver: 'file',
+    filename: source.path,
+    'node-name': 'root-file',
+    aio: profile.aio,
+    'cache.direct': profile.cache === 'direct',
+    discard: profile.discard ? 'unmap' : 'ignore',
+  };
+  const raw = { driver: 'raw', file: 'root-file', 'node-name': names.node, discard: file.discard };
+  const iothread = profile.iothread
+    ? ['-object', renderOption('iothread', { id: names.iothread })]
+    : [];
+  const device = { ...diskDevice('root', profile), bootindex: 0 };
+  const { driver, ...properties } = device;
+  return [
+    ...iothread,
+    ...['-blockdev', renderOption('', file), '-blockdev', renderOption('', raw)],
+    ...['-device', renderOption(driver, properties)],
+  ];
+}
+
+/** The device as `-device` and QMP's device_add take it. `profile` must be what the host can really do. */
+export function diskDevice(serial: string, profile: DiskProfile) {
+  const names = diskNames(serial);
+  return {
+    driver: 'virtio-blk-pci',
+    id: names.device,
+    drive: names.node,
+    serial: guestSerial(serial),
+    ...(profile.iothread ? { iothread: names.iothread } : {}),
+    'num-queues': Number(profile.queues),
+    'queue-size': profile.queueSize,
+    ...(profile.optimalIoBytes > 0 ? { opt_io_size: profile.optimalIoBytes } : {}),
+    'write-cache': profile.cache === 'writethrough' ? 'off' : 'on',
+  };
+}
+
+/** Requests wait this long for a block target that comes back before the guest sees an error. */
+const RECONNECT_DELAY_S = 60;
+
+/** The network block device as QMP's blockdev-add takes it. `socketPath` is the guest's own name for the socket. */
+export function exportNode(
+  serial: string,
+  source: BlockExport,
+  options: { profile: DiskProfile; socketPath: string },
+) {
+  const server =
+    source.kind === 'nbd-unix'
+      ? { type: 'unix', path: options.socketPath }
+      : { type: 'inet', host: source.host, port: String(source.port) };
+  return {
+    driver: 'nbd',
+    'node-name': diskNames(serial).node,
+    server,
+    export: source.exportName,
+    'reconnect-delay': RECONNECT_DELAY_S,
+    cache: { direct: options.profile.cache === 'direct' },
+    discard: options.profile.discard ? 'unmap' : 'ignore',
+  };
+}
+
+function renderNic(nic: GuestNic, tap: InheritedTap | undefined): string[] {
+  const id = `net-${nic.id}`;
+  const queues = tap === undefined ? 1 : tap.fds.length;
+  const device = {
+    id: `nic-${nic.id}`,
+    netdev: id,
+    mac: nic.macAddress,
+    // An empty option ROM: no network boot, and a faster start.
+    romfile: '',
+    ...(nic.port.kind === 'tap' ? { host_mtu: nic.port.mtu } : {}),
+    // One interrupt for each direction of each queue pair, one for control, one for configuration.
+    ...(queues > 1 ? { mq: true, vectors: 2 * queues + 2 } : {}),
+    ...(nic.profile.offloads ? {} : OFFLOADS_OFF),
+  };
+  return ['-netdev', renderNetdev(id, nic, tap), '-device', renderOption('virtio-net-pci', device)];
+}
+
+const OFFLOADS_OFF = {
+  csum: false,
+  gso: false,
+  guest_csum: false,
+  guest_tso4: false,
+  guest_tso6: false,
+  host_tso4: false,
+  host_tso6: false,
+  mrg_rxbuf: false,
+};
+
+function renderNetdev(id: string, nic: GuestNic, tap: InheritedTap | undefined): string {
+  if (nic.port.kind === 'user') {
+    return renderOption('user', { id, hostfwd: `tcp:127.0.0.1:${nic.port.sshPort}-:22` });
+  }
+  if (tap === undefined) throw new Error(`no tap was opened for ${nic.id}`);
+  // A vhost descriptor for each queue, or none: QEMU 7.2 ends on an assertion when a tap has several queues
+  // and no vhost.
+  const vhost = tap.vhostFds.length > 0 ? { vhost: true, vhostfds: tap.vhostFds.join(':') } : {};
+  if (tap.fds.length > 1 && tap.vhostFds.length !== tap.fds.length) {
+    throw new Error(`${nic.id}: several queues need vhost`);
+  }
+  return renderOption('tap', { id, fds: tap.fds.join(':'), ...vhost });
+}

@@ -1,0 +1,378 @@
+import assert from 'node:assert/strict';
+import {
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { before, describe, test } from 'node:test';
+import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
+import { DIRECT } from '@ironbark/core/io-profile.ts';
+import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
+import { systemCommands } from '@ironbark/platform/commands.ts';
+import { guestUuid } from '../../app/guest-uuid.ts';
+import { renderTestGuest, type TestGuestOptions } from '../../testing/test-guest.ts';
+import type { GuestHandle, GuestSpec, HypervisorDriver } from '../hypervisor-driver.ts';
+import { QEMU } from './argv.ts';
+import { createQemuDriver } from './driver.ts';
+import { findProcessIn, isAlive } from './process.ts';
+
+const isRoot = process.getuid?.() === 0;
+const BASE_UID = 1_999_000_000;
+const VOLUME: VolumeId = 'vol-0123456789abcdef0';
+
+const hasQemu = await systemCommands.run(QEMU, ['--version']).then(
+  () => true,
+  () => false,
+);
+const skip = hasQemu ? false : `${QEMU} is not installed`;
+
+interface Lab extends AsyncDisposable {
+  dataDir: string;
+  driver: HypervisorDriver;
+  newDriver(options?: { qmpTimeoutMs?: number }): HypervisorDriver;
+  prepare(number: number, guest?: TestGuestOptions): Promise<GuestSpec>;
+}
+
+/** A data folder with drivers on it; at the end no guest of it is left. */
+async function createLab(): Promise<Lab> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'ironbark-qemu-'));
+  const newDriver = (options = {}) =>
+    createQemuDriver({
+      commands: systemCommands,
+      clock: systemClock,
+      dataDir,
+      openTap: () => {
+        throw new Error('these guests have no taps');
+      },
+      probeUid: isRoot ? BASE_UID : undefined,
+      ...options,
+    });
+  const driver = newDriver();
+  const specs: GuestSpec[] = [];
+  const prepare = async (number: number, guest: TestGuestOptions = { greeting: 'hello' }) => {
+    const spec = await prepareGuest(dataDir, number, guest);
+    specs.push(spec);
+    return spec;
+  };
+  const dispose = async () => {
+    for (const spec of specs) await newDriver().destroy(provisional(spec));
+    await driver[Symbol.asyncDispose]();
+    await rm(dataDir, { recursive: true });
+  };
+  return { dataDir, driver, newDriver, prepare, [Symbol.asyncDispose]: dispose };
+}
+
+function provisional(spec: GuestSpec): GuestHandle {
+  const { id, directory } = spec;
+  const uid = spec.uid === undefined ? {} : { uid: spec.uid };
+  return { id, driver: 'qemu', pid: 0, pidStartTicks: 0, directory, startedAt: '', ...uid };
+}
+
+async function prepareGuest(dataDir: string, number: number, guest: TestGuestOptions) {
+  const id: InstanceId = `i-${number.toString(16).padStart(17, '0')}`;
+  const uid = isRoot ? { uid: BASE_UID + 1 + number } : {};
+  const directory = join(dataDir, id);
+  await mkdir(join(directory, 'run'), { recursive: true });
+  await chmod(directory, 0o711);
+  const disk = join(directory, 'root.raw');
+  await writeFile(disk, renderTestGuest(guest), { mode: 0o600 });
+  if (uid.uid !== undefined) {
+    await chown(disk, uid.uid, uid.uid);
+    await chown(join(directory, 'run'), uid.uid, uid.uid);
+  }
+  const spec: GuestSpec = {
+    id,
+    uuid: guestUuid(id),
+    vcpus: 1,
+    memoryMib: 32,
+    boot: { kind: 'firmware' },
+    rootDisk: { serial: 'root', source: { kind: 'file', path: '../root.raw' }, profile: DIRECT },
+    nics: [],
+    directory,
+    ...uid,
+  };
+  return spec;
+}
+
+async function readConsoleUntil(
+  driver: HypervisorDriver,
+  handle: GuestHandle,
+  text: string,
+): Promise<string> {
+  let seen = '';
+  const found = async () => {
+    seen += Buffer.from(await driver.drainConsole(handle)).toString('latin1');
+    return seen.includes(text) ? seen : undefined;
+  };
+  return waitFor(found, {
+    clock: systemClock,
+    timeoutMs: 30_000,
+    what: `the console says ${text}`,
+  });
+}
+
+async function waitForState(driver: HypervisorDriver, handle: GuestHandle, state: string) {
+  const probe = async () => ((await driver.inspect(handle)).state === state ? true : undefined);
+  await waitFor(probe, { clock: systemClock, timeoutMs: 30_000, what: `${handle.id} is ${state}` });
+}
+
+/** A target as the Storage Controller runs one. */
+async function serveVolume(directory: string) {
+  const file = join(directory, 'volume.raw');
+  const socketPath = join(directory, 'nbd.sock');
+  await writeFile(file, Buffer.alloc(1024 * 1024));
+  const { pid } = await systemCommands.startDetached(
+    'qemu-storage-daemon',
+    [
+      ...['--blockdev', `driver=file,filename=${file},node-name=f`],
+      ...['--nbd-server', `addr.type=unix,addr.path=${socketPath},max-connections=0`],
+      ...['--export', 'type=nbd,id=e,node-name=f,name=v,writable=on'],
+    ],
+    { stdio: ['ignore', 'ignore', 'ignore'] },
+  );
+  const isThere = () =>
+    stat(socketPath).then(
+      () => true,
+      () => false,
+    );
+  await waitFor(isThere, { clock: systemClock, timeoutMs: 20_000, what: 'the target listens' });
+  const source = { kind: 'nbd-unix', socketPath, exportName: 'v' } as const;
+  return { source, [Symbol.dispose]: () => void process.kill(pid, 'SIGKILL') };
+}
+
+describe('the QEMU driver', { skip, concurrency: 1 }, () => {
+  let kvmUsable = false;
+  before(async () => {
+    await using lab = await createLab();
+    const fingerprint = await lab.driver.fingerprint();
+    kvmUsable = fingerprint.accelerator === 'kvm';
+  });
+
+  test('the host is probed by running a guest, and the answer is kept', async () => {
+    await using lab = await createLab();
+    const first = await lab.driver.fingerprint();
+    assert.equal(first.hypervisor, 'qemu');
+    assert.match(first.version, /^[0-9]+\./);
+    assert.notEqual(first.reason, '');
+    assert.equal(first.accelerator, kvmUsable ? 'kvm' : 'tcg');
+    const again = lab.newDriver();
+    const startedMs = systemClock.monotonicMs();
+    assert.deepEqual(await again.fingerprint(), first);
+    assert.ok(systemClock.monotonicMs() - startedMs < 1_000, 'the second probe reads the first');
+    const entries = await readdir(lab.dataDir);
+    assert.deepEqual(entries, ['host-facts.json']);
+  });
+
+  test('a guest boots, confined: own user, no capabilities, no new privileges, filtered', async () => {
+    await using lab = await createLab();
+    const spec = await lab.prepare(1);
+    const handle = await lab.driver.start(spec);
+    await readConsoleUntil(lab.driver, handle, 'hello\n');
+    assert.deepEqual(await lab.driver.inspect(handle), { state: 'running' });
+    const status = await readFile(`/proc/${handle.pid}/status`, 'utf8');
+    const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)?.[1];
+    assert.equal(field('NoNewPrivs'), '1');
+    assert.equal(field('Seccomp'), '2');
+    if (isRoot) {
+      const uid = String(spec.uid);
+      assert.equal(field('Uid'), [uid, uid, uid, uid].join('\t'));
+      assert.equal(field('Gid'), [uid, uid, uid, uid].join('\t'));
+      assert.equal(field('Groups')?.trim(), '');
+      for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
+        assert.equal(field(set), '0000000000000000', set);
+      }
+    }
+    const environment = await readFile(`/proc/${handle.pid}/environ`, 'utf8');
+    assert.deepEqual(
+      environment.split('\0').map((entry) => entry.split('=')[0]),
+      ['PATH', 'LC_ALL', ''],
+    );
+  });
+
+  test('the root disk runs with the default profile, and its requests are counted', async () => {
+    await using lab = await createLab();
+    const handle = await lab.driver.start(await lab.prepare(1));
+    await readConsoleUntil(lab.driver, handle, 'hello');
+    const [disk] = await lab.driver.listDisks(handle);
+    assert.equal(disk?.serial, 'root');
+    const { name, optimalIoBytes, iothread, queues, queueSize } = disk.profile;
+    assert.deepEqual(
+      { name, optimalIoBytes, iothread, queues, queueSize },
+      { name: 'direct', optimalIoBytes: 1_048_576, iothread: true, queues: 1, queueSize: 256 },
+    );
+    const [stats] = await lab.driver.diskStats(handle);
+    assert.equal(stats?.serial, 'root');
+    assert.ok(stats.readOps >= 1 && stats.readBytes >= 512, 'the firmware read the boot sector');
+  });
+
+  test('a second start of the same guest gives the first one', async () => {
+    await using lab = await createLab();
+    const spec = await lab.prepare(1);
+    const handle = await lab.driver.start(spec);
+    const second = await lab.newDriver().start(spec);
+    assert.equal(second.pid, handle.pid);
+    assert.equal(second.pidStartTicks, handle.pidStartTicks);
+  });
+
+  test('the power button ends a guest, its end is seen by the next daemon, and a reset boots it again', async () => {
+    await using lab = await createLab();
+    const handle = await lab.driver.start(await lab.prepare(1));
+    await readConsoleUntil(lab.driver, handle, 'hello');
+    await lab.driver.requestShutdown(handle);
+    // The daemon is away while the guest powers off.
+    await lab.driver[Symbol.asyncDispose]();
+    await using next = lab.newDriver();
+    await waitForState(next, handle, 'gone');
+    assert.deepEqual(await next.inspect(handle), { state: 'gone', reason: 'guest-shutdown' });
+    await next.reset(handle);
+    assert.deepEqual(await next.inspect(handle), { state: 'running' });
+    await readConsoleUntil(next, handle, 'hello');
+  });
+
+  test('a guest outlives its daemon and is taken up again; a reused pid and a lost handle do not confuse', async () => {
+    await using lab = await createLab();
+    const spec = await lab.prepare(1);
+    const handle = await lab.driver.start(spec);
+    await lab.driver[Symbol.asyncDispose]();
+    await using next = lab.newDriver();
+    assert.deepEqual(await next.recover(handle), handle);
+    assert.deepEqual(await next.inspect(handle), { state: 'running' });
+    const reused = { ...handle, pidStartTicks: handle.pidStartTicks - 1 };
+    assert.equal(await next.recover(reused), undefined);
+    const found = await next.recover(provisional(spec));
+    assert.equal(found?.pid, handle.pid);
+    const other = { ...provisional(spec), directory: lab.dataDir };
+    assert.equal(await next.recover(other), undefined);
+  });
+
+  test('kill -9 of QEMU is noticed, and destroying what is gone succeeds', async () => {
+    await using lab = await createLab();
+    const handle = await lab.driver.start(await lab.prepare(1));
+    const changes: string[] = [];
+    lab.driver.onGuestChange((id) => changes.push(id));
+    process.kill(handle.pid, 'SIGKILL');
+    await waitForState(lab.driver, handle, 'gone');
+    await waitFor(() => changes.includes(handle.id), {
+      clock: systemClock,
+      timeoutMs: 5_000,
+      what: 'the listener hears of it',
+    });
+    assert.deepEqual(await lab.driver.inspect(handle), { state: 'gone', reason: 'crashed' });
+    await lab.driver.destroy(handle);
+    await lab.driver.destroy(handle);
+  });
+
+  test('destroy ends the process, also one whose handle was never written down', async () => {
+    await using lab = await createLab();
+    const spec = await lab.prepare(1, { greeting: 'hello', stubborn: true });
+    const handle = await lab.driver.start(spec);
+    await lab.newDriver().destroy(provisional(spec));
+    const identity = { pid: handle.pid, startTicks: handle.pidStartTicks };
+    assert.equal(await isAlive(identity), false);
+    assert.equal(await findProcessIn(join(spec.directory, 'run')), undefined);
+  });
+
+  test('a volume is plugged in and out of the running guest, each step repeatable', async () => {
+    await using lab = await createLab();
+    const handle = await lab.driver.start(await lab.prepare(1));
+    await readConsoleUntil(lab.driver, handle, 'hello');
+    using volume = await serveVolume(lab.dataDir);
+    const disk = { serial: VOLUME, source: volume.source, profile: DIRECT };
+    const profile = await lab.driver.attachDisk(handle, disk);
+    assert.equal(profile.optimalIoBytes, 1_048_576);
+    assert.deepEqual(await lab.driver.attachDisk(handle, disk), profile);
+    const serials = (await lab.driver.listDisks(handle)).map(({ serial }) => serial);
+    assert.deepEqual(serials.sort(), ['root', VOLUME]);
+    const stats = await lab.driver.diskStats(handle);
+    assert.ok(stats.some(({ serial }) => serial === VOLUME));
+    assert.equal(await lab.driver.detachDisk(handle, VOLUME), true);
+    assert.equal(await lab.driver.detachDisk(handle, VOLUME), true);
+    const left = (await lab.driver.listDisks(handle)).map(({ serial }) => serial);
+    assert.deepEqual(left, ['root']);
+    const run = await readdir(join(handle.directory, 'run'));
+    assert.deepEqual(run, ['qmp.sock']);
+    // And once more, so that nothing of the first time is in the way.
+    await lab.driver.attachDisk(handle, disk);
+    assert.equal(await lab.driver.detachDisk(handle, VOLUME), true);
+  });
+
+  test('a volume whose target is not there is refused and leaves nothing in the guest', async () => {
+    await using lab = await createLab();
+    const handle = await lab.driver.start(await lab.prepare(1));
+    const socketPath = join(lab.dataDir, 'absent.sock');
+    const source = { kind: 'nbd-unix', socketPath, exportName: 'v' } as const;
+    await assert.rejects(
+      lab.driver.attachDisk(handle, { serial: VOLUME, source, profile: DIRECT }),
+    );
+    assert.deepEqual(
+      (await lab.driver.listDisks(handle)).map(({ serial }) => serial),
+      ['root'],
+    );
+    using volume = await serveVolume(lab.dataDir);
+    await lab.driver.attachDisk(handle, { serial: VOLUME, source: volume.source, profile: DIRECT });
+    assert.equal(await lab.driver.detachDisk(handle, VOLUME), true);
+  });
+
+  test('a guest that floods its console uses no disk, and the newest 64 KiB are there', async () => {
+    await using lab = await createLab();
+    const handle = await lab.driver.start(await lab.prepare(1, { greeting: 'hello', flood: true }));
+    const written = async () => {
+      const cpu = (await readFile(`/proc/${handle.pid}/stat`, 'utf8')).split(' ');
+      return Number(cpu[13]) > 100;
+    };
+    await waitFor(written, { clock: systemClock, timeoutMs: 60_000, what: 'a second of flooding' });
+    const newest = await lab.driver.drainConsole(handle);
+    assert.ok(newest.length >= 64 * 1024, `${newest.length} bytes`);
+    assert.ok(newest.length <= 128 * 1024, `${newest.length} bytes`);
+    assert.equal(Buffer.from(newest.slice(-1_000)).toString('latin1'), 'x'.repeat(1_000));
+    const log = await stat(join(handle.directory, 'qemu.log'));
+    assert.equal(log.size, 0);
+    assert.deepEqual(await readdir(join(handle.directory, 'run')), ['qmp.sock']);
+  });
+
+  test('a QEMU that does not answer counts as running while its process lives', async () => {
+    await using lab = await createLab();
+    const spec = await lab.prepare(1);
+    const handle = await lab.driver.start(spec);
+    await lab.driver[Symbol.asyncDispose]();
+    process.kill(handle.pid, 'SIGSTOP');
+    await using next = lab.newDriver({ qmpTimeoutMs: 200 });
+    const startedMs = systemClock.monotonicMs();
+    assert.deepEqual(await next.inspect(handle), { state: 'running' });
+    assert.ok(systemClock.monotonicMs() - startedMs < 3_000);
+    process.kill(handle.pid, 'SIGCONT');
+  });
+
+  test("a socket that is not the guest's own is not spoken to", { skip: !isRoot }, async () => {
+    await using lab = await createLab();
+    const spec = await lab.prepare(1);
+    const path = join(spec.directory, 'run', 'qmp.sock');
+    const impostor = createServer((socket) => socket.end('{"QMP": {}}\n'));
+    await new Promise<void>((resolve) => impostor.listen(path, resolve));
+    try {
+      await assert.rejects(lab.driver.requestShutdown(provisional(spec)), /not the guest's own/);
+    } finally {
+      await new Promise((resolve) => impostor.close(resolve));
+    }
+  });
+
+  test('a guest that cannot start says why and leaves no process', async () => {
+    await using lab = await createLab();
+    const spec = await lab.prepare(1);
+    await rm(join(spec.directory, 'root.raw'));
+    await assert.rejects(lab.driver.start(spec), (error: Error) => {
+      assert.match(String((error.cause as Error).message), /root\.raw/);
+      return true;
+    });
+    assert.equal(await findProcessIn(join(spec.directory, 'run')), undefined);
+  });
+});

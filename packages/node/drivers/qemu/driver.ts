@@ -1,0 +1,270 @@
+// Owns the QEMU driver: guests as detached processes that outlive the daemon and are found again.
+
+import { join } from 'node:path';
+import { ServiceError } from '@ironbark/core/errors.ts';
+import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
+import type { DiskProfile } from '@ironbark/core/io-profile.ts';
+import { type Clock, renderTime, waitFor } from '@ironbark/platform/clock.ts';
+import type { Commands } from '@ironbark/platform/commands.ts';
+import { readFileIfPresent, replaceFile } from '@ironbark/platform/files.ts';
+import type {
+  DiskStats,
+  DriverFingerprint,
+  GuestDisk,
+  GuestHandle,
+  GuestSpec,
+  GuestStatus,
+  HypervisorDriver,
+} from '../hypervisor-driver.ts';
+import { CONSOLE_CHARDEV, CONSOLE_RING_BYTES } from './argv.ts';
+import { Connections } from './connections.ts';
+import { effectiveDiskProfile } from './disk-profile.ts';
+import { parseDiskStats } from './disk-stats.ts';
+import { listPlugged, plugDisk, unplugDisk } from './hot-plug.ts';
+import { boundLog, launchGuest, type OpenTap, startFailure } from './launch.ts';
+import { type HostFacts, probeHost } from './probe.ts';
+import { findProcessIn, isAlive, type ProcessIdentity, signalProcess } from './process.ts';
+
+export interface QemuDriverOptions {
+  commands: Commands;
+  clock: Clock;
+  /** The node's; facts about the host are kept there. */
+  dataDir: string;
+  openTap: OpenTap;
+  /** The user under which the host is probed; undefined when the node is not root. */
+  probeUid: number | undefined;
+  qmpTimeoutMs?: number;
+}
+
+/** QEMU opens its socket within 0.2 s; a host that starts many guests at once gets much longer. */
+const START_TIMEOUT_MS = 60_000;
+/** Time to write out what a disk still caches before the process is killed. */
+const QUIT_GRACE_MS = 5_000;
+const KILL_TIMEOUT_MS = 15_000;
+const RESET_TIMEOUT_MS = 10_000;
+const LOOK_MS = 25;
+
+export function createQemuDriver(options: QemuDriverOptions): HypervisorDriver {
+  return new QemuDriver(options);
+}
+
+class QemuDriver implements HypervisorDriver {
+  readonly name = 'qemu';
+  readonly #options: QemuDriverOptions;
+  readonly #connections: Connections;
+  readonly #listeners = new Set<(id: InstanceId) => void>();
+  #facts: Promise<HostFacts> | undefined;
+
+  constructor(options: QemuDriverOptions) {
+    this.#options = options;
+    this.#connections = new Connections({
+      clock: options.clock,
+      onChange: (id) => {
+        for (const listener of this.#listeners) listener(id);
+      },
+      ...(options.qmpTimeoutMs === undefined ? {} : { timeoutMs: options.qmpTimeoutMs }),
+    });
+  }
+
+  async fingerprint(): Promise<DriverFingerprint> {
+    return (await this.#host()).fingerprint;
+  }
+
+  #host(): Promise<HostFacts> {
+    this.#facts ??= probeHost(this.#options).catch((error: unknown) => {
+      this.#facts = undefined;
+      throw error;
+    });
+    return this.#facts;
+  }
+
+  async start(spec: GuestSpec): Promise<GuestHandle> {
+    const running = await this.#findByDirectory(spec);
+    if (running !== undefined) return running;
+    const { accelerator, engine } = await this.#host();
+    const profile = effectiveDiskProfile(spec.rootDisk.profile, engine, spec.vcpus);
+    const resolved = { ...spec, rootDisk: { ...spec.rootDisk, profile } };
+    await this.#writeProfiles(spec.directory, { root: profile });
+    const handle = await launchGuest(resolved, { ...this.#options, accelerator });
+    await this.#awaitService(handle);
+    return handle;
+  }
+
+  async #awaitService(handle: GuestHandle): Promise<void> {
+    const serves = async () => {
+      if (!(await isAlive(identityOf(handle))))
+        throw await startFailure(handle.directory, undefined);
+      return this.#connections.execute(handle, 'query-status').then(
+        () => true,
+        () => false,
+      );
+    };
+    const wait = { clock: this.#options.clock, timeoutMs: START_TIMEOUT_MS, intervalMs: LOOK_MS };
+    try {
+      await waitFor(serves, { ...wait, what: 'QEMU answers' });
+    } catch (error) {
+      await this.#end(identityOf(handle));
+      if (error instanceof ServiceError) throw error;
+      throw await startFailure(handle.directory, error);
+    }
+  }
+
+  async recover(handle: GuestHandle): Promise<GuestHandle | undefined> {
+    if (handle.pid !== 0 && (await isAlive(identityOf(handle)))) return handle;
+    if (handle.pid !== 0) return undefined;
+    return this.#findByDirectory(handle);
+  }
+
+  async #findByDirectory(
+    guest: Pick<GuestHandle, 'id' | 'directory' | 'uid'>,
+  ): Promise<GuestHandle | undefined> {
+    const found = await findProcessIn(join(guest.directory, 'run'));
+    if (found === undefined) return undefined;
+    return {
+      id: guest.id,
+      driver: this.name,
+      pid: found.pid,
+      pidStartTicks: found.startTicks,
+      directory: guest.directory,
+      startedAt: renderTime(this.#options.clock.nowMs()),
+      ...(guest.uid === undefined ? {} : { uid: guest.uid }),
+    };
+  }
+
+  async inspect(handle: GuestHandle): Promise<GuestStatus> {
+    if (!(await isAlive(identityOf(handle)))) return { state: 'gone', reason: 'crashed' };
+    await boundLog(handle.directory);
+    try {
+      const reply = await this.#connections.execute(handle, 'query-status');
+      return readStatus((reply as { status: string }).status);
+    } catch {
+      // A process that does not answer still runs its guest, unless it ended just now.
+      if (await isAlive(identityOf(handle))) return { state: 'running' };
+      return { state: 'gone', reason: 'crashed' };
+    }
+  }
+
+  async requestShutdown(handle: GuestHandle): Promise<void> {
+    await this.#connections.execute(handle, 'system_powerdown');
+  }
+
+  async reset(handle: GuestHandle): Promise<void> {
+    await this.#connections.execute(handle, 'system_reset');
+    const restarted = async () => {
+      const reply = await this.#connections.execute(handle, 'query-status');
+      const { status } = reply as { status: string };
+      if (status === 'running') return true;
+      // A guest that powered off comes out of its reset paused.
+      if (status === 'prelaunch') await this.#connections.execute(handle, 'cont');
+      return false;
+    };
+    await waitFor(restarted, {
+      clock: this.#options.clock,
+      timeoutMs: RESET_TIMEOUT_MS,
+      intervalMs: LOOK_MS,
+      what: `${handle.id} runs after its reset`,
+    });
+  }
+
+  async destroy(handle: GuestHandle): Promise<void> {
+    this.#connections.close(handle.id);
+    if (handle.pid !== 0) await this.#end(identityOf(handle));
+    const stray = await findProcessIn(join(handle.directory, 'run'));
+    if (stray !== undefined) await this.#end(stray);
+  }
+
+  /** SIGTERM lets QEMU write out its disks; SIGKILL is for one that does not. */
+  async #end(identity: ProcessIdentity): Promise<void> {
+    const ended = async () => !(await isAlive(identity));
+    const { clock } = this.#options;
+    await signalProcess(identity, 'SIGTERM');
+    const grace = { clock, timeoutMs: QUIT_GRACE_MS, intervalMs: LOOK_MS, what: 'QEMU quits' };
+    const quit = await waitFor(ended, grace).catch(() => false);
+    if (quit) return;
+    await signalProcess(identity, 'SIGKILL');
+    const what = `process ${identity.pid} ends after SIGKILL`;
+    await waitFor(ended, { clock, timeoutMs: KILL_TIMEOUT_MS, intervalMs: LOOK_MS, what });
+  }
+
+  async attachDisk(handle: GuestHandle, disk: GuestDisk): Promise<DiskProfile> {
+    if (disk.source.kind === 'file') throw new Error('only exported volumes are plugged in');
+    const { engine } = await this.#host();
+    const profiles = await this.#readProfiles(handle.directory);
+    // One processor's worth of queues when the root disk's are not known.
+    const vcpus = Number(profiles['root']?.queues ?? 1);
+    const plugged = profiles[disk.serial];
+    const isPlugged = (await listPlugged(this.#connections, handle)).includes(disk.serial);
+    const profile =
+      isPlugged && plugged !== undefined
+        ? plugged
+        : effectiveDiskProfile(disk.profile, engine, vcpus);
+    // Written first, so that a plugged disk always has its record.
+    await this.#writeProfiles(handle.directory, { ...profiles, [disk.serial]: profile });
+    const context = { connections: this.#connections, clock: this.#options.clock };
+    await plugDisk(context, handle, { serial: disk.serial, source: disk.source, profile });
+    return profile;
+  }
+
+  detachDisk(handle: GuestHandle, volumeId: VolumeId): Promise<boolean> {
+    const context = { connections: this.#connections, clock: this.#options.clock };
+    return unplugDisk(context, handle, volumeId);
+  }
+
+  async listDisks(handle: GuestHandle): Promise<{ serial: string; profile: DiskProfile }[]> {
+    const plugged = await listPlugged(this.#connections, handle);
+    const profiles = await this.#readProfiles(handle.directory);
+    return plugged.flatMap((serial) => {
+      const profile = profiles[serial];
+      return profile === undefined ? [] : [{ serial, profile }];
+    });
+  }
+
+  async diskStats(handle: GuestHandle): Promise<DiskStats[]> {
+    return parseDiskStats(await this.#connections.execute(handle, 'query-blockstats'));
+  }
+
+  async drainConsole(handle: GuestHandle): Promise<Uint8Array> {
+    const reply = await this.#connections.execute(handle, 'ringbuf-read', {
+      device: CONSOLE_CHARDEV,
+      size: CONSOLE_RING_BYTES,
+      format: 'base64',
+    });
+    return Buffer.from(reply as string, 'base64');
+  }
+
+  onGuestChange(listener: (id: InstanceId) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async #readProfiles(directory: string): Promise<Record<string, DiskProfile>> {
+    const bytes = await readFileIfPresent(join(directory, 'disks.json'));
+    return bytes === undefined ? {} : JSON.parse(bytes.toString());
+  }
+
+  async #writeProfiles(directory: string, profiles: Record<string, DiskProfile>): Promise<void> {
+    await replaceFile(join(directory, 'disks.json'), JSON.stringify(profiles));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listeners.clear();
+    this.#connections.closeAll();
+  }
+}
+
+function identityOf(handle: GuestHandle): ProcessIdentity {
+  return { pid: handle.pid, startTicks: handle.pidStartTicks };
+}
+
+/** QEMU's run states, of which few are those of a guest that works. */
+function readStatus(status: string): GuestStatus {
+  if (status === 'shutdown') return { state: 'gone', reason: 'guest-shutdown' };
+  const paused: Readonly<Record<string, string>> = {
+    paused: 'the guest is paused',
+    'io-error': 'the guest was paused by an I/O error',
+    'internal-error': 'the guest was paused by an error of the hypervisor',
+    'guest-panicked': 'the guest reported a panic',
+  };
+  const reason = paused[status];
+  return reason === undefined ? { state: 'running' } : { state: 'paused', reason };
+}

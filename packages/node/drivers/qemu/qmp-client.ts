@@ -1,0 +1,195 @@
+// Owns the conversation with one QEMU process: QMP over its Unix socket, one JSON document a line.
+
+import { constants } from 'node:fs';
+import { lstat, open } from 'node:fs/promises';
+import { createConnection, type Socket } from 'node:net';
+import { basename, dirname } from 'node:path';
+import { type Clock, TimeoutError } from '@ironbark/platform/clock.ts';
+
+export interface QmpEvent {
+  event: string;
+  data: Readonly<Record<string, unknown>>;
+}
+
+/** QEMU's refusal of a command. */
+export class QmpError extends Error {
+  readonly errorClass: string;
+
+  constructor(command: string, errorClass: string, description: string) {
+    super(`${command}: ${description}`);
+    this.name = 'QmpError';
+    this.errorClass = errorClass;
+  }
+}
+
+export interface QmpOptions {
+  socketPath: string;
+  clock: Clock;
+  /** The socket must belong to this user; a guest could have put another one in its place. */
+  ownerUid: number | undefined;
+  timeoutMs: number;
+  onEvent: (event: QmpEvent) => void;
+  /** The process is gone or has hung up. */
+  onClose: () => void;
+}
+
+export interface QmpClient {
+  execute(
+    command: string,
+    parameters?: Readonly<Record<string, unknown>>,
+    timeoutMs?: number,
+  ): Promise<unknown>;
+  close(): void;
+}
+
+/** The longest answer of ours is a console ring of 128 KiB in base64. A guest's QEMU is not to be trusted with more. */
+const MAX_LINE_CHARACTERS = 4 * 1024 * 1024;
+
+interface Waiting {
+  command: string;
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+/** Connects, reads the greeting and leaves the negotiation mode. */
+export async function connectQmp(options: QmpOptions): Promise<QmpClient> {
+  const socket = await openSocket(options);
+  const session = new QmpSession(socket, options);
+  try {
+    await session.greeted();
+    await session.execute('qmp_capabilities');
+    return session;
+  } catch (error) {
+    session.close();
+    throw error;
+  }
+}
+
+class QmpSession implements QmpClient {
+  readonly #socket: Socket;
+  readonly #options: QmpOptions;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #greeting = Promise.withResolvers<void>();
+  #nextId = 1;
+  #partial = '';
+  #closed = false;
+
+  constructor(socket: Socket, options: QmpOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#greeting.promise.catch(() => {});
+    // Errors are followed by `close`, which fails what is waiting.
+    socket.on('error', () => {});
+    socket.on('close', () => this.#ended());
+    socket.setEncoding('utf8');
+    socket.on('data', (text) => this.#read(String(text)));
+  }
+
+  greeted(): Promise<void> {
+    return this.#within(this.#greeting.promise, 'greeting', this.#options.timeoutMs);
+  }
+
+  execute(
+    command: string,
+    parameters?: Readonly<Record<string, unknown>>,
+    timeoutMs = this.#options.timeoutMs,
+  ): Promise<unknown> {
+    const id = this.#nextId++;
+    if (this.#closed) return Promise.reject(new Error(`${command}: QEMU has hung up`));
+    const reply = new Promise((resolve, reject) => {
+      this.#waiting.set(id, { command, resolve, reject });
+    });
+    this.#socket.write(`${JSON.stringify({ execute: command, arguments: parameters, id })}\n`);
+    return this.#within(reply, command, timeoutMs).finally(() => this.#waiting.delete(id));
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #read(text: string): void {
+    const lines = (this.#partial + text).split('\n');
+    this.#partial = lines.pop() ?? '';
+    if (this.#partial.length > MAX_LINE_CHARACTERS) this.close();
+    for (const line of lines) this.#take(line);
+  }
+
+  #take(line: string): void {
+    const message = parseMessage(line);
+    if ('QMP' in message) this.#greeting.resolve();
+    else if (typeof message['event'] === 'string') {
+      const data = (message['data'] ?? {}) as QmpEvent['data'];
+      this.#options.onEvent({ event: message['event'], data });
+    } else this.#answer(message);
+  }
+
+  #answer(message: Record<string, unknown>): void {
+    const waiting = this.#waiting.get(Number(message['id']));
+    if (waiting === undefined) return;
+    const error = message['error'] as { class: string; desc: string } | undefined;
+    if (error === undefined) waiting.resolve(message['return']);
+    else waiting.reject(new QmpError(waiting.command, error.class, error.desc));
+  }
+
+  #ended(): void {
+    this.#closed = true;
+    this.#greeting.reject(new Error('greeting: QEMU has hung up'));
+    for (const { command, reject } of this.#waiting.values()) {
+      reject(new Error(`${command}: QEMU has hung up`));
+    }
+    this.#options.onClose();
+  }
+
+  async #within<T>(promise: Promise<T>, what: string, timeoutMs: number): Promise<T> {
+    const timer = new AbortController();
+    const expiry = this.#options.clock.sleep(timeoutMs, timer.signal).then(
+      () => {
+        throw new TimeoutError(`QMP ${what}: no answer within ${timeoutMs} ms`);
+      },
+      () => new Promise<never>(() => {}),
+    );
+    try {
+      return await Promise.race([promise, expiry]);
+    } finally {
+      timer.abort();
+    }
+  }
+}
+
+/** A line that is not an object is QEMU breaking its own protocol; it is treated as an empty one. */
+function parseMessage(line: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+/**
+ * Connects through the opened folder: that works however long the path is (a socket's name holds 107 bytes),
+ * and the folder cannot be swapped for a link in between.
+ */
+async function openSocket(options: QmpOptions): Promise<Socket> {
+  const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+  const directory = await open(dirname(options.socketPath), flags);
+  try {
+    const path = `/proc/self/fd/${directory.fd}/${basename(options.socketPath)}`;
+    const facts = await lstat(path);
+    const isOwned = options.ownerUid === undefined || facts.uid === options.ownerUid;
+    if (!facts.isSocket() || !isOwned) throw new Error("the QMP socket is not the guest's own");
+    return await connected(createConnection(path));
+  } finally {
+    await directory.close();
+  }
+}
+
+function connected(socket: Socket): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.off('error', reject);
+      resolve(socket);
+    });
+  });
+}

@@ -1,0 +1,55 @@
+// Owns what the reconciler of instances works with.
+
+import type { InterfaceId } from '@ironbark/core/ids.ts';
+import type { Clock } from '@ironbark/platform/clock.ts';
+import type { Logger } from '@ironbark/platform/logger.ts';
+import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { ConsoleLog } from '../app/console-log.ts';
+import type { GuestFiles } from '../app/guest-files.ts';
+import type { GuestSlots, GuestUsers } from '../app/guest-users.ts';
+import type { MemoryLedger } from '../app/memory.ts';
+import type { Ports } from '../app/ports.ts';
+import type { GuestHandle, HypervisorDriver } from '../drivers/hypervisor-driver.ts';
+import type { IntentStore } from '../store/intent.ts';
+import type { InstanceRecord, RecordStore } from '../store/records.ts';
+
+export interface InstanceContext {
+  dataDir: string;
+  clock: Clock;
+  logger: Logger;
+  driver: HypervisorDriver;
+  intents: IntentStore;
+  records: RecordStore;
+  files: GuestFiles;
+  ports: Ports;
+  users: GuestUsers;
+  slots: GuestSlots;
+  memory: MemoryLedger;
+  console: ConsoleLog;
+}
+
+export function recordOf(context: InstanceContext, intent: InstanceIntent): InstanceRecord {
+  const record = context.records.find(intent.id);
+  if (record === undefined) throw new Error(`${intent.id} has no record`);
+  return record;
+}
+
+export function handleOf(context: InstanceContext, intent: InstanceIntent): GuestHandle {
+  const { handle } = recordOf(context, intent);
+  if (handle === undefined) throw new Error(`${intent.id} has no guest`);
+  return handle;
+}
+
+export function uidOf(context: InstanceContext, intent: InstanceIntent): number | undefined {
+  return context.users.uidOf(recordOf(context, intent).slot);
+}
+
+export function ensurePort(
+  context: InstanceContext,
+  intent: InstanceIntent,
+  interfaceId: InterfaceId,
+) {
+  const nic = intent.interfaces.find(({ id }) => id === interfaceId);
+  if (nic === undefined) throw new Error(`${intent.id} has no interface ${interfaceId}`);
+  return context.ports.ensure(intent, nic, uidOf(context, intent));
+}

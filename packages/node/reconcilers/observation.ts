@@ -1,0 +1,137 @@
+// Owns what a node tells the cloud about one instance: a pure function of intent, observation, plan and failures.
+
+import type { VolumeId } from '@ironbark/core/ids.ts';
+import type { DiskProfile } from '@ironbark/core/io-profile.ts';
+import type {
+  InstanceIntent,
+  InstanceObservation,
+  ObservedPower,
+  VolumeObservation,
+} from '@ironbark/protocol/internal/instance-messages.ts';
+import type { DriverFingerprint } from '../drivers/hypervisor-driver.ts';
+import type { ObservedInstance, Step } from './plan-instance.ts';
+
+/** What went wrong with an instance since it last made progress. */
+export interface Trouble {
+  /** The generation that failed for good; the node waits for another one. */
+  failedGeneration?: number;
+  /** For people. */
+  reason?: string;
+  volumes: ReadonlyMap<VolumeId, { reason: string; failures: number }>;
+}
+
+export interface ObservationInput {
+  desired: InstanceIntent;
+  observed: ObservedInstance;
+  /** What is still to be done. */
+  plan: readonly Step[];
+  trouble: Trouble;
+  fingerprint: DriverFingerprint;
+  /** What the plugged disks run with, `root` and volume ids. */
+  disks: ReadonlyMap<string, DiskProfile>;
+}
+
+/** A volume that was refused so often is shown as failed, though the node goes on trying. */
+const VOLUME_FAILURES_SHOWN = 3;
+
+export function renderObservation(input: ObservationInput): InstanceObservation {
+  const { desired, observed, fingerprint } = input;
+  const record = observed.record;
+  const isUp = observed.guest === 'running' || observed.guest === 'paused';
+  const rootProfile = isUp ? input.disks.get('root') : undefined;
+  const reason = renderReason(input);
+  return {
+    id: desired.id,
+    generation: renderGeneration(input),
+    power: renderPower(input),
+    ...(reason === undefined ? {} : { reason }),
+    rebootCount: record?.rebootsDone ?? 0,
+    ...(isUp && record?.startedAt !== undefined ? { startedAt: record.startedAt } : {}),
+    ...(isUp && record?.reachableAt !== undefined ? { reachableAt: record.reachableAt } : {}),
+    hypervisor: fingerprint.hypervisor,
+    accelerator: fingerprint.accelerator,
+    ...(rootProfile === undefined ? {} : { rootDiskProfile: rootProfile }),
+    volumes: renderVolumes(input),
+    interfaces: desired.interfaces.map(({ id }) => {
+      const profile = isUp ? record?.nicProfiles[id] : undefined;
+      return profile === undefined ? { id } : { id, profile };
+    }),
+    ...(isUp && record?.ssh !== undefined ? { ssh: record.ssh } : {}),
+  };
+}
+
+/** A failure is final for its generation, so the observation speaks of that one. */
+function renderGeneration({ desired, observed, plan, trouble }: ObservationInput): number {
+  const isSettled = plan.length === 0 || trouble.failedGeneration === desired.generation;
+  return isSettled ? desired.generation : (observed.record?.reachedGeneration ?? 0);
+}
+
+function renderPower({ desired, observed, plan, trouble }: ObservationInput): ObservedPower {
+  if (trouble.failedGeneration === desired.generation) return 'failed';
+  const isUp = observed.guest === 'running' || observed.guest === 'paused';
+  switch (desired.power) {
+    case 'terminated':
+      return plan.length === 0 ? 'terminated' : 'stopping';
+    case 'stopped':
+      return plan.length === 0 ? 'stopped' : 'stopping';
+    case 'running':
+      return isUp ? 'running' : renderComingUp(desired, observed, plan);
+  }
+}
+
+function renderComingUp(
+  desired: InstanceIntent,
+  observed: ObservedInstance,
+  plan: readonly Step[],
+): ObservedPower {
+  const isSelfStopped = observed.record?.selfStoppedGeneration === desired.generation;
+  if (isSelfStopped) return plan.length === 0 ? 'stopped' : 'stopping';
+  if (observed.guest === 'off') return 'stopping';
+  return plan.some(({ kind }) => PREPARATIONS.has(kind)) ? 'preparing' : 'starting';
+}
+
+const PREPARATIONS: ReadonlySet<Step['kind']> = new Set([
+  'make-directory',
+  'fetch-image',
+  'link-boot-files',
+  'make-root-disk',
+]);
+
+function renderReason({ desired, observed, plan, trouble }: ObservationInput): string | undefined {
+  if (trouble.reason !== undefined) return trouble.reason;
+  if (observed.guest === 'paused') return observed.pausedReason;
+  const isSelfStopped = observed.record?.selfStoppedGeneration === desired.generation;
+  if (isSelfStopped && desired.power === 'running') return 'the guest powered itself off';
+  const first = plan[0];
+  return first?.kind === 'wait' ? first.what : undefined;
+}
+
+/** A volume of a guest that is off counts as attached: it is plugged when the guest starts. */
+function renderVolumes(input: ObservationInput): VolumeObservation[] {
+  const { desired, observed } = input;
+  const isUp = observed.guest === 'running' || observed.guest === 'paused';
+  const wanted = desired.power === 'terminated' ? [] : desired.volumes;
+  const wantedIds = wanted.map(({ volumeId }) => volumeId);
+  const leaving = observed.volumes.filter((id) => !wantedIds.includes(id));
+  const isComingUp = desired.power === 'running' && input.plan.length > 0;
+  return [
+    ...wantedIds.map((id) => renderVolume(input, id, isUp || isComingUp)),
+    ...leaving.map((id) => withReason(input, { volumeId: id, state: 'detaching' })),
+  ];
+}
+
+function renderVolume(input: ObservationInput, id: VolumeId, isLive: boolean): VolumeObservation {
+  const profile = input.disks.get(id);
+  if (input.observed.volumes.includes(id)) {
+    return { volumeId: id, state: 'attached', ...(profile === undefined ? {} : { profile }) };
+  }
+  if (!isLive) return { volumeId: id, state: 'attached' };
+  const failures = input.trouble.volumes.get(id)?.failures ?? 0;
+  const state = failures >= VOLUME_FAILURES_SHOWN ? 'failed' : 'attaching';
+  return withReason(input, { volumeId: id, state });
+}
+
+function withReason(input: ObservationInput, volume: VolumeObservation): VolumeObservation {
+  const reason = input.trouble.volumes.get(volume.volumeId)?.reason;
+  return reason === undefined ? volume : { ...volume, reason };
+}

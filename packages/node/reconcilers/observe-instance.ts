@@ -1,0 +1,81 @@
+// Owns looking at one instance: its files, its guest, its ports and its disks as they are now.
+
+import type { VolumeId } from '@ironbark/core/ids.ts';
+import { isResourceId } from '@ironbark/core/ids.ts';
+import type { DiskProfile } from '@ironbark/core/io-profile.ts';
+import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { GuestHandle } from '../drivers/hypervisor-driver.ts';
+import type { InstanceContext } from './instance-context.ts';
+import type { ObservedGuest, ObservedInstance } from './plan-instance.ts';
+
+export interface InstanceView {
+  observed: ObservedInstance;
+  /** What the plugged disks run with. */
+  disks: ReadonlyMap<string, DiskProfile>;
+}
+
+export async function observeInstance(
+  context: InstanceContext,
+  intent: InstanceIntent,
+): Promise<InstanceView> {
+  const files = await context.files.observe(intent);
+  const guest = await observeGuest(context, intent);
+  const isUp = guest.state === 'running' || guest.state === 'paused';
+  if (isUp) context.memory.note(intent.id, intent.memoryMib);
+  else if (guest.state !== 'off') context.memory.release(intent.id);
+  const disks = isUp ? await observeDisks(context, intent) : new Map<string, DiskProfile>();
+  const record = context.records.find(intent.id);
+  const existing = context.ports.existingOf(intent);
+  const observed: ObservedInstance = {
+    ...files,
+    ...(record === undefined ? {} : { record }),
+    guest: guest.state,
+    ...(guest.pausedReason === undefined ? {} : { pausedReason: guest.pausedReason }),
+    ports: context.ports.ensured.filter((id) => existing.includes(id)),
+    strayPorts: existing,
+    volumes: [...disks.keys()].filter((serial) => isResourceId('vol', serial)) as VolumeId[],
+  };
+  return { observed, disks };
+}
+
+async function observeGuest(
+  context: InstanceContext,
+  { id }: InstanceIntent,
+): Promise<{ state: ObservedGuest; pausedReason?: string }> {
+  const known = context.records.find(id)?.handle;
+  if (known === undefined) return { state: 'none' };
+  const handle = await context.driver.recover(known);
+  if (handle === undefined && known.pid !== 0) return { state: 'lost' };
+  if (handle === undefined) {
+    // A start was begun and never happened.
+    await context.records.change(id, { handle: undefined });
+    return { state: 'none' };
+  }
+  if (handle.pid !== known.pid) await adopt(context, handle);
+  const status = await context.driver.inspect(handle);
+  if (status.state === 'paused') return { state: 'paused', pausedReason: status.reason };
+  if (status.state === 'running') return { state: 'running' };
+  return { state: status.reason === 'guest-shutdown' ? 'off' : 'lost' };
+}
+
+/** The daemon ended between the start of this guest and the writing of its handle. */
+async function adopt(context: InstanceContext, handle: GuestHandle): Promise<void> {
+  const { id, startedAt } = handle;
+  await context.records.change(id, { handle, startedAt });
+}
+
+async function observeDisks(
+  context: InstanceContext,
+  intent: InstanceIntent,
+): Promise<Map<string, DiskProfile>> {
+  const handle = context.records.find(intent.id)?.handle;
+  if (handle === undefined) return new Map();
+  try {
+    const disks = await context.driver.listDisks(handle);
+    return new Map(disks.map(({ serial, profile }) => [serial, profile]));
+  } catch (error) {
+    // A hypervisor that does not answer is not told to change anything either.
+    context.logger.warn('disks of a guest cannot be listed', { instance: intent.id, error });
+    return new Map(intent.volumes.map(({ volumeId, profile }) => [volumeId, profile]));
+  }
+}

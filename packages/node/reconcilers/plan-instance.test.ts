@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { InterfaceId, VolumeId } from '@ironbark/core/ids.ts';
+import { DIRECT } from '@ironbark/core/io-profile.ts';
+import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { InstanceRecord } from '../store/records.ts';
+import { instanceIntent } from '../testing/instance-intent.ts';
+import { type ObservedInstance, planInstance, STOP_GRACE_MS } from './plan-instance.ts';
+
+const NOW = 1_000_000_000;
+const NIC = instanceIntent().interfaces[0]!.id;
+const VOLUME: VolumeId = 'vol-0123456789abcdef0';
+const KERNEL = instanceIntent().image.root;
+
+function record(changes: Partial<InstanceRecord> = {}): InstanceRecord {
+  const { id } = instanceIntent();
+  const counts = { reachedGeneration: 0, rebootsDone: 0, crashes: 0 };
+  return { id, slot: 1, ...counts, nicProfiles: {}, ...changes };
+}
+
+const NOTHING: ObservedInstance = {
+  hasDirectory: false,
+  guest: 'none',
+  hasBootFiles: false,
+  hasRootDisk: false,
+  isImageCached: false,
+  ports: [],
+  strayPorts: [],
+  volumes: [],
+};
+
+const ports = { ports: [NIC] as InterfaceId[], strayPorts: [NIC] as InterfaceId[] };
+
+function up(changes: Partial<ObservedInstance> = {}): ObservedInstance {
+  const files = { hasDirectory: true, hasBootFiles: true, hasRootDisk: true, isImageCached: true };
+  return { ...NOTHING, ...files, ...ports, record: record(), guest: 'running', ...changes };
+}
+
+function down(changes: Partial<ObservedInstance> = {}): ObservedInstance {
+  return up({ guest: 'none', ports: [], strayPorts: [], ...changes });
+}
+
+const withVolume = instanceIntent({
+  volumes: [
+    {
+      volumeId: VOLUME,
+      deviceName: '/dev/sdf',
+      sizeBytes: 1 << 30,
+      source: { kind: 'nbd-unix', socketPath: '/x', exportName: 'v' },
+      profile: DIRECT,
+    },
+  ],
+});
+const withKernel = instanceIntent({ image: { ...instanceIntent().image, kernel: KERNEL } });
+const stopped = instanceIntent({ power: 'stopped' });
+const terminated = instanceIntent({ power: 'terminated' });
+
+interface Case {
+  name: string;
+  desired: InstanceIntent;
+  observed: ObservedInstance;
+  steps: string[];
+}
+
+const cases: Case[] = [
+  {
+    name: 'a new instance is made from nothing',
+    desired: instanceIntent(),
+    observed: NOTHING,
+    steps: ['make-directory', 'fetch-image', 'make-root-disk', 'ensure-port', 'start'],
+  },
+  {
+    name: 'a kernel is linked before the start',
+    desired: withKernel,
+    observed: { ...NOTHING, isImageCached: true },
+    steps: ['make-directory', 'link-boot-files', 'make-root-disk', 'ensure-port', 'start'],
+  },
+  {
+    name: 'a stopped instance starts from its own disk, without the image',
+    desired: instanceIntent(),
+    observed: down({ isImageCached: false }),
+    steps: ['ensure-port', 'start'],
+  },
+  { name: 'a running guest needs nothing', desired: instanceIntent(), observed: up(), steps: [] },
+  {
+    name: 'after a restart of the daemon the ports of a running guest are ensured again',
+    desired: instanceIntent(),
+    observed: up({ ports: [] }),
+    steps: ['ensure-port'],
+  },
+  { name: 'a volume is plugged', desired: withVolume, observed: up(), steps: ['plug-volume'] },
+  {
+    name: 'a volume that is not wanted is unplugged before others are plugged',
+    desired: withVolume,
+    observed: up({ volumes: ['vol-1'] }),
+    steps: ['unplug-volume', 'plug-volume'],
+  },
+  {
+    name: 'a paused guest is left as it is',
+    desired: withVolume,
+    observed: up({ guest: 'paused' }),
+    steps: [],
+  },
+  {
+    name: 'a guest that powered itself off is noted, ended and not started again',
+    desired: instanceIntent(),
+    observed: up({ guest: 'off' }),
+    steps: ['note-self-stop', 'destroy', 'remove-port'],
+  },
+  {
+    name: 'a guest that powered itself off stays off while the intent is the same',
+    desired: instanceIntent({ generation: 7 }),
+    observed: down({ record: record({ selfStoppedGeneration: 7 }) }),
+    steps: [],
+  },
+  {
+    name: 'a guest that powered itself off starts under a newer intent',
+    desired: instanceIntent({ generation: 8 }),
+    observed: down({ record: record({ selfStoppedGeneration: 7 }) }),
+    steps: ['ensure-port', 'start'],
+  },
+  {
+    name: 'a guest that went off at our request and is wanted again starts again',
+    desired: instanceIntent(),
+    observed: up({ guest: 'off', record: record({ stopAskedAtMs: NOW - 1 }) }),
+    steps: ['destroy', 'start'],
+  },
+  {
+    name: 'a lost guest is noted and started again',
+    desired: instanceIntent(),
+    observed: up({ guest: 'lost' }),
+    steps: ['note-crash', 'start'],
+  },
+  {
+    name: 'the first crash is repaired at once',
+    desired: instanceIntent(),
+    observed: down({ record: record({ crashes: 1, crashedAtMs: NOW }) }),
+    steps: ['ensure-port', 'start'],
+  },
+  {
+    name: 'a guest that keeps crashing waits',
+    desired: instanceIntent(),
+    observed: down({ record: record({ crashes: 5, crashedAtMs: NOW }) }),
+    steps: ['wait until 8000'],
+  },
+  {
+    name: 'and is started after its time',
+    desired: instanceIntent(),
+    observed: down({ record: record({ crashes: 5, crashedAtMs: NOW - 8_000 }) }),
+    steps: ['ensure-port', 'start'],
+  },
+  {
+    name: 'a stop asks first',
+    desired: stopped,
+    observed: up(),
+    steps: ['ask-to-stop', 'wait until 5000', 'remove-port'],
+  },
+  {
+    name: 'a stop waits after asking',
+    desired: stopped,
+    observed: up({ record: record({ stopAskedAtMs: NOW - 1_000, lastAskedAtMs: NOW - 1_000 }) }),
+    steps: ['wait until 4000', 'remove-port'],
+  },
+  {
+    name: 'a stop asks again',
+    desired: stopped,
+    observed: up({ record: record({ stopAskedAtMs: NOW - 9_000, lastAskedAtMs: NOW - 6_000 }) }),
+    steps: ['ask-to-stop', 'wait until 5000', 'remove-port'],
+  },
+  {
+    name: 'a guest that ignores the stop is destroyed when its time is up',
+    desired: stopped,
+    observed: up({ record: record({ stopAskedAtMs: NOW - STOP_GRACE_MS }) }),
+    steps: ['destroy', 'remove-port'],
+  },
+  {
+    name: 'a forced stop does not ask',
+    desired: instanceIntent({ power: 'stopped', forceStop: true }),
+    observed: up(),
+    steps: ['destroy', 'remove-port'],
+  },
+  {
+    name: 'a guest that went off for a stop is destroyed',
+    desired: stopped,
+    observed: up({ guest: 'off', record: record({ stopAskedAtMs: NOW - 1 }) }),
+    steps: ['destroy', 'remove-port'],
+  },
+  { name: 'a stopped instance needs nothing', desired: stopped, observed: down(), steps: [] },
+  { name: 'one that never ran needs nothing', desired: stopped, observed: NOTHING, steps: [] },
+  {
+    name: 'a reboot asks first',
+    desired: instanceIntent({ rebootCount: 1 }),
+    observed: up(),
+    steps: ['ask-to-reboot', 'wait until 5000'],
+  },
+  {
+    name: 'a guest that went off for a reboot is reset',
+    desired: instanceIntent({ rebootCount: 1 }),
+    observed: up({ guest: 'off', record: record({ rebootAskedAtMs: NOW - 1 }) }),
+    steps: ['reset'],
+  },
+  {
+    name: 'a guest that ignores the reboot is reset when its time is up',
+    desired: instanceIntent({ rebootCount: 1 }),
+    observed: up({ record: record({ rebootAskedAtMs: NOW - STOP_GRACE_MS }) }),
+    steps: ['reset'],
+  },
+  {
+    name: 'reboots that are done are not done again',
+    desired: instanceIntent({ rebootCount: 3 }),
+    observed: up({ record: record({ rebootsDone: 3 }) }),
+    steps: [],
+  },
+  {
+    name: 'a stop that was taken back and ignored is forgotten',
+    desired: instanceIntent(),
+    observed: up({ record: record({ stopAskedAtMs: NOW - STOP_GRACE_MS }) }),
+    steps: ['forget-asking'],
+  },
+  {
+    name: 'a terminated instance goes with everything it has',
+    desired: terminated,
+    observed: up(),
+    steps: ['destroy', 'remove-port', 'remove-directory'],
+  },
+  {
+    name: 'a terminated guest with volumes may write out what it holds',
+    desired: terminated,
+    observed: up({ volumes: [VOLUME] }),
+    steps: ['ask-to-stop', 'wait until 5000', 'remove-port', 'remove-directory'],
+  },
+  {
+    name: 'a half-made folder goes too',
+    desired: terminated,
+    observed: { ...NOTHING, hasDirectory: true },
+    steps: ['remove-directory'],
+  },
+  {
+    name: 'a terminated one that is gone is done',
+    desired: terminated,
+    observed: NOTHING,
+    steps: [],
+  },
+];
+
+describe('the plan of an instance', () => {
+  for (const { name, desired, observed, steps } of cases) {
+    test(name, () => {
+      const plan = planInstance(desired, observed, NOW).map((step) =>
+        step.kind === 'wait' ? `wait until ${step.untilMs - NOW}` : step.kind,
+      );
+      assert.deepEqual(plan, steps);
+    });
+  }
+});

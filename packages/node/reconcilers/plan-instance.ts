@@ -1,0 +1,225 @@
+// Owns the plan of one instance: from what is desired and what is observed to the steps between them. Pure.
+//
+//   desired running:    directory -> image -> boot files -> root disk -> ports -> start -> volumes
+//   desired stopped:    ask the guest, wait, destroy -> ports
+//   desired terminated: (ask while volumes are plugged) destroy -> ports -> directory
+//
+// A guest that powers itself off under an intent that says running stays off until that intent changes, as EC2's
+// does; one whose process ended otherwise is started again, each time a little later.
+
+import type { InterfaceId, VolumeId } from '@ironbark/core/ids.ts';
+import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { InstanceRecord } from '../store/records.ts';
+
+export type Step =
+  | { kind: 'make-directory' }
+  | { kind: 'fetch-image' }
+  | { kind: 'link-boot-files' }
+  | { kind: 'make-root-disk' }
+  | { kind: 'ensure-port'; interfaceId: InterfaceId }
+  | { kind: 'start' }
+  | { kind: 'plug-volume'; volumeId: VolumeId }
+  | { kind: 'unplug-volume'; volumeId: VolumeId }
+  | { kind: 'ask-to-stop' }
+  | { kind: 'ask-to-reboot' }
+  | { kind: 'reset' }
+  | { kind: 'note-self-stop' }
+  | { kind: 'note-crash' }
+  | { kind: 'forget-asking' }
+  | { kind: 'destroy' }
+  | { kind: 'remove-port'; interfaceId: InterfaceId }
+  | { kind: 'remove-directory' }
+  | { kind: 'wait'; untilMs: number; what: string };
+
+/** `off`: it powered itself off and its process is kept; `lost`: its process ended otherwise. */
+export type ObservedGuest = 'none' | 'running' | 'paused' | 'off' | 'lost';
+
+export interface ObservedInstance {
+  /** The instance's folder, however incomplete. */
+  hasDirectory: boolean;
+  record?: InstanceRecord;
+  guest: ObservedGuest;
+  pausedReason?: string;
+  hasBootFiles: boolean;
+  hasRootDisk: boolean;
+  isImageCached: boolean;
+  /** Ports that exist and that this process has ensured. */
+  ports: readonly InterfaceId[];
+  /** Ports that exist at all. */
+  strayPorts: readonly InterfaceId[];
+  volumes: readonly VolumeId[];
+}
+
+/** EC2 pulls the plug after a few minutes; emulated guests with systemd take half a minute to stop. */
+export const STOP_GRACE_MS = 90_000;
+export const REBOOT_GRACE_MS = 90_000;
+/** The root disk goes away, so only volumes need the guest to write out what it holds. */
+export const TERMINATE_GRACE_MS = 20_000;
+/** A guest that was still booting has not noticed the power button. */
+const ASK_AGAIN_MS = 5_000;
+const RESTART_START_MS = 1_000;
+const RESTART_LIMIT_MS = 5 * 60_000;
+
+export function planInstance(
+  desired: InstanceIntent,
+  observed: ObservedInstance,
+  nowMs: number,
+): Step[] {
+  switch (desired.power) {
+    case 'running':
+      return planRunning(desired, observed, nowMs);
+    case 'stopped':
+      return planStopped(desired, observed, nowMs);
+    case 'terminated':
+      return planTerminated(observed, nowMs);
+  }
+}
+
+function planRunning(desired: InstanceIntent, observed: ObservedInstance, nowMs: number): Step[] {
+  switch (observed.guest) {
+    case 'running':
+      return planLive(desired, observed, nowMs);
+    case 'paused':
+      return [];
+    case 'off':
+      return planAfterPowerOff(desired, observed, nowMs);
+    case 'lost':
+      return [{ kind: 'note-crash' }, ...planStart(desired, observed, nowMs)];
+    case 'none':
+      return isSelfStopped(desired, observed)
+        ? removePorts(observed)
+        : planStart(desired, observed, nowMs);
+  }
+}
+
+function isSelfStopped(desired: InstanceIntent, observed: ObservedInstance): boolean {
+  return observed.record?.selfStoppedGeneration === desired.generation;
+}
+
+function planAfterPowerOff(
+  desired: InstanceIntent,
+  observed: ObservedInstance,
+  nowMs: number,
+): Step[] {
+  const record = observed.record;
+  if (record?.rebootAskedAtMs !== undefined) return [{ kind: 'reset' }];
+  if (isSelfStopped(desired, observed)) return [{ kind: 'destroy' }, ...removePorts(observed)];
+  // We asked for it, and then the instance was wanted again; or it stayed off under an older intent.
+  if (record?.stopAskedAtMs !== undefined || record?.selfStoppedGeneration !== undefined) {
+    return [{ kind: 'destroy' }, ...planStart(desired, observed, nowMs)];
+  }
+  return [{ kind: 'note-self-stop' }, { kind: 'destroy' }, ...removePorts(observed)];
+}
+
+function planStart(desired: InstanceIntent, observed: ObservedInstance, nowMs: number): Step[] {
+  const startAtMs = restartAtMs(observed.record);
+  if (startAtMs > nowMs) {
+    return [{ kind: 'wait', untilMs: startAtMs, what: 'it crashed and is started again later' }];
+  }
+  return [...planFiles(desired, observed), ...ensurePorts(desired, observed), { kind: 'start' }];
+}
+
+/** The first crash is repaired at once, the next ones at growing intervals. */
+function restartAtMs(record: InstanceRecord | undefined): number {
+  if (record?.crashedAtMs === undefined || record.crashes < 2) return 0;
+  const delayMs = RESTART_START_MS * 2 ** Math.min(record.crashes - 2, 20);
+  return record.crashedAtMs + Math.min(delayMs, RESTART_LIMIT_MS);
+}
+
+function planFiles(desired: InstanceIntent, observed: ObservedInstance): Step[] {
+  const needsBootFiles = desired.image.kernel !== undefined && !observed.hasBootFiles;
+  const needsImage = needsBootFiles || !observed.hasRootDisk;
+  return [
+    ...when(observed.record === undefined, { kind: 'make-directory' }),
+    ...when(needsImage && !observed.isImageCached, { kind: 'fetch-image' }),
+    ...when(needsBootFiles, { kind: 'link-boot-files' }),
+    ...when(!observed.hasRootDisk, { kind: 'make-root-disk' }),
+  ];
+}
+
+function ensurePorts(desired: InstanceIntent, observed: ObservedInstance): Step[] {
+  return desired.interfaces
+    .filter(({ id }) => !observed.ports.includes(id))
+    .map(({ id }) => ({ kind: 'ensure-port', interfaceId: id }));
+}
+
+function planLive(desired: InstanceIntent, observed: ObservedInstance, nowMs: number): Step[] {
+  return [
+    ...when(isStopForgotten(observed.record, nowMs), { kind: 'forget-asking' }),
+    ...ensurePorts(desired, observed),
+    ...planReboot(desired, observed, nowMs),
+    ...planVolumes(desired, observed),
+  ];
+}
+
+/** It was asked to stop, was wanted again before it did, and has shown by now that it ignores the request. */
+function isStopForgotten(record: InstanceRecord | undefined, nowMs: number): boolean {
+  return record?.stopAskedAtMs !== undefined && nowMs >= record.stopAskedAtMs + STOP_GRACE_MS;
+}
+
+function planReboot(desired: InstanceIntent, observed: ObservedInstance, nowMs: number): Step[] {
+  const record = observed.record;
+  if (record === undefined || record.rebootsDone >= desired.rebootCount) return [];
+  const asked = { firstMs: record.rebootAskedAtMs, lastMs: record.lastAskedAtMs };
+  return askUntil(asked, { graceMs: REBOOT_GRACE_MS, nowMs }, 'ask-to-reboot', 'reset');
+}
+
+function planVolumes(desired: InstanceIntent, observed: ObservedInstance): Step[] {
+  const wanted = desired.volumes.map(({ volumeId }) => volumeId);
+  const unplug = observed.volumes.filter((id) => !wanted.includes(id));
+  const plug = wanted.filter((id) => !observed.volumes.includes(id));
+  return [
+    ...unplug.map((volumeId): Step => ({ kind: 'unplug-volume', volumeId })),
+    ...plug.map((volumeId): Step => ({ kind: 'plug-volume', volumeId })),
+  ];
+}
+
+function planStopped(desired: InstanceIntent, observed: ObservedInstance, nowMs: number): Step[] {
+  if (observed.guest === 'none') return removePorts(observed);
+  const asksFirst = observed.guest === 'running' && !desired.forceStop;
+  const ending = asksFirst ? askToStop(observed, STOP_GRACE_MS, nowMs) : [DESTROY];
+  return [...ending, ...removePorts(observed)];
+}
+
+function planTerminated(observed: ObservedInstance, nowMs: number): Step[] {
+  const asksFirst = observed.guest === 'running' && observed.volumes.length > 0;
+  const ending = asksFirst ? askToStop(observed, TERMINATE_GRACE_MS, nowMs) : [DESTROY];
+  return [
+    ...(observed.guest === 'none' ? [] : ending),
+    ...removePorts(observed),
+    ...when(observed.hasDirectory, { kind: 'remove-directory' }),
+  ];
+}
+
+const DESTROY: Step = { kind: 'destroy' };
+
+function askToStop(observed: ObservedInstance, graceMs: number, nowMs: number): Step[] {
+  const record = observed.record;
+  const asked = { firstMs: record?.stopAskedAtMs, lastMs: record?.lastAskedAtMs };
+  return askUntil(asked, { graceMs, nowMs }, 'ask-to-stop', 'destroy');
+}
+
+/** Asks the guest, again from time to time, and insists when its time is up. */
+function askUntil(
+  asked: { firstMs: number | undefined; lastMs: number | undefined },
+  time: { graceMs: number; nowMs: number },
+  ask: 'ask-to-stop' | 'ask-to-reboot',
+  insist: 'destroy' | 'reset',
+): Step[] {
+  const firstMs = asked.firstMs ?? time.nowMs;
+  const deadlineMs = firstMs + time.graceMs;
+  if (time.nowMs >= deadlineMs) return [{ kind: insist }];
+  const againMs = (asked.lastMs ?? firstMs) + ASK_AGAIN_MS;
+  const isDue = asked.firstMs === undefined || time.nowMs >= againMs;
+  const untilMs = Math.min(deadlineMs, isDue ? time.nowMs + ASK_AGAIN_MS : againMs);
+  const wait: Step = { kind: 'wait', untilMs, what: 'the guest has been asked to power down' };
+  return isDue ? [{ kind: ask }, wait] : [wait];
+}
+
+function removePorts(observed: ObservedInstance): Step[] {
+  return observed.strayPorts.map((interfaceId) => ({ kind: 'remove-port', interfaceId }));
+}
+
+function when(condition: boolean, step: Step): Step[] {
+  return condition ? [step] : [];
+}

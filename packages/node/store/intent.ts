@@ -1,0 +1,115 @@
+// Owns the node's whole intent on its own disk: what it runs from when no controller is there.
+
+import { join } from 'node:path';
+import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
+import { readFileIfPresent, replaceFile } from '@ironbark/platform/files.ts';
+import type {
+  InstanceIntent,
+  NodeIntent,
+  SubnetIntent,
+} from '@ironbark/protocol/internal/instance-messages.ts';
+
+interface StoredIntent {
+  generation: number;
+  subnets: SubnetIntent[];
+  instances: InstanceIntent[];
+}
+
+const EMPTY: StoredIntent = { generation: 0, subnets: [], instances: [] };
+
+export class IntentStore {
+  readonly #path: string;
+  readonly #nodeId: NodeId;
+  #generation = 0;
+  #subnets: SubnetIntent[] = [];
+  #instances = new Map<InstanceId, InstanceIntent>();
+  #byAddress = new Map<string, InstanceIntent>();
+  #writing: Promise<unknown> = Promise.resolve();
+
+  private constructor(path: string, nodeId: NodeId) {
+    this.#path = path;
+    this.#nodeId = nodeId;
+  }
+
+  static async open(dataDir: string, nodeId: NodeId): Promise<IntentStore> {
+    const store = new IntentStore(join(dataDir, 'intent.json'), nodeId);
+    const bytes = await readFileIfPresent(store.#path);
+    store.#take(bytes === undefined ? EMPTY : (JSON.parse(bytes.toString()) as StoredIntent));
+    return store;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get subnets(): readonly SubnetIntent[] {
+    return this.#subnets;
+  }
+
+  instances(): InstanceIntent[] {
+    return [...this.#instances.values()];
+  }
+
+  find(id: InstanceId): InstanceIntent | undefined {
+    return this.#instances.get(id);
+  }
+
+  /** The instance that may use this private address now. */
+  findByAddress(ip: string): InstanceIntent | undefined {
+    return this.#byAddress.get(ip);
+  }
+
+  /**
+   * Takes a newer document and keeps it durably; false when the node's own is as new. `isEnded` tells which
+   * instances have nothing left on the node.
+   */
+  put(intent: NodeIntent, isEnded: (id: InstanceId) => boolean): Promise<boolean> {
+    const work = this.#writing.then(() => this.#put(intent, isEnded));
+    this.#writing = work.catch(() => {});
+    return work;
+  }
+
+  async #put(intent: NodeIntent, isEnded: (id: InstanceId) => boolean): Promise<boolean> {
+    if (intent.nodeId !== this.#nodeId) {
+      throw new Error(`an intent for ${intent.nodeId} reached ${this.#nodeId}`);
+    }
+    if (intent.generation <= this.#generation) return false;
+    const instances = mergeInstances(this.#instances, intent.instances, isEnded);
+    const stored = { generation: intent.generation, subnets: intent.subnets, instances };
+    await replaceFile(this.#path, JSON.stringify(stored));
+    this.#take(stored);
+    return true;
+  }
+
+  #take(stored: StoredIntent): void {
+    this.#generation = stored.generation;
+    this.#subnets = stored.subnets;
+    this.#instances = new Map(stored.instances.map((instance) => [instance.id, instance]));
+    const addresses = stored.instances
+      .filter(({ power }) => power !== 'terminated')
+      .flatMap((instance) =>
+        instance.interfaces.map(({ privateIp }) => [privateIp, instance] as const),
+      );
+    this.#byAddress = new Map(addresses);
+  }
+}
+
+/**
+ * An instance that the newer document does not mention keeps running: only an explicit `terminated` ends one,
+ * since a controller that lost its memory must not take the guests with it.
+ */
+export function mergeInstances(
+  known: ReadonlyMap<InstanceId, InstanceIntent>,
+  incoming: readonly InstanceIntent[],
+  isEnded: (id: InstanceId) => boolean,
+): InstanceIntent[] {
+  const named = new Set(incoming.map(({ id }) => id));
+  const kept = [...known.values()].filter(
+    ({ id, power }) => !named.has(id) && !(power === 'terminated' && isEnded(id)),
+  );
+  const newest = incoming.map((instance) => {
+    const own = known.get(instance.id);
+    return own !== undefined && own.generation > instance.generation ? own : instance;
+  });
+  return [...newest, ...kept];
+}
