@@ -38,20 +38,21 @@ export const DAEMON_DIRECTORIES = {
   volumes: 'volumes',
   exports: 'run/exports',
   control: 'run/control',
-  logs: 'run/logs',
+  /** Pid files and logs: the daemons' user cannot enter it. QEMU's own --pidfile resolves the whole path. */
+  processes: 'run/processes',
   /** What a volume held at a point in time and has overwritten since. */
   overwritten: 'overwritten',
 } as const;
 
 export function daemonPaths(id: VolumeId): DaemonPaths {
-  const { volumes, exports, control, logs } = DAEMON_DIRECTORIES;
+  const { volumes, exports, control, processes } = DAEMON_DIRECTORIES;
   return {
     volume: `${volumes}/${volumeFileName(id)}`,
     exportSocket: `${exports}/${id}.nbd`,
     privateSocket: `${control}/${id}.nbd`,
     controlSocket: `${control}/${id}.qmp`,
-    pidFile: `${control}/${id}.pid`,
-    log: `${logs}/${id}.log`,
+    pidFile: `${processes}/${id}.pid`,
+    log: `${processes}/${id}.log`,
   };
 }
 
@@ -72,8 +73,6 @@ export function daemonArguments(id: VolumeId, engine: Engine): string[] {
     `socket,id=control,path=${paths.controlSocket},server=on,wait=off`,
     '--monitor',
     'chardev=control',
-    '--pidfile',
-    paths.pidFile,
   ];
 }
 

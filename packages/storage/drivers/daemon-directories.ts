@@ -10,13 +10,13 @@ import type { DaemonHost } from './daemon-process.ts';
 const SEARCHABLE = 0o011;
 
 export async function prepareDirectories(host: DaemonHost): Promise<void> {
-  const { exports, control, logs, overwritten } = DAEMON_DIRECTORIES;
+  const { exports, control, processes, overwritten } = DAEMON_DIRECTORIES;
   await openToSearch(host.dataDir);
   await ensureDirectory(join(host.dataDir, 'run'), 0o711);
   await openToSearch(join(host.dataDir, 'run'));
   await ensureFor(host, join(host.dataDir, exports), { mode: 0o711, writable: true });
   await ensureFor(host, join(host.dataDir, control), { mode: 0o700, writable: true });
-  await ensureFor(host, join(host.dataDir, logs), { mode: 0o700, writable: false });
+  await ensureFor(host, join(host.dataDir, processes), { mode: 0o700, writable: false });
   await ensureFor(host, join(host.dataDir, overwritten), { mode: 0o710, writable: false });
 }
 

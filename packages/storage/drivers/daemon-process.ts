@@ -5,7 +5,7 @@
 // right before a signal is sent, since the host may have given it to somebody else.
 
 import { constants } from 'node:fs';
-import { open, readdir, readFile, readlink } from 'node:fs/promises';
+import { open, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
@@ -53,6 +53,7 @@ export async function startDaemon(
       cwd: host.dataDir,
       stdio: ['ignore', log.fd, log.fd],
     });
+    await writeFile(join(host.dataDir, daemonPaths(id).pidFile), `${pid}\n`);
     return { pid, startTicks: (await readStat(pid))?.startTicks ?? '' };
   } finally {
     await log.close();
@@ -75,7 +76,7 @@ export async function findDaemon(
   return recogniseDaemon(host, pid, id);
 }
 
-/** Every daemon of this data folder, also one that has not written its pid file yet. */
+/** Every daemon of this data folder, also one whose pid was not written down. */
 export async function scanDaemons(
   host: DaemonHost,
 ): Promise<{ id: VolumeId; process: DaemonProcess }[]> {

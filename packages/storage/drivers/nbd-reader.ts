@@ -1,7 +1,7 @@
 // Owns a reader of NBD exports on a Unix socket (NBD protocol, "fixed newstyle" handshake, simple replies).
 //
-// Structured replies are never asked for: with them QEMU 7.2 answers reads from the block status of the
-// copy-before-write filter, which calls regions zero that were zeroed only after the point in time.
+// Structured replies are never asked for: with them QEMU answers reads from the block status, and QEMU 7.2's
+// copy-before-write filter calls regions zero there that were zeroed only after the point in time.
 
 import { connect, type Socket } from 'node:net';
 import type { Clock } from '@ironbark/platform/clock.ts';
@@ -24,8 +24,13 @@ const REPLY_ACK = 1;
 const CLIENT_FLAGS = 3;
 /** Replies to options carry export facts and error texts. */
 const MAX_REPLY_BYTES = 64 * 1024;
-/** QEMU's server refuses longer requests. */
-const MAX_READ_BYTES = 32 * 1024 * 1024;
+const REPLY_BYTES = 16;
+/**
+ * The cluster of QEMU's copy-before-write filter. QEMU 7.2 answers a read that spans clusters put aside and
+ * clusters untouched with what the volume holds now; within one cluster there is no such mixture.
+ */
+const PIECE_BYTES = 64 * 1024;
+const PIECES_AHEAD = 16;
 /** Longer than any disk takes for one read; a daemon that hangs must not hang its reader for good. */
 const READ_TIMEOUT_MS = 120_000;
 
@@ -78,21 +83,39 @@ function renderGo(exportName: string): Buffer {
   return message;
 }
 
+/** Asks for the pieces of a range, a window of them ahead. Answers come in any order. */
 async function readRange(stream: ByteStream, offset: number, length: number): Promise<Buffer> {
-  if (length > MAX_READ_BYTES) throw new Error(`nbd: a read of ${length} bytes is too long`);
+  const range = Buffer.alloc(length);
+  const count = Math.ceil(length / PIECE_BYTES);
+  const lengthOf = (piece: number) => Math.min(PIECE_BYTES, length - piece * PIECE_BYTES);
+  let failure: NbdReadError | undefined;
+  for (let asked = 0, answered = 0; answered < count; answered++) {
+    for (; asked < count && asked < answered + PIECES_AHEAD; asked++) {
+      stream.send(renderRead(asked, offset + asked * PIECE_BYTES, lengthOf(asked)));
+    }
+    const { piece, errno } = parseReply(await stream.take(REPLY_BYTES), asked);
+    if (errno !== 0) failure = new NbdReadError(offset + piece * PIECE_BYTES, errno);
+    else (await stream.take(lengthOf(piece))).copy(range, piece * PIECE_BYTES);
+  }
+  if (failure !== undefined) throw failure;
+  return range;
+}
+
+function renderRead(piece: number, offset: number, length: number): Buffer {
   const request = Buffer.alloc(28);
   request.writeUInt32BE(REQUEST_MAGIC, 0);
-  request.writeBigUInt64BE(BigInt(offset), 8);
+  request.writeBigUInt64BE(BigInt(piece), 8);
   request.writeBigUInt64BE(BigInt(offset), 16);
   request.writeUInt32BE(length, 24);
-  stream.send(request);
-  const head = await stream.take(16);
-  if (head.readUInt32BE(0) !== SIMPLE_REPLY_MAGIC || head.readBigUInt64BE(8) !== BigInt(offset)) {
+  return request;
+}
+
+function parseReply(head: Buffer, asked: number): { piece: number; errno: number } {
+  const piece = Number(head.readBigUInt64BE(8));
+  if (head.readUInt32BE(0) !== SIMPLE_REPLY_MAGIC || piece >= asked) {
     throw new Error('nbd: unexpected reply');
   }
-  const code = head.readUInt32BE(4);
-  if (code !== 0) throw new NbdReadError(offset, code);
-  return stream.take(length);
+  return { piece, errno: head.readUInt32BE(4) };
 }
 
 /** The server could not read the range; the connection is still good. */

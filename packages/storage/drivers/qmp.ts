@@ -6,7 +6,8 @@ import type { Clock } from '@ironbark/platform/clock.ts';
 export interface QmpOptions {
   socketPath: string;
   clock: Clock;
-  onClose: () => void;
+  /** Called for a connection that was good; what never opened only throws. */
+  onClose: (connection: QmpConnection) => void;
 }
 
 /** Answers of ours are a few KiB; query-named-block-nodes the longest. */
@@ -57,14 +58,14 @@ export class QmpConnection {
     const greeting = connection.#expect('greeting');
     socket.setEncoding('utf8');
     socket.on('data', (text: string) => connection.#receive(text));
-    socket.on('error', () => {});
-    socket.on('close', () => {
-      connection.#fail(new Error('the storage daemon closed its control connection'));
-      options.onClose();
-    });
+    socket.on('error', (error) => connection.#fail(error));
+    socket.on('close', () =>
+      connection.#fail(new Error('the storage daemon closed its control connection')),
+    );
     try {
       await connection.#within(greeting, 'greeting', GREETING_TIMEOUT_MS);
       await connection.execute('qmp_capabilities');
+      socket.on('close', () => options.onClose(connection));
       return connection;
     } catch (error) {
       connection.close();

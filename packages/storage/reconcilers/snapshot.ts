@@ -30,14 +30,16 @@ export function createSnapshotReconciler(context: StorageContext, uploads: Slots
   };
 }
 
-/** Every step brings the snapshot nearer to its end, and an upload takes as many as it has slices. */
+/** An upload takes as many steps as it has slices; more of the others is a plan that goes in circles. */
+const MAX_OTHER_STEPS = 16;
+
 async function reconcileSnapshot(
   context: StorageContext,
   uploads: Slots,
   id: SnapshotId,
   signal: AbortSignal,
 ): Promise<ReconcileResult> {
-  for (;;) {
+  for (let others = 0; others < MAX_OTHER_STEPS; ) {
     signal.throwIfAborted();
     const row = await findSnapshot(context.database.query, id);
     if (row === undefined) return SETTLED;
@@ -45,8 +47,10 @@ async function reconcileSnapshot(
     if (plan.kind === 'settled') return settle(context, row);
     if (plan.kind === 'wait') return { kind: 'again', afterMs: WAIT_MS };
     const apply = () => applyStep(context, row, plan.step);
+    if (plan.step !== 'upload') others += 1;
     await (plan.step === 'upload' ? uploads.run(apply) : apply());
   }
+  throw new Error(`${id} did not settle in ${MAX_OTHER_STEPS} steps`);
 }
 
 async function observe(context: StorageContext, row: SnapshotRow): Promise<ObservedSnapshot> {
@@ -80,7 +84,7 @@ async function readVolumeState(
 
 async function settle(context: StorageContext, row: SnapshotRow): Promise<ReconcileResult> {
   if (row.observed_generation !== row.generation) {
-    await record(context, row.id, { observed_generation: row.generation });
+    await record(context, row.id, reached(row));
   }
   context.pokeVolume(row.volume_id);
   return SETTLED;
@@ -110,16 +114,16 @@ const STEPS: Readonly<
   },
   complete: async (context, row) => {
     await storeManifest(context, row);
+    await thaw(context, row);
     await context.database.transaction(async (tx) => {
       const changes = { observed_state: 'completed', progress_percent: 100 } as const;
-      await updateSnapshot(tx, row.id, { ...changes, reason: null });
+      await updateSnapshot(tx, row.id, { ...reached(row), ...changes, reason: null });
       await removeChunks(tx, row.id);
     });
     context.changed();
     await pokeFilling(context, row.id);
   },
-  thaw: (context, row) =>
-    context.locks.run(row.volume_id, () => context.target.thaw(row.volume_id, row.id)),
+  thaw,
   'fail-volume-missing': (context, row) =>
     fail(context, row, `The volume ${row.volume_id} does not exist any more.`),
   'fail-point-lost': (context, row) => fail(context, row, POINT_LOST),
@@ -132,7 +136,12 @@ const STEPS: Readonly<
     });
   },
   'note-absent': (context, row) =>
-    record(context, row.id, { observed_state: 'absent', progress_percent: 0, reason: null }),
+    record(context, row.id, {
+      ...reached(row),
+      observed_state: 'absent',
+      progress_percent: 0,
+      reason: null,
+    }),
 };
 
 const POINT_LOST =
@@ -151,8 +160,13 @@ async function freeze(context: StorageContext, row: SnapshotRow): Promise<void> 
   });
 }
 
+function thaw(context: StorageContext, row: SnapshotRow): Promise<void> {
+  return context.locks.run(row.volume_id, () => context.target.thaw(row.volume_id, row.id));
+}
+
 async function fail(context: StorageContext, row: SnapshotRow, reason: string): Promise<void> {
-  await record(context, row.id, { observed_state: 'failed', reason });
+  await thaw(context, row);
+  await record(context, row.id, { ...reached(row), observed_state: 'failed', reason });
   await pokeFilling(context, row.id);
 }
 
@@ -161,6 +175,10 @@ async function pokeFilling(context: StorageContext, id: SnapshotId): Promise<voi
   for (const volumeId of await listVolumesFillingFrom(context.database.query, id)) {
     context.pokeVolume(volumeId);
   }
+}
+
+function reached(row: SnapshotRow): { observed_generation: number } {
+  return { observed_generation: row.generation };
 }
 
 async function record(

@@ -87,7 +87,7 @@ async function observe(context: StorageContext, row: VolumeRow): Promise<Observe
 
 async function settle(context: StorageContext, row: VolumeRow): Promise<ReconcileResult> {
   if (row.observed_generation !== row.generation) {
-    await record(context, row.id, { observed_generation: row.generation });
+    await record(context, row.id, reached(row));
   }
   return SETTLED;
 }
@@ -140,7 +140,12 @@ const STEPS: Readonly<Record<VolumeStep, Apply>> = {
   'stop-target': (context, row) => context.target.stop(row.id),
   remove: (context, row) => context.backend.remove(row.id),
   'note-absent': (context, row) =>
-    record(context, row.id, { observed_state: 'absent', progress_percent: 0, reason: null }),
+    record(context, row.id, {
+      ...reached(row),
+      observed_state: 'absent',
+      progress_percent: 0,
+      reason: null,
+    }),
 };
 
 /** What a final failure means, by step. A step that is not listed is repeated whatever happens. */
@@ -161,7 +166,7 @@ async function noteReady(context: StorageContext, row: VolumeRow): Promise<void>
 }
 
 async function fail(context: StorageContext, row: VolumeRow, reason: string): Promise<void> {
-  await record(context, row.id, { observed_state: 'failed', reason });
+  await record(context, row.id, { ...reached(row), observed_state: 'failed', reason });
   if (row.from_snapshot_id !== null) context.pokeSnapshot(row.from_snapshot_id);
 }
 
@@ -174,7 +179,11 @@ async function exportVolume(context: StorageContext, row: VolumeRow): Promise<vo
   }
   const exported = await context.target.export(row.id);
   const place = { export: JSON.stringify(exported.export), engine: exported.engine };
-  await record(context, row.id, { ...place, reason: null });
+  await record(context, row.id, { ...reached(row), ...place, reason: null });
+}
+
+function reached(row: VolumeRow): { observed_generation: number } {
+  return { observed_generation: row.generation };
 }
 
 async function record(
