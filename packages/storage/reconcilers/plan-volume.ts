@@ -54,7 +54,8 @@ const SETTLED: VolumePlan = { kind: 'settled' };
 export function planVolume(desired: DesiredVolume, observed: ObservedVolume): VolumePlan {
   const wanted = desired.presence === 'present' && observed.state === 'ready';
   const openFor = wanted ? desired.exportTo : undefined;
-  if (isOpen(observed) && observed.exportedTo !== openFor) return step('unexport');
+  const isMine = openFor !== undefined && observed.exportedTo === openFor;
+  if (isOpen(observed) && !isMine) return step('unexport');
   if (desired.presence === 'absent') return planAbsent(observed);
   if (observed.state === 'failed') return planIdle(observed);
   if (observed.state !== 'ready') return planMaking(desired, observed);
