@@ -1,0 +1,22 @@
+// Owns what the rooms of the Cluster Controller share.
+
+import type { NodeId } from '@ironbark/core/ids.ts';
+import type { Clock } from '@ironbark/platform/clock.ts';
+import type { Database } from '@ironbark/platform/database/database.ts';
+import type { Logger } from '@ironbark/platform/logger.ts';
+import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
+import type { ClusterSchema } from '../store/schema.ts';
+import type { NodeHealth } from './node-health.ts';
+
+export interface ClusterContext {
+  database: Database<ClusterSchema>;
+  nodes: ReadonlyMap<NodeId, NodeClient>;
+  health: NodeHealth;
+  clock: Clock;
+  logger: Logger;
+  /** Tells listeners that there is something new. */
+  changed(): void;
+  /** Hints that now is a good time to hand over a node's document, or to fetch its report. */
+  pokeIntent(id: NodeId): void;
+  pokeReport(id: NodeId): void;
+}

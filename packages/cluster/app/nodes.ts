@@ -1,0 +1,63 @@
+// Owns what the zone tells of its nodes and of what runs there.
+
+import { ServiceError } from '@ironbark/core/errors.ts';
+import type { InstanceId } from '@ironbark/core/ids.ts';
+import { renderTime } from '@ironbark/platform/clock.ts';
+import type { NodeSummary, ZoneChanges } from '@ironbark/protocol/internal/cluster-client.ts';
+import type { ConsoleOutput } from '@ironbark/protocol/internal/node-client.ts';
+import { listNodes, type NodeRow, type NodeSummaryRecord } from '../store/nodes.ts';
+import { listChangesAfter } from '../store/observations.ts';
+import { findPlacement } from '../store/placed-instances.ts';
+import { getChangeSequence } from '../store/zone.ts';
+import type { ClusterContext } from './context.ts';
+import { withinDeadline } from './deadline.ts';
+
+/** Nodes that have reported at least once, in order of id. */
+export async function describeNodes(context: ClusterContext): Promise<NodeSummary[]> {
+  const rows = await listNodes(context.database.query);
+  return rows
+    .filter((row) => context.nodes.has(row.id))
+    .map((row) => describeNode(context, row))
+    .filter((node) => node !== undefined);
+}
+
+function describeNode(context: ClusterContext, row: NodeRow): NodeSummary | undefined {
+  const heard = context.health.find(row.id);
+  if (heard === undefined && row.summary === null) return undefined;
+  const known = heard?.summary ?? (JSON.parse(row.summary!) as NodeSummaryRecord);
+  return {
+    nodeId: row.id,
+    hostname: known.hostname,
+    health: context.health.of(row.id),
+    hypervisor: known.hypervisor,
+    accelerator: known.accelerator,
+    network: known.network,
+    capacity: known.capacity,
+    reportedAt: renderTime(heard?.reportedAtMs ?? 0),
+  };
+}
+
+/** A cursor from before this state store was lost is as good as none. */
+export function changesSince(context: ClusterContext, cursor: number): Promise<ZoneChanges> {
+  return context.database.transaction(async (tx) => {
+    const newest = await getChangeSequence(tx);
+    const after = cursor > newest ? 0 : cursor;
+    return { cursor: newest, instances: await listChangesAfter(tx, after) };
+  });
+}
+
+export async function getConsoleOutput(
+  context: ClusterContext,
+  id: InstanceId,
+): Promise<ConsoleOutput> {
+  const nodeId = await findPlacement(context.database.query, id);
+  const client = nodeId === undefined ? undefined : context.nodes.get(nodeId);
+  if (client === undefined) {
+    throw new ServiceError({
+      kind: 'not-found',
+      resource: 'instance',
+      message: `The instance ${id} is not in this zone.`,
+    });
+  }
+  return withinDeadline(context.clock, 'getConsoleOutput', client.getConsoleOutput(id));
+}

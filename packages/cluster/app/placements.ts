@@ -1,0 +1,80 @@
+// Owns taking in what the Cloud Controller wants of the zone: subnets and placed instances.
+
+import { ServiceError } from '@ironbark/core/errors.ts';
+import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
+import type { PlacedInstance } from '@ironbark/protocol/internal/cluster-client.ts';
+import type {
+  InstanceObservation,
+  SubnetIntent,
+} from '@ironbark/protocol/internal/instance-messages.ts';
+import { bumpIntents } from '../store/nodes.ts';
+import { findObservation, removeObservation } from '../store/observations.ts';
+import {
+  findPlacement,
+  forgetPlacedInstance,
+  purgeForgottenInstances,
+  putPlacedInstance,
+} from '../store/placed-instances.ts';
+import { putZoneSubnets } from '../store/zone.ts';
+import type { ClusterContext } from './context.ts';
+
+/** How long a forgotten id stays known: far longer than a late message can travel. */
+const FORGOTTEN_KEPT_MS = 24 * 60 * 60 * 1000;
+
+export async function putSubnets(context: ClusterContext, subnets: SubnetIntent[]): Promise<void> {
+  const isNews = await context.database.transaction(async (tx) => {
+    const changed = await putZoneSubnets(tx, subnets);
+    if (changed) await bumpIntents(tx, context.clock.nowMs());
+    return changed;
+  });
+  if (isNews) for (const id of context.nodes.keys()) context.pokeIntent(id);
+}
+
+/** Resolves once the intents are on stable storage; the nodes hear of them right after. */
+export async function putInstances(
+  context: ClusterContext,
+  placed: PlacedInstance[],
+): Promise<void> {
+  for (const { nodeId } of placed) requireNode(context, nodeId);
+  const changed = await context.database.transaction(async (tx) => {
+    const nodes = new Set<NodeId>();
+    for (const each of placed) {
+      for (const id of await putPlacedInstance(tx, each)) nodes.add(id);
+    }
+    await bumpIntents(tx, context.clock.nowMs(), [...nodes]);
+    return nodes;
+  });
+  for (const id of changed) context.pokeIntent(id);
+}
+
+export async function forgetInstances(context: ClusterContext, ids: InstanceId[]): Promise<void> {
+  const nowMs = context.clock.nowMs();
+  const changed = await context.database.transaction(async (tx) => {
+    const nodes = new Set<NodeId>();
+    for (const id of ids) {
+      const seen = await findObservation(tx, id);
+      if (seen === undefined || !isTerminated(seen.observation)) continue;
+      const nodeId = await findPlacement(tx, id);
+      if (nodeId !== undefined) nodes.add(nodeId);
+      await forgetPlacedInstance(tx, id, nowMs);
+      await removeObservation(tx, id);
+    }
+    await bumpIntents(tx, context.clock.nowMs(), [...nodes]);
+    await purgeForgottenInstances(tx, nowMs - FORGOTTEN_KEPT_MS);
+    return nodes;
+  });
+  for (const id of changed) context.pokeIntent(id);
+}
+
+function isTerminated(observation: string): boolean {
+  return (JSON.parse(observation) as InstanceObservation).power === 'terminated';
+}
+
+function requireNode(context: ClusterContext, id: NodeId): void {
+  if (context.nodes.has(id)) return;
+  throw new ServiceError({
+    kind: 'not-found',
+    resource: 'node',
+    message: `The zone has no node ${id}.`,
+  });
+}

@@ -1,0 +1,87 @@
+// Owns writing down what nodes report: only what has changed, each change with the next number.
+
+import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
+import type { NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { Kysely } from 'kysely';
+import { type NodeSummaryRecord, recordReport } from '../store/nodes.ts';
+import { findObservation, putObservation } from '../store/observations.ts';
+import { findPlacement } from '../store/placed-instances.ts';
+import type { ClusterSchema } from '../store/schema.ts';
+import { nextChange } from '../store/zone.ts';
+import type { ClusterContext } from './context.ts';
+
+interface Candidate {
+  id: InstanceId;
+  observation: string;
+}
+
+/** What the store holds, so that a report of a thousand settled instances reads no rows. */
+export class ReportRecorder {
+  readonly #context: ClusterContext;
+  readonly #recorded = new Map<InstanceId, { nodeId: NodeId; observation: string }>();
+  readonly #summaries = new Map<NodeId, string>();
+
+  constructor(context: ClusterContext) {
+    this.#context = context;
+  }
+
+  async record(nodeId: NodeId, report: NodeReport): Promise<void> {
+    const { instances, reportedAt: _reportedAt, ...summary } = report;
+    const candidates = instances
+      .map((each) => ({ id: each.id, observation: JSON.stringify(each) }))
+      .filter((each) => !this.#isRecorded(nodeId, each));
+    this.#context.health.hear(nodeId, summary);
+    const summaryIsNews = this.#summaries.get(nodeId) !== essenceOf(summary);
+    if (candidates.length === 0 && !summaryIsNews) return;
+    const recorded = await this.#context.database.transaction(async (tx) => {
+      if (summaryIsNews) await recordReport(tx, nodeId, summary);
+      return recordObservations(tx, nodeId, candidates);
+    });
+    this.#summaries.set(nodeId, essenceOf(summary));
+    for (const each of recorded.same) this.#remember(nodeId, each);
+    for (const each of recorded.news) this.#remember(nodeId, each);
+    if (recorded.news.length > 0) this.#context.changed();
+    if (summaryIsNews) this.#context.pokeIntent(nodeId);
+  }
+
+  forget(ids: readonly InstanceId[]): void {
+    for (const id of ids) this.#recorded.delete(id);
+  }
+
+  #isRecorded(nodeId: NodeId, candidate: Candidate): boolean {
+    const known = this.#recorded.get(candidate.id);
+    return known?.nodeId === nodeId && known.observation === candidate.observation;
+  }
+
+  #remember(nodeId: NodeId, { id, observation }: Candidate): void {
+    this.#recorded.set(id, { nodeId, observation });
+  }
+}
+
+/** Instances that are not placed on the node, or not any more, are none of this zone's news. */
+async function recordObservations(
+  tx: Kysely<ClusterSchema>,
+  nodeId: NodeId,
+  candidates: readonly Candidate[],
+): Promise<{ news: Candidate[]; same: Candidate[] }> {
+  const news: Candidate[] = [];
+  const same: Candidate[] = [];
+  for (const candidate of candidates) {
+    const { id, observation } = candidate;
+    if ((await findPlacement(tx, id)) !== nodeId) continue;
+    const known = await findObservation(tx, id);
+    if (known?.node_id === nodeId && known.observation === observation) {
+      same.push(candidate);
+      continue;
+    }
+    const change = await nextChange(tx);
+    await putObservation(tx, { id, node_id: nodeId, observation, change_sequence: change });
+    news.push(candidate);
+  }
+  return { news, same };
+}
+
+/** Free space changes with every report and is worth no write; the newest is kept in memory. */
+function essenceOf(summary: NodeSummaryRecord): string {
+  return JSON.stringify({ ...summary, capacity: { ...summary.capacity, diskFreeBytes: 0 } });
+}

@@ -1,0 +1,297 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
+import { type Clock, systemClock, waitFor } from '@ironbark/platform/clock.ts';
+import { silentLogger } from '@ironbark/platform/logger.ts';
+import { seededRandom } from '@ironbark/platform/random.ts';
+import { NODE_LEASE_MS, type PlacedInstance } from '@ironbark/protocol/internal/cluster-client.ts';
+import type {
+  InstanceIntent,
+  InstanceObservation,
+  SubnetIntent,
+} from '@ironbark/protocol/internal/instance-messages.ts';
+import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
+import { MemoryNode } from '@ironbark/protocol/internal/testing/memory-node.ts';
+import { UnreliableNode } from '@ironbark/protocol/internal/testing/unreliable-node.ts';
+import { type Cluster, startCluster } from './main.ts';
+
+const A: NodeId = 'node-a';
+const B: NodeId = 'node-b';
+
+test('an instance reaches its node alone, within milliseconds, and its state comes back', async () => {
+  await using zone = await Zone.start([new MemoryNode(A), new MemoryNode(B)]);
+  await zone.client.putSubnets([subnet('subnet-1')]);
+  await zone.client.putInstances([placed(1, A)]);
+  const startedMs = systemClock.monotonicMs();
+  await zone.until('hand-over', () => zone.node(A).intent.instances.length === 1);
+  // 20 ms on a quiet machine; the rest is room for a busy one.
+  assert.ok(systemClock.monotonicMs() - startedMs < 500);
+  assert.equal(zone.node(A).intent.subnets[0]?.id, 'subnet-1');
+  assert.deepEqual(zone.node(B).intent.instances, []);
+  const seen = await zone.untilSeen(instanceId(1), (each) => each.power === 'running');
+  assert.equal(seen.generation, 1);
+});
+
+test('changes are told once, and only what has changed', async () => {
+  await using zone = await Zone.start([new MemoryNode(A)]);
+  await zone.client.putInstances([placed(1, A), placed(2, A)]);
+  await zone.untilSeen(instanceId(2), (each) => each.power === 'running');
+  const all = await zone.client.changesSince(0);
+  assert.equal(all.instances.length, 2);
+  assert.deepEqual((await zone.client.changesSince(all.cursor)).instances, []);
+  zone.node(A).see(instanceId(1), { power: 'stopped' });
+  await zone.untilSeen(instanceId(1), (each) => each.power === 'stopped');
+  const news = await zone.client.changesSince(all.cursor);
+  assert.deepEqual(
+    news.instances.map((each) => each.observation.id),
+    [instanceId(1)],
+  );
+  const beyond = await zone.client.changesSince(news.cursor + 1_000);
+  assert.equal(beyond.instances.length, 2, 'a cursor of a lost store gives everything');
+});
+
+test('an older intent changes nothing, also for an instance that is forgotten', async () => {
+  await using zone = await Zone.start([new MemoryNode(A)]);
+  await zone.client.putInstances([placed(1, A, { generation: 3, power: 'terminated' })]);
+  await zone.client.putInstances([placed(1, A, { generation: 2, power: 'running' })]);
+  await zone.untilSeen(instanceId(1), (each) => each.power === 'terminated');
+  await zone.client.forgetInstances([instanceId(1)]);
+  await zone.client.putInstances([placed(1, A, { generation: 4 })]);
+  await zone.until('an empty document', () => zone.node(A).intent.instances.length === 0);
+  await zone.untilQuiet();
+  assert.deepEqual((await zone.client.changesSince(0)).instances, []);
+});
+
+test('an instance that is not terminated is not forgotten', async () => {
+  await using zone = await Zone.start([new MemoryNode(A)]);
+  await zone.client.putInstances([placed(1, A)]);
+  await zone.untilSeen(instanceId(1), (each) => each.power === 'running');
+  await zone.client.forgetInstances([instanceId(1)]);
+  await zone.untilQuiet();
+  assert.equal(zone.node(A).intent.instances.length, 1);
+});
+
+test('a node that is silent for a lease is lost, and ready when it is heard again', async () => {
+  const node = new MemoryNode(A);
+  const clock = new MovableClock();
+  await using zone = await Zone.start([node], { clock });
+  await zone.until('ready', async () => (await zone.health(A)) === 'ready');
+  const getReport = node.getReport.bind(node);
+  node.getReport = () => Promise.reject(new Error('unreachable'));
+  let news = 0;
+  zone.client.onChange(() => {
+    news += 1;
+  });
+  clock.aheadMs = NODE_LEASE_MS;
+  node.notify();
+  await zone.until('lost', async () => (await zone.health(A)) === 'lost');
+  await zone.until('the news', () => news > 0);
+  node.getReport = getReport;
+  node.notify();
+  await zone.until('ready again', async () => (await zone.health(A)) === 'ready');
+});
+
+test('console output comes from the node; an instance that is nowhere has none', async () => {
+  await using zone = await Zone.start([new MemoryNode(A)]);
+  await zone.client.putInstances([placed(1, A)]);
+  await zone.untilSeen(instanceId(1), (each) => each.power === 'running');
+  const { bytes } = await zone.client.getConsoleOutput(instanceId(1));
+  assert.equal(Buffer.from(bytes).toString(), `console of ${instanceId(1)}`);
+  await assert.rejects(zone.client.getConsoleOutput(instanceId(2)), { kind: 'not-found' });
+});
+
+test('an unknown node is refused, and nothing is kept', async () => {
+  await using zone = await Zone.start([new MemoryNode(A)]);
+  const call = zone.client.putInstances([placed(1, A), placed(2, B)]);
+  await assert.rejects(call, { kind: 'not-found', resource: 'node' });
+  await zone.untilQuiet();
+  assert.deepEqual(zone.node(A).received, []);
+});
+
+test('a restart goes on; a new store hands out nothing until it is asked for something', async () => {
+  const node = new MemoryNode(A);
+  const root = await mkdtemp(join(tmpdir(), 'ib-'));
+  {
+    await using zone = await Zone.start([node], { root: join(root, 'first') });
+    await zone.client.putInstances([placed(1, A), placed(2, A)]);
+    await zone.client.putInstances([placed(1, A, { generation: 2 })]);
+    await zone.until('hand-over', () => node.intent.instances[0]?.generation === 2);
+    await zone.restart();
+    await zone.untilSeen(instanceId(1), (each) => each.generation === 2);
+  }
+  {
+    await using zone = await Zone.start([node], { root: join(root, 'second') });
+    await zone.until('ready', async () => (await zone.health(A)) === 'ready');
+    await zone.untilQuiet();
+    assert.equal(node.intent.instances.length, 2, 'the old document stands');
+    await zone.client.putInstances([placed(1, A, { generation: 3 }), placed(2, A)]);
+    await zone.until('a newer document', () => node.intent.instances[0]?.generation === 3);
+  }
+  await rm(root, { recursive: true });
+});
+
+for (const seed of [1, 2, 3, 4, 5, 6]) {
+  test(`messages that are lost, doubled and late converge, seed ${seed}`, async () => {
+    const random = seededRandom(seed);
+    const nodes = [new MemoryNode(A), new MemoryNode(B)];
+    const bad = nodes.map((node) => new UnreliableNode(node, () => random.fraction()));
+    await using zone = await Zone.start(nodes, { clients: bad, clock: new HurriedClock() });
+    const wanted = new Map<InstanceId, PlacedInstance>();
+    for (let round = 1; round <= 30; round++) {
+      const digit = Math.floor(random.fraction() * 5);
+      const node = random.fraction() < 0.5 ? A : B;
+      const power = random.fraction() < 0.5 ? 'running' : 'stopped';
+      const next = placed(digit, node, { generation: round, power });
+      const before = wanted.get(next.intent.id);
+      wanted.set(next.intent.id, next);
+      await zone.client.putInstances(before === undefined ? [next] : [next, before]);
+    }
+    const isSettled = () =>
+      [A, B].every((id) => {
+        const expected = [...wanted.values()].filter((each) => each.nodeId === id);
+        const found = zone.node(id).intent.instances;
+        return JSON.stringify(found) === JSON.stringify(expected.map((e) => e.intent).sort(byId));
+      });
+    await zone.until('documents', isSettled);
+    const isSeen = async () => {
+      const { instances } = await zone.client.changesSince(0);
+      return [...wanted.values()].every(({ intent, nodeId }) =>
+        instances.some(
+          (each) =>
+            each.nodeId === nodeId &&
+            each.observation.id === intent.id &&
+            each.observation.generation === intent.generation &&
+            each.observation.power === intent.power,
+        ),
+      );
+    };
+    await zone.until('observations', isSeen);
+  });
+}
+
+/** Time goes on by itself, and can be set ahead. */
+class MovableClock implements Clock {
+  aheadMs = 0;
+  nowMs = () => systemClock.nowMs() + this.aheadMs;
+  monotonicMs = () => systemClock.monotonicMs() + this.aheadMs;
+  sleep = (ms: number, signal?: AbortSignal) => systemClock.sleep(ms, signal);
+}
+
+/** Periods pass a hundred times as fast. */
+class HurriedClock implements Clock {
+  nowMs = () => systemClock.nowMs();
+  monotonicMs = () => systemClock.monotonicMs();
+  sleep = (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 100, signal);
+}
+
+interface ZoneOptions {
+  root?: string;
+  clock?: Clock;
+  clients?: NodeClient[];
+}
+
+class Zone implements AsyncDisposable {
+  readonly #root: string;
+  readonly #nodes: MemoryNode[];
+  readonly #options: ZoneOptions;
+  #cluster: Cluster | undefined;
+
+  private constructor(root: string, nodes: MemoryNode[], options: ZoneOptions) {
+    this.#root = root;
+    this.#nodes = nodes;
+    this.#options = options;
+  }
+
+  static async start(nodes: MemoryNode[], options: ZoneOptions = {}): Promise<Zone> {
+    const root = options.root ?? (await mkdtemp(join(tmpdir(), 'ib-')));
+    const zone = new Zone(root, nodes, options);
+    await zone.restart();
+    return zone;
+  }
+
+  get client() {
+    return this.#cluster!.client;
+  }
+
+  async restart(): Promise<void> {
+    await this.#cluster?.[Symbol.asyncDispose]();
+    const nodes = this.#nodes.map((node, at) => ({
+      nodeId: node.nodeId,
+      client: this.#options.clients?.[at] ?? node,
+    }));
+    const clock = this.#options.clock ?? systemClock;
+    const context = { clock, random: seededRandom(1), logger: silentLogger };
+    this.#cluster = await startCluster({ dataDir: this.#root, zone: 'test-1a', nodes, ...context });
+  }
+
+  node(id: NodeId): MemoryNode {
+    return this.#nodes.find((each) => each.nodeId === id)!;
+  }
+
+  async health(id: NodeId): Promise<string | undefined> {
+    return (await this.client.describeNodes()).find((each) => each.nodeId === id)?.health;
+  }
+
+  until(what: string, probe: () => Promise<boolean> | boolean): Promise<boolean> {
+    return waitFor(probe, { clock: systemClock, timeoutMs: 20_000, intervalMs: 2, what });
+  }
+
+  untilQuiet(): Promise<boolean> {
+    return this.until('quiet', () => this.#cluster!.isQuiet());
+  }
+
+  async untilSeen(
+    id: InstanceId,
+    isSo: (seen: InstanceObservation) => boolean,
+  ): Promise<InstanceObservation> {
+    const probe = async () => {
+      const { instances } = await this.client.changesSince(0);
+      return instances.map((each) => each.observation).find((each) => each.id === id && isSo(each));
+    };
+    return waitFor(probe, { clock: systemClock, timeoutMs: 20_000, intervalMs: 2, what: id });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#cluster?.[Symbol.asyncDispose]();
+    await rm(this.#root, { recursive: true, force: true });
+  }
+}
+
+function byId(a: InstanceIntent, b: InstanceIntent): number {
+  return a.id < b.id ? -1 : 1;
+}
+
+function instanceId(digit: number): InstanceId {
+  return `i-${String(digit).padStart(17, '0')}`;
+}
+
+function subnet(id: SubnetIntent['id']): SubnetIntent {
+  const cidr = '172.31.0.0/20';
+  return { id, cidr, gatewayIp: '172.31.0.1', vpcCidr: '172.31.0.0/16', domain: 'ec2.internal' };
+}
+
+function placed(
+  digit: number,
+  nodeId: NodeId,
+  changes: Partial<InstanceIntent> = {},
+): PlacedInstance {
+  const blob = { bucket: 'b', key: 'k', sizeBytes: 1, sha256: '', unpackedBytes: 1 };
+  const intent = {
+    id: instanceId(digit),
+    generation: 1,
+    power: 'running',
+    forceStop: false,
+    rebootCount: 0,
+    vcpus: 1,
+    memoryMib: 512,
+    image: { id: 'ami-1', root: { ...blob, encoding: 'raw' } },
+    interfaces: [],
+    volumes: [],
+    ...changes,
+  };
+  // The Cluster Controller passes disks and metadata on without looking at them.
+  return { nodeId, intent: intent as unknown as InstanceIntent };
+}

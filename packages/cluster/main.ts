@@ -1,0 +1,115 @@
+// Owns the composition of the Cluster Controller of one zone: state, reconcilers and the client that others use.
+
+import { join } from 'node:path';
+import type { NodeId } from '@ironbark/core/ids.ts';
+import type { Clock } from '@ironbark/platform/clock.ts';
+import type { Database } from '@ironbark/platform/database/database.ts';
+import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
+import { ensureDirectory } from '@ironbark/platform/files.ts';
+import type { Logger } from '@ironbark/platform/logger.ts';
+import type { RandomSource } from '@ironbark/platform/random.ts';
+import { type ReconcilerHandle, ReconcilerRunner } from '@ironbark/platform/reconciler.ts';
+import type { ClusterClient } from '@ironbark/protocol/internal/cluster-client.ts';
+import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
+import type { ClusterContext } from './app/context.ts';
+import { NodeHealth } from './app/node-health.ts';
+import { changesSince, describeNodes, getConsoleOutput } from './app/nodes.ts';
+import { forgetInstances, putInstances, putSubnets } from './app/placements.ts';
+import { ReportRecorder } from './app/reports.ts';
+import { createNodeIntentReconciler } from './reconcilers/node-intent.ts';
+import { createNodeReportReconciler } from './reconcilers/node-report.ts';
+import { ensureNode } from './store/nodes.ts';
+import { CLUSTER_MIGRATIONS, type ClusterSchema } from './store/schema.ts';
+
+export interface ClusterOptions {
+  /** The Cluster Controller's own folder; made when it is missing. */
+  dataDir: string;
+  /** The availability zone's name, for the log. */
+  zone: string;
+  nodes: { nodeId: NodeId; client: NodeClient }[];
+  clock: Clock;
+  random: RandomSource;
+  logger: Logger;
+}
+
+/** Disposing stops watching the nodes; they go on with the documents that they have. */
+export interface Cluster extends AsyncDisposable {
+  readonly client: ClusterClient;
+  /** No document is to be handed over and no report to be written down. */
+  isQuiet(): boolean;
+}
+
+/** Nodes are asked side by side, so that some that hang do not make the others look lost. */
+const NODES_AT_A_TIME = 256;
+
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  await ensureDirectory(options.dataDir);
+  const path = join(options.dataDir, 'cluster.db');
+  const database = await openSqlite<ClusterSchema>({ path, migrations: CLUSTER_MIGRATIONS });
+  try {
+    await database.transaction(async (tx) => {
+      for (const { nodeId } of options.nodes) await ensureNode(tx, nodeId);
+    });
+    return runCluster(options, database);
+  } catch (error) {
+    await database[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function runCluster(options: ClusterOptions, database: Database<ClusterSchema>): Cluster {
+  const logger = options.logger.child({ zone: options.zone });
+  const runner = new ReconcilerRunner({ ...options, logger });
+  const listeners = new Set<() => void>();
+  const handles: { intent?: ReconcilerHandle; report?: ReconcilerHandle } = {};
+  const context: ClusterContext = {
+    database,
+    logger,
+    clock: options.clock,
+    nodes: new Map(options.nodes.map(({ nodeId, client }) => [nodeId, client])),
+    health: new NodeHealth(options.clock),
+    changed: () => {
+      for (const listener of listeners) listener();
+    },
+    pokeIntent: (id) => handles.intent?.poke(id),
+    pokeReport: (id) => handles.report?.poke(id),
+  };
+  const recorder = new ReportRecorder(context);
+  const limits = { concurrency: NODES_AT_A_TIME };
+  handles.intent = runner.add(createNodeIntentReconciler(context), limits);
+  handles.report = runner.add(createNodeReportReconciler(context, recorder), limits);
+  const stopListening = options.nodes.map(({ nodeId, client }) =>
+    client.onChange(() => context.pokeReport(nodeId)),
+  );
+  return {
+    client: createClient(context, recorder, listeners),
+    isQuiet: () => runner.isQuiet(),
+    [Symbol.asyncDispose]: async () => {
+      for (const stop of stopListening) stop();
+      await runner[Symbol.asyncDispose]();
+      await database[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function createClient(
+  context: ClusterContext,
+  recorder: ReportRecorder,
+  listeners: Set<() => void>,
+): ClusterClient {
+  return {
+    putSubnets: (subnets) => putSubnets(context, subnets),
+    putInstances: (placed) => putInstances(context, placed),
+    forgetInstances: async (ids) => {
+      await forgetInstances(context, ids);
+      recorder.forget(ids);
+    },
+    describeNodes: () => describeNodes(context),
+    changesSince: (cursor) => changesSince(context, cursor),
+    getConsoleOutput: (id) => getConsoleOutput(context, id),
+    onChange: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}

@@ -1,0 +1,47 @@
+// Owns handing each node its whole desired document, again and again until its report shows it.
+
+import type { NodeId } from '@ironbark/core/ids.ts';
+import { type ReconcileResult, type Reconciler, SETTLED } from '@ironbark/platform/reconciler.ts';
+import type { NodeIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { ClusterContext } from '../app/context.ts';
+import { withinDeadline } from '../app/deadline.ts';
+import { findNode } from '../store/nodes.ts';
+import { listIntents } from '../store/placed-instances.ts';
+import { getZoneSubnets } from '../store/zone.ts';
+
+/** A node that took the document shows it in its next report; this is for the call that was lost. */
+const HAND_OVER_AGAIN_MS = 1_000;
+
+export function createNodeIntentReconciler(context: ClusterContext): Reconciler {
+  return {
+    name: 'node-intent',
+    listKeys: async () => [...context.nodes.keys()],
+    reconcile: (key) => handOver(context, key as NodeId),
+  };
+}
+
+async function handOver(context: ClusterContext, id: NodeId): Promise<ReconcileResult> {
+  const client = context.nodes.get(id);
+  const node = await findNode(context.database.query, id);
+  if (client === undefined || node === undefined) return SETTLED;
+  // Nobody has asked for anything since this state store was made. An empty document would end guests that
+  // a node still runs for a store that was lost.
+  if (node.intent_generation === 0) return SETTLED;
+  // A node with a newer document has it from a store that knew more; this one will be told by the cloud.
+  if (node.reported_generation >= node.intent_generation) return SETTLED;
+  const intent = await buildIntent(context, id, node.intent_generation);
+  await withinDeadline(context.clock, 'putIntent', client.putIntent(intent));
+  context.pokeReport(id);
+  return { kind: 'again', afterMs: HAND_OVER_AGAIN_MS };
+}
+
+/** The generation is read first: the rows are of that generation or newer, never older. */
+async function buildIntent(
+  context: ClusterContext,
+  nodeId: NodeId,
+  generation: number,
+): Promise<NodeIntent> {
+  const subnets = await getZoneSubnets(context.database.query);
+  const instances = await listIntents(context.database.query, nodeId);
+  return { nodeId, generation, subnets, instances };
+}

@@ -1,0 +1,61 @@
+// Owns the rows of nodes: which document each should have, and what it last said of itself.
+
+import type { NodeId } from '@ironbark/core/ids.ts';
+import type { NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { Kysely, Selectable } from 'kysely';
+import type { ClusterSchema, NodeTable } from './schema.ts';
+
+export type NodeRow = Selectable<NodeTable>;
+export type NodeSummaryRecord = Omit<NodeReport, 'instances' | 'reportedAt'>;
+type Queries = Kysely<ClusterSchema>;
+
+export async function ensureNode(db: Queries, id: NodeId): Promise<void> {
+  await db
+    .insertInto('node')
+    .values({ id, intent_generation: 0, reported_generation: 0, summary: null })
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .execute();
+}
+
+export function findNode(db: Queries, id: NodeId): Promise<NodeRow | undefined> {
+  return db.selectFrom('node').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+export function listNodes(db: Queries): Promise<NodeRow[]> {
+  return db.selectFrom('node').selectAll().orderBy('id').execute();
+}
+
+/**
+ * Gives nodes' documents a new generation; all nodes when `ids` is absent. It is never below the time in
+ * milliseconds, so that a node takes documents of a store that was made anew, or brought back from a copy,
+ * for newer than the ones that it has.
+ */
+export async function bumpIntents(
+  db: Queries,
+  nowMs: number,
+  ids?: readonly NodeId[],
+): Promise<void> {
+  if (ids?.length === 0) return;
+  let update = db.updateTable('node').set((eb) => ({
+    intent_generation: eb
+      .case()
+      .when('intent_generation', '<', nowMs)
+      .then(nowMs)
+      .else(eb('intent_generation', '+', 1))
+      .end(),
+  }));
+  if (ids !== undefined) update = update.where('id', 'in', [...ids]);
+  await update.execute();
+}
+
+export async function recordReport(
+  db: Queries,
+  id: NodeId,
+  summary: NodeSummaryRecord,
+): Promise<void> {
+  await db
+    .updateTable('node')
+    .set({ reported_generation: summary.intentGeneration, summary: JSON.stringify(summary) })
+    .where('id', '=', id)
+    .execute();
+}

@@ -1,0 +1,50 @@
+// Owns the tables of the Cluster Controller as the queries see them.
+
+import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
+import type { Migrations } from '@ironbark/platform/database/database.ts';
+import { createClusterTables } from './migrations/0001-cluster.ts';
+
+/** The zone's one row: what is the same on every node, and the number of the newest change. */
+export interface ZoneTable {
+  id: 1;
+  /** SubnetIntent[] as JSON. */
+  subnets: string;
+  change_sequence: number;
+}
+
+export interface NodeTable {
+  id: NodeId;
+  /** Grows with every change of the node's document; 0 until somebody has asked for anything. */
+  intent_generation: number;
+  /** The generation that the node last said it works on. */
+  reported_generation: number;
+  /** The node's last report without its instances, as JSON; null before the first. */
+  summary: string | null;
+}
+
+export interface PlacedInstanceTable {
+  id: InstanceId;
+  node_id: NodeId;
+  generation: number;
+  /** InstanceIntent as JSON. */
+  intent: string;
+  forgotten_at: number | null;
+}
+
+export interface ObservationTable {
+  id: InstanceId;
+  node_id: NodeId;
+  /** InstanceObservation as JSON. */
+  observation: string;
+  /** The number of the change that made it so. */
+  change_sequence: number;
+}
+
+export interface ClusterSchema {
+  zone: ZoneTable;
+  node: NodeTable;
+  placed_instance: PlacedInstanceTable;
+  observation: ObservationTable;
+}
+
+export const CLUSTER_MIGRATIONS: Migrations = { '0001-cluster': { up: createClusterTables } };

@@ -1,0 +1,98 @@
+// Owns a NodeClient that obeys in memory: the double for tests of what stands above a node.
+
+import { ServiceError } from '@ironbark/core/errors.ts';
+import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
+import type {
+  InstanceIntent,
+  InstanceObservation,
+  NodeIntent,
+  NodeReport,
+} from '../instance-messages.ts';
+import type { ConsoleOutput, NodeClient } from '../node-client.ts';
+
+export class MemoryNode implements NodeClient {
+  readonly nodeId: NodeId;
+  intent: NodeIntent;
+  /** Every document that was handed over, older ones too. */
+  readonly received: NodeIntent[] = [];
+  readonly #observations = new Map<InstanceId, InstanceObservation>();
+  readonly #listeners = new Set<() => void>();
+
+  constructor(nodeId: NodeId) {
+    this.nodeId = nodeId;
+    this.intent = { nodeId, generation: 0, subnets: [], instances: [] };
+  }
+
+  async putIntent(intent: NodeIntent): Promise<void> {
+    this.received.push(intent);
+    if (intent.generation <= this.intent.generation) return;
+    this.intent = structuredClone(intent);
+    for (const instance of intent.instances) {
+      this.#observations.set(instance.id, observe(instance));
+    }
+    const wanted = new Set(intent.instances.map((each) => each.id));
+    for (const [id, { power }] of this.#observations) {
+      if (!wanted.has(id) && power === 'terminated') this.#observations.delete(id);
+    }
+    this.notify();
+  }
+
+  async getReport(): Promise<NodeReport> {
+    return {
+      nodeId: this.nodeId,
+      hostname: `host-of-${this.nodeId}`,
+      reportedAt: new Date(0).toISOString(),
+      intentGeneration: this.intent.generation,
+      hypervisor: 'simulated',
+      accelerator: 'simulated',
+      network: 'simulated',
+      capacity: { vcpus: 8, memoryMib: 8192, diskBytes: 1e12, diskFreeBytes: 1e12 },
+      instances: structuredClone([...this.#observations.values()]),
+    };
+  }
+
+  async getConsoleOutput(id: InstanceId): Promise<ConsoleOutput> {
+    if (this.#observations.has(id)) {
+      return { bytes: Buffer.from(`console of ${id}`), updatedAt: new Date(0).toISOString() };
+    }
+    throw new ServiceError({
+      kind: 'not-found',
+      resource: 'instance',
+      message: `The node has no instance ${id}.`,
+    });
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Changes what is seen of an instance, as a guest that stops by itself does. */
+  see(id: InstanceId, changes: Partial<InstanceObservation>): void {
+    const known = this.#observations.get(id);
+    if (known === undefined) throw new Error(`${id} is not on ${this.nodeId}`);
+    this.#observations.set(id, { ...known, ...changes });
+    this.notify();
+  }
+
+  notify(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+function observe(intent: InstanceIntent): InstanceObservation {
+  return {
+    id: intent.id,
+    generation: intent.generation,
+    power: intent.power,
+    rebootCount: intent.rebootCount,
+    hypervisor: 'simulated',
+    accelerator: 'simulated',
+    volumes: intent.volumes.map(({ volumeId, profile }) => ({
+      volumeId,
+      state: 'attached',
+      profile,
+    })),
+    interfaces: intent.interfaces.map(({ id, profile }) => ({ id, profile })),
+  };
+}

@@ -1,0 +1,69 @@
+// Owns how a chunk's bytes are packed for the object store and checked when they come back.
+
+import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
+
+const compress = promisify(zstdCompress);
+const decompress = promisify(zstdDecompress);
+
+/** The level that keeps up with a disk; higher ones gain a few per cent for several times the time. */
+const OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+/** Packing that saves less than this is not worth unpacking. */
+const WORTHWHILE = 0.95;
+
+export interface PackedChunk {
+  bytes: Buffer;
+  encoding: 'raw' | 'zstd';
+  /** Of the unpacked bytes. */
+  sha256: string;
+}
+
+export function isAllZeros(bytes: Buffer): boolean {
+  // Comparing with itself, one byte on, is memcmp over the whole chunk.
+  return bytes.length === 0 || (bytes[0] === 0 && bytes.subarray(1).equals(bytes.subarray(0, -1)));
+}
+
+export async function packChunk(bytes: Buffer): Promise<PackedChunk> {
+  const packed = await compress(bytes, OPTIONS);
+  const sha256 = digestOf(bytes);
+  if (packed.length > bytes.length * WORTHWHILE) return { bytes, encoding: 'raw', sha256 };
+  return { bytes: packed, encoding: 'zstd', sha256 };
+}
+
+/** The unpacked bytes, or undefined when they are not what was packed. */
+export async function unpackChunk(
+  packed: Buffer,
+  expected: { encoding: 'raw' | 'zstd'; sha256: string; length: number },
+): Promise<Buffer | undefined> {
+  const bytes = expected.encoding === 'raw' ? packed : await unzip(packed, expected.length);
+  if (bytes?.length !== expected.length || digestOf(bytes) !== expected.sha256) return undefined;
+  return bytes;
+}
+
+/** A body's bytes; undefined when there are more than `maxBytes`. */
+export async function readBody(body: Readable, maxBytes: number): Promise<Buffer | undefined> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of body as AsyncIterable<Buffer>) {
+    size += part.length;
+    // Leaving the loop destroys the stream.
+    if (size > maxBytes) return undefined;
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+export function digestOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+async function unzip(packed: Buffer, maxBytes: number): Promise<Buffer | undefined> {
+  try {
+    return await decompress(packed, { maxOutputLength: maxBytes });
+  } catch {
+    // Whatever is wrong with it, it is not what was packed.
+    return undefined;
+  }
+}

@@ -1,0 +1,26 @@
+// Owns what the rooms of the Storage Controller share: its state, its drivers, and who is told of changes.
+
+import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { Clock } from '@ironbark/platform/clock.ts';
+import type { Database } from '@ironbark/platform/database/database.ts';
+import type { Logger } from '@ironbark/platform/logger.ts';
+import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
+import type { BlockTarget } from '../drivers/block-target.ts';
+import type { VolumeBackend } from '../drivers/volume-backend.ts';
+import type { StorageSchema } from '../store/schema.ts';
+import type { VolumeLocks } from './volume-locks.ts';
+
+export interface StorageContext {
+  database: Database<StorageSchema>;
+  backend: VolumeBackend;
+  target: BlockTarget;
+  objects: ObjectsClient;
+  clock: Clock;
+  logger: Logger;
+  locks: VolumeLocks;
+  /** Tells listeners that the report has changed. */
+  changed(): void;
+  /** Hints that now is a good time to look at these. */
+  pokeVolume(id: VolumeId): void;
+  pokeSnapshot(id: SnapshotId): void;
+}

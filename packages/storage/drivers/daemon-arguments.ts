@@ -1,0 +1,96 @@
+// Owns how a storage daemon is started: its arguments, its files and the engines it may open a volume with.
+
+import type { VolumeId } from '@ironbark/core/ids.ts';
+import { volumeFileName } from './file-backend.ts';
+
+/** How a volume's file is opened. `direct` goes past the host's page cache. */
+export interface Engine {
+  aio: 'io_uring' | 'native' | 'threads';
+  direct: boolean;
+}
+
+/** From best to worst; the first that the host can do is used. QEMU allows `native` only with `direct`. */
+export const ENGINES: readonly Engine[] = [
+  { aio: 'io_uring', direct: true },
+  { aio: 'native', direct: true },
+  { aio: 'threads', direct: true },
+  { aio: 'io_uring', direct: false },
+  { aio: 'threads', direct: false },
+];
+
+export function renderEngine(engine: Engine): string {
+  return `${engine.aio},${engine.direct ? 'direct' : 'cached'}`;
+}
+
+/** Paths below the data folder, which is the daemon's working directory: its parents stay closed to it. */
+export interface DaemonPaths {
+  volume: string;
+  /** Where hosts open the volume. */
+  exportSocket: string;
+  /** Where the points in time are read while nobody may open the volume. */
+  privateSocket: string;
+  controlSocket: string;
+  pidFile: string;
+  log: string;
+}
+
+export const DAEMON_DIRECTORIES = {
+  volumes: 'volumes',
+  exports: 'run/exports',
+  control: 'run/control',
+  /** Pid files and logs: the daemons' user cannot enter it. QEMU's own --pidfile resolves the whole path. */
+  processes: 'run/processes',
+  /** What a volume held at a point in time and has overwritten since. */
+  overwritten: 'overwritten',
+} as const;
+
+export function daemonPaths(id: VolumeId): DaemonPaths {
+  const { volumes, exports, control, processes } = DAEMON_DIRECTORIES;
+  return {
+    volume: `${volumes}/${volumeFileName(id)}`,
+    exportSocket: `${exports}/${id}.nbd`,
+    privateSocket: `${control}/${id}.nbd`,
+    controlSocket: `${control}/${id}.qmp`,
+    pidFile: `${processes}/${id}.pid`,
+    log: `${processes}/${id}.log`,
+  };
+}
+
+export const DAEMON = 'qemu-storage-daemon';
+/** The node that a file is, and the node that is exported. The format is always named, never probed. */
+export const FILE_NODE = 'file';
+export const DISK_NODE = 'disk';
+
+export function daemonArguments(id: VolumeId, engine: Engine): string[] {
+  const paths = daemonPaths(id);
+  return [
+    '--blockdev',
+    `driver=file,node-name=${FILE_NODE},filename=${paths.volume},aio=${engine.aio},` +
+      `cache.direct=${engine.direct ? 'on' : 'off'},discard=unmap`,
+    '--blockdev',
+    `driver=raw,node-name=${DISK_NODE},file=${FILE_NODE},discard=unmap`,
+    '--chardev',
+    `socket,id=control,path=${paths.controlSocket},server=on,wait=off`,
+    '--monitor',
+    'chardev=control',
+  ];
+}
+
+/** The part of the arguments that only this volume's daemon has. */
+export function daemonMark(id: VolumeId): string {
+  return `path=${daemonPaths(id).controlSocket},`;
+}
+
+/** A prefix command that gives up every privilege; under another user only when this process is root. */
+export function unprivilegedCommand(owner: { uid: number; gid: number } | undefined): string[] {
+  if (owner === undefined) return ['setpriv', '--no-new-privs'];
+  return [
+    'setpriv',
+    `--reuid=${owner.uid}`,
+    `--regid=${owner.gid}`,
+    '--clear-groups',
+    '--no-new-privs',
+    '--inh-caps=-all',
+    '--bounding-set=-all',
+  ];
+}

@@ -1,0 +1,152 @@
+// Owns what a running storage daemon is told: which exports it serves, and the points in time that it holds.
+//
+//   export volume -> disk (raw) -> b2 (copy-before-write) -> b1 -> file          the newest filter on top
+//   export snap-y -> v2 (snapshot-access of b2)      b2 keeps overwritten bytes in c2 (raw) -> f2 (file)
+//
+// Filters can only be taken off the top, so one that is thawed below another stays until that one goes too.
+
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import { DAEMON_DIRECTORIES, DISK_NODE, type Engine, FILE_NODE } from './daemon-arguments.ts';
+import type { QmpConnection } from './qmp.ts';
+
+export const VOLUME_EXPORT = 'volume';
+
+/** One filter of the chain, as its node names tell. */
+export interface FrozenPoint {
+  sequence: number;
+  snapshotId: SnapshotId;
+  /** Its nodes that exist: f(ile), c(opy), b(efore-write filter), v(iew). */
+  kinds: Set<string>;
+}
+
+/** The write that has to wait for a slow copy this long breaks the snapshot instead of the guest. */
+const COPY_TIMEOUT_SECONDS = 30;
+const NODE_NAME = /^([fcbv])([0-9]+)-(snap-[0-9a-f]+)$/;
+
+export async function listFrozenPoints(qmp: QmpConnection): Promise<FrozenPoint[]> {
+  const nodes = await qmp.execute<{ 'node-name'?: string }[]>('query-named-block-nodes', {
+    flat: true,
+  });
+  const points = new Map<number, FrozenPoint>();
+  for (const node of nodes) {
+    const match = NODE_NAME.exec(node['node-name'] ?? '');
+    if (match === null) continue;
+    const sequence = Number(match[2]);
+    const snapshotId = match[3] as SnapshotId;
+    const point = points.get(sequence) ?? { sequence, snapshotId, kinds: new Set() };
+    point.kinds.add(match[1]!);
+    points.set(sequence, point);
+  }
+  return [...points.values()].sort((a, b) => a.sequence - b.sequence);
+}
+
+/** A point that can be read: its view is the last thing that freezing makes. */
+export function isReadable(point: FrozenPoint): boolean {
+  return point.kinds.has('v');
+}
+
+export async function listExports(qmp: QmpConnection): Promise<Set<string>> {
+  const exports =
+    await qmp.execute<{ id: string; 'shutting-down': boolean }[]>('query-block-exports');
+  return new Set(exports.filter((each) => !each['shutting-down']).map((each) => each.id));
+}
+
+/** Serves exactly the frozen points, and the volume when `volumeId` is given, on the running NBD server. */
+export async function addMissingExports(
+  qmp: QmpConnection,
+  volumeId: VolumeId | undefined,
+): Promise<void> {
+  const present = await listExports(qmp);
+  if (volumeId !== undefined && !present.has(VOLUME_EXPORT)) {
+    const node = { 'node-name': DISK_NODE, name: volumeId, writable: true };
+    await qmp.execute('block-export-add', { type: 'nbd', id: VOLUME_EXPORT, ...node });
+  }
+  for (const point of (await listFrozenPoints(qmp)).filter(isReadable)) {
+    if (present.has(point.snapshotId)) continue;
+    const node = { 'node-name': nodeName('v', point), name: point.snapshotId, writable: false };
+    await qmp.execute('block-export-add', { type: 'nbd', id: point.snapshotId, ...node });
+  }
+}
+
+export function overwrittenPath(snapshotId: SnapshotId): string {
+  return `${DAEMON_DIRECTORIES.overwritten}/${snapshotId}.raw`;
+}
+
+/** Puts a filter on top of the chain. The point in time is when the disk is switched over to it. */
+export async function insertFilter(
+  qmp: QmpConnection,
+  snapshotId: SnapshotId,
+  engine: Engine,
+): Promise<void> {
+  const top = (await listFrozenPoints(qmp)).at(-1);
+  const point = { sequence: (top?.sequence ?? 0) + 1, snapshotId };
+  await qmp.execute('blockdev-add', {
+    driver: 'file',
+    'node-name': nodeName('f', point),
+    filename: overwrittenPath(snapshotId),
+    aio: engine.aio,
+    cache: { direct: engine.direct },
+    discard: 'unmap',
+  });
+  await qmp.execute('blockdev-add', {
+    driver: 'raw',
+    'node-name': nodeName('c', point),
+    file: nodeName('f', point),
+  });
+  await qmp.execute('blockdev-add', {
+    driver: 'copy-before-write',
+    'node-name': nodeName('b', point),
+    file: top === undefined ? FILE_NODE : nodeName('b', top),
+    target: nodeName('c', point),
+    'on-cbw-error': 'break-snapshot',
+    'cbw-timeout': COPY_TIMEOUT_SECONDS,
+  });
+  await switchDisk(qmp, nodeName('b', point));
+  await qmp.execute('blockdev-add', {
+    driver: 'snapshot-access',
+    'node-name': nodeName('v', point),
+    file: nodeName('b', point),
+  });
+}
+
+/** Ends a point's view, then takes every filter off the top that nobody views any more. */
+export async function removeView(
+  qmp: QmpConnection,
+  snapshotId: SnapshotId,
+  dataDir: string,
+): Promise<void> {
+  if ((await listExports(qmp)).has(snapshotId)) {
+    await qmp.execute('block-export-del', { id: snapshotId, mode: 'hard' });
+  }
+  for (const point of await listFrozenPoints(qmp)) {
+    if (point.snapshotId !== snapshotId || !isReadable(point)) continue;
+    await qmp.execute('blockdev-del', { 'node-name': nodeName('v', point) });
+  }
+  await collapse(qmp, dataDir);
+}
+
+/** Takes filters without a view off the top of the chain, with what they kept. */
+export async function collapse(qmp: QmpConnection, dataDir: string): Promise<void> {
+  const points = await listFrozenPoints(qmp);
+  for (let top = points.pop(); top !== undefined && !isReadable(top); top = points.pop()) {
+    const below = points.at(-1);
+    if (top.kinds.has('b')) {
+      await switchDisk(qmp, below === undefined ? FILE_NODE : nodeName('b', below));
+    }
+    for (const kind of ['b', 'c', 'f'].filter((each) => top?.kinds.has(each))) {
+      await qmp.execute('blockdev-del', { 'node-name': nodeName(kind, top) });
+    }
+    await rm(join(dataDir, overwrittenPath(top.snapshotId)), { force: true });
+  }
+}
+
+function switchDisk(qmp: QmpConnection, file: string): Promise<unknown> {
+  const disk = { driver: 'raw', 'node-name': DISK_NODE, file, discard: 'unmap' };
+  return qmp.execute('blockdev-reopen', { options: [disk] });
+}
+
+function nodeName(kind: string, point: { sequence: number; snapshotId: SnapshotId }): string {
+  return `${kind}${point.sequence}-${point.snapshotId}`;
+}

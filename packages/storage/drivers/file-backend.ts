@@ -1,0 +1,212 @@
+// Owns volumes as raw files: `volumes/vol-x.raw`, their space claimed when they are made, never old bytes.
+
+import { constants } from 'node:fs';
+import {
+  chmod,
+  chown,
+  type FileHandle,
+  open,
+  readdir,
+  rename,
+  stat,
+  statfs,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import { ServiceError } from '@ironbark/core/errors.ts';
+import { isResourceId, type VolumeId } from '@ironbark/core/ids.ts';
+import { renderBytes } from '@ironbark/core/units.ts';
+import { CommandError, type Commands } from '@ironbark/platform/commands.ts';
+import {
+  ensureDirectory,
+  hasCode,
+  removeFile,
+  syncDirectory,
+  writeFully,
+} from '@ironbark/platform/files.ts';
+import type { BackendSpace, VolumeBackend, VolumeContent, VolumeFacts } from './volume-backend.ts';
+
+export interface FileBackendOptions {
+  directory: string;
+  commands: Commands;
+  /** Who may open the files; absent: the user that runs this process. */
+  owner?: { uid: number; gid: number };
+  /** `claimed`: every byte has its place on the disk. `sparse` is for simulated clouds alone. */
+  allocation: 'claimed' | 'sparse';
+}
+
+const SUFFIX = '.raw';
+/** Volumes under way; renamed once they are whole. */
+const UNFINISHED_SUFFIX = '.raw.new';
+/** st_blocks counts in these units, whatever the file system's own block size is. */
+const STAT_BLOCK_BYTES = 512;
+/** A disk without fallocate has its zeros written, which takes as long as the disk takes. */
+const CLAIM_TIMEOUT_MS = 6 * 60 * 60 * 1000;
+
+export async function openFileBackend(options: FileBackendOptions): Promise<VolumeBackend> {
+  await ensureDirectory(options.directory, 0o710);
+  if (options.owner !== undefined) await chown(options.directory, 0, options.owner.gid);
+  await chmod(options.directory, 0o710);
+  return new FileBackend(options);
+}
+
+export function volumeFileName(id: VolumeId): string {
+  return `${id}${SUFFIX}`;
+}
+
+class FileBackend implements VolumeBackend {
+  readonly #options: FileBackendOptions;
+
+  constructor(options: FileBackendOptions) {
+    this.#options = options;
+  }
+
+  async inspect(id: VolumeId): Promise<VolumeFacts | undefined> {
+    try {
+      const { size, blocks } = await stat(this.#path(id));
+      return { sizeBytes: size, allocatedBytes: blocks * STAT_BLOCK_BYTES };
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  }
+
+  async list(): Promise<VolumeId[]> {
+    const names = await readdir(this.#options.directory);
+    return names
+      .filter((name) => name.endsWith(SUFFIX))
+      .map((name) => name.slice(0, -SUFFIX.length))
+      .filter((name) => isResourceId('vol', name));
+  }
+
+  create(id: VolumeId, sizeBytes: number): Promise<void> {
+    return this.#make(id, sizeBytes, async () => {});
+  }
+
+  createFrom(
+    id: VolumeId,
+    sizeBytes: number,
+    contents: AsyncIterable<VolumeContent>,
+  ): Promise<void> {
+    return this.#make(id, sizeBytes, async (handle) => {
+      for await (const { offset, bytes } of contents) await writeFully(handle, bytes, offset);
+    });
+  }
+
+  async grow(id: VolumeId, sizeBytes: number): Promise<void> {
+    const before = await this.inspect(id);
+    if (before === undefined || before.sizeBytes >= sizeBytes) return;
+    await explainFull(sizeBytes - before.sizeBytes, () => this.#claim(this.#path(id), sizeBytes));
+    await withHandle(this.#path(id), 'r+', (handle) => handle.sync());
+  }
+
+  async remove(id: VolumeId): Promise<void> {
+    await removeFile(this.#unfinishedPath(id));
+    await removeFile(this.#path(id));
+    await syncDirectory(this.#options.directory);
+  }
+
+  async space(): Promise<BackendSpace> {
+    const { bsize, blocks, bavail } = await statfs(this.#options.directory);
+    return { totalBytes: bsize * blocks, freeBytes: bsize * bavail };
+  }
+
+  async sweep(): Promise<void> {
+    const names = await readdir(this.#options.directory);
+    for (const name of names.filter((each) => each.endsWith(UNFINISHED_SUFFIX))) {
+      await removeFile(join(this.#options.directory, name));
+    }
+  }
+
+  async #make(
+    id: VolumeId,
+    sizeBytes: number,
+    write: (handle: FileHandle) => Promise<void>,
+  ): Promise<void> {
+    if ((await this.inspect(id)) !== undefined) return;
+    const unfinished = this.#unfinishedPath(id);
+    try {
+      await explainFull(sizeBytes, () => this.#writeWhole(unfinished, sizeBytes, write));
+      await rename(unfinished, this.#path(id));
+    } catch (error) {
+      await removeFile(unfinished);
+      throw error;
+    }
+    await syncDirectory(this.#options.directory);
+  }
+
+  async #writeWhole(
+    path: string,
+    sizeBytes: number,
+    write: (handle: FileHandle) => Promise<void>,
+  ): Promise<void> {
+    await removeFile(path);
+    await withHandle(path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, async (h) => {
+      const { owner } = this.#options;
+      if (owner !== undefined) await h.chown(owner.uid, owner.gid);
+      await this.#claim(path, sizeBytes);
+      await write(h);
+      await h.sync();
+    });
+  }
+
+  async #claim(path: string, sizeBytes: number): Promise<void> {
+    const { commands, allocation } = this.#options;
+    if (allocation === 'sparse') {
+      await withHandle(path, 'r+', (handle) => handle.truncate(sizeBytes));
+      return;
+    }
+    const length = String(sizeBytes);
+    try {
+      await commands.run('fallocate', ['--length', length, path]);
+    } catch (error) {
+      if (!isUnsupported(error)) throw error;
+      // The same through written zeros, for file systems that cannot promise space.
+      const options = { timeoutMs: CLAIM_TIMEOUT_MS };
+      await commands.run('fallocate', ['--posix', '--length', length, path], options);
+    }
+  }
+
+  #path(id: VolumeId): string {
+    return join(this.#options.directory, volumeFileName(id));
+  }
+
+  #unfinishedPath(id: VolumeId): string {
+    return join(this.#options.directory, `${id}${UNFINISHED_SUFFIX}`);
+  }
+}
+
+async function withHandle<Result>(
+  path: string,
+  flags: string | number,
+  work: (handle: FileHandle) => Promise<Result>,
+): Promise<Result> {
+  const handle = await open(path, flags, 0o600);
+  try {
+    return await work(handle);
+  } finally {
+    await handle.close();
+  }
+}
+
+function isUnsupported(error: unknown): boolean {
+  return error instanceof CommandError && /not supported/i.test(error.stderr);
+}
+
+function isFull(error: unknown): boolean {
+  if (hasCode(error, 'ENOSPC') || hasCode(error, 'EFBIG') || hasCode(error, 'EDQUOT')) return true;
+  return error instanceof CommandError && /no space left|file too large|quota/i.test(error.stderr);
+}
+
+async function explainFull(sizeBytes: number, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    throw new ServiceError({
+      kind: 'out-of-space',
+      resource: 'volume',
+      message: `The storage has no room for ${renderBytes(sizeBytes)} more.`,
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,120 @@
+// Owns the block target of simulated clouds: no process, no socket, the same promises. Shipped, for demos
+// and for tests of whole clouds without QEMU.
+
+import { open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ServiceError } from '@ironbark/core/errors.ts';
+import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { Commands } from '@ironbark/platform/commands.ts';
+import { ensureDirectory } from '@ironbark/platform/files.ts';
+import type { BlockTarget, ExportedVolume, FrozenReader, TargetFacts } from './block-target.ts';
+import { DAEMON_DIRECTORIES, daemonPaths } from './daemon-arguments.ts';
+
+export interface SimulatedTargetOptions {
+  dataDir: string;
+  commands: Commands;
+}
+
+export async function openSimulatedTarget(options: SimulatedTargetOptions): Promise<BlockTarget> {
+  await ensureDirectory(join(options.dataDir, DAEMON_DIRECTORIES.overwritten));
+  return new SimulatedTarget(options);
+}
+
+interface SimulatedVolume {
+  exported: boolean;
+  frozen: Set<SnapshotId>;
+}
+
+class SimulatedTarget implements BlockTarget {
+  readonly #options: SimulatedTargetOptions;
+  readonly #volumes = new Map<VolumeId, SimulatedVolume>();
+
+  constructor(options: SimulatedTargetOptions) {
+    this.#options = options;
+  }
+
+  async inspect(id: VolumeId): Promise<TargetFacts> {
+    const volume = this.#volumes.get(id);
+    return {
+      running: volume !== undefined,
+      exported: volume?.exported ?? false,
+      frozen: [...(volume?.frozen ?? [])],
+    };
+  }
+
+  async list(): Promise<VolumeId[]> {
+    return [...this.#volumes.keys()];
+  }
+
+  async export(id: VolumeId): Promise<ExportedVolume> {
+    this.#ensure(id).exported = true;
+    const socketPath = join(this.#options.dataDir, daemonPaths(id).exportSocket);
+    return { export: { kind: 'nbd-unix', socketPath, exportName: id }, engine: 'simulated' };
+  }
+
+  async unexport(id: VolumeId): Promise<void> {
+    const volume = this.#volumes.get(id);
+    if (volume === undefined) return;
+    volume.exported = false;
+    if (volume.frozen.size === 0) this.#volumes.delete(id);
+  }
+
+  async grow(): Promise<void> {}
+
+  async stop(id: VolumeId): Promise<void> {
+    for (const snapshotId of this.#volumes.get(id)?.frozen ?? []) await this.thaw(id, snapshotId);
+    this.#volumes.delete(id);
+  }
+
+  async freeze(id: VolumeId, snapshotId: SnapshotId): Promise<void> {
+    const volume = this.#ensure(id);
+    if (volume.frozen.has(snapshotId)) return;
+    const source = join(this.#options.dataDir, daemonPaths(id).volume);
+    const copy = ['--sparse=always', '--reflink=auto', '--', source, this.#copyPath(snapshotId)];
+    await this.#options.commands.run('cp', copy);
+    volume.frozen.add(snapshotId);
+  }
+
+  async openFrozen(_id: VolumeId, snapshotId: SnapshotId): Promise<FrozenReader> {
+    const file = await open(this.#copyPath(snapshotId), 'r');
+    return {
+      read: async (offset, length) => {
+        const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, offset);
+        if (bytesRead === length) return buffer;
+        throw new ServiceError({
+          kind: 'invalid-range',
+          resource: 'snapshot',
+          message: 'The volume is shorter than the snapshot that was asked for.',
+        });
+      },
+      [Symbol.asyncDispose]: () => file.close(),
+    };
+  }
+
+  async thaw(id: VolumeId, snapshotId: SnapshotId): Promise<void> {
+    this.#volumes.get(id)?.frozen.delete(snapshotId);
+    await rm(this.#copyPath(snapshotId), { force: true });
+  }
+
+  async sweep(): Promise<void> {
+    const directory = join(this.#options.dataDir, DAEMON_DIRECTORIES.overwritten);
+    await rm(directory, { recursive: true, force: true });
+    await ensureDirectory(directory);
+  }
+
+  onExit(): () => void {
+    return () => {};
+  }
+
+  async detach(): Promise<void> {}
+
+  #ensure(id: VolumeId): SimulatedVolume {
+    const volume = this.#volumes.get(id) ?? { exported: false, frozen: new Set() };
+    this.#volumes.set(id, volume);
+    return volume;
+  }
+
+  #copyPath(snapshotId: SnapshotId): string {
+    return join(this.#options.dataDir, DAEMON_DIRECTORIES.overwritten, `${snapshotId}.raw`);
+  }
+}

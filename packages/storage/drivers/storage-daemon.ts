@@ -1,0 +1,323 @@
+// Owns the block target `qemu-storage-daemon`: one detached, unprivileged process per open volume, NBD on a
+// Unix socket. The processes outlive this one and are found again by looking.
+
+import { type FileHandle, open, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import { waitFor } from '@ironbark/platform/clock.ts';
+import { hasCode } from '@ironbark/platform/files.ts';
+import type { Logger } from '@ironbark/platform/logger.ts';
+import type { BlockTarget, ExportedVolume, FrozenReader, TargetFacts } from './block-target.ts';
+import { NO_TARGET } from './block-target.ts';
+import {
+  DAEMON_DIRECTORIES,
+  DISK_NODE,
+  daemonPaths,
+  ENGINES,
+  type Engine,
+  renderEngine,
+} from './daemon-arguments.ts';
+import { prepareDirectories } from './daemon-directories.ts';
+import {
+  addMissingExports,
+  collapse,
+  insertFilter,
+  isReadable,
+  listExports,
+  listFrozenPoints,
+  overwrittenPath,
+  removeView,
+  VOLUME_EXPORT,
+} from './daemon-graph.ts';
+import {
+  type DaemonHost,
+  type DaemonProcess,
+  endDaemon,
+  findDaemon,
+  isAlive,
+  readDaemonLog,
+  scanDaemons,
+  startDaemon,
+  terminateDaemon,
+} from './daemon-process.ts';
+import {
+  grantSocketAccess,
+  readSocketAccess,
+  removeSocket,
+  requireSocketPath,
+  type SocketAccess,
+} from './daemon-sockets.ts';
+import { openFrozenReader } from './frozen-reader.ts';
+import { QmpConnection, QmpError } from './qmp.ts';
+
+export interface StorageDaemonOptions extends DaemonHost {
+  logger: Logger;
+}
+
+/** QEMU is ready in 30 ms on an idle host. */
+const START_TIMEOUT_MS = 15_000;
+const START_POLL_MS = 5;
+/** Guests run under users of their own that only the node knows; it may narrow this to one of them. */
+const OPEN_SOCKET_MODE = 0o666;
+const NARROW_SOCKET_MODE = 0o600;
+
+export async function openStorageDaemonTarget(options: StorageDaemonOptions): Promise<BlockTarget> {
+  await prepareDirectories(options);
+  return new StorageDaemonTarget(options);
+}
+
+class StorageDaemonTarget implements BlockTarget {
+  readonly #host: StorageDaemonOptions;
+  readonly #connections = new Map<VolumeId, QmpConnection>();
+  readonly #listeners = new Set<(id: VolumeId) => void>();
+  /** Who was let in by a daemon that was killed, from the socket that it left: they stay let in. */
+  readonly #granted = new Map<VolumeId, SocketAccess>();
+  /** The index in ENGINES that this host is known to manage. */
+  #engine = 0;
+
+  constructor(host: StorageDaemonOptions) {
+    this.#host = host;
+  }
+
+  async inspect(id: VolumeId): Promise<TargetFacts> {
+    if ((await findDaemon(this.#host, id)) === undefined) return NO_TARGET;
+    const qmp = await this.#connect(id);
+    const exports = await listExports(qmp);
+    const access = await readSocketAccess(this.#path(id).exportSocket);
+    return {
+      running: true,
+      exported: exports.has(VOLUME_EXPORT) && access !== undefined,
+      frozen: (await listFrozenPoints(qmp)).filter(isReadable).map((point) => point.snapshotId),
+    };
+  }
+
+  async list(): Promise<VolumeId[]> {
+    return (await scanDaemons(this.#host)).map((each) => each.id);
+  }
+
+  async export(id: VolumeId): Promise<ExportedVolume> {
+    const socketPath = this.#path(id).exportSocket;
+    requireSocketPath(socketPath);
+    const qmp = await this.#ensureRunning(id);
+    await this.#serve(id, qmp, daemonPaths(id).exportSocket);
+    await addMissingExports(qmp, id);
+    return {
+      export: { kind: 'nbd-unix', socketPath, exportName: id },
+      engine: renderEngine(ENGINES[this.#engine]!),
+    };
+  }
+
+  async unexport(id: VolumeId): Promise<void> {
+    const facts = await this.inspect(id);
+    if (facts.frozen.length === 0) {
+      await this.stop(id);
+      return;
+    }
+    // The points in time are read on: the server moves to where only this service can reach it.
+    const qmp = await this.#connect(id);
+    this.#granted.delete(id);
+    await this.#serve(id, qmp, daemonPaths(id).privateSocket);
+    await addMissingExports(qmp, undefined);
+  }
+
+  async grow(id: VolumeId, sizeBytes: number): Promise<void> {
+    if ((await findDaemon(this.#host, id)) === undefined) return;
+    const qmp = await this.#connect(id);
+    await qmp.execute('block_resize', { 'node-name': DISK_NODE, size: sizeBytes });
+  }
+
+  async stop(id: VolumeId): Promise<void> {
+    const found = await findDaemon(this.#host, id);
+    if (found !== undefined) await this.#end(id, found);
+    this.#connections.get(id)?.close();
+    this.#connections.delete(id);
+    this.#granted.delete(id);
+    for (const path of this.#runFiles(id)) await removeSocket(path);
+  }
+
+  async freeze(id: VolumeId, snapshotId: SnapshotId, sizeBytes: number): Promise<void> {
+    const qmp = await this.#ensureRunning(id);
+    const points = await listFrozenPoints(qmp);
+    if (points.some((point) => point.snapshotId === snapshotId && isReadable(point))) return;
+    await collapse(qmp, this.#host.dataDir);
+    await this.#makeOverwritten(snapshotId, sizeBytes);
+    await insertFilter(qmp, snapshotId, ENGINES[this.#engine]!);
+    const exported = (await listExports(qmp)).has(VOLUME_EXPORT);
+    const { exportSocket, privateSocket } = daemonPaths(id);
+    await this.#serve(id, qmp, exported ? exportSocket : privateSocket);
+    await addMissingExports(qmp, exported ? id : undefined);
+  }
+
+  async openFrozen(id: VolumeId, snapshotId: SnapshotId): Promise<FrozenReader> {
+    const { exportSocket, privateSocket } = this.#path(id);
+    const exported = (await readSocketAccess(exportSocket)) !== undefined;
+    return openFrozenReader({
+      socketPath: exported ? exportSocket : privateSocket,
+      exportName: snapshotId,
+      clock: this.#host.clock,
+    });
+  }
+
+  async thaw(id: VolumeId, snapshotId: SnapshotId): Promise<void> {
+    if ((await findDaemon(this.#host, id)) !== undefined) {
+      const qmp = await this.#connect(id);
+      await removeView(qmp, snapshotId, this.#host.dataDir);
+      // Below another filter it still puts bytes aside; it goes when that one does.
+      const points = await listFrozenPoints(qmp);
+      if (points.some((point) => point.snapshotId === snapshotId)) return;
+    }
+    await rm(join(this.#host.dataDir, overwrittenPath(snapshotId)), { force: true });
+  }
+
+  /** Ends daemons that no pid file leads to, and removes what belongs to no running daemon. */
+  async sweep(): Promise<void> {
+    const kept = new Set<string>();
+    for (const { id, process } of await scanDaemons(this.#host)) {
+      const found = await findDaemon(this.#host, id);
+      if (found?.pid !== process.pid) await terminateDaemon(this.#host, process);
+      else for (const snapshotId of (await this.inspect(id)).frozen) kept.add(`${snapshotId}.raw`);
+    }
+    const directory = join(this.#host.dataDir, DAEMON_DIRECTORIES.overwritten);
+    for (const name of await readdir(directory)) {
+      if (!kept.has(name)) await rm(join(directory, name), { force: true });
+    }
+  }
+
+  onExit(listener: (id: VolumeId) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async detach(): Promise<void> {
+    this.#listeners.clear();
+    for (const connection of this.#connections.values()) connection.close();
+    this.#connections.clear();
+  }
+
+  async #end(id: VolumeId, found: DaemonProcess): Promise<void> {
+    try {
+      const qmp = await this.#connect(id);
+      this.#connections.delete(id);
+      await qmp.execute('quit');
+      await endDaemon(this.#host, found);
+    } catch (error) {
+      this.#host.logger.warn('storage daemon does not take its order to end', { id, error });
+      await terminateDaemon(this.#host, found);
+    }
+  }
+
+  async #connect(id: VolumeId): Promise<QmpConnection> {
+    const known = this.#connections.get(id);
+    if (known?.isOpen === true) return known;
+    const connection = await QmpConnection.open({
+      socketPath: this.#path(id).controlSocket,
+      clock: this.#host.clock,
+      onClose: (closed) => this.#lost(id, closed),
+    });
+    this.#connections.set(id, connection);
+    return connection;
+  }
+
+  #lost(id: VolumeId, connection: QmpConnection): void {
+    if (this.#connections.get(id) !== connection) return;
+    this.#connections.delete(id);
+    for (const listener of this.#listeners) listener(id);
+  }
+
+  async #ensureRunning(id: VolumeId): Promise<QmpConnection> {
+    if ((await findDaemon(this.#host, id)) !== undefined) return this.#connect(id);
+    requireSocketPath(this.#path(id).controlSocket);
+    for (;;) {
+      const engine = ENGINES[this.#engine]!;
+      const qmp = await this.#start(id, engine);
+      if (qmp !== undefined) return qmp;
+      const log = await readDaemonLog(this.#host, id);
+      if (!isEngineTrouble(log) || this.#engine + 1 === ENGINES.length) {
+        throw new Error(`the storage daemon of ${id} does not start: ${log}`);
+      }
+      this.#engine += 1;
+      const fields = { from: renderEngine(engine), to: renderEngine(ENGINES[this.#engine]!), log };
+      this.#host.logger.warn('host cannot open volumes the best way', fields);
+    }
+  }
+
+  /** Undefined when the daemon has ended by itself. */
+  async #start(id: VolumeId, engine: Engine): Promise<QmpConnection | undefined> {
+    const granted = await readSocketAccess(this.#path(id).exportSocket);
+    if (granted !== undefined) this.#granted.set(id, granted);
+    for (const path of this.#runFiles(id)) await removeSocket(path);
+    const started = await startDaemon(this.#host, id, engine);
+    const ready = async () => {
+      if (!(await isAlive(started))) return 'ended';
+      if ((await findDaemon(this.#host, id)) === undefined) return undefined;
+      return this.#connect(id).catch((error: unknown) => {
+        if (hasCode(error, 'ENOENT') || hasCode(error, 'ECONNREFUSED')) return undefined;
+        throw error;
+      });
+    };
+    const what = `start of the storage daemon of ${id}`;
+    const { clock } = this.#host;
+    const timing = { clock, timeoutMs: START_TIMEOUT_MS, intervalMs: START_POLL_MS, what };
+    const outcome = await waitFor<QmpConnection | 'ended'>(ready, timing).catch(async (error) => {
+      await terminateDaemon(this.#host, started);
+      throw error;
+    });
+    return outcome === 'ended' ? undefined : outcome;
+  }
+
+  /** Has the daemon's one NBD server listen at `path`, relative to the data folder, and nowhere else. */
+  async #serve(id: VolumeId, qmp: QmpConnection, path: string): Promise<void> {
+    const absolute = join(this.#host.dataDir, path);
+    const { exportSocket, privateSocket } = this.#path(id);
+    if ((await readSocketAccess(absolute)) === undefined) {
+      await stopServer(qmp);
+      await removeSocket(exportSocket);
+      await removeSocket(privateSocket);
+      const addr = { type: 'unix', data: { path } };
+      await qmp.execute('nbd-server-start', { addr, 'max-connections': 0 });
+    } else if (absolute === exportSocket) {
+      // It may have been narrowed since.
+      return;
+    }
+    if (absolute !== exportSocket) await grantSocketAccess(absolute, { mode: NARROW_SOCKET_MODE });
+    else if (this.#host.owner !== undefined) {
+      const access = this.#granted.get(id) ?? { mode: OPEN_SOCKET_MODE };
+      await grantSocketAccess(absolute, access);
+    }
+  }
+
+  async #makeOverwritten(snapshotId: SnapshotId, sizeBytes: number): Promise<void> {
+    const path = join(this.#host.dataDir, overwrittenPath(snapshotId));
+    await rm(path, { force: true });
+    await using file: FileHandle = await open(path, 'wx', 0o600);
+    if (this.#host.owner !== undefined) {
+      await file.chown(this.#host.owner.uid, this.#host.owner.gid);
+    }
+    await file.truncate(sizeBytes);
+  }
+
+  #runFiles(id: VolumeId): string[] {
+    const { exportSocket, privateSocket, controlSocket, pidFile, log } = this.#path(id);
+    return [exportSocket, privateSocket, controlSocket, pidFile, log];
+  }
+
+  #path(id: VolumeId): ReturnType<typeof daemonPaths> {
+    const entries = Object.entries(daemonPaths(id));
+    const absolute = entries.map(([name, path]) => [name, join(this.#host.dataDir, path)]);
+    return Object.fromEntries(absolute) as ReturnType<typeof daemonPaths>;
+  }
+}
+
+async function stopServer(qmp: QmpConnection): Promise<void> {
+  try {
+    await qmp.execute('nbd-server-stop');
+  } catch (error) {
+    if (!(error instanceof QmpError)) throw error;
+    // It was not running, which is what was wanted.
+  }
+}
+
+/** QEMU's own words when the kernel or the file system lacks what the engine needs. */
+function isEngineTrouble(log: string): boolean {
+  return /io_uring|AIO|O_DIRECT|direct I\/O|not supported|Invalid argument/i.test(log);
+}

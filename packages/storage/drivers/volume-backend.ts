@@ -1,0 +1,41 @@
+// Owns the contract of a volume backend: where the bytes of volumes lie. Files now; devices and RBD join here.
+
+import type { VolumeId } from '@ironbark/core/ids.ts';
+
+export interface VolumeFacts {
+  sizeBytes: number;
+  /** Bytes that the volume occupies now; the rest of its size is still promised to it. */
+  allocatedBytes: number;
+}
+
+export interface BackendSpace {
+  totalBytes: number;
+  freeBytes: number;
+}
+
+/** A run of bytes of a volume's first contents. */
+export interface VolumeContent {
+  offset: number;
+  bytes: Uint8Array;
+}
+
+/** Every call is idempotent. A full backend throws out-of-space and leaves nothing behind. */
+export interface VolumeBackend {
+  /** Undefined when there is no such volume; one that is half made does not exist. */
+  inspect(id: VolumeId): Promise<VolumeFacts | undefined>;
+  list(): Promise<VolumeId[]>;
+  /** Makes a volume of zeros, with its space claimed. */
+  create(id: VolumeId, sizeBytes: number): Promise<void>;
+  /** Makes a volume whose bytes are zeros except for `contents`; it exists once all of them are durable. */
+  createFrom(
+    id: VolumeId,
+    sizeBytes: number,
+    contents: AsyncIterable<VolumeContent>,
+  ): Promise<void>;
+  /** Makes a volume longer; the new bytes are zeros. */
+  grow(id: VolumeId, sizeBytes: number): Promise<void>;
+  remove(id: VolumeId): Promise<void>;
+  space(): Promise<BackendSpace>;
+  /** Removes what a crash left half made. Call it while nothing is being made. */
+  sweep(): Promise<void>;
+}

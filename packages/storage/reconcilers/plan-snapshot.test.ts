@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ObservedSnapshot, planSnapshot } from './plan-snapshot.ts';
+
+const asked: ObservedSnapshot = {
+  state: 'pending',
+  isFrozen: false,
+  isHeld: false,
+  isUnwritten: false,
+  isUploaded: false,
+  hasObjects: false,
+  volume: 'ready',
+  fillingVolumes: 0,
+};
+const held: ObservedSnapshot = { ...asked, isFrozen: true, isHeld: true, hasObjects: true };
+const done: ObservedSnapshot = { ...held, state: 'completed', isHeld: false, isUploaded: true };
+const failed: ObservedSnapshot = { ...held, state: 'failed', isHeld: false };
+const gone: ObservedSnapshot = { ...asked, state: 'absent' };
+
+const cases: [string, 'present' | 'absent', ObservedSnapshot, string][] = [
+  ['the point in time comes first', 'present', asked, 'freeze'],
+  ['a crash before it was recorded repeats it', 'present', { ...asked, isHeld: true }, 'freeze'],
+  ['a volume on the way is waited for', 'present', { ...asked, volume: 'making' }, 'wait'],
+  ['a volume that is gone', 'present', { ...asked, volume: 'missing' }, 'fail-volume-missing'],
+  ['upload', 'present', held, 'upload'],
+  ['the manifest is last', 'present', { ...held, isUploaded: true }, 'complete'],
+  ['uploaded is enough', 'present', { ...held, isUploaded: true, isHeld: false }, 'complete'],
+  ['a lost point fails it', 'present', { ...held, isHeld: false }, 'fail-point-lost'],
+  ['unless nobody wrote', 'present', { ...held, isHeld: false, isUnwritten: true }, 'freeze'],
+  ['complete lets go', 'present', { ...done, isHeld: true }, 'thaw'],
+  ['complete', 'present', done, 'settled'],
+  ['failed lets go', 'present', { ...failed, isHeld: true }, 'thaw'],
+  ['failed leaves no objects', 'present', failed, 'discard'],
+  ['failed', 'present', { ...failed, hasObjects: false }, 'settled'],
+  ['removal lets go', 'absent', held, 'thaw'],
+  ['removal waits for volumes that read it', 'absent', { ...done, fillingVolumes: 1 }, 'wait'],
+  ['removal of objects', 'absent', done, 'discard'],
+  ['removal is noted', 'absent', { ...done, hasObjects: false }, 'note-absent'],
+  ['removal before anything happened', 'absent', asked, 'note-absent'],
+  ['gone is gone', 'absent', gone, 'settled'],
+];
+
+for (const [name, presence, observed, expected] of cases) {
+  test(`snapshot: ${name}`, () => {
+    const plan = planSnapshot(presence, observed);
+    assert.equal(plan.kind === 'step' ? plan.step : plan.kind, expected);
+  });
+}

@@ -1,0 +1,70 @@
+// Owns what to do next about a snapshot. Pure: desired and observed in, steps out.
+//
+//   pending --freeze--> frozen --upload...--> all chunks stored --complete--> completed --thaw
+//      '--- volume gone, point in time lost ---> failed --discard--'
+
+import type { SnapshotRow } from '../store/snapshots.ts';
+
+export interface ObservedSnapshot {
+  state: SnapshotRow['observed_state'];
+  /** A point in time was recorded. */
+  isFrozen: boolean;
+  /** The target still holds it. */
+  isHeld: boolean;
+  /** Nobody could write to the volume at the point in time, nor since: now is as good as then. */
+  isUnwritten: boolean;
+  isUploaded: boolean;
+  /** The object store may hold something of it. */
+  hasObjects: boolean;
+  volume: 'making' | 'ready' | 'missing';
+  /** Volumes that are being filled from it. */
+  fillingVolumes: number;
+}
+
+export type SnapshotStep =
+  | 'freeze'
+  | 'upload'
+  | 'complete'
+  | 'thaw'
+  | 'fail-volume-missing'
+  | 'fail-point-lost'
+  | 'discard'
+  | 'note-absent';
+
+export type SnapshotPlan =
+  | { kind: 'step'; step: SnapshotStep }
+  | { kind: 'wait' }
+  | { kind: 'settled' };
+
+const WAIT: SnapshotPlan = { kind: 'wait' };
+const SETTLED: SnapshotPlan = { kind: 'settled' };
+
+export function planSnapshot(
+  presence: 'present' | 'absent',
+  observed: ObservedSnapshot,
+): SnapshotPlan {
+  if (presence === 'absent') return planAbsent(observed);
+  if (observed.state !== 'pending') return planEnded(observed);
+  if (observed.isFrozen && observed.isUploaded) return step('complete');
+  if (observed.isFrozen && observed.isHeld) return step('upload');
+  if (observed.isFrozen && !observed.isUnwritten) return step('fail-point-lost');
+  if (observed.volume === 'missing') return step('fail-volume-missing');
+  return observed.volume === 'making' ? WAIT : step('freeze');
+}
+
+function planEnded(observed: ObservedSnapshot): SnapshotPlan {
+  if (observed.isHeld) return step('thaw');
+  if (observed.state === 'failed' && observed.hasObjects) return step('discard');
+  return SETTLED;
+}
+
+function planAbsent(observed: ObservedSnapshot): SnapshotPlan {
+  if (observed.state === 'absent') return SETTLED;
+  if (observed.isHeld) return step('thaw');
+  if (observed.fillingVolumes > 0) return WAIT;
+  return step(observed.hasObjects ? 'discard' : 'note-absent');
+}
+
+function step(name: SnapshotStep): SnapshotPlan {
+  return { kind: 'step', step: name };
+}

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { NO_TARGET } from '../drivers/block-target.ts';
+import { type DesiredVolume, type ObservedVolume, planVolume } from './plan-volume.ts';
+
+const GIB = 1024 ** 3;
+const present: DesiredVolume = { presence: 'present', sizeBytes: GIB };
+const absent: DesiredVolume = { presence: 'absent', sizeBytes: GIB };
+const toA: DesiredVolume = { ...present, exportTo: 'node-a' };
+const nothing: ObservedVolume = {
+  state: 'creating',
+  target: NO_TARGET,
+  isExportRecorded: false,
+  unfinishedSnapshots: 0,
+};
+const made: ObservedVolume = { ...nothing, sizeBytes: GIB };
+const ready: ObservedVolume = { ...made, state: 'ready' };
+const running = { running: true, exported: false, frozen: [] };
+const serving = { running: true, exported: true, frozen: [] };
+const open: ObservedVolume = {
+  ...ready,
+  target: serving,
+  exportedTo: 'node-a',
+  isExportRecorded: true,
+};
+const frozen = { running: true, exported: false, frozen: ['snap-1' as const] };
+
+const cases: [string, DesiredVolume, ObservedVolume, string][] = [
+  ['a new volume is made', present, nothing, 'create'],
+  ['a new volume from a snapshot is filled', { ...present, source: 'complete' }, nothing, 'fill'],
+  ['it waits for the snapshot', { ...present, source: 'unfinished' }, nothing, 'wait'],
+  [
+    'a failed snapshot fails it',
+    { ...present, source: 'unusable' },
+    nothing,
+    'note-source-unusable',
+  ],
+  ['a crash after making is noticed', present, made, 'note-ready'],
+  ['nothing to do', present, ready, 'settled'],
+  ['a file that is gone is never made anew', present, { ...nothing, state: 'ready' }, 'note-lost'],
+  ['a longer volume is grown', { ...present, sizeBytes: 2 * GIB }, ready, 'grow'],
+  ['a shorter wish changes nothing', { ...present, sizeBytes: 1 }, ready, 'settled'],
+  ['export', toA, ready, 'export'],
+  ['export again after the target died', toA, { ...open, target: NO_TARGET }, 'export'],
+  [
+    'export again when its place was not recorded',
+    toA,
+    { ...open, isExportRecorded: false },
+    'export',
+  ],
+  ['exported is enough', toA, open, 'settled'],
+  ['another node has to let go first', { ...present, exportTo: 'node-b' }, open, 'unexport'],
+  ['nobody may open it any more', present, open, 'unexport'],
+  ['a dead target is made sure of', present, { ...open, target: NO_TARGET }, 'unexport'],
+  ['an export without a record is closed', present, { ...ready, target: serving }, 'unexport'],
+  ['an idle target ends', present, { ...ready, target: running }, 'stop-target'],
+  ['not while it holds a point in time', present, { ...ready, target: frozen }, 'settled'],
+  [
+    'not before one is taken',
+    present,
+    { ...ready, target: running, unfinishedSnapshots: 1 },
+    'settled',
+  ],
+  ['removal closes it first', absent, open, 'unexport'],
+  ['removal waits for snapshots', absent, { ...ready, unfinishedSnapshots: 1 }, 'wait'],
+  ['removal waits for what is read', absent, { ...ready, target: frozen }, 'wait'],
+  ['removal ends the target', absent, { ...ready, target: running }, 'stop-target'],
+  ['removal', absent, ready, 'remove'],
+  ['removal of what failed', absent, { ...nothing, state: 'failed' }, 'note-absent'],
+  ['removal of what was never made', absent, nothing, 'note-absent'],
+  ['gone is gone', absent, { ...nothing, state: 'absent' }, 'settled'],
+  ['failed stays failed', toA, { ...nothing, state: 'failed' }, 'settled'],
+  ['a volume that failed while open is closed', toA, { ...open, state: 'failed' }, 'unexport'],
+];
+
+for (const [name, desired, observed, expected] of cases) {
+  test(`volume: ${name}`, () => {
+    const plan = planVolume(desired, observed);
+    assert.equal(plan.kind === 'step' ? plan.step : plan.kind, expected);
+  });
+}

@@ -1,0 +1,95 @@
+// Owns what to do next about a volume. Pure: desired and observed in, steps out.
+//
+//   creating --create|fill--> ready --export--> exported --unexport--> ready --remove--> absent
+//      '------- no room, snapshot damaged -------> failed -------------remove-------------'
+
+import type { NodeId } from '@ironbark/core/ids.ts';
+import type { TargetFacts } from '../drivers/block-target.ts';
+
+export interface DesiredVolume {
+  presence: 'present' | 'absent';
+  sizeBytes: number;
+  /** How far the snapshot is that a new volume starts with; undefined when it starts with zeros. */
+  source?: 'unfinished' | 'complete' | 'unusable';
+  exportTo?: NodeId;
+}
+
+export interface ObservedVolume {
+  /** What was recorded last. */
+  state: 'creating' | 'ready' | 'absent' | 'failed';
+  /** Undefined when the backend has no such volume. */
+  sizeBytes?: number;
+  target: TargetFacts;
+  /** The node that the export was recorded for. */
+  exportedTo?: NodeId;
+  /** Where to open it has been recorded too. */
+  isExportRecorded: boolean;
+  /** Snapshots that still have to be taken of it, or read from it. */
+  unfinishedSnapshots: number;
+}
+
+export type VolumeStep =
+  | 'create'
+  | 'fill'
+  | 'note-ready'
+  | 'note-lost'
+  | 'note-source-unusable'
+  | 'grow'
+  | 'export'
+  | 'unexport'
+  | 'stop-target'
+  | 'remove'
+  | 'note-absent';
+
+/** `wait`: nothing to do until something else has happened, which pokes. */
+export type VolumePlan =
+  | { kind: 'step'; step: VolumeStep }
+  | { kind: 'wait' }
+  | { kind: 'settled' };
+
+const WAIT: VolumePlan = { kind: 'wait' };
+const SETTLED: VolumePlan = { kind: 'settled' };
+
+/** The next step alone: after each one the volume is looked at again. */
+export function planVolume(desired: DesiredVolume, observed: ObservedVolume): VolumePlan {
+  const wanted = desired.presence === 'present' && observed.state === 'ready';
+  const openFor = wanted ? desired.exportTo : undefined;
+  const isMine = openFor !== undefined && observed.exportedTo === openFor;
+  if (isOpen(observed) && !isMine) return step('unexport');
+  if (desired.presence === 'absent') return planAbsent(observed);
+  if (observed.state === 'failed') return planIdle(observed);
+  if (observed.state !== 'ready') return planMaking(desired, observed);
+  if (observed.sizeBytes === undefined) return step('note-lost');
+  if (observed.sizeBytes < desired.sizeBytes) return step('grow');
+  if (openFor === undefined) return planIdle(observed);
+  return observed.target.exported && observed.isExportRecorded ? SETTLED : step('export');
+}
+
+/** Also true when the record says so and the target is gone: its end has to be made certain. */
+function isOpen(observed: ObservedVolume): boolean {
+  return observed.target.exported || observed.exportedTo !== undefined;
+}
+
+function planMaking(desired: DesiredVolume, observed: ObservedVolume): VolumePlan {
+  if (observed.sizeBytes !== undefined) return step('note-ready');
+  if (desired.source === undefined) return step('create');
+  if (desired.source === 'unfinished') return WAIT;
+  return step(desired.source === 'complete' ? 'fill' : 'note-source-unusable');
+}
+
+function planIdle(observed: ObservedVolume): VolumePlan {
+  if (!observed.target.running) return SETTLED;
+  const held = observed.unfinishedSnapshots > 0 || observed.target.frozen.length > 0;
+  return held ? SETTLED : step('stop-target');
+}
+
+function planAbsent(observed: ObservedVolume): VolumePlan {
+  if (observed.state === 'absent') return SETTLED;
+  if (observed.unfinishedSnapshots > 0 || observed.target.frozen.length > 0) return WAIT;
+  if (observed.target.running) return step('stop-target');
+  return step(observed.sizeBytes === undefined ? 'note-absent' : 'remove');
+}
+
+function step(name: VolumeStep): VolumePlan {
+  return { kind: 'step', step: name };
+}

@@ -1,0 +1,191 @@
+// Owns bringing snapshots to what is wanted: a point in time held, its chunks uploaded, the manifest last.
+
+import type { SnapshotId } from '@ironbark/core/ids.ts';
+import { type ReconcileResult, type Reconciler, SETTLED } from '@ironbark/platform/reconciler.ts';
+import type { Updateable } from 'kysely';
+import type { StorageContext } from '../app/context.ts';
+import { isFinal } from '../app/final-errors.ts';
+import type { Slots } from '../app/slots.ts';
+import { CHUNK_BYTES } from '../app/snapshot-manifest.ts';
+import type { SnapshotTable } from '../store/schema.ts';
+import {
+  findSnapshot,
+  listSnapshots,
+  removeChunks,
+  type SnapshotRow,
+  updateSnapshot,
+} from '../store/snapshots.ts';
+import { findVolume, isVolumeKnown, listVolumesFillingFrom } from '../store/volumes.ts';
+import { type ObservedSnapshot, planSnapshot, type SnapshotStep } from './plan-snapshot.ts';
+import { discardObjects, storeManifest, uploadSlice } from './snapshot-objects.ts';
+
+/** What is waited for pokes; this is for the poke that was lost. */
+const WAIT_MS = 5_000;
+
+export function createSnapshotReconciler(context: StorageContext, uploads: Slots): Reconciler {
+  return {
+    name: 'snapshot',
+    listKeys: async () => (await listSnapshots(context.database.query)).map((row) => row.id),
+    reconcile: (key, signal) => reconcileSnapshot(context, uploads, key as SnapshotId, signal),
+  };
+}
+
+/** An upload takes as many steps as it has slices; more of the others is a plan that goes in circles. */
+const MAX_OTHER_STEPS = 16;
+
+async function reconcileSnapshot(
+  context: StorageContext,
+  uploads: Slots,
+  id: SnapshotId,
+  signal: AbortSignal,
+): Promise<ReconcileResult> {
+  for (let others = 0; others < MAX_OTHER_STEPS; ) {
+    signal.throwIfAborted();
+    const row = await findSnapshot(context.database.query, id);
+    if (row === undefined) return SETTLED;
+    const plan = planSnapshot(row.desired, await observe(context, row));
+    if (plan.kind === 'settled') return settle(context, row);
+    if (plan.kind === 'wait') return { kind: 'again', afterMs: WAIT_MS };
+    const apply = () => applyStep(context, row, plan.step);
+    if (plan.step !== 'upload') others += 1;
+    await (plan.step === 'upload' ? uploads.run(apply) : apply());
+  }
+  throw new Error(`${id} did not settle in ${MAX_OTHER_STEPS} steps`);
+}
+
+async function observe(context: StorageContext, row: SnapshotRow): Promise<ObservedSnapshot> {
+  const query = context.database.query;
+  const volume = await findVolume(query, row.volume_id);
+  const target = await context.target.inspect(row.volume_id);
+  const filling = row.desired === 'absent' ? await listVolumesFillingFrom(query, row.id) : [];
+  return {
+    state: row.observed_state,
+    isFrozen: row.frozen_epoch !== null,
+    isHeld: target.frozen.includes(row.id),
+    isUnwritten: row.frozen_exported === 0 && volume?.export_epoch === row.frozen_epoch,
+    isUploaded: row.next_chunk >= Math.ceil(row.volume_size_bytes / CHUNK_BYTES),
+    hasObjects: row.frozen_epoch !== null,
+    volume: await readVolumeState(context, row),
+    fillingVolumes: filling.length,
+  };
+}
+
+async function readVolumeState(
+  context: StorageContext,
+  row: SnapshotRow,
+): Promise<ObservedSnapshot['volume']> {
+  const volume = await findVolume(context.database.query, row.volume_id);
+  if (volume?.observed_state === 'ready') return 'ready';
+  if (volume?.observed_state === 'creating' && volume.desired === 'present') return 'making';
+  if (volume !== undefined) return 'missing';
+  // Intents come in any order: the volume of one that is not known at all may still come.
+  return (await isVolumeKnown(context.database.query, row.volume_id)) ? 'missing' : 'making';
+}
+
+async function settle(context: StorageContext, row: SnapshotRow): Promise<ReconcileResult> {
+  if (row.observed_generation !== row.generation) {
+    await record(context, row.id, reached(row));
+  }
+  context.pokeVolume(row.volume_id);
+  return SETTLED;
+}
+
+async function applyStep(
+  context: StorageContext,
+  row: SnapshotRow,
+  step: SnapshotStep,
+): Promise<void> {
+  try {
+    await STEPS[step](context, row);
+  } catch (error) {
+    if (!isFinal(error) || row.desired === 'absent') throw error;
+    context.logger.warn('snapshot step failed for good', { id: row.id, step, error });
+    await fail(context, row, error.message);
+  }
+}
+
+const STEPS: Readonly<
+  Record<SnapshotStep, (context: StorageContext, row: SnapshotRow) => Promise<void>>
+> = {
+  freeze,
+  upload: async (context, row) => {
+    await uploadSlice(context, row);
+    context.changed();
+  },
+  complete: async (context, row) => {
+    await storeManifest(context, row);
+    await thaw(context, row);
+    await context.database.transaction(async (tx) => {
+      const changes = { observed_state: 'completed', progress_percent: 100 } as const;
+      await updateSnapshot(tx, row.id, { ...reached(row), ...changes, reason: null });
+      await removeChunks(tx, row.id);
+    });
+    context.changed();
+    await pokeFilling(context, row.id);
+  },
+  thaw,
+  'fail-volume-missing': (context, row) =>
+    fail(context, row, `The volume ${row.volume_id} does not exist any more.`),
+  'fail-point-lost': (context, row) => fail(context, row, POINT_LOST),
+  discard: async (context, row) => {
+    await discardObjects(context, row.id);
+    await context.database.transaction(async (tx) => {
+      const changes = { frozen_epoch: null, next_chunk: 0, stored_bytes: 0 };
+      await updateSnapshot(tx, row.id, changes);
+      await removeChunks(tx, row.id);
+    });
+  },
+  'note-absent': (context, row) =>
+    record(context, row.id, {
+      ...reached(row),
+      observed_state: 'absent',
+      progress_percent: 0,
+      reason: null,
+    }),
+};
+
+const POINT_LOST =
+  'The point in time was lost: the storage daemon of the volume ended before the snapshot was complete, and the volume may have been written to since. Take the snapshot again.';
+
+async function freeze(context: StorageContext, row: SnapshotRow): Promise<void> {
+  await context.locks.run(row.volume_id, async () => {
+    const volume = await findVolume(context.database.query, row.volume_id);
+    // It may have gone while this waited for its turn; the next look sees that.
+    if (volume?.observed_state !== 'ready') return;
+    await context.target.freeze(row.volume_id, row.id, volume.size_bytes);
+    await record(context, row.id, {
+      frozen_epoch: volume.export_epoch,
+      frozen_exported: volume.exported_to === null ? 0 : 1,
+    });
+  });
+}
+
+function thaw(context: StorageContext, row: SnapshotRow): Promise<void> {
+  return context.locks.run(row.volume_id, () => context.target.thaw(row.volume_id, row.id));
+}
+
+async function fail(context: StorageContext, row: SnapshotRow, reason: string): Promise<void> {
+  await thaw(context, row);
+  await record(context, row.id, { ...reached(row), observed_state: 'failed', reason });
+  await pokeFilling(context, row.id);
+}
+
+/** Volumes that wait to be filled from it. */
+async function pokeFilling(context: StorageContext, id: SnapshotId): Promise<void> {
+  for (const volumeId of await listVolumesFillingFrom(context.database.query, id)) {
+    context.pokeVolume(volumeId);
+  }
+}
+
+function reached(row: SnapshotRow): { observed_generation: number } {
+  return { observed_generation: row.generation };
+}
+
+async function record(
+  context: StorageContext,
+  id: SnapshotId,
+  changes: Updateable<SnapshotTable>,
+): Promise<void> {
+  await context.database.transaction((tx) => updateSnapshot(tx, id, changes));
+  context.changed();
+}

@@ -1,0 +1,102 @@
+// Owns the running Storage Controller: its reconcilers, its client, and how it ends.
+
+import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { Clock } from '@ironbark/platform/clock.ts';
+import type { Database } from '@ironbark/platform/database/database.ts';
+import type { Logger } from '@ironbark/platform/logger.ts';
+import type { RandomSource } from '@ironbark/platform/random.ts';
+import { type ReconcilerHandle, ReconcilerRunner } from '@ironbark/platform/reconciler.ts';
+import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
+import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
+import type { StorageContext } from './app/context.ts';
+import { forgetAbsent, putIntents } from './app/intents.ts';
+import { buildReport } from './app/report.ts';
+import { Slots } from './app/slots.ts';
+import { sweep } from './app/sweep.ts';
+import { VolumeLocks } from './app/volume-locks.ts';
+import type { BlockTarget } from './drivers/block-target.ts';
+import type { VolumeBackend } from './drivers/volume-backend.ts';
+import { createSnapshotReconciler } from './reconcilers/snapshot.ts';
+import { createVolumeReconciler } from './reconcilers/volume.ts';
+import type { StorageSchema } from './store/schema.ts';
+
+/** Disposing leaves the targets running, so that guests go on; the next start finds them again. */
+export interface Storage extends AsyncDisposable {
+  readonly client: StorageClient;
+  /** Ends every target, for a cloud that goes down. Volumes and intents stay: the next start exports again. */
+  halt(): Promise<void>;
+  /** No volume or snapshot is being worked on. */
+  isQuiet(): boolean;
+}
+
+export interface StorageParts {
+  database: Database<StorageSchema>;
+  backend: VolumeBackend;
+  target: BlockTarget;
+  objects: ObjectsClient;
+  clock: Clock;
+  random: RandomSource;
+  logger: Logger;
+}
+
+/** So many points in time can be taken at once; uploads, which take long, have a limit of their own. */
+const SNAPSHOTS_AT_A_TIME = 64;
+/** One upload keeps a core busy with packing and digests. */
+const UPLOADS_AT_A_TIME = 2;
+
+export async function runStorage(parts: StorageParts): Promise<Storage> {
+  const runner = new ReconcilerRunner(parts);
+  const listeners = new Set<() => void>();
+  const handles: { volume?: ReconcilerHandle; snapshot?: ReconcilerHandle } = {};
+  const context: StorageContext = {
+    ...parts,
+    locks: new VolumeLocks(),
+    changed: () => {
+      for (const listener of listeners) listener();
+    },
+    pokeVolume: (id: VolumeId) => handles.volume?.poke(id),
+    pokeSnapshot: (id: SnapshotId) => handles.snapshot?.poke(id),
+  };
+  await sweep(context);
+  parts.target.onExit((id) => {
+    parts.logger.warn('storage daemon ended by itself', { id });
+    context.pokeVolume(id);
+  });
+  const snapshots = createSnapshotReconciler(context, new Slots(UPLOADS_AT_A_TIME));
+  handles.snapshot = runner.add(snapshots, { concurrency: SNAPSHOTS_AT_A_TIME });
+  handles.volume = runner.add(createVolumeReconciler(context));
+  const stop = onlyOnce(() => runner[Symbol.asyncDispose]());
+  return {
+    client: createClient(context, listeners),
+    isQuiet: () => runner.isQuiet(),
+    halt: async () => {
+      await stop();
+      for (const id of await parts.target.list()) await parts.target.stop(id);
+    },
+    [Symbol.asyncDispose]: async () => {
+      await stop();
+      await parts.target.detach();
+      await parts.database[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function createClient(context: StorageContext, listeners: Set<() => void>): StorageClient {
+  return {
+    putIntents: (intent) => putIntents(context, intent),
+    forget: (ids) => forgetAbsent(context, ids),
+    getReport: () => buildReport(context),
+    onChange: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+function onlyOnce(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => {
+    done ??= work();
+    return done;
+  };
+}

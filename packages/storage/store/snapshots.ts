@@ -1,0 +1,121 @@
+// Owns the rows of snapshots, and of the chunks that they have uploaded so far.
+
+import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { StorageSnapshotIntent } from '@ironbark/protocol/internal/storage-client.ts';
+import type { Kysely, Selectable, Updateable } from 'kysely';
+import type { SnapshotChunkTable, SnapshotTable, StorageSchema } from './schema.ts';
+
+export type SnapshotRow = Selectable<SnapshotTable>;
+export type SnapshotChunkRow = Selectable<SnapshotChunkTable>;
+type Queries = Kysely<StorageSchema>;
+
+export function findSnapshot(db: Queries, id: SnapshotId): Promise<SnapshotRow | undefined> {
+  return db
+    .selectFrom('snapshot')
+    .selectAll()
+    .where('id', '=', id)
+    .where('forgotten_at', 'is', null)
+    .executeTakeFirst();
+}
+
+export function listSnapshots(db: Queries): Promise<SnapshotRow[]> {
+  return db.selectFrom('snapshot').selectAll().where('forgotten_at', 'is', null).execute();
+}
+
+/** Snapshots that still need their volume: wanted and not yet complete. */
+export function listUnfinishedSnapshots(db: Queries, volumeId: VolumeId): Promise<SnapshotRow[]> {
+  return db
+    .selectFrom('snapshot')
+    .selectAll()
+    .where('volume_id', '=', volumeId)
+    .where('desired', '=', 'present')
+    .where('observed_state', '=', 'pending')
+    .where('forgotten_at', 'is', null)
+    .execute();
+}
+
+/** Keeps the newest intent of a snapshot; older and equal generations change nothing. */
+export async function putSnapshotIntent(
+  db: Queries,
+  intent: StorageSnapshotIntent,
+): Promise<boolean> {
+  const wanted = { generation: intent.generation, desired: intent.desired };
+  const row: SnapshotRow = {
+    id: intent.id,
+    ...wanted,
+    volume_id: intent.volumeId,
+    volume_size_bytes: intent.volumeSizeBytes,
+    observed_generation: 0,
+    observed_state: 'pending',
+    progress_percent: 0,
+    reason: null,
+    stored_bytes: 0,
+    frozen_epoch: null,
+    frozen_exported: 0,
+    next_chunk: 0,
+    forgotten_at: null,
+  };
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('snapshot')
+    .values(row)
+    .onConflict((conflict) =>
+      conflict
+        .column('id')
+        .doUpdateSet(wanted)
+        .where('snapshot.generation', '<', intent.generation)
+        .where('snapshot.forgotten_at', 'is', null),
+    )
+    .executeTakeFirst();
+  return (numInsertedOrUpdatedRows ?? 0n) > 0n;
+}
+
+export async function updateSnapshot(
+  db: Queries,
+  id: SnapshotId,
+  changes: Updateable<SnapshotTable>,
+): Promise<void> {
+  await db.updateTable('snapshot').set(changes).where('id', '=', id).execute();
+}
+
+export async function putChunks(db: Queries, chunks: SnapshotChunkRow[]): Promise<void> {
+  for (const chunk of chunks) {
+    await db
+      .insertInto('snapshot_chunk')
+      .values(chunk)
+      .onConflict((conflict) => conflict.columns(['snapshot_id', 'chunk_index']).doUpdateSet(chunk))
+      .execute();
+  }
+}
+
+export function listChunks(db: Queries, id: SnapshotId): Promise<SnapshotChunkRow[]> {
+  return db
+    .selectFrom('snapshot_chunk')
+    .selectAll()
+    .where('snapshot_id', '=', id)
+    .orderBy('chunk_index')
+    .execute();
+}
+
+export async function removeChunks(db: Queries, id: SnapshotId): Promise<void> {
+  await db.deleteFrom('snapshot_chunk').where('snapshot_id', '=', id).execute();
+}
+
+/** Hides snapshots that are observed absent. The id stays known, so that a late intent revives nothing. */
+export async function forgetSnapshots(
+  db: Queries,
+  ids: SnapshotId[],
+  nowMs: number,
+): Promise<void> {
+  if (ids.length === 0) return;
+  await db
+    .updateTable('snapshot')
+    .set({ forgotten_at: nowMs })
+    .where('id', 'in', ids)
+    .where('desired', '=', 'absent')
+    .where('observed_state', '=', 'absent')
+    .execute();
+}
+
+export async function purgeForgottenSnapshots(db: Queries, beforeMs: number): Promise<void> {
+  await db.deleteFrom('snapshot').where('forgotten_at', '<', beforeMs).execute();
+}

@@ -1,0 +1,101 @@
+// Owns the rows of volumes: what is wanted, what was seen.
+
+import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { StorageVolumeIntent } from '@ironbark/protocol/internal/storage-client.ts';
+import type { Kysely, Selectable, Updateable } from 'kysely';
+import type { StorageSchema, VolumeTable } from './schema.ts';
+
+export type VolumeRow = Selectable<VolumeTable>;
+type Queries = Kysely<StorageSchema>;
+
+export function findVolume(db: Queries, id: VolumeId): Promise<VolumeRow | undefined> {
+  return db
+    .selectFrom('volume')
+    .selectAll()
+    .where('id', '=', id)
+    .where('forgotten_at', 'is', null)
+    .executeTakeFirst();
+}
+
+/** True also for a volume that is long gone, as long as its id is remembered. */
+export async function isVolumeKnown(db: Queries, id: VolumeId): Promise<boolean> {
+  const row = await db.selectFrom('volume').select('id').where('id', '=', id).executeTakeFirst();
+  return row !== undefined;
+}
+
+export function listVolumes(db: Queries): Promise<VolumeRow[]> {
+  return db.selectFrom('volume').selectAll().where('forgotten_at', 'is', null).execute();
+}
+
+/** Keeps the newest intent of a volume; older and equal generations change nothing. */
+export async function putVolumeIntent(db: Queries, intent: StorageVolumeIntent): Promise<boolean> {
+  const wanted = {
+    generation: intent.generation,
+    desired: intent.desired,
+    size_bytes: intent.sizeBytes,
+    export_to: intent.exportTo ?? null,
+  };
+  const row: VolumeRow = {
+    id: intent.id,
+    ...wanted,
+    from_snapshot_id: intent.fromSnapshotId ?? null,
+    observed_generation: 0,
+    observed_state: 'creating',
+    progress_percent: 0,
+    reason: null,
+    exported_to: null,
+    export: null,
+    export_epoch: 0,
+    engine: null,
+    forgotten_at: null,
+  };
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('volume')
+    .values(row)
+    .onConflict((conflict) =>
+      conflict
+        .column('id')
+        .doUpdateSet(wanted)
+        .where('volume.generation', '<', intent.generation)
+        .where('volume.forgotten_at', 'is', null),
+    )
+    .executeTakeFirst();
+  return (numInsertedOrUpdatedRows ?? 0n) > 0n;
+}
+
+export async function updateVolume(
+  db: Queries,
+  id: VolumeId,
+  changes: Updateable<VolumeTable>,
+): Promise<void> {
+  await db.updateTable('volume').set(changes).where('id', '=', id).execute();
+}
+
+/** Volumes that are being filled, or are about to be, from this snapshot. */
+export async function listVolumesFillingFrom(db: Queries, id: SnapshotId): Promise<VolumeId[]> {
+  const rows = await db
+    .selectFrom('volume')
+    .select('id')
+    .where('from_snapshot_id', '=', id)
+    .where('desired', '=', 'present')
+    .where('observed_state', '=', 'creating')
+    .where('forgotten_at', 'is', null)
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+/** Hides volumes that are observed absent. The id stays known, so that a late intent revives nothing. */
+export async function forgetVolumes(db: Queries, ids: VolumeId[], nowMs: number): Promise<void> {
+  if (ids.length === 0) return;
+  await db
+    .updateTable('volume')
+    .set({ forgotten_at: nowMs })
+    .where('id', 'in', ids)
+    .where('desired', '=', 'absent')
+    .where('observed_state', '=', 'absent')
+    .execute();
+}
+
+export async function purgeForgottenVolumes(db: Queries, beforeMs: number): Promise<void> {
+  await db.deleteFrom('volume').where('forgotten_at', '<', beforeMs).execute();
+}
