@@ -13,6 +13,7 @@ export const MICRO_LABEL = 'ironbark-root';
 export const KERNEL_PACKAGE = 'linux-image-cloud-amd64';
 
 export const MICRO_PACKAGES = [
+  'bash',
   'busybox-static',
   'coreutils',
   'dropbear-bin',
@@ -25,7 +26,7 @@ export const MICRO_PACKAGES = [
 
 /** Needed by installers, or by what {@link TRIMMED_LIBRARIES} cuts off. */
 const SKIPPED =
-  /^(debconf|adduser|init-system-helpers|python3|logsave|openssh-client|initramfs-tools|linux-base|kmod|libgfapi0|libibverbs1|libnbd0|libpmem1|libpmemblk1|librados2|librbd1|librdmacm1|libssl3(t64)?|libsctp1|libss2)$/;
+  /^(base-files|debianutils|debconf|adduser|init-system-helpers|python3|logsave|openssh-client|initramfs-tools|linux-base|kmod|libgfapi0|libibverbs1|libnbd0|libpmem1|libpmemblk1|librados2|librbd1|librdmacm1|libssl3(t64)?|libsctp1|libss2)$/;
 
 export function isSkippedPackage(name: string): boolean {
   return SKIPPED.test(name);
@@ -40,10 +41,10 @@ export interface Program {
   links?: readonly string[];
 }
 
-export const PROGRAM_FOLDER = 'usr/bin';
-
 export const MICRO_PROGRAMS: readonly Program[] = [
   { from: ['usr/bin/busybox', 'bin/busybox'], to: 'usr/bin/busybox' },
+  // busybox's own shell prefers its own applets to better programs of the same name.
+  { from: ['usr/bin/bash', 'bin/bash'], to: 'usr/bin/bash', links: ['sh'] },
   // busybox's own dd lacks the flags that the paper's runs use, its mke2fs makes ext2 only.
   { from: ['usr/bin/dd', 'bin/dd'], to: 'usr/bin/dd' },
   {

@@ -154,6 +154,7 @@ async function proveProgramsStart(context: BuildContext, root: string): Promise<
       join(root, 'usr/bin', program),
       ...args,
     ]);
+  await start('bash', '--version');
   await start('fio', '--version');
   await start('iperf3', '--version');
   await start('dropbear', '-V');
