@@ -1,0 +1,48 @@
+// Owns the micro image's initrd: busybox, the modules on the way to the root disk, and the script that goes it.
+
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { type CpioEntry, renderCpio } from '../build/cpio-archive.ts';
+import { inLoadOrder, type KernelModule } from '../build/kernel-modules.ts';
+import { BOOT_MODULES } from './recipe.ts';
+
+const INIT_SCRIPT = join(import.meta.dirname, 'guest-initrd/init');
+const APPLETS = [
+  'cat',
+  'insmod',
+  'mkdir',
+  'mount',
+  'poweroff',
+  'sh',
+  'sleep',
+  'switch_root',
+  'usleep',
+];
+
+export interface InitrdInput {
+  busyboxPath: string;
+  modulesFolder: string;
+  modules: ReadonlyMap<string, KernelModule>;
+}
+
+/** Not compressed: unpacking costs an emulated guest more than reading. */
+export async function renderInitrd(input: InitrdInput): Promise<Buffer> {
+  const chosen = inLoadOrder(input.modules, BOOT_MODULES);
+  const order = chosen.map((module) => `${basename(module.path)}\n`).join('');
+  const entries: CpioEntry[] = [
+    ...['bin', 'dev', 'modules', 'proc', 'sys'].map((path) => ({
+      kind: 'directory' as const,
+      path,
+    })),
+    { kind: 'character-device', path: 'dev/console', major: 5, minor: 1 },
+    { kind: 'file', path: 'init', contents: await readFile(INIT_SCRIPT), mode: 0o755 },
+    { kind: 'file', path: 'bin/busybox', contents: await readFile(input.busyboxPath), mode: 0o755 },
+    ...APPLETS.map((name) => ({ kind: 'link' as const, path: `bin/${name}`, target: 'busybox' })),
+    { kind: 'file', path: 'modules/order', contents: Buffer.from(order) },
+  ];
+  for (const module of chosen) {
+    const contents = await readFile(join(input.modulesFolder, module.path));
+    entries.push({ kind: 'file', path: `modules/${basename(module.path)}`, contents });
+  }
+  return renderCpio(entries);
+}
