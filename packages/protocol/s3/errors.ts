@@ -33,7 +33,11 @@ const TABLE: Readonly<Record<ErrorKind, KindEntry>> = {
   },
   'malformed-id': {
     otherwise: INVALID_ARGUMENT,
-    resources: { bucket: s3('InvalidBucketName', 400), object: s3('InvalidURI', 400) },
+    resources: {
+      bucket: s3('InvalidBucketName', 400),
+      object: s3('InvalidURI', 400),
+      checksum: s3('InvalidDigest', 400),
+    },
   },
   duplicate: {
     otherwise: s3('OperationAborted', 409),

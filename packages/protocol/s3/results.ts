@@ -39,6 +39,10 @@ export function renderEmptyConfiguration(root: string): string {
   return renderXml(s3Root(root, ''));
 }
 
+export function renderEmptyTagging(): string {
+  return renderXml(s3Root('Tagging', [element('TagSet', '')]));
+}
+
 export interface DeleteOutcome {
   key: string;
   versionId: string | undefined;
