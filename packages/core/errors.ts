@@ -69,6 +69,7 @@ export type ErrorResource =
   | 'request'
   | 'content-length'
   | 'bucket'
+  | 'bucket-configuration'
   | 'object'
   | 'object-version'
   | 'upload'

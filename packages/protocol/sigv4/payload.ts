@@ -115,7 +115,7 @@ function unknownMode(contentSha256: string): ServiceError {
   const isKnownToAws = contentSha256.startsWith('STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD');
   return new ServiceError({
     kind: isKnownToAws ? 'unsupported' : 'invalid-parameter',
-    resource: 'signature',
+    resource: isKnownToAws ? 'action' : 'signature',
     message: isKnownToAws
       ? 'Signature Version 4A is not supported; sign with AWS4-HMAC-SHA256.'
       : `x-amz-content-sha256 must be ${UNSIGNED_PAYLOAD}, a streaming mode or a SHA-256 in hexadecimal.`,

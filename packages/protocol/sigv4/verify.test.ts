@@ -209,7 +209,7 @@ test('S3 needs x-amz-content-sha256, and a value that it knows', async () => {
   const wire = signed({ payloadHash: 'NONSENSE' });
   assert.equal(await refusal(wire), 'invalid-parameter/signature');
   const sigv4a = signed({ payloadHash: 'STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD' });
-  assert.equal(await refusal(sigv4a), 'unsupported/signature');
+  assert.equal(await refusal(sigv4a), 'unsupported/action');
 });
 
 test('garbage in the authorization is malformed, never a crash', async () => {

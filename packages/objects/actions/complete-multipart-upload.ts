@@ -1,0 +1,42 @@
+// Owns CompleteMultipartUpload.
+
+import { CHECKSUM_ALGORITHMS, checksumHeader } from '@ironbark/protocol/s3/checksums.ts';
+import { parseCompleteMultipartUpload } from '@ironbark/protocol/s3/requests.ts';
+import { renderCompleteUpload } from '@ironbark/protocol/s3/results.ts';
+import { MAX_XML_BYTES } from '@ironbark/protocol/s3/xml-reader.ts';
+import { encodePercentText } from '@ironbark/protocol/sigv4/percent.ts';
+import { readAll } from '../app/byte-source.ts';
+import { type CompleteInput, completeUpload } from '../app/upload-completion.ts';
+import { type BucketAction, type BucketRequest, xmlResponse } from './action.ts';
+import { readWriteConditions } from './object-headers.ts';
+
+export const completeMultipartUpload: BucketAction = async (context, request) => {
+  const body = await readAll(request.openBody({ checksumIsOfObject: true }), MAX_XML_BYTES);
+  const { bucket, key, bucketName } = request;
+  const version = await completeUpload(context, {
+    bucket,
+    key,
+    uploadId: request.query.get('uploadId') ?? '',
+    parts: parseCompleteMultipartUpload(body),
+    conditions: readWriteConditions(request),
+    expected: readExpected(request),
+  });
+  const host = request.header('host') ?? '';
+  const location = `http://${host}/${bucketName}/${encodePercentText(key, '/')}`;
+  const { etag, checksum } = version;
+  return xmlResponse(renderCompleteUpload({ location, bucket: bucketName, key, etag, checksum }));
+};
+
+function readExpected(request: BucketRequest): CompleteInput['expected'] {
+  const size = request.header('x-amz-mp-object-size');
+  const algorithm = CHECKSUM_ALGORITHMS.find(
+    (name) => request.header(checksumHeader(name)) !== undefined,
+  );
+  return {
+    sizeBytes: size === undefined ? undefined : Number(size),
+    checksum:
+      algorithm === undefined
+        ? undefined
+        : { algorithm, value: request.header(checksumHeader(algorithm))! },
+  };
+}

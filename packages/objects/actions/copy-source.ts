@@ -1,0 +1,37 @@
+// Owns the source of copies: x-amz-copy-source and its conditions, with the same checks as a read of it.
+
+import { ServiceError } from '@ironbark/core/errors.ts';
+import { requireBucket } from '../app/access.ts';
+import { requireKey } from '../app/keys.ts';
+import type { BucketTable } from '../store/schema.ts';
+import { type BucketAction, requireNullVersion, type S3Request } from './action.ts';
+import { decodeName } from './decode-name.ts';
+
+export const COPY_SOURCE = 'x-amz-copy-source';
+
+/** The caller has to be allowed to read the source as well. */
+export async function readCopySource(
+  context: Parameters<BucketAction>[0],
+  request: S3Request,
+): Promise<{ bucket: BucketTable; key: string }> {
+  const text = request.header(COPY_SOURCE) ?? '';
+  const [path = '', version] = text.replace(/^\//, '').split('?versionId=');
+  const name = decodeName(path);
+  const slash = name.indexOf('/');
+  if (slash < 1 || slash === name.length - 1) throw badSource();
+  requireNullVersion(version);
+  const bucket = await requireBucket(context, request.principal, {
+    name: name.slice(0, slash),
+    expectedOwner: request.header('x-amz-source-expected-bucket-owner'),
+  });
+  return { bucket, key: requireKey(name.slice(slash + 1)) };
+}
+
+function badSource(): ServiceError {
+  return new ServiceError({
+    kind: 'invalid-parameter',
+    resource: 'copy-source',
+    message: 'Copy Source must mention the source bucket and key: sourcebucket/sourcekey.',
+    details: { ArgumentName: COPY_SOURCE },
+  });
+}

@@ -1,0 +1,119 @@
+// Owns GetObject and HeadObject.
+
+import { type Checksum, checksumHeader } from '@ironbark/protocol/s3/checksums.ts';
+import { quoteEtag } from '@ironbark/protocol/s3/list-results.ts';
+import {
+  type ByteRange,
+  type OpenObject,
+  openObject,
+  parseRange,
+  partRange,
+} from '../app/object-reading.ts';
+import type { ObjectVersion } from '../app/object-version.ts';
+import { requireReadConditions } from '../app/preconditions.ts';
+import { requirePartNumber } from '../app/uploads.ts';
+import {
+  type BucketAction,
+  type BucketRequest,
+  invalidArgument,
+  requireNullVersion,
+  type S3Response,
+} from './action.ts';
+import { readReadConditions } from './object-headers.ts';
+
+export const getObject: BucketAction = async (context, request) => {
+  const object = await openRequested(context, request);
+  try {
+    const { range, ...response } = describe(request, object);
+    const sizeBytes = range.end - range.start + 1;
+    const chunks = object.read(range);
+    return { ...response, body: { sizeBytes, chunks, [Symbol.dispose]: object[Symbol.dispose] } };
+  } catch (error) {
+    object[Symbol.dispose]();
+    throw error;
+  }
+};
+
+export const headObject: BucketAction = async (context, request) => {
+  using object = await openRequested(context, request);
+  const { range, ...response } = describe(request, object);
+  const length = String(range.end - range.start + 1);
+  return { ...response, headers: { ...response.headers, 'content-length': length } };
+};
+
+async function openRequested(
+  context: Parameters<BucketAction>[0],
+  request: BucketRequest,
+): Promise<OpenObject> {
+  requireNullVersion(request.query.get('versionId'));
+  return await openObject(context, request.bucket, request.key);
+}
+
+/** Status, headers and the bytes to send. */
+function describe(request: BucketRequest, object: OpenObject): S3Response & { range: ByteRange } {
+  const { version } = object;
+  requireReadConditions(readReadConditions(request), version);
+  const asked = askedRange(request, object);
+  const whole = { start: 0, end: version.sizeBytes - 1 };
+  const headers = {
+    ...version.headers,
+    ...overrides(request),
+    'accept-ranges': 'bytes',
+    etag: quoteEtag(version.etag),
+    'last-modified': new Date(version.lastModifiedMs).toUTCString(),
+    ...(asked === undefined ? modeChecksum(request, version.checksum) : {}),
+    ...partCount(request, object),
+  };
+  if (asked === undefined) return { status: 200, headers, range: whole };
+  const contentRange = `bytes ${asked.start}-${asked.end}/${version.sizeBytes}`;
+  return { status: 206, headers: { ...headers, 'content-range': contentRange }, range: asked };
+}
+
+function askedRange(request: BucketRequest, object: OpenObject): ByteRange | undefined {
+  const partNumber = request.query.get('partNumber');
+  if (partNumber !== undefined) return partRange(object.partSizes, requirePartNumber(partNumber));
+  return parseRange(request.header('range'), object.version.sizeBytes);
+}
+
+function partCount(request: BucketRequest, object: OpenObject): Record<string, string> {
+  if (!request.query.has('partNumber') || object.version.uploadId === undefined) return {};
+  return { 'x-amz-mp-parts-count': String(object.partSizes.length) };
+}
+
+/** Sent only to callers that ask, and only with the whole object, for which it holds. */
+function modeChecksum(
+  request: BucketRequest,
+  checksum: Checksum | undefined,
+): Record<string, string> {
+  const isAsked = request.header('x-amz-checksum-mode')?.toUpperCase() === 'ENABLED';
+  if (!isAsked || checksum === undefined) return {};
+  return {
+    [checksumHeader(checksum.algorithm)]: checksum.value,
+    'x-amz-checksum-type': checksum.type,
+  };
+}
+
+const OVERRIDABLE: readonly string[] = [
+  'cache-control',
+  'content-disposition',
+  'content-encoding',
+  'content-language',
+  'content-type',
+  'expires',
+];
+
+/** `response-content-type` and the like, which only a signed request may give. */
+function overrides(request: BucketRequest): ObjectVersion['headers'] {
+  const given = OVERRIDABLE.flatMap((name) => {
+    const value = request.query.get(`response-${name}`);
+    return value === undefined ? [] : [[name, toHeaderValue(name, value)] as const];
+  });
+  return Object.fromEntries(given);
+}
+
+/** Header values are one character a byte on their way out, and end at the line's end. */
+function toHeaderValue(name: string, text: string): string {
+  const value = Buffer.from(text).toString('latin1');
+  if (/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) return value;
+  throw invalidArgument(`response-${name}`, text, 'A header cannot have this value.');
+}

@@ -1,0 +1,91 @@
+// Owns buckets: making, listing and removing them.
+
+import { ServiceError } from '@ironbark/core/errors.ts';
+import type { AccountId } from '@ironbark/core/ids.ts';
+import { doomUnreferenced } from '../store/blobs.ts';
+import {
+  countBuckets,
+  deleteBucket as deleteRow,
+  findBucketByName,
+  hasObjects,
+  insertBucket,
+} from '../store/buckets.ts';
+import type { BucketTable } from '../store/schema.ts';
+import { deleteUpload, listUploadIds } from '../store/uploads.ts';
+import { newRandomId, type ObjectsContext } from './context.ts';
+import { requireBucketName } from './keys.ts';
+
+/** AWS's quota of an account. */
+const MAX_BUCKETS = 10_000;
+
+export async function createBucket(
+  context: ObjectsContext,
+  input: { name: string; accountId: AccountId; location: string | undefined },
+): Promise<BucketTable> {
+  const name = requireBucketName(input.name);
+  requireLocation(input.location, context.region);
+  return await context.db.transaction(async (tx) => {
+    const before = await findBucketByName(tx, name);
+    if (before !== undefined) throw taken(name, before.account_id === input.accountId);
+    if ((await countBuckets(tx, input.accountId)) >= MAX_BUCKETS) throw tooManyBuckets();
+    const bucket: BucketTable = {
+      id: newRandomId(context.random),
+      name,
+      account_id: input.accountId,
+      created_at: context.clock.nowMs(),
+    };
+    await insertBucket(tx, bucket);
+    return bucket;
+  });
+}
+
+/** Uploads under way go with it, as on AWS; objects have to be deleted first. */
+export async function deleteBucket(context: ObjectsContext, bucket: BucketTable): Promise<void> {
+  await context.db.transaction(async (tx) => {
+    if (await hasObjects(tx, bucket.id)) throw notEmpty(bucket.name);
+    const blobs: string[] = [];
+    for (const uploadId of await listUploadIds(tx, bucket.id)) {
+      blobs.push(...(await deleteUpload(tx, uploadId)));
+    }
+    context.wake.unwanted(await doomUnreferenced(tx, blobs));
+    await deleteRow(tx, bucket.id);
+  });
+}
+
+function requireLocation(location: string | undefined, region: string): void {
+  if (location === undefined || location === region) return;
+  throw new ServiceError({
+    kind: 'invalid-parameter',
+    resource: 'location',
+    message: `The specified location-constraint is not valid; this cloud's region is ${region}.`,
+    details: { LocationConstraint: location },
+  });
+}
+
+function taken(name: string, isOwn: boolean): ServiceError {
+  return new ServiceError({
+    kind: isOwn ? 'duplicate' : 'in-use',
+    resource: 'bucket',
+    message: isOwn
+      ? 'Your previous request to create the named bucket succeeded and you already own it.'
+      : 'The requested bucket name is not available. Please select a different name and try again.',
+    details: { BucketName: name },
+  });
+}
+
+function tooManyBuckets(): ServiceError {
+  return new ServiceError({
+    kind: 'limit-exceeded',
+    resource: 'bucket',
+    message: `An account may have ${MAX_BUCKETS} buckets.`,
+  });
+}
+
+function notEmpty(name: string): ServiceError {
+  return new ServiceError({
+    kind: 'dependency-violation',
+    resource: 'bucket',
+    message: 'The bucket you tried to delete is not empty.',
+    details: { BucketName: name },
+  });
+}

@@ -1,0 +1,37 @@
+// Owns the contract of a blob store: bytes under random ids, written once, never changed.
+
+import type { DigestSet } from '@ironbark/protocol/s3/checksums.ts';
+
+export interface StoredBlob {
+  id: string;
+  sizeBytes: number;
+  /** CRC-32 of each block, base64; `read` checks every block against it before giving it out. */
+  blockCrcs: string;
+}
+
+export interface WriteBlobInput {
+  id: string;
+  chunks: AsyncIterable<Uint8Array>;
+  /** Fed with every byte on its way. */
+  digests: DigestSet;
+  /** When known; lets a full disk refuse before the first byte. */
+  lengthBytes: number | undefined;
+  maxBytes: number;
+}
+
+export interface OpenBlob extends AsyncDisposable {
+  /** Bytes `start` to `end`, both inclusive, in pieces. A damaged block throws before any of it is given. */
+  read(start: number, end: number): AsyncIterable<Uint8Array>;
+}
+
+export interface BlobStore {
+  /** Resolves when bytes and name are on stable storage; when it throws, nothing is left. */
+  write(input: WriteBlobInput): Promise<StoredBlob>;
+  /** Throws when the blob is missing or of another length. Once open, removal does not disturb reading. */
+  open(blob: StoredBlob): Promise<OpenBlob>;
+  /** One that does not exist is fine. */
+  remove(id: string): Promise<void>;
+  /** Ids come in groups, so that a look at everything is many small looks. */
+  groups(): readonly string[];
+  list(group: string): Promise<string[]>;
+}

@@ -1,0 +1,221 @@
+// Owns blobs as files of the local disk, `xx/<id>`: written once, synced with their folder, checked on reading.
+
+import { type FileHandle, open, readdir, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { ServiceError } from '@ironbark/core/errors.ts';
+import { MIB } from '@ironbark/core/units.ts';
+import {
+  ensureDirectory,
+  hasCode,
+  removeFile,
+  syncDirectory,
+  writeFully,
+} from '@ironbark/platform/files.ts';
+import type { BlobStore, OpenBlob, StoredBlob, WriteBlobInput } from './blob-store.ts';
+
+/** The unit of writing, of reading and of the stored CRCs. */
+const BLOCK_BYTES = MIB;
+/** Kept free for the state store, so that on a full disk objects can still be deleted. */
+const RESERVE_BYTES = 64 * MIB;
+const RESERVE_FRACTION = 0.05;
+
+const GROUPS: readonly string[] = Array.from({ length: 256 }, (_, i) =>
+  i.toString(16).padStart(2, '0'),
+);
+const ID_PATTERN = /^[0-9a-f]{32}$/;
+
+export async function openDiskBlobStore(folder: string): Promise<BlobStore> {
+  for (const group of GROUPS) await ensureDirectory(join(folder, group));
+  return new DiskBlobStore(folder);
+}
+
+class DiskBlobStore implements BlobStore {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  groups(): readonly string[] {
+    return GROUPS;
+  }
+
+  async list(group: string): Promise<string[]> {
+    const names = await readdir(join(this.#folder, group));
+    return names.filter((name) => ID_PATTERN.test(name));
+  }
+
+  async write(input: WriteBlobInput): Promise<StoredBlob> {
+    await this.#requireSpace(input.lengthBytes ?? 0);
+    const path = this.#path(input.id);
+    try {
+      return await this.#writeFile(path, input);
+    } catch (error) {
+      await removeFile(path);
+      throw isDiskFull(error) ? outOfSpace(error) : error;
+    }
+  }
+
+  async #writeFile(path: string, input: WriteBlobInput): Promise<StoredBlob> {
+    const handle = await open(path, 'wx', 0o600);
+    try {
+      const written = await writeBlocks(handle, input);
+      await handle.sync();
+      await syncDirectory(join(path, '..'));
+      return { id: input.id, ...written };
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async open(blob: StoredBlob): Promise<OpenBlob> {
+    const handle = await open(this.#path(blob.id), 'r');
+    try {
+      const { size } = await handle.stat();
+      if (size !== blob.sizeBytes) throw new DamagedBlobError(blob.id, `has ${size} bytes`);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+    return {
+      read: (start, end) => readBlocks(handle, blob, start, end),
+      [Symbol.asyncDispose]: () => handle.close(),
+    };
+  }
+
+  async remove(id: string): Promise<void> {
+    await removeFile(this.#path(id));
+    await syncDirectory(join(this.#folder, id.slice(0, 2)));
+  }
+
+  /** Ids are our own random digits; a key of a client never gets here. */
+  #path(id: string): string {
+    if (!ID_PATTERN.test(id)) throw new Error(`not the id of a blob: ${id}`);
+    return join(this.#folder, id.slice(0, 2), id);
+  }
+
+  async #requireSpace(bytes: number): Promise<void> {
+    const { bavail, blocks, bsize } = await statfs(this.#folder);
+    const reserve = Math.min(RESERVE_BYTES, blocks * bsize * RESERVE_FRACTION);
+    if (bavail * bsize - reserve < bytes) throw outOfSpace();
+  }
+}
+
+/** Reads and digests the next block while the one before it is being written. */
+async function writeBlocks(
+  handle: FileHandle,
+  input: WriteBlobInput,
+): Promise<{ sizeBytes: number; blockCrcs: string }> {
+  const crcs: number[] = [];
+  let sizeBytes = 0;
+  let writing: Promise<void> = Promise.resolve();
+  try {
+    for await (const block of toBlocks(input.chunks)) {
+      sizeBytes += block.length;
+      if (sizeBytes > input.maxBytes) throw tooLarge();
+      input.digests.update(block);
+      crcs.push(crc32(block));
+      await writing;
+      writing = writeFully(handle, block, sizeBytes - block.length);
+      // Its failure is met at the next await; without this it would count as unhandled until then.
+      writing.catch(() => {});
+    }
+  } finally {
+    await writing;
+  }
+  return { sizeBytes, blockCrcs: encodeCrcs(crcs) };
+}
+
+/** Two buffers in turn: one is filled while the other is written. */
+async function* toBlocks(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let [filling, other] = [Buffer.allocUnsafe(0), Buffer.allocUnsafe(0)];
+  let filled = 0;
+  for await (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; ) {
+      if (filling.length === 0) filling = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+      const piece = chunk.subarray(at, at + BLOCK_BYTES - filled);
+      filling.set(piece, filled);
+      filled += piece.length;
+      at += piece.length;
+      if (filled < BLOCK_BYTES) continue;
+      yield filling;
+      [filling, other] = [other, filling];
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield filling.subarray(0, filled);
+}
+
+/** Whole blocks are read and checked, then cut to the range. */
+async function* readBlocks(
+  handle: FileHandle,
+  blob: StoredBlob,
+  start: number,
+  end: number,
+): AsyncGenerator<Uint8Array> {
+  const crcs = decodeCrcs(blob.blockCrcs);
+  const last = Math.floor(end / BLOCK_BYTES);
+  for (let index = Math.floor(start / BLOCK_BYTES); index <= last; index++) {
+    const at = index * BLOCK_BYTES;
+    const block = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, blob.sizeBytes - at));
+    await readFully(handle, block, at, blob.id);
+    if (crc32(block) !== crcs[index]) throw new DamagedBlobError(blob.id, `block ${index}`);
+    yield block.subarray(Math.max(start - at, 0), end + 1 - at);
+  }
+}
+
+async function readFully(
+  handle: FileHandle,
+  block: Buffer,
+  position: number,
+  id: string,
+): Promise<void> {
+  let done = 0;
+  while (done < block.length) {
+    const { bytesRead } = await handle.read(block, done, block.length - done, position + done);
+    if (bytesRead === 0) throw new DamagedBlobError(id, 'ends early');
+    done += bytesRead;
+  }
+}
+
+function encodeCrcs(crcs: readonly number[]): string {
+  const bytes = Buffer.alloc(crcs.length * 4);
+  for (const [index, crc] of crcs.entries()) bytes.writeUInt32LE(crc, index * 4);
+  return bytes.toString('base64');
+}
+
+function decodeCrcs(text: string): number[] {
+  const bytes = Buffer.from(text, 'base64');
+  return Array.from({ length: bytes.length / 4 }, (_, index) => bytes.readUInt32LE(index * 4));
+}
+
+/** What is on the disk is not what was written: never shown to a client, always logged. */
+export class DamagedBlobError extends Error {
+  constructor(id: string, what: string) {
+    super(`blob ${id} is damaged: ${what}`);
+    this.name = 'DamagedBlobError';
+  }
+}
+
+function isDiskFull(error: unknown): boolean {
+  return hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT');
+}
+
+function outOfSpace(cause?: unknown): ServiceError {
+  return new ServiceError({
+    kind: 'out-of-space',
+    resource: 'host',
+    message:
+      'The store has no room for these bytes. Delete objects or add disk space; nothing was kept.',
+    cause,
+  });
+}
+
+function tooLarge(): ServiceError {
+  return new ServiceError({
+    kind: 'too-large',
+    resource: 'object',
+    message: 'Your proposed upload exceeds the maximum allowed size.',
+  });
+}

@@ -1,0 +1,125 @@
+// Owns how answers are sent: documents, streams with backpressure, and errors.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isServiceError, type ServiceError } from '@ironbark/core/errors.ts';
+import { INTERNAL_ERROR, renderErrorDocument, toS3Error } from '@ironbark/protocol/s3/errors.ts';
+import { quoteEtag } from '@ironbark/protocol/s3/list-results.ts';
+import type { ByteStream, S3Response } from '../actions/action.ts';
+
+/** One request with its answer. */
+export interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+  requestId: string;
+  hostId: string;
+}
+
+export async function sendResponse(exchange: Exchange, result: S3Response): Promise<void> {
+  if (typeof result.body === 'object') await sendStream(exchange, result, result.body);
+  else sendDocument(exchange, result, result.body ?? '');
+}
+
+function sendDocument(exchange: Exchange, result: S3Response, text: string): void {
+  const body = Buffer.from(text);
+  // HEAD answers bring the length of the body that they do not have; 204 and 304 have none at all.
+  const isBare = result.status === 204 || result.status === 304;
+  const length = isBare ? {} : { 'content-length': String(body.length) };
+  writeHead(exchange, result.status, { ...length, ...result.headers });
+  exchange.response.end(exchange.request.method === 'HEAD' ? undefined : body);
+}
+
+async function sendStream(
+  exchange: Exchange,
+  result: S3Response,
+  stream: ByteStream,
+): Promise<void> {
+  using _ = stream;
+  const { response } = exchange;
+  try {
+    // The first piece comes before the status: a blob that is missing or damaged is an error, not a short answer.
+    let piece = await stream.chunks.next();
+    const length = { 'content-length': String(stream.sizeBytes) };
+    writeHead(exchange, result.status, { ...length, ...result.headers });
+    while (!piece.done && !response.destroyed) {
+      if (!response.write(piece.value)) await drained(response);
+      piece = await stream.chunks.next();
+    }
+    response.end();
+  } finally {
+    await stream.chunks.return(undefined);
+  }
+}
+
+/** Also when the client went away: nobody drains then. */
+function drained(response: ServerResponse): Promise<void> {
+  if (response.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.on('drain', done).on('close', done);
+  });
+}
+
+/** `error` is anything that was thrown; what is not a ServiceError is a bug, and said to be internal. */
+export function sendError(exchange: Exchange, error: unknown): void {
+  const { request, response } = exchange;
+  if (response.headersSent) {
+    // Too late for a status: a cut connection is the only way to say that the bytes are not whole.
+    response.destroy();
+    return;
+  }
+  const { status, headers, body } = describeError(exchange, error);
+  const isWaiting = request.headers.expect !== undefined && !request.complete;
+  const isStalled = isServiceError(error, 'timeout');
+  const close = isWaiting || isStalled ? { connection: 'close' } : {};
+  sendDocument(exchange, { status, headers: { ...headers, ...close } }, body);
+}
+
+function describeError(exchange: Exchange, error: unknown) {
+  const { requestId, hostId, request } = exchange;
+  const known = isServiceError(error) ? error : undefined;
+  const { code, status } = known === undefined ? INTERNAL_ERROR : toS3Error(known);
+  if (status === 304) return { status, headers: notModifiedHeaders(known!), body: '' };
+  const body = renderErrorDocument({
+    code,
+    message: known?.message ?? 'We encountered an internal error. Please try again.',
+    details: known?.details ?? {},
+    resource: (request.url ?? '').split('?')[0]!,
+    requestId,
+    hostId,
+  });
+  return { status, headers: { 'content-type': 'application/xml' }, body };
+}
+
+function notModifiedHeaders(error: ServiceError): Record<string, string> {
+  const etag = error.details['ETag'];
+  return etag === undefined ? {} : { etag: quoteEtag(etag) };
+}
+
+function writeHead(
+  exchange: Exchange,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+): void {
+  exchange.response.writeHead(status, {
+    server: 'Ironbark',
+    'x-amz-request-id': exchange.requestId,
+    'x-amz-id-2': exchange.hostId,
+    ...headers,
+  });
+}
+
+/** What is read of a refused body so that its sender gets to see the answer. */
+const MAX_DISCARD_BYTES = 64 * 1024 * 1024;
+
+/** Lets the connection serve the next request: the rest of this one's body is thrown away, up to a limit. */
+export function discardRest({ request }: Exchange): void {
+  if (request.complete || request.destroyed) return;
+  let discarded = 0;
+  request.on('data', (piece: Buffer) => {
+    discarded += piece.length;
+    if (discarded > MAX_DISCARD_BYTES) request.destroy();
+  });
+}

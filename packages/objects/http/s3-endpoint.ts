@@ -1,0 +1,117 @@
+// Owns the S3 endpoint: who asks, which operation, may they, then the action; and an answer whatever happens.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isServiceError } from '@ironbark/core/errors.ts';
+import type { HttpHandler } from '@ironbark/platform/http/server.ts';
+import type { IdentityClient } from '@ironbark/protocol/internal/identity-client.ts';
+import type { VerifiedRequest } from '@ironbark/protocol/sigv4/verify.ts';
+import type { S3Request, S3Response } from '../actions/action.ts';
+import { requireBucket } from '../app/access.ts';
+import type { ObjectsContext } from '../app/context.ts';
+import { authenticate } from './authenticate.ts';
+import { openBody } from './body.ts';
+import { STALL_MS } from './incoming-bytes.ts';
+import { parseAddress, type RequestAddress } from './request.ts';
+import { discardRest, type Exchange, sendError, sendResponse } from './respond.ts';
+import { findRoute, notOffered } from './routes.ts';
+
+export interface EndpointOptions {
+  context: ObjectsContext;
+  identity: IdentityClient;
+  /** Host names under which a bucket may stand in front. */
+  domains: readonly string[];
+}
+
+const REQUEST_ID_BYTES = 8;
+const HOST_ID_BYTES = 24;
+
+export function createS3Handler(options: EndpointOptions): HttpHandler {
+  const { random } = options.context;
+  const hostId = random.bytes(HOST_ID_BYTES).toString('base64');
+  return async (request, response) => {
+    const requestId = random.bytes(REQUEST_ID_BYTES).toString('hex').toUpperCase();
+    const exchange = { request, response, requestId, hostId };
+    request.socket.setTimeout(STALL_MS);
+    try {
+      await sendResponse(exchange, await serve(options, request, response));
+    } catch (error) {
+      logFailure(options, exchange, error);
+      sendError(exchange, error);
+    }
+    discardRest(exchange);
+  };
+}
+
+async function serve(
+  options: EndpointOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<S3Response> {
+  const { context, identity } = options;
+  const verified = await authenticate(context, identity, request);
+  const address = parseAddress(request, options.domains);
+  const described = describeRequest(request, response, verified, address);
+  const method = request.method ?? '';
+  const route = findRoute(method, address, (name) => described.header(name) !== undefined);
+  const operation = route?.operation ?? 'unknown';
+  if (route !== undefined && 'onAccount' in route) {
+    return await route.onAccount(context, { ...described, operation });
+  }
+  if (address.level === 'service') throw notOffered(method, address);
+  const bucket = await requireBucket(context, verified.principal, {
+    name: address.bucket,
+    expectedOwner: described.header('x-amz-expected-bucket-owner'),
+  });
+  if (route === undefined) throw notOffered(method, address);
+  return await route.onBucket(context, { ...described, operation, bucket });
+}
+
+/** Query parameters of a presigned URL that stand for headers, but describe a body that was not there to sign. */
+const NOT_HOISTED = /^x-amz-(?:checksum-|sdk-|content-sha256)/;
+
+function describeRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  verified: VerifiedRequest,
+  address: RequestAddress,
+): Omit<S3Request, 'operation'> {
+  const hoisted = verified.form === 'query' ? hoistedHeaders(address) : new Map<string, string>();
+  return {
+    principal: verified.principal,
+    bucketName: address.bucket,
+    key: address.key,
+    query: address.query,
+    header: (name) => singleHeader(request, name) ?? hoisted.get(name),
+    headerNames: () => [...new Set([...Object.keys(request.headers), ...hoisted.keys()])],
+    openBody: (options) => openBody(request, response, verified.payload, options),
+  };
+}
+
+/** Presigning clients move x-amz-* headers into the query; S3 takes them from there. */
+function hoistedHeaders(address: RequestAddress): ReadonlyMap<string, string> {
+  const entries = [...address.query].map(([name, value]) => [name.toLowerCase(), value] as const);
+  return new Map(
+    entries
+      .filter(([name]) => name.startsWith('x-amz-') && !NOT_HOISTED.test(name))
+      .map(([name, value]) => [name, Buffer.from(value).toString('latin1')]),
+  );
+}
+
+function singleHeader(request: IncomingMessage, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value.join(',') : value;
+}
+
+/** Refusals are the caller's business, a client that went away is nobody's; everything else is ours. */
+function logFailure(
+  options: EndpointOptions,
+  { request, requestId }: Exchange,
+  error: unknown,
+): void {
+  const { logger } = options.context;
+  const path = (request.url ?? '').split('?')[0];
+  const fields = { requestId, method: request.method, path, error };
+  if (!isServiceError(error)) logger.error('s3 request failed', fields);
+  else if (error.kind === 'out-of-space') logger.warn('s3 request found no space', fields);
+  else logger.debug('s3 request refused', fields);
+}

@@ -1,0 +1,101 @@
+// Owns the SQL of blobs: which files exist, which of them are wanted, and which are to go.
+
+import type { Kysely } from 'kysely';
+import type { BlobState, BlobTable, ObjectsSchema, Tx } from './schema.ts';
+
+type Queries = Kysely<ObjectsSchema>;
+
+/** Below the number of bound values that any engine takes in one statement. */
+const MAX_IDS_PER_STATEMENT = 500;
+
+export async function insertUploadingBlob(
+  tx: Tx,
+  blob: { id: string; createdAtMs: number },
+): Promise<void> {
+  const row = { id: blob.id, state: 'uploading' as const, size_bytes: 0, block_crcs: '' };
+  await tx
+    .insertInto('blob')
+    .values({ ...row, created_at: blob.createdAtMs })
+    .execute();
+}
+
+/** False when the row is gone: somebody took the upload for abandoned. */
+export async function markStored(
+  tx: Tx,
+  blob: { id: string; sizeBytes: number; blockCrcs: string },
+): Promise<boolean> {
+  const result = await tx
+    .updateTable('blob')
+    .set({ state: 'stored', size_bytes: blob.sizeBytes, block_crcs: blob.blockCrcs })
+    .where('id', '=', blob.id)
+    .where('state', '=', 'uploading')
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/** Dooms those of the blobs that no version and no part refers to; gives all that are doomed now. */
+export async function doomUnreferenced(tx: Tx, ids: readonly string[]): Promise<string[]> {
+  const doomed: string[] = [];
+  for (const some of batches([...new Set(ids)])) {
+    await tx
+      .updateTable('blob')
+      .set({ state: 'doomed' })
+      .where('id', 'in', some)
+      .where((eb) =>
+        eb.not(
+          eb.exists(eb.selectFrom('segment').select('blob_id').whereRef('blob_id', '=', 'blob.id')),
+        ),
+      )
+      .where((eb) =>
+        eb.not(
+          eb.exists(eb.selectFrom('part').select('blob_id').whereRef('blob_id', '=', 'blob.id')),
+        ),
+      )
+      .execute();
+    const rows = await tx
+      .selectFrom('blob')
+      .select('id')
+      .where('id', 'in', some)
+      .where('state', '=', 'doomed')
+      .execute();
+    doomed.push(...rows.map((row) => row.id));
+  }
+  return doomed;
+}
+
+export async function findBlobState(db: Queries, id: string): Promise<BlobState | undefined> {
+  const row = await db.selectFrom('blob').select('state').where('id', '=', id).executeTakeFirst();
+  return row?.state;
+}
+
+export async function findBlobs(db: Queries, ids: readonly string[]): Promise<BlobTable[]> {
+  const rows: BlobTable[] = [];
+  for (const some of batches(ids)) {
+    rows.push(...(await db.selectFrom('blob').selectAll().where('id', 'in', some).execute()));
+  }
+  return rows;
+}
+
+export async function listBlobsInState(
+  db: Queries,
+  state: BlobState,
+  limit: number,
+): Promise<string[]> {
+  const rows = await db
+    .selectFrom('blob')
+    .select('id')
+    .where('state', '=', state)
+    .limit(limit)
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+export async function deleteBlob(tx: Tx, id: string): Promise<void> {
+  await tx.deleteFrom('blob').where('id', '=', id).where('state', '!=', 'stored').execute();
+}
+
+function* batches(ids: readonly string[]): Generator<string[]> {
+  for (let at = 0; at < ids.length; at += MAX_IDS_PER_STATEMENT) {
+    yield ids.slice(at, at + MAX_IDS_PER_STATEMENT);
+  }
+}

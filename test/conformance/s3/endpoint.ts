@@ -1,0 +1,133 @@
+// Owns the S3 endpoint that the conformance tests run against: Walrus in this process, on a free port.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { type Objects, startObjects } from '@ironbark/objects/main.ts';
+import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
+import { listen } from '@ironbark/platform/http/server.ts';
+import { createLogger, type Logger } from '@ironbark/platform/logger.ts';
+import { systemRandom } from '@ironbark/platform/random.ts';
+import type { AccessKeyRecord } from '@ironbark/protocol/internal/identity-client.ts';
+import { signRequest } from '@ironbark/protocol/sigv4/sign.ts';
+
+export const REGION = 'local';
+export const SYSTEM_ACCOUNT = '000000000000';
+
+function account(accountId: string, accessKeyId: string, isRoot: boolean): AccessKeyRecord {
+  const arn = `arn:aws:iam::${accountId}:${isRoot ? 'root' : 'user/u'}`;
+  const principal = { accountId, arn, userId: accountId, isRoot };
+  return { accessKeyId, secretAccessKey: `secret of ${accessKeyId}`, principal };
+}
+
+export const KEYS = {
+  owner: account('000000000001', 'AKIAOWNEROWNEROWNERO', true),
+  other: account('000000000002', 'AKIAOTHEROTHEROTHERO', true),
+  user: account('000000000001', 'AKIAUSERUSERUSERUSER', false),
+};
+
+export interface S3Endpoint extends AsyncDisposable {
+  readonly url: string;
+  readonly dataDir: string;
+  readonly objects: Objects;
+  readonly log: string[];
+  client(config?: S3ClientConfig): S3Client;
+  /** A request as written, signed by the owner unless another key is given. */
+  send(input: RawRequest): Promise<Response>;
+  /** Waits until nothing is left to clean up. */
+  settled(): Promise<void>;
+}
+
+export interface RawRequest {
+  method?: string;
+  path: string;
+  headers?: Record<string, string>;
+  body?: string | Uint8Array<ArrayBuffer>;
+  payloadHash?: string;
+  key?: AccessKeyRecord;
+  secret?: string;
+  nowMs?: number;
+}
+
+export async function startEndpoint(options: { dataDir?: string } = {}): Promise<S3Endpoint> {
+  await using undo = new AsyncDisposableStack();
+  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'ironbark-s3-')));
+  if (options.dataDir === undefined) undo.defer(() => rm(dataDir, { recursive: true }));
+  const log: string[] = [];
+  const logger = collectLog(log);
+  const objects = undo.use(await startObjects({ ...fixedOptions, dataDir, logger }));
+  const handler = objects.handler;
+  const limits = { handlesContinue: true, requestTimeoutMs: 0 };
+  const listener = undo.use(
+    await listen({ host: '127.0.0.1', port: 0, handler, logger, ...limits }),
+  );
+  const url = `http://127.0.0.1:${listener.port}`;
+  const owned = undo.move();
+  return {
+    url,
+    dataDir,
+    objects,
+    log,
+    client: (config = {}) => createClient(url, config, owned),
+    send: (input) => send(url, input),
+    settled: async () => {
+      const options = { clock: systemClock, timeoutMs: 10_000, what: 'a quiet store' };
+      await waitFor(() => objects.isQuiet(), options);
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+const fixedOptions = {
+  identity: {
+    findAccessKey: async (id: string) =>
+      Object.values(KEYS).find((record) => record.accessKeyId === id),
+  },
+  region: REGION,
+  clock: systemClock,
+  random: systemRandom,
+  systemAccountId: SYSTEM_ACCOUNT,
+};
+
+function collectLog(log: string[]): Logger {
+  return createLogger({ write: (line) => log.push(line), nowMs: () => Date.now() });
+}
+
+function createClient(url: string, config: S3ClientConfig, owned: AsyncDisposableStack): S3Client {
+  const client = new S3Client({
+    endpoint: url,
+    region: REGION,
+    forcePathStyle: true,
+    credentials: KEYS.owner,
+    maxAttempts: 1,
+    ...config,
+  });
+  owned.defer(async () => client.destroy());
+  return client;
+}
+
+async function send(endpoint: string, input: RawRequest): Promise<Response> {
+  const { method = 'GET', path, headers = {}, body = '', key = KEYS.owner } = input;
+  const url = new URL(`${endpoint}${path}`);
+  const signed = signRequest({
+    method,
+    url,
+    headers,
+    body,
+    service: 's3',
+    region: REGION,
+    accessKeyId: key.accessKeyId,
+    secretAccessKey: input.secret ?? key.secretAccessKey,
+    nowMs: input.nowMs ?? Date.now(),
+    ...(input.payloadHash === undefined ? {} : { payloadHash: input.payloadHash }),
+  });
+  const hasBody = method !== 'GET' && method !== 'HEAD';
+  return await fetch(url, { method, headers: signed, ...(hasBody ? { body } : {}) });
+}
+
+/** The code in an S3 error document. */
+export async function errorCode(response: Response): Promise<string> {
+  const text = await response.text();
+  return /<Code>(.*?)<\/Code>/.exec(text)?.[1] ?? `${response.status} without a code: ${text}`;
+}
