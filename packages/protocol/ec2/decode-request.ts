@@ -1,0 +1,9 @@
+// Owns EC2's requests on the server's side: form body and query string in, checked input out.
+
+import { type DecodedRequest, decodeRequest, readRequestHead } from '../query/request.ts';
+import { ec2Model } from './model.ts';
+
+/** Throws a ServiceError for anything that the model does not allow. */
+export function decodeEc2Request(...sources: readonly string[]): DecodedRequest {
+  return decodeRequest(ec2Model(), readRequestHead(ec2Model(), ...sources));
+}
