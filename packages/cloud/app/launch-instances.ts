@@ -235,6 +235,7 @@ function renderRow(
     powerGeneration: 1,
     transitionReason: '',
     observedGeneration: 0,
+    hasRun: 0,
   };
 }
 

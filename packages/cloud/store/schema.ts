@@ -118,6 +118,8 @@ export interface InstanceTable {
   transitionReason: string;
   observedGeneration: number;
   observedPower: ObservedPower | null;
+  /** Once seen running; before that a failure is a failed launch. */
+  hasRun: Flag;
   /** {@link InstanceObservation} */
   observed: string | null;
   /** When the end was seen and addresses and volumes were given back. */
