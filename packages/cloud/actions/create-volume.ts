@@ -1,0 +1,52 @@
+// Owns CreateVolume.
+
+import type { VolumeId } from '@ironbark/core/ids.ts';
+import { changeFor } from '../app/change.ts';
+import { makeOnce } from '../app/client-tokens.ts';
+import { zoneUnknown } from '../app/networks.ts';
+import { missingParameter, notOffered, refuseParameters } from '../app/refusals.ts';
+import { parseId, SNAPSHOT } from '../app/resource-ids.ts';
+import { parseTagSpecifications, setTags, TagIndex } from '../app/tags.ts';
+import { checkVolumeType, DEFAULT_VOLUME_TYPE, getVolume, makeVolume } from '../app/volumes.ts';
+import { listTagsOf } from '../store/tags.ts';
+import type { Ec2Handler } from './handler.ts';
+import { renderVolume } from './render-volume.ts';
+
+const NOT_OFFERED = [
+  'Iops',
+  'Throughput',
+  'KmsKeyId',
+  'OutpostArn',
+  'VolumeInitializationRate',
+  'AvailabilityZoneId',
+  'Operator',
+];
+
+export const createVolume: Ec2Handler<'CreateVolume'> = async (app, context, input) => {
+  refuseParameters(input, NOT_OFFERED);
+  if (input.Encrypted === true) throw notOffered('Volume encryption');
+  if (input.MultiAttachEnabled === true) throw notOffered('Multi-Attach');
+  const zone = input.AvailabilityZone;
+  if (zone === undefined) throw missingParameter('AvailabilityZone');
+  if (zone !== app.zone) throw zoneUnknown(zone, [app.zone]);
+  const { SnapshotId } = input;
+  const { volume: tags } = parseTagSpecifications(input.TagSpecifications, ['volume']);
+  const wish = {
+    zone,
+    sizeGib: input.Size,
+    snapshotId: SnapshotId === undefined ? undefined : parseId(SNAPSHOT, SnapshotId, 'SnapshotId'),
+    volumeType: checkVolumeType(input.VolumeType ?? DEFAULT_VOLUME_TYPE),
+    storage: await app.storage.getReport(),
+  };
+  const call = { action: 'CreateVolume', token: input.ClientToken, parameters: input };
+  return changeFor(app, context, async (change) => {
+    const [id] = await makeOnce<VolumeId>(change, context, call, async () => {
+      const made = await makeVolume(app, context, change, wish);
+      await setTags(change.tx, context.accountId, made, tags);
+      return [made];
+    });
+    const row = await getVolume(change.tx, context, id!);
+    const kept = new TagIndex(await listTagsOf(change.tx, row.id));
+    return renderVolume({ row, attachment: undefined, tags: kept.of(row.id) });
+  });
+};

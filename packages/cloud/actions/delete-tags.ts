@@ -1,0 +1,21 @@
+// Owns DeleteTags: a tag that is not there is no error; without tags all of them go.
+
+import { changeFor } from '../app/change.ts';
+import { missingParameter } from '../app/refusals.ts';
+import { checkResources, tellGuest } from '../app/tagged-resources.ts';
+import { deleteTags as remove } from '../store/tags.ts';
+import type { Ec2Handler } from './handler.ts';
+
+export const deleteTags: Ec2Handler<'DeleteTags'> = async (app, context, input) => {
+  const ids = [...new Set(input.Resources ?? [])];
+  if (ids.length === 0) throw missingParameter('ResourceId');
+  const only = input.Tags?.length ? input.Tags : [{}];
+  await changeFor(app, context, async (change) => {
+    await checkResources(change.tx, context, ids);
+    for (const id of ids) {
+      for (const tag of only) await remove(change.tx, id, { key: tag.Key, value: tag.Value });
+      await tellGuest(change, id);
+    }
+  });
+  return {};
+};

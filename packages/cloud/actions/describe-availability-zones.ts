@@ -1,0 +1,52 @@
+// Owns DescribeAvailabilityZones: one zone, which is one cluster.
+
+import type { AvailabilityZone } from '@aws-sdk/client-ec2';
+import { applyFilters, type FilterTable } from '../app/filters.ts';
+import { zoneUnknown } from '../app/networks.ts';
+import { refuse } from '../app/refusals.ts';
+import type { Ec2Handler } from './handler.ts';
+
+const FILTERS: FilterTable<AvailabilityZone> = {
+  names: {
+    'group-name': (zone) => zone.GroupName,
+    'opt-in-status': (zone) => zone.OptInStatus,
+    'region-name': (zone) => zone.RegionName,
+    state: (zone) => zone.State,
+    'zone-id': (zone) => zone.ZoneId,
+    'zone-name': (zone) => zone.ZoneName,
+    'zone-type': (zone) => zone.ZoneType,
+  },
+};
+
+export const describeAvailabilityZones: Ec2Handler<'DescribeAvailabilityZones'> = async (
+  app,
+  _context,
+  input,
+) => {
+  const zone: AvailabilityZone = {
+    ZoneName: app.zone,
+    ZoneId: zoneId(app.zone),
+    ZoneType: 'availability-zone',
+    RegionName: app.region,
+    GroupName: app.region,
+    NetworkBorderGroup: app.region,
+    State: 'available',
+    OptInStatus: 'opt-in-not-required',
+    Messages: [],
+  };
+  const unknownName = (input.ZoneNames ?? []).find((name) => name !== app.zone);
+  if (unknownName !== undefined) throw zoneUnknown(unknownName, [app.zone]);
+  const unknownId = (input.ZoneIds ?? []).find((id) => id !== zone.ZoneId);
+  if (unknownId !== undefined) {
+    throw refuse('invalid-parameter', 'availability-zone', `Invalid zone id: ${unknownId}.`);
+  }
+  return { AvailabilityZones: applyFilters([zone], input.Filters, FILTERS) };
+};
+
+/** `us-east-1a` is `use1-az1`, in AWS's manner. */
+function zoneId(zone: string): string {
+  const match = /^([a-z]+)-([a-z]+)-(\d+)([a-z])$/.exec(zone);
+  if (match === null) return zone;
+  const [, area, side, number, letter] = match;
+  return `${area}${side!.slice(0, 1)}${number}-az${letter!.charCodeAt(0) - 96}`;
+}

@@ -1,0 +1,84 @@
+// Owns DescribeInstanceStatus.
+
+import type { InstanceStatus, SummaryStatus } from '@aws-sdk/client-ec2';
+import { INSTANCE_STATE_CODES } from '@ironbark/core/states.ts';
+import type { FilterTable } from '../app/filters.ts';
+import { parseObservation } from '../app/instance-outcome.ts';
+import { INSTANCE, parseIds } from '../app/resource-ids.ts';
+import { selectById } from './describe-instances.ts';
+import type { Ec2Handler } from './handler.ts';
+import { type InstanceRecord, loadInstanceRecords } from './instance-records.ts';
+import { renderState } from './render-instance.ts';
+import { selectPage } from './select-page.ts';
+
+const FILTERS: FilterTable<InstanceRecord> = {
+  names: {
+    'availability-zone': ({ row }) => row.zone,
+    'instance-state-code': ({ view }) => INSTANCE_STATE_CODES[view.state],
+    'instance-state-name': ({ view }) => view.state,
+    'instance-status.status': (record) => viewReachability(record),
+    'instance-status.reachability': (record) => REACHABILITY[viewReachability(record)],
+    'system-status.status': (record) => viewSystem(record),
+    'system-status.reachability': (record) => REACHABILITY[viewSystem(record)],
+  },
+  tags: (record) => record.tags,
+};
+
+export const describeInstanceStatus: Ec2Handler<'DescribeInstanceStatus'> = async (
+  app,
+  context,
+  input,
+) => {
+  const ids = parseIds(INSTANCE, input.InstanceIds, 'InstanceId');
+  const all = await loadInstanceRecords(app.store.query, context.accountId);
+  const shown = selectById(all, ids).filter(
+    ({ view }) => input.IncludeAllInstances === true || view.state === 'running',
+  );
+  const { items, nextToken } = selectPage(
+    shown,
+    input,
+    {
+      action: 'DescribeInstanceStatus',
+      idsParameter: 'InstanceId',
+      table: FILTERS,
+      sortKey: ({ row }) => row.id,
+    },
+    ids,
+  );
+  return { InstanceStatuses: items.map(renderStatus), NextToken: nextToken };
+};
+
+type Status = Extract<SummaryStatus, 'ok' | 'initializing' | 'not-applicable'>;
+const REACHABILITY = {
+  ok: 'passed',
+  initializing: 'initializing',
+  'not-applicable': undefined,
+} as const;
+
+/** The guest's own sign of life: it has asked for its address or metadata. */
+function viewReachability({ row, view }: InstanceRecord): Status {
+  if (view.state !== 'running') return 'not-applicable';
+  return parseObservation(row)?.reachableAt === undefined ? 'initializing' : 'ok';
+}
+
+/** The host's half: the node says that the machine runs. */
+function viewSystem({ view }: InstanceRecord): Status {
+  return view.state === 'running' ? 'ok' : 'not-applicable';
+}
+
+function renderStatus(record: InstanceRecord): InstanceStatus {
+  return {
+    InstanceId: record.row.id,
+    AvailabilityZone: record.row.zone,
+    InstanceState: renderState(record.view.state),
+    InstanceStatus: renderSummary(viewReachability(record)),
+    SystemStatus: renderSummary(viewSystem(record)),
+    Events: [],
+  };
+}
+
+function renderSummary(status: Status): NonNullable<InstanceStatus['InstanceStatus']> {
+  const reachability = REACHABILITY[status];
+  if (reachability === undefined) return { Status: status };
+  return { Status: status, Details: [{ Name: 'reachability', Status: reachability }] };
+}

@@ -1,0 +1,182 @@
+// Owns the reading of RunInstances' parameters: EC2's words in, a LaunchRequest out, what is not offered refused.
+
+import { KIB } from '@ironbark/core/units.ts';
+import type { Ec2Input } from '@ironbark/protocol/ec2/types.ts';
+import type { MetadataIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import { checkDeviceName } from '../app/attachments.ts';
+import type { LaunchRequest } from '../app/launch-instances.ts';
+import {
+  invalidValue,
+  missingParameter,
+  notOffered,
+  refuse,
+  refuseParameters,
+} from '../app/refusals.ts';
+import { GROUP, IMAGE, parseId, parseIds, SNAPSHOT, SUBNET } from '../app/resource-ids.ts';
+import { parseTagSpecifications } from '../app/tags.ts';
+import { checkVolumeType, DEFAULT_VOLUME_TYPE, type VolumeMapping } from '../app/volumes.ts';
+
+type Input = Ec2Input<'RunInstances'>;
+
+const NOT_OFFERED = [
+  'KernelId',
+  'RamdiskId',
+  'LaunchTemplate',
+  'InstanceMarketOptions',
+  'IamInstanceProfile',
+  'Ipv6AddressCount',
+  'Ipv6Addresses',
+  'EnablePrimaryIpv6',
+  'CpuOptions',
+  'ElasticGpuSpecification',
+  'ElasticInferenceAccelerators',
+  'LicenseSpecifications',
+  'NetworkPerformanceOptions',
+  'SecondaryInterfaces',
+  'AdditionalInfo',
+  'Operator',
+];
+
+/** EC2's default where none is named is m1.small; this cloud keeps to it. */
+const DEFAULT_TYPE = 'm1.small';
+
+export function parseLaunch(input: Input): LaunchRequest {
+  refuseParameters(input, NOT_OFFERED);
+  refuseParameters(
+    input,
+    ['NetworkInterfaces'],
+    'Use SubnetId, SecurityGroupIds and PrivateIpAddress.',
+  );
+  refuseSettings(input);
+  return {
+    imageId: parseId(IMAGE, input.ImageId, 'ImageId'),
+    instanceType: input.InstanceType ?? DEFAULT_TYPE,
+    minCount: input.MinCount,
+    maxCount: input.MaxCount,
+    keyName: input.KeyName,
+    userData: input.UserData === undefined ? undefined : checkUserData(input.UserData),
+    groupIds: parseIds(GROUP, input.SecurityGroupIds, 'SecurityGroupId'),
+    groupNames: input.SecurityGroups ?? [],
+    subnetId:
+      input.SubnetId === undefined ? undefined : parseId(SUBNET, input.SubnetId, 'SubnetId'),
+    zone: input.Placement?.AvailabilityZone,
+    privateIp: input.PrivateIpAddress,
+    disableApiTermination: input.DisableApiTermination === true,
+    disableApiStop: input.DisableApiStop === true,
+    shutdownBehavior: input.InstanceInitiatedShutdownBehavior ?? 'stop',
+    metadataOptions: parseMetadataOptions(input.MetadataOptions, DEFAULT_METADATA_OPTIONS),
+    mappings: parseMappings(input.BlockDeviceMappings),
+    tags: parseTagSpecifications(input.TagSpecifications, [
+      'instance',
+      'volume',
+      'network-interface',
+    ]),
+    clientToken: input.ClientToken,
+  };
+}
+
+/** Settings whose default is fine and whose other values would change what the caller gets. */
+function refuseSettings(input: Input): void {
+  if (input.HibernationOptions?.Configured === true) throw notOffered('Hibernation');
+  if (input.EnclaveOptions?.Enabled === true) throw notOffered('An enclave');
+  if (input.Monitoring?.Enabled === true) throw notOffered('Detailed monitoring');
+  const {
+    Tenancy = 'default',
+    AvailabilityZone: _zone,
+    GroupName,
+    ...rest
+  } = input.Placement ?? {};
+  if (Tenancy !== 'default') throw notOffered(`Tenancy '${Tenancy}'`);
+  refuseParameters(rest, Object.keys(rest));
+  if (GroupName !== undefined && GroupName !== '') throw notOffered('A placement group');
+  const reservation = input.CapacityReservationSpecification;
+  if (reservation?.CapacityReservationTarget !== undefined) {
+    throw notOffered('A capacity reservation');
+  }
+}
+
+/** EC2's limit, before base64. */
+const MAX_USER_DATA_BYTES = 16 * KIB;
+
+/** Answers the base64 in its plain form. */
+export function checkUserData(text: string): string {
+  const compact = text.replace(/\s+/g, '');
+  const isBase64 = /^[A-Za-z0-9+/]*={0,2}$/.test(compact) && compact.length % 4 === 0;
+  if (!isBase64) {
+    throw refuse('malformed-input', 'user-data', 'Invalid BASE64 encoding of user data.');
+  }
+  const bytes = Buffer.from(compact, 'base64');
+  if (bytes.length > MAX_USER_DATA_BYTES) {
+    throw refuse(
+      'invalid-parameter',
+      'request',
+      `User data is limited to ${MAX_USER_DATA_BYTES} bytes; these are ${bytes.length}.`,
+    );
+  }
+  return compact;
+}
+
+export const DEFAULT_METADATA_OPTIONS: MetadataIntent['options'] = {
+  endpoint: 'enabled',
+  tokens: 'optional',
+  hopLimit: 1,
+  instanceTags: 'disabled',
+};
+const MAX_HOP_LIMIT = 64;
+
+export function parseMetadataOptions(
+  options: Input['MetadataOptions'],
+  before: MetadataIntent['options'],
+): MetadataIntent['options'] {
+  if (options === undefined) return before;
+  if (options.HttpProtocolIpv6 === 'enabled') throw notOffered('The metadata service over IPv6');
+  const hopLimit = options.HttpPutResponseHopLimit ?? before.hopLimit;
+  if (hopLimit < 1 || hopLimit > MAX_HOP_LIMIT) {
+    throw invalidValue('HttpPutResponseHopLimit', hopLimit, `It is 1 to ${MAX_HOP_LIMIT}.`);
+  }
+  return {
+    endpoint: options.HttpEndpoint ?? before.endpoint,
+    tokens: options.HttpTokens ?? before.tokens,
+    hopLimit,
+    instanceTags: options.InstanceMetadataTags ?? before.instanceTags,
+  };
+}
+
+type WireMapping = NonNullable<Input['BlockDeviceMappings']>[number];
+
+function parseMappings(mappings: readonly WireMapping[] | undefined): VolumeMapping[] {
+  const parsed = (mappings ?? []).map(parseMapping);
+  const names = new Set(parsed.map((mapping) => mapping.deviceName));
+  if (names.size < parsed.length) throw badMapping('Each device name can be used once.');
+  return parsed;
+}
+
+/** The names under which clients mean the root disk, whatever the image calls it. */
+const ROOT_NAMES = ['/dev/sda1', '/dev/sda', '/dev/vda', '/dev/xvda'];
+
+function parseMapping(mapping: WireMapping): VolumeMapping {
+  const { DeviceName, Ebs, NoDevice, VirtualName } = mapping;
+  if (DeviceName === undefined) throw missingParameter('BlockDeviceMapping.DeviceName');
+  if (ROOT_NAMES.includes(DeviceName)) {
+    throw badMapping(
+      `${DeviceName} is the root device: it is made from the image, has the image's size and survives stop and start. Map additional volumes to /dev/sdf and on.`,
+    );
+  }
+  if (VirtualName !== undefined || NoDevice !== undefined || Ebs === undefined) {
+    throw badMapping(`${DeviceName}: only EBS volumes can be mapped.`);
+  }
+  if (Ebs.Encrypted === true || Ebs.KmsKeyId !== undefined) throw notOffered('Volume encryption');
+  refuseParameters(Ebs, ['Iops', 'Throughput', 'OutpostArn', 'VolumeInitializationRate']);
+  const { SnapshotId } = Ebs;
+  return {
+    deviceName: checkDeviceName(DeviceName),
+    deleteOnTermination: Ebs.DeleteOnTermination !== false,
+    sizeGib: Ebs.VolumeSize,
+    snapshotId: SnapshotId === undefined ? undefined : parseId(SNAPSHOT, SnapshotId, 'SnapshotId'),
+    volumeType: checkVolumeType(Ebs.VolumeType ?? DEFAULT_VOLUME_TYPE),
+  };
+}
+
+function badMapping(message: string): Error {
+  return refuse('invalid-parameter', 'block-device-mapping', message);
+}

@@ -1,0 +1,169 @@
+// Owns EC2's shape of an instance.
+
+import type {
+  GroupIdentifier,
+  Instance,
+  InstanceBlockDeviceMapping,
+  InstanceNetworkInterface,
+  InstanceStateChange,
+  Reservation,
+  InstanceState as WireState,
+} from '@aws-sdk/client-ec2';
+import { INSTANCE_STATE_CODES, type InstanceState } from '@ironbark/core/states.ts';
+import type { MetadataIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import { privateDnsName } from '../app/addresses.ts';
+import { parseObservation } from '../app/instance-outcome.ts';
+import type { StateChange } from '../app/instances.ts';
+import type { Tag } from '../app/tags.ts';
+import { viewAttachmentState } from '../app/volume-view.ts';
+import type { AttachmentRow } from '../store/schema.ts';
+import type { InstanceRecord } from './instance-records.ts';
+
+export function renderState(state: InstanceState): WireState {
+  return { Code: INSTANCE_STATE_CODES[state], Name: state };
+}
+
+export function renderStateChange(change: StateChange): InstanceStateChange {
+  return {
+    InstanceId: change.id,
+    CurrentState: renderState(change.current),
+    PreviousState: renderState(change.previous),
+  };
+}
+
+export function renderTags(tags: readonly Tag[]): { Key: string; Value: string }[] {
+  return tags.map((tag) => ({ Key: tag.key, Value: tag.value }));
+}
+
+/** Instances of one reservation belong together, in the order of their launch. */
+export function renderReservations(
+  records: readonly InstanceRecord[],
+  region: string,
+): Reservation[] {
+  const byReservation = Map.groupBy(records, (record) => record.row.reservationId);
+  return [...byReservation].map(([id, members]) => ({
+    ReservationId: id,
+    OwnerId: members[0]!.row.accountId,
+    Groups: [],
+    Instances: members
+      .toSorted((left, right) => left.row.launchIndex - right.row.launchIndex)
+      .map((record) => renderInstance(record, region)),
+  }));
+}
+
+export function renderInstance(record: InstanceRecord, region: string): Instance {
+  const { row, view } = record;
+  return {
+    InstanceId: row.id,
+    ImageId: row.imageId,
+    State: renderState(view.state),
+    StateTransitionReason: view.transitionReason,
+    ...(view.stateReason === undefined
+      ? {}
+      : { StateReason: { Code: view.stateReason.code, Message: view.stateReason.message } }),
+    InstanceType: row.instanceType as NonNullable<Instance['InstanceType']>,
+    ...(row.keyName === null ? {} : { KeyName: row.keyName }),
+    ...(row.clientToken === null ? {} : { ClientToken: row.clientToken }),
+    AmiLaunchIndex: row.launchIndex,
+    ProductCodes: [],
+    LaunchTime: new Date(row.launchedAt),
+    Placement: { AvailabilityZone: row.zone, GroupName: '', Tenancy: 'default' },
+    Monitoring: { State: 'disabled' },
+    Architecture: 'x86_64',
+    PlatformDetails: 'Linux/UNIX',
+    RootDeviceName: row.rootDeviceName,
+    RootDeviceType: 'instance-store',
+    VirtualizationType: 'hvm',
+    Hypervisor: 'xen',
+    EbsOptimized: false,
+    EnaSupport: false,
+    BlockDeviceMappings: record.attachments.map(renderMapping),
+    CpuOptions: { CoreCount: row.vcpus, ThreadsPerCore: 1 },
+    HibernationOptions: { Configured: false },
+    EnclaveOptions: { Enabled: false },
+    MetadataOptions: renderMetadataOptions(record),
+    Tags: renderTags(record.tags),
+    ...renderNetwork(record, region),
+  };
+}
+
+/** A terminated instance has no interface, hence no address, subnet or group any more. */
+function renderNetwork(record: InstanceRecord, region: string): Partial<Instance> {
+  const first = record.interfaces[0];
+  const none = { PrivateDnsName: '', PublicDnsName: '', NetworkInterfaces: [], SecurityGroups: [] };
+  if (first === undefined) return none;
+  return {
+    PrivateDnsName: privateDnsName(first.row.privateIp, region),
+    PublicDnsName: '',
+    PrivateIpAddress: first.row.privateIp,
+    SubnetId: first.row.subnetId,
+    VpcId: first.row.vpcId,
+    SourceDestCheck: true,
+    SecurityGroups: first.groups.map(renderGroup),
+    NetworkInterfaces: record.interfaces.map((one) => renderInterface(one, region)),
+  };
+}
+
+export function renderGroup(group: { groupId: string; name: string }): GroupIdentifier {
+  return { GroupId: group.groupId, GroupName: group.name };
+}
+
+function renderInterface(
+  { row, groups }: InstanceRecord['interfaces'][number],
+  region: string,
+): InstanceNetworkInterface {
+  const PrivateDnsName = privateDnsName(row.privateIp, region);
+  return {
+    NetworkInterfaceId: row.id,
+    OwnerId: row.accountId,
+    Status: 'in-use',
+    InterfaceType: 'interface',
+    Description: row.description,
+    MacAddress: row.macAddress,
+    SubnetId: row.subnetId,
+    VpcId: row.vpcId,
+    SourceDestCheck: true,
+    PrivateDnsName,
+    PrivateIpAddress: row.privateIp,
+    PrivateIpAddresses: [{ Primary: true, PrivateDnsName, PrivateIpAddress: row.privateIp }],
+    Ipv6Addresses: [],
+    Groups: groups.map(renderGroup),
+    Attachment: {
+      AttachmentId: row.attachmentId,
+      AttachTime: new Date(row.createdAt),
+      DeleteOnTermination: true,
+      DeviceIndex: row.deviceIndex,
+      NetworkCardIndex: 0,
+      Status: 'attached',
+    },
+  };
+}
+
+function renderMapping(row: AttachmentRow): InstanceBlockDeviceMapping {
+  const state = viewAttachmentState(row);
+  return {
+    DeviceName: row.deviceName,
+    Ebs: {
+      VolumeId: row.volumeId,
+      AttachTime: new Date(row.createdAt),
+      DeleteOnTermination: row.deleteOnTermination === 1,
+      Status: state === 'busy' ? 'attached' : state,
+    },
+  };
+}
+
+/** `pending` until the guest's node has the options that are desired. */
+export function renderMetadataOptions({
+  row,
+}: Pick<InstanceRecord, 'row'>): NonNullable<Instance['MetadataOptions']> {
+  const options = JSON.parse(row.metadataOptions) as MetadataIntent['options'];
+  const isApplied = (parseObservation(row)?.generation ?? 0) >= row.generation;
+  return {
+    State: isApplied ? 'applied' : 'pending',
+    HttpTokens: options.tokens,
+    HttpPutResponseHopLimit: options.hopLimit,
+    HttpEndpoint: options.endpoint,
+    HttpProtocolIpv6: 'disabled',
+    InstanceMetadataTags: options.instanceTags,
+  };
+}

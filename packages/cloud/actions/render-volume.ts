@@ -1,0 +1,44 @@
+// Owns EC2's shape of a volume and of its attachment.
+
+import type { Volume, VolumeAttachment } from '@aws-sdk/client-ec2';
+import type { AttachmentState } from '@ironbark/core/states.ts';
+import type { Tag } from '../app/tags.ts';
+import { viewAttachmentState, viewVolumeState } from '../app/volume-view.ts';
+import type { AttachmentRow, VolumeRow } from '../store/schema.ts';
+import { renderTags } from './render-instance.ts';
+
+export interface VolumeItem {
+  row: VolumeRow;
+  attachment: AttachmentRow | undefined;
+  tags: Tag[];
+}
+
+export function renderVolume({ row, attachment, tags }: VolumeItem): Volume {
+  return {
+    VolumeId: row.id,
+    Size: row.sizeGib,
+    SnapshotId: row.snapshotId ?? '',
+    AvailabilityZone: row.zone,
+    State: viewVolumeState(row, attachment),
+    CreateTime: new Date(row.createdAt),
+    VolumeType: row.volumeType as NonNullable<Volume['VolumeType']>,
+    Encrypted: false,
+    MultiAttachEnabled: false,
+    Attachments: attachment === undefined ? [] : [renderAttachment(attachment)],
+    Tags: renderTags(tags),
+  };
+}
+
+export function renderAttachment(
+  row: AttachmentRow,
+  state: AttachmentState = viewAttachmentState(row),
+): VolumeAttachment {
+  return {
+    VolumeId: row.volumeId,
+    InstanceId: row.instanceId,
+    Device: row.deviceName,
+    State: state,
+    AttachTime: new Date(row.createdAt),
+    DeleteOnTermination: row.deleteOnTermination === 1,
+  };
+}

@@ -1,0 +1,38 @@
+// Owns RunInstances.
+
+import type { InstanceId, ReservationId } from '@ironbark/core/ids.ts';
+import { ensureNodesKnown } from '../app/capacity.ts';
+import { changeFor } from '../app/change.ts';
+import { makeOnce } from '../app/client-tokens.ts';
+import { launchInstances } from '../app/launch-instances.ts';
+import type { Ec2Handler } from './handler.ts';
+import { listReservation } from './instance-records.ts';
+import { parseLaunch } from './launch-parameters.ts';
+import { renderReservations, renderState } from './render-instance.ts';
+
+export const runInstances: Ec2Handler<'RunInstances'> = async (app, context, input) => {
+  const request = parseLaunch(input);
+  await ensureNodesKnown(app);
+  const storage = request.mappings.length > 0 ? await app.storage.getReport() : undefined;
+  const call = { action: 'RunInstances', token: request.clientToken, parameters: input };
+  const ids = await changeFor(app, context, (change) =>
+    makeOnce(change, context, call, async () => {
+      const made = await launchInstances(app, context, change, request, storage);
+      return [made.reservationId as string, ...made.instanceIds];
+    }),
+  );
+  const [reservationId, ...instanceIds] = ids as [ReservationId, ...InstanceId[]];
+  const records = await listReservation(app.store.query, context.accountId, reservationId);
+  const [reservation] = renderReservations(records, app.region);
+  return reservation ?? renderExpired(context.accountId, reservationId, instanceIds);
+};
+
+/** A retry that comes after its instances have ended and been forgotten still gets their ids. */
+function renderExpired(accountId: string, id: ReservationId, instanceIds: readonly InstanceId[]) {
+  return {
+    ReservationId: id,
+    OwnerId: accountId,
+    Groups: [],
+    Instances: instanceIds.map((InstanceId) => ({ InstanceId, State: renderState('terminated') })),
+  };
+}

@@ -1,0 +1,43 @@
+// Owns volumes as the Describe actions see them: rows with their attachments and tags.
+
+import type { AccountId } from '@ironbark/core/ids.ts';
+import type { FilterTable } from '../app/filters.ts';
+import { TagIndex } from '../app/tags.ts';
+import { viewAttachmentState, viewVolumeState } from '../app/volume-view.ts';
+import { listAttachments } from '../store/attachments.ts';
+import type { Queries } from '../store/store.ts';
+import { listTags } from '../store/tags.ts';
+import { listVolumes } from '../store/volumes.ts';
+import type { VolumeItem } from './render-volume.ts';
+
+export async function loadVolumes(db: Queries, accountId: AccountId): Promise<VolumeItem[]> {
+  const tags = new TagIndex(await listTags(db, accountId));
+  const attachments = await listAttachments(db, accountId);
+  const byVolume = new Map(attachments.map((row) => [row.volumeId, row]));
+  const rows = await listVolumes(db, accountId);
+  return rows.map((row) => ({ row, attachment: byVolume.get(row.id), tags: tags.of(row.id) }));
+}
+
+/** Names and meanings: API reference of DescribeVolumes. */
+export const VOLUME_FILTERS: FilterTable<VolumeItem> = {
+  names: {
+    'volume-id': ({ row }) => row.id,
+    'availability-zone': ({ row }) => row.zone,
+    'create-time': ({ row }) => new Date(row.createdAt).toISOString(),
+    encrypted: () => false,
+    'multi-attach-enabled': () => false,
+    size: ({ row }) => row.sizeGib,
+    'snapshot-id': ({ row }) => row.snapshotId ?? undefined,
+    status: ({ row, attachment }) => viewVolumeState(row, attachment),
+    'volume-type': ({ row }) => row.volumeType,
+    'attachment.attach-time': ({ attachment }) =>
+      attachment === undefined ? undefined : new Date(attachment.createdAt).toISOString(),
+    'attachment.delete-on-termination': ({ attachment }) =>
+      attachment === undefined ? undefined : attachment.deleteOnTermination === 1,
+    'attachment.device': ({ attachment }) => attachment?.deviceName,
+    'attachment.instance-id': ({ attachment }) => attachment?.instanceId,
+    'attachment.status': ({ attachment }) =>
+      attachment === undefined ? undefined : viewAttachmentState(attachment),
+  },
+  tags: ({ tags }) => tags,
+};

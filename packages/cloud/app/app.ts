@@ -1,0 +1,32 @@
+// Owns what every rule and reconciler of the Cloud Controller works with.
+
+import type { AccountId, InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { Clock } from '@ironbark/platform/clock.ts';
+import type { Logger } from '@ironbark/platform/logger.ts';
+import type { RandomSource } from '@ironbark/platform/random.ts';
+import type { ClusterClient } from '@ironbark/protocol/internal/cluster-client.ts';
+import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
+import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
+import type { Store } from '../store/store.ts';
+
+/** Tells the reconcilers where to look now. Only a hint: what is lost here is found by the next resync. */
+export interface Wake {
+  instance(id: InstanceId): void;
+  volume(id: VolumeId): void;
+  snapshot(id: SnapshotId): void;
+  placement(): void;
+}
+
+export interface App {
+  store: Store;
+  clock: Clock;
+  random: RandomSource;
+  logger: Logger;
+  region: string;
+  zone: string;
+  accountId: AccountId;
+  cluster: ClusterClient;
+  storage: StorageClient;
+  objects: ObjectsClient;
+  wake: Wake;
+}

@@ -1,0 +1,160 @@
+// Owns the rules of attaching volumes to instances and detaching them.
+
+import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
+import { INSTANCE_ALLOWS } from '@ironbark/core/states.ts';
+import {
+  findAttachment,
+  insertAttachment,
+  listAttachmentsOf,
+  updateAttachment,
+} from '../store/attachments.ts';
+import type { AttachmentRow, InstanceRow } from '../store/schema.ts';
+import type { Queries } from '../store/store.ts';
+import type { Caller, Change } from './change.ts';
+import { viewState } from './instance-view.ts';
+import { getInstance } from './instances.ts';
+import { invalidValue, refuse } from './refusals.ts';
+import { viewVolumeState } from './volume-view.ts';
+import { getVolume } from './volumes.ts';
+
+/** The names that EC2 takes for volumes (EC2 User Guide, "Device names"), in the forms of its clients. */
+const DEVICE_NAME = /^(?:\/dev\/)?(?:sd|xvd|vd|hd)[a-z]{1,2}\d{0,2}$/;
+/** A guest of ours has one PCI slot for each disk; EC2's limit of Nitro instances is 28 in all. */
+const MAX_VOLUMES = 26;
+
+export function checkDeviceName(name: string): string {
+  if (DEVICE_NAME.test(name)) return name;
+  throw invalidValue(
+    'device',
+    name.slice(0, 100),
+    `It is not a valid device name; use /dev/sd[f-p].`,
+  );
+}
+
+export async function attachVolume(
+  caller: Caller,
+  change: Change,
+  wanted: { volumeId: VolumeId; instanceId: InstanceId; deviceName: string },
+): Promise<AttachmentRow> {
+  const { tx, nowMs, touched } = change;
+  const { volumeId, instanceId, deviceName } = wanted;
+  const instance = await getInstance(tx, caller, instanceId);
+  await checkVolumeFree(caller, tx, volumeId, instance);
+  checkInstanceTakesVolumes(instance);
+  await checkDeviceFree(tx, instance, deviceName);
+  await insertAttachment(tx, {
+    volumeId,
+    accountId: caller.accountId,
+    instanceId,
+    deviceName,
+    deleteOnTermination: 0,
+    desired: 'attached',
+    force: 0,
+    observed: 'attaching',
+    createdAt: nowMs,
+  });
+  touched.volumes.add(volumeId);
+  return (await findAttachment(tx, volumeId))!;
+}
+
+async function checkVolumeFree(
+  caller: Caller,
+  tx: Queries,
+  volumeId: VolumeId,
+  instance: InstanceRow,
+): Promise<void> {
+  const volume = await getVolume(tx, caller, volumeId);
+  const existing = await findAttachment(tx, volumeId);
+  if (existing !== undefined) {
+    throw refuse(
+      'in-use',
+      'volume',
+      `${volumeId} is already attached to an instance (${existing.instanceId}).`,
+    );
+  }
+  const state = viewVolumeState(volume, undefined);
+  if (state !== 'available') {
+    throw refuse(
+      'incorrect-state',
+      'volume',
+      `Volume '${volumeId}' is '${state}', not 'available'.`,
+    );
+  }
+  if (volume.zone !== instance.zone) {
+    throw refuse(
+      'zone-mismatch',
+      'volume',
+      `The volume '${volumeId}' is not in the same availability zone as instance '${instance.id}'.`,
+    );
+  }
+}
+
+function checkInstanceTakesVolumes(instance: InstanceRow): void {
+  const state = viewState(instance);
+  if (INSTANCE_ALLOWS[state].includes('attach-volume')) return;
+  throw refuse(
+    'incorrect-state',
+    'instance',
+    `Instance '${instance.id}' is '${state}'; volumes can be attached while it is 'running' or 'stopped'.`,
+  );
+}
+
+async function checkDeviceFree(
+  tx: Queries,
+  instance: InstanceRow,
+  deviceName: string,
+): Promise<void> {
+  const others = await listAttachmentsOf(tx, instance.id);
+  const isTaken = deviceName === instance.rootDeviceName;
+  if (isTaken || others.some((other) => other.deviceName === deviceName)) {
+    throw refuse(
+      'in-use',
+      'device',
+      `Invalid value '${deviceName}' for unixDevice. Attachment point ${deviceName} is already in use.`,
+    );
+  }
+  if (others.length >= MAX_VOLUMES) {
+    throw refuse(
+      'limit-exceeded',
+      'attachment',
+      `An instance can have ${MAX_VOLUMES} volumes attached.`,
+    );
+  }
+}
+
+export async function detachVolume(
+  caller: Caller,
+  { tx, touched }: Change,
+  wanted: {
+    volumeId: VolumeId;
+    instanceId: InstanceId | undefined;
+    deviceName: string | undefined;
+    force: boolean;
+  },
+): Promise<AttachmentRow> {
+  const { volumeId, instanceId, deviceName, force } = wanted;
+  await getVolume(tx, caller, volumeId);
+  const attachment = await findAttachment(tx, volumeId);
+  if (attachment === undefined) {
+    throw refuse('incorrect-state', 'volume', `Volume '${volumeId}' is in the 'available' state.`);
+  }
+  const isOther =
+    (instanceId !== undefined && instanceId !== attachment.instanceId) ||
+    (deviceName !== undefined && deviceName !== attachment.deviceName);
+  if (isOther) throw notThere(wanted, attachment);
+  if (attachment.desired === 'detached' && (!force || attachment.force === 1)) return attachment;
+  await updateAttachment(tx, volumeId, { desired: 'detached', ...(force ? { force: 1 } : {}) });
+  touched.volumes.add(volumeId);
+  return { ...attachment, desired: 'detached' };
+}
+
+function notThere(
+  wanted: { volumeId: VolumeId; instanceId: InstanceId | undefined },
+  attachment: AttachmentRow,
+): Error {
+  return refuse(
+    'not-attached',
+    'attachment',
+    `The volume '${wanted.volumeId}' is attached to '${attachment.instanceId}' as ${attachment.deviceName}, not as asked.`,
+  );
+}

@@ -1,0 +1,101 @@
+// Owns how much room the zone's nodes have left, from what they reported and what is already desired of them.
+
+import type { NodeId } from '@ironbark/core/ids.ts';
+import type { NodeSummary } from '@ironbark/protocol/internal/cluster-client.ts';
+import { listLiveInstances } from '../store/instances.ts';
+import { listNodes, replaceNodes } from '../store/nodes.ts';
+import type { InstanceRow, NodeRow } from '../store/schema.ts';
+import type { Queries } from '../store/store.ts';
+import type { App } from './app.ts';
+import type { NodeRoom, PlacementDemand } from './place-instances.ts';
+
+/**
+ * Virtual processors that one processor may carry. Guests are mostly idle; 16 is what OpenStack ran with by
+ * default for years (nova, `cpu_allocation_ratio`). Memory is never promised twice.
+ */
+export const VCPUS_PER_CPU = 16;
+
+export function demandOf(instance: InstanceRow): PlacementDemand {
+  const { id, vcpus, memoryMib, rootDiskBytes } = instance;
+  return { id, vcpus, memoryMib, rootDiskBytes };
+}
+
+/** A stopped instance gives its memory back and keeps its disk, as in EC2. */
+function holdsMemory(instance: InstanceRow): boolean {
+  if (instance.desiredPower === 'running') return true;
+  if (instance.observedPower === null) return false;
+  const isReached = instance.observedGeneration >= instance.powerGeneration;
+  return !(isReached && ['stopped', 'terminated'].includes(instance.observedPower));
+}
+
+/** The node counts a root disk as used space once it has made it. */
+function waitsForDisk(instance: InstanceRow): boolean {
+  const isMade = instance.observedPower !== null && instance.observedPower !== 'preparing';
+  return !isMade && instance.desiredPower !== 'terminated';
+}
+
+/** The nodes' rooms without the instances in `except`. */
+export function computeRooms(
+  nodes: readonly NodeRow[],
+  instances: readonly InstanceRow[],
+  except: ReadonlySet<string> = new Set(),
+): NodeRoom[] {
+  return nodes.map((node) => {
+    const here = instances.filter((i) => i.nodeId === node.id && !except.has(i.id));
+    const running = here.filter(holdsMemory);
+    return {
+      nodeId: node.id,
+      hostname: node.hostname,
+      health: node.health,
+      freeVcpus: node.vcpus * VCPUS_PER_CPU - sum(running, (i) => i.vcpus),
+      freeMemoryMib: node.memoryMib - sum(running, (i) => i.memoryMib),
+      freeDiskBytes: node.diskFreeBytes - sum(here.filter(waitsForDisk), (i) => i.rootDiskBytes),
+    };
+  });
+}
+
+function sum<Item>(items: readonly Item[], value: (item: Item) => number): number {
+  return items.reduce((total, item) => total + value(item), 0);
+}
+
+export async function loadRooms(tx: Queries, except?: ReadonlySet<string>): Promise<NodeRoom[]> {
+  return computeRooms(await listNodes(tx), await listLiveInstances(tx), except);
+}
+
+/** The room of one node without the instance itself, for starting it where its disk is. */
+export async function loadRoomFor(
+  tx: Queries,
+  instance: InstanceRow,
+  nodeId: NodeId,
+): Promise<NodeRoom | undefined> {
+  const rooms = await loadRooms(tx, new Set([instance.id]));
+  return rooms.find((room) => room.nodeId === nodeId);
+}
+
+/** Asks the zone for its nodes and keeps the answer. */
+export async function refreshNodes(app: App): Promise<void> {
+  const summaries = await app.cluster.describeNodes();
+  const rows = summaries.map(toRow);
+  const known = await listNodes(app.store.query);
+  if (JSON.stringify(known) === JSON.stringify(rows)) return;
+  await app.store.transaction((tx) => replaceNodes(tx, rows));
+}
+
+/** For a request that needs a node: a cloud that has just started may not have heard of its nodes yet. */
+export async function ensureNodesKnown(app: App): Promise<void> {
+  const nodes = await listNodes(app.store.query);
+  if (nodes.some((node) => node.health === 'ready')) return;
+  await refreshNodes(app);
+}
+
+function toRow(node: NodeSummary): NodeRow {
+  return {
+    id: node.nodeId,
+    hostname: node.hostname,
+    health: node.health,
+    hypervisor: node.hypervisor,
+    accelerator: node.accelerator,
+    network: node.network,
+    ...node.capacity,
+  };
+}

@@ -1,0 +1,126 @@
+// Owns the document that tells a node what one instance is to be, composed from its rows.
+
+import { DIRECT, PARAVIRTUAL } from '@ironbark/core/io-profile.ts';
+import { GIB } from '@ironbark/core/units.ts';
+import { renderTime } from '@ironbark/platform/clock.ts';
+import type {
+  BlockExport,
+  InstanceImage,
+  InstanceIntent,
+  InterfaceIntent,
+  MetadataIntent,
+  VolumeIntent,
+} from '@ironbark/protocol/internal/instance-messages.ts';
+import type {
+  AttachmentRow,
+  InstanceRow,
+  InterfaceRow,
+  SubnetRow,
+  TagRow,
+  VolumeRow,
+} from '../store/schema.ts';
+import { privateDnsName } from './addresses.ts';
+
+/** Every row that the document is made of. */
+export interface InstanceRows {
+  instance: InstanceRow;
+  interfaces: readonly InterfaceRow[];
+  groups: readonly { groupId: string; name: string }[];
+  attachments: readonly { attachment: AttachmentRow; volume: VolumeRow }[];
+  subnet: SubnetRow & { vpcCidr: string };
+  tags: readonly TagRow[];
+}
+
+export type IntentPlan =
+  | { kind: 'none' }
+  /** It is to start with volumes that cannot be opened yet. */
+  | { kind: 'wait'; forVolumes: string[] }
+  | { kind: 'send'; generation: number };
+
+/** A guest finds its volumes when it starts, so a start waits for all of them; a running one gets them later. */
+export function planIntent(
+  instance: Pick<
+    InstanceRow,
+    'nodeId' | 'forgottenAt' | 'desiredPower' | 'observedPower' | 'generation'
+  >,
+  attachments: readonly Pick<AttachmentRow, 'volumeId' | 'desired' | 'offeredExport'>[],
+): IntentPlan {
+  if (instance.nodeId === null || instance.forgottenAt !== null) return { kind: 'none' };
+  const isStart =
+    instance.desiredPower === 'running' &&
+    (instance.observedPower === null || instance.observedPower === 'stopped');
+  const absent = attachments.filter((a) => a.desired === 'attached' && a.offeredExport === null);
+  if (isStart && absent.length > 0) {
+    return { kind: 'wait', forVolumes: absent.map((attachment) => attachment.volumeId) };
+  }
+  return { kind: 'send', generation: instance.generation };
+}
+
+export function composeIntent(rows: InstanceRows, region: string): InstanceIntent {
+  const { instance } = rows;
+  return {
+    id: instance.id,
+    generation: instance.generation,
+    power: instance.desiredPower,
+    forceStop: instance.desiredForceStop === 1,
+    rebootCount: instance.desiredRebootCount,
+    vcpus: instance.vcpus,
+    memoryMib: instance.memoryMib,
+    image: JSON.parse(instance.image) as InstanceImage,
+    rootDisk: {
+      sizeBytes: instance.rootDiskBytes,
+      deviceName: instance.rootDeviceName,
+      profile: DIRECT,
+    },
+    interfaces: rows.interfaces.map(composeInterface),
+    volumes: instance.desiredPower === 'terminated' ? [] : rows.attachments.flatMap(composeVolume),
+    metadata: composeMetadata(rows, region),
+  };
+}
+
+function composeInterface(row: InterfaceRow): InterfaceIntent {
+  const { id, deviceIndex, macAddress, privateIp, subnetId } = row;
+  return { id, deviceIndex, macAddress, privateIp, subnetId, profile: PARAVIRTUAL };
+}
+
+function composeVolume({
+  attachment,
+  volume,
+}: InstanceRows['attachments'][number]): VolumeIntent[] {
+  if (attachment.offeredExport === null) return [];
+  return [
+    {
+      volumeId: volume.id,
+      deviceName: attachment.deviceName,
+      sizeBytes: volume.sizeGib * GIB,
+      source: JSON.parse(attachment.offeredExport) as BlockExport,
+      profile: DIRECT,
+    },
+  ];
+}
+
+function composeMetadata(rows: InstanceRows, region: string): MetadataIntent {
+  const { instance, groups, subnet } = rows;
+  const privateIp = rows.interfaces[0]?.privateIp;
+  const { keyName, publicKey } = instance;
+  return {
+    accountId: instance.accountId,
+    region,
+    availabilityZone: instance.zone,
+    imageId: instance.imageId,
+    instanceType: instance.instanceType,
+    reservationId: instance.reservationId,
+    launchIndex: instance.launchIndex,
+    launchedAt: renderTime(instance.launchedAt),
+    hostname: privateIp === undefined ? instance.id : privateDnsName(privateIp, region),
+    keys: keyName === null || publicKey === null ? [] : [{ name: keyName, openssh: publicKey }],
+    securityGroups: groups.map((group) => group.name),
+    securityGroupIds: groups.map((group) => group.groupId),
+    vpcId: instance.vpcId,
+    vpcCidr: subnet.vpcCidr,
+    subnetCidr: subnet.cidr,
+    ...(instance.userData === null ? {} : { userData: instance.userData }),
+    options: JSON.parse(instance.metadataOptions) as MetadataIntent['options'],
+    tags: Object.fromEntries(rows.tags.map((tag) => [tag.key, tag.value])),
+  };
+}

@@ -1,0 +1,95 @@
+// Owns what follows when a guest ends by itself or cannot be started.
+
+import type { InstanceObservation } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { InstanceRow } from '../store/schema.ts';
+import type { Change } from './change.ts';
+import { setPower } from './instances.ts';
+
+export type Outcome =
+  | { kind: 'none' }
+  /** The guest shut itself down. */
+  | { kind: 'shutdown'; desiredPower: 'stopped' | 'terminated' }
+  /** The node could not start it, or lost it. */
+  | { kind: 'failed'; reason: string };
+
+export type OutcomeFacts = Pick<
+  InstanceRow,
+  | 'desiredPower'
+  | 'powerGeneration'
+  | 'observedPower'
+  | 'observedGeneration'
+  | 'observed'
+  | 'shutdownBehavior'
+>;
+
+/** Only an instance that is to run can end unasked. */
+export function planOutcome(instance: OutcomeFacts): Outcome {
+  if (instance.desiredPower !== 'running') return { kind: 'none' };
+  switch (instance.observedPower) {
+    case 'stopped':
+      // Before a start has been reached, `stopped` is what was before it.
+      if (instance.observedGeneration < instance.powerGeneration) return { kind: 'none' };
+      return {
+        kind: 'shutdown',
+        desiredPower: instance.shutdownBehavior === 'stop' ? 'stopped' : 'terminated',
+      };
+    case 'failed':
+      return { kind: 'failed', reason: observedReason(instance) };
+    case 'terminated':
+      return { kind: 'failed', reason: 'The node no longer has the instance.' };
+    default:
+      return { kind: 'none' };
+  }
+}
+
+function observedReason(instance: OutcomeFacts): string {
+  const observation = parseObservation(instance);
+  return observation?.reason ?? 'The node gave no reason.';
+}
+
+export function parseObservation(
+  instance: Pick<InstanceRow, 'observed'>,
+): InstanceObservation | undefined {
+  return instance.observed === null
+    ? undefined
+    : (JSON.parse(instance.observed) as InstanceObservation);
+}
+
+export async function applyOutcome(
+  change: Change,
+  instance: InstanceRow,
+  outcome: Outcome,
+): Promise<void> {
+  if (outcome.kind === 'none') return;
+  if (outcome.kind === 'failed') {
+    await failInstance(change, instance, 'Server.InternalError', outcome.reason);
+    return;
+  }
+  await setPower(change, instance, outcome.desiredPower, {
+    stateReasonCode: 'Client.InstanceInitiatedShutdown',
+    stateReasonMessage: 'Client.InstanceInitiatedShutdown: Instance initiated shutdown',
+    transitionReason: '',
+  });
+}
+
+/**
+ * A launch that fails ends terminated and gives everything back; an instance that ran before keeps its disk and
+ * ends stopped, as in EC2.
+ */
+export function failInstance(
+  change: Change,
+  instance: InstanceRow,
+  code: string,
+  reason: string,
+): Promise<void> {
+  const hasDisk = hasRun(instance) && instance.observedPower !== 'terminated';
+  return setPower(change, instance, hasDisk ? 'stopped' : 'terminated', {
+    stateReasonCode: code,
+    stateReasonMessage: `${code}: ${reason}`,
+    transitionReason: code,
+  });
+}
+
+function hasRun(instance: InstanceRow): boolean {
+  return instance.hasRun === 1;
+}

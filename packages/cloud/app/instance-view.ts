@@ -1,0 +1,55 @@
+// Owns what a user sees of an instance: one pure function of what is desired and what is observed.
+//
+//   pending -> running -> stopping -> stopped -> pending (start)
+//      any of these -> shutting-down -> terminated
+
+import type { InstanceState } from '@ironbark/core/states.ts';
+import type { InstanceRow } from '../store/schema.ts';
+
+export interface InstanceView {
+  state: InstanceState;
+  /** EC2's StateTransitionReason; empty when the newest change has no reason to tell. */
+  transitionReason: string;
+  stateReason?: { code: string; message: string };
+}
+
+export type ViewedInstance = Pick<
+  InstanceRow,
+  | 'desiredPower'
+  | 'powerGeneration'
+  | 'nodeId'
+  | 'observedPower'
+  | 'observedGeneration'
+  | 'terminatedAt'
+  | 'transitionReason'
+  | 'stateReasonCode'
+  | 'stateReasonMessage'
+>;
+
+export function viewInstance(instance: ViewedInstance): InstanceView {
+  const state = viewState(instance);
+  const { stateReasonCode: code, stateReasonMessage: message } = instance;
+  const view: InstanceView = { state, transitionReason: instance.transitionReason };
+  if (code !== null) view.stateReason = { code, message: message ?? code };
+  else if (state === 'pending') view.stateReason = { code: 'pending', message: 'pending' };
+  return view;
+}
+
+export function viewState(instance: ViewedInstance): InstanceState {
+  switch (instance.desiredPower) {
+    case 'terminated':
+      return instance.terminatedAt === null ? 'shutting-down' : 'terminated';
+    case 'stopped':
+      return isStopped(instance) ? 'stopped' : 'stopping';
+    case 'running':
+      return instance.observedPower === 'running' ? 'running' : 'pending';
+  }
+}
+
+/** An instance that no node ever got is stopped at once. An older `stopped` may be from before a start. */
+function isStopped(instance: ViewedInstance): boolean {
+  if (instance.nodeId === null) return true;
+  return (
+    instance.observedPower === 'stopped' && instance.observedGeneration >= instance.powerGeneration
+  );
+}

@@ -1,0 +1,266 @@
+// Owns the launch of instances: everything is checked and written as intent in one transaction.
+
+import type {
+  ImageId,
+  InstanceId,
+  ReservationId,
+  SecurityGroupId,
+  SubnetId,
+} from '@ironbark/core/ids.ts';
+import { newId } from '@ironbark/platform/random.ts';
+import type { MetadataIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { StorageReport } from '@ironbark/protocol/internal/storage-client.ts';
+import { insertInstance, insertReservation, listUnplaced } from '../store/instances.ts';
+import { findKeyPairNamed } from '../store/key-pairs.ts';
+import { insertInterface } from '../store/network-interfaces.ts';
+import { type ImageRow, type KeyPairRow, type SubnetRow, toFlag } from '../store/schema.ts';
+import { renderMac } from './addresses.ts';
+import type { App } from './app.ts';
+import { demandOf, loadRooms } from './capacity.ts';
+import type { Caller, Change } from './change.ts';
+import { getImage } from './images.ts';
+import { findInstanceType, type InstanceType } from './instance-types.ts';
+import { chooseSubnet, findGroups, takeAddress } from './networks.ts';
+import { placeInstances } from './place-instances.ts';
+import { invalidCombination, invalidValue, notFound, refuse } from './refusals.ts';
+import { setTags, type Tag } from './tags.ts';
+import { makeAttachedVolume, type VolumeMapping } from './volumes.ts';
+
+export interface LaunchRequest {
+  imageId: ImageId;
+  instanceType: string;
+  minCount: number;
+  maxCount: number;
+  keyName: string | undefined;
+  /** Base64. */
+  userData: string | undefined;
+  groupIds: SecurityGroupId[];
+  groupNames: readonly string[];
+  subnetId: SubnetId | undefined;
+  zone: string | undefined;
+  privateIp: string | undefined;
+  disableApiTermination: boolean;
+  disableApiStop: boolean;
+  shutdownBehavior: 'stop' | 'terminate';
+  metadataOptions: MetadataIntent['options'];
+  mappings: VolumeMapping[];
+  tags: Record<'instance' | 'volume' | 'network-interface', Tag[]>;
+  clientToken: string | undefined;
+}
+
+/** Everything that a launch needs, looked up and found good. */
+interface Launch {
+  request: LaunchRequest;
+  image: ImageRow;
+  type: InstanceType;
+  subnet: SubnetRow;
+  groupIds: SecurityGroupId[];
+  key: KeyPairRow | undefined;
+  storage: StorageReport | undefined;
+}
+
+/** An account that asks for more at once has made a mistake; EC2's default quotas stop it sooner. */
+const MAX_INSTANCES_AT_ONCE = 200;
+
+/** Writes the reservation with its instances, interfaces and volumes. Answers their ids. */
+export async function launchInstances(
+  app: App,
+  caller: Caller,
+  change: Change,
+  request: LaunchRequest,
+  storage: StorageReport | undefined,
+): Promise<{ reservationId: ReservationId; instanceIds: InstanceId[] }> {
+  const launch = await prepareLaunch(app, caller, change, request, storage);
+  const candidates = Array.from({ length: request.maxCount }, () => newId(app.random, 'i'));
+  const instanceIds = await chooseFitting(change, launch, candidates);
+  const reservationId = newId(app.random, 'r');
+  const { accountId } = caller;
+  await insertReservation(change.tx, { id: reservationId, accountId, createdAt: change.nowMs });
+  for (const [launchIndex, id] of instanceIds.entries()) {
+    await writeInstance(app, caller, change, launch, { id, reservationId, launchIndex });
+  }
+  change.touched.placement = true;
+  return { reservationId, instanceIds };
+}
+
+async function prepareLaunch(
+  app: App,
+  caller: Caller,
+  { tx }: Change,
+  request: LaunchRequest,
+  storage: StorageReport | undefined,
+): Promise<Launch> {
+  const { accountId } = caller;
+  checkCounts(request);
+  const type = findInstanceType(request.instanceType);
+  if (type === undefined) {
+    throw invalidValue(
+      'InstanceType',
+      request.instanceType,
+      'DescribeInstanceTypes lists the types that this cloud offers.',
+    );
+  }
+  const image = await getImage(tx, accountId, request.imageId);
+  if (image.minMemoryMib > type.memoryMib) throw tooSmall(image, type);
+  const subnet = await chooseSubnet(tx, accountId, { ...request, defaultZone: app.zone });
+  const groups = await findGroups(tx, accountId, subnet.vpcId, request);
+  const key = await findKey(tx, accountId, request.keyName);
+  return { request, image, type, subnet, groupIds: groups.map((g) => g.id), key, storage };
+}
+
+function checkCounts({ minCount, maxCount, privateIp }: LaunchRequest): void {
+  if (minCount < 1) throw invalidValue('MinCount', minCount, 'It has to be at least 1.');
+  if (maxCount < minCount) {
+    throw invalidCombination(`MaxCount (${maxCount}) is less than MinCount (${minCount}).`);
+  }
+  if (maxCount > MAX_INSTANCES_AT_ONCE) {
+    throw refuse(
+      'limit-exceeded',
+      'instance',
+      `One request can launch at most ${MAX_INSTANCES_AT_ONCE} instances; ask several times.`,
+    );
+  }
+  if (privateIp !== undefined && maxCount > 1) {
+    throw invalidCombination('PrivateIpAddress can be given for a single instance only.');
+  }
+}
+
+function tooSmall(image: ImageRow, type: InstanceType): Error {
+  return invalidCombination(
+    `The image '${image.id}' needs ${image.minMemoryMib} MiB of memory; ${type.name} has ${type.memoryMib} MiB.`,
+  );
+}
+
+async function findKey(
+  tx: Change['tx'],
+  accountId: string,
+  name: string | undefined,
+): Promise<KeyPairRow | undefined> {
+  if (name === undefined) return undefined;
+  const key = await findKeyPairNamed(tx, accountId, name);
+  if (key === undefined) throw notFound('key-pair', 'key pair', [name]);
+  return key;
+}
+
+/** As many of the candidates as the nodes hold; refuses when that is less than the request's minimum. */
+async function chooseFitting(
+  { tx }: Change,
+  launch: Launch,
+  candidates: readonly InstanceId[],
+): Promise<InstanceId[]> {
+  const { type, image, request } = launch;
+  const waiting = (await listUnplaced(tx)).map(demandOf);
+  const demands = candidates.map((id) => ({
+    id,
+    vcpus: type.vcpus,
+    memoryMib: type.memoryMib,
+    rootDiskBytes: image.rootDiskBytes,
+  }));
+  const placement = placeInstances([...waiting, ...demands], await loadRooms(tx));
+  const placed = new Set(placement.placed.map(({ id }) => id));
+  const fitting = candidates.filter((id) => placed.has(id));
+  if (fitting.length >= request.minCount) return fitting;
+  const reason = placement.refused.find(({ id }) => candidates.includes(id))?.reason ?? '';
+  throw refuse(
+    'insufficient-capacity',
+    'instance',
+    `We currently do not have sufficient ${type.name} capacity in the Availability Zone you requested (${launch.subnet.zone}). ${reason}`,
+  );
+}
+
+interface Place {
+  id: InstanceId;
+  reservationId: ReservationId;
+  launchIndex: number;
+}
+
+async function writeInstance(
+  app: App,
+  caller: Caller,
+  change: Change,
+  launch: Launch,
+  place: Place,
+): Promise<void> {
+  const { tx, touched } = change;
+  const { request } = launch;
+  await insertInstance(tx, renderRow(caller, change, launch, place));
+  await setTags(tx, caller.accountId, place.id, request.tags.instance);
+  await writeInterface(app, caller, change, launch, place.id);
+  for (const mapping of request.mappings) {
+    const volumeId = await makeAttachedVolume(app, caller, change, {
+      instanceId: place.id,
+      zone: launch.subnet.zone,
+      mapping,
+      storage: launch.storage,
+    });
+    await setTags(tx, caller.accountId, volumeId, request.tags.volume);
+  }
+  touched.instances.add(place.id);
+}
+
+function renderRow(
+  caller: Caller,
+  { nowMs }: Change,
+  { request, image, type, subnet, key }: Launch,
+  place: Place,
+): Parameters<typeof insertInstance>[1] {
+  return {
+    ...place,
+    accountId: caller.accountId,
+    imageId: image.id,
+    image: image.contents,
+    architecture: image.architecture,
+    rootDeviceName: image.rootDeviceName,
+    rootDiskBytes: image.rootDiskBytes,
+    instanceType: type.name,
+    vcpus: type.vcpus,
+    memoryMib: type.memoryMib,
+    keyName: key?.name ?? null,
+    publicKey: key?.publicKey ?? null,
+    userData: request.userData ?? null,
+    zone: subnet.zone,
+    vpcId: subnet.vpcId,
+    subnetId: subnet.id,
+    metadataOptions: JSON.stringify(request.metadataOptions),
+    disableApiTermination: toFlag(request.disableApiTermination),
+    disableApiStop: toFlag(request.disableApiStop),
+    shutdownBehavior: request.shutdownBehavior,
+    clientToken: request.clientToken ?? null,
+    createdAt: nowMs,
+    launchedAt: nowMs,
+    generation: 1,
+    desiredPower: 'running',
+    desiredForceStop: 0,
+    desiredRebootCount: 0,
+    powerGeneration: 1,
+    transitionReason: '',
+    observedGeneration: 0,
+    hasRun: 0,
+  };
+}
+
+async function writeInterface(
+  app: App,
+  { accountId }: Caller,
+  { tx, nowMs }: Change,
+  { request, subnet, groupIds }: Launch,
+  instanceId: InstanceId,
+): Promise<void> {
+  const id = newId(app.random, 'eni');
+  const row = {
+    id,
+    accountId,
+    instanceId,
+    vpcId: subnet.vpcId,
+    subnetId: subnet.id,
+    zone: subnet.zone,
+    deviceIndex: 0,
+    privateIp: await takeAddress(tx, subnet, request.privateIp),
+    macAddress: renderMac(app.random.bytes(5)),
+    attachmentId: newId(app.random, 'eni-attach'),
+    description: '',
+    createdAt: nowMs,
+  };
+  await insertInterface(tx, row, groupIds);
+  await setTags(tx, accountId, id, request.tags['network-interface']);
+}

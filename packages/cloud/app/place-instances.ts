@@ -1,0 +1,100 @@
+// Owns the choice of a node for an instance, as pure arithmetic that can say why it refuses.
+
+import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
+import { MIB, renderBytes } from '@ironbark/core/units.ts';
+
+export interface PlacementDemand {
+  id: InstanceId;
+  vcpus: number;
+  memoryMib: number;
+  rootDiskBytes: number;
+}
+
+/** What a node can still take. */
+export interface NodeRoom {
+  nodeId: NodeId;
+  hostname: string;
+  health: 'ready' | 'lost';
+  freeVcpus: number;
+  freeMemoryMib: number;
+  freeDiskBytes: number;
+}
+
+export interface Placement {
+  placed: { id: InstanceId; nodeId: NodeId }[];
+  /** In the order of the request, each with a sentence that says what every node lacked. */
+  refused: { id: InstanceId; reason: string }[];
+}
+
+/** Gives each instance the ready node with the most free memory that holds it; earlier instances first. */
+export function placeInstances(
+  demands: readonly PlacementDemand[],
+  nodes: readonly NodeRoom[],
+): Placement {
+  const rooms = nodes.map((node) => ({ ...node }));
+  const placement: Placement = { placed: [], refused: [] };
+  for (const demand of demands) {
+    const room = chooseRoom(demand, rooms);
+    if (room === undefined) {
+      placement.refused.push({ id: demand.id, reason: explainRefusal(demand, rooms) });
+      continue;
+    }
+    take(room, demand);
+    placement.placed.push({ id: demand.id, nodeId: room.nodeId });
+  }
+  return placement;
+}
+
+function chooseRoom(demand: PlacementDemand, rooms: readonly NodeRoom[]): NodeRoom | undefined {
+  const fitting = rooms.filter((room) => listShortages(demand, room).length === 0);
+  return fitting.reduce<NodeRoom | undefined>(
+    (best, room) => (best !== undefined && !isRoomier(room, best) ? best : room),
+    undefined,
+  );
+}
+
+/** Equal nodes are told apart by name, so that the same question always has the same answer. */
+function isRoomier(room: NodeRoom, best: NodeRoom): boolean {
+  if (room.freeMemoryMib !== best.freeMemoryMib) return room.freeMemoryMib > best.freeMemoryMib;
+  return room.nodeId < best.nodeId;
+}
+
+function take(room: NodeRoom, demand: PlacementDemand): void {
+  room.freeVcpus -= demand.vcpus;
+  room.freeMemoryMib -= demand.memoryMib;
+  room.freeDiskBytes -= demand.rootDiskBytes;
+}
+
+/** Everything that the node lacks for the demand; empty when it fits. */
+export function listShortages(demand: PlacementDemand, room: NodeRoom): string[] {
+  if (room.health !== 'ready') return ['has not reported lately'];
+  const shortages: string[] = [];
+  if (demand.memoryMib > room.freeMemoryMib) {
+    shortages.push(
+      `has ${renderBytes(Math.max(0, room.freeMemoryMib) * MIB)} of memory free, ${renderBytes(demand.memoryMib * MIB)} are needed`,
+    );
+  }
+  if (demand.vcpus > room.freeVcpus) {
+    shortages.push(
+      `has ${Math.max(0, room.freeVcpus)} virtual processors free, ${demand.vcpus} are needed`,
+    );
+  }
+  if (demand.rootDiskBytes > room.freeDiskBytes) {
+    shortages.push(
+      `has ${renderBytes(Math.max(0, room.freeDiskBytes))} of disk free, ${renderBytes(demand.rootDiskBytes)} are needed`,
+    );
+  }
+  return shortages;
+}
+
+/** A list of a thousand nodes helps nobody. */
+const MAX_NODES_EXPLAINED = 5;
+
+function explainRefusal(demand: PlacementDemand, rooms: readonly NodeRoom[]): string {
+  if (rooms.length === 0) return 'No node has joined this zone yet.';
+  const lines = rooms
+    .slice(0, MAX_NODES_EXPLAINED)
+    .map((room) => `${room.hostname} ${listShortages(demand, room).join(' and ')}`);
+  const more = rooms.length - lines.length;
+  return `${lines.join('; ')}${more > 0 ? `; ${more} more nodes lack room too` : ''}.`;
+}

@@ -1,0 +1,87 @@
+// Owns how ids in requests are read: the grammar is checked here, existence where the rows are.
+
+import type { ErrorResource } from '@ironbark/core/errors.ts';
+import { type IdPrefix, isResourceId, type ResourceId } from '@ironbark/core/ids.ts';
+import { missingParameter, notFound, refuse } from './refusals.ts';
+
+interface Noun {
+  prefix: IdPrefix;
+  resource: ErrorResource;
+  /** As in "The instance ID 'i-...' does not exist". */
+  label: string;
+}
+
+export const INSTANCE = { prefix: 'i', resource: 'instance', label: 'instance ID' } as const;
+export const VOLUME = { prefix: 'vol', resource: 'volume', label: 'volume' } as const;
+export const SNAPSHOT = { prefix: 'snap', resource: 'snapshot', label: 'snapshot' } as const;
+export const IMAGE = { prefix: 'ami', resource: 'image', label: 'image id' } as const;
+export const KEY_PAIR = { prefix: 'key', resource: 'key-pair', label: 'key pair ID' } as const;
+export const SUBNET = { prefix: 'subnet', resource: 'subnet', label: 'subnet ID' } as const;
+export const VPC = { prefix: 'vpc', resource: 'vpc', label: 'vpc ID' } as const;
+export const GROUP = {
+  prefix: 'sg',
+  resource: 'security-group',
+  label: 'security group',
+} as const;
+export const GROUP_RULE = {
+  prefix: 'sgr',
+  resource: 'security-group',
+  label: 'security group rule ID',
+} as const;
+export const INTERFACE = {
+  prefix: 'eni',
+  resource: 'network-interface',
+  label: 'networkInterface ID',
+} as const;
+
+/** More ids than EC2 takes in one request is a mistake or an attack. */
+const MAX_IDS = 1000;
+
+export function parseId<N extends Noun>(
+  noun: N,
+  text: string | undefined,
+  parameter: string,
+): ResourceId<N['prefix']> {
+  if (text === undefined || text === '') throw missingParameter(parameter);
+  if (isResourceId(noun.prefix, text)) return text;
+  throw refuse(
+    'malformed-id',
+    noun.resource,
+    `Invalid id: "${text.slice(0, 100)}" (expecting "${noun.prefix}-...")`,
+  );
+}
+
+/** Each id once, in the order given. */
+export function parseIds<N extends Noun>(
+  noun: N,
+  texts: readonly string[] | undefined,
+  parameter: string,
+): ResourceId<N['prefix']>[] {
+  const given = texts ?? [];
+  if (given.length > MAX_IDS) {
+    throw refuse('limit-exceeded', 'request', `At most ${MAX_IDS} ids fit into one request.`);
+  }
+  return [...new Set(given.map((text) => parseId(noun, text, parameter)))];
+}
+
+export function requireIds<N extends Noun>(
+  noun: N,
+  texts: readonly string[] | undefined,
+  parameter: string,
+): ResourceId<N['prefix']>[] {
+  const ids = parseIds(noun, texts, parameter);
+  if (ids.length === 0) throw missingParameter(parameter);
+  return ids;
+}
+
+/** The rows in the order of the ids; throws one error that lists every id without a row. */
+export function matchIds<Row extends { id: string }>(
+  noun: Noun,
+  ids: readonly string[],
+  rows: readonly Row[],
+): Row[] {
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  const absent = ids.filter((id) => !byId.has(id));
+  if (absent.length > 0) throw notFound(noun.resource, noun.label, absent);
+  return ids.map((id) => byId.get(id)!);
+}

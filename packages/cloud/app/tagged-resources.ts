@@ -1,0 +1,78 @@
+// Owns which resources exist to be tagged.
+
+import type { AccountId, InstanceId } from '@ironbark/core/ids.ts';
+import { type IdPrefix, isResourceId } from '@ironbark/core/ids.ts';
+import { findInstance, raiseGeneration } from '../store/instances.ts';
+import type { Schema } from '../store/schema.ts';
+import type { Queries } from '../store/store.ts';
+import type { Caller, Change } from './change.ts';
+import { notFound, refuse } from './refusals.ts';
+import {
+  GROUP,
+  IMAGE,
+  INSTANCE,
+  INTERFACE,
+  KEY_PAIR,
+  SNAPSHOT,
+  SUBNET,
+  VOLUME,
+  VPC,
+} from './resource-ids.ts';
+
+type TaggedTable = Exclude<
+  keyof Schema,
+  'clientToken' | 'node' | 'account' | 'interfaceGroup' | 'tag' | 'attachment'
+>;
+
+const NOUNS = [
+  { ...INSTANCE, table: 'instance' },
+  { ...VOLUME, table: 'volume' },
+  { ...SNAPSHOT, table: 'snapshot' },
+  { ...IMAGE, table: 'image' },
+  { ...KEY_PAIR, table: 'keyPair' },
+  { ...SUBNET, table: 'subnet' },
+  { ...VPC, table: 'vpc' },
+  { ...GROUP, table: 'securityGroup' },
+  { ...INTERFACE, table: 'networkInterface' },
+] as const satisfies readonly { prefix: IdPrefix; table: TaggedTable }[];
+
+/** Throws for the first resource that does not exist or is of a kind that has no tags here. */
+export async function checkResources(
+  tx: Queries,
+  { accountId }: Caller,
+  ids: readonly string[],
+): Promise<void> {
+  for (const id of ids) {
+    const noun = NOUNS.find((one) => isResourceId(one.prefix, id));
+    if (noun === undefined) {
+      throw refuse('malformed-id', 'tag', `The ID '${id.slice(0, 100)}' is not valid`);
+    }
+    if (!(await exists(tx, accountId, noun.table, id))) {
+      throw notFound(noun.resource, noun.label, [id]);
+    }
+  }
+}
+
+async function exists(
+  tx: Queries,
+  accountId: AccountId,
+  table: TaggedTable,
+  id: string,
+): Promise<boolean> {
+  const row = await tx
+    .selectFrom(table)
+    .select('id')
+    .where('id', '=', id as never)
+    .where('accountId', '=', accountId)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** A guest may read its tags from its metadata, so its node has to hear of them. */
+export async function tellGuest({ tx, touched }: Change, id: string): Promise<void> {
+  if (!isResourceId('i', id)) return;
+  const instance = await findInstance(tx, id as InstanceId);
+  if (instance === undefined || instance.terminatedAt !== null) return;
+  await raiseGeneration(tx, instance.id);
+  touched.instances.add(instance.id);
+}

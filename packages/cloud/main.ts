@@ -1,0 +1,163 @@
+// Owns the composition of the Cloud Controller: store, actions and reconcilers from the parts that it is given.
+
+import { join } from 'node:path';
+import type { AccountId, InstanceId } from '@ironbark/core/ids.ts';
+import type { Clock } from '@ironbark/platform/clock.ts';
+import { ensureDirectory } from '@ironbark/platform/files.ts';
+import type { Logger } from '@ironbark/platform/logger.ts';
+import type { RandomSource } from '@ironbark/platform/random.ts';
+import { ReconcilerRunner } from '@ironbark/platform/reconciler.ts';
+import type { ClusterClient } from '@ironbark/protocol/internal/cluster-client.ts';
+import type {
+  AccessKeyRecord,
+  IdentityClient,
+} from '@ironbark/protocol/internal/identity-client.ts';
+import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
+import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
+import type { ActionTable } from './actions/action.ts';
+import { createEc2Actions } from './actions/table.ts';
+import { createStsActions } from './actions/table-sts.ts';
+import type { App, Wake } from './app/app.ts';
+import { ensureAccount } from './app/bootstrap.ts';
+import { createIdentity, toAccessKey } from './app/identity.ts';
+import { parseObservation } from './app/instance-outcome.ts';
+import { createExpiry } from './reconcilers/expiry.ts';
+import { createInstanceOutcome } from './reconcilers/instance-outcome.ts';
+import { createInstancePlacement, PLACEMENT_KEY } from './reconcilers/instance-placement.ts';
+import { createInstanceTermination } from './reconcilers/instance-termination.ts';
+import { createSnapshotReconciler } from './reconcilers/snapshot.ts';
+import { createStorageReport, STORAGE_KEY } from './reconcilers/storage-report.ts';
+import { createVolumeReconciler } from './reconcilers/volume.ts';
+import { createVolumeAttachment } from './reconcilers/volume-attachment.ts';
+import { createZoneIntent } from './reconcilers/zone-intent.ts';
+import { createZoneReport, ZONE_KEY } from './reconcilers/zone-report.ts';
+import { getRootKey } from './store/accounts.ts';
+import { findInstance } from './store/instances.ts';
+import { openStore } from './store/store.ts';
+
+export interface CloudOptions {
+  /** Where `cloud.db` lives; made if it does not exist. */
+  dataDir: string;
+  clock: Clock;
+  random: RandomSource;
+  logger: Logger;
+  region: string;
+  /** The one availability zone, such as `us-east-1a`. */
+  zone: string;
+  /** For a new data folder; an existing one has to have this account. */
+  accountId?: AccountId;
+  /** The default VPC's block, such as `172.31.0.0/16`; used at the first start. */
+  vpcCidr: string;
+  cluster: ClusterClient;
+  storage: StorageClient;
+  objects: ObjectsClient;
+}
+
+export interface Cloud extends AsyncDisposable {
+  ec2: ActionTable;
+  sts: ActionTable;
+  identity: IdentityClient;
+  accountId: AccountId;
+  /** The account owner's key, for the one who runs the cloud. */
+  adminKey(): Promise<AccessKeyRecord>;
+  /** How the host reaches the guest's ssh server; undefined until its node has said so. */
+  findSsh(id: string): Promise<{ host: string; port: number } | undefined>;
+  /** True when no reconciler has work that it can do now. */
+  isQuiet(): boolean;
+}
+
+export async function startCloud(options: CloudOptions): Promise<Cloud> {
+  await ensureDirectory(options.dataDir);
+  const store = await openStore(join(options.dataDir, 'cloud.db'));
+  try {
+    const accountId = await ensureAccount(store, { ...options, nowMs: options.clock.nowMs() });
+    const { wake, connect } = createWake();
+    const { dataDir: _dataDir, vpcCidr: _vpcCidr, ...parts } = options;
+    const app: App = { ...parts, store, accountId, wake };
+    const runner = new ReconcilerRunner(options);
+    const stopListening = startReconcilers(app, runner, connect);
+    return {
+      ec2: createEc2Actions(app),
+      sts: createStsActions(app),
+      identity: createIdentity(store),
+      accountId,
+      adminKey: async () => toAccessKey(await getRootKey(store.query, accountId)),
+      findSsh: (id) => findSsh(app, id as InstanceId),
+      isQuiet: () => runner.isQuiet(),
+      [Symbol.asyncDispose]: async () => {
+        stopListening();
+        await runner[Symbol.asyncDispose]();
+        await store[Symbol.asyncDispose]();
+      },
+    };
+  } catch (error) {
+    await store[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function findSsh(
+  app: App,
+  id: InstanceId,
+): Promise<{ host: string; port: number } | undefined> {
+  const instance = await findInstance(app.store.query, id);
+  return instance === undefined ? undefined : parseObservation(instance)?.ssh;
+}
+
+/** The actions hold this before the reconcilers exist; a hint that comes too early is not needed. */
+function createWake(): { wake: Wake; connect: (target: Wake) => void } {
+  let target: Wake | undefined;
+  return {
+    wake: {
+      instance: (id) => target?.instance(id),
+      volume: (id) => target?.volume(id),
+      snapshot: (id) => target?.snapshot(id),
+      placement: () => target?.placement(),
+    },
+    connect: (next) => {
+      target = next;
+    },
+  };
+}
+
+/** Starts every reconciler; answers the way to stop listening to the controllers. */
+function startReconcilers(
+  app: App,
+  runner: ReconcilerRunner,
+  connect: (wake: Wake) => void,
+): () => void {
+  const placement = runner.add(createInstancePlacement(app), { resyncMs: RESYNC_MS });
+  const ofInstance = [
+    runner.add(createZoneIntent(app)),
+    runner.add(createInstanceOutcome(app)),
+    runner.add(createInstanceTermination(app)),
+  ];
+  const ofVolume = [
+    runner.add(createVolumeReconciler(app)),
+    runner.add(createVolumeAttachment(app)),
+  ];
+  const snapshot = runner.add(createSnapshotReconciler(app));
+  connect({
+    instance: (id) => {
+      for (const handle of ofInstance) handle.poke(id);
+    },
+    volume: (id) => {
+      for (const handle of ofVolume) handle.poke(id);
+    },
+    snapshot: (id) => snapshot.poke(id),
+    placement: () => placement.poke(PLACEMENT_KEY),
+  });
+  const zone = runner.add(createZoneReport(app));
+  const storage = runner.add(createStorageReport(app));
+  runner.add(createExpiry(app));
+  const stops = [
+    app.cluster.onChange(() => zone.poke(ZONE_KEY)),
+    app.storage.onChange(() => storage.poke(STORAGE_KEY)),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
+
+/** Room that nobody announced, such as a node that came back, is found this soon. */
+const RESYNC_MS = 10_000;

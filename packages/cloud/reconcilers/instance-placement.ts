@@ -1,0 +1,69 @@
+// Owns hop 5 of a launch: every instance that is to run gets a node, in one step for all that wait.
+
+import type { Reconciler } from '@ironbark/platform/reconciler.ts';
+import { SETTLED } from '@ironbark/platform/reconciler.ts';
+import type { App } from '../app/app.ts';
+import { computeRooms, demandOf } from '../app/capacity.ts';
+import { type Change, change } from '../app/change.ts';
+import { failInstance } from '../app/instance-outcome.ts';
+import { type NodeRoom, type Placement, placeInstances } from '../app/place-instances.ts';
+import { listAttachmentsOf } from '../store/attachments.ts';
+import { listLiveInstances, listUnplaced, placeInstance } from '../store/instances.ts';
+import { listNodes } from '../store/nodes.ts';
+import type { InstanceRow } from '../store/schema.ts';
+
+/** The reconciler's only key: all that wait are weighed together, so that none is placed twice. */
+export const PLACEMENT_KEY = 'waiting';
+
+/** A node that went away may come back; a caller should not wait for capacity for longer than this. */
+const PATIENCE_MS = 2 * 60_000;
+const LOOK_AGAIN_MS = 2_000;
+
+export interface PlacementPlan {
+  placed: Placement['placed'];
+  /** No room now, and asked long enough ago to give up. */
+  failed: { id: InstanceRow['id']; reason: string }[];
+  /** No room now. */
+  waiting: number;
+}
+
+export function planPlacement(
+  instances: readonly InstanceRow[],
+  nodes: readonly NodeRoom[],
+  nowMs: number,
+): PlacementPlan {
+  const { placed, refused } = placeInstances(instances.map(demandOf), nodes);
+  const launchedAt = new Map(instances.map((instance) => [instance.id, instance.launchedAt]));
+  const failed = refused.filter(({ id }) => nowMs - launchedAt.get(id)! >= PATIENCE_MS);
+  return { placed, failed, waiting: refused.length - failed.length };
+}
+
+export function createInstancePlacement(app: App): Reconciler {
+  return {
+    name: 'instance-placement',
+    listKeys: async () => [PLACEMENT_KEY],
+    reconcile: async () => {
+      const waiting = await change(app, placeAll);
+      return waiting === 0 ? SETTLED : { kind: 'again', afterMs: LOOK_AGAIN_MS };
+    },
+  };
+}
+
+/** Answers how many instances still wait. */
+async function placeAll(inside: Change): Promise<number> {
+  const { tx, touched, nowMs } = inside;
+  const unplaced = await listUnplaced(tx);
+  if (unplaced.length === 0) return 0;
+  const rooms = computeRooms(await listNodes(tx), await listLiveInstances(tx));
+  const plan = planPlacement(unplaced, rooms, nowMs);
+  for (const { id, nodeId } of plan.placed) {
+    await placeInstance(tx, id, nodeId);
+    touched.instances.add(id);
+    for (const { volumeId } of await listAttachmentsOf(tx, id)) touched.volumes.add(volumeId);
+  }
+  for (const { id, reason } of plan.failed) {
+    const instance = unplaced.find((one) => one.id === id)!;
+    await failInstance(inside, instance, 'Server.InsufficientInstanceCapacity', reason);
+  }
+  return plan.waiting;
+}

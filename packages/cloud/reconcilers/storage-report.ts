@@ -1,0 +1,101 @@
+// Owns the way back from the storage: what it observes of volumes and snapshots is written down.
+
+import type { Reconciler } from '@ironbark/platform/reconciler.ts';
+import type {
+  SnapshotStorageObservation,
+  VolumeStorageObservation,
+} from '@ironbark/protocol/internal/storage-client.ts';
+import type { App } from '../app/app.ts';
+import { type Change, change } from '../app/change.ts';
+import type { SnapshotRow, VolumeRow } from '../store/schema.ts';
+import { findSnapshot, listAllSnapshots, updateSnapshot } from '../store/snapshots.ts';
+import { findVolume, listAllVolumes, updateVolume } from '../store/volumes.ts';
+
+export const STORAGE_KEY = 'storage';
+
+/** The storage calls when something changes; this finds what a lost call would have told. */
+const POLL_MS = 5_000;
+
+export function createStorageReport(app: App): Reconciler {
+  return {
+    name: 'storage-report',
+    listKeys: async () => [STORAGE_KEY],
+    reconcile: async () => {
+      const report = await app.storage.getReport();
+      const volumes = new Map((await listAllVolumes(app.store.query)).map((row) => [row.id, row]));
+      const snapshots = new Map(
+        (await listAllSnapshots(app.store.query)).map((row) => [row.id, row]),
+      );
+      const newVolumes = report.volumes.filter((o) => isVolumeNews(volumes.get(o.id), o));
+      const newSnapshots = report.snapshots.filter((o) => isSnapshotNews(snapshots.get(o.id), o));
+      if (newVolumes.length + newSnapshots.length > 0) {
+        await change(app, async (inside) => {
+          for (const observation of newVolumes) await recordVolume(inside, observation);
+          for (const observation of newSnapshots) await recordSnapshot(inside, observation);
+        });
+      }
+      return { kind: 'again', afterMs: POLL_MS };
+    },
+  };
+}
+
+function volumeColumns(observation: VolumeStorageObservation) {
+  return {
+    observedGeneration: observation.generation,
+    observedState: observation.state,
+    observedProgress: Math.round(observation.progressPercent),
+    observedReason: observation.reason ?? null,
+    observedExport: observation.export === undefined ? null : JSON.stringify(observation.export),
+  };
+}
+
+function isVolumeNews(row: VolumeRow | undefined, observation: VolumeStorageObservation): boolean {
+  return row !== undefined && differs(row, volumeColumns(observation));
+}
+
+function differs<Columns extends object>(row: Columns, columns: Partial<Columns>): boolean {
+  return Object.entries(columns).some(([name, value]) => row[name as keyof Columns] !== value);
+}
+
+async function recordVolume(
+  { tx, touched }: Change,
+  observation: VolumeStorageObservation,
+): Promise<void> {
+  const row = await findVolume(tx, observation.id);
+  if (row === undefined) return;
+  await updateVolume(tx, row.id, volumeColumns(observation));
+  touched.volumes.add(row.id);
+  if (row.snapshotId !== null) touched.snapshots.add(row.snapshotId);
+}
+
+function snapshotColumns(observation: SnapshotStorageObservation) {
+  return {
+    observedGeneration: observation.generation,
+    observedState: observation.state,
+    observedProgress: Math.round(observation.progressPercent),
+    observedReason: observation.reason ?? null,
+    storedBytes: observation.storedBytes,
+  };
+}
+
+function isSnapshotNews(
+  row: SnapshotRow | undefined,
+  observation: SnapshotStorageObservation,
+): boolean {
+  return row !== undefined && differs(row, snapshotColumns(observation));
+}
+
+async function recordSnapshot(
+  { tx, touched, nowMs }: Change,
+  observation: SnapshotStorageObservation,
+): Promise<void> {
+  const row = await findSnapshot(tx, observation.id);
+  if (row === undefined) return;
+  const isFirstCompletion = observation.state === 'completed' && row.completedAt === null;
+  await updateSnapshot(tx, row.id, {
+    ...snapshotColumns(observation),
+    ...(isFirstCompletion ? { completedAt: nowMs } : {}),
+  });
+  touched.snapshots.add(row.id);
+  touched.volumes.add(row.volumeId);
+}

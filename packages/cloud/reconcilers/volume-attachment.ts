@@ -1,0 +1,94 @@
+// Owns the way of a volume to its instance and back: takes every step that can be taken now.
+
+import type { VolumeId } from '@ironbark/core/ids.ts';
+import type { ReconcileResult, Reconciler } from '@ironbark/platform/reconciler.ts';
+import { SETTLED } from '@ironbark/platform/reconciler.ts';
+import type { App } from '../app/app.ts';
+import { type AttachmentStep, planAttachment } from '../app/attachment-plan.ts';
+import { type Change, change } from '../app/change.ts';
+import { failInstance } from '../app/instance-outcome.ts';
+import { deleteAttachment, findAttachment, updateAttachment } from '../store/attachments.ts';
+import { findInstance, raiseGeneration } from '../store/instances.ts';
+import type { AttachmentRow, InstanceRow, VolumeRow } from '../store/schema.ts';
+import type { Queries } from '../store/store.ts';
+import { changeVolume, findVolume, listVolumeIds } from '../store/volumes.ts';
+
+export function createVolumeAttachment(app: App): Reconciler {
+  return {
+    name: 'volume-attachment',
+    listKeys: () => listVolumeIds(app.store.query),
+    reconcile: (key) => reconcileAttachment(app, key as VolumeId),
+  };
+}
+
+interface Rows {
+  attachment: AttachmentRow;
+  volume: VolumeRow;
+  instance: InstanceRow | undefined;
+}
+
+async function loadRows(db: Queries, id: VolumeId): Promise<Rows | undefined> {
+  const attachment = await findAttachment(db, id);
+  if (attachment === undefined) return undefined;
+  const volume = await findVolume(db, id);
+  if (volume === undefined) throw new Error(`attachment of ${id} without its volume`);
+  return { attachment, volume, instance: await findInstance(db, attachment.instanceId) };
+}
+
+function plan(rows: Rows | undefined): AttachmentStep {
+  if (rows === undefined) return { kind: 'wait' };
+  return planAttachment(rows.attachment, rows.volume, rows.instance);
+}
+
+async function reconcileAttachment(app: App, id: VolumeId): Promise<ReconcileResult> {
+  // Most looks find nothing to do; those need no transaction.
+  if (plan(await loadRows(app.store.query, id)).kind === 'wait') return SETTLED;
+  await change(app, async (inside) => {
+    const rows = await loadRows(inside.tx, id);
+    if (rows !== undefined) await applyStep(inside, rows, plan(rows));
+  });
+  return { kind: 'again', afterMs: 0 };
+}
+
+async function applyStep(inside: Change, rows: Rows, step: AttachmentStep): Promise<void> {
+  const { tx, touched } = inside;
+  const { attachment, volume, instance } = rows;
+  touched.volumes.add(volume.id);
+  switch (step.kind) {
+    case 'wait':
+      return;
+    case 'export':
+      return changeVolume(tx, volume.id, { desiredExportTo: step.nodeId });
+    case 'unexport':
+      return changeVolume(tx, volume.id, { desiredExportTo: null });
+    case 'offer':
+      return changeOffer(inside, attachment, step.export);
+    case 'withdraw':
+      return changeOffer(inside, attachment, null);
+    case 'mark-attached':
+      return updateAttachment(tx, volume.id, { observed: 'attached' });
+    case 'fail-launch':
+      return failInstance(inside, instance!, 'Server.InternalError', step.reason);
+    case 'finish':
+      return finish(inside, rows, step.deleteVolume);
+  }
+}
+
+async function changeOffer(
+  { tx, touched }: Change,
+  attachment: AttachmentRow,
+  offeredExport: string | null,
+): Promise<void> {
+  const generation = await raiseGeneration(tx, attachment.instanceId);
+  const withdrawnGeneration = offeredExport === null ? generation : null;
+  await updateAttachment(tx, attachment.volumeId, { offeredExport, withdrawnGeneration });
+  touched.instances.add(attachment.instanceId);
+}
+
+async function finish({ tx, touched }: Change, rows: Rows, deleteVolume: boolean): Promise<void> {
+  const { volume, attachment } = rows;
+  await deleteAttachment(tx, volume.id);
+  touched.instances.add(attachment.instanceId);
+  if (!deleteVolume) return;
+  await changeVolume(tx, volume.id, { desired: 'absent', desiredExportTo: null });
+}

@@ -1,0 +1,92 @@
+// Owns a volume's life at the storage: told what to be until it is, and dropped when it is gone.
+
+import type { VolumeId } from '@ironbark/core/ids.ts';
+import { GIB } from '@ironbark/core/units.ts';
+import type { ReconcileResult, Reconciler } from '@ironbark/platform/reconciler.ts';
+import { SETTLED } from '@ironbark/platform/reconciler.ts';
+import type { StorageVolumeIntent } from '@ironbark/protocol/internal/storage-client.ts';
+import type { App } from '../app/app.ts';
+import { change } from '../app/change.ts';
+import type { VolumeRow } from '../store/schema.ts';
+import { listRunningSnapshots } from '../store/snapshots.ts';
+import { deleteTags } from '../store/tags.ts';
+import { deleteVolume, findVolume, listVolumeIds } from '../store/volumes.ts';
+import { SentGenerations } from './sent-generations.ts';
+
+export type VolumeStep = 'wait-for-snapshots' | 'send' | 'forget';
+
+/** A snapshot pokes its volume when it is done; this is for the poke that got lost. */
+const SNAPSHOTS_AGAIN_MS = 2_000;
+
+export function planVolume(
+  volume: Pick<VolumeRow, 'desired' | 'generation' | 'observedGeneration' | 'observedState'>,
+  runningSnapshots: number,
+): VolumeStep {
+  if (volume.desired === 'present') return 'send';
+  const isReached = volume.observedGeneration >= volume.generation;
+  if (isReached && volume.observedState === 'absent') return 'forget';
+  return runningSnapshots > 0 ? 'wait-for-snapshots' : 'send';
+}
+
+export function createVolumeReconciler(app: App): Reconciler {
+  const sent = new SentGenerations<VolumeId>(app.clock);
+  return {
+    name: 'volume',
+    listKeys: () => listVolumeIds(app.store.query),
+    reconcile: (key) => reconcileVolume(app, sent, key as VolumeId),
+  };
+}
+
+async function reconcileVolume(
+  app: App,
+  sent: SentGenerations<VolumeId>,
+  id: VolumeId,
+): Promise<ReconcileResult> {
+  const volume = await findVolume(app.store.query, id);
+  if (volume === undefined) return SETTLED;
+  const snapshots = await listRunningSnapshots(app.store.query, id);
+  switch (planVolume(volume, snapshots.length)) {
+    case 'wait-for-snapshots':
+      return { kind: 'again', afterMs: SNAPSHOTS_AGAIN_MS };
+    case 'forget':
+      await forget(app, volume);
+      sent.forget(id);
+      return SETTLED;
+    case 'send':
+      return send(app, sent, volume);
+  }
+}
+
+async function send(
+  app: App,
+  sent: SentGenerations<VolumeId>,
+  volume: VolumeRow,
+): Promise<ReconcileResult> {
+  const { id, generation, observedGeneration } = volume;
+  if (sent.isDue(id, generation, observedGeneration)) {
+    await app.storage.putIntents({ volumes: [composeVolumeIntent(volume)], snapshots: [] });
+    sent.record(id, generation);
+  }
+  return sent.next(generation, observedGeneration);
+}
+
+function composeVolumeIntent(volume: VolumeRow): StorageVolumeIntent {
+  const { id, generation, desired, snapshotId, desiredExportTo } = volume;
+  return {
+    id,
+    generation,
+    desired,
+    sizeBytes: volume.sizeGib * GIB,
+    ...(snapshotId === null ? {} : { fromSnapshotId: snapshotId }),
+    ...(desiredExportTo === null ? {} : { exportTo: desiredExportTo }),
+  };
+}
+
+async function forget(app: App, volume: VolumeRow): Promise<void> {
+  await app.storage.forget({ volumes: [volume.id], snapshots: [] });
+  await change(app, async ({ tx, touched }) => {
+    await deleteVolume(tx, volume.id);
+    await deleteTags(tx, volume.id);
+    if (volume.snapshotId !== null) touched.snapshots.add(volume.snapshotId);
+  });
+}

@@ -1,0 +1,107 @@
+// Owns hop 6's input: the zone is told what each instance is to be, again and again until it has got there.
+
+import type { InstanceId } from '@ironbark/core/ids.ts';
+import type { ReconcileResult, Reconciler } from '@ironbark/platform/reconciler.ts';
+import { SETTLED } from '@ironbark/platform/reconciler.ts';
+import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import { privateDomain } from '../app/addresses.ts';
+import type { App } from '../app/app.ts';
+import { parseCidr, renderIpv4 } from '../app/cidr.ts';
+import { composeIntent, type InstanceRows, planIntent } from '../app/instance-intent.ts';
+import { listAttachmentsOf } from '../store/attachments.ts';
+import { findInstance, listUnforgottenIds } from '../store/instances.ts';
+import { listInterfaceGroups, listInterfacesOf } from '../store/network-interfaces.ts';
+import { listAllSubnets } from '../store/networks.ts';
+import { listTagsOf } from '../store/tags.ts';
+import { findVolumes } from '../store/volumes.ts';
+import { SentGenerations } from './sent-generations.ts';
+
+/** Volumes poke this when they are ready; this is for the poke that got lost. */
+const VOLUMES_AGAIN_MS = 5_000;
+
+export function createZoneIntent(app: App): Reconciler {
+  const sent = new SentGenerations<InstanceId>(app.clock);
+  const subnets = new SubnetSender(app);
+  return {
+    name: 'zone-intent',
+    listKeys: () => listUnforgottenIds(app.store.query),
+    reconcile: (key) => sendInstance(app, sent, subnets, key as InstanceId),
+  };
+}
+
+async function sendInstance(
+  app: App,
+  sent: SentGenerations<InstanceId>,
+  subnets: SubnetSender,
+  id: InstanceId,
+): Promise<ReconcileResult> {
+  const rows = await loadRows(app, id);
+  const plan =
+    rows === undefined
+      ? NOTHING
+      : planIntent(
+          rows.instance,
+          rows.attachments.map((a) => a.attachment),
+        );
+  if (rows === undefined || plan.kind === 'none') {
+    sent.forget(id);
+    return SETTLED;
+  }
+  if (plan.kind === 'wait') return { kind: 'again', afterMs: VOLUMES_AGAIN_MS };
+  const { generation, observedGeneration } = rows.instance;
+  if (sent.isDue(id, generation, observedGeneration)) {
+    await subnets.ensureSent();
+    const intent = composeIntent(rows, app.region);
+    await app.cluster.putInstances([{ nodeId: rows.instance.nodeId!, intent }]);
+    sent.record(id, generation);
+  }
+  return sent.next(generation, observedGeneration);
+}
+
+const NOTHING = { kind: 'none' } as const;
+
+async function loadRows(app: App, id: InstanceId): Promise<InstanceRows | undefined> {
+  const db = app.store.query;
+  const instance = await findInstance(db, id);
+  if (instance === undefined) return undefined;
+  const interfaces = await listInterfacesOf(db, id);
+  const memberships = await listInterfaceGroups(db, instance.accountId);
+  const attachments = await listAttachmentsOf(db, id);
+  const volumeIds = attachments.map((attachment) => attachment.volumeId);
+  const volumes = await findVolumes(db, instance.accountId, volumeIds);
+  const subnets = await listAllSubnets(db);
+  return {
+    instance,
+    interfaces,
+    groups: memberships.filter((m) => interfaces.some((one) => one.id === m.interfaceId)),
+    attachments: attachments.flatMap((attachment) => {
+      const volume = volumes.find((one) => one.id === attachment.volumeId);
+      return volume === undefined ? [] : [{ attachment, volume }];
+    }),
+    subnet: subnets.find((subnet) => subnet.id === instance.subnetId)!,
+    tags: await listTagsOf(db, id),
+  };
+}
+
+/** Tells the zone its subnets once in a process, and again when they have changed. */
+class SubnetSender {
+  readonly #app: App;
+  #sent = '';
+
+  constructor(app: App) {
+    this.#app = app;
+  }
+
+  async ensureSent(): Promise<void> {
+    const domain = privateDomain(this.#app.region);
+    const rows = await listAllSubnets(this.#app.store.query);
+    const intents = rows.map(({ id, cidr, vpcCidr }): SubnetIntent => {
+      const gatewayIp = renderIpv4(parseCidr(cidr)!.base + 1);
+      return { id, cidr, gatewayIp, vpcCidr, domain };
+    });
+    const text = JSON.stringify(intents);
+    if (text === this.#sent) return;
+    await this.#app.cluster.putSubnets(intents);
+    this.#sent = text;
+  }
+}

@@ -1,0 +1,121 @@
+// Owns the queries on instances.
+
+import type { AccountId, InstanceId, NodeId, ReservationId } from '@ironbark/core/ids.ts';
+import type { Insertable, Updateable } from 'kysely';
+import type { InstanceRow, InstanceTable } from './schema.ts';
+import type { Queries } from './store.ts';
+
+export function listInstances(db: Queries, accountId: AccountId): Promise<InstanceRow[]> {
+  return db.selectFrom('instance').selectAll().where('accountId', '=', accountId).execute();
+}
+
+export async function findInstances(
+  db: Queries,
+  accountId: AccountId,
+  ids: readonly InstanceId[],
+): Promise<InstanceRow[]> {
+  if (ids.length === 0) return [];
+  return db
+    .selectFrom('instance')
+    .selectAll()
+    .where('accountId', '=', accountId)
+    .where('id', 'in', ids)
+    .execute();
+}
+
+export function findInstance(db: Queries, id: InstanceId): Promise<InstanceRow | undefined> {
+  return db.selectFrom('instance').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+export function listInstancesOf(db: Queries, id: ReservationId): Promise<InstanceRow[]> {
+  return db
+    .selectFrom('instance')
+    .selectAll()
+    .where('reservationId', '=', id)
+    .orderBy('launchIndex')
+    .execute();
+}
+
+/** Everything that takes up room on a node or waits to. */
+export function listLiveInstances(db: Queries): Promise<InstanceRow[]> {
+  return db.selectFrom('instance').selectAll().where('terminatedAt', 'is', null).execute();
+}
+
+/** Instances that ask for a node, oldest first. */
+export function listUnplaced(db: Queries): Promise<InstanceRow[]> {
+  return db
+    .selectFrom('instance')
+    .selectAll()
+    .where('nodeId', 'is', null)
+    .where('desiredPower', '=', 'running')
+    .orderBy('createdAt')
+    .orderBy('id')
+    .execute();
+}
+
+export async function listUnforgottenIds(db: Queries): Promise<InstanceId[]> {
+  const rows = await db
+    .selectFrom('instance')
+    .select('id')
+    .where('forgottenAt', 'is', null)
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+export async function insertInstance(
+  db: Queries,
+  instance: Insertable<InstanceTable>,
+): Promise<void> {
+  await db.insertInto('instance').values(instance).execute();
+}
+
+export async function updateInstance(
+  db: Queries,
+  id: InstanceId,
+  values: Updateable<InstanceTable>,
+): Promise<void> {
+  await db.updateTable('instance').set(values).where('id', '=', id).execute();
+}
+
+/** Says that what the node is told of the instance has changed. */
+export async function raiseGeneration(db: Queries, id: InstanceId): Promise<number> {
+  const row = await db
+    .updateTable('instance')
+    .set((e) => ({ generation: e('generation', '+', 1) }))
+    .where('id', '=', id)
+    .returning('generation')
+    .executeTakeFirstOrThrow();
+  return row.generation;
+}
+
+export async function placeInstance(db: Queries, id: InstanceId, nodeId: NodeId): Promise<void> {
+  await db
+    .updateTable('instance')
+    .set((e) => ({ nodeId, generation: e('generation', '+', 1) }))
+    .where('id', '=', id)
+    .execute();
+}
+
+export async function insertReservation(
+  db: Queries,
+  reservation: { id: ReservationId; accountId: AccountId; createdAt: number },
+): Promise<void> {
+  await db.insertInto('reservation').values(reservation).execute();
+}
+
+export function listExpiredInstances(db: Queries, before: number): Promise<InstanceRow[]> {
+  return db
+    .selectFrom('instance')
+    .selectAll()
+    .where('forgottenAt', 'is not', null)
+    .where('terminatedAt', '<', before)
+    .execute();
+}
+
+/** Removes the row, and its reservation with the last instance of it. */
+export async function deleteInstance(db: Queries, row: InstanceRow): Promise<void> {
+  await db.deleteFrom('instance').where('id', '=', row.id).execute();
+  const rest = await listInstancesOf(db, row.reservationId);
+  if (rest.length > 0) return;
+  await db.deleteFrom('reservation').where('id', '=', row.reservationId).execute();
+}

@@ -1,0 +1,310 @@
+// Owns the Cloud Controller's tables as types. Times are integer milliseconds, flags are 0 or 1, and a column
+// whose comment names a type holds that type as JSON.
+
+import type {
+  AccountId,
+  ImageId,
+  InstanceId,
+  InterfaceId,
+  KeyPairId,
+  NodeId,
+  ReservationId,
+  ResourceId,
+  SecurityGroupId,
+  SnapshotId,
+  SubnetId,
+  VolumeId,
+  VpcId,
+} from '@ironbark/core/ids.ts';
+import type { ObservedPower } from '@ironbark/protocol/internal/instance-messages.ts';
+import type {
+  SnapshotStorageObservation,
+  VolumeStorageObservation,
+} from '@ironbark/protocol/internal/storage-client.ts';
+import type { Selectable } from 'kysely';
+
+export type Flag = 0 | 1;
+
+export interface AccountTable {
+  id: AccountId;
+  createdAt: number;
+}
+
+export interface AccessKeyTable {
+  id: string;
+  accountId: AccountId;
+  secret: string;
+  arn: string;
+  userId: string;
+  isRoot: Flag;
+  status: 'active' | 'inactive';
+  createdAt: number;
+}
+
+export interface ImageTable {
+  id: ImageId;
+  accountId: AccountId;
+  name: string;
+  description: string;
+  architecture: string;
+  location: string;
+  /** {@link InstanceImage} */
+  contents: string;
+  rootDeviceName: string;
+  rootDiskBytes: number;
+  minMemoryMib: number;
+  loginUser: string;
+  createdAt: number;
+}
+
+export interface KeyPairTable {
+  id: KeyPairId;
+  accountId: AccountId;
+  name: string;
+  type: 'rsa' | 'ed25519';
+  fingerprint: string;
+  publicKey: string;
+  createdAt: number;
+}
+
+export interface ReservationTable {
+  id: ReservationId;
+  accountId: AccountId;
+  createdAt: number;
+}
+
+export type DesiredPower = 'running' | 'stopped' | 'terminated';
+
+export interface InstanceTable {
+  id: InstanceId;
+  accountId: AccountId;
+  reservationId: ReservationId;
+  launchIndex: number;
+  imageId: ImageId;
+  /** {@link InstanceImage}: a copy, so that an instance outlives its image's registration. */
+  image: string;
+  architecture: string;
+  rootDeviceName: string;
+  rootDiskBytes: number;
+  instanceType: string;
+  vcpus: number;
+  memoryMib: number;
+  keyName: string | null;
+  /** The public half as it was at launch; deleting the key pair later changes no instance. */
+  publicKey: string | null;
+  userData: string | null;
+  zone: string;
+  vpcId: VpcId;
+  subnetId: SubnetId;
+  /** {@link MetadataIntent}['options'] */
+  metadataOptions: string;
+  disableApiTermination: Flag;
+  disableApiStop: Flag;
+  shutdownBehavior: 'stop' | 'terminate';
+  clientToken: string | null;
+  createdAt: number;
+  /** The newest start, which is what EC2 calls LaunchTime. */
+  launchedAt: number;
+  /** Grows with every change of what the node is told. */
+  generation: number;
+  desiredPower: DesiredPower;
+  desiredForceStop: Flag;
+  desiredRebootCount: number;
+  /** The generation that brought the present desired power. */
+  powerGeneration: number;
+  nodeId: NodeId | null;
+  stateReasonCode: string | null;
+  stateReasonMessage: string | null;
+  transitionReason: string;
+  observedGeneration: number;
+  observedPower: ObservedPower | null;
+  /** Once seen running; before that a failure is a failed launch. */
+  hasRun: Flag;
+  /** {@link InstanceObservation} */
+  observed: string | null;
+  /** When the end was seen and addresses and volumes were given back. */
+  terminatedAt: number | null;
+  /** When the zone has dropped it too. */
+  forgottenAt: number | null;
+}
+
+export interface NetworkInterfaceTable {
+  id: InterfaceId;
+  accountId: AccountId;
+  instanceId: InstanceId;
+  vpcId: VpcId;
+  subnetId: SubnetId;
+  zone: string;
+  deviceIndex: number;
+  privateIp: string;
+  macAddress: string;
+  attachmentId: ResourceId<'eni-attach'>;
+  description: string;
+  createdAt: number;
+}
+
+export interface InterfaceGroupTable {
+  interfaceId: InterfaceId;
+  groupId: SecurityGroupId;
+}
+
+export interface VolumeTable {
+  id: VolumeId;
+  accountId: AccountId;
+  zone: string;
+  sizeGib: number;
+  volumeType: string;
+  snapshotId: SnapshotId | null;
+  createdAt: number;
+  generation: number;
+  desired: 'present' | 'absent';
+  desiredExportTo: NodeId | null;
+  observedGeneration: number;
+  observedState: VolumeStorageObservation['state'] | null;
+  observedProgress: number;
+  observedReason: string | null;
+  /** {@link BlockExport} */
+  observedExport: string | null;
+}
+
+export interface AttachmentTable {
+  volumeId: VolumeId;
+  accountId: AccountId;
+  instanceId: InstanceId;
+  deviceName: string;
+  deleteOnTermination: Flag;
+  desired: 'attached' | 'detached';
+  force: Flag;
+  /** {@link BlockExport} that the instance's node was given; null: the node is not to have it open. */
+  offeredExport: string | null;
+  /** The instance's generation that took the offer back; the volume is free once the node has reached it. */
+  withdrawnGeneration: number | null;
+  observed: 'attaching' | 'attached';
+  createdAt: number;
+}
+
+export interface SnapshotTable {
+  id: SnapshotId;
+  accountId: AccountId;
+  volumeId: VolumeId;
+  volumeSizeGib: number;
+  description: string;
+  createdAt: number;
+  generation: number;
+  desired: 'present' | 'absent';
+  observedGeneration: number;
+  observedState: SnapshotStorageObservation['state'] | null;
+  observedProgress: number;
+  observedReason: string | null;
+  storedBytes: number;
+  completedAt: number | null;
+}
+
+export interface VpcTable {
+  id: VpcId;
+  accountId: AccountId;
+  cidr: string;
+  isDefault: Flag;
+}
+
+export interface SubnetTable {
+  id: SubnetId;
+  accountId: AccountId;
+  vpcId: VpcId;
+  zone: string;
+  cidr: string;
+  isDefault: Flag;
+  /** Where the search for a free address starts, so that a released one rests for as long as it can. */
+  nextAddress: number;
+}
+
+export interface SecurityGroupTable {
+  id: SecurityGroupId;
+  accountId: AccountId;
+  vpcId: VpcId;
+  name: string;
+  description: string;
+}
+
+export interface SecurityGroupRuleTable {
+  id: ResourceId<'sgr'>;
+  accountId: AccountId;
+  groupId: SecurityGroupId;
+  isEgress: Flag;
+  protocol: string;
+  fromPort: number | null;
+  toPort: number | null;
+  cidrIpv4: string | null;
+  sourceGroupId: SecurityGroupId | null;
+  description: string | null;
+}
+
+export interface TagTable {
+  resourceId: string;
+  accountId: AccountId;
+  resourceType: string;
+  key: string;
+  value: string;
+}
+
+export interface ClientTokenTable {
+  accountId: AccountId;
+  action: string;
+  token: string;
+  parametersHash: string;
+  /** The ids that the first call made, as a JSON list. */
+  resourceIds: string;
+  createdAt: number;
+}
+
+export interface NodeTable {
+  id: NodeId;
+  hostname: string;
+  health: 'ready' | 'lost';
+  hypervisor: string;
+  accelerator: string;
+  network: string;
+  vcpus: number;
+  memoryMib: number;
+  diskBytes: number;
+  diskFreeBytes: number;
+}
+
+export interface Schema {
+  account: AccountTable;
+  accessKey: AccessKeyTable;
+  image: ImageTable;
+  keyPair: KeyPairTable;
+  reservation: ReservationTable;
+  instance: InstanceTable;
+  networkInterface: NetworkInterfaceTable;
+  interfaceGroup: InterfaceGroupTable;
+  volume: VolumeTable;
+  attachment: AttachmentTable;
+  snapshot: SnapshotTable;
+  vpc: VpcTable;
+  subnet: SubnetTable;
+  securityGroup: SecurityGroupTable;
+  securityGroupRule: SecurityGroupRuleTable;
+  tag: TagTable;
+  clientToken: ClientTokenTable;
+  node: NodeTable;
+}
+
+export type InstanceRow = Selectable<InstanceTable>;
+export type VolumeRow = Selectable<VolumeTable>;
+export type AttachmentRow = Selectable<AttachmentTable>;
+export type SnapshotRow = Selectable<SnapshotTable>;
+export type ImageRow = Selectable<ImageTable>;
+export type KeyPairRow = Selectable<KeyPairTable>;
+export type InterfaceRow = Selectable<NetworkInterfaceTable>;
+export type SubnetRow = Selectable<SubnetTable>;
+export type VpcRow = Selectable<VpcTable>;
+export type SecurityGroupRow = Selectable<SecurityGroupTable>;
+export type SecurityGroupRuleRow = Selectable<SecurityGroupRuleTable>;
+export type TagRow = Selectable<TagTable>;
+export type NodeRow = Selectable<NodeTable>;
+
+export function toFlag(value: boolean): Flag {
+  return value ? 1 : 0;
+}

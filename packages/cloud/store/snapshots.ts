@@ -1,0 +1,59 @@
+// Owns the queries on snapshots.
+
+import type { AccountId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { Insertable, Updateable } from 'kysely';
+import type { SnapshotRow, SnapshotTable } from './schema.ts';
+import type { Queries } from './store.ts';
+
+export function listSnapshots(db: Queries, accountId: AccountId): Promise<SnapshotRow[]> {
+  return db.selectFrom('snapshot').selectAll().where('accountId', '=', accountId).execute();
+}
+
+export function listAllSnapshots(db: Queries): Promise<SnapshotRow[]> {
+  return db.selectFrom('snapshot').selectAll().execute();
+}
+
+export async function findSnapshots(
+  db: Queries,
+  accountId: AccountId,
+  ids: readonly SnapshotId[],
+): Promise<SnapshotRow[]> {
+  if (ids.length === 0) return [];
+  return db
+    .selectFrom('snapshot')
+    .selectAll()
+    .where('accountId', '=', accountId)
+    .where('id', 'in', ids)
+    .execute();
+}
+
+export function findSnapshot(db: Queries, id: SnapshotId): Promise<SnapshotRow | undefined> {
+  return db.selectFrom('snapshot').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+/** Snapshots that are still read from the volume. */
+export function listRunningSnapshots(db: Queries, volumeId: VolumeId): Promise<SnapshotRow[]> {
+  return db
+    .selectFrom('snapshot')
+    .selectAll()
+    .where('volumeId', '=', volumeId)
+    .where('desired', '=', 'present')
+    .where((e) => e.or([e('observedState', 'is', null), e('observedState', '=', 'pending')]))
+    .execute();
+}
+
+export async function insertSnapshot(db: Queries, row: Insertable<SnapshotTable>): Promise<void> {
+  await db.insertInto('snapshot').values(row).execute();
+}
+
+export async function updateSnapshot(
+  db: Queries,
+  id: SnapshotId,
+  values: Updateable<SnapshotTable>,
+): Promise<void> {
+  await db.updateTable('snapshot').set(values).where('id', '=', id).execute();
+}
+
+export async function deleteSnapshot(db: Queries, id: SnapshotId): Promise<void> {
+  await db.deleteFrom('snapshot').where('id', '=', id).execute();
+}

@@ -1,0 +1,221 @@
+// Owns the double of a Cluster Controller: a zone in memory that goes one step at a time and fails where told.
+
+import { ServiceError } from '@ironbark/core/errors.ts';
+import type { InstanceId, NodeId, VolumeId } from '@ironbark/core/ids.ts';
+import type { ClusterClient, NodeSummary, PlacedInstance } from '../cluster-client.ts';
+import type {
+  InstanceIntent,
+  InstanceObservation,
+  SubnetIntent,
+  VolumeObservation,
+} from '../instance-messages.ts';
+
+export interface ClusterDoubleOptions {
+  nodes: readonly NodeSummary[];
+  /** Called at every place that can fail; throw to fail there. */
+  failAt?: (step: string) => void;
+  /** True: this launch or start ends as `failed`. Asked once for each start. */
+  failStart?: (id: InstanceId) => boolean;
+}
+
+interface Guest {
+  nodeId: NodeId;
+  intent: InstanceIntent;
+  observation: InstanceObservation;
+  changedAt: number;
+  willFail: boolean;
+}
+
+export function doubleNode(
+  nodeId: NodeId,
+  capacity: Partial<NodeSummary['capacity']> = {},
+): NodeSummary {
+  return {
+    nodeId,
+    hostname: nodeId,
+    health: 'ready',
+    hypervisor: 'double',
+    accelerator: 'simulated',
+    network: 'simulated',
+    capacity: {
+      vcpus: 64,
+      memoryMib: 65_536,
+      diskBytes: 2 ** 40,
+      diskFreeBytes: 2 ** 40,
+      ...capacity,
+    },
+    reportedAt: '2026-01-01T00:00:00.000Z',
+  };
+}
+
+export class ClusterDouble implements ClusterClient {
+  readonly #options: ClusterDoubleOptions;
+  readonly #guests = new Map<InstanceId, Guest>();
+  readonly #listeners = new Set<() => void>();
+  nodes: NodeSummary[];
+  subnets: SubnetIntent[] = [];
+  #cursor = 0;
+
+  constructor(options: ClusterDoubleOptions) {
+    this.#options = options;
+    this.nodes = [...options.nodes];
+  }
+
+  async putSubnets(subnets: SubnetIntent[]): Promise<void> {
+    this.#fail('putSubnets');
+    this.subnets = subnets;
+  }
+
+  async putInstances(placed: PlacedInstance[]): Promise<void> {
+    this.#fail('putInstances before');
+    for (const one of placed) this.#put(structuredClone(one));
+    this.#fail('putInstances after');
+  }
+
+  async forgetInstances(ids: InstanceId[]): Promise<void> {
+    this.#fail('forgetInstances before');
+    for (const id of ids) {
+      const power = this.#guests.get(id)?.observation.power;
+      if (power !== undefined && power !== 'terminated') throw new Error(`${id} is ${power}`);
+      this.#guests.delete(id);
+    }
+    this.#fail('forgetInstances after');
+  }
+
+  async describeNodes(): Promise<NodeSummary[]> {
+    this.#fail('describeNodes');
+    return this.nodes;
+  }
+
+  async changesSince(cursor: number): ReturnType<ClusterClient['changesSince']> {
+    this.#fail('changesSince');
+    const changed = [...this.#guests.values()].filter((guest) => guest.changedAt > cursor);
+    const instances = changed.map(({ nodeId, observation }) => ({ nodeId, observation }));
+    return { cursor: this.#cursor, instances: structuredClone(instances) };
+  }
+
+  async getConsoleOutput(id: InstanceId): ReturnType<ClusterClient['getConsoleOutput']> {
+    if (this.#guests.has(id)) {
+      return { bytes: Buffer.from(`console of ${id}\n`), updatedAt: '2026-01-01T00:00:00.000Z' };
+    }
+    throw new ServiceError({ kind: 'not-found', resource: 'instance', message: 'no such guest' });
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Ids of every instance that the zone still knows. */
+  listIds(): InstanceId[] {
+    return [...this.#guests.keys()];
+  }
+
+  getIntent(id: InstanceId): InstanceIntent {
+    return this.#guests.get(id)!.intent;
+  }
+
+  /** True while a running guest has the volume open. */
+  hasOpen(id: VolumeId): boolean {
+    return [...this.#guests.values()].some(({ observation }) =>
+      observation.volumes.some((volume) => volume.volumeId === id && volume.state === 'attached'),
+    );
+  }
+
+  /** The guest shuts itself down. */
+  shutdownGuest(id: InstanceId): void {
+    this.#observe(this.#guests.get(id)!, { power: 'stopped', volumes: [] });
+  }
+
+  /** Takes every instance one step nearer to its intent. */
+  step(): void {
+    for (const guest of this.#guests.values()) this.#stepGuest(guest);
+  }
+
+  #put({ nodeId, intent }: PlacedInstance): void {
+    const guest = this.#guests.get(intent.id);
+    if (guest === undefined) {
+      const willFail = this.#options.failStart?.(intent.id) === true;
+      const observation = initialObservation(intent.id);
+      this.#guests.set(intent.id, { nodeId, intent, observation, changedAt: 0, willFail });
+    } else if (intent.generation > guest.intent.generation) {
+      if (guest.nodeId !== nodeId) throw new Error(`${intent.id} moved to another node`);
+      const isStart = intent.power === 'running' && guest.intent.power !== 'running';
+      if (isStart) guest.willFail = this.#options.failStart?.(intent.id) === true;
+      guest.intent = intent;
+    }
+  }
+
+  #stepGuest(guest: Guest): void {
+    const { power, generation } = guest.observation;
+    const { intent } = guest;
+    if (intent.power === 'terminated') {
+      if (power !== 'terminated') this.#observe(guest, { power: 'terminated', volumes: [] });
+    } else if (intent.power === 'running') {
+      if (power === 'running') this.#stepRunning(guest);
+      else this.#stepStarting(guest);
+    } else if (power === 'running') this.#observe(guest, { power: 'stopping' });
+    else if (power !== 'stopped' || generation < intent.generation) {
+      this.#reach(guest, { power: 'stopped', volumes: [] });
+    }
+  }
+
+  #stepStarting(guest: Guest): void {
+    const { power, generation } = guest.observation;
+    const hasEnded = power === 'failed' || power === 'terminated' || power === 'stopping';
+    // A guest that shut itself down stays down until it is told otherwise.
+    const hasShutDown = power === 'stopped' && generation === guest.intent.generation;
+    if (hasEnded || hasShutDown) return;
+    if (power !== 'starting') {
+      this.#observe(guest, { power: power === 'preparing' ? 'starting' : 'preparing' });
+    } else if (guest.willFail) this.#reach(guest, { power: 'failed', reason: 'planted' });
+    else {
+      const volumes = guest.intent.volumes.map((v) => attached(v.volumeId));
+      this.#reach(guest, { power: 'running', volumes });
+    }
+  }
+
+  #stepRunning(guest: Guest): void {
+    const { intent, observation } = guest;
+    if (observation.generation >= intent.generation) return;
+    const wanted = new Set(intent.volumes.map((volume) => volume.volumeId));
+    const kept = observation.volumes.filter((volume) => wanted.has(volume.volumeId));
+    const next = intent.volumes.find((v) => !kept.some((one) => one.volumeId === v.volumeId));
+    if (kept.length < observation.volumes.length) this.#observe(guest, { volumes: kept });
+    else if (next !== undefined) {
+      this.#observe(guest, { volumes: [...kept, attached(next.volumeId)] });
+    } else this.#reach(guest, { rebootCount: intent.rebootCount });
+  }
+
+  #reach(guest: Guest, values: Partial<InstanceObservation>): void {
+    this.#observe(guest, { ...values, generation: guest.intent.generation });
+  }
+
+  #observe(guest: Guest, values: Partial<InstanceObservation>): void {
+    guest.observation = { ...guest.observation, ...values };
+    this.#cursor += 1;
+    guest.changedAt = this.#cursor;
+    for (const listener of this.#listeners) listener();
+  }
+
+  #fail(step: string): void {
+    this.#options.failAt?.(`cluster ${step}`);
+  }
+}
+
+function attached(volumeId: VolumeId): VolumeObservation {
+  return { volumeId, state: 'attached' };
+}
+
+function initialObservation(id: InstanceId): InstanceObservation {
+  return {
+    id,
+    generation: 0,
+    power: 'preparing',
+    rebootCount: 0,
+    hypervisor: 'double',
+    accelerator: 'simulated',
+    volumes: [],
+    interfaces: [],
+  };
+}
