@@ -1,7 +1,8 @@
 // Owns the decisions of a first start: names, network and ports that clash with nothing on this host.
 
 import { createServer } from 'node:net';
-import { chooseVpcCidr, readHostNetworks } from '@ironbark/node/host/choose-cidr.ts';
+import { chooseVpcCidr } from '@ironbark/node/host/choose-cidr.ts';
+import { readHostNetworks } from '@ironbark/node/host/host-networks.ts';
 import type { CloudConfig } from './cloud-config.ts';
 import type { CliContext } from './context.ts';
 import { Problem } from './problem.ts';
@@ -13,10 +14,14 @@ export interface ConfigWishes {
   region?: string;
   network?: CloudConfig['network'];
   hypervisor?: CloudConfig['hypervisor'];
+  /** Share of the simulated hypervisor's operations that fail. */
+  simulatedFailures?: number;
 }
 
 /** The port of the first EC2-compatible private cloud; clients of that time have it in their habits. */
 const DEFAULT_PORT = 8773;
+/** The default VPC of every AWS region. */
+const AWS_DEFAULT_CIDR = '172.31.0.0/16';
 const DEFAULT_REGION = 'us-east-1';
 const CLOUD_ID_BYTES = 4;
 const NODE_ID_BYTES = 8;
@@ -45,11 +50,19 @@ async function firstConfig(context: CliContext, wishes: ConfigWishes): Promise<C
     port: wishes.port ?? DEFAULT_PORT,
     hypervisor,
     network,
-    vpcCidr:
-      network === 'bridge'
-        ? chooseVpcCidr(await readHostNetworks(context.commands))
-        : '172.31.0.0/16',
+    vpcCidr: network === 'bridge' ? await chooseFreeCidr(context) : AWS_DEFAULT_CIDR,
+    ...(wishes.simulatedFailures === undefined
+      ? {}
+      : { simulated: { failureRate: wishes.simulatedFailures } }),
   };
+}
+
+async function chooseFreeCidr(context: CliContext): Promise<string> {
+  const cidr = chooseVpcCidr(await readHostNetworks(context.commands));
+  if (cidr !== undefined) return cidr;
+  throw new Problem('every private network that guests could have is in use on this host', [
+    'remove routes that are not needed (ip route), or start without addresses for guests: --network user',
+  ]);
 }
 
 /** A cloud keeps its region, network and hypervisor: its resources were made for them. */

@@ -74,6 +74,7 @@ function addCloudCommands(program: Command, options: ProgramOptions, context: Ma
       new Option('--hypervisor <kind>', 'what runs instances').choices(['qemu', 'simulated']),
     )
     .option('--no-image', 'do not build the first image')
+    .addOption(new Option('--simulated-failures <rate>').argParser(parseRate).hideHelp())
     .action(async (flags: Flags, command: Command) => {
       const { bringUp } = await import('./commands/up.ts');
       await bringUp(context(command), { ...flags, path: options.path } as never);
@@ -145,10 +146,16 @@ function addInstanceCommands(
     .argument('[instance]', 'id or name')
     .option('-f, --follow', 'keep printing', false)
     .option('-n, --lines <count>', 'how many lines of the log', parseCount, 50)
-    .action(async (target: string | undefined, flags: never, command: Command) => {
-      const { showLogs } = await import('./commands/logs.ts');
-      options.onExit(await showLogs(context(command), target, flags));
-    });
+    .action(
+      async (
+        target: string | undefined,
+        flags: { follow: boolean; lines: number },
+        command: Command,
+      ) => {
+        const { showLogs } = await import('./commands/logs.ts');
+        options.onExit(await showLogs(context(command), target, flags));
+      },
+    );
   addImageCommands(program, options, context);
 }
 
@@ -181,7 +188,7 @@ function addImageCommands(program: Command, options: ProgramOptions, context: Ma
         .choices(['raw', 'qcow2'])
         .makeOptionMandatory(),
     )
-    .action(async (file: string, flags: never, command: Command) => {
+    .action(async (file: string, flags: { name: string; user: string }, command: Command) => {
       const { importImage } = await import('./commands/image-import.ts');
       await importImage(context(command), file, flags);
     });
@@ -221,6 +228,13 @@ function parsePort(text: string): number {
   const port = parseCount(text);
   if (port > LARGEST_PORT) throw new InvalidArgumentError('a port is at most 65535');
   return port;
+}
+
+function parseRate(text: string): number {
+  const rate = Number(text);
+  if (!(rate >= 0 && rate < 1))
+    throw new InvalidArgumentError('a share from 0 to below 1 is needed');
+  return rate;
 }
 
 function parseCount(text: string): number {

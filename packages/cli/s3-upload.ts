@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { request } from 'node:http';
 import { stat } from 'node:fs/promises';
+import { request } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { signRequest } from '@ironbark/protocol/sigv4/sign.ts';
@@ -40,7 +40,11 @@ interface Body {
 function bytesBody(text: string): Body {
   const bytes = Buffer.from(text);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
-  return { sha256, sizeBytes: bytes.length, open: () => Readable.from(bytes.length === 0 ? [] : [bytes]) };
+  return {
+    sha256,
+    sizeBytes: bytes.length,
+    open: () => Readable.from(bytes.length === 0 ? [] : [bytes]),
+  };
 }
 
 async function fileBody(path: string): Promise<Body> {
@@ -56,7 +60,10 @@ async function send(
   path: string,
   body: Body,
 ): Promise<{ status: number; text: string }> {
-  const url = new URL(`/${path.split('/').map(encodeURIComponent).join('/')}`, credentials.endpoint);
+  const url = new URL(
+    `/${path.split('/').map(encodeURIComponent).join('/')}`,
+    credentials.endpoint,
+  );
   const headers = signRequest({
     method: 'PUT',
     url,

@@ -21,6 +21,7 @@ import type { App, Wake } from './app/app.ts';
 import { ensureAccount } from './app/bootstrap.ts';
 import { createIdentity, toAccessKey } from './app/identity.ts';
 import { parseObservation } from './app/instance-outcome.ts';
+import { countResources, listLoginUsers, type ResourceCounts } from './app/summary.ts';
 import { createExpiry } from './reconcilers/expiry.ts';
 import { createInstanceOutcome } from './reconcilers/instance-outcome.ts';
 import { createInstancePlacement, PLACEMENT_KEY } from './reconcilers/instance-placement.ts';
@@ -62,6 +63,10 @@ export interface Cloud extends AsyncDisposable {
   adminKey(): Promise<AccessKeyRecord>;
   /** How the host reaches the guest's ssh server; undefined until its node has said so. */
   findSsh(id: string): Promise<{ host: string; port: number } | undefined>;
+  /** How many resources there are, terminated ones that are still listed included. */
+  countResources(): Promise<ResourceCounts>;
+  /** Image id to the user that a key pair logs in as. */
+  loginUsers(): Promise<Record<string, string>>;
   /** True when no reconciler has work that it can do now. */
   isQuiet(): boolean;
 }
@@ -83,6 +88,8 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       accountId,
       adminKey: async () => toAccessKey(await getRootKey(store.query, accountId)),
       findSsh: (id) => findSsh(app, id as InstanceId),
+      countResources: () => countResources(store.query),
+      loginUsers: () => listLoginUsers(store.query, accountId),
       isQuiet: () => runner.isQuiet(),
       [Symbol.asyncDispose]: async () => {
         stopListening();

@@ -26,8 +26,16 @@ export async function measureLaunch(): Promise<Figure[]> {
     if (i > 0) launches.push(launch);
   }
   return [
-    figure('RunInstances to hypervisor started, ms', launches.map((l) => l.controlPlaneMs), CONTROL_PLANE_BAR_MS),
-    figure('RunInstances to ssh greeting, ms', launches.map((l) => l.sshMs), SSH_BAR_MS),
+    figure(
+      'RunInstances to hypervisor started, ms',
+      launches.map((l) => l.controlPlaneMs),
+      CONTROL_PLANE_BAR_MS,
+    ),
+    figure(
+      'RunInstances to ssh greeting, ms',
+      launches.map((l) => l.sshMs),
+      SSH_BAR_MS,
+    ),
   ];
 }
 
@@ -44,7 +52,10 @@ async function launchOnce(cloud: CloudUnderTest): Promise<Launch> {
   const id = run.Instances![0]!.InstanceId!;
   const observed = await eventually('the guest’s process', async () => {
     const { node } = await cloud.status();
-    return node.instances.find((instance) => instance.id === id && instance.startedAt !== undefined && instance.ssh !== undefined);
+    return node.instances.find(
+      (instance) =>
+        instance.id === id && instance.startedAt !== undefined && instance.ssh !== undefined,
+    );
   });
   await eventually('ssh', async () => await greetsAsSsh(observed.ssh!), { intervalMs: 50 });
   const sshMs = Date.now() - startedMs;

@@ -1,8 +1,8 @@
 // Owns the command `npm run conformance -- <suite>`: runs a suite, prints its figures, fails when one is missed.
 
 import { parseArgs } from 'node:util';
-import { type RoundTripResult, roundTrip, roundTripFigures } from './ec2/round-trip.ts';
 import { type Figure, renderFigures } from '../support/figures.ts';
+import { type RoundTripResult, roundTrip, roundTripFigures } from './ec2/round-trip.ts';
 
 interface SuiteOptions {
   seed: number;

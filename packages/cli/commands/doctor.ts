@@ -1,7 +1,8 @@
 // Owns `ironbark doctor`: what this host has, what it lacks, and what to do about each.
 
+import type { HostCheck } from '@ironbark/node/host/host-facts.ts';
 import type { CliContext } from '../context.ts';
-import { checkHost, type HostCheck } from '../host-checks.ts';
+import { checkHost } from '../host-checks.ts';
 
 const HAS_FAILURES = 1;
 

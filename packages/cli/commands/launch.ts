@@ -61,13 +61,22 @@ export async function launch(context: CliContext, options: LaunchOptions): Promi
 async function findImage(context: CliContext, ec2: Ec2Client, image: string): Promise<string> {
   const { Images } = await ec2.call('DescribeImages', {});
   const found = (Images ?? [])
-    .filter((candidate) => candidate.ImageId === image || candidate.Name === image)
+    .filter((candidate) => isCalled(candidate, image))
     .sort((a, b) => (b.CreationDate ?? '').localeCompare(a.CreationDate ?? ''))[0];
   if (found?.ImageId !== undefined) return found.ImageId;
   throw new Problem(`there is no image ${image}`, [
     `those there are: ${(Images ?? []).map((known) => known.Name).join(', ') || 'none'}`,
     `build one: ${context.self} image build micro, or debian-12`,
   ]);
+}
+
+/** By id, by name, or by the part of a built image's name before its build. */
+function isCalled(
+  image: { ImageId?: string | undefined; Name?: string | undefined },
+  wanted: string,
+): boolean {
+  if (image.ImageId === wanted || image.Name === wanted) return true;
+  return image.Name?.match(/^(.+)-[0-9a-f]{16}$/)?.[1] === wanted;
 }
 
 async function runInstance(
@@ -135,10 +144,7 @@ async function untilReachable(
     return await waitFor(
       async () => {
         // Fail as soon as the guest has, not when the time is up.
-        const current = await findInstance(
-          await openEc2(context, daemon),
-          instance.InstanceId,
-        );
+        const current = await findInstance(await openEc2(context, daemon), instance.InstanceId);
         if (current.State?.Name !== 'running') throw failed(context, instance.InstanceId, current);
         const ssh = await findSshTarget(context, daemon, instance);
         return ssh !== undefined && (await speaksSsh(ssh)) ? ssh : undefined;

@@ -1,8 +1,8 @@
 // Owns `ironbark ssh`: a shell in an instance.
 
-import { openEc2 } from '../ec2.ts';
 import type { CliContext } from '../context.ts';
 import { getDaemon } from '../daemon/admin-client.ts';
+import { openEc2 } from '../ec2.ts';
 import { findInstance } from '../find-instance.ts';
 import { Problem } from '../problem.ts';
 import { findSshTarget } from '../ssh-target.ts';

@@ -7,6 +7,7 @@ import { type Cloud, startCloud } from '@ironbark/cloud/main.ts';
 import { startCluster } from '@ironbark/cluster/main.ts';
 import type { HostNetwork } from '@ironbark/node/host/host-network.ts';
 import { type NodeController, startNode } from '@ironbark/node/main.ts';
+import { type NodeNetwork, startNodeNetwork } from '@ironbark/node/node-network.ts';
 import { type Objects, startObjects } from '@ironbark/objects/main.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
@@ -16,7 +17,6 @@ import type { RandomSource } from '@ironbark/platform/random.ts';
 import { type Storage, startStorage } from '@ironbark/storage/main.ts';
 import type { CloudConfig } from '../cloud-config.ts';
 import { createFront } from './front.ts';
-import { openNetwork } from './open-network.ts';
 import type { DataPaths } from './paths.ts';
 
 export interface ComposeOptions {
@@ -48,8 +48,8 @@ export async function composeCloud(options: ComposeOptions): Promise<EmbeddedClo
   const { config, paths, clock, random, logger, commands } = options;
   const shared = { clock, random, logger, commands };
   const region = config.region;
-  // Each of these is needed by a service that has to start before it.
-  const later: { cloud?: Cloud; node?: NodeController } = {};
+  // Walrus asks who signed; the answer is the cloud's, which starts after it.
+  const later: { cloud?: Cloud } = {};
 
   const objects = starting.use(
     await startObjects({
@@ -60,9 +60,10 @@ export async function composeCloud(options: ComposeOptions): Promise<EmbeddedClo
       identity: { findAccessKey: async (id) => await later.cloud?.identity.findAccessKey(id) },
     }),
   );
-  const network = await openNetwork({ ...options, ...named(shared, 'network'), findNode: () => later.node }, starting);
+  const nodeNetwork = starting.use(await openNetwork(options));
+  const { network } = nodeNetwork;
   const node = starting.use(await openNode(options, network, objects));
-  later.node = node;
+  nodeNetwork.attach(node);
   const storage = starting.use(
     await startStorage({
       ...named(shared, 'storage'),
@@ -105,6 +106,25 @@ function named<Shared extends { logger: Logger }>(shared: Shared, service: strin
   return { ...shared, logger: shared.logger.child({ service }) };
 }
 
+function openNetwork({
+  config,
+  paths,
+  clock,
+  random,
+  logger,
+  commands,
+}: ComposeOptions): Promise<NodeNetwork> {
+  return startNodeNetwork({
+    kind: config.network,
+    cloudId: config.cloudId,
+    dataDir: paths.node,
+    commands,
+    clock,
+    random,
+    logger: logger.child({ service: 'network' }),
+  });
+}
+
 function openNode(
   { config, paths, clock, random, logger, commands }: ComposeOptions,
   network: HostNetwork,
@@ -124,9 +144,21 @@ function openNode(
   });
 }
 
-function openFront({ config, clock, random, logger }: ComposeOptions, cloud: Cloud, objects: Objects) {
+function openFront(
+  { config, clock, random, logger }: ComposeOptions,
+  cloud: Cloud,
+  objects: Objects,
+) {
   const { ec2, sts, identity } = cloud;
-  const api = createApiHandler({ ec2, sts, identity, region: config.region, clock, random, logger });
+  const api = createApiHandler({
+    ec2,
+    sts,
+    identity,
+    region: config.region,
+    clock,
+    random,
+    logger,
+  });
   return listen({
     address: { host: config.host, port: config.port },
     handler: createFront({ api, objects: objects.handler }),
@@ -138,7 +170,11 @@ function openFront({ config, clock, random, logger }: ComposeOptions, cloud: Clo
 }
 
 /** Guests first, then what they stood on. */
-async function haltAll(node: NodeController, storage: Storage, network: HostNetwork): Promise<void> {
+async function haltAll(
+  node: NodeController,
+  storage: Storage,
+  network: HostNetwork,
+): Promise<void> {
   await node.halt({ timeoutMs: GUEST_GRACE_MS });
   await storage.halt();
   await network.removeAll();

@@ -11,7 +11,10 @@ export interface DaemonFacts {
   startedAt: string;
 }
 
-export async function describeCloud(embedded: EmbeddedCloud, facts: DaemonFacts): Promise<DaemonStatus> {
+export async function describeCloud(
+  embedded: EmbeddedCloud,
+  facts: DaemonFacts,
+): Promise<DaemonStatus> {
   const { cloud, node, endpoint } = embedded;
   return {
     ...facts,
@@ -24,7 +27,10 @@ export async function describeCloud(embedded: EmbeddedCloud, facts: DaemonFacts)
   };
 }
 
-export async function readCredentials(embedded: EmbeddedCloud, facts: DaemonFacts): Promise<Credentials> {
+export async function readCredentials(
+  embedded: EmbeddedCloud,
+  facts: DaemonFacts,
+): Promise<Credentials> {
   const { accessKeyId, secretAccessKey } = await embedded.cloud.adminKey();
   return { endpoint: embedded.endpoint, region: facts.config.region, accessKeyId, secretAccessKey };
 }

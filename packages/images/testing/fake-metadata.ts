@@ -18,8 +18,7 @@ const TOKEN = 'token-of-the-fake-service';
 export function serveMetadata(metadata: FakeMetadata): Promise<HttpListener> {
   const documents = renderDocuments(metadata);
   return listen({
-    host: '127.0.0.1',
-    port: 0,
+    address: { host: '127.0.0.1', port: 0 },
     logger: silentLogger,
     handler: async (request, response) => answer(metadata, documents, request, response),
   });

@@ -60,7 +60,7 @@ export async function startEndpoint(options: { dataDir?: string } = {}): Promise
   const handler = objects.handler;
   const limits = { handlesContinue: true, requestTimeoutMs: 0 };
   const listener = undo.use(
-    await listen({ host: '127.0.0.1', port: 0, handler, logger, ...limits }),
+    await listen({ address: { host: '127.0.0.1', port: 0 }, handler, logger, ...limits }),
   );
   const url = `http://127.0.0.1:${listener.port}`;
   const owned = undo.move();

@@ -1,0 +1,29 @@
+// Owns `ironbark image import`: a foreign disk becomes an image.
+
+import { resolve } from 'node:path';
+import { importImage as importDisk } from '@ironbark/images/import/import-image.ts';
+import type { CliContext } from '../context.ts';
+import { buildContext, publish } from '../publish.ts';
+
+export interface ImageImportOptions {
+  name: string;
+  user: string;
+}
+
+export async function importImage(
+  context: CliContext,
+  file: string,
+  options: ImageImportOptions,
+): Promise<void> {
+  const { terminal } = context;
+  const request = { path: resolve(file), name: options.name, loginUser: options.user };
+  const built = await terminal.step(
+    `Importing ${file}`,
+    async (progress) => await importDisk(buildContext(context, progress), request),
+  );
+  const imageId = await terminal.step(
+    `Storing image ${options.name}`,
+    async (progress) => await publish(context, built, options.name, progress),
+  );
+  terminal.result({ imageId, name: options.name }, () => `${imageId} is ${options.name}`);
+}
