@@ -21,7 +21,6 @@ export const RUN_PACKAGES: readonly HostPackage[] = [
   { name: 'qemu-utils', programs: ['qemu-img'], why: 'converts images at import' },
   { name: 'openssh-client', programs: ['ssh', 'ssh-keygen'], why: 'ironbark ssh and its key pair' },
   { name: 'e2fsprogs', programs: ['mke2fs'], why: 'makes the images’ file systems' },
-  { name: 'cpio', programs: ['cpio'], why: 'packs the images’ initial ram disk' },
 ];
 
 /** Needed for guests with addresses of their own, which only root can give. */

@@ -29,7 +29,7 @@ export async function startDaemon(
       '--disable-warning=ExperimentalWarning',
       script,
       context.dataDir,
-      context.cacheDir,
+      context.version,
       mode,
     ];
     const { pid } = await context.commands.startDetached(process.execPath, args, {

@@ -1,6 +1,7 @@
 // Owns RegisterImage: an image is what its manifest in the object store says.
 
 import { isServiceError } from '@ironbark/core/errors.ts';
+import type { AccountId } from '@ironbark/core/ids.ts';
 import type { ImageManifest, ManifestBlob } from '@ironbark/protocol/internal/image-manifest.ts';
 import type { App } from '../app/app.ts';
 import { changeFor } from '../app/change.ts';
@@ -32,7 +33,9 @@ export const registerImage: Ec2Handler<'RegisterImage'> = async (app, context, i
   const { image: tags } = parseTagSpecifications(input.TagSpecifications, ['image']);
   const location = input.ImageLocation ?? '';
   const { bucket, key } = parseLocation(location);
-  const manifest = await readManifest(app, bucket, key);
+  // The caller chose the names, so the caller's rights count.
+  const place: BlobPlace = { bucket, accountId: context.accountId };
+  const manifest = await readManifest(app, place, key);
   if (input.Architecture !== undefined && input.Architecture !== manifest.architecture) {
     throw invalidCombination(
       `Architecture ${input.Architecture} was asked for; the manifest says ${manifest.architecture}.`,
@@ -42,7 +45,7 @@ export const registerImage: Ec2Handler<'RegisterImage'> = async (app, context, i
   if (RootDeviceName !== undefined && RootDeviceName !== manifest.rootDeviceName) {
     throw invalidCombination(`The manifest's root device is ${manifest.rootDeviceName}.`);
   }
-  await checkBlobs(app, bucket, manifest);
+  await checkBlobs(app, place, manifest);
   const registration = {
     name: input.Name,
     description: input.Description,
@@ -81,12 +84,18 @@ function parseLocation(location: string): { bucket: string; key: string } {
   );
 }
 
-async function readManifest(app: App, bucket: string, key: string): Promise<ImageManifest> {
-  const { sizeBytes } = await requireObject(app, bucket, key);
+/** Where an image's objects lie, and who says so. */
+interface BlobPlace {
+  bucket: string;
+  accountId: AccountId;
+}
+
+async function readManifest(app: App, place: BlobPlace, key: string): Promise<ImageManifest> {
+  const { sizeBytes } = await requireObject(app, place, key);
   if (sizeBytes > MAX_MANIFEST_BYTES) {
     throw refuse('too-large', 'image', `A manifest has at most ${MAX_MANIFEST_BYTES} bytes.`);
   }
-  const { body } = await app.objects.getObject({ bucket, key });
+  const { body } = await app.objects.getObject({ ...place, key });
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
@@ -98,28 +107,28 @@ async function readManifest(app: App, bucket: string, key: string): Promise<Imag
 }
 
 /** A launch that finds a blob missing would fail late and far away. */
-async function checkBlobs(app: App, bucket: string, manifest: ImageManifest): Promise<void> {
+async function checkBlobs(app: App, place: BlobPlace, manifest: ImageManifest): Promise<void> {
   const blobs = [manifest.root, manifest.kernel, manifest.initrd].filter(
     (blob): blob is ManifestBlob => blob !== undefined,
   );
   for (const blob of blobs) {
-    const { sizeBytes } = await requireObject(app, bucket, blob.key);
+    const { sizeBytes } = await requireObject(app, place, blob.key);
     if (sizeBytes === blob.sizeBytes) continue;
     throw invalidCombination(
-      `${bucket}/${blob.key} has ${sizeBytes} bytes; its manifest says ${blob.sizeBytes}.`,
+      `${place.bucket}/${blob.key} has ${sizeBytes} bytes; its manifest says ${blob.sizeBytes}.`,
     );
   }
 }
 
 async function requireObject(
   app: App,
-  bucket: string,
+  place: BlobPlace,
   key: string,
 ): Promise<{ sizeBytes: number }> {
   try {
-    return await app.objects.headObject({ bucket, key });
+    return await app.objects.headObject({ ...place, key });
   } catch (error) {
     if (!isServiceError(error, 'not-found')) throw error;
-    throw invalidValue('ImageLocation', `${bucket}/${key}`, 'There is no such object.');
+    throw invalidValue('ImageLocation', `${place.bucket}/${key}`, 'There is no such object.');
   }
 }

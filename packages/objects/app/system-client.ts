@@ -6,8 +6,9 @@ import type { AccountId } from '@ironbark/core/ids.ts';
 import type { Principal } from '@ironbark/protocol/internal/identity-client.ts';
 import type { ObjectsClient, StoredObject } from '@ironbark/protocol/internal/objects-client.ts';
 import { quoteEtag, renderS3Time } from '@ironbark/protocol/s3/list-results.ts';
+import { findBucketByName } from '../store/buckets.ts';
 import type { BucketTable } from '../store/schema.ts';
-import { requireBucket } from './access.ts';
+import { noSuchBucket, requireBucket } from './access.ts';
 import { createBucket } from './buckets.ts';
 import { plainSource } from './byte-source.ts';
 import type { ObjectsContext } from './context.ts';
@@ -20,20 +21,20 @@ import { deleteObject, getObject, putObject } from './objects.ts';
 const PAGE = 1_000;
 
 export function createSystemClient(context: ObjectsContext, accountId: AccountId): ObjectsClient {
-  const principal: Principal = {
-    accountId,
-    arn: `arn:aws:iam::${accountId}:root`,
-    userId: accountId,
-    isRoot: true,
-  };
+  const principal = rootOf(accountId);
   const open = (name: string) => requireBucket(context, principal, { name });
+  const openToRead = (name: string, reader: AccountId | undefined) =>
+    reader === undefined
+      ? findAnyBucket(context, name)
+      : requireBucket(context, rootOf(reader), { name });
   return {
     ensureBucket: (name) => ensureBucket(context, principal, name),
     putObject: async ({ bucket, key, body, sha256 }) =>
       toStored(await put(context, await open(bucket), { key, body, sha256 })),
-    getObject: async ({ bucket, key, range }) => read(context, await open(bucket), key, range),
-    headObject: async ({ bucket, key }) =>
-      toStored(await getObject(context, await open(bucket), key)),
+    getObject: async ({ bucket, key, range, accountId: reader }) =>
+      read(context, await openToRead(bucket, reader), key, range),
+    headObject: async ({ bucket, key, accountId: reader }) =>
+      toStored(await getObject(context, await openToRead(bucket, reader), key)),
     deleteObject: async ({ bucket, key }) =>
       deleteObject(context, { bucket: await open(bucket), key, conditions: {} }),
     listObjects: async ({ bucket, prefix = '', startAfter }) => {
@@ -43,6 +44,17 @@ export function createSystemClient(context: ObjectsContext, accountId: AccountId
       return { objects: rows.map(toStored), isTruncated: next !== undefined };
     },
   };
+}
+
+function rootOf(accountId: AccountId): Principal {
+  const arn = `arn:aws:iam::${accountId}:root`;
+  return { accountId, arn, userId: accountId, isRoot: true };
+}
+
+async function findAnyBucket(context: ObjectsContext, name: string): Promise<BucketTable> {
+  const bucket = await findBucketByName(context.db.query, name);
+  if (bucket === undefined) throw noSuchBucket(name);
+  return bucket;
 }
 
 async function ensureBucket(

@@ -1,6 +1,7 @@
 // Owns the contract by which other services keep and fetch objects in Walrus.
 
 import type { Readable } from 'node:stream';
+import type { AccountId } from '@ironbark/core/ids.ts';
 
 export interface StoredObject {
   key: string;
@@ -10,7 +11,11 @@ export interface StoredObject {
   lastModified: string;
 }
 
-/** S3's verbs as other services use them, with the cloud's own identity. Errors are ServiceErrors. */
+/**
+ * S3's verbs as other services use them. They write as the system account and may read every object; a reader that
+ * names an `accountId` reads with that account's rights instead, which it must whenever a user chose the name.
+ * Errors are ServiceErrors.
+ */
 export interface ObjectsClient {
   /** Makes the bucket of the system account unless it exists. */
   ensureBucket(bucket: string): Promise<void>;
@@ -26,8 +31,9 @@ export interface ObjectsClient {
     bucket: string;
     key: string;
     range?: { start: number; end: number };
+    accountId?: AccountId;
   }): Promise<{ object: StoredObject; body: Readable }>;
-  headObject(input: { bucket: string; key: string }): Promise<StoredObject>;
+  headObject(input: { bucket: string; key: string; accountId?: AccountId }): Promise<StoredObject>;
   /** Deleting what does not exist succeeds. */
   deleteObject(input: { bucket: string; key: string }): Promise<void>;
   /** At most 1,000 a page, in byte order of keys. */
