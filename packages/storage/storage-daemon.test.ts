@@ -10,6 +10,7 @@ import { seededRandom } from '@ironbark/platform/random.ts';
 import {
   daemonPid,
   Harness,
+  holdUploads,
   NODE,
   qemuIo,
   snapshot,
@@ -223,19 +224,6 @@ test('the daemon has no privileges and a user of its own', { skip: !isRoot }, as
   const [uid] = /^Uid:\t(\d+)/m.exec(status)!.slice(1);
   assert.ok(Number(uid) >= 2_046_820_352, `uid ${uid}`);
 });
-
-/** Stops uploads before their first byte is read, which is after the point in time. */
-function holdUploads(harness: Harness): { reached: Promise<void>; release: () => void } {
-  const reached = Promise.withResolvers<void>();
-  const gate = Promise.withResolvers<void>();
-  const ensureBucket = harness.objects.ensureBucket.bind(harness.objects);
-  harness.objects.ensureBucket = async (bucket) => {
-    reached.resolve();
-    await gate.promise;
-    await ensureBucket(bucket);
-  };
-  return { reached: reached.promise, release: gate.resolve };
-}
 
 function overwritten(harness: Harness): Promise<string[]> {
   return readdir(join(harness.dataDir, 'overwritten'));
