@@ -1,7 +1,7 @@
 // Needs qemu-storage-daemon, qemu-io and setpriv; what needs root says so and is skipped without it.
 
 import assert from 'node:assert/strict';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { MIB } from '@ironbark/core/units.ts';
@@ -192,6 +192,35 @@ test('down ends the targets, and the next start exports again', async () => {
       () => false,
     ),
   );
+});
+
+test('a daemon that hangs holds up neither a start nor other volumes', async () => {
+  await using harness = await Harness.start();
+  await harness.put(volume(1, { exportTo: NODE }));
+  await harness.untilVolume(VOLUME, (each) => each.export !== undefined);
+  const pid = await daemonPid(harness, VOLUME);
+  process.kill(pid, 'SIGSTOP');
+  try {
+    await harness.restart();
+    await harness.put(volume(2, { exportTo: NODE }));
+    const other = await harness.untilVolume(volumeId(2), (each) => each.export !== undefined);
+    await qemuIo(other, 'read -P 0 0 1M');
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  const seen = await harness.volume(VOLUME);
+  await qemuIo(seen!, 'read -P 0 0 1M');
+  assert.equal(await daemonPid(harness, VOLUME), pid);
+});
+
+test('a daemon whose pid file is lost is found all the same', async () => {
+  await using harness = await Harness.start();
+  await harness.put(volume(1, { exportTo: NODE }));
+  await harness.untilVolume(VOLUME, (each) => each.export !== undefined);
+  const pid = await daemonPid(harness, VOLUME);
+  await rm(join(harness.dataDir, 'run/processes', `${VOLUME}.pid`));
+  await harness.restart();
+  assert.equal(await daemonPid(harness, VOLUME), pid);
 });
 
 test('a qcow2 header that a guest writes is data, also after the target starts again', async () => {
