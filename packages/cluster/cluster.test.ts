@@ -125,6 +125,7 @@ test('a restart goes on; a new store hands out nothing until it is asked for som
   {
     await using zone = await Zone.start([node], { root: join(root, 'second') });
     await zone.until('ready', async () => (await zone.health(A)) === 'ready');
+    await zone.client.putSubnets([subnet('subnet-1')]);
     await zone.untilQuiet();
     assert.equal(node.intent.instances.length, 2, 'the old document stands');
     await zone.client.putInstances([placed(1, A, { generation: 3 }), placed(2, A)]);

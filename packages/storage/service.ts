@@ -71,7 +71,8 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
     isQuiet: () => runner.isQuiet(),
     halt: async () => {
       await stop();
-      for (const id of await parts.target.list()) await parts.target.stop(id);
+      const running = await parts.target.list();
+      await Promise.all(running.map((id) => parts.target.stop(id)));
     },
     [Symbol.asyncDispose]: async () => {
       await stop();

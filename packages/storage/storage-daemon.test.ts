@@ -1,7 +1,7 @@
 // Needs qemu-storage-daemon, qemu-io and setpriv; what needs root says so and is skipped without it.
 
 import assert from 'node:assert/strict';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { MIB } from '@ironbark/core/units.ts';
@@ -10,6 +10,7 @@ import { seededRandom } from '@ironbark/platform/random.ts';
 import {
   daemonPid,
   Harness,
+  holdUploads,
   NODE,
   qemuIo,
   snapshot,
@@ -193,6 +194,35 @@ test('down ends the targets, and the next start exports again', async () => {
   );
 });
 
+test('a daemon that hangs holds up neither a start nor other volumes', async () => {
+  await using harness = await Harness.start();
+  await harness.put(volume(1, { exportTo: NODE }));
+  await harness.untilVolume(VOLUME, (each) => each.export !== undefined);
+  const pid = await daemonPid(harness, VOLUME);
+  process.kill(pid, 'SIGSTOP');
+  try {
+    await harness.restart();
+    await harness.put(volume(2, { exportTo: NODE }));
+    const other = await harness.untilVolume(volumeId(2), (each) => each.export !== undefined);
+    await qemuIo(other, 'read -P 0 0 1M');
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  const seen = await harness.volume(VOLUME);
+  await qemuIo(seen!, 'read -P 0 0 1M');
+  assert.equal(await daemonPid(harness, VOLUME), pid);
+});
+
+test('a daemon whose pid file is lost is found all the same', async () => {
+  await using harness = await Harness.start();
+  await harness.put(volume(1, { exportTo: NODE }));
+  await harness.untilVolume(VOLUME, (each) => each.export !== undefined);
+  const pid = await daemonPid(harness, VOLUME);
+  await rm(join(harness.dataDir, 'run/processes', `${VOLUME}.pid`));
+  await harness.restart();
+  assert.equal(await daemonPid(harness, VOLUME), pid);
+});
+
 test('a qcow2 header that a guest writes is data, also after the target starts again', async () => {
   await using harness = await Harness.start();
   await harness.put(volume(1, { exportTo: NODE }));
@@ -223,19 +253,6 @@ test('the daemon has no privileges and a user of its own', { skip: !isRoot }, as
   const [uid] = /^Uid:\t(\d+)/m.exec(status)!.slice(1);
   assert.ok(Number(uid) >= 2_046_820_352, `uid ${uid}`);
 });
-
-/** Stops uploads before their first byte is read, which is after the point in time. */
-function holdUploads(harness: Harness): { reached: Promise<void>; release: () => void } {
-  const reached = Promise.withResolvers<void>();
-  const gate = Promise.withResolvers<void>();
-  const ensureBucket = harness.objects.ensureBucket.bind(harness.objects);
-  harness.objects.ensureBucket = async (bucket) => {
-    reached.resolve();
-    await gate.promise;
-    await ensureBucket(bucket);
-  };
-  return { reached: reached.promise, release: gate.resolve };
-}
 
 function overwritten(harness: Harness): Promise<string[]> {
   return readdir(join(harness.dataDir, 'overwritten'));

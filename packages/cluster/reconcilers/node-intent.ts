@@ -24,8 +24,8 @@ async function handOver(context: ClusterContext, id: NodeId): Promise<ReconcileR
   const client = context.nodes.get(id);
   const node = await findNode(context.database.query, id);
   if (client === undefined || node === undefined) return SETTLED;
-  // Nobody has asked for anything since this state store was made. An empty document would end guests that
-  // a node still runs for a store that was lost.
+  // Nothing was placed here since this state store was made. A document without instances would end guests
+  // that the node still runs for a store that was lost; subnets come with the first instance.
   if (node.intent_generation === 0) return SETTLED;
   // A node with a newer document has it from a store that knew more; this one will be told by the cloud.
   if (node.reported_generation >= node.intent_generation) return SETTLED;

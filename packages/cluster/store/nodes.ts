@@ -26,7 +26,7 @@ export function listNodes(db: Queries): Promise<NodeRow[]> {
 }
 
 /**
- * Gives nodes' documents a new generation; all nodes when `ids` is absent. It is never below the time in
+ * Gives nodes' documents a new generation; when `ids` is absent, those of all nodes that have one. It is never below the time in
  * milliseconds, so that a node takes documents of a store that was made anew, or brought back from a copy,
  * for newer than the ones that it has.
  */
@@ -44,7 +44,8 @@ export async function bumpIntents(
       .else(eb('intent_generation', '+', 1))
       .end(),
   }));
-  if (ids !== undefined) update = update.where('id', 'in', [...ids]);
+  if (ids === undefined) update = update.where('intent_generation', '>', 0);
+  else update = update.where('id', 'in', [...ids]);
   await update.execute();
 }
 

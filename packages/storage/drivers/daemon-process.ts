@@ -53,11 +53,15 @@ export async function startDaemon(
       cwd: host.dataDir,
       stdio: ['ignore', log.fd, log.fd],
     });
-    await writeFile(join(host.dataDir, daemonPaths(id).pidFile), `${pid}\n`);
+    await writePidFile(host, id, pid);
     return { pid, startTicks: (await readStat(pid))?.startTicks ?? '' };
   } finally {
     await log.close();
   }
+}
+
+export async function writePidFile(host: DaemonHost, id: VolumeId, pid: number): Promise<void> {
+  await writeFile(join(host.dataDir, daemonPaths(id).pidFile), `${pid}\n`);
 }
 
 /** What a daemon wrote before it ended, for the reason that people see in the log. */

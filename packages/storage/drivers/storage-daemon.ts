@@ -39,6 +39,7 @@ import {
   scanDaemons,
   startDaemon,
   terminateDaemon,
+  writePidFile,
 } from './daemon-process.ts';
 import {
   grantSocketAccess,
@@ -169,18 +170,22 @@ class StorageDaemonTarget implements BlockTarget {
     await rm(join(this.#host.dataDir, overwrittenPath(snapshotId)), { force: true });
   }
 
-  /** Ends daemons that no pid file leads to, and removes what belongs to no running daemon. */
+  /** Leads pid files to the daemons that run, and removes what belongs to no running daemon. */
   async sweep(): Promise<void> {
-    const kept = new Set<string>();
     for (const { id, process } of await scanDaemons(this.#host)) {
-      const found = await findDaemon(this.#host, id);
-      if (found?.pid !== process.pid) await terminateDaemon(this.#host, process);
-      else for (const snapshotId of (await this.inspect(id)).frozen) kept.add(`${snapshotId}.raw`);
+      const known = await findDaemon(this.#host, id);
+      if (known === undefined) await writePidFile(this.#host, id, process.pid);
+      else if (known.pid !== process.pid) await terminateDaemon(this.#host, process);
     }
-    const directory = join(this.#host.dataDir, DAEMON_DIRECTORIES.overwritten);
-    for (const name of await readdir(directory)) {
-      if (!kept.has(name)) await rm(join(directory, name), { force: true });
+    const frozen = await Promise.allSettled((await this.list()).map((id) => this.inspect(id)));
+    const failed = frozen.find((each) => each.status === 'rejected');
+    if (failed !== undefined) {
+      // One that hangs must hold up neither the start nor the others; what it put aside is swept another time.
+      this.#host.logger.warn('storage daemon does not answer', { error: failed.reason });
+      return;
     }
+    const kept = frozen.flatMap((each) => (each.status === 'fulfilled' ? each.value.frozen : []));
+    await this.#sweepOverwritten(new Set(kept.map((snapshotId) => `${snapshotId}.raw`)));
   }
 
   onExit(listener: (id: VolumeId) => void): () => void {
@@ -294,6 +299,13 @@ class StorageDaemonTarget implements BlockTarget {
       await file.chown(this.#host.owner.uid, this.#host.owner.gid);
     }
     await file.truncate(sizeBytes);
+  }
+
+  async #sweepOverwritten(kept: ReadonlySet<string>): Promise<void> {
+    const directory = join(this.#host.dataDir, DAEMON_DIRECTORIES.overwritten);
+    for (const name of await readdir(directory)) {
+      if (!kept.has(name)) await rm(join(directory, name), { force: true });
+    }
   }
 
   #runFiles(id: VolumeId): string[] {

@@ -56,7 +56,8 @@ async function reconcileSnapshot(
 async function observe(context: StorageContext, row: SnapshotRow): Promise<ObservedSnapshot> {
   const query = context.database.query;
   const volume = await findVolume(query, row.volume_id);
-  const target = await context.target.inspect(row.volume_id);
+  const look = () => context.target.inspect(row.volume_id);
+  const target = await context.locks.run(row.volume_id, look);
   const filling = row.desired === 'absent' ? await listVolumesFillingFrom(query, row.id) : [];
   return {
     state: row.observed_state,

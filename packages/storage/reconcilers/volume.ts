@@ -101,12 +101,15 @@ async function applyStep(
   try {
     await STEPS[step](context, row, signal);
   } catch (error) {
+    if (step === 'export') await record(context, row.id, { reason: NOT_OPEN });
     if (!isFinal(error)) throw error;
     context.logger.warn('volume step failed for good', { id: row.id, step, error });
     await FAILURES[step]?.(context, row, error.message);
     if (FAILURES[step] === undefined) throw error;
   }
 }
+
+const NOT_OPEN = 'The volume cannot be opened at the moment; it is tried again. The log says why.';
 
 type Apply = (context: StorageContext, row: VolumeRow, signal: AbortSignal) => Promise<void>;
 

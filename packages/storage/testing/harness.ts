@@ -1,6 +1,6 @@
 // Owns what the Storage Controller's tests share: a folder, a store of objects, restarts, and QEMU as client.
 
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -8,6 +8,7 @@ import type { NodeId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { MIB } from '@ironbark/core/units.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
+import { writeFully } from '@ironbark/platform/files.ts';
 import { createLogger } from '@ironbark/platform/logger.ts';
 import { seededRandom } from '@ironbark/platform/random.ts';
 import type {
@@ -155,6 +156,25 @@ export class Harness implements AsyncDisposable {
       .sort();
   }
 
+  async write(id: VolumeId, offset: number, bytes: Uint8Array): Promise<void> {
+    await using file = await open(this.#volumePath(id), 'r+');
+    await writeFully(file, bytes, offset);
+  }
+
+  async read(id: VolumeId, offset: number, length: number): Promise<Buffer> {
+    await using file = await open(this.#volumePath(id), 'r');
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, offset);
+    return buffer.subarray(0, bytesRead);
+  }
+
+  remove(id: VolumeId): Promise<void> {
+    return rm(this.#volumePath(id));
+  }
+
+  #volumePath(id: VolumeId): string {
+    return join(this.dataDir, 'volumes', `${id}.raw`);
+  }
+
   objectKeys(): string[] {
     return [...this.objects.buckets.values()].flatMap((bucket) => [...bucket.keys()]);
   }
@@ -180,4 +200,17 @@ export function nbdUri(seen: VolumeStorageObservation): string {
 
 export async function daemonPid(harness: Harness, id: VolumeId): Promise<number> {
   return Number(await readFile(join(harness.dataDir, 'run/processes', `${id}.pid`), 'utf8'));
+}
+
+/** Stops uploads before their first byte is read, which is after the point in time. */
+export function holdUploads(harness: Harness): { reached: Promise<void>; release: () => void } {
+  const reached = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const ensureBucket = harness.objects.ensureBucket.bind(harness.objects);
+  harness.objects.ensureBucket = async (bucket) => {
+    reached.resolve();
+    await gate.promise;
+    await ensureBucket(bucket);
+  };
+  return { reached: reached.promise, release: gate.resolve };
 }
