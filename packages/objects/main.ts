@@ -34,6 +34,8 @@ export interface ObjectsOptions {
   systemAccountId: AccountId;
   /** Host names under which virtual-hosted buckets are served. Default: `localhost`. */
   domains?: readonly string[];
+  /** Time without a byte in either direction after which a request is given up. Default: a minute. */
+  stallTimeoutMs?: number;
 }
 
 export interface Objects extends AsyncDisposable {
@@ -46,6 +48,9 @@ export interface Objects extends AsyncDisposable {
 
 /** A look at every file; what it repairs is rare. */
 const STRAY_RESYNC_MS = 60 * 60 * 1_000;
+
+/** Long enough for a slow link, short enough that connections which died do not pile up. */
+const STALL_TIMEOUT_MS = 60_000;
 
 export async function startObjects(options: ObjectsOptions): Promise<Objects> {
   const { dataDir, clock, random, logger, region } = options;
@@ -65,10 +70,10 @@ export async function startObjects(options: ObjectsOptions): Promise<Objects> {
   const runner = undo.use(new ReconcilerRunner({ clock, random, logger }));
   cleaner = runner.add(unwantedBlobs(context));
   runner.add(strayBlobs(context), { resyncMs: STRAY_RESYNC_MS });
-  const { identity, domains = ['localhost'] } = options;
+  const { identity, domains = ['localhost'], stallTimeoutMs = STALL_TIMEOUT_MS } = options;
   const owned = undo.move();
   return {
-    handler: createS3Handler({ context, identity, domains }),
+    handler: createS3Handler({ context, identity, domains, stallTimeoutMs }),
     client: createSystemClient(context, options.systemAccountId),
     isQuiet: () => runner.isQuiet(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -147,7 +147,7 @@ async function* toBlocks(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
   if (filled > 0) yield filling.subarray(0, filled);
 }
 
-/** Whole blocks are read and checked, then cut to the range. */
+/** Whole blocks are read and checked, then cut to the range; the next one is read while one is being sent. */
 async function* readBlocks(
   handle: FileHandle,
   blob: StoredBlob,
@@ -156,13 +156,32 @@ async function* readBlocks(
 ): AsyncGenerator<Uint8Array> {
   const crcs = decodeCrcs(blob.blockCrcs);
   const last = Math.floor(end / BLOCK_BYTES);
+  const read = (index: number) => {
+    const block = readBlock(handle, blob, index, crcs[index]);
+    // Its failure is met at its turn, or by nobody when the reader stops before.
+    block.catch(() => {});
+    return block;
+  };
+  let next = read(Math.floor(start / BLOCK_BYTES));
   for (let index = Math.floor(start / BLOCK_BYTES); index <= last; index++) {
+    const block = await next;
+    if (index < last) next = read(index + 1);
     const at = index * BLOCK_BYTES;
-    const block = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, blob.sizeBytes - at));
-    await readFully(handle, block, at, blob.id);
-    if (crc32(block) !== crcs[index]) throw new DamagedBlobError(blob.id, `block ${index}`);
     yield block.subarray(Math.max(start - at, 0), end + 1 - at);
   }
+}
+
+async function readBlock(
+  handle: FileHandle,
+  blob: StoredBlob,
+  index: number,
+  crc: number | undefined,
+): Promise<Buffer> {
+  const at = index * BLOCK_BYTES;
+  const block = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, blob.sizeBytes - at));
+  await readFully(handle, block, at, blob.id);
+  if (crc32(block) !== crc) throw new DamagedBlobError(blob.id, `block ${index}`);
+  return block;
 }
 
 async function readFully(

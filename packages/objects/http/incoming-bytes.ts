@@ -3,9 +3,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ServiceError } from '@ironbark/core/errors.ts';
 
-/** Time without a single byte after which a connection is given up. */
-export const STALL_MS = 60_000;
-
 /**
  * The body's pieces. The first look tells a client that waits for `100 Continue` to send. Stopping early leaves
  * the connection usable for an answer.

@@ -10,7 +10,6 @@ import { requireBucket } from '../app/access.ts';
 import type { ObjectsContext } from '../app/context.ts';
 import { authenticate } from './authenticate.ts';
 import { openBody } from './body.ts';
-import { STALL_MS } from './incoming-bytes.ts';
 import { parseAddress, type RequestAddress } from './request.ts';
 import { discardRest, type Exchange, sendError, sendResponse } from './respond.ts';
 import { findRoute, notOffered } from './routes.ts';
@@ -20,6 +19,8 @@ export interface EndpointOptions {
   identity: IdentityClient;
   /** Host names under which a bucket may stand in front. */
   domains: readonly string[];
+  /** Time without a byte in either direction after which a request is given up. */
+  stallTimeoutMs: number;
 }
 
 const REQUEST_ID_BYTES = 8;
@@ -31,7 +32,7 @@ export function createS3Handler(options: EndpointOptions): HttpHandler {
   return async (request, response) => {
     const requestId = random.bytes(REQUEST_ID_BYTES).toString('hex').toUpperCase();
     const exchange = { request, response, requestId, hostId };
-    request.socket.setTimeout(STALL_MS);
+    request.socket.setTimeout(options.stallTimeoutMs);
     try {
       await sendResponse(exchange, await serve(options, request, response));
     } catch (error) {

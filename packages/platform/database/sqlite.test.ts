@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { openSqlite } from './sqlite.ts';
 
 interface Schema {
@@ -56,4 +56,18 @@ test('insert ... returning gives its rows', async () => {
     .returningAll()
     .executeTakeFirst();
   assert.deepEqual({ ...row }, { id: 'a', count: 7 });
+});
+
+test('a full disk is an operating error that changes nothing', async () => {
+  await using db = await openSqlite<Schema>({ path: ':memory:', migrations });
+  // The engine's own limit on pages gives the same error as a disk.
+  await sql`PRAGMA max_page_count = 20`.execute(db.query);
+  const fill = db.transaction(async (tx) => {
+    for (let i = 0; i < 10_000; i++) {
+      const id = `${i}`.padEnd(500);
+      await tx.insertInto('thing').values({ id, count: i }).execute();
+    }
+  });
+  await assert.rejects(fill, { name: 'ServiceError', kind: 'out-of-space' });
+  assert.deepEqual(await db.query.selectFrom('thing').selectAll().execute(), []);
 });

@@ -1,6 +1,7 @@
 // Owns the SQLite engine: one connection, WAL with synchronous=FULL, so that a commit is on stable storage.
 
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { ServiceError } from '@ironbark/core/errors.ts';
 import {
   type CompiledQuery,
   type DatabaseConnection,
@@ -89,11 +90,11 @@ class SingleConnectionDriver implements Driver {
   }
 
   async beginTransaction(): Promise<void> {
-    this.#engine.exec('BEGIN IMMEDIATE');
+    withSpace(() => this.#engine.exec('BEGIN IMMEDIATE'));
   }
 
   async commitTransaction(): Promise<void> {
-    this.#engine.exec('COMMIT');
+    withSpace(() => this.#engine.exec('COMMIT'));
   }
 
   async rollbackTransaction(): Promise<void> {
@@ -120,7 +121,7 @@ class SqliteConnection implements DatabaseConnection {
     const statement = this.#prepare(query.sql);
     const parameters = query.parameters.map(toSqlValue);
     if (statement.columns().length > 0) return { rows: statement.all(...parameters) as Row[] };
-    const { changes, lastInsertRowid } = statement.run(...parameters);
+    const { changes, lastInsertRowid } = withSpace(() => statement.run(...parameters));
     return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
   }
 
@@ -139,6 +140,26 @@ class SqliteConnection implements DatabaseConnection {
     const statement = this.#engine.prepare(sql);
     this.#statements.set(sql, statement);
     return statement;
+  }
+}
+
+/** SQLITE_FULL, which says that the disk is. */
+const SQLITE_FULL = 13;
+
+/** A full disk is an operating error with a sentence for people; anything else passes through. */
+function withSpace<Result>(work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    const isFull = error instanceof Error && 'errcode' in error && error.errcode === SQLITE_FULL;
+    if (!isFull) throw error;
+    throw new ServiceError({
+      kind: 'out-of-space',
+      resource: 'host',
+      message:
+        'The disk that holds the state is full; nothing was changed. Make room and try again.',
+      cause: error,
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 // Owns the S3 endpoint that the conformance tests run against: Walrus in this process, on a free port.
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
@@ -37,6 +37,8 @@ export interface S3Endpoint extends AsyncDisposable {
   send(input: RawRequest): Promise<Response>;
   /** Waits until nothing is left to clean up. */
   settled(): Promise<void>;
+  /** The files of blobs on the disk. */
+  blobFiles(): Promise<string[]>;
 }
 
 export interface RawRequest {
@@ -75,8 +77,16 @@ export async function startEndpoint(options: { dataDir?: string } = {}): Promise
       const options = { clock: systemClock, timeoutMs: 10_000, what: 'a quiet store' };
       await waitFor(() => objects.isQuiet(), options);
     },
+    blobFiles: () => listFiles(join(dataDir, 'blobs')),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+async function listFiles(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
 }
 
 const fixedOptions = {
