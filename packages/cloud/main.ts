@@ -24,7 +24,6 @@ import { parseObservation } from './app/instance-outcome.ts';
 import { createExpiry } from './reconcilers/expiry.ts';
 import { createInstanceOutcome } from './reconcilers/instance-outcome.ts';
 import { createInstancePlacement, PLACEMENT_KEY } from './reconcilers/instance-placement.ts';
-import { createInstanceTermination } from './reconcilers/instance-termination.ts';
 import { createSnapshotReconciler } from './reconcilers/snapshot.ts';
 import { createStorageReport, STORAGE_KEY } from './reconcilers/storage-report.ts';
 import { createVolumeReconciler } from './reconcilers/volume.ts';
@@ -127,11 +126,7 @@ function startReconcilers(
   connect: (wake: Wake) => void,
 ): () => void {
   const placement = runner.add(createInstancePlacement(app), { resyncMs: RESYNC_MS });
-  const ofInstance = [
-    runner.add(createZoneIntent(app)),
-    runner.add(createInstanceOutcome(app)),
-    runner.add(createInstanceTermination(app)),
-  ];
+  const ofInstance = [runner.add(createZoneIntent(app)), runner.add(createInstanceOutcome(app))];
   const ofVolume = [
     runner.add(createVolumeReconciler(app)),
     runner.add(createVolumeAttachment(app)),
