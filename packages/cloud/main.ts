@@ -43,6 +43,8 @@ export interface CloudOptions {
   region: string;
   /** The one availability zone, such as `us-east-1a`. */
   zone: string;
+  /** Host and port of the EC2 API, for DescribeRegions; without it no endpoint is shown. */
+  endpoint?: string;
   /** For a new data folder; an existing one has to have this account. */
   accountId?: AccountId;
   /** The default VPC's block, such as `172.31.0.0/16`; used at the first start. */

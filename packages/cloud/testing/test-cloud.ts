@@ -107,7 +107,16 @@ export class TestCloud implements AsyncDisposable {
     );
   }
 
-  async registerImage(minMemoryMib = 64): Promise<string> {
+  registerImage(): Promise<string> {
+    return this.#registerImage('tiny', 64);
+  }
+
+  /** An image that asks for so much memory. */
+  registerImageNeeding(minMemoryMib: number): Promise<string> {
+    return this.#registerImage(`needs-${minMemoryMib}`, minMemoryMib);
+  }
+
+  async #registerImage(name: string, minMemoryMib: number): Promise<string> {
     const manifest: ImageManifest = {
       format: 'ironbark-image/1',
       name: 'tiny',
@@ -129,10 +138,10 @@ export class TestCloud implements AsyncDisposable {
     };
     const body = Buffer.from(JSON.stringify(manifest));
     await this.objects.putObject({ bucket: 'images', key: 'tiny/root', body: Buffer.from('root') });
-    await this.objects.putObject({ bucket: 'images', key: 'tiny/manifest.json', body });
+    await this.objects.putObject({ bucket: 'images', key: `${name}/manifest.json`, body });
     const { ImageId } = await this.call('RegisterImage', {
-      Name: 'tiny',
-      ImageLocation: 'images/tiny/manifest.json',
+      Name: name,
+      ImageLocation: `images/${name}/manifest.json`,
     });
     return ImageId!;
   }
