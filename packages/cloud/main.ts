@@ -25,7 +25,6 @@ import { countResources, listLoginUsers, type ResourceCounts } from './app/summa
 import { createExpiry } from './reconcilers/expiry.ts';
 import { createInstanceOutcome } from './reconcilers/instance-outcome.ts';
 import { createInstancePlacement, PLACEMENT_KEY } from './reconcilers/instance-placement.ts';
-import { createInstanceTermination } from './reconcilers/instance-termination.ts';
 import { createSnapshotReconciler } from './reconcilers/snapshot.ts';
 import { createStorageReport, STORAGE_KEY } from './reconcilers/storage-report.ts';
 import { createVolumeReconciler } from './reconcilers/volume.ts';
@@ -45,6 +44,8 @@ export interface CloudOptions {
   region: string;
   /** The one availability zone, such as `us-east-1a`. */
   zone: string;
+  /** Host and port of the EC2 API, for DescribeRegions; without it no endpoint is shown. */
+  endpoint?: string;
   /** For a new data folder; an existing one has to have this account. */
   accountId?: AccountId;
   /** The default VPC's block, such as `172.31.0.0/16`; used at the first start. */
@@ -134,11 +135,7 @@ function startReconcilers(
   connect: (wake: Wake) => void,
 ): () => void {
   const placement = runner.add(createInstancePlacement(app), { resyncMs: RESYNC_MS });
-  const ofInstance = [
-    runner.add(createZoneIntent(app)),
-    runner.add(createInstanceOutcome(app)),
-    runner.add(createInstanceTermination(app)),
-  ];
+  const ofInstance = [runner.add(createZoneIntent(app)), runner.add(createInstanceOutcome(app))];
   const ofVolume = [
     runner.add(createVolumeReconciler(app)),
     runner.add(createVolumeAttachment(app)),

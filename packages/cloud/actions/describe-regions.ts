@@ -24,7 +24,8 @@ export const describeRegions: Ec2Handler<'DescribeRegions'> = async (app, _conte
   }
   const region: Region = {
     RegionName: app.region,
-    Endpoint: `ec2.${app.region}.amazonaws.com`,
+    // Never AWS's own name: a client that follows it would take its requests there.
+    ...(app.endpoint === undefined ? {} : { Endpoint: app.endpoint }),
     OptInStatus: 'opt-in-not-required',
   };
   return { Regions: applyFilters([region], input.Filters, FILTERS) };

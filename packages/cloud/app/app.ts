@@ -24,6 +24,8 @@ export interface App {
   logger: Logger;
   region: string;
   zone: string;
+  /** Host and port of the EC2 API as clients reach it. */
+  endpoint?: string;
   accountId: AccountId;
   cluster: ClusterClient;
   storage: StorageClient;

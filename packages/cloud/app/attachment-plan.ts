@@ -19,12 +19,45 @@ export type AttachmentStep =
   | { kind: 'unexport' }
   | { kind: 'finish'; deleteVolume: boolean };
 
+/** The columns that the plan reads. */
+export type AttachmentFacts = Pick<
+  AttachmentRow,
+  | 'volumeId'
+  | 'desired'
+  | 'observed'
+  | 'force'
+  | 'deleteOnTermination'
+  | 'offeredExport'
+  | 'withdrawnGeneration'
+>;
+export type VolumeFacts = Pick<
+  VolumeRow,
+  | 'id'
+  | 'generation'
+  | 'observedGeneration'
+  | 'observedState'
+  | 'observedReason'
+  | 'desiredExportTo'
+  | 'observedExport'
+>;
+export type InstanceFacts = Pick<
+  InstanceRow,
+  | 'nodeId'
+  | 'desiredPower'
+  | 'hasRun'
+  | 'generation'
+  | 'observedGeneration'
+  | 'observedPower'
+  | 'observed'
+  | 'terminatedAt'
+>;
+
 const WAIT: AttachmentStep = { kind: 'wait' };
 
 export function planAttachment(
-  attachment: AttachmentRow,
-  volume: VolumeRow,
-  instance: InstanceRow | undefined,
+  attachment: AttachmentFacts,
+  volume: VolumeFacts,
+  instance: InstanceFacts | undefined,
 ): AttachmentStep {
   const isEnding = attachment.desired === 'detached' || instance?.desiredPower === 'terminated';
   return instance === undefined || isEnding
@@ -33,9 +66,9 @@ export function planAttachment(
 }
 
 function planAttach(
-  attachment: AttachmentRow,
-  volume: VolumeRow,
-  instance: InstanceRow,
+  attachment: AttachmentFacts,
+  volume: VolumeFacts,
+  instance: InstanceFacts,
 ): AttachmentStep {
   const isLaunch = instance.hasRun === 0 && instance.desiredPower === 'running';
   if (volume.observedState === 'failed' && isLaunch) {
@@ -55,7 +88,7 @@ function planAttach(
 }
 
 /** A stopped instance has the volume once its node has taken note; it opens it at the next start. */
-function isSeenAttached(volume: VolumeRow, instance: InstanceRow): boolean {
+function isSeenAttached(volume: VolumeFacts, instance: InstanceFacts): boolean {
   const observation = parseObservation(instance);
   const seen = observation?.volumes.find((one) => one.volumeId === volume.id);
   if (seen?.state === 'attached') return true;
@@ -63,9 +96,9 @@ function isSeenAttached(volume: VolumeRow, instance: InstanceRow): boolean {
 }
 
 function planDetach(
-  attachment: AttachmentRow,
-  volume: VolumeRow,
-  instance: InstanceRow | undefined,
+  attachment: AttachmentFacts,
+  volume: VolumeFacts,
+  instance: InstanceFacts | undefined,
 ): AttachmentStep {
   const isForced = attachment.force === 1;
   if (instance !== undefined && !isGone(instance)) {
@@ -83,19 +116,19 @@ function planDetach(
 }
 
 /** No node runs it or will. */
-function isGone(instance: InstanceRow): boolean {
+function isGone(instance: InstanceFacts): boolean {
   return instance.nodeId === null || instance.terminatedAt !== null;
 }
 
 /** The node has reached the intent without the volume, and no longer lists it. */
-function hasLetGo(attachment: AttachmentRow, instance: InstanceRow): boolean {
+function hasLetGo(attachment: AttachmentFacts, instance: InstanceFacts): boolean {
   if (attachment.withdrawnGeneration === null) return true;
   if (instance.observedGeneration < attachment.withdrawnGeneration) return false;
   const observation = parseObservation(instance);
   return !observation?.volumes.some((one) => one.volumeId === attachment.volumeId);
 }
 
-function isUnexported(volume: VolumeRow): boolean {
+function isUnexported(volume: VolumeFacts): boolean {
   if (volume.observedExport !== null) return false;
   const isReached = volume.observedGeneration >= volume.generation;
   return isReached || volume.observedState === 'failed' || volume.observedState === 'absent';

@@ -1,6 +1,7 @@
 // Owns how much room the zone's nodes have left, from what they reported and what is already desired of them.
 
 import type { NodeId } from '@ironbark/core/ids.ts';
+import { MIB } from '@ironbark/core/units.ts';
 import type { NodeSummary } from '@ironbark/protocol/internal/cluster-client.ts';
 import { listLiveInstances } from '../store/instances.ts';
 import { listNodes, replaceNodes } from '../store/nodes.ts';
@@ -75,7 +76,7 @@ export async function loadRoomFor(
 /** Asks the zone for its nodes and keeps the answer. */
 export async function refreshNodes(app: App): Promise<void> {
   const summaries = await app.cluster.describeNodes();
-  const rows = summaries.map(toRow);
+  const rows = summaries.map(toRow).sort((a, b) => (a.id < b.id ? -1 : 1));
   const known = await listNodes(app.store.query);
   if (JSON.stringify(known) === JSON.stringify(rows)) return;
   await app.store.transaction((tx) => replaceNodes(tx, rows));
@@ -88,7 +89,11 @@ export async function ensureNodesKnown(app: App): Promise<void> {
   await refreshNodes(app);
 }
 
+/** Free space moves with every write on the node; a coarser number is as good and costs no commit each time. */
+const DISK_STEP_BYTES = 64 * MIB;
+
 function toRow(node: NodeSummary): NodeRow {
+  const { vcpus, memoryMib, diskBytes, diskFreeBytes } = node.capacity;
   return {
     id: node.nodeId,
     hostname: node.hostname,
@@ -96,6 +101,9 @@ function toRow(node: NodeSummary): NodeRow {
     hypervisor: node.hypervisor,
     accelerator: node.accelerator,
     network: node.network,
-    ...node.capacity,
+    vcpus,
+    memoryMib,
+    diskBytes,
+    diskFreeBytes: Math.floor(diskFreeBytes / DISK_STEP_BYTES) * DISK_STEP_BYTES,
   };
 }

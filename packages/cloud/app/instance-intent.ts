@@ -41,11 +41,11 @@ export type IntentPlan =
 export function planIntent(
   instance: Pick<
     InstanceRow,
-    'nodeId' | 'forgottenAt' | 'desiredPower' | 'observedPower' | 'generation'
+    'nodeId' | 'terminatedAt' | 'desiredPower' | 'observedPower' | 'generation'
   >,
   attachments: readonly Pick<AttachmentRow, 'volumeId' | 'desired' | 'offeredExport'>[],
 ): IntentPlan {
-  if (instance.nodeId === null || instance.forgottenAt !== null) return { kind: 'none' };
+  if (instance.nodeId === null || instance.terminatedAt !== null) return { kind: 'none' };
   const isStart =
     instance.desiredPower === 'running' &&
     (instance.observedPower === null || instance.observedPower === 'stopped');

@@ -3,10 +3,15 @@
 import type { Reconciler } from '@ironbark/platform/reconciler.ts';
 import { SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { App } from '../app/app.ts';
-import { computeRooms, demandOf } from '../app/capacity.ts';
+import { computeRooms } from '../app/capacity.ts';
 import { type Change, change } from '../app/change.ts';
 import { failInstance } from '../app/instance-outcome.ts';
-import { type NodeRoom, type Placement, placeInstances } from '../app/place-instances.ts';
+import {
+  type NodeRoom,
+  type Placement,
+  type PlacementDemand,
+  placeInstances,
+} from '../app/place-instances.ts';
 import { listAttachmentsOf } from '../store/attachments.ts';
 import { listLiveInstances, listUnplaced, placeInstance } from '../store/instances.ts';
 import { listNodes } from '../store/nodes.ts';
@@ -28,11 +33,11 @@ export interface PlacementPlan {
 }
 
 export function planPlacement(
-  instances: readonly InstanceRow[],
+  instances: readonly (PlacementDemand & { launchedAt: number })[],
   nodes: readonly NodeRoom[],
   nowMs: number,
 ): PlacementPlan {
-  const { placed, refused } = placeInstances(instances.map(demandOf), nodes);
+  const { placed, refused } = placeInstances(instances, nodes);
   const launchedAt = new Map(instances.map((instance) => [instance.id, instance.launchedAt]));
   const failed = refused.filter(({ id }) => nowMs - launchedAt.get(id)! >= PATIENCE_MS);
   return { placed, failed, waiting: refused.length - failed.length };

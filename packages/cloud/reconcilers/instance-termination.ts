@@ -1,12 +1,10 @@
 // Owns the end of an instance: addresses and volumes are given back, then the zone drops it.
 
 import type { InstanceId } from '@ironbark/core/ids.ts';
-import type { ReconcileResult, Reconciler } from '@ironbark/platform/reconciler.ts';
-import { SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { App } from '../app/app.ts';
 import { change } from '../app/change.ts';
 import { listAttachmentsOf } from '../store/attachments.ts';
-import { findInstance, listUnforgottenIds, updateInstance } from '../store/instances.ts';
+import { updateInstance } from '../store/instances.ts';
 import { deleteInterfacesOf } from '../store/network-interfaces.ts';
 import type { InstanceRow } from '../store/schema.ts';
 
@@ -24,26 +22,19 @@ export function planTermination(
   return isOver ? 'release' : 'none';
 }
 
-export function createInstanceTermination(app: App): Reconciler {
-  return {
-    name: 'instance-termination',
-    listKeys: () => listUnforgottenIds(app.store.query),
-    reconcile: (key) => terminate(app, key as InstanceId),
-  };
-}
-
-async function terminate(app: App, id: InstanceId): Promise<ReconcileResult> {
-  const instance = await findInstance(app.store.query, id);
-  if (instance === undefined) return SETTLED;
+/**
+ * Takes the next step of an instance's end; false when there is none. It runs in the same reconciler that sends
+ * intents: sent while the zone drops it, an intent would bring a dropped instance back.
+ */
+export async function stepTermination(app: App, instance: InstanceRow): Promise<boolean> {
+  const { id, nodeId } = instance;
   const step = planTermination(instance);
-  if (step === 'none') return SETTLED;
-  if (step === 'release') {
-    await release(app, id);
-    return { kind: 'again', afterMs: 0 };
+  if (step === 'release') await release(app, id);
+  else if (step === 'forget') {
+    if (nodeId !== null) await app.cluster.forgetInstances([id]);
+    await change(app, ({ tx, nowMs }) => updateInstance(tx, id, { forgottenAt: nowMs }));
   }
-  if (instance.nodeId !== null) await app.cluster.forgetInstances([id]);
-  await change(app, ({ tx, nowMs }) => updateInstance(tx, id, { forgottenAt: nowMs }));
-  return SETTLED;
+  return step !== 'none';
 }
 
 /** A terminated instance has no address any more; its volumes are let go by their attachments. */

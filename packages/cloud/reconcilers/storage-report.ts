@@ -3,6 +3,7 @@
 import type { Reconciler } from '@ironbark/platform/reconciler.ts';
 import type {
   SnapshotStorageObservation,
+  StorageReport,
   VolumeStorageObservation,
 } from '@ironbark/protocol/internal/storage-client.ts';
 import type { App } from '../app/app.ts';
@@ -34,9 +35,26 @@ export function createStorageReport(app: App): Reconciler {
           for (const observation of newSnapshots) await recordSnapshot(inside, observation);
         });
       }
+      await forgetStrays(app, report, { volumes, snapshots });
       return { kind: 'again', afterMs: POLL_MS };
     },
   };
+}
+
+/** Drops what the storage keeps a row of although nobody here knows it any more. */
+async function forgetStrays(
+  app: App,
+  report: StorageReport,
+  known: { volumes: ReadonlyMap<string, unknown>; snapshots: ReadonlyMap<string, unknown> },
+): Promise<void> {
+  const isAbsent = (one: { state: string }) => one.state === 'absent';
+  const volumes = report.volumes.filter((one) => isAbsent(one) && !known.volumes.has(one.id));
+  const snapshots = report.snapshots.filter((one) => isAbsent(one) && !known.snapshots.has(one.id));
+  if (volumes.length + snapshots.length === 0) return;
+  await app.storage.forget({
+    volumes: volumes.map((one) => one.id),
+    snapshots: snapshots.map((one) => one.id),
+  });
 }
 
 function volumeColumns(observation: VolumeStorageObservation) {

@@ -14,6 +14,7 @@ import { listInterfaceGroups, listInterfacesOf } from '../store/network-interfac
 import { listAllSubnets } from '../store/networks.ts';
 import { listTagsOf } from '../store/tags.ts';
 import { findVolumes } from '../store/volumes.ts';
+import { stepTermination } from './instance-termination.ts';
 import { SentGenerations } from './sent-generations.ts';
 
 /** Volumes poke this when they are ready; this is for the poke that got lost. */
@@ -36,13 +37,8 @@ async function sendInstance(
   id: InstanceId,
 ): Promise<ReconcileResult> {
   const rows = await loadRows(app, id);
-  const plan =
-    rows === undefined
-      ? NOTHING
-      : planIntent(
-          rows.instance,
-          rows.attachments.map((a) => a.attachment),
-        );
+  if (rows !== undefined && (await stepTermination(app, rows.instance))) return LOOK_AGAIN;
+  const plan = rows === undefined ? NOTHING : planRows(rows);
   if (rows === undefined || plan.kind === 'none') {
     sent.forget(id);
     return SETTLED;
@@ -59,6 +55,14 @@ async function sendInstance(
 }
 
 const NOTHING = { kind: 'none' } as const;
+const LOOK_AGAIN: ReconcileResult = { kind: 'again', afterMs: 0 };
+
+function planRows(rows: InstanceRows) {
+  return planIntent(
+    rows.instance,
+    rows.attachments.map(({ attachment }) => attachment),
+  );
+}
 
 async function loadRows(app: App, id: InstanceId): Promise<InstanceRows | undefined> {
   const db = app.store.query;

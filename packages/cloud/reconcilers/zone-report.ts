@@ -1,13 +1,15 @@
 // Owns the way back: what the zone observes of its instances and nodes is written down and acted on.
 
+import type { InstanceId } from '@ironbark/core/ids.ts';
 import type { Reconciler } from '@ironbark/platform/reconciler.ts';
 import type { ZoneChanges } from '@ironbark/protocol/internal/cluster-client.ts';
+import type { InstanceObservation } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { App } from '../app/app.ts';
 import { refreshNodes } from '../app/capacity.ts';
 import { type Change, change } from '../app/change.ts';
 import { listAttachmentsOf } from '../store/attachments.ts';
 import { findInstance, listUnplaced, updateInstance } from '../store/instances.ts';
-import { toFlag } from '../store/schema.ts';
+import { type InstanceRow, toFlag } from '../store/schema.ts';
 
 export const ZONE_KEY = 'zone';
 
@@ -21,7 +23,10 @@ export function createZoneReport(app: App): Reconciler {
     listKeys: async () => [ZONE_KEY],
     reconcile: async () => {
       const changes = await app.cluster.changesSince(cursor);
-      if (changes.instances.length > 0) await change(app, (inside) => record(inside, changes));
+      if (changes.instances.length > 0) {
+        const strays = await change(app, (inside) => record(inside, changes));
+        if (strays.length > 0) await app.cluster.forgetInstances(strays);
+      }
       cursor = changes.cursor;
       await refreshNodes(app);
       if ((await listUnplaced(app.store.query)).length > 0) app.wake.placement();
@@ -30,23 +35,29 @@ export function createZoneReport(app: App): Reconciler {
   };
 }
 
-async function record(inside: Change, changes: ZoneChanges): Promise<void> {
+/** Answers the instances that the zone still has although they are over and done with here. */
+async function record(inside: Change, changes: ZoneChanges): Promise<InstanceId[]> {
+  const strays: InstanceId[] = [];
   for (const { nodeId, observation } of changes.instances) {
-    await recordOne(inside, nodeId, observation);
+    const { id, power } = observation;
+    const instance = await findInstance(inside.tx, id);
+    const isOver = instance === undefined || instance.forgottenAt !== null;
+    if (isOver && power === 'terminated') strays.push(id);
+    // Another node's word does not count, nor does anything after the end.
+    const isCurrent = instance?.nodeId === nodeId && instance.terminatedAt === null;
+    if (instance !== undefined && isCurrent) await recordOne(inside, instance, observation);
   }
+  return strays;
 }
 
 async function recordOne(
   { tx, touched }: Change,
-  nodeId: string,
-  observation: ZoneChanges['instances'][number]['observation'],
+  instance: InstanceRow,
+  observation: InstanceObservation,
 ): Promise<void> {
   const { id, power, generation } = observation;
-  const instance = await findInstance(tx, id);
   const observed = JSON.stringify(observation);
-  // Another node's word does not count, nor does anything after the end.
-  const isStale = instance?.nodeId !== nodeId || instance.terminatedAt !== null;
-  if (instance === undefined || isStale || instance.observed === observed) return;
+  if (instance.observed === observed) return;
   await updateInstance(tx, id, {
     observed,
     observedPower: power,

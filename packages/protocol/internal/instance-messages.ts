@@ -144,7 +144,10 @@ export interface VolumeObservation {
 
 export interface InstanceObservation {
   id: InstanceId;
-  /** Generation of the intent that this observation has fully reached; lower while on the way. */
+  /**
+   * Generation of the intent that this observation has fully reached; lower while on the way. With power
+   * `failed`: the generation that failed.
+   */
   generation: number;
   power: ObservedPower;
   /** For people: why it failed, or what it waits for. */

@@ -1,0 +1,83 @@
+// Owns the tests of placement.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { seededRandom } from '@ironbark/platform/random.ts';
+import { type NodeRoom, type PlacementDemand, placeInstances } from './place-instances.ts';
+
+const GIB = 2 ** 30;
+
+function room(name: string, values: Partial<NodeRoom> = {}): NodeRoom {
+  return {
+    nodeId: `node-${name}`,
+    hostname: name,
+    health: 'ready',
+    freeVcpus: 8,
+    freeMemoryMib: 4096,
+    freeDiskBytes: 100 * GIB,
+    ...values,
+  };
+}
+
+function demand(id: string, values: Partial<PlacementDemand> = {}): PlacementDemand {
+  return { id: `i-${id}`, vcpus: 1, memoryMib: 1024, rootDiskBytes: GIB, ...values };
+}
+
+test('instances go where most memory is free, the first asked first', () => {
+  const nodes = [room('a', { freeMemoryMib: 2048 }), room('b', { freeMemoryMib: 3072 })];
+  const { placed, refused } = placeInstances(
+    ['1', '2', '3', '4', '5', '6'].map((id) => demand(id)),
+    nodes,
+  );
+  assert.deepEqual(
+    placed.map(({ nodeId }) => nodeId),
+    ['node-b', 'node-a', 'node-b', 'node-a', 'node-b'],
+  );
+  assert.deepEqual(
+    refused.map(({ id }) => id),
+    ['i-6'],
+  );
+});
+
+test('a refusal says what each node lacked', () => {
+  const cases: [NodeRoom[], Partial<PlacementDemand>, string][] = [
+    [[], {}, 'No node has joined this zone yet.'],
+    [[room('a', { health: 'lost' })], {}, 'a has not reported lately.'],
+    [[room('a', { freeMemoryMib: 512 })], {}, 'a has 512 MiB of memory free, 1 GiB are needed.'],
+    [[room('a', { freeVcpus: -1 })], {}, 'a has 0 virtual processors free, 1 are needed.'],
+    [
+      [room('a', { freeDiskBytes: 0 }), room('b', { health: 'lost' })],
+      {},
+      'a has 0 B of disk free, 1 GiB are needed; b has not reported lately.',
+    ],
+  ];
+  for (const [nodes, values, expected] of cases) {
+    const { refused } = placeInstances([demand('1', values)], nodes);
+    assert.equal(refused[0]!.reason, expected);
+  }
+  const many = Array.from({ length: 9 }, (_, index) => room(`n${index}`, { freeVcpus: 0 }));
+  assert.match(placeInstances([demand('1')], many).refused[0]!.reason, /; 4 more nodes/);
+});
+
+test('no node is ever given more than it has, and equal questions get equal answers', () => {
+  for (let seed = 1; seed <= 200; seed++) {
+    const random = seededRandom(seed);
+    const upTo = (limit: number) => Math.floor(random.fraction() * limit);
+    const nodes = Array.from({ length: 1 + upTo(5) }, (_, index) =>
+      room(String(index), { freeVcpus: upTo(16), freeMemoryMib: upTo(8192) }),
+    );
+    const demands = Array.from({ length: upTo(20) }, (_, index) =>
+      demand(String(index), { vcpus: 1 + upTo(4), memoryMib: 1 + upTo(2048) }),
+    );
+    const { placed, refused } = placeInstances(demands, nodes);
+    assert.equal(placed.length + refused.length, demands.length, `seed ${seed}`);
+    for (const node of nodes) {
+      const here = placed.filter((one) => one.nodeId === node.nodeId).map(({ id }) => id);
+      const given = demands.filter((one) => here.includes(one.id));
+      const memory = given.reduce((total, one) => total + one.memoryMib, 0);
+      const vcpus = given.reduce((total, one) => total + one.vcpus, 0);
+      assert.ok(memory <= node.freeMemoryMib && vcpus <= node.freeVcpus, `seed ${seed}`);
+    }
+    assert.deepEqual(placeInstances(demands, nodes.toReversed()).placed, placed, `seed ${seed}`);
+  }
+});

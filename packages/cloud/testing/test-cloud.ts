@@ -1,0 +1,188 @@
+// Owns a whole Cloud Controller over doubles, for tests that go through its actions.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '@ironbark/platform/clock.ts';
+import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
+import { silentLogger } from '@ironbark/platform/logger.ts';
+import { seededRandom } from '@ironbark/platform/random.ts';
+import type { Ec2Action, Ec2Input, Ec2Output } from '@ironbark/protocol/ec2/types.ts';
+import type { ImageManifest } from '@ironbark/protocol/internal/image-manifest.ts';
+import { ClusterDouble, doubleNode } from '@ironbark/protocol/internal/testing/cluster-double.ts';
+import { ObjectsDouble } from '@ironbark/protocol/internal/testing/objects-double.ts';
+import { StorageDouble } from '@ironbark/protocol/internal/testing/storage-double.ts';
+import { type Cloud, startCloud } from '../main.ts';
+
+export interface TestCloudOptions {
+  seed?: number;
+  clock?: Clock;
+  failAt?: (step: string) => void;
+  failStart?: (id: string) => boolean;
+  failVolume?: (id: string) => boolean;
+  memoryMib?: number;
+  storageBytes?: number;
+  vcpus?: number;
+}
+
+const GIB = 2 ** 30;
+
+export class TestCloud implements AsyncDisposable {
+  readonly #dataDir: string;
+  readonly #options: TestCloudOptions;
+  readonly cluster: ClusterDouble;
+  readonly storage: StorageDouble;
+  readonly objects = new ObjectsDouble();
+  cloud!: Cloud;
+
+  static async start(options: TestCloudOptions = {}): Promise<TestCloud> {
+    const test = new TestCloud(await mkdtemp(join(tmpdir(), 'ironbark-cloud-')), options);
+    await test.#start();
+    return test;
+  }
+
+  private constructor(dataDir: string, options: TestCloudOptions) {
+    this.#dataDir = dataDir;
+    this.#options = options;
+    const capacity = { memoryMib: options.memoryMib ?? 65_536, vcpus: options.vcpus ?? 64 };
+    this.cluster = new ClusterDouble({
+      nodes: [doubleNode('node-a', capacity)],
+      ...(options.failAt === undefined ? {} : { failAt: options.failAt }),
+      ...(options.failStart === undefined ? {} : { failStart: options.failStart }),
+    });
+    this.storage = new StorageDouble({
+      totalBytes: options.storageBytes ?? 1024 * GIB,
+      checkUnexport: (id) => {
+        if (this.cluster.hasOpen(id)) throw new Error(`${id} was taken from a running guest`);
+      },
+      ...(options.failAt === undefined ? {} : { failAt: options.failAt }),
+      ...(options.failVolume === undefined ? {} : { failVolume: options.failVolume }),
+    });
+  }
+
+  async #start(): Promise<void> {
+    this.cloud = await startCloud({
+      dataDir: this.#dataDir,
+      clock: this.#options.clock ?? systemClock,
+      random: seededRandom(this.#options.seed ?? 1),
+      logger: silentLogger,
+      region: 'us-east-1',
+      zone: 'us-east-1a',
+      vpcCidr: '172.31.0.0/16',
+      cluster: this.cluster,
+      storage: this.storage,
+      objects: this.objects,
+    });
+  }
+
+  /** Stops the controller where it is and starts it again on the same data. */
+  async restart(): Promise<void> {
+    await this.cloud[Symbol.asyncDispose]();
+    await this.#start();
+  }
+
+  async call<Name extends Ec2Action>(
+    action: Name,
+    input: Partial<Ec2Input<Name>>,
+    dryRun = false,
+  ): Promise<Ec2Output<Name>> {
+    const { principal } = await this.cloud.adminKey();
+    const { accountId } = principal;
+    const context = { requestId: 'test', principal, accountId, region: 'us-east-1', dryRun };
+    return (await this.cloud.ec2.call(action, context, input)) as Ec2Output<Name>;
+  }
+
+  /** Lets the zone and the storage take steps until the condition holds. */
+  async settle(
+    what: string,
+    condition: () => Promise<boolean> | boolean = () => true,
+  ): Promise<void> {
+    await waitFor(
+      async () => {
+        this.cluster.step();
+        this.storage.step();
+        return this.cloud.isQuiet() && (await condition());
+      },
+      { clock: systemClock, timeoutMs: 20_000, intervalMs: 2, what },
+    );
+  }
+
+  registerImage(): Promise<string> {
+    return this.#registerImage('tiny', 64);
+  }
+
+  /** An image that asks for so much memory. */
+  registerImageNeeding(minMemoryMib: number): Promise<string> {
+    return this.#registerImage(`needs-${minMemoryMib}`, minMemoryMib);
+  }
+
+  async #registerImage(name: string, minMemoryMib: number): Promise<string> {
+    const manifest: ImageManifest = {
+      format: 'ironbark-image/1',
+      name: 'tiny',
+      description: 'An image for tests',
+      architecture: 'x86_64',
+      builtAt: '2026-01-01T00:00:00Z',
+      root: {
+        key: 'tiny/root',
+        sizeBytes: 4,
+        sha256: '0'.repeat(64),
+        encoding: 'zstd',
+        unpackedBytes: 1024,
+      },
+      rootDiskBytes: GIB,
+      rootDeviceName: '/dev/vda',
+      minMemoryMib,
+      loginUser: 'root',
+      packages: {},
+    };
+    const body = Buffer.from(JSON.stringify(manifest));
+    await this.objects.putObject({ bucket: 'images', key: 'tiny/root', body: Buffer.from('root') });
+    await this.objects.putObject({ bucket: 'images', key: `${name}/manifest.json`, body });
+    const { ImageId } = await this.call('RegisterImage', {
+      Name: name,
+      ImageLocation: `images/${name}/manifest.json`,
+    });
+    return ImageId!;
+  }
+
+  async launch(imageId: string, input: Partial<Ec2Input<'RunInstances'>> = {}): Promise<string[]> {
+    const { Instances } = await this.call('RunInstances', {
+      ImageId: imageId,
+      InstanceType: 't3.micro',
+      MinCount: 1,
+      MaxCount: 1,
+      ...input,
+    });
+    return Instances!.map((instance) => instance.InstanceId!);
+  }
+
+  async describe(id: string) {
+    const { Reservations } = await this.call('DescribeInstances', { InstanceIds: [id] });
+    return Reservations![0]!.Instances![0]!;
+  }
+
+  async settleState(id: string, state: string): Promise<void> {
+    await this.settle(
+      `${id} ${state}`,
+      async () => (await this.describe(id)).State?.Name === state,
+    );
+  }
+
+  async describeVolume(id: string) {
+    const { Volumes } = await this.call('DescribeVolumes', { VolumeIds: [id] });
+    return Volumes![0]!;
+  }
+
+  async settleVolume(id: string, state: string): Promise<void> {
+    await this.settle(
+      `${id} ${state}`,
+      async () => (await this.describeVolume(id)).State === state,
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.cloud[Symbol.asyncDispose]();
+    await rm(this.#dataDir, { recursive: true, force: true });
+  }
+}
