@@ -19,6 +19,7 @@ import { DIRECT } from '@ironbark/core/io-profile.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { guestUuid } from '../../app/guest-uuid.ts';
+import { serveVolume } from '../../testing/block-target.ts';
 import { renderTestGuest, type TestGuestOptions } from '../../testing/test-guest.ts';
 import type { GuestHandle, GuestSpec, HypervisorDriver } from '../hypervisor-driver.ts';
 import { QEMU } from './argv.ts';
@@ -123,30 +124,6 @@ async function readConsoleUntil(
 async function waitForState(driver: HypervisorDriver, handle: GuestHandle, state: string) {
   const probe = async () => ((await driver.inspect(handle)).state === state ? true : undefined);
   await waitFor(probe, { clock: systemClock, timeoutMs: 30_000, what: `${handle.id} is ${state}` });
-}
-
-/** A target as the Storage Controller runs one. */
-async function serveVolume(directory: string) {
-  const file = join(directory, 'volume.raw');
-  const socketPath = join(directory, 'nbd.sock');
-  await writeFile(file, Buffer.alloc(1024 * 1024));
-  const { pid } = await systemCommands.startDetached(
-    'qemu-storage-daemon',
-    [
-      ...['--blockdev', `driver=file,filename=${file},node-name=f`],
-      ...['--nbd-server', `addr.type=unix,addr.path=${socketPath},max-connections=0`],
-      ...['--export', 'type=nbd,id=e,node-name=f,name=v,writable=on'],
-    ],
-    { stdio: ['ignore', 'ignore', 'ignore'] },
-  );
-  const isThere = () =>
-    stat(socketPath).then(
-      () => true,
-      () => false,
-    );
-  await waitFor(isThere, { clock: systemClock, timeoutMs: 20_000, what: 'the target listens' });
-  const source = { kind: 'nbd-unix', socketPath, exportName: 'v' } as const;
-  return { source, [Symbol.dispose]: () => void process.kill(pid, 'SIGKILL') };
 }
 
 describe('the QEMU driver', { skip, concurrency: 1 }, () => {
