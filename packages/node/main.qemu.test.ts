@@ -48,7 +48,7 @@ async function createLab(guest: TestGuestOptions): Promise<Lab> {
   const dataDir = await mkdtemp(join(tmpdir(), 'ironbark-node-'));
   const objects = createMemoryObjects();
   const root = objects.add(renderTestGuest(guest), 'zstd');
-  const network = await createUserNetwork({ dataDirectory: dataDir, random: systemRandom });
+  const network = await createUserNetwork({ dataDir: dataDir, random: systemRandom });
   const base = instanceIntent();
   const rootDisk = { ...base.rootDisk, sizeBytes: 4 * MIB };
   const tiny = { vcpus: 1, memoryMib: 32, image: { ...base.image, root }, rootDisk };
