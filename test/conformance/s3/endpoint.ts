@@ -52,13 +52,18 @@ export interface RawRequest {
   nowMs?: number;
 }
 
-export async function startEndpoint(options: { dataDir?: string } = {}): Promise<S3Endpoint> {
+export interface EndpointSettings {
+  dataDir?: string;
+  stallTimeoutMs?: number;
+}
+
+export async function startEndpoint(options: EndpointSettings = {}): Promise<S3Endpoint> {
   await using undo = new AsyncDisposableStack();
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'ironbark-s3-')));
   if (options.dataDir === undefined) undo.defer(() => rm(dataDir, { recursive: true }));
   const log: string[] = [];
   const logger = collectLog(log);
-  const objects = undo.use(await startObjects({ ...fixedOptions, dataDir, logger }));
+  const objects = undo.use(await startObjects({ ...fixedOptions, ...options, dataDir, logger }));
   const handler = objects.handler;
   const limits = { handlesContinue: true, requestTimeoutMs: 0 };
   const listener = undo.use(

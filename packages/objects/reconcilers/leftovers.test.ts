@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
+import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
+import { silentLogger } from '@ironbark/platform/logger.ts';
+import { systemRandom } from '@ironbark/platform/random.ts';
+import { startObjects } from '../main.ts';
+import { objectsMigrations } from '../store/migrations/migrations.ts';
+import type { BlobState, ObjectsSchema } from '../store/schema.ts';
+
+async function start(dataDir: string) {
+  return await startObjects({
+    dataDir,
+    identity: { findAccessKey: async () => undefined },
+    region: 'local',
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+    systemAccountId: '000000000000',
+  });
+}
+
+async function plant(dataDir: string, id: string, state: BlobState | undefined, hasFile: boolean) {
+  if (hasFile) await writeFile(join(dataDir, 'blobs', id.slice(0, 2), id), 'left over');
+  if (state === undefined) return;
+  const path = join(dataDir, 'objects.sqlite');
+  await using db = await openSqlite<ObjectsSchema>({ path, migrations: objectsMigrations });
+  const row = { id, state, size_bytes: 9, block_crcs: '', created_at: 1 };
+  await db.query.insertInto('blob').values(row).execute();
+}
+
+async function listBlobs(dataDir: string): Promise<{ files: string[]; rows: string[] }> {
+  const path = join(dataDir, 'objects.sqlite');
+  await using db = await openSqlite<ObjectsSchema>({ path, migrations: objectsMigrations });
+  const rows = await db.query.selectFrom('blob').select('id').execute();
+  const entries = await readdir(join(dataDir, 'blobs'), { recursive: true, withFileTypes: true });
+  return {
+    files: entries.filter((entry) => entry.isFile()).map((entry) => entry.name),
+    rows: rows.map((row) => row.id),
+  };
+}
+
+test('whatever step a crash fell on, the next start cleans up after it and keeps what is stored', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'ironbark-leftovers-'));
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => rm(dataDir, { recursive: true }));
+  {
+    await using objects = await start(dataDir);
+    await objects.client.ensureBucket('kept');
+    await objects.client.putObject({ bucket: 'kept', key: 'k', body: Buffer.from('stays') });
+  }
+  const id = (digit: string) => digit.repeat(32);
+  await plant(dataDir, id('1'), 'uploading', false); // crashed before the file
+  await plant(dataDir, id('2'), 'uploading', true); // crashed before the last transaction
+  await plant(dataDir, id('3'), 'doomed', true); // crashed before the removal
+  await plant(dataDir, id('4'), 'doomed', false); // crashed between the file and the row
+  await plant(dataDir, id('5'), undefined, true); // the state is older than the files
+  for (let round = 0; round < 2; round++) {
+    await using objects = await start(dataDir);
+    const options = { clock: systemClock, timeoutMs: 10_000, what: 'a quiet store' };
+    await waitFor(() => objects.isQuiet(), options);
+    const { body } = await objects.client.getObject({ bucket: 'kept', key: 'k' });
+    assert.equal(Buffer.concat(await body.toArray()).toString(), 'stays');
+  }
+  const { files, rows } = await listBlobs(dataDir);
+  assert.equal(files.length, 1);
+  assert.deepEqual(rows, files);
+});
