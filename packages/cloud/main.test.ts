@@ -1,6 +1,8 @@
 // Owns the tests of the first start, of identity, and of what is forgotten with time.
 
 import assert from 'node:assert/strict';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { isServiceError } from '@ironbark/core/errors.ts';
 import { type Clock, systemClock } from '@ironbark/platform/clock.ts';
@@ -26,6 +28,7 @@ test('the first start makes an account with a key of its own, later starts keep 
   assert.match(key.principal.accountId, /^[1-9]\d{11}$/);
   assert.equal(key.principal.arn, `arn:aws:iam::${key.principal.accountId}:root`);
   const vpc = (await t.call('DescribeVpcs', {})).Vpcs![0]!.VpcId;
+  assert.equal((await stat(join(t.dataDir, 'cloud.db'))).mode & 0o777, 0o600);
   await t.restart();
   assert.deepEqual(await t.cloud.adminKey(), key);
   assert.equal((await t.call('DescribeVpcs', {})).Vpcs![0]!.VpcId, vpc);

@@ -32,7 +32,7 @@ export interface TestCloudOptions {
 const GIB = 2 ** 30;
 
 export class TestCloud implements AsyncDisposable {
-  readonly #dataDir: string;
+  readonly dataDir: string;
   readonly #options: TestCloudOptions;
   readonly cluster: ClusterDouble;
   readonly storage: StorageDouble;
@@ -46,7 +46,7 @@ export class TestCloud implements AsyncDisposable {
   }
 
   private constructor(dataDir: string, options: TestCloudOptions) {
-    this.#dataDir = dataDir;
+    this.dataDir = dataDir;
     this.#options = options;
     const capacity = { memoryMib: options.memoryMib ?? 65_536, vcpus: options.vcpus ?? 64 };
     this.cluster = new ClusterDouble({
@@ -66,7 +66,7 @@ export class TestCloud implements AsyncDisposable {
 
   async #start(): Promise<void> {
     this.cloud = await startCloud({
-      dataDir: this.#dataDir,
+      dataDir: this.dataDir,
       clock: this.#options.clock ?? systemClock,
       random: seededRandom(this.#options.seed ?? 1),
       logger: silentLogger,
@@ -192,6 +192,6 @@ export class TestCloud implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.cloud[Symbol.asyncDispose]();
-    await rm(this.#dataDir, { recursive: true, force: true });
+    await rm(this.dataDir, { recursive: true, force: true });
   }
 }
