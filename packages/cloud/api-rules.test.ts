@@ -184,11 +184,9 @@ test('what this cloud does not offer is refused by name', async () => {
     await assert.rejects(t.launch(image, input), refused(kind, undefined, part), part);
   }
   assert.deepEqual((await t.call('DescribeInstances', {})).Reservations, []);
-  await assert.rejects(
-    t.call('CreateFleet', {}),
-    refused('unknown-action', 'action', 'CreateFleet'),
-  );
-  assert.equal(EC2_ACTIONS.includes('CreateFleet'), false);
+  const call = t.call('DescribeFleets', {});
+  await assert.rejects(call, refused('unsupported', 'action', 'DescribeFleets'));
+  assert.equal(EC2_ACTIONS.includes('DescribeFleets'), false);
 });
 
 test('an image is registered from its manifest alone', async () => {

@@ -42,7 +42,8 @@ test('a launch reaches the zone without waiting for any poll', async () => {
   const started = performance.now();
   await t.launch(image);
   while (t.cluster.listIds().length === 0) await new Promise((resolve) => setImmediate(resolve));
-  assert.ok(performance.now() - started < 500, `took ${performance.now() - started} ms`);
+  // On an idle machine it is some 20 ms; the shortest poll is 5 s.
+  assert.ok(performance.now() - started < 2_000, `took ${performance.now() - started} ms`);
 });
 
 test('a guest that shuts itself down ends as its behaviour says', async () => {

@@ -28,7 +28,7 @@ export function createTable(
 
 function notImplemented(service: string, action: string): ServiceError {
   return new ServiceError({
-    kind: 'unknown-action',
+    kind: 'unsupported',
     resource: 'action',
     message: `The action ${action.slice(0, 100)} of ${service} is not offered by this cloud.`,
   });

@@ -10,7 +10,7 @@ import { parseCidr, renderIpv4 } from '../app/cidr.ts';
 import { composeIntent, type InstanceRows, planIntent } from '../app/instance-intent.ts';
 import { listAttachmentsOf } from '../store/attachments.ts';
 import { findInstance, listUnforgottenIds } from '../store/instances.ts';
-import { listInterfaceGroups, listInterfacesOf } from '../store/network-interfaces.ts';
+import { listInterfaceGroupsOf, listInterfacesOf } from '../store/network-interfaces.ts';
 import { listAllSubnets } from '../store/networks.ts';
 import { listTagsOf } from '../store/tags.ts';
 import { findVolumes } from '../store/volumes.ts';
@@ -69,7 +69,6 @@ async function loadRows(app: App, id: InstanceId): Promise<InstanceRows | undefi
   const instance = await findInstance(db, id);
   if (instance === undefined) return undefined;
   const interfaces = await listInterfacesOf(db, id);
-  const memberships = await listInterfaceGroups(db, instance.accountId);
   const attachments = await listAttachmentsOf(db, id);
   const volumeIds = attachments.map((attachment) => attachment.volumeId);
   const volumes = await findVolumes(db, instance.accountId, volumeIds);
@@ -77,7 +76,7 @@ async function loadRows(app: App, id: InstanceId): Promise<InstanceRows | undefi
   return {
     instance,
     interfaces,
-    groups: memberships.filter((m) => interfaces.some((one) => one.id === m.interfaceId)),
+    groups: await listInterfaceGroupsOf(db, id),
     attachments: attachments.flatMap((attachment) => {
       const volume = volumes.find((one) => one.id === attachment.volumeId);
       return volume === undefined ? [] : [{ attachment, volume }];

@@ -39,6 +39,17 @@ export function listInterfaceGroups(db: Queries, accountId: AccountId): Promise<
     .execute();
 }
 
+export function listInterfaceGroupsOf(db: Queries, id: InstanceId): Promise<InterfaceGroup[]> {
+  return db
+    .selectFrom('interfaceGroup')
+    .innerJoin('securityGroup', 'securityGroup.id', 'interfaceGroup.groupId')
+    .innerJoin('networkInterface', 'networkInterface.id', 'interfaceGroup.interfaceId')
+    .select(['interfaceGroup.interfaceId', 'interfaceGroup.groupId', 'securityGroup.name'])
+    .where('networkInterface.instanceId', '=', id)
+    .orderBy('securityGroup.name')
+    .execute();
+}
+
 export async function listUsedAddresses(db: Queries, subnetId: SubnetId): Promise<Set<string>> {
   const rows = await db
     .selectFrom('networkInterface')

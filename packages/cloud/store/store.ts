@@ -1,7 +1,10 @@
 // Owns the opening of the Cloud Controller's database: names are snake_case in SQL and camelCase in code.
 
+import { open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Database } from '@ironbark/platform/database/database.ts';
 import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
+import { syncDirectory } from '@ironbark/platform/files.ts';
 import { CamelCasePlugin, type Kysely } from 'kysely';
 import { cloudTables } from './migrations/0001-cloud.ts';
 import type { Schema } from './schema.ts';
@@ -10,7 +13,9 @@ import type { Schema } from './schema.ts';
 export type Queries = Kysely<Schema>;
 export type Store = Database<Schema>;
 
+/** `path` is a file, or `:memory:`. */
 export async function openStore(path: string): Promise<Store> {
+  if (path !== ':memory:') await ensurePrivateFile(path);
   const database = await openSqlite<Schema>({
     path,
     migrations: { '0001-cloud': cloudTables },
@@ -21,4 +26,15 @@ export async function openStore(path: string): Promise<Store> {
     transaction: (work) => database.transaction((tx) => work(tx.withPlugin(names))),
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };
+}
+
+/** Secret keys are in it. SQLite gives the files that it makes beside it the same mode. */
+async function ensurePrivateFile(path: string): Promise<void> {
+  const handle = await open(path, 'a', 0o600);
+  try {
+    await handle.chmod(0o600);
+  } finally {
+    await handle.close();
+  }
+  await syncDirectory(dirname(path));
 }

@@ -7,6 +7,10 @@ import type { Clock } from '@ironbark/platform/clock.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { silentLogger } from '@ironbark/platform/logger.ts';
 import { seededRandom } from '@ironbark/platform/random.ts';
+import { decodeEc2Request } from '@ironbark/protocol/ec2/decode-request.ts';
+import { encodeEc2Request } from '@ironbark/protocol/ec2/encode-request.ts';
+import { parseEc2Response } from '@ironbark/protocol/ec2/parse-response.ts';
+import { renderEc2Response } from '@ironbark/protocol/ec2/render-response.ts';
 import type { Ec2Action, Ec2Input, Ec2Output } from '@ironbark/protocol/ec2/types.ts';
 import type { ImageManifest } from '@ironbark/protocol/internal/image-manifest.ts';
 import { ClusterDouble, doubleNode } from '@ironbark/protocol/internal/testing/cluster-double.ts';
@@ -28,7 +32,7 @@ export interface TestCloudOptions {
 const GIB = 2 ** 30;
 
 export class TestCloud implements AsyncDisposable {
-  readonly #dataDir: string;
+  readonly dataDir: string;
   readonly #options: TestCloudOptions;
   readonly cluster: ClusterDouble;
   readonly storage: StorageDouble;
@@ -42,7 +46,7 @@ export class TestCloud implements AsyncDisposable {
   }
 
   private constructor(dataDir: string, options: TestCloudOptions) {
-    this.#dataDir = dataDir;
+    this.dataDir = dataDir;
     this.#options = options;
     const capacity = { memoryMib: options.memoryMib ?? 65_536, vcpus: options.vcpus ?? 64 };
     this.cluster = new ClusterDouble({
@@ -62,7 +66,7 @@ export class TestCloud implements AsyncDisposable {
 
   async #start(): Promise<void> {
     this.cloud = await startCloud({
-      dataDir: this.#dataDir,
+      dataDir: this.dataDir,
       clock: this.#options.clock ?? systemClock,
       random: seededRandom(this.#options.seed ?? 1),
       logger: silentLogger,
@@ -81,6 +85,7 @@ export class TestCloud implements AsyncDisposable {
     await this.#start();
   }
 
+  /** An action by way of the wire: what the model does not have is lost here as it is there. */
   async call<Name extends Ec2Action>(
     action: Name,
     input: Partial<Ec2Input<Name>>,
@@ -89,7 +94,11 @@ export class TestCloud implements AsyncDisposable {
     const { principal } = await this.cloud.adminKey();
     const { accountId } = principal;
     const context = { requestId: 'test', principal, accountId, region: 'us-east-1', dryRun };
-    return (await this.cloud.ec2.call(action, context, input)) as Ec2Output<Name>;
+    const request = decodeEc2Request(encodeEc2Request(action, input));
+    const output = await this.cloud.ec2.call(action, context, request.input);
+    const { operation, version } = request;
+    const xml = renderEc2Response(operation, output, { requestId: 'test', version });
+    return parseEc2Response(action, xml) as unknown as Ec2Output<Name>;
   }
 
   /** Lets the zone and the storage take steps until the condition holds. */
@@ -183,6 +192,6 @@ export class TestCloud implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.cloud[Symbol.asyncDispose]();
-    await rm(this.#dataDir, { recursive: true, force: true });
+    await rm(this.dataDir, { recursive: true, force: true });
   }
 }
