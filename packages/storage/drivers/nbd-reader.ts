@@ -31,13 +31,13 @@ const REPLY_BYTES = 16;
  */
 const PIECE_BYTES = 64 * 1024;
 const PIECES_AHEAD = 16;
-/** Longer than any disk takes for one read; a daemon that hangs must not hang its reader for good. */
+/** Longer than any disk takes for a few MiB; a daemon that hangs must not hang its reader for good. */
 const READ_TIMEOUT_MS = 120_000;
 
 export async function openNbdReader(options: NbdReaderOptions): Promise<FrozenReader> {
   const stream = new ByteStream(connect({ path: options.socketPath }), options.clock);
   try {
-    await negotiate(stream, options.exportName);
+    await stream.within(() => negotiate(stream, options.exportName));
   } catch (error) {
     stream.close();
     throw error;
@@ -45,7 +45,7 @@ export async function openNbdReader(options: NbdReaderOptions): Promise<FrozenRe
   let tail: Promise<unknown> = Promise.resolve();
   return {
     read: (offset, length) => {
-      const next = tail.then(() => readRange(stream, offset, length));
+      const next = tail.then(() => stream.within(() => readRange(stream, offset, length)));
       tail = next.catch(() => {});
       return next;
     },
@@ -95,7 +95,7 @@ async function readRange(stream: ByteStream, offset: number, length: number): Pr
     }
     const { piece, errno } = parseReply(await stream.take(REPLY_BYTES), asked);
     if (errno !== 0) failure = new NbdReadError(offset + piece * PIECE_BYTES, errno);
-    else (await stream.take(lengthOf(piece))).copy(range, piece * PIECE_BYTES);
+    else await stream.fill(range.subarray(piece * PIECE_BYTES).subarray(0, lengthOf(piece)));
   }
   if (failure !== undefined) throw failure;
   return range;
@@ -133,8 +133,7 @@ export class NbdReadError extends Error {
 class ByteStream {
   readonly #socket: Socket;
   readonly #clock: Clock;
-  #chunks: Buffer[] = [];
-  #held = 0;
+  readonly #chunks: Buffer[] = [];
   #wake: (() => void) | undefined;
   #ended: Error | undefined;
 
@@ -143,7 +142,6 @@ class ByteStream {
     this.#clock = clock;
     socket.on('data', (chunk: Buffer) => {
       this.#chunks.push(chunk);
-      this.#held += chunk.length;
       this.#wake?.();
     });
     socket.on('error', (error) => this.#end(error));
@@ -155,14 +153,35 @@ class ByteStream {
   }
 
   async take(length: number): Promise<Buffer> {
+    const bytes = Buffer.alloc(length);
+    await this.fill(bytes);
+    return bytes;
+  }
+
+  /** Fills `bytes` with what comes next. */
+  async fill(bytes: Buffer): Promise<void> {
+    let done = 0;
+    while (done < bytes.length) {
+      const chunk = this.#chunks.shift();
+      if (chunk === undefined) {
+        await this.#more();
+        continue;
+      }
+      const copied = chunk.copy(bytes, done);
+      done += copied;
+      if (copied < chunk.length) this.#chunks.unshift(chunk.subarray(copied));
+    }
+  }
+
+  /** Ends the stream when `work` on it takes too long. */
+  async within<Result>(work: () => Promise<Result>): Promise<Result> {
     const done = new AbortController();
     const late = this.#clock.sleep(READ_TIMEOUT_MS, done.signal).then(
       () => this.#end(new Error(`nbd: no answer in ${READ_TIMEOUT_MS} ms`)),
       () => {},
     );
     try {
-      while (this.#held < length) await this.#more();
-      return this.#cut(length);
+      return await work();
     } finally {
       done.abort();
       await late;
@@ -182,14 +201,6 @@ class ByteStream {
         else reject(this.#ended);
       };
     });
-  }
-
-  #cut(length: number): Buffer {
-    const all = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
-    const rest = all.subarray(length);
-    this.#chunks = rest.length === 0 ? [] : [rest];
-    this.#held = rest.length;
-    return all.subarray(0, length);
   }
 
   #end(error: Error): void {

@@ -14,7 +14,8 @@ export interface QmpOptions {
 const MAX_LINE_BYTES = 4 * 1024 * 1024;
 /** The daemon answers in milliseconds; closing an export drains the requests under way first. */
 const COMMAND_TIMEOUT_MS = 20_000;
-const GREETING_TIMEOUT_MS = 5_000;
+/** The daemon talks to one client at a time, and greets at once when it has none. */
+const GREETING_TIMEOUT_MS = 3_000;
 
 /** The daemon refused a command. */
 export class QmpError extends Error {
@@ -64,7 +65,7 @@ export class QmpConnection {
     );
     try {
       await connection.#within(greeting, 'greeting', GREETING_TIMEOUT_MS);
-      await connection.execute('qmp_capabilities');
+      await connection.#ask('qmp_capabilities', {}, GREETING_TIMEOUT_MS);
       socket.on('close', () => options.onClose(connection));
       return connection;
     } catch (error) {
@@ -81,13 +82,21 @@ export class QmpConnection {
     command: string,
     args: Readonly<Record<string, unknown>> = {},
   ): Promise<Result> {
-    const answer = this.#expect(command);
-    this.#socket.write(`${JSON.stringify({ execute: command, arguments: args })}\n`);
-    return (await this.#within(answer, command, COMMAND_TIMEOUT_MS)) as Result;
+    return (await this.#ask(command, args, COMMAND_TIMEOUT_MS)) as Result;
   }
 
   close(): void {
     this.#socket.destroy();
+  }
+
+  #ask(
+    command: string,
+    args: Readonly<Record<string, unknown>>,
+    timeoutMs: number,
+  ): Promise<unknown> {
+    const answer = this.#expect(command);
+    this.#socket.write(`${JSON.stringify({ execute: command, arguments: args })}\n`);
+    return this.#within(answer, command, timeoutMs);
   }
 
   #expect(command: string): Promise<unknown> {

@@ -284,11 +284,9 @@ class StorageDaemonTarget implements BlockTarget {
       // It may have been narrowed since.
       return;
     }
-    if (absolute !== exportSocket) await grantSocketAccess(absolute, { mode: NARROW_SOCKET_MODE });
-    else if (this.#host.owner !== undefined) {
-      const access = this.#granted.get(id) ?? { mode: OPEN_SOCKET_MODE };
-      await grantSocketAccess(absolute, access);
-    }
+    const open = { mode: this.#host.owner === undefined ? NARROW_SOCKET_MODE : OPEN_SOCKET_MODE };
+    const access = absolute === exportSocket ? (this.#granted.get(id) ?? open) : undefined;
+    await grantSocketAccess(absolute, access ?? { mode: NARROW_SOCKET_MODE });
   }
 
   async #makeOverwritten(snapshotId: SnapshotId, sizeBytes: number): Promise<void> {
