@@ -1,23 +1,21 @@
 // Owns building the micro image: Debian packages in, root file system, kernel and initrd out.
 
-import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { renderTime } from '@ironbark/platform/clock.ts';
-import { ensureDirectory } from '@ironbark/platform/files.ts';
+import { renderInitrd } from '../boot/initrd.ts';
+import { findKernel, KERNEL_PACKAGE, KERNEL_PARAMETERS } from '../boot/kernel.ts';
 import { choosePackages, fetchPackages } from '../build/apt-archive.ts';
 import { buildKey, digestRecipe, findFinishedBuild, keepBuild } from '../build/build-cache.ts';
 import type { BuildContext } from '../build/build-context.ts';
 import type { BuiltImage } from '../build/built-image.ts';
-import type { DebianPackage } from '../build/debian-packages.ts';
 import { makeExt4Image } from '../build/ext4-image.ts';
 import { readModules } from '../build/kernel-modules.ts';
+import { inScratchFolder } from '../build/scratch-folder.ts';
 import { unpackPackages } from '../build/unpacked-packages.ts';
-import { renderInitrd } from './initrd.ts';
 import {
   isSkippedPackage,
-  KERNEL_PACKAGE,
   MICRO_DESCRIPTION,
-  MICRO_KERNEL_PARAMETERS,
   MICRO_LABEL,
   MICRO_MIN_MEMORY_MIB,
   MICRO_NAME,
@@ -25,6 +23,8 @@ import {
   MICRO_ROOT_BYTES,
 } from './recipe.ts';
 import { layOutRoot } from './root-tree.ts';
+
+const RECIPE_FOLDERS = ['.', '../boot', '../build'].map((path) => join(import.meta.dirname, path));
 
 /** Builds the image, or gives the finished build of the same recipe and package versions. */
 export async function buildMicroImage(context: BuildContext): Promise<BuiltImage> {
@@ -35,7 +35,7 @@ export async function buildMicroImage(context: BuildContext): Promise<BuiltImage
     skip: isSkippedPackage,
   });
   const versions = Object.fromEntries(packages.map(({ name, version }) => [name, version]));
-  const recipe = await digestRecipe([import.meta.dirname, join(import.meta.dirname, '../build')]);
+  const recipe = await digestRecipe(RECIPE_FOLDERS);
   const key = buildKey(MICRO_NAME, recipe, versions);
   const finished = await findFinishedBuild(context.workDir, key);
   if (finished !== undefined) {
@@ -55,37 +55,20 @@ export async function buildMicroImage(context: BuildContext): Promise<BuiltImage
 
 const FILES = { root: 'root.raw', kernel: 'kernel', initrd: 'initrd' };
 
-function describe(
-  context: BuildContext,
-  packages: Record<DebianPackage['name'], string>,
-): BuiltImage['manifest'] {
+function describe(context: BuildContext, packages: Record<string, string>): BuiltImage['manifest'] {
   return {
     format: 'ironbark-image/1',
     name: MICRO_NAME,
     description: MICRO_DESCRIPTION,
     architecture: 'x86_64',
     builtAt: renderTime(context.clock.nowMs()),
-    kernelParameters: MICRO_KERNEL_PARAMETERS,
+    kernelParameters: KERNEL_PARAMETERS,
     rootDiskBytes: MICRO_ROOT_BYTES,
     rootDeviceName: '/dev/vda',
     minMemoryMib: MICRO_MIN_MEMORY_MIB,
     loginUser: 'root',
     packages,
   };
-}
-
-async function inScratchFolder(
-  context: BuildContext,
-  use: (folder: string) => Promise<void>,
-): Promise<void> {
-  const parent = join(context.workDir, 'scratch');
-  await ensureDirectory(parent);
-  const folder = await mkdtemp(join(parent, 'micro-'));
-  try {
-    await use(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
 }
 
 interface AssembleInput {
@@ -105,7 +88,7 @@ async function assemble(context: BuildContext, input: AssembleInput): Promise<vo
   const modules = await readModules(kernel.modulesFolder);
   progress('Laying out the root file system', 0.6);
   await mkdir(root);
-  await layOutRoot(context, { unpacked, root, modules, ...kernel });
+  await layOutRoot(context, { unpacked, root, modules, kernel });
   progress('Making the initrd', 0.8);
   const initrd = await renderInitrd({
     busyboxPath: join(root, 'usr/bin/busybox'),
@@ -122,30 +105,4 @@ async function assemble(context: BuildContext, input: AssembleInput): Promise<vo
     label: MICRO_LABEL,
     keepOwners: process.getuid?.() === 0,
   });
-}
-
-interface UnpackedKernel {
-  kernelRelease: string;
-  modulesFolder: string;
-  imagePath: string;
-}
-
-async function findKernel(unpacked: string): Promise<UnpackedKernel> {
-  const files = await readdir(join(unpacked, 'boot'));
-  const image = files.find((name) => name.startsWith('vmlinuz-'));
-  if (image === undefined) throw new Error('the kernel package contains no vmlinuz');
-  const kernelRelease = image.slice('vmlinuz-'.length);
-  const modulesFolder = await firstFolder(unpacked, [
-    `lib/modules/${kernelRelease}`,
-    `usr/lib/modules/${kernelRelease}`,
-  ]);
-  return { kernelRelease, modulesFolder, imagePath: join(unpacked, 'boot', image) };
-}
-
-async function firstFolder(base: string, candidates: readonly string[]): Promise<string> {
-  for (const candidate of candidates) {
-    const names = await readdir(join(base, candidate)).catch(() => []);
-    if (names.length > 0) return join(base, candidate);
-  }
-  throw new Error('the kernel package contains no modules');
 }

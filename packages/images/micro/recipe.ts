@@ -1,6 +1,7 @@
 // Owns what the micro image contains: packages, programs, kernel modules and sizes.
 
 import { GIB } from '@ironbark/core/units.ts';
+import { BOOT_MODULES } from '../boot/initrd.ts';
 
 export const MICRO_NAME = 'micro';
 export const MICRO_DESCRIPTION =
@@ -8,9 +9,6 @@ export const MICRO_DESCRIPTION =
 export const MICRO_ROOT_BYTES = 1 * GIB;
 export const MICRO_MIN_MEMORY_MIB = 256;
 export const MICRO_LABEL = 'ironbark-root';
-
-/** The kernel for guests boots twice as fast under emulation as the one for real machines. */
-export const KERNEL_PACKAGE = 'linux-image-cloud-amd64';
 
 export const MICRO_PACKAGES = [
   'bash',
@@ -77,9 +75,6 @@ export const TRIMMED_LIBRARIES: readonly RegExp[] = [
   /^libsctp\.so/, // iperf3: SCTP
 ];
 
-/** Loaded by the initrd in this order, what they depend on first; enough to reach the root and the network. */
-export const BOOT_MODULES = ['virtio_pci', 'virtio_blk', 'virtio_net'] as const;
-
 /** On the root disk for modprobe. Names that a kernel has built in or lacks are ignored. */
 export const ROOT_MODULES = [
   ...BOOT_MODULES,
@@ -124,16 +119,3 @@ export const ROOT_MODULES = [
   'tcp_bbr',
   'sch_fq',
 ] as const;
-
-/** What the kernel is told besides; each line says what it buys. */
-export const MICRO_KERNEL_PARAMETERS = [
-  'root=/dev/vda', // the initrd looks for the serial `root` first
-  'rootfstype=ext4',
-  'console=ttyS0,115200',
-  'quiet', // every line on an emulated serial port costs time
-  'mitigations=off', // one tenant to a guest; the host keeps its own
-  'tsc=reliable',
-  'no_timer_check',
-  'random.trust_cpu=on',
-  'cryptomgr.notests',
-].join(' ');

@@ -2,6 +2,7 @@
 
 import { chmod, cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import type { UnpackedKernel } from '../boot/kernel.ts';
 import type { BuildContext } from '../build/build-context.ts';
 import { isElf, neededLibraries } from '../build/elf-file.ts';
 import { withoutLibraries } from '../build/elf-trim.ts';
@@ -51,9 +52,7 @@ const EXECUTABLE_GUEST_FILES = /^(usr\/lib\/ironbark|etc\/acpi)\//;
 export interface RootTreeInput {
   unpacked: string;
   root: string;
-  kernelRelease: string;
-  /** Folder of the kernel's modules in the unpacked packages. */
-  modulesFolder: string;
+  kernel: UnpackedKernel;
   modules: ReadonlyMap<string, KernelModule>;
 }
 
@@ -119,15 +118,15 @@ async function addLibraries(unpacked: string, root: string): Promise<void> {
 }
 
 async function addModules(input: RootTreeInput): Promise<void> {
-  const folder = join(input.root, 'usr/lib/modules', input.kernelRelease);
+  const folder = join(input.root, 'usr/lib/modules', input.kernel.release);
   const chosen = inLoadOrder(input.modules, ROOT_MODULES);
   for (const module of chosen) {
-    await cp(join(input.modulesFolder, module.path), join(folder, module.path));
+    await cp(join(input.kernel.modulesFolder, module.path), join(folder, module.path));
   }
   await writeFile(join(folder, 'modules.dep'), renderModulesDep(chosen));
   await writeFile(join(folder, 'modules.alias'), renderModulesAlias(chosen));
   await writeFile(join(folder, 'modules.symbols'), '');
-  const builtin = await readFile(join(input.modulesFolder, 'modules.builtin'));
+  const builtin = await readFile(join(input.kernel.modulesFolder, 'modules.builtin'));
   await writeFile(join(folder, 'modules.builtin'), builtin);
 }
 
