@@ -2,7 +2,15 @@
 // fsync still succeeds, so everything that must be kept goes through here.
 
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  readFile,
+  rename,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /** Writes all of `bytes`, or throws. `position` absent: at the handle's own position. */
@@ -59,6 +67,22 @@ export async function replaceFile(
     throw error;
   }
   await syncDirectory(dirname(path));
+}
+
+export interface UnsyncedOptions {
+  mode?: number;
+  /** Adds to the end instead of replacing. */
+  append?: boolean;
+}
+
+/** For what may be lost at a power cut, since it can be made again: build trees, pid files, settings in /proc. */
+export async function writeUnsynced(
+  path: string,
+  contents: string | Uint8Array,
+  options: UnsyncedOptions = {},
+): Promise<void> {
+  const flag = options.append === true ? 'a' : 'w';
+  await writeFile(path, contents, { flag, mode: options.mode ?? 0o666 });
 }
 
 /** Undefined when there is no such file. */

@@ -2,10 +2,11 @@
 
 import type { BuildContext } from '@ironbark/images/build/build-context.ts';
 import type { BuiltImage } from '@ironbark/images/build/built-image.ts';
+import { buildDebianImage } from '@ironbark/images/debian/build-debian-image.ts';
 import { buildMicroImage } from '@ironbark/images/micro/build-micro-image.ts';
 import type { CliContext } from '../context.ts';
 import { openEc2 } from '../ec2.ts';
-import { ensurePackages, type HostPackage } from '../host-packages.ts';
+import { DEBIAN_IMAGE_PACKAGES, ensurePackages, type HostPackage } from '../host-packages.ts';
 import { Problem } from '../problem.ts';
 import { buildContext, publish } from '../publish.ts';
 
@@ -16,6 +17,7 @@ interface Recipe {
 
 const RECIPES: Readonly<Record<string, Recipe>> = {
   micro: { build: buildMicroImage, packages: [] },
+  'debian-12': { build: buildDebianImage, packages: DEBIAN_IMAGE_PACKAGES },
 };
 
 export interface ImageBuildOptions {

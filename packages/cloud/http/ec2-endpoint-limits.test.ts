@@ -5,7 +5,12 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
-import { sendSigned, signedHeaders, startEndpoint, type TestEndpoint } from './endpoint-fixture.ts';
+import {
+  sendSigned,
+  signedHeaders,
+  startEndpoint,
+  type TestEndpoint,
+} from '../testing/endpoint-fixture.ts';
 
 let endpoint: TestEndpoint;
 

@@ -20,7 +20,7 @@ import {
   sendSigned,
   startEndpoint,
   type TestEndpoint,
-} from './endpoint-fixture.ts';
+} from '../testing/endpoint-fixture.ts';
 
 let endpoint: TestEndpoint;
 let sdk: EC2Client;

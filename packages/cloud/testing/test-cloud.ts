@@ -7,7 +7,6 @@ import type { Clock } from '@ironbark/platform/clock.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { silentLogger } from '@ironbark/platform/logger.ts';
 import { seededRandom } from '@ironbark/platform/random.ts';
-import { decodeEc2Request } from '@ironbark/protocol/ec2/decode-request.ts';
 import { encodeEc2Request } from '@ironbark/protocol/ec2/encode-request.ts';
 import { parseEc2Response } from '@ironbark/protocol/ec2/parse-response.ts';
 import { renderEc2Response } from '@ironbark/protocol/ec2/render-response.ts';
@@ -16,6 +15,7 @@ import type { ImageManifest } from '@ironbark/protocol/internal/image-manifest.t
 import { ClusterDouble, doubleNode } from '@ironbark/protocol/internal/testing/cluster-double.ts';
 import { ObjectsDouble } from '@ironbark/protocol/internal/testing/objects-double.ts';
 import { StorageDouble } from '@ironbark/protocol/internal/testing/storage-double.ts';
+import { decodeEc2Request } from '@ironbark/protocol/testing/decode-ec2-request.ts';
 import { type Cloud, startCloud } from '../main.ts';
 
 export interface TestCloudOptions {

@@ -1,6 +1,6 @@
 // Owns installing a Debian suite into a folder, with mmdebstrap.
 
-import { writeFile } from 'node:fs/promises';
+import { writeUnsynced } from '@ironbark/platform/files.ts';
 import type { BuildContext } from '../build/build-context.ts';
 import { toolEnvironment } from '../build/ext4-image.ts';
 import { type IndexTarget, renderSources } from './host-sources.ts';
@@ -25,7 +25,7 @@ const TIMEOUT_MS = 20 * 60_000;
 
 export async function bootstrapRoot(context: BuildContext, input: BootstrapInput): Promise<void> {
   const sourcesPath = `${input.root}.list`;
-  await writeFile(sourcesPath, renderSources(input.sources));
+  await writeUnsynced(sourcesPath, renderSources(input.sources));
   await context.commands.run('mmdebstrap', renderArguments(input, sourcesPath), {
     timeoutMs: TIMEOUT_MS,
     env: toolEnvironment(),

@@ -1,9 +1,10 @@
 // Owns building the Debian image: a bootstrap of the suite, our settings, the guests' kernel and a short initrd.
 
-import { access, copyFile, writeFile } from 'node:fs/promises';
+import { access, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { renderTime } from '@ironbark/platform/clock.ts';
+import { writeUnsynced } from '@ironbark/platform/files.ts';
 import { renderInitrd } from '../boot/initrd.ts';
 import { findKernel, KERNEL_PACKAGE, KERNEL_PARAMETERS, KERNEL_SKIPPED } from '../boot/kernel.ts';
 import { choosePackages, fetchPackages } from '../build/apt-archive.ts';
@@ -94,7 +95,7 @@ async function assemble(
   const busyboxPath = await findUnpacked(unpacked, ['usr/bin/busybox', 'bin/busybox']);
   const modules = await readModules(kernel.modulesFolder);
   const initrd = await renderInitrd({ busyboxPath: busyboxPath!, modules, ...kernel });
-  await writeFile(join(input.folder, FILES.initrd), initrd);
+  await writeUnsynced(join(input.folder, FILES.initrd), initrd);
   await copyFile(kernel.imagePath, join(input.folder, FILES.kernel));
   await makeExt4Image(context, {
     folder: root,
@@ -136,7 +137,6 @@ async function installedPackages(
   const { stdout } = await context.commands.run('dpkg-query', [
     `--admindir=${join(root, 'var/lib/dpkg')}`,
     '--show',
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholders
     '--showformat=${Package}\\t${Version}\\n',
   ]);
   const lines = stdout.split('\n').filter((line) => line !== '');

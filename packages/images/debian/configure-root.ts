@@ -1,7 +1,8 @@
 // Owns our changes to an installed Debian: settings, the kernel's modules, and what must not be shared.
 
-import { chmod, cp, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeUnsynced } from '@ironbark/platform/files.ts';
 import type { UnpackedKernel } from '../boot/kernel.ts';
 import type { BuildContext } from '../build/build-context.ts';
 import { type DebianSuite, renderGuestSources } from './recipe.ts';
@@ -17,7 +18,7 @@ const GUEST_FILES = join(import.meta.dirname, 'guest');
 export async function configureRoot(context: BuildContext, input: ConfigureInput): Promise<void> {
   const { root, kernel } = input;
   await cp(GUEST_FILES, root, { recursive: true });
-  await writeFile(join(root, 'etc/apt/sources.list'), renderGuestSources(input.suite));
+  await writeUnsynced(join(root, 'etc/apt/sources.list'), renderGuestSources(input.suite));
   await addModules(context, root, kernel);
   await removeIdentity(root);
   await useResolved(root);
@@ -41,7 +42,7 @@ async function removeIdentity(root: string): Promise<void> {
     await rm(join(root, 'etc/ssh', name));
   }
   // Empty, not absent: systemd then makes one without treating the boot as the first of an installation.
-  await writeFile(join(root, 'etc/machine-id'), '');
+  await writeUnsynced(join(root, 'etc/machine-id'), '');
   await chmod(join(root, 'etc/machine-id'), 0o444);
   for (const path of ['var/lib/dbus/machine-id', 'var/lib/systemd/random-seed', 'var/log/apt']) {
     await rm(join(root, path), { recursive: true, force: true });

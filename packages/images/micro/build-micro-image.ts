@@ -1,8 +1,9 @@
 // Owns building the micro image: Debian packages in, root file system, kernel and initrd out.
 
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { renderTime } from '@ironbark/platform/clock.ts';
+import { writeUnsynced } from '@ironbark/platform/files.ts';
 import { renderInitrd } from '../boot/initrd.ts';
 import { findKernel, KERNEL_PACKAGE, KERNEL_PARAMETERS } from '../boot/kernel.ts';
 import { choosePackages, fetchPackages } from '../build/apt-archive.ts';
@@ -95,7 +96,7 @@ async function assemble(context: BuildContext, input: AssembleInput): Promise<vo
     modulesFolder: kernel.modulesFolder,
     modules,
   });
-  await writeFile(join(input.folder, FILES.initrd), initrd);
+  await writeUnsynced(join(input.folder, FILES.initrd), initrd);
   await copyFile(kernel.imagePath, join(input.folder, FILES.kernel));
   progress('Making the root disk', 0.85);
   await makeExt4Image(context, {

@@ -1,7 +1,8 @@
 // Owns laying out the micro image's root file system as a folder.
 
-import { chmod, cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, readFile, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { writeUnsynced } from '@ironbark/platform/files.ts';
 import type { UnpackedKernel } from '../boot/kernel.ts';
 import type { BuildContext } from '../build/build-context.ts';
 import { isElf, neededLibraries } from '../build/elf-file.ts';
@@ -75,7 +76,7 @@ async function addProgram(unpacked: string, root: string, program: Program): Pro
   if (source === undefined) throw new Error(`no package of the recipe contains ${program.from[0]}`);
   const target = join(root, program.to);
   await mkdir(dirname(target), { recursive: true });
-  await writeFile(target, trimmed(await readFile(source)), { mode: 0o755 });
+  await writeUnsynced(target, trimmed(await readFile(source)), { mode: 0o755 });
   for (const link of program.links ?? []) {
     await symlink(program.to.split('/').at(-1)!, join(dirname(target), link));
   }
@@ -112,7 +113,7 @@ async function addLibraries(unpacked: string, root: string): Promise<void> {
     if (added.has(soname) && soname !== LOADER) continue;
     added.add(soname);
     const bytes = trimmed(await readLibrary(unpacked, soname));
-    await writeFile(join(root, LIBRARY_FOLDER, soname), bytes, { mode: 0o755 });
+    await writeUnsynced(join(root, LIBRARY_FOLDER, soname), bytes, { mode: 0o755 });
     wanted.push(...neededLibraries(bytes).filter((next) => !added.has(next)));
   }
 }
@@ -123,11 +124,11 @@ async function addModules(input: RootTreeInput): Promise<void> {
   for (const module of chosen) {
     await cp(join(input.kernel.modulesFolder, module.path), join(folder, module.path));
   }
-  await writeFile(join(folder, 'modules.dep'), renderModulesDep(chosen));
-  await writeFile(join(folder, 'modules.alias'), renderModulesAlias(chosen));
-  await writeFile(join(folder, 'modules.symbols'), '');
+  await writeUnsynced(join(folder, 'modules.dep'), renderModulesDep(chosen));
+  await writeUnsynced(join(folder, 'modules.alias'), renderModulesAlias(chosen));
+  await writeUnsynced(join(folder, 'modules.symbols'), '');
   const builtin = await readFile(join(input.kernel.modulesFolder, 'modules.builtin'));
-  await writeFile(join(folder, 'modules.builtin'), builtin);
+  await writeUnsynced(join(folder, 'modules.builtin'), builtin);
 }
 
 async function addGuestFiles(root: string): Promise<void> {
@@ -138,7 +139,7 @@ async function addGuestFiles(root: string): Promise<void> {
     const target = join(root, path);
     await mkdir(dirname(target), { recursive: true });
     const mode = EXECUTABLE_GUEST_FILES.test(path) ? 0o755 : path === 'etc/shadow' ? 0o600 : 0o644;
-    await writeFile(target, await readFile(source));
+    await writeUnsynced(target, await readFile(source));
     await chmod(target, mode);
   }
 }

@@ -1,10 +1,10 @@
 // Owns the newest console output of each instance on the node's disk: bounded, whatever the guest writes.
 
-import { appendFile, open, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import type { InstanceId } from '@ironbark/core/ids.ts';
 import { KIB } from '@ironbark/core/units.ts';
 import { renderTime } from '@ironbark/platform/clock.ts';
-import { hasCode, replaceFile } from '@ironbark/platform/files.ts';
+import { hasCode, replaceFile, writeUnsynced } from '@ironbark/platform/files.ts';
 import type { ConsoleOutput } from '@ironbark/protocol/internal/node-client.ts';
 import { instanceLayout } from '../store/instance-layout.ts';
 
@@ -26,7 +26,7 @@ export class ConsoleLog {
     const path = this.#pathOf(id);
     const newest = bytes.subarray(Math.max(0, bytes.length - FILE_LIMIT_BYTES));
     if ((await sizeOf(path)) + newest.length <= FILE_LIMIT_BYTES) {
-      await appendFile(path, newest, { mode: 0o600 });
+      await writeUnsynced(path, newest, { mode: 0o600, append: true });
       return;
     }
     const kept = Buffer.concat([await readTail(path), newest]);

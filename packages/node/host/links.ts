@@ -1,8 +1,7 @@
 // Owns the host's network interfaces as `ip` shows and makes them.
 
-import { writeFile } from 'node:fs/promises';
 import type { Commands } from '@ironbark/platform/commands.ts';
-import { hasCode } from '@ironbark/platform/files.ts';
+import { hasCode, writeUnsynced } from '@ironbark/platform/files.ts';
 
 export interface Link {
   name: string;
@@ -62,7 +61,7 @@ export async function listAddresses(commands: Commands, name: string): Promise<s
 /** The networks of guests are IPv4; an address that the host makes up by itself would be a way around the rules. */
 export async function disableIpv6(name: string): Promise<void> {
   try {
-    await writeFile(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, '1');
+    await writeUnsynced(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, '1');
   } catch (error) {
     // A kernel without IPv6 has nothing to disable.
     if (!hasCode(error, 'ENOENT')) throw error;

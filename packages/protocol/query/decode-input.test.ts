@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ErrorKind, isServiceError } from '@ironbark/core/errors.ts';
-import { decodeEc2Request } from '../ec2/decode-request.ts';
 import { stsModel } from '../sts/model.ts';
+import { decodeEc2Request } from '../testing/decode-ec2-request.ts';
 import { decodeRequest, readRequestHead } from './request.ts';
 
 function input(...sources: string[]): Record<string, unknown> {

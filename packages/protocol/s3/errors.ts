@@ -1,13 +1,9 @@
 // Owns the S3 error codes: which code and status each kind of ServiceError has on the wire.
 
 import type { ErrorKind, ErrorResource, ServiceError } from '@ironbark/core/errors.ts';
+import type { S3Error } from './s3-error.ts';
 import { findConfiguration } from './sub-resources.ts';
 import { element, renderXml } from './xml-writer.ts';
-
-export interface S3Error {
-  code: string;
-  status: number;
-}
 
 interface KindEntry {
   otherwise: S3Error;

@@ -1,6 +1,6 @@
 // Owns the sub-resources that S3 knows by a query parameter, and what is said of one that is not set or not offered.
 
-import type { S3Error } from './errors.ts';
+import type { S3Error } from './s3-error.ts';
 
 export interface BucketConfiguration {
   /** The query parameter. */

@@ -5,12 +5,12 @@
 // right before a signal is sent, since the host may have given it to somebody else.
 
 import { constants } from 'node:fs';
-import { open, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
-import { readFileIfPresent } from '@ironbark/platform/files.ts';
+import { readFileIfPresent, writeUnsynced } from '@ironbark/platform/files.ts';
 import {
   DAEMON,
   daemonArguments,
@@ -61,7 +61,7 @@ export async function startDaemon(
 }
 
 export async function writePidFile(host: DaemonHost, id: VolumeId, pid: number): Promise<void> {
-  await writeFile(join(host.dataDir, daemonPaths(id).pidFile), `${pid}\n`);
+  await writeUnsynced(join(host.dataDir, daemonPaths(id).pidFile), `${pid}\n`);
 }
 
 /** What a daemon wrote before it ended, for the reason that people see in the log. */

@@ -8,7 +8,7 @@ import { seededRandom } from '@ironbark/platform/random.ts';
 import type { Principal } from '@ironbark/protocol/internal/identity-client.ts';
 import { signRequest } from '@ironbark/protocol/sigv4/sign.ts';
 import type { ActionTable, RequestContext } from '../actions/action.ts';
-import { createApiHandler } from './ec2-endpoint.ts';
+import { createApiHandler } from '../http/ec2-endpoint.ts';
 
 export const REGION = 'ironbark-1';
 export const KEY = { accessKeyId: 'AKIATESTTESTTEST', secretAccessKey: 'not-so-secret' };
