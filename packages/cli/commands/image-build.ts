@@ -17,7 +17,7 @@ interface Recipe {
 
 const RECIPES: Readonly<Record<string, Recipe>> = {
   micro: { build: buildMicroImage, packages: [] },
-  'debian-12': { build: buildDebianImage, packages: DEBIAN_IMAGE_PACKAGES },
+  'debian-12': { build: (context) => buildDebianImage({ ...context, suite: 'bookworm' }), packages: DEBIAN_IMAGE_PACKAGES },
 };
 
 export interface ImageBuildOptions {
