@@ -7,14 +7,12 @@ export interface InstanceType {
   readonly memoryMib: number;
   readonly burstable: boolean;
   readonly currentGeneration: boolean;
-  readonly threadsPerCore: 1 | 2;
 }
 
 interface Family {
   readonly family: string;
   readonly burstable?: true;
   readonly previousGeneration?: true;
-  readonly threadsPerCore: 1 | 2;
   /** Size: virtual processors and GiB of memory. */
   readonly sizes: Readonly<Record<string, readonly [vcpus: number, memoryGib: number]>>;
 }
@@ -47,27 +45,21 @@ const FAMILIES: readonly Family[] = [
   {
     family: 't2',
     burstable: true,
-    threadsPerCore: 1,
     sizes: { ...T3_SIZES, nano: [1, 0.5], micro: [1, 1], small: [1, 2] },
   },
-  { family: 't3', burstable: true, threadsPerCore: 2, sizes: T3_SIZES },
-  { family: 't3a', burstable: true, threadsPerCore: 2, sizes: T3_SIZES },
+  { family: 't3', burstable: true, sizes: T3_SIZES },
+  { family: 't3a', burstable: true, sizes: T3_SIZES },
   {
     family: 'm1',
     previousGeneration: true,
-    threadsPerCore: 1,
-    sizes: { small: [1, 1.7], medium: [1, 3.75], large: [2, 7.5], xlarge: [4, 15] },
+    sizes: { small: [1, 1.7], medium: [1, 3.7], large: [2, 7.5], xlarge: [4, 15] },
   },
-  { family: 'm5', threadsPerCore: 2, sizes: M_SIZES },
-  { family: 'm6i', threadsPerCore: 2, sizes: M_SIZES },
-  { family: 'c5', threadsPerCore: 2, sizes: C_SIZES },
-  {
-    family: 'c6i',
-    threadsPerCore: 2,
-    sizes: C_SIZES,
-  },
-  { family: 'r5', threadsPerCore: 2, sizes: R_SIZES },
-  { family: 'r6i', threadsPerCore: 2, sizes: R_SIZES },
+  { family: 'm5', sizes: M_SIZES },
+  { family: 'm6i', sizes: M_SIZES },
+  { family: 'c5', sizes: C_SIZES },
+  { family: 'c6i', sizes: C_SIZES },
+  { family: 'r5', sizes: R_SIZES },
+  { family: 'r6i', sizes: R_SIZES },
 ];
 
 export const INSTANCE_TYPES: readonly InstanceType[] = FAMILIES.flatMap((family) =>
@@ -77,7 +69,6 @@ export const INSTANCE_TYPES: readonly InstanceType[] = FAMILIES.flatMap((family)
     memoryMib: Math.floor(memoryGib * 1024),
     burstable: family.burstable === true,
     currentGeneration: family.previousGeneration !== true,
-    threadsPerCore: family.threadsPerCore,
   })),
 );
 

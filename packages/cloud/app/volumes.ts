@@ -11,13 +11,7 @@ import type { Queries } from '../store/store.ts';
 import { changeVolume, findVolumes, insertVolume, listAllVolumes } from '../store/volumes.ts';
 import type { App } from './app.ts';
 import type { Caller, Change } from './change.ts';
-import {
-  invalidCombination,
-  invalidValue,
-  missingParameter,
-  notFound,
-  refuse,
-} from './refusals.ts';
+import { invalidValue, missingParameter, notFound, refuse } from './refusals.ts';
 import { viewSnapshotState, viewVolumeState } from './volume-view.ts';
 
 export interface VolumeWish {
@@ -185,10 +179,4 @@ export async function removeVolume(caller: Caller, change: Change, id: VolumeId)
   }
   await changeVolume(tx, id, { desired: 'absent', desiredExportTo: null });
   touched.volumes.add(id);
-}
-
-export function checkCreatable(zone: string, zones: readonly string[]): void {
-  if (!zones.includes(zone)) {
-    throw invalidCombination(`Volumes can be made in ${zones.join(', ')}, not in ${zone}.`);
-  }
 }
