@@ -62,29 +62,31 @@ test('a volume is made, written, snapshotted, overwritten, restored and removed'
 
 test('two snapshots that overlap hold their own points in time while random writes go on', async () => {
   await using harness = await Harness.start();
-  await harness.put(volume(1, { exportTo: NODE }));
+  const sizeBytes = 64 * MIB;
+  await harness.put(volume(1, { sizeBytes, exportTo: NODE }));
   const seen = await harness.untilVolume(VOLUME, (each) => each.export !== undefined);
-  await qemuIo(seen, 'write -P 0x11 0 16M');
+  await qemuIo(seen, 'write -P 0x11 0 64M');
   const upload = holdUploads(harness);
-  await harness.put(snapshot(1));
+  await harness.put(snapshot(1, { volumeSizeBytes: sizeBytes }));
   await upload.reached;
-  await qemuIo(seen, 'write -P 0x22 0 16M');
-  await harness.put(snapshot(2));
+  await qemuIo(seen, 'write -P 0x22 0 64M');
+  await harness.put(snapshot(2, { volumeSizeBytes: sizeBytes }));
   await harness.until('both points', async () => (await overwritten(harness)).length === 2);
   await harness.untilQuietFreeze();
-  upload.release();
   const seed = Math.floor(Math.random() * 2 ** 31);
-  await qemuIo(seen, ...randomWrites(seed));
+  const writes = qemuIo(seen, ...randomWrites(seed, sizeBytes));
+  upload.release();
+  await writes;
   for (const [digit, pattern] of [
     [1, '0x11'],
     [2, '0x22'],
   ] as const) {
     const done = await harness.untilSnapshot(snapshotId(digit), (e) => e.state !== 'pending');
     assert.equal(done.state, 'completed', `seed ${seed}: ${done.reason}`);
-    const copy = { fromSnapshotId: snapshotId(digit), exportTo: NODE };
+    const copy = { fromSnapshotId: snapshotId(digit), sizeBytes, exportTo: NODE };
     await harness.put(volume(digit + 1, copy));
     const restored = await harness.untilVolume(volumeId(digit + 1), (e) => e.export !== undefined);
-    await assert.doesNotReject(qemuIo(restored, `read -P ${pattern} 0 16M`), `seed ${seed}`);
+    await assert.doesNotReject(qemuIo(restored, `read -P ${pattern} 0 64M`), `seed ${seed}`);
   }
   await harness.until('filters to go', async () => (await overwritten(harness)).length === 0);
 });
@@ -258,11 +260,11 @@ function overwritten(harness: Harness): Promise<string[]> {
   return readdir(join(harness.dataDir, 'overwritten'));
 }
 
-function randomWrites(seed: number): string[] {
+function randomWrites(seed: number, sizeBytes: number): string[] {
   const random = seededRandom(seed);
-  return Array.from({ length: 300 }, () => {
+  return Array.from({ length: 600 }, () => {
     const length = 512 * (1 + Math.floor(random.fraction() * 400));
-    const offset = 512 * Math.floor(random.fraction() * ((16 * MIB - length) / 512));
+    const offset = 512 * Math.floor(random.fraction() * ((sizeBytes - length) / 512));
     return random.fraction() < 0.2
       ? `write -z ${offset} ${length}`
       : `write -P 0x33 ${offset} ${length}`;
