@@ -3,8 +3,7 @@
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { changeFor } from '../app/change.ts';
 import { makeOnce } from '../app/client-tokens.ts';
-import { zoneUnknown } from '../app/networks.ts';
-import { missingParameter, notOffered, refuseParameters } from '../app/refusals.ts';
+import { missingParameter, notOffered, refuse, refuseParameters } from '../app/refusals.ts';
 import { parseId, SNAPSHOT } from '../app/resource-ids.ts';
 import { parseTagSpecifications, setTags, TagIndex } from '../app/tags.ts';
 import { checkVolumeType, DEFAULT_VOLUME_TYPE, getVolume, makeVolume } from '../app/volumes.ts';
@@ -28,7 +27,10 @@ export const createVolume: Ec2Handler<'CreateVolume'> = async (app, context, inp
   if (input.MultiAttachEnabled === true) throw notOffered('Multi-Attach');
   const zone = input.AvailabilityZone;
   if (zone === undefined) throw missingParameter('AvailabilityZone');
-  if (zone !== app.zone) throw zoneUnknown(zone, [app.zone]);
+  if (zone !== app.zone) {
+    const message = `The zone '${zone}' does not exist. This cloud has ${app.zone}.`;
+    throw refuse('not-found', 'availability-zone', message);
+  }
   const { SnapshotId } = input;
   const { volume: tags } = parseTagSpecifications(input.TagSpecifications, ['volume']);
   const wish = {
