@@ -6,6 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { systemCommands } from '@ironbark/platform/commands.ts';
+import { getDaemon } from '../../packages/cli/daemon/admin-client.ts';
 import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
 import {
   assertSameHost,
@@ -15,6 +16,8 @@ import {
 } from '../support/host-snapshot.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'needs root for bridges and taps';
+/** What `dd` writes: long enough that starting up does not count. */
+const STREAM_BYTES = 4096 * 64 * 1024;
 /** From the issue: emulated, run-instances to ssh. */
 const LAUNCH_LIMIT_MS = 30_000;
 
@@ -90,10 +93,11 @@ test('user data was run, metadata version 2 answers, and the host name is set', 
       (await cloud.ssh(instanceId, 'cat /root/made 2>/dev/null || true')).trim() ===
       'made by user data',
   );
-  const token =
-    'TOKEN=$(curl -s -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 60" http://169.254.169.254/latest/api/token)';
+  const put =
+    'PUT /latest/api/token HTTP/1.0\\r\\nX-aws-ec2-metadata-token-ttl-seconds: 60\\r\\n\\r\\n';
+  const token = `TOKEN=$(printf '${put}' | nc 169.254.169.254 80 | tail -n 1)`;
   const read =
-    'curl -s -H "X-aws-ec2-metadata-token: $TOKEN" http://169.254.169.254/latest/meta-data/instance-id';
+    'wget -q -O - --header "X-aws-ec2-metadata-token: $TOKEN" http://169.254.169.254/latest/meta-data/instance-id';
   assert.equal((await cloud.ssh(instanceId, `${token}; ${read}`)).trim(), instanceId);
   const { Reservations } = await cloud.aws(
     'ec2',
@@ -119,6 +123,18 @@ test('the guest’s disk has the default profile, and its requests are large and
     (await cloud.ssh(instanceId, 'cat /sys/block/vda/queue/read_ahead_kb')).trim(),
     '2048',
   );
+});
+
+test('QEMU counts large and deep requests for plain writes and reads', { skip }, async (t) => {
+  const write = await measureRoot('dd if=/dev/zero of=/root/stream bs=64k count=4096 conv=fsync');
+  await cloud.ssh(instanceId, 'sync; echo 3 > /proc/sys/vm/drop_caches');
+  const read = await measureRoot('dd if=/root/stream of=/dev/null bs=64k');
+  await cloud.ssh(instanceId, 'rm /root/stream');
+  t.diagnostic(`write ${JSON.stringify(write)}, read ${JSON.stringify(read)}`);
+  assert.ok(write.writeSectors >= 1000, `write requests have ${write.writeSectors} sectors`);
+  assert.ok(write.writeDepth >= 4, `${write.writeDepth} writes are under way`);
+  assert.ok(write.writtenBytes <= 1.05 * STREAM_BYTES, `${write.writtenBytes} bytes were written`);
+  assert.ok(read.readSectors >= 1000, `read requests have ${read.readSectors} sectors`);
 });
 
 let volumeId = '';
@@ -264,6 +280,38 @@ async function attachedDevice(id: string): Promise<string> {
     const name = (await cloud.ssh(instanceId, find)).trim();
     return name === '' ? undefined : `/dev/${name}`;
   });
+}
+
+interface RequestShape {
+  /** Average sizes in sectors of 512 bytes, and how many writes were under way on average over the command. */
+  writeSectors: number;
+  writeDepth: number;
+  writtenBytes: number;
+  readSectors: number;
+}
+
+/** What the guest's root disk was asked for while a command ran, by QEMU's own block statistics. */
+async function measureRoot(command: string): Promise<RequestShape> {
+  const before = await rootCounters();
+  const startedMs = performance.now();
+  await cloud.ssh(instanceId, command);
+  const wallNs = (performance.now() - startedMs) * 1e6;
+  const after = await rootCounters();
+  const writtenBytes = after.writeBytes - before.writeBytes;
+  return {
+    writeSectors: Math.round(writtenBytes / 512 / Math.max(1, after.writeOps - before.writeOps)),
+    writeDepth: Number(((after.writeNs - before.writeNs) / wallNs).toFixed(1)),
+    writtenBytes,
+    readSectors: Math.round(
+      (after.readBytes - before.readBytes) / 512 / Math.max(1, after.readOps - before.readOps),
+    ),
+  };
+}
+
+async function rootCounters() {
+  const daemon = await getDaemon(cloud.dataDir);
+  const disks = await daemon.diskStats({ instanceId: instanceId as `i-${string}` });
+  return disks.find((disk) => disk.serial === 'root')!;
 }
 
 async function uptime(id: string): Promise<number> {
