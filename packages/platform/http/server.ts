@@ -49,6 +49,8 @@ export async function listen(options: ListenOptions): Promise<HttpListener> {
   };
   server.on('request', handle);
   if (options.handlesContinue === true) server.on('checkContinue', handle);
+  // Node would answer 417 to any other expectation; AWS does not look at it.
+  server.on('checkExpectation', handle);
   await started(server, options);
   const { port } = server.address() as AddressInfo;
   return { host: options.host, port, [Symbol.asyncDispose]: () => close(server) };
