@@ -209,6 +209,13 @@ test('100 Continue is said to whom may send, before the body', async () => {
   assert.match(await answer, /HTTP\/1.1 200 OK/);
 });
 
+test('any other expectation is not looked at', async () => {
+  const extra = { expect: 'the-unexpected', 'content-length': '5', connection: 'close' };
+  const { socket, answer } = openRaw(extra);
+  socket.write('hello');
+  assert.match(await answer, /^HTTP\/1.1 200 OK/);
+});
+
 test('a refused Expect gets its answer and a closed connection, and no 100', async () => {
   const extra = { expect: '100-continue', 'content-length': '5' };
   const answer = await openRaw(extra, { secret: 'wrong' }).answer;
