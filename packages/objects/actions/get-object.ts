@@ -10,7 +10,7 @@ import {
   partRange,
 } from '../app/object-reading.ts';
 import type { ObjectVersion } from '../app/object-version.ts';
-import { requireReadConditions } from '../app/preconditions.ts';
+import { matchesEtag, requireReadConditions } from '../app/preconditions.ts';
 import { requirePartNumber } from '../app/uploads.ts';
 import {
   type BucketAction,
@@ -72,7 +72,17 @@ function describe(request: BucketRequest, object: OpenObject): S3Response & { ra
 function askedRange(request: BucketRequest, object: OpenObject): ByteRange | undefined {
   const partNumber = request.query.get('partNumber');
   if (partNumber !== undefined) return partRange(object.partSizes, requirePartNumber(partNumber));
-  return parseRange(request.header('range'), object.version.sizeBytes);
+  const ifRange = request.header('if-range');
+  const isOther = ifRange !== undefined && !isSameVersion(ifRange, object.version);
+  return isOther ? undefined : parseRange(request.header('range'), object.version.sizeBytes);
+}
+
+/** If-Range: an entity tag or a date; another version is sent whole. */
+function isSameVersion(ifRange: string, version: ObjectVersion): boolean {
+  const isDate = !Number.isNaN(Date.parse(ifRange));
+  return isDate
+    ? Date.parse(ifRange) >= Math.floor(version.lastModifiedMs / 1_000) * 1_000
+    : matchesEtag(ifRange, version.etag);
 }
 
 function partCount(request: BucketRequest, object: OpenObject): Record<string, string> {

@@ -37,7 +37,7 @@ export const listObjectsV2: BucketAction = async (context, request) => {
   if (type !== '2') throw invalidArgument('list-type', type, 'list-type must be 2.');
   const startAfter = request.query.get('start-after');
   const token = request.query.get('continuation-token');
-  const from = token === undefined ? markerPosition(request, startAfter ?? '') : parseToken(token);
+  const from = token ? parseToken(token) : markerPosition(request, startAfter ?? '');
   const { page, next } = await readPage(context, request, from);
   const ownerId =
     request.query.get('fetch-owner') === 'true' ? request.bucket.account_id : undefined;

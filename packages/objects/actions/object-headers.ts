@@ -39,8 +39,9 @@ export function readObjectHeaders(request: S3Request): ObjectHeaders {
 /** `aws-chunked` is about the transfer, not about the object. */
 function stripAwsChunked(value: string | undefined): string | undefined {
   const codings = (value ?? '').split(',').map((coding) => coding.trim());
-  const kept = codings.filter((coding) => coding !== '' && coding.toLowerCase() !== 'aws-chunked');
-  return kept.length === 0 ? undefined : kept.join(',');
+  const kept = codings.filter((coding) => coding.toLowerCase() !== 'aws-chunked');
+  if (kept.length === codings.length) return value;
+  return kept.length === 0 ? undefined : kept.join(', ');
 }
 
 function requireMetadataFits(request: S3Request, names: readonly string[]): void {

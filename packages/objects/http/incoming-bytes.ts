@@ -34,6 +34,7 @@ interface Events {
 
 function watch(request: IncomingMessage): Events {
   let failure: ServiceError | undefined;
+  let isWaiting = false;
   let wake = () => {};
   const onChange = () => wake();
   const onClose = () => {
@@ -41,7 +42,8 @@ function watch(request: IncomingMessage): Events {
     wake();
   };
   const onStall = () => {
-    failure ??= stalled();
+    // While the store is slow, the peer is not to blame.
+    if (isWaiting) failure ??= stalled();
     wake();
   };
   request.on('readable', onChange).on('end', onChange).on('close', onClose).on('error', onClose);
@@ -53,10 +55,14 @@ function watch(request: IncomingMessage): Events {
       if (request.destroyed && !request.complete) throw cutOff();
       return request.readableEnded || (request.complete && request.readableLength === 0);
     },
-    next: () =>
-      new Promise((resolve) => {
+    next: async () => {
+      isWaiting = true;
+      request.socket.setTimeout(request.socket.timeout ?? 0);
+      await new Promise<void>((resolve) => {
         wake = resolve;
-      }),
+      });
+      isWaiting = false;
+    },
     stop: () => {
       request.off('readable', onChange).off('end', onChange).off('close', onClose);
       request.off('timeout', onStall);

@@ -32,7 +32,7 @@ export function createS3Handler(options: EndpointOptions): HttpHandler {
   return async (request, response) => {
     const requestId = random.bytes(REQUEST_ID_BYTES).toString('hex').toUpperCase();
     const exchange = { request, response, requestId, hostId };
-    request.socket.setTimeout(options.stallTimeoutMs);
+    watchStalls(exchange, options.stallTimeoutMs);
     try {
       await sendResponse(exchange, await serve(options, request, response));
     } catch (error) {
@@ -41,6 +41,15 @@ export function createS3Handler(options: EndpointOptions): HttpHandler {
     }
     discardRest(exchange);
   };
+}
+
+/** Cuts a peer that stopped reading its answer. Who stops sending is answered by the reader of the body. */
+function watchStalls({ request, response }: Exchange, timeoutMs: number): void {
+  request.socket.setTimeout(timeoutMs);
+  response.on('timeout', () => {
+    // Before the answer begins, the silence is ours: a long copy, a large completion.
+    if (response.headersSent) request.socket.destroy();
+  });
 }
 
 async function serve(

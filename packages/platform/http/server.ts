@@ -55,6 +55,8 @@ export async function listen(options: ListenOptions): Promise<HttpListener> {
   }
   server.on('request', handle);
   if (options.handlesContinue === true) server.on('checkContinue', handle);
+  // Node would answer 417 to any other expectation; AWS does not look at it.
+  server.on('checkExpectation', handle);
   await started(server, options.address);
   if ('socketPath' in options.address) await chmod(options.address.socketPath, 0o600);
   const bound = server.address();

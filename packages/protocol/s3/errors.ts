@@ -115,7 +115,10 @@ const TABLE: Readonly<Record<ErrorKind, KindEntry>> = {
   },
   'too-large': { otherwise: s3('EntityTooLarge', 400) },
   'too-small': { otherwise: s3('EntityTooSmall', 400) },
-  'invalid-range': { otherwise: s3('InvalidRange', 416) },
+  'invalid-range': {
+    otherwise: s3('InvalidRange', 416),
+    resources: { part: s3('InvalidPartNumber', 416) },
+  },
   timeout: { otherwise: s3('RequestTimeout', 400) },
   internal: { otherwise: s3('InternalError', 500) },
 };

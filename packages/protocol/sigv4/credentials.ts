@@ -25,16 +25,17 @@ export interface SignatureClaim {
 
 /** Throws when there is no claim, more than one, or one that cannot be read. */
 export function readClaim(headers: HeaderValues, target: RequestTarget): SignatureClaim {
-  const authorization = headers.get('authorization');
+  const authorization = headers.get('authorization')?.filter((value) => value.trim() !== '');
   const inQuery = target.query.some((parameter) => QUERY_AUTH_NAMES.has(parameter.name));
-  if (authorization !== undefined && (inQuery || authorization.length > 1)) {
+  const inHeader = authorization !== undefined && authorization.length > 0;
+  if (inHeader && (inQuery || authorization.length > 1)) {
     throw new ServiceError({
       kind: 'invalid-combination',
       resource: 'signature',
       message: 'Only one auth mechanism allowed; the request carries more than one signature.',
     });
   }
-  if (authorization !== undefined) return readHeader(authorization[0]!, headers);
+  if (inHeader) return readHeader(authorization[0]!, headers);
   if (inQuery) return readQuery(target.query);
   throw new ServiceError({
     kind: 'not-authenticated',

@@ -55,6 +55,7 @@ export interface RawRequest {
 export interface EndpointSettings {
   dataDir?: string;
   stallTimeoutMs?: number;
+  region?: string;
 }
 
 export async function startEndpoint(options: EndpointSettings = {}): Promise<S3Endpoint> {

@@ -50,6 +50,15 @@ test('a bucket is made, listed, found and removed', async () => {
   });
 });
 
+test("in us-east-1 a bucket of one's own is made again, as on AWS", async () => {
+  await using other = await startEndpoint({ region: 'us-east-1' });
+  const client = other.client({ region: 'us-east-1' });
+  await client.send(new CreateBucketCommand({ Bucket }));
+  await client.send(new PutObjectCommand({ Bucket, Key: 'kept', Body: 'x' }));
+  await client.send(new CreateBucketCommand({ Bucket }));
+  await client.send(new HeadObjectCommand({ Bucket, Key: 'kept' }));
+});
+
 test('a bucket with an object cannot be removed', async () => {
   await s3.send(new PutObjectCommand({ Bucket, Key: 'keep', Body: 'x' }));
   await assert.rejects(s3.send(new DeleteBucketCommand({ Bucket })), { name: 'BucketNotEmpty' });

@@ -8,7 +8,7 @@ import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { DigestSet } from '@ironbark/protocol/s3/checksums.ts';
 import { sha256Hex } from '@ironbark/protocol/sigv4/canonical.ts';
 import { ChunkChain } from '@ironbark/protocol/sigv4/payload.ts';
-import { signRequest } from '@ironbark/protocol/sigv4/sign.ts';
+import { presignUrl, signRequest } from '@ironbark/protocol/sigv4/sign.ts';
 import { renderAmzDate, signingKey } from '@ironbark/protocol/sigv4/signing-key.ts';
 import {
   errorCode,
@@ -209,6 +209,13 @@ test('100 Continue is said to whom may send, before the body', async () => {
   assert.match(await answer, /HTTP\/1.1 200 OK/);
 });
 
+test('any other expectation is not looked at', async () => {
+  const extra = { expect: 'the-unexpected', 'content-length': '5', connection: 'close' };
+  const { socket, answer } = openRaw(extra);
+  socket.write('hello');
+  assert.match(await answer, /^HTTP\/1.1 200 OK/);
+});
+
 test('a refused Expect gets its answer and a closed connection, and no 100', async () => {
   const extra = { expect: '100-continue', 'content-length': '5' };
   const answer = await openRaw(extra, { secret: 'wrong' }).answer;
@@ -255,4 +262,34 @@ test('a refused body is thrown away and its connection serves on', async () => {
   socket.write(`GET /modes HTTP/1.1\r\nhost: ${url.host}\r\nconnection: close\r\n\r\n`);
   const both = await answer;
   assert.equal(both.split('HTTP/1.1 403').length - 1, 2);
+});
+
+test('a body that is refused in the middle is thrown away and its connection serves on', async () => {
+  const path = '/modes/raw?middle';
+  const url = presignUrl({
+    ...{ method: 'PUT', url: new URL(`${endpoint.url}${path}`), service: 's3', region: REGION },
+    ...{ accessKeyId: KEYS.owner.accessKeyId, secretAccessKey: KEYS.owner.secretAccessKey },
+    ...{
+      nowMs: Date.now(),
+      expiresSeconds: 60,
+      headers: { 'x-amz-decoded-content-length': '900000' },
+    },
+  });
+  const socket = connect(Number(url.port), '127.0.0.1');
+  const head = `host: ${url.host}\r\nx-amz-decoded-content-length: 900000\r\ncontent-length: 1000000\r\n`;
+  socket.write(`PUT ${url.pathname}${url.search} HTTP/1.1\r\n${head}\r\n`);
+  socket.write(`${'0'.repeat(9)}8\r\ntoo long a chunk\r\n`.padEnd(1_000_000, 'x'));
+  socket.write(`GET /modes HTTP/1.1\r\nhost: ${url.host}\r\nconnection: close\r\n\r\n`);
+  const both = await text(socket);
+  assert.match(both, /^HTTP\/1.1 400 .*aws-chunked body is malformed.*HTTP\/1.1 403 /s);
+});
+
+test('an If-Range of another version gives the whole object', async () => {
+  await put({ body: 'hello' }, 200);
+  const get = async (ifRange: string) => {
+    const headers = { range: 'bytes=0-1', 'if-range': ifRange };
+    return await (await endpoint.send({ path: '/modes/object', headers })).text();
+  };
+  assert.equal(await get(`"${createHash('md5').update('hello').digest('hex')}"`), 'he');
+  assert.equal(await get('"other"'), 'hello');
 });
