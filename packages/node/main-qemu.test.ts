@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,8 +44,10 @@ interface Lab extends AsyncDisposable {
   want(node: NodeController, changes: Partial<InstanceIntent>): Promise<InstanceObservation>;
 }
 
-async function createLab(guest: TestGuestOptions): Promise<Lab> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'ironbark-node-'));
+async function createLab(guest: TestGuestOptions, folder = 'node'): Promise<Lab> {
+  const parent = await mkdtemp(join(tmpdir(), 'ironbark-node-'));
+  const dataDir = join(parent, folder);
+  await mkdir(dataDir, { mode: 0o700 });
   const objects = createMemoryObjects();
   const root = objects.add(renderTestGuest(guest), 'zstd');
   const network = await createUserNetwork({ dataDir: dataDir, random: systemRandom });
@@ -80,7 +82,7 @@ async function createLab(guest: TestGuestOptions): Promise<Lab> {
     assert.equal(await findProcessIn(join(dataDir, 'instances', ID, 'run')), undefined);
     assert.deepEqual(await readdir(join(dataDir, 'instances')), []);
     assert.deepEqual(await network.listPorts(), []);
-    await rm(dataDir, { recursive: true });
+    await rm(parent, { recursive: true });
   };
   return { dataDir, objects, network, start, want, [Symbol.asyncDispose]: dispose };
 }
@@ -239,8 +241,8 @@ describe('a node with QEMU', { skip, concurrency: 1 }, () => {
   });
 
   test('a data folder that is closed to others, with a long name, serves guests all the same', async () => {
-    await using lab = await createLab({ greeting: 'hello' });
-    await chmod(lab.dataDir, 0o700);
+    // A Unix socket's name holds 107 bytes.
+    await using lab = await createLab({ greeting: 'hello' }, 'long-'.repeat(30));
     await using node = await lab.start();
     await lab.want(node, {});
     await waitForBoots(node, 1);

@@ -159,12 +159,13 @@ function renderRootDisk(spec: GuestSpec): string[] {
   const iothread = profile.iothread
     ? ['-object', renderOption('iothread', { id: names.iothread })]
     : [];
-  const device = { ...diskDevice('root', profile), bootindex: 0 };
-  const { driver, ...properties } = device;
+  const { driver, ...properties } = diskDevice('root', profile);
+  // A kernel that QEMU loads is first in the order already.
+  const order = spec.boot.kind === 'firmware' ? { bootindex: 0 } : {};
   return [
     ...iothread,
     ...['-blockdev', renderOption('', file), '-blockdev', renderOption('', raw)],
-    ...['-device', renderOption(driver, properties)],
+    ...['-device', renderOption(driver, { ...properties, ...order })],
   ];
 }
 

@@ -47,7 +47,10 @@ export class Connections {
   #get(handle: GuestHandle): Promise<QmpClient> {
     const known = this.#open.get(handle.id);
     if (known !== undefined) return known;
-    const fresh: Promise<QmpClient> = this.#connect(handle, () => this.#forget(handle.id, fresh));
+    const fresh: Promise<QmpClient> = this.#connect(handle, () => {
+      // One that was forgotten before was closed by us.
+      if (this.#forget(handle.id, fresh)) this.#options.onChange(handle.id);
+    });
     fresh.catch(() => this.#forget(handle.id, fresh));
     this.#open.set(handle.id, fresh);
     return fresh;
@@ -60,10 +63,7 @@ export class Connections {
       ownerUid: handle.uid,
       timeoutMs: this.#options.timeoutMs ?? QMP_TIMEOUT_MS,
       onEvent: (event) => this.#take(handle.id, event),
-      onClose: () => {
-        onClose();
-        this.#options.onChange(handle.id);
-      },
+      onClose,
     });
   }
 
@@ -71,8 +71,8 @@ export class Connections {
     if (EVENTS_OF_INTEREST.has(event.event)) this.#options.onChange(id);
   }
 
-  #forget(id: InstanceId, connection: Promise<QmpClient>): void {
-    if (this.#open.get(id) === connection) this.#open.delete(id);
+  #forget(id: InstanceId, connection: Promise<QmpClient>): boolean {
+    return this.#open.get(id) === connection && this.#open.delete(id);
   }
 
   /** Hangs up; the guest runs on. */

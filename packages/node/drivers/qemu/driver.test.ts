@@ -15,10 +15,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
-import { DIRECT } from '@ironbark/core/io-profile.ts';
+import { DIRECT, PARAVIRTUAL } from '@ironbark/core/io-profile.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { guestUuid } from '../../app/guest-uuid.ts';
+import { openTap } from '../../host/tap-device.ts';
 import { serveVolume } from '../../testing/block-target.ts';
 import { renderTestGuest, type TestGuestOptions } from '../../testing/test-guest.ts';
 import type { GuestHandle, GuestSpec, HypervisorDriver } from '../hypervisor-driver.ts';
@@ -51,9 +52,7 @@ async function createLab(): Promise<Lab> {
       commands: systemCommands,
       clock: systemClock,
       dataDir,
-      openTap: () => {
-        throw new Error('these guests have no taps');
-      },
+      openTap,
       probeUid: isRoot ? BASE_UID : undefined,
       ...options,
     });
@@ -339,6 +338,42 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
       await assert.rejects(lab.driver.requestShutdown(provisional(spec)), /not the guest's own/);
     } finally {
       await new Promise((resolve) => impostor.close(resolve));
+    }
+  });
+
+  test('a tap is inherited open, so that the guest needs no right to open one', {
+    skip: !isRoot,
+  }, async () => {
+    const name = `ibt${process.pid}`;
+    const uid = String(BASE_UID + 2);
+    await systemCommands.run('ip', ['tuntap', 'add', name, 'mode', 'tap', 'user', uid, 'vnet_hdr']);
+    try {
+      await systemCommands.run('ip', ['link', 'set', name, 'up']);
+      await using lab = await createLab();
+      const port = {
+        kind: 'tap',
+        interfaceName: name,
+        queues: 1,
+        vhost: false,
+        mtu: 1500,
+      } as const;
+      const nic = { id: 'eni-0123456789abcdef0', macAddress: '02:aa:00:00:00:05' } as const;
+      const spec = await lab.prepare(1);
+      const handle = await lab.driver.start({
+        ...spec,
+        nics: [{ ...nic, port, profile: PARAVIRTUAL }],
+      });
+      await readConsoleUntil(lab.driver, handle, 'hello');
+      const { stdout } = await systemCommands.run('ip', ['-j', 'link', 'show', name]);
+      const [link] = JSON.parse(stdout) as { flags: string[] }[];
+      assert.ok(link?.flags.includes('LOWER_UP'), 'the guest holds its tap');
+      await lab.driver.destroy(handle);
+      const after = await systemCommands.run('ip', ['-j', 'link', 'show', name]);
+      assert.ok(
+        !(JSON.parse(after.stdout) as { flags: string[] }[])[0]?.flags.includes('LOWER_UP'),
+      );
+    } finally {
+      await systemCommands.run('ip', ['link', 'del', name]);
     }
   });
 

@@ -53,17 +53,22 @@ class QemuDriver implements HypervisorDriver {
   readonly #options: QemuDriverOptions;
   readonly #connections: Connections;
   readonly #listeners = new Set<(id: InstanceId) => void>();
+  readonly #starting = new Set<InstanceId>();
   #facts: Promise<HostFacts> | undefined;
 
   constructor(options: QemuDriverOptions) {
     this.#options = options;
     this.#connections = new Connections({
       clock: options.clock,
-      onChange: (id) => {
-        for (const listener of this.#listeners) listener(id);
-      },
+      onChange: (id) => this.#tell(id),
       ...(options.qmpTimeoutMs === undefined ? {} : { timeoutMs: options.qmpTimeoutMs }),
     });
+  }
+
+  /** A guest that ends while it starts is the start's own story. */
+  #tell(id: InstanceId): void {
+    if (this.#starting.has(id)) return;
+    for (const listener of this.#listeners) listener(id);
   }
 
   async fingerprint(): Promise<DriverFingerprint> {
@@ -85,9 +90,14 @@ class QemuDriver implements HypervisorDriver {
     const profile = effectiveDiskProfile(spec.rootDisk.profile, engine, spec.vcpus);
     const resolved = { ...spec, rootDisk: { ...spec.rootDisk, profile } };
     await this.#writeProfiles(spec.directory, { root: profile });
-    const handle = await launchGuest(resolved, { ...this.#options, accelerator });
-    await this.#awaitService(handle);
-    return handle;
+    this.#starting.add(spec.id);
+    try {
+      const handle = await launchGuest(resolved, { ...this.#options, accelerator });
+      await this.#awaitService(handle);
+      return handle;
+    } finally {
+      this.#starting.delete(spec.id);
+    }
   }
 
   async #awaitService(handle: GuestHandle): Promise<void> {
@@ -103,6 +113,7 @@ class QemuDriver implements HypervisorDriver {
     try {
       await waitFor(serves, { ...wait, what: 'QEMU answers' });
     } catch (error) {
+      this.#connections.close(handle.id);
       await this.#end(identityOf(handle));
       if (error instanceof ServiceError) throw error;
       throw await startFailure(handle.directory, error);

@@ -117,6 +117,16 @@ async function probeKvm(context: ProbeContext, directory: string): Promise<KvmVe
     () => false,
   );
   if (!present) return { works: false, reason: 'this host has no /dev/kvm; guests are emulated' };
+  const failure = await runUnderKvm(context, directory);
+  if (failure === undefined) return { works: true, reason: 'a small guest ran under KVM' };
+  return { works: false, reason: describeKvmFailure(failure) };
+}
+
+/** Undefined when the small guest ran to its end. */
+async function runUnderKvm(
+  context: ProbeContext,
+  directory: string,
+): Promise<CommandError | undefined> {
   const disk = `driver=file,filename=${BOOT_DISK},read-only=on,node-name=b`;
   const exit = `isa-debug-exit,iobase=${DEBUG_EXIT_PORT},iosize=4`;
   const args = [
@@ -127,16 +137,16 @@ async function probeKvm(context: ProbeContext, directory: string): Promise<KvmVe
   try {
     const deadline = { timeoutMs: KVM_DEADLINE_MS, allowExitCodes: [PROBE_EXIT_CODE] };
     await runConfined(context, directory, { args, ...deadline });
-    return { works: true, reason: 'a small guest ran under KVM' };
+    return undefined;
   } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
-    return { works: false, reason: describeKvmFailure(error) };
+    if (error instanceof CommandError) return error;
+    throw error;
   }
 }
 
 function describeKvmFailure(error: CommandError): string {
   if (error.stderr.includes('Permission denied')) {
-    return 'guests may not open /dev/kvm (make it group kvm, mode 0660); guests are emulated';
+    return 'guests may not open /dev/kvm (group kvm and mode 0660 would let them); guests are emulated';
   }
   if (error.exitCode === undefined) {
     return `/dev/kvm opens, but a small guest did not run under it within ${KVM_DEADLINE_MS / 1000} s; guests are emulated`;
