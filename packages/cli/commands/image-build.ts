@@ -17,7 +17,10 @@ interface Recipe {
 
 const RECIPES: Readonly<Record<string, Recipe>> = {
   micro: { build: buildMicroImage, packages: [] },
-  'debian-12': { build: (context) => buildDebianImage({ ...context, suite: 'bookworm' }), packages: DEBIAN_IMAGE_PACKAGES },
+  'debian-12': {
+    build: (context) => buildDebianImage({ ...context, suite: 'bookworm' }),
+    packages: DEBIAN_IMAGE_PACKAGES,
+  },
 };
 
 export interface ImageBuildOptions {
