@@ -157,7 +157,7 @@ test('a volume is made, attached, written, and detached', { skip }, async () => 
     `${cloud.credentials.region}a`,
   );
   volumeId = volume.VolumeId;
-  await cloud.awsText('ec2', 'wait', 'volume-available', '--volume-ids', volumeId);
+  await volumeState(volumeId, 'available');
   await cloud.aws(
     'ec2',
     'attach-volume',
@@ -174,7 +174,7 @@ test('a volume is made, attached, written, and detached', { skip }, async () => 
     `mke2fs -q -t ext4 ${device} && mkdir -p /mnt/v && mount ${device} /mnt/v && echo kept > /mnt/v/file && sync && umount /mnt/v`,
   );
   await cloud.aws('ec2', 'detach-volume', '--volume-id', volumeId);
-  await cloud.awsText('ec2', 'wait', 'volume-available', '--volume-ids', volumeId);
+  await volumeState(volumeId, 'available');
   assert.equal(
     (await cloud.ssh(instanceId, `ls ${device} 2>/dev/null || echo gone`)).trim(),
     'gone',
@@ -183,7 +183,7 @@ test('a volume is made, attached, written, and detached', { skip }, async () => 
 
 test('a volume made from its snapshot has the same data', { skip }, async () => {
   const { SnapshotId } = await cloud.aws('ec2', 'create-snapshot', '--volume-id', volumeId);
-  await cloud.awsText('ec2', 'wait', 'snapshot-completed', '--snapshot-ids', SnapshotId);
+  await snapshotState(SnapshotId, 'completed');
   const copy = await cloud.aws(
     'ec2',
     'create-volume',
@@ -192,7 +192,7 @@ test('a volume made from its snapshot has the same data', { skip }, async () => 
     '--availability-zone',
     `${cloud.credentials.region}a`,
   );
-  await cloud.awsText('ec2', 'wait', 'volume-available', '--volume-ids', copy.VolumeId);
+  await volumeState(copy.VolumeId, 'available');
   await cloud.aws(
     'ec2',
     'attach-volume',
@@ -207,7 +207,7 @@ test('a volume made from its snapshot has the same data', { skip }, async () => 
   const read = `mkdir -p /mnt/c && mount ${copyDevice} /mnt/c && cat /mnt/c/file && umount /mnt/c`;
   assert.equal((await cloud.ssh(instanceId, read)).trim(), 'kept');
   await cloud.aws('ec2', 'detach-volume', '--volume-id', copy.VolumeId);
-  await cloud.awsText('ec2', 'wait', 'volume-available', '--volume-ids', copy.VolumeId);
+  await volumeState(copy.VolumeId, 'available');
   await cloud.aws('ec2', 'delete-volume', '--volume-id', copy.VolumeId);
   await cloud.aws('ec2', 'delete-snapshot', '--snapshot-id', SnapshotId);
 });
@@ -215,7 +215,7 @@ test('a volume made from its snapshot has the same data', { skip }, async () => 
 test('stop and start keep the disk', { skip }, async () => {
   await cloud.ssh(instanceId, 'echo survives > /root/kept && sync');
   await cloud.aws('ec2', 'stop-instances', '--instance-ids', instanceId);
-  await cloud.awsText('ec2', 'wait', 'instance-stopped', '--instance-ids', instanceId);
+  await instanceState(instanceId, 'stopped');
   await cloud.aws('ec2', 'start-instances', '--instance-ids', instanceId);
   await eventually('ssh again', async () => await answersSsh(instanceId));
   assert.equal((await cloud.ssh(instanceId, 'cat /root/kept')).trim(), 'survives');
@@ -244,7 +244,7 @@ test('the console shows what the guest wrote', { skip }, async () => {
 
 test('terminate and down leave nothing on the host', { skip }, async () => {
   await cloud.aws('ec2', 'terminate-instances', '--instance-ids', instanceId);
-  await cloud.awsText('ec2', 'wait', 'instance-terminated', '--instance-ids', instanceId);
+  await instanceState(instanceId, 'terminated');
   await cloud.aws('ec2', 'delete-volume', '--volume-id', volumeId);
   await cloud.ironbark('down');
   assert.deepEqual(processesNaming(cloud.dataDir), []);
@@ -266,6 +266,25 @@ async function microImage(): Promise<string> {
 async function stateOf(id: string): Promise<string> {
   const { Reservations } = await cloud.aws('ec2', 'describe-instances', '--instance-ids', id);
   return Reservations[0].Instances[0].State.Name;
+}
+
+/** The CLI's own waiters look every 15 s, which would be most of this test's time. */
+async function instanceState(id: string, state: string): Promise<void> {
+  await eventually(`${id} ${state}`, async () => (await stateOf(id)) === state, {
+    intervalMs: 500,
+  });
+}
+
+async function volumeState(id: string, state: string): Promise<void> {
+  const look = async () =>
+    (await cloud.aws('ec2', 'describe-volumes', '--volume-ids', id)).Volumes[0].State;
+  await eventually(`${id} ${state}`, async () => (await look()) === state, { intervalMs: 500 });
+}
+
+async function snapshotState(id: string, state: string): Promise<void> {
+  const look = async () =>
+    (await cloud.aws('ec2', 'describe-snapshots', '--snapshot-ids', id)).Snapshots[0].State;
+  await eventually(`${id} ${state}`, async () => (await look()) === state, { intervalMs: 500 });
 }
 
 async function answersSsh(id: string): Promise<boolean> {
