@@ -54,6 +54,9 @@ export const MASKED_UNITS = [
   'getty@tty1.service',
   'systemd-firstboot.service',
   'cloud-init-hotplugd.socket',
+  // It looks for metadata before there is a network, with a DHCP client of its own: 20 s of an emulated boot.
+  // The next stage, which waits for networkd, finds the same.
+  'cloud-init-local.service',
 ] as const;
 
 /** What the guest updates itself from: Debian's own public names, not this host's mirror. */

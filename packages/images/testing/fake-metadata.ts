@@ -30,6 +30,9 @@ function renderDocuments(metadata: FakeMetadata): Map<string, string> {
     ['meta-data/local-hostname', metadata.hostname],
     ['meta-data/hostname', metadata.hostname],
     ['meta-data/public-keys/', metadata.publicKeys.map((_, index) => `${index}=key`).join('\n')],
+    // cloud-init waits five seconds, many times over, for a service without these.
+    ['dynamic/instance-identity', 'document'],
+    ['dynamic/instance-identity/document', '{"region":"local-1"}'],
     ['meta-data/', 'hostname\ninstance-id\nlocal-hostname\npublic-keys/'],
   ]);
   metadata.publicKeys.forEach((key, index) => {

@@ -37,6 +37,7 @@ export interface SshOptions {
   timeoutMs?: number;
 }
 
+const UUID = 'ec2d4a7e-0000-4000-8000-000000000001';
 const QMP_TIMEOUT_MS = 10_000;
 /** Key exchange takes about a second under emulation, more beside other work. */
 const SSH_TIMEOUT_MS = 60_000;
@@ -88,6 +89,8 @@ function renderArguments(
   return [
     ['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2'],
     ['-m', `${options.memoryMib ?? manifest.minMemoryMib}`],
+    // cloud-init takes a machine for EC2, and asks for tokens, when both of these say so.
+    ['-smbios', `type=1,uuid=${UUID},serial=${UUID}`],
     ['-nodefaults', '-no-user-config', '-display', 'none'],
     ['-kernel', files.kernel!, '-initrd', files.initrd!],
     ['-append', `${manifest.kernelParameters} ${metadata}`],
