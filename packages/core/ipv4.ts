@@ -33,6 +33,22 @@ export function parseCidr(text: string): Cidr | undefined {
   return { base: (value & maskOf(prefix)) >>> 0, prefix };
 }
 
+/** As {@link parseCidr}, for a network as AWS wants one: with its length, and no bit set after it. */
+export function parseBlock(text: string): Cidr | undefined {
+  const cidr = text.includes('/') ? parseCidr(text) : undefined;
+  return cidr !== undefined && parseIpv4(text.split('/')[0]!) === cidr.base ? cidr : undefined;
+}
+
+/** Number of addresses. */
+export function sizeOfCidr({ prefix }: Cidr): number {
+  return 2 ** (32 - prefix);
+}
+
+/** The first network of that length inside the given one. */
+export function firstSubnet(cidr: Cidr, prefix: number): Cidr {
+  return { base: cidr.base, prefix: Math.max(prefix, cidr.prefix) };
+}
+
 export function renderCidr({ base, prefix }: Cidr): string {
   return `${renderIpv4(base)}/${prefix}`;
 }

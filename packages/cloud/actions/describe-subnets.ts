@@ -1,8 +1,8 @@
 // Owns DescribeSubnets.
 
 import type { Subnet } from '@aws-sdk/client-ec2';
+import { parseBlock } from '@ironbark/core/ipv4.ts';
 import { countAssignable } from '../app/addresses.ts';
-import { parseCidr } from '../app/cidr.ts';
 import type { FilterTable } from '../app/filters.ts';
 import { matchIds, parseIds, SUBNET } from '../app/resource-ids.ts';
 import { type Tag, TagIndex } from '../app/tags.ts';
@@ -48,7 +48,7 @@ export const describeSubnets: Ec2Handler<'DescribeSubnets'> = async (app, contex
   const named = ids.length === 0 ? rows : matchIds(SUBNET, ids, rows);
   const shown = named.map((row): SubnetItem => {
     const used = interfaces.filter((one) => one.subnetId === row.id).length;
-    const freeAddresses = countAssignable(parseCidr(row.cidr)!) - used;
+    const freeAddresses = countAssignable(parseBlock(row.cidr)!) - used;
     return { row, tags: tags.of(row.id), freeAddresses };
   });
   const listing = {

@@ -1,6 +1,6 @@
 // Owns which private address an interface gets.
 
-import type { Cidr } from './cidr.ts';
+import { type Cidr, sizeOfCidr } from '@ironbark/core/ipv4.ts';
 
 /**
  * EC2 keeps the first four addresses of a subnet (network, router, name server, future use) and the last one
@@ -11,11 +11,11 @@ const RESERVED_LAST = 1;
 
 export function isAssignable(cidr: Cidr, address: number): boolean {
   const host = address - cidr.base;
-  return host >= RESERVED_FIRST && host < cidr.size - RESERVED_LAST;
+  return host >= RESERVED_FIRST && host < sizeOfCidr(cidr) - RESERVED_LAST;
 }
 
 export function countAssignable(cidr: Cidr): number {
-  return Math.max(0, cidr.size - RESERVED_FIRST - RESERVED_LAST);
+  return Math.max(0, sizeOfCidr(cidr) - RESERVED_FIRST - RESERVED_LAST);
 }
 
 /** The first address that is not used, from `start` (an offset in the block) upwards and round. */

@@ -2,12 +2,12 @@
 // random bytes; there is no default one.
 
 import type { AccountId, SecurityGroupId, VpcId } from '@ironbark/core/ids.ts';
+import { firstSubnet, parseBlock, renderCidr } from '@ironbark/core/ipv4.ts';
 import { newId, type RandomSource } from '@ironbark/platform/random.ts';
 import { findFirstAccount, insertAccessKey, insertAccount } from '../store/accounts.ts';
 import { insertSubnet, insertVpc } from '../store/networks.ts';
 import { insertGroup, insertGroupRule } from '../store/security-groups.ts';
 import type { Queries, Store } from '../store/store.ts';
-import { firstSubnet, parseCidr } from './cidr.ts';
 
 export interface BootstrapOptions {
   random: RandomSource;
@@ -69,7 +69,7 @@ async function insertDefaultNetwork(
   accountId: AccountId,
   options: BootstrapOptions,
 ): Promise<void> {
-  const cidr = parseCidr(options.vpcCidr);
+  const cidr = parseBlock(options.vpcCidr);
   if (cidr === undefined) throw new Error(`not an IPv4 block: ${options.vpcCidr}`);
   const vpcId = newId(options.random, 'vpc');
   await insertVpc(tx, { id: vpcId, accountId, cidr: options.vpcCidr, isDefault: 1 });
@@ -78,7 +78,7 @@ async function insertDefaultNetwork(
     accountId,
     vpcId,
     zone: options.zone,
-    cidr: firstSubnet(cidr, SUBNET_PREFIX),
+    cidr: renderCidr(firstSubnet(cidr, SUBNET_PREFIX)),
     isDefault: 1,
     nextAddress: 0,
   });

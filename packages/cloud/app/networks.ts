@@ -1,13 +1,13 @@
 // Owns the rules of subnets, addresses and security groups at a launch.
 
 import type { AccountId, SecurityGroupId, SubnetId, VpcId } from '@ironbark/core/ids.ts';
+import { parseBlock, parseIpv4, renderIpv4 } from '@ironbark/core/ipv4.ts';
 import { listUsedAddresses } from '../store/network-interfaces.ts';
 import { listSubnets, setNextAddress } from '../store/networks.ts';
 import type { SecurityGroupRow, SubnetRow } from '../store/schema.ts';
 import { listGroups } from '../store/security-groups.ts';
 import type { Queries } from '../store/store.ts';
 import { findFreeAddress, isAssignable } from './addresses.ts';
-import { parseCidr, parseIpv4, renderIpv4 } from './cidr.ts';
 import { invalidCombination, invalidValue, notFound, refuse } from './refusals.ts';
 import { GROUP, matchIds, SUBNET } from './resource-ids.ts';
 
@@ -67,7 +67,7 @@ export async function takeAddress(
 ): Promise<string> {
   const used = await listUsedAddresses(tx, subnet.id);
   if (wanted !== undefined) return checkAddress(subnet, wanted, used);
-  const cidr = parseCidr(subnet.cidr)!;
+  const cidr = parseBlock(subnet.cidr)!;
   const { nextAddress } = (await listSubnets(tx, subnet.accountId)).find(
     (one) => one.id === subnet.id,
   )!;
@@ -85,7 +85,7 @@ export async function takeAddress(
 
 function checkAddress(subnet: SubnetRow, wanted: string, used: ReadonlySet<string>): string {
   const address = parseIpv4(wanted);
-  if (address === undefined || !isAssignable(parseCidr(subnet.cidr)!, address)) {
+  if (address === undefined || !isAssignable(parseBlock(subnet.cidr)!, address)) {
     throw invalidValue(
       'PrivateIpAddress',
       wanted,

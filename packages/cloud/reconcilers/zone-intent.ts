@@ -1,12 +1,12 @@
 // Owns hop 6's input: the zone is told what each instance is to be, again and again until it has got there.
 
 import type { InstanceId } from '@ironbark/core/ids.ts';
+import { parseBlock, renderIpv4 } from '@ironbark/core/ipv4.ts';
 import type { ReconcileResult, Reconciler } from '@ironbark/platform/reconciler.ts';
 import { SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import { privateDomain } from '../app/addresses.ts';
 import type { App } from '../app/app.ts';
-import { parseCidr, renderIpv4 } from '../app/cidr.ts';
 import { composeIntent, type InstanceRows, planIntent } from '../app/instance-intent.ts';
 import { listAttachmentsOf } from '../store/attachments.ts';
 import { findInstance, listUnforgottenIds } from '../store/instances.ts';
@@ -99,7 +99,7 @@ class SubnetSender {
     const domain = privateDomain(this.#app.region);
     const rows = await listAllSubnets(this.#app.store.query);
     const intents = rows.map(({ id, cidr, vpcCidr }): SubnetIntent => {
-      const gatewayIp = renderIpv4(parseCidr(cidr)!.base + 1);
+      const gatewayIp = renderIpv4(parseBlock(cidr)!.base + 1);
       return { id, cidr, gatewayIp, vpcCidr, domain };
     });
     const text = JSON.stringify(intents);
