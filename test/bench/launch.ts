@@ -2,7 +2,7 @@
 
 import { createEc2Client } from '@ironbark/protocol/ec2/client.ts';
 import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
-import type { Figure } from '../support/figures.ts';
+import { type Figure, medianFigure } from '../support/figures.ts';
 import { greetsAsSsh } from '../support/ssh-greeting.ts';
 
 const REPEATS = 5;
@@ -26,12 +26,12 @@ export async function measureLaunch(): Promise<Figure[]> {
     if (i > 0) launches.push(launch);
   }
   return [
-    figure(
+    medianFigure(
       'RunInstances to hypervisor started, ms',
       launches.map((l) => l.controlPlaneMs),
       CONTROL_PLANE_BAR_MS,
     ),
-    figure(
+    medianFigure(
       'RunInstances to ssh greeting, ms',
       launches.map((l) => l.sshMs),
       SSH_BAR_MS,
@@ -61,10 +61,4 @@ async function launchOnce(cloud: CloudUnderTest): Promise<Launch> {
   const sshMs = Date.now() - startedMs;
   await ec2.call('TerminateInstances', { InstanceIds: [id] });
   return { controlPlaneMs: Date.parse(observed.startedAt!) - startedMs, sshMs };
-}
-
-function figure(name: string, values: number[], bar: number): Figure {
-  const sorted = values.toSorted((a, b) => a - b);
-  const value = Math.round(sorted[Math.floor(sorted.length / 2)]!);
-  return { name, value, bar, ok: value <= bar };
 }

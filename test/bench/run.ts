@@ -3,9 +3,11 @@
 import { parseArgs } from 'node:util';
 import { type Figure, renderFigures } from '../support/figures.ts';
 import { measureLaunch } from './launch.ts';
+import { measureUp } from './up.ts';
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   launch: measureLaunch,
+  up: measureUp,
 };
 
 async function main(): Promise<void> {

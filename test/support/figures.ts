@@ -15,3 +15,10 @@ export function renderFigures(figures: readonly Figure[]): string {
   });
   return [`${'figure'.padEnd(width)}    value      bar`, ...lines].join('\n');
 }
+
+/** The median of several measurements, which has to be at most the bar. */
+export function medianFigure(name: string, values: readonly number[], bar: number): Figure {
+  const sorted = values.toSorted((a, b) => a - b);
+  const value = Math.round(sorted[Math.floor(sorted.length / 2)]!);
+  return { name, value, bar, ok: value <= bar };
+}
