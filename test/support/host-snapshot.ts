@@ -1,7 +1,7 @@
 // Owns the proof that nothing is left: what the host has before a cloud, compared with what it has after.
 
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 
 export interface HostSnapshot {
@@ -10,7 +10,7 @@ export interface HostSnapshot {
   mounts: string[];
   loops: string[];
   routes: string[];
-  /** Command lines that name the given folder. */
+  /** Of the given folder, and the address services of bridges. */
   processes: string[];
   /** Bound sockets by path that lie in the given folder. */
   sockets: string[];
@@ -32,7 +32,7 @@ export async function snapshotHost(folder: string): Promise<HostSnapshot> {
     mounts: readFileSync('/proc/mounts', 'utf8').split('\n').sort(),
     loops: (await output('losetup', ['-a'])).split('\n').sort(),
     routes: (await output('ip', ['route'])).split('\n').sort(),
-    processes: processesNaming(folder),
+    processes: [...processesNaming(folder), ...processesNaming('/run/ironbark')].sort(),
     sockets: readFileSync('/proc/net/unix', 'utf8')
       .split('\n')
       .filter((line) => line.includes(folder)),
@@ -47,20 +47,42 @@ export function assertSameHost(before: HostSnapshot, after: HostSnapshot): void 
   assert.deepEqual(after, before);
 }
 
-/** Command lines of the processes that name a folder. */
+/** Command lines of the processes that name a folder, work in it, or have a file of it open. */
 export function processesNaming(folder: string): string[] {
   const pids = readdirSync('/proc').filter(
     (name) => /^\d+$/.test(name) && Number(name) !== process.pid,
   );
-  return pids.map((pid) => commandLine(pid)).filter((line) => line.includes(folder));
+  return pids.filter((pid) => hasToDoWith(pid, folder)).map((pid) => commandLine(pid));
+}
+
+function hasToDoWith(pid: string, folder: string): boolean {
+  if (commandLine(pid).includes(folder)) return true;
+  const inside = (path: string) => path === folder || path.startsWith(`${folder}/`);
+  return inside(linkOf(`/proc/${pid}/cwd`)) || openFiles(pid).some(inside);
 }
 
 function commandLine(pid: string): string {
+  return orNothing(
+    () => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim(),
+    '',
+  );
+}
+
+function openFiles(pid: string): string[] {
+  const folder = `/proc/${pid}/fd`;
+  return orNothing(() => readdirSync(folder), []).map((fd) => linkOf(`${folder}/${fd}`));
+}
+
+function linkOf(path: string): string {
+  return orNothing(() => readlinkSync(path), '');
+}
+
+/** A process may end while we look. */
+function orNothing<T>(look: () => T, nothing: T): T {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+    return look();
   } catch {
-    // It ended while we looked.
-    return '';
+    return nothing;
   }
 }
 
