@@ -50,7 +50,7 @@ async function createLab(guest: TestGuestOptions, folder = 'node'): Promise<Lab>
   await mkdir(dataDir, { mode: 0o700 });
   const objects = createMemoryObjects();
   const root = objects.add(renderTestGuest(guest), 'zstd');
-  const network = await createUserNetwork({ dataDir: dataDir, random: systemRandom });
+  const network = await createUserNetwork({ dataDir, random: systemRandom, logger: silentLogger });
   const base = instanceIntent();
   const rootDisk = { ...base.rootDisk, sizeBytes: 4 * MIB };
   const tiny = { vcpus: 1, memoryMib: 32, image: { ...base.image, root }, rootDisk };

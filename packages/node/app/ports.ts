@@ -64,7 +64,7 @@ export class Ports {
   async ensure(
     intent: InstanceIntent,
     nic: InterfaceIntent,
-    uid: number | undefined,
+    guest: { uid: number | undefined; isIdle: boolean },
   ): Promise<PortAttachment> {
     await this.ensureSubnets();
     const subnet = this.#intents.subnets.find(({ id }) => id === nic.subnetId);
@@ -79,7 +79,8 @@ export class Ports {
       hostname: intent.metadata.hostname,
       vcpus: intent.vcpus,
       profile: nic.profile,
-      ...(uid === undefined ? {} : { uid }),
+      isIdle: guest.isIdle,
+      ...(guest.uid === undefined ? {} : { uid: guest.uid }),
     });
     this.#ensured.add(nic.id);
     return attachment;

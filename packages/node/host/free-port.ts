@@ -16,12 +16,12 @@ export async function findFreePort(
   const start = Math.floor(random.fraction() * PORT_COUNT);
   for (let step = 0; step < MAX_TRIES; step += 1) {
     const port = FIRST_PORT + ((start + step) % PORT_COUNT);
-    if (!taken.has(port) && (await isFree(port))) return port;
+    if (!taken.has(port) && (await isFreePort(port))) return port;
   }
   throw new Error(`no free port found on 127.0.0.1 in ${MAX_TRIES} tries`);
 }
 
-function isFree(port: number): Promise<boolean> {
+export function isFreePort(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));

@@ -15,6 +15,8 @@ export interface PortSpec {
   /** The guest's user on the host; absent when the node is not root. */
   uid?: number;
   profile: NicProfile;
+  /** No guest has it now, so what it holds of the host may be chosen anew if somebody else has taken it. */
+  isIdle?: boolean;
 }
 
 /** How a hypervisor plugs a NIC into the port. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { PARAVIRTUAL } from '@ironbark/core/io-profile.ts';
+import { silentLogger } from '@ironbark/platform/logger.ts';
 import { seededRandom, systemRandom } from '@ironbark/platform/random.ts';
 import { findFreePort } from './free-port.ts';
 import type { HostNetwork, PortSpec } from './host-network.ts';
@@ -41,7 +42,18 @@ async function withFolder(body: (folder: string) => Promise<void>): Promise<void
   }
 }
 
-const open = (folder: string) => createUserNetwork({ dataDir: folder, random: systemRandom });
+const open = (folder: string) =>
+  createUserNetwork({ dataDir: folder, random: systemRandom, logger: silentLogger });
+
+async function withListener(port: number, body: () => Promise<void>): Promise<void> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  try {
+    await body();
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
 
 test('ports, secrets and the metadata port are the same after a restart', async () => {
   await withFolder(async (folder) => {
@@ -84,14 +96,38 @@ test('a secret names its guest until the port is removed', async () => {
 test('a port that somebody listens on is not chosen', async () => {
   const random = () => seededRandom(7);
   const wouldTake = await findFreePort(random(), new Set());
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(wouldTake, '127.0.0.1', resolve));
-  try {
+  await withListener(wouldTake, async () => {
     assert.notEqual(await findFreePort(random(), new Set()), wouldTake);
-  } finally {
-    await new Promise((resolve) => server.close(resolve));
-  }
+  });
   assert.notEqual(await findFreePort(random(), new Set([wouldTake])), wouldTake);
+});
+
+test('a port that was taken while its guest was off is chosen anew, and only then', async () => {
+  await withFolder(async (folder) => {
+    const network = await open(folder);
+    const before = await network.ensurePort(portSpec(1));
+    assert.ok(before.kind === 'user');
+    assert.deepEqual(await network.ensurePort({ ...portSpec(1), isIdle: true }), before);
+    await withListener(before.sshPort, async () => {
+      // The listener may be the guest itself.
+      assert.deepEqual(await network.ensurePort(portSpec(1)), before);
+      const anew = await network.ensurePort({ ...portSpec(1), isIdle: true });
+      assert.ok(anew.kind === 'user');
+      assert.notEqual(anew.sshPort, before.sshPort);
+      assert.deepEqual(await (await open(folder)).ensurePort(portSpec(1)), anew);
+    });
+  });
+});
+
+test('a metadata port that was taken meanwhile is chosen anew and kept', async () => {
+  await withFolder(async (folder) => {
+    const { metadataPort } = await open(folder);
+    await withListener(metadataPort, async () => {
+      const anew = await open(folder);
+      assert.notEqual(anew.metadataPort, metadataPort);
+      assert.equal((await open(folder)).metadataPort, anew.metadataPort);
+    });
+  });
 });
 
 const KINDS: [string, (folder: string) => Promise<HostNetwork>][] = [

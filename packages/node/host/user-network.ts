@@ -2,9 +2,10 @@
 // in 10.0.2.0/24, and reaches the world through the node's user.
 //
 // What is lost against bridges: guests do not reach each other, their private addresses are only names, ICMP does
-// not get out, and it is slow. Worse, slirp lets a guest reach every listener on the host's loopback, at 10.0.2.2;
-// QEMU's `restrict=on` would stop that and the way out with it, so it stays off. Guests in this mode have to be
-// trusted as much as the user who runs them.
+// not get out, metadata is not at 169.254.169.254 but where the kernel's parameters say, and it is slow. Worse, slirp
+// lets a guest reach whatever the host's user reaches: every listener on the loopback, at 10.0.2.2, and the host's own
+// metadata service, if it has one, at 169.254.169.254. QEMU's `restrict=on` would stop that and the way out with it,
+// so it stays off. Guests in this mode have to be trusted as much as the user who runs them.
 
 import { join } from 'node:path';
 import type { InterfaceId } from '@ironbark/core/ids.ts';
@@ -14,20 +15,22 @@ import {
   removeFile,
   replaceFile,
 } from '@ironbark/platform/files.ts';
+import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
-import { findFreePort } from './free-port.ts';
+import { findFreePort, isFreePort } from './free-port.ts';
 import type { HostNetwork, PortAttachment, PortSpec } from './host-network.ts';
 
 export interface UserNetworkOptions {
   dataDir: string;
   random: RandomSource;
+  logger: Logger;
 }
 
 export interface UserNetwork extends HostNetwork {
   readonly kind: 'user';
   /**
    * Where the metadata service has to listen, on 127.0.0.1. Remembered: running guests have it in their kernel's
-   * parameters.
+   * parameters. If somebody else has it by now, it is another one, and they are cut off until they are started again.
    */
   readonly metadataPort: number;
   /** The private address of the guest whose secret this is. Nothing else tells guests apart here. */
@@ -57,13 +60,27 @@ export async function createUserNetwork(options: UserNetworkOptions): Promise<Us
   await ensureDirectory(directory);
   const path = join(directory, 'user-ports.json');
   const bytes = await readFileIfPresent(path);
-  const state =
-    bytes === undefined
-      ? { metadataPort: await findFreePort(options.random, new Set()), ports: [] }
-      : (JSON.parse(bytes.toString('utf8')) as State);
-  const network = new SlirpNetwork(options.random, path, state);
-  if (bytes === undefined) await network.save();
+  const kept = bytes === undefined ? undefined : (JSON.parse(bytes.toString('utf8')) as State);
+  const metadataPort = await chooseMetadataPort(options, kept);
+  const network = new SlirpNetwork(options.random, path, {
+    ports: kept?.ports ?? [],
+    metadataPort,
+  });
+  if (metadataPort !== kept?.metadataPort) await network.save();
   return network;
+}
+
+async function chooseMetadataPort(
+  { random, logger }: UserNetworkOptions,
+  kept: State | undefined,
+): Promise<number> {
+  if (kept !== undefined && (await isFreePort(kept.metadataPort))) return kept.metadataPort;
+  const chosen = await findFreePort(random, new Set(kept?.ports.map(({ sshPort }) => sshPort)));
+  if (kept !== undefined) {
+    const { metadataPort: lost } = kept;
+    logger.warn('the metadata port was taken; running guests cannot ask', { lost, chosen });
+  }
+  return chosen;
 }
 
 class SlirpNetwork implements UserNetwork {
@@ -91,7 +108,7 @@ class SlirpNetwork implements UserNetwork {
 
   ensurePort(spec: PortSpec): Promise<PortAttachment> {
     return this.#inTurn(async () => {
-      const port = this.#ports.get(spec.interfaceId) ?? (await this.#makePort(spec));
+      const port = (await this.#findPort(spec)) ?? (await this.#makePort(spec));
       const metadataUrl = `http://${HOST_SEEN_BY_GUEST}:${this.metadataPort}/${port.secret}/`;
       return { kind: 'user', sshPort: port.sshPort, metadataUrl };
     });
@@ -122,6 +139,13 @@ class SlirpNetwork implements UserNetwork {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#turn;
+  }
+
+  /** Undefined also when another program listens there now: QEMU could not start. */
+  async #findPort({ interfaceId, isIdle }: PortSpec): Promise<UserPort | undefined> {
+    const known = this.#ports.get(interfaceId);
+    if (known === undefined || isIdle !== true) return known;
+    return (await isFreePort(known.sshPort)) ? known : undefined;
   }
 
   async #makePort({ interfaceId, privateIp }: PortSpec): Promise<UserPort> {

@@ -48,8 +48,9 @@ export function ensurePort(
   context: InstanceContext,
   intent: InstanceIntent,
   interfaceId: InterfaceId,
+  { isIdle = false } = {},
 ) {
   const nic = intent.interfaces.find(({ id }) => id === interfaceId);
   if (nic === undefined) throw new Error(`${intent.id} has no interface ${interfaceId}`);
-  return context.ports.ensure(intent, nic, uidOf(context, intent));
+  return context.ports.ensure(intent, nic, { uid: uidOf(context, intent), isIdle });
 }

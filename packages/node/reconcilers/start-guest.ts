@@ -26,7 +26,7 @@ export async function startGuest(context: InstanceContext, intent: InstanceInten
 async function prepareNics(context: InstanceContext, intent: InstanceIntent): Promise<GuestNic[]> {
   const nics: GuestNic[] = [];
   for (const { id, macAddress, profile } of intent.interfaces) {
-    const port = await ensurePort(context, intent, id);
+    const port = await ensurePort(context, intent, id, { isIdle: true });
     nics.push({ id, macAddress, port, profile: effectiveNicProfile(profile, port) });
   }
   return nics;
