@@ -5,9 +5,9 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { systemCommands } from '@ironbark/platform/commands.ts';
 import { getDaemon } from '../../packages/cli/daemon/admin-client.ts';
 import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
+import { answersSsh, findDevice, readUptime, saveKey } from '../support/guests.ts';
 import {
   assertSameHost,
   type HostSnapshot,
@@ -60,9 +60,7 @@ test('an instance runs and answers ssh within 30 s, emulated', { skip }, async (
     '--key-type',
     'ed25519',
   );
-  const keyFile = join(cloud.dataDir, 'keys', 'me');
-  await systemCommands.run('mkdir', ['-p', join(cloud.dataDir, 'keys')]);
-  await writeFile(keyFile, key.KeyMaterial, { mode: 0o600 });
+  await saveKey(cloud, 'me', key.KeyMaterial);
   const startedMs = performance.now();
   const run = await cloud.aws(
     'ec2',
@@ -80,7 +78,9 @@ test('an instance runs and answers ssh within 30 s, emulated', { skip }, async (
   );
   instanceId = run.Instances[0].InstanceId;
   assert.equal(run.Instances[0].State.Name, 'pending');
-  await eventually('ssh', async () => await answersSsh(instanceId), { timeoutMs: LAUNCH_LIMIT_MS });
+  await eventually('ssh', async () => await answersSsh(cloud, instanceId), {
+    timeoutMs: LAUNCH_LIMIT_MS,
+  });
   const tookMs = performance.now() - startedMs;
   assert.ok(tookMs < LAUNCH_LIMIT_MS, `took ${tookMs} ms`);
   assert.equal(await stateOf(instanceId), 'running');
@@ -217,17 +217,17 @@ test('stop and start keep the disk', { skip }, async () => {
   await cloud.aws('ec2', 'stop-instances', '--instance-ids', instanceId);
   await instanceState(instanceId, 'stopped');
   await cloud.aws('ec2', 'start-instances', '--instance-ids', instanceId);
-  await eventually('ssh again', async () => await answersSsh(instanceId));
+  await eventually('ssh again', async () => await answersSsh(cloud, instanceId));
   assert.equal((await cloud.ssh(instanceId, 'cat /root/kept')).trim(), 'survives');
 });
 
 test('kill -9 of the daemon leaves the guest running, and up takes it over', { skip }, async () => {
-  const uptimeBefore = await uptime(instanceId);
+  const uptimeBefore = await readUptime(cloud, instanceId);
   process.kill(await cloud.daemonPid(), 'SIGKILL');
   await eventually('the end of the daemon', async () => !(await isUp()));
   await cloud.up();
   await eventually('the guest’s report', async () => (await stateOf(instanceId)) === 'running');
-  const uptimeAfter = await uptime(instanceId);
+  const uptimeAfter = await readUptime(cloud, instanceId);
   assert.ok(uptimeAfter > uptimeBefore, `uptime went from ${uptimeBefore} to ${uptimeAfter}`);
 });
 
@@ -287,25 +287,12 @@ async function snapshotState(id: string, state: string): Promise<void> {
   await eventually(`${id} ${state}`, async () => (await look()) === state, { intervalMs: 500 });
 }
 
-async function answersSsh(id: string): Promise<boolean> {
-  return await cloud.ssh(id, 'true').then(
-    () => true,
-    () => false,
-  );
-}
-
-/** The device in the guest whose serial is the volume's id without its dash, as on EC2. */
 async function attachedDevice(id: string): Promise<string> {
   await eventually('attached', async () => {
     const { Volumes } = await cloud.aws('ec2', 'describe-volumes', '--volume-ids', id);
     return Volumes[0].Attachments[0]?.State === 'attached';
   });
-  const serial = id.replace('-', '');
-  const find = `for d in /sys/block/vd*; do [ "$(cat $d/serial)" = ${serial} ] && basename $d; done; true`;
-  return await eventually('the device in the guest', async () => {
-    const name = (await cloud.ssh(instanceId, find)).trim();
-    return name === '' ? undefined : `/dev/${name}`;
-  });
+  return await findDevice(cloud, instanceId, id);
 }
 
 interface RequestShape {
@@ -346,10 +333,6 @@ async function rootCounters() {
   const daemon = await getDaemon(cloud.dataDir);
   const disks = await daemon.diskStats({ instanceId: instanceId as `i-${string}` });
   return disks.find((disk) => disk.serial === 'root')!;
-}
-
-async function uptime(id: string): Promise<number> {
-  return Number((await cloud.ssh(id, 'cut -d" " -f1 /proc/uptime')).trim());
 }
 
 async function isUp(): Promise<boolean> {
