@@ -1,6 +1,7 @@
 // Owns making a program start without some of the libraries it was linked with. Debian's fio, for one, names
 // Ceph, Gluster and RDMA libraries of 60 MiB for engines that a small image does not offer. The libraries'
-// symbols become weak, which the loader resolves to nothing; calling such an engine ends the program.
+// symbols become weak, which the loader resolves to nothing; calling such an engine ends the program. It works
+// for functions; a program that keeps a copy of a library's data does not start without the library.
 
 import {
   type DynamicEntry,

@@ -13,6 +13,8 @@ export interface FakeMetadata {
   tokens: 'required' | 'absent';
 }
 
+/** As a node with user-mode networking tells its guests apart. */
+export const METADATA_PREFIX = '/guest-1';
 const TOKEN = 'token-of-the-fake-service';
 
 export function serveMetadata(metadata: FakeMetadata): Promise<HttpListener> {
@@ -51,7 +53,7 @@ function answer(
 ): void {
   const end = (status: number, body = '') => response.writeHead(status).end(body);
   // cloud-init asks for dated versions of the service; any of them will do.
-  const path = (request.url ?? '').replace(/^\/[^/]+\//, '');
+  const [, path] = /^\/guest-1\/[^/]+\/(.*)$/.exec(request.url ?? '') ?? [];
   if (request.method === 'PUT') {
     if (metadata.tokens === 'absent' || path !== 'api/token') end(403);
     else end(200, TOKEN);
@@ -59,7 +61,7 @@ function answer(
   }
   const isAllowed =
     metadata.tokens === 'absent' || request.headers['x-aws-ec2-metadata-token'] === TOKEN;
-  const document = documents.get(path);
+  const document = path === undefined ? undefined : documents.get(path);
   if (!isAllowed) end(401);
   else if (document === undefined) end(404);
   else end(200, document);

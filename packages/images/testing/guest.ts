@@ -7,6 +7,7 @@ import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { type CommandResult, systemCommands } from '@ironbark/platform/commands.ts';
 import { removeFile } from '@ironbark/platform/files.ts';
 import type { BuiltImage } from '../build/built-image.ts';
+import { METADATA_PREFIX } from './fake-metadata.ts';
 import { connectQmp, type QmpConnection } from './qmp-connection.ts';
 
 export interface GuestOptions {
@@ -84,7 +85,7 @@ function renderArguments(
   where: { port: number; qmpPath: string; consolePath: string },
 ): string[] {
   const { files, manifest } = options.image;
-  const metadata = `ironbark.metadata=http://10.0.2.2:${options.metadataPort}`;
+  const metadata = `ironbark.metadata=http://10.0.2.2:${options.metadataPort}${METADATA_PREFIX}/`;
   const disk = `driver=file,filename=${options.diskPath},node-name=root-file,cache.direct=on`;
   return [
     ['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2'],
