@@ -1,7 +1,7 @@
 // Owns the proof that nothing is left: what the host has before a cloud, compared with what it has after.
 
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 
 export interface HostSnapshot {
@@ -47,21 +47,34 @@ export function assertSameHost(before: HostSnapshot, after: HostSnapshot): void 
   assert.deepEqual(after, before);
 }
 
-/** Command lines of the processes that name a folder. */
+/** Command lines of the processes that name a folder, or work in it. */
 export function processesNaming(folder: string): string[] {
+  return listProcesses()
+    .filter(({ line, cwd }) => line.includes(folder) || cwd.startsWith(folder))
+    .map(({ line }) => line);
+}
+
+/** The QEMU process of a guest. */
+export function guestPid(instanceId: string): number {
+  const isGuest = (line: string) => line.startsWith('qemu-system-') && line.includes(instanceId);
+  const found = listProcesses().find(({ line }) => isGuest(line));
+  assert.ok(found !== undefined, `no process runs ${instanceId}`);
+  return found.pid;
+}
+
+function listProcesses(): { pid: number; line: string; cwd: string }[] {
   const pids = readdirSync('/proc').filter(
     (name) => /^\d+$/.test(name) && Number(name) !== process.pid,
   );
-  return pids.map((pid) => commandLine(pid)).filter((line) => line.includes(folder));
-}
-
-function commandLine(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-  } catch {
-    // It ended while we looked.
-    return '';
-  }
+  return pids.flatMap((pid) => {
+    try {
+      const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+      return [{ pid: Number(pid), line, cwd: readlinkSync(`/proc/${pid}/cwd`) }];
+    } catch {
+      // It ended while we looked.
+      return [];
+    }
+  });
 }
 
 function list(parent: string): string[] {
