@@ -1,6 +1,7 @@
 // Owns `ironbark image import`: a foreign disk becomes an image.
 
-import { resolve } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { importImage as importDisk } from '@ironbark/images/import/import-image.ts';
 import type { CliContext } from '../context.ts';
 import { buildContext, publish } from '../publish.ts';
@@ -21,9 +22,14 @@ export async function importImage(
     `Importing ${file}`,
     async (progress) => await importDisk(buildContext(context, progress), request),
   );
-  const imageId = await terminal.step(
-    `Storing image ${options.name}`,
-    async (progress) => await publish(context, built, options.name, progress),
-  );
-  terminal.result({ imageId, name: options.name }, () => `${imageId} is ${options.name}`);
+  try {
+    const imageId = await terminal.step(
+      `Storing image ${options.name}`,
+      async (progress) => await publish(context, built, options.name, progress),
+    );
+    terminal.result({ imageId, name: options.name }, () => `${imageId} is ${options.name}`);
+  } finally {
+    // The cloud has its own copy now, and the person the original.
+    await rm(dirname(built.files.root), { recursive: true, force: true });
+  }
 }
