@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import { isServiceError } from '@ironbark/core/errors.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { CommandError, systemCommands } from '@ironbark/platform/commands.ts';
 import { systemRandom } from '@ironbark/platform/random.ts';
@@ -89,6 +90,7 @@ function asProblem(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error;
   if (error instanceof Ec2Error)
     return new Problem(`the cloud answered ${error.code}: ${error.message}`);
+  if (isServiceError(error)) return new Problem(error.message);
   if (error instanceof CommandError) return new Problem(error.message);
   return undefined;
 }

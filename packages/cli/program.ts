@@ -183,11 +183,6 @@ function addImageCommands(program: Command, options: ProgramOptions, context: Ma
     .argument('<file>', 'the disk')
     .requiredOption('--name <name>', 'the image’s name')
     .option('--user <name>', 'who a key pair logs in as', 'root')
-    .addOption(
-      new Option('--format <format>', 'what the file is')
-        .choices(['raw', 'qcow2'])
-        .makeOptionMandatory(),
-    )
     .action(async (file: string, flags: { name: string; user: string }, command: Command) => {
       const { importImage } = await import('./commands/image-import.ts');
       await importImage(context(command), file, flags);
