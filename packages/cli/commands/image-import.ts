@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import { importImage as importDisk } from '@ironbark/images/import/import-image.ts';
 import type { CliContext } from '../context.ts';
+import { getDaemon } from '../daemon/admin-client.ts';
 import { buildContext, publish } from '../publish.ts';
 
 export interface ImageImportOptions {
@@ -16,6 +17,7 @@ export async function importImage(
   options: ImageImportOptions,
 ): Promise<void> {
   const { terminal } = context;
+  await getDaemon(context.dataDir, context.self);
   const request = { path: resolve(file), name: options.name, loginUser: options.user };
   const built = await terminal.step(
     `Importing ${file}`,
