@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { importImage as importDisk } from '@ironbark/images/import/import-image.ts';
 import type { CliContext } from '../context.ts';
+import { getDaemon } from '../daemon/admin-client.ts';
 import { buildContext, publish } from '../publish.ts';
 
 export interface ImageImportOptions {
@@ -17,6 +18,7 @@ export async function importImage(
   options: ImageImportOptions,
 ): Promise<void> {
   const { terminal } = context;
+  await getDaemon(context.dataDir, context.self);
   const request = { path: resolve(file), name: options.name, loginUser: options.user };
   const built = await terminal.step(
     `Importing ${file}`,

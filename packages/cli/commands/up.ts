@@ -7,7 +7,7 @@ import type { AdminApi, DaemonStatus } from '../daemon/admin-api.ts';
 import { findDaemon } from '../daemon/admin-client.ts';
 import { dataPaths } from '../daemon/paths.ts';
 import { startDaemon } from '../daemon/start-daemon.ts';
-import { type ConfigWishes, decideConfig } from '../decide-config.ts';
+import { type ConfigWishes, decideConfig, keepConfig } from '../decide-config.ts';
 import { openEc2 } from '../ec2.ts';
 import { ensurePackages, NETWORK_PACKAGES, RUN_PACKAGES } from '../host-packages.ts';
 import { ensureMicroImage } from './image-build.ts';
@@ -25,6 +25,7 @@ export async function bringUp(context: CliContext, options: UpOptions): Promise<
   const running = await findDaemon(context.dataDir);
   const daemon = running ?? (await start(context, options));
   const status = await daemon.status();
+  if (running !== undefined) checkWishes(context, status, options);
   if (options.image && status.config.hypervisor === 'qemu') await ensureMicroImage(context);
   const images = await listImages(context);
   const result = {
@@ -34,6 +35,15 @@ export async function bringUp(context: CliContext, options: UpOptions): Promise<
     images,
   };
   terminal.result(result, () => renderReady(context, status, running !== undefined));
+}
+
+/** What cannot be had is refused; what takes a restart is said. */
+function checkWishes({ terminal, self }: CliContext, status: DaemonStatus, wishes: UpOptions) {
+  const { host, port } = keepConfig(status.config, wishes);
+  const isOther = host !== status.config.host || (wishes.port !== 0 && port !== status.config.port);
+  if (!isOther) return;
+  terminal.warn(`it already runs at ${status.endpoint}; another address takes a restart:`);
+  terminal.warn(`${self} down --keep-guests, then this again`);
 }
 
 async function start(context: CliContext, options: UpOptions): Promise<AdminApi> {
