@@ -37,6 +37,7 @@ import { createQemuDriver } from './drivers/qemu/driver.ts';
 import { createSimulatedDriver, type SimulatedOptions } from './drivers/simulated/driver.ts';
 import type { HostNetwork } from './host/host-network.ts';
 import { openTap } from './host/tap-device.ts';
+import { createTargetWatch, type TargetWatch } from './host/target-watch.ts';
 import { saveConsole } from './reconcilers/apply-step.ts';
 import { InstanceReconciler } from './reconcilers/instance.ts';
 import type { InstanceContext } from './reconcilers/instance-context.ts';
@@ -141,6 +142,7 @@ class Node implements NodeController {
   readonly #runner: ReconcilerRunner;
   #instanceQueue: ReconcilerHandle | undefined;
   #networkQueue: ReconcilerHandle | undefined;
+  readonly #targets: TargetWatch;
   /** While going down: what `running` becomes. */
   #halting: { force: boolean } | undefined;
 
@@ -155,6 +157,8 @@ class Node implements NodeController {
       findDesired: (id) => this.#findDesired(id),
       publish: (observation, isSettled) => this.#publish(observation, isSettled),
     });
+    const onChange = (socketPath: string) => this.#pokeUsersOf(socketPath);
+    this.#targets = createTargetWatch({ logger: options.logger, onChange });
     this.client = {
       putIntent: (intent) => this.#putIntent(intent),
       getReport: () => this.#getReport(),
@@ -177,6 +181,7 @@ class Node implements NodeController {
       ),
     );
     driver.onGuestChange((id) => this.#instanceQueue?.poke(id));
+    this.#targets.follow(intents.socketPaths());
     this.#networkQueue = this.#runner.add(createNetworkReconciler(ports));
     this.#instanceQueue = this.#runner.add(this.#instances, { concurrency: CONCURRENCY });
   }
@@ -204,7 +209,12 @@ class Node implements NodeController {
     for (const id of this.#board.keepOnly(known)) this.#instances.forget(id);
     this.#networkQueue?.poke(WHOLE_NETWORK);
     for (const id of known) this.#instanceQueue?.poke(id);
+    this.#targets.follow(intents.socketPaths());
     this.#board.notify();
+  }
+
+  #pokeUsersOf(socketPath: string): void {
+    for (const { id } of this.#context.intents.usersOf(socketPath)) this.#instanceQueue?.poke(id);
   }
 
   async #getReport(): Promise<NodeReport> {
@@ -287,6 +297,7 @@ class Node implements NodeController {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#targets[Symbol.dispose]();
     await this.#runner[Symbol.asyncDispose]();
     await this.#context.driver[Symbol.asyncDispose]();
   }

@@ -1,5 +1,5 @@
 // Owns the embedded cloud: every service in one process, joined by the same contracts that join them over a
-// network elsewhere. Started from the bottom (objects, network, node) to the top (cloud, API), and let go the
+// network elsewhere. Started from the bottom (objects, storage, network, node) to the top (cloud, API), and let go the
 // other way round.
 
 import { createApiHandler } from '@ironbark/cloud/http/ec2-endpoint.ts';
@@ -60,10 +60,7 @@ export async function composeCloud(options: ComposeOptions): Promise<EmbeddedClo
       identity: { findAccessKey: async (id) => await later.cloud?.identity.findAccessKey(id) },
     }),
   );
-  const nodeNetwork = starting.use(await openNetwork(options));
-  const { network } = nodeNetwork;
-  const node = starting.use(await openNode(options, network, objects));
-  nodeNetwork.attach(node);
+  // Before the node: a guest whose volume is not served may keep its hypervisor from answering.
   const storage = starting.use(
     await startStorage({
       ...named(shared, 'storage'),
@@ -72,6 +69,10 @@ export async function composeCloud(options: ComposeOptions): Promise<EmbeddedClo
       target: config.hypervisor === 'simulated' ? 'simulated' : 'qemu-storage-daemon',
     }),
   );
+  const nodeNetwork = starting.use(await openNetwork(options));
+  const { network } = nodeNetwork;
+  const node = starting.use(await openNode(options, network, objects));
+  nodeNetwork.attach(node);
   const zone = `${region}a`;
   const nodes = [{ nodeId: config.nodeId, client: node.client }];
   const cluster = starting.use(

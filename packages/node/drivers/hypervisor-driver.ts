@@ -104,6 +104,13 @@ export interface HypervisorDriver extends AsyncDisposable {
   detachDisk(handle: GuestHandle, volumeId: VolumeId): Promise<boolean>;
   /** Serials of the disks that are plugged now, with what they really run with. */
   listDisks(handle: GuestHandle): Promise<{ serial: string; profile: DiskProfile }[]>;
+  /**
+   * Volumes to whose target the guest has lost its way, since the target was started again. Also tells when the
+   * hypervisor does not answer; may name one that is no longer plugged.
+   */
+  findCutOff(handle: GuestHandle): Promise<VolumeId[]>;
+  /** Leads the guest to the target again; its waiting requests then go on by themselves. */
+  reconnectDisk(handle: GuestHandle, volumeId: VolumeId): Promise<void>;
   diskStats(handle: GuestHandle): Promise<DiskStats[]>;
   /** What the guest wrote to its serial console since the last call; bounded, the newest bytes win. */
   drainConsole(handle: GuestHandle): Promise<Uint8Array>;

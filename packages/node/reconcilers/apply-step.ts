@@ -41,6 +41,12 @@ export async function applyStep(
       return plugVolume(context, intent, step.volumeId);
     case 'unplug-volume':
       return unplugVolume(context, intent, step.volumeId);
+    case 'reconnect-volume':
+      context.logger.warn('a guest is led back to its volume', {
+        instance: id,
+        volume: step.volumeId,
+      });
+      return context.driver.reconnectDisk(handleOf(context, intent), step.volumeId);
     case 'ask-to-stop':
       return askToPowerDown(context, intent, 'stopAskedAtMs');
     case 'ask-to-reboot':

@@ -108,7 +108,7 @@ export class InstanceReconciler implements Reconciler {
       await (this.#options.apply ?? applyStep)(this.#options.context, pass.desired, step);
     } catch (error) {
       this.#note(pass, step, error);
-      if (step.kind === 'plug-volume' || step.kind === 'unplug-volume') return error;
+      if ('volumeId' in step) return error;
       if (this.#hasFailed(pass.desired)) {
         const fields = { instance: id, step: step.kind, error };
         this.#options.context.logger.error('an instance cannot be launched', fields);

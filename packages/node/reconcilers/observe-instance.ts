@@ -24,6 +24,7 @@ export async function observeInstance(
   if (isUp) context.memory.note(intent.id, intent.memoryMib);
   else if (guest.state !== 'off') context.memory.release(intent.id);
   const disks = isUp ? await observeDisks(context, intent) : new Map<string, DiskProfile>();
+  const volumes = [...disks.keys()].filter((serial) => isResourceId('vol', serial)) as VolumeId[];
   const record = context.records.find(intent.id);
   const existing = context.ports.existingOf(intent);
   const observed: ObservedInstance = {
@@ -33,7 +34,8 @@ export async function observeInstance(
     ...(guest.pausedReason === undefined ? {} : { pausedReason: guest.pausedReason }),
     ports: context.ports.ensured.filter((id) => existing.includes(id)),
     strayPorts: existing,
-    volumes: [...disks.keys()].filter((serial) => isResourceId('vol', serial)) as VolumeId[],
+    volumes,
+    cutOff: await findCutOff(context, intent, volumes),
   };
   return { observed, disks };
 }
@@ -78,4 +80,14 @@ async function observeDisks(
     context.logger.warn('disks of a guest cannot be listed', { instance: intent.id, error });
     return new Map(intent.volumes.map(({ volumeId, profile }) => [volumeId, profile]));
   }
+}
+
+async function findCutOff(
+  context: InstanceContext,
+  { id }: InstanceIntent,
+  plugged: readonly VolumeId[],
+): Promise<VolumeId[]> {
+  const handle = context.records.find(id)?.handle;
+  if (handle === undefined || plugged.length === 0) return [];
+  return (await context.driver.findCutOff(handle)).filter((volumeId) => plugged.includes(volumeId));
 }

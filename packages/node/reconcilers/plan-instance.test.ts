@@ -27,6 +27,7 @@ const NOTHING: ObservedInstance = {
   ports: [],
   strayPorts: [],
   volumes: [],
+  cutOff: [],
 };
 
 const ports = { ports: [NIC] as InterfaceId[], strayPorts: [NIC] as InterfaceId[] };
@@ -94,6 +95,24 @@ const cases: Case[] = [
     desired: withVolume,
     observed: up({ volumes: ['vol-1'] }),
     steps: ['unplug-volume', 'plug-volume'],
+  },
+  {
+    name: 'a guest is led back to a volume that was started again, before anything else',
+    desired: instanceIntent(),
+    observed: up({ volumes: [VOLUME], cutOff: [VOLUME] }),
+    steps: ['reconnect-volume', 'unplug-volume'],
+  },
+  {
+    name: 'also one that shall stop: what it has to write waits for its volume',
+    desired: stopped,
+    observed: up({ volumes: [VOLUME], cutOff: [VOLUME] }),
+    steps: ['reconnect-volume', 'ask-to-stop', 'wait until 5000', 'remove-port'],
+  },
+  {
+    name: 'also one that is paused',
+    desired: withVolume,
+    observed: up({ guest: 'paused', volumes: [VOLUME], cutOff: [VOLUME] }),
+    steps: ['reconnect-volume'],
   },
   {
     name: 'a paused guest is left as it is',

@@ -4,6 +4,9 @@
 //   desired stopped:    ask the guest, wait, destroy -> ports
 //   desired terminated: (ask while volumes are plugged) destroy -> ports -> directory
 //
+// First of all, whatever is desired, a guest is led back to volumes whose target was started again: its requests
+// wait for that, also those with which it shuts down.
+//
 // A guest that powers itself off under an intent that says running stays off until that intent changes, as EC2's
 // does; one whose process ended otherwise is started again, each time a little later.
 
@@ -20,6 +23,7 @@ export type Step =
   | { kind: 'start' }
   | { kind: 'plug-volume'; volumeId: VolumeId }
   | { kind: 'unplug-volume'; volumeId: VolumeId }
+  | { kind: 'reconnect-volume'; volumeId: VolumeId }
   | { kind: 'ask-to-stop' }
   | { kind: 'ask-to-reboot' }
   | { kind: 'reset' }
@@ -48,6 +52,8 @@ export interface ObservedInstance {
   /** Ports that exist at all. */
   strayPorts: readonly InterfaceId[];
   volumes: readonly VolumeId[];
+  /** Plugged ones to whose target the guest has no way. */
+  cutOff: readonly VolumeId[];
 }
 
 /** EC2 pulls the plug after a few minutes; emulated guests with systemd take half a minute to stop. */
@@ -65,6 +71,13 @@ export function planInstance(
   observed: ObservedInstance,
   nowMs: number,
 ): Step[] {
+  const reconnect = observed.cutOff.map(
+    (volumeId): Step => ({ kind: 'reconnect-volume', volumeId }),
+  );
+  return [...reconnect, ...planPower(desired, observed, nowMs)];
+}
+
+function planPower(desired: InstanceIntent, observed: ObservedInstance, nowMs: number): Step[] {
   switch (desired.power) {
     case 'running':
       return planRunning(desired, observed, nowMs);

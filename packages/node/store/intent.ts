@@ -54,6 +54,15 @@ export class IntentStore {
     return this.#instances.get(id);
   }
 
+  /** Sockets of targets on this host that guests have open. */
+  socketPaths(): string[] {
+    return this.instances().flatMap((instance) => socketPathsOf(instance));
+  }
+
+  usersOf(socketPath: string): InstanceIntent[] {
+    return this.instances().filter((instance) => socketPathsOf(instance).includes(socketPath));
+  }
+
   /** The instance that may use this private address now. */
   findByAddress(ip: string): InstanceIntent | undefined {
     return this.#byAddress.get(ip);
@@ -92,6 +101,10 @@ export class IntentStore {
       );
     this.#byAddress = new Map(addresses);
   }
+}
+
+function socketPathsOf({ volumes }: InstanceIntent): string[] {
+  return volumes.flatMap(({ source }) => (source.kind === 'nbd-unix' ? [source.socketPath] : []));
 }
 
 /**

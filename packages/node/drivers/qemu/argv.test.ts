@@ -111,11 +111,12 @@ describe("QEMU's command line", () => {
     assert.equal(guestSerial('vol-0123456789abcdef0').length, 20);
   });
 
-  test('an export over TCP waits for a target that comes back', () => {
+  test('an export waits a day for a target that comes back, and not long for one that hangs', () => {
     const source = { kind: 'nbd-tcp', host: '10.0.0.1', port: 10_809, exportName: 'v' } as const;
     const node = exportNode('vol-1', source, { profile, socketPath: '' });
     assert.deepEqual(node.server, { type: 'inet', host: '10.0.0.1', port: '10809' });
-    assert.equal(node['reconnect-delay'], 60);
+    assert.equal(node['reconnect-delay'], 86_400);
+    assert.equal(node['open-timeout'], 2);
   });
 });
 

@@ -185,8 +185,19 @@ export function diskDevice(serial: string, profile: DiskProfile) {
   };
 }
 
-/** Requests wait this long for a block target that comes back before the guest sees an error. */
-const RECONNECT_DELAY_S = 60;
+/**
+ * Requests wait this long for a block target that comes back before the guest sees an error: a day, so that a
+ * person finds and mends a cloud that broke at night. A guest that waits goes on as if nothing had been; one that
+ * sees an error makes its file system read-only and loses what it had not written. For the same reason EBS asks for
+ * the longest I/O timeout that a guest can set (EBS user guide, "NVMe I/O operation timeout"). It has an end, so
+ * that a volume whose storage is lost for good ends in errors and not in a guest that hangs for ever.
+ */
+const RECONNECT_DELAY_S = 24 * 60 * 60;
+/**
+ * QEMU 7.2 stands still, with its guest, while it opens a network block device: a target that hangs must not hold
+ * it for longer than this. Shorter than the wait for its answer.
+ */
+const OPEN_TIMEOUT_S = 2;
 
 /** The network block device as QMP's blockdev-add takes it. `socketPath` is the guest's own name for the socket. */
 export function exportNode(
@@ -204,6 +215,7 @@ export function exportNode(
     server,
     export: source.exportName,
     'reconnect-delay': RECONNECT_DELAY_S,
+    'open-timeout': OPEN_TIMEOUT_S,
     cache: { direct: options.profile.cache === 'direct' },
     discard: options.profile.discard ? 'unmap' : 'ignore',
   };

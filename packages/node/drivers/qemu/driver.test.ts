@@ -1,140 +1,34 @@
 import assert from 'node:assert/strict';
-import {
-  chmod,
-  chown,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rm,
-  stat,
-  writeFile,
-} from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
-import { DIRECT, PARAVIRTUAL } from '@ironbark/core/io-profile.ts';
+import { PARAVIRTUAL } from '@ironbark/core/io-profile.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
-import { guestUuid } from '../../app/guest-uuid.ts';
-import { openTap } from '../../host/tap-device.ts';
-import { serveVolume } from '../../testing/block-target.ts';
-import { renderTestGuest, type TestGuestOptions } from '../../testing/test-guest.ts';
-import type { GuestHandle, GuestSpec, HypervisorDriver } from '../hypervisor-driver.ts';
-import { QEMU } from './argv.ts';
-import { createQemuDriver } from './driver.ts';
+import {
+  BASE_UID,
+  createDriverLab,
+  isRoot,
+  provisional,
+  readConsoleUntil,
+  waitForState,
+  whyNoQemu,
+} from '../../testing/driver-lab.ts';
 import { findProcessIn, isAlive } from './process.ts';
 
-const isRoot = process.getuid?.() === 0;
-const BASE_UID = 1_999_000_000;
-const VOLUME: VolumeId = 'vol-0123456789abcdef0';
-
-const hasQemu = await systemCommands.run(QEMU, ['--version']).then(
-  () => true,
-  () => false,
-);
-const skip = hasQemu ? false : `${QEMU} is not installed`;
-
-interface Lab extends AsyncDisposable {
-  dataDir: string;
-  driver: HypervisorDriver;
-  newDriver(options?: { qmpTimeoutMs?: number }): HypervisorDriver;
-  prepare(number: number, guest?: TestGuestOptions): Promise<GuestSpec>;
-}
-
-/** A data folder with drivers on it; at the end no guest of it is left. */
-async function createLab(): Promise<Lab> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'ironbark-qemu-'));
-  const newDriver = (options = {}) =>
-    createQemuDriver({
-      commands: systemCommands,
-      clock: systemClock,
-      dataDir,
-      openTap,
-      probeUid: isRoot ? BASE_UID : undefined,
-      ...options,
-    });
-  const driver = newDriver();
-  const specs: GuestSpec[] = [];
-  const prepare = async (number: number, guest: TestGuestOptions = { greeting: 'hello' }) => {
-    const spec = await prepareGuest(dataDir, number, guest);
-    specs.push(spec);
-    return spec;
-  };
-  const dispose = async () => {
-    for (const spec of specs) await newDriver().destroy(provisional(spec));
-    await driver[Symbol.asyncDispose]();
-    await rm(dataDir, { recursive: true });
-  };
-  return { dataDir, driver, newDriver, prepare, [Symbol.asyncDispose]: dispose };
-}
-
-function provisional(spec: GuestSpec): GuestHandle {
-  const { id, directory } = spec;
-  const uid = spec.uid === undefined ? {} : { uid: spec.uid };
-  return { id, driver: 'qemu', pid: 0, pidStartTicks: 0, directory, startedAt: '', ...uid };
-}
-
-async function prepareGuest(dataDir: string, number: number, guest: TestGuestOptions) {
-  const id: InstanceId = `i-${number.toString(16).padStart(17, '0')}`;
-  const uid = isRoot ? { uid: BASE_UID + 1 + number } : {};
-  const directory = join(dataDir, id);
-  await mkdir(join(directory, 'run'), { recursive: true });
-  await chmod(directory, 0o711);
-  const disk = join(directory, 'root.raw');
-  await writeFile(disk, renderTestGuest(guest), { mode: 0o600 });
-  if (uid.uid !== undefined) {
-    await chown(disk, uid.uid, uid.uid);
-    await chown(join(directory, 'run'), uid.uid, uid.uid);
-  }
-  const spec: GuestSpec = {
-    id,
-    uuid: guestUuid(id),
-    vcpus: 1,
-    memoryMib: 32,
-    boot: { kind: 'firmware' },
-    rootDisk: { serial: 'root', source: { kind: 'file', path: '../root.raw' }, profile: DIRECT },
-    nics: [],
-    directory,
-    ...uid,
-  };
-  return spec;
-}
-
-async function readConsoleUntil(
-  driver: HypervisorDriver,
-  handle: GuestHandle,
-  text: string,
-): Promise<string> {
-  let seen = '';
-  const found = async () => {
-    seen += Buffer.from(await driver.drainConsole(handle)).toString('latin1');
-    return seen.includes(text) ? seen : undefined;
-  };
-  return waitFor(found, {
-    clock: systemClock,
-    timeoutMs: 30_000,
-    what: `the console says ${text}`,
-  });
-}
-
-async function waitForState(driver: HypervisorDriver, handle: GuestHandle, state: string) {
-  const probe = async () => ((await driver.inspect(handle)).state === state ? true : undefined);
-  await waitFor(probe, { clock: systemClock, timeoutMs: 30_000, what: `${handle.id} is ${state}` });
-}
+const skip = await whyNoQemu();
 
 describe('the QEMU driver', { skip, concurrency: 1 }, () => {
   let kvmUsable = false;
   before(async () => {
-    await using lab = await createLab();
+    await using lab = await createDriverLab();
     const fingerprint = await lab.driver.fingerprint();
     kvmUsable = fingerprint.accelerator === 'kvm';
   });
 
   test('the host is probed by running a guest, and the answer is kept', async () => {
-    await using lab = await createLab();
+    await using lab = await createDriverLab();
     const first = await lab.driver.fingerprint();
     assert.equal(first.hypervisor, 'qemu');
     assert.match(first.version, /^[0-9]+\./);
@@ -149,7 +43,7 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
   });
 
   test('a guest boots, confined: own user, no capabilities, no new privileges, filtered', async () => {
-    await using lab = await createLab();
+    await using lab = await createDriverLab();
     const spec = await lab.prepare(1);
     const handle = await lab.driver.start(spec);
     await readConsoleUntil(lab.driver, handle, 'hello\n');
@@ -175,7 +69,7 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
   });
 
   test('the root disk runs with the default profile, and its requests are counted', async () => {
-    await using lab = await createLab();
+    await using lab = await createDriverLab();
     const handle = await lab.driver.start(await lab.prepare(1));
     await readConsoleUntil(lab.driver, handle, 'hello');
     const [disk] = await lab.driver.listDisks(handle);
@@ -191,7 +85,7 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
   });
 
   test('a second start of the same guest gives the first one', async () => {
-    await using lab = await createLab();
+    await using lab = await createDriverLab();
     const spec = await lab.prepare(1);
     const handle = await lab.driver.start(spec);
     const second = await lab.newDriver().start(spec);
@@ -200,7 +94,7 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
   });
 
   test('the power button ends a guest, its end is seen by the next daemon, and a reset boots it again', async () => {
-    await using lab = await createLab();
+    await using lab = await createDriverLab();
     const handle = await lab.driver.start(await lab.prepare(1));
     await readConsoleUntil(lab.driver, handle, 'hello');
     await lab.driver.requestShutdown(handle);
@@ -215,7 +109,7 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
   });
 
   test('a guest outlives its daemon and is taken up again; a reused pid and a lost handle do not confuse', async () => {
-    await using lab = await createLab();
+    await using lab = await createDriverLab();
     const spec = await lab.prepare(1);
     const handle = await lab.driver.start(spec);
     await lab.driver[Symbol.asyncDispose]();
@@ -231,7 +125,7 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
   });
 
   test('kill -9 of QEMU is noticed, and destroying what is gone succeeds', async () => {
-    await using lab = await createLab();
+    await using lab = await createDriverLab();
     const handle = await lab.driver.start(await lab.prepare(1));
     const changes: string[] = [];
     lab.driver.onGuestChange((id) => changes.push(id));
@@ -248,7 +142,7 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
   });
 
   test('destroy ends the process, also one whose handle was never written down', async () => {
-    await using lab = await createLab();
+    await using lab = await createDriverLab();
     const spec = await lab.prepare(1, { greeting: 'hello', stubborn: true });
     const handle = await lab.driver.start(spec);
     await lab.newDriver().destroy(provisional(spec));
@@ -257,49 +151,8 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
     assert.equal(await findProcessIn(join(spec.directory, 'run')), undefined);
   });
 
-  test('a volume is plugged in and out of the running guest, each step repeatable', async () => {
-    await using lab = await createLab();
-    const handle = await lab.driver.start(await lab.prepare(1));
-    await readConsoleUntil(lab.driver, handle, 'hello');
-    using volume = await serveVolume(lab.dataDir);
-    const disk = { serial: VOLUME, source: volume.source, profile: DIRECT };
-    const profile = await lab.driver.attachDisk(handle, disk);
-    assert.equal(profile.optimalIoBytes, 1_048_576);
-    assert.deepEqual(await lab.driver.attachDisk(handle, disk), profile);
-    const serials = (await lab.driver.listDisks(handle)).map(({ serial }) => serial);
-    assert.deepEqual(serials.sort(), ['root', VOLUME]);
-    const stats = await lab.driver.diskStats(handle);
-    assert.ok(stats.some(({ serial }) => serial === VOLUME));
-    assert.equal(await lab.driver.detachDisk(handle, VOLUME), true);
-    assert.equal(await lab.driver.detachDisk(handle, VOLUME), true);
-    const left = (await lab.driver.listDisks(handle)).map(({ serial }) => serial);
-    assert.deepEqual(left, ['root']);
-    const run = await readdir(join(handle.directory, 'run'));
-    assert.deepEqual(run, ['qmp.sock']);
-    // And once more, so that nothing of the first time is in the way.
-    await lab.driver.attachDisk(handle, disk);
-    assert.equal(await lab.driver.detachDisk(handle, VOLUME), true);
-  });
-
-  test('a volume whose target is not there is refused and leaves nothing in the guest', async () => {
-    await using lab = await createLab();
-    const handle = await lab.driver.start(await lab.prepare(1));
-    const socketPath = join(lab.dataDir, 'absent.sock');
-    const source = { kind: 'nbd-unix', socketPath, exportName: 'v' } as const;
-    await assert.rejects(
-      lab.driver.attachDisk(handle, { serial: VOLUME, source, profile: DIRECT }),
-    );
-    assert.deepEqual(
-      (await lab.driver.listDisks(handle)).map(({ serial }) => serial),
-      ['root'],
-    );
-    using volume = await serveVolume(lab.dataDir);
-    await lab.driver.attachDisk(handle, { serial: VOLUME, source: volume.source, profile: DIRECT });
-    assert.equal(await lab.driver.detachDisk(handle, VOLUME), true);
-  });
-
   test('a guest that floods its console uses no disk, and the newest 64 KiB are there', async () => {
-    await using lab = await createLab();
+    await using lab = await createDriverLab();
     const handle = await lab.driver.start(await lab.prepare(1, { greeting: 'hello', flood: true }));
     const written = async () => {
       const cpu = (await readFile(`/proc/${handle.pid}/stat`, 'utf8')).split(' ');
@@ -316,7 +169,7 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
   });
 
   test('a QEMU that does not answer counts as running while its process lives', async () => {
-    await using lab = await createLab();
+    await using lab = await createDriverLab();
     const spec = await lab.prepare(1);
     const handle = await lab.driver.start(spec);
     await lab.driver[Symbol.asyncDispose]();
@@ -329,7 +182,7 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
   });
 
   test("a socket that is not the guest's own is not spoken to", { skip: !isRoot }, async () => {
-    await using lab = await createLab();
+    await using lab = await createDriverLab();
     const spec = await lab.prepare(1);
     const path = join(spec.directory, 'run', 'qmp.sock');
     const impostor = createServer((socket) => socket.end('{"QMP": {}}\n'));
@@ -349,7 +202,7 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
     await systemCommands.run('ip', ['tuntap', 'add', name, 'mode', 'tap', 'user', uid, 'vnet_hdr']);
     try {
       await systemCommands.run('ip', ['link', 'set', name, 'up']);
-      await using lab = await createLab();
+      await using lab = await createDriverLab();
       const port = {
         kind: 'tap',
         interfaceName: name,
@@ -378,7 +231,7 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
   });
 
   test('a guest that cannot start says why and leaves no process', async () => {
-    await using lab = await createLab();
+    await using lab = await createDriverLab();
     const spec = await lab.prepare(1);
     await rm(join(spec.directory, 'root.raw'));
     await assert.rejects(lab.driver.start(spec), (error: Error) => {

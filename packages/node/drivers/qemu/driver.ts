@@ -6,7 +6,7 @@ import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
 import type { DiskProfile } from '@ironbark/core/io-profile.ts';
 import { type Clock, renderTime, waitFor } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
-import { readFileIfPresent, replaceFile } from '@ironbark/platform/files.ts';
+import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type {
   DiskStats,
   DriverFingerprint,
@@ -19,11 +19,13 @@ import type {
 import { CONSOLE_CHARDEV, CONSOLE_RING_BYTES } from './argv.ts';
 import { Connections } from './connections.ts';
 import { effectiveDiskProfile } from './disk-profile.ts';
+import { type DiskRecords, readDiskRecords, writeDiskRecords } from './disk-records.ts';
 import { parseDiskStats } from './disk-stats.ts';
 import { listPlugged, plugDisk, unplugDisk } from './hot-plug.ts';
 import { boundLog, launchGuest, type OpenTap, startFailure } from './launch.ts';
 import { type HostFacts, probeHost } from './probe.ts';
 import { findProcessIn, isAlive, type ProcessIdentity, signalProcess } from './process.ts';
+import { ensureReachable, isCutOff } from './target-socket.ts';
 
 export interface QemuDriverOptions {
   commands: Commands;
@@ -89,7 +91,7 @@ class QemuDriver implements HypervisorDriver {
     const { accelerator, engine } = await this.#host();
     const profile = effectiveDiskProfile(spec.rootDisk.profile, engine, spec.vcpus);
     const resolved = { ...spec, rootDisk: { ...spec.rootDisk, profile } };
-    await this.#writeProfiles(spec.directory, { root: profile });
+    await writeDiskRecords(spec.directory, { root: { profile } });
     this.#starting.add(spec.id);
     try {
       const handle = await launchGuest(resolved, { ...this.#options, accelerator });
@@ -200,32 +202,55 @@ class QemuDriver implements HypervisorDriver {
   async attachDisk(handle: GuestHandle, disk: GuestDisk): Promise<DiskProfile> {
     if (disk.source.kind === 'file') throw new Error('only exported volumes are plugged in');
     const { engine } = await this.#host();
-    const profiles = await this.#readProfiles(handle.directory);
+    const { serial, source } = disk;
+    const records = await readDiskRecords(handle.directory);
     // One processor's worth of queues when the root disk's are not known.
-    const vcpus = Number(profiles['root']?.queues ?? 1);
-    const plugged = profiles[disk.serial];
-    const isPlugged = (await listPlugged(this.#connections, handle)).includes(disk.serial);
+    const vcpus = Number(records['root']?.profile.queues ?? 1);
+    const known = records[serial]?.profile;
+    const isPlugged = (await listPlugged(this.#connections, handle)).includes(serial);
     const profile =
-      isPlugged && plugged !== undefined
-        ? plugged
-        : effectiveDiskProfile(disk.profile, engine, vcpus);
+      isPlugged && known !== undefined ? known : effectiveDiskProfile(disk.profile, engine, vcpus);
     // Written first, so that a plugged disk always has its record.
-    await this.#writeProfiles(handle.directory, { ...profiles, [disk.serial]: profile });
+    await writeDiskRecords(handle.directory, { ...records, [serial]: { profile, source } });
     const context = { connections: this.#connections, clock: this.#options.clock };
-    await plugDisk(context, handle, { serial: disk.serial, source: disk.source, profile });
+    await plugDisk(context, handle, { serial, source, profile });
     return profile;
   }
 
-  detachDisk(handle: GuestHandle, volumeId: VolumeId): Promise<boolean> {
+  async detachDisk(handle: GuestHandle, volumeId: VolumeId): Promise<boolean> {
     const context = { connections: this.#connections, clock: this.#options.clock };
-    return unplugDisk(context, handle, volumeId);
+    if (!(await unplugDisk(context, handle, volumeId))) return false;
+    const { [volumeId]: _gone, ...others } = await readDiskRecords(handle.directory);
+    await writeDiskRecords(handle.directory, others);
+    return true;
+  }
+
+  async findCutOff(handle: GuestHandle): Promise<VolumeId[]> {
+    const found: VolumeId[] = [];
+    for (const { serial, source } of await this.#listVolumes(handle)) {
+      if (await isCutOff(handle, { serial, source })) found.push(serial);
+    }
+    return found;
+  }
+
+  async reconnectDisk(handle: GuestHandle, volumeId: VolumeId): Promise<void> {
+    const volumes = await this.#listVolumes(handle);
+    const volume = volumes.find(({ serial }) => serial === volumeId);
+    if (volume !== undefined) await ensureReachable(handle, volume);
+  }
+
+  async #listVolumes(handle: GuestHandle): Promise<{ serial: VolumeId; source: BlockExport }[]> {
+    const records: DiskRecords = await readDiskRecords(handle.directory);
+    return Object.entries(records).flatMap(([serial, { source }]) =>
+      source === undefined ? [] : [{ serial: serial as VolumeId, source }],
+    );
   }
 
   async listDisks(handle: GuestHandle): Promise<{ serial: string; profile: DiskProfile }[]> {
     const plugged = await listPlugged(this.#connections, handle);
-    const profiles = await this.#readProfiles(handle.directory);
+    const records = await readDiskRecords(handle.directory);
     return plugged.flatMap((serial) => {
-      const profile = profiles[serial];
+      const profile = records[serial]?.profile;
       return profile === undefined ? [] : [{ serial, profile }];
     });
   }
@@ -246,15 +271,6 @@ class QemuDriver implements HypervisorDriver {
   onGuestChange(listener: (id: InstanceId) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
-  }
-
-  async #readProfiles(directory: string): Promise<Record<string, DiskProfile>> {
-    const bytes = await readFileIfPresent(join(directory, 'disks.json'));
-    return bytes === undefined ? {} : JSON.parse(bytes.toString());
-  }
-
-  async #writeProfiles(directory: string, profiles: Record<string, DiskProfile>): Promise<void> {
-    await replaceFile(join(directory, 'disks.json'), JSON.stringify(profiles));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

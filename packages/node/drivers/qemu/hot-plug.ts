@@ -1,16 +1,13 @@
 // Owns plugging disks into a running guest and out of it, by QMP. Each function repeats safely.
 
-import { chown, link, lstat, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { ServiceError } from '@ironbark/core/errors.ts';
 import type { DiskProfile } from '@ironbark/core/io-profile.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
-import { hasCode, removeFile } from '@ironbark/platform/files.ts';
 import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { GuestHandle } from '../hypervisor-driver.ts';
 import { diskDevice, diskNames, exportNode } from './argv.ts';
 import type { Connections } from './connections.ts';
 import { QmpError } from './qmp-client.ts';
+import { ensureReachable, removeWay, requireServed } from './target-socket.ts';
 
 /** Between two looks whether the guest has let go. */
 const DETACH_LOOK_MS = 250;
@@ -55,6 +52,7 @@ export async function plugDisk(
   const names = diskNames(disk.serial);
   const socketPath = await ensureReachable(handle, disk);
   if ((await listPlugged(connections, handle)).includes(disk.serial)) return;
+  await requireServed(disk.source);
   // A node that a broken attempt left may point at an export that has moved since.
   await removeBackend(connections, handle, disk.serial);
   if (disk.profile.iothread) {
@@ -84,7 +82,7 @@ export async function unplugDisk(
     await clock.sleep(DETACH_LOOK_MS);
   }
   await removeBackend(connections, handle, serial);
-  await removeFile(socketName(handle, serial).absolute);
+  await removeWay(handle, serial);
   return true;
 }
 
@@ -116,54 +114,4 @@ async function removeBackend(
   if ((await listNames(connections, handle, '/objects')).includes(names.iothread)) {
     await connections.execute(handle, 'object-del', { id: names.iothread });
   }
-}
-
-function socketName(handle: GuestHandle, serial: string) {
-  const relative = `${serial}.sock`;
-  return { relative, absolute: join(handle.directory, 'run', relative) };
-}
-
-/**
- * Gives the guest's user a way to the target's socket: a second name of it in the guest's own folder, since the
- * folders above the target's are closed to guests. Repeated, it repairs the name after the target was restarted.
- */
-export async function ensureReachable(
-  handle: GuestHandle,
-  disk: { serial: string; source: BlockExport },
-): Promise<string> {
-  if (disk.source.kind !== 'nbd-unix') return '';
-  const { socketPath } = disk.source;
-  if (handle.uid !== undefined) await ownSocket(socketPath, handle.uid);
-  const { relative, absolute } = socketName(handle, disk.serial);
-  if (await isSameFile(socketPath, absolute)) return relative;
-  await removeFile(absolute);
-  try {
-    await link(socketPath, absolute);
-    return relative;
-  } catch (error) {
-    // Another file system: the guest's user has to reach the target's own path.
-    if (hasCode(error, 'EXDEV')) return socketPath;
-    throw error;
-  }
-}
-
-async function ownSocket(path: string, uid: number): Promise<void> {
-  try {
-    const facts = await lstat(path);
-    if (!facts.isSocket()) throw new Error(`${path} is not a socket`);
-    await chown(path, uid, uid);
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error;
-    throw new ServiceError({
-      kind: 'unavailable',
-      resource: 'volume',
-      message: 'The volume is not being served at the moment; the node tries again.',
-      cause: error,
-    });
-  }
-}
-
-async function isSameFile(one: string, other: string): Promise<boolean> {
-  const [a, b] = await Promise.all([one, other].map((path) => stat(path).catch(() => undefined)));
-  return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
 }

@@ -182,6 +182,13 @@ export class SimulatedDriver implements HypervisorDriver {
     return this.#get(handle).disks;
   }
 
+  /** Simulated disks have no targets that could go away. */
+  async findCutOff(): Promise<VolumeId[]> {
+    return [];
+  }
+
+  async reconnectDisk(): Promise<void> {}
+
   async diskStats(handle: GuestHandle): Promise<DiskStats[]> {
     const zero = { readOps: 0, writeOps: 0, flushOps: 0, readBytes: 0, writeBytes: 0 };
     const times = { readNs: 0, writeNs: 0 };

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { readdir, rm, stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import type { VolumeId } from '@ironbark/core/ids.ts';
+import { DIRECT } from '@ironbark/core/io-profile.ts';
+import { serveVolume } from '../../testing/block-target.ts';
+import { createDriverLab, isRoot, readConsoleUntil, whyNoQemu } from '../../testing/driver-lab.ts';
+
+const VOLUME: VolumeId = 'vol-0123456789abcdef0';
+const skip = await whyNoQemu();
+
+describe('hot-plug', { skip, concurrency: 1 }, () => {
+  test('a volume is plugged in and out of the running guest, each step repeatable', async () => {
+    await using lab = await createDriverLab();
+    const handle = await lab.driver.start(await lab.prepare(1));
+    await readConsoleUntil(lab.driver, handle, 'hello');
+    using volume = await serveVolume(lab.dataDir);
+    const disk = { serial: VOLUME, source: volume.source, profile: DIRECT };
+    const profile = await lab.driver.attachDisk(handle, disk);
+    assert.equal(profile.optimalIoBytes, 1_048_576);
+    assert.deepEqual(await lab.driver.attachDisk(handle, disk), profile);
+    const serials = (await lab.driver.listDisks(handle)).map(({ serial }) => serial);
+    assert.deepEqual(serials.sort(), ['root', VOLUME]);
+    const stats = await lab.driver.diskStats(handle);
+    assert.ok(stats.some(({ serial }) => serial === VOLUME));
+    assert.equal(await lab.driver.detachDisk(handle, VOLUME), true);
+    assert.equal(await lab.driver.detachDisk(handle, VOLUME), true);
+    const left = (await lab.driver.listDisks(handle)).map(({ serial }) => serial);
+    assert.deepEqual(left, ['root']);
+    const run = await readdir(join(handle.directory, 'run'));
+    assert.deepEqual(run, ['qmp.sock']);
+    // And once more, so that nothing of the first time is in the way.
+    await lab.driver.attachDisk(handle, disk);
+    assert.equal(await lab.driver.detachDisk(handle, VOLUME), true);
+  });
+
+  test('a volume whose target is not there is refused and leaves nothing in the guest', async () => {
+    await using lab = await createDriverLab();
+    const handle = await lab.driver.start(await lab.prepare(1));
+    const socketPath = join(lab.dataDir, 'absent.sock');
+    const source = { kind: 'nbd-unix', socketPath, exportName: 'v' } as const;
+    await assert.rejects(
+      lab.driver.attachDisk(handle, { serial: VOLUME, source, profile: DIRECT }),
+    );
+    assert.deepEqual(
+      (await lab.driver.listDisks(handle)).map(({ serial }) => serial),
+      ['root'],
+    );
+    using volume = await serveVolume(lab.dataDir);
+    await lab.driver.attachDisk(handle, { serial: VOLUME, source: volume.source, profile: DIRECT });
+    assert.equal(await lab.driver.detachDisk(handle, VOLUME), true);
+  });
+
+  test('a guest is led to a target that was started again, and to none that was unplugged', async () => {
+    await using lab = await createDriverLab();
+    const handle = await lab.driver.start(await lab.prepare(1));
+    const first = await serveVolume(lab.dataDir);
+    const disk = { serial: VOLUME, source: first.source, profile: DIRECT };
+    await lab.driver.attachDisk(handle, disk);
+    assert.deepEqual(await lab.driver.findCutOff(handle), []);
+    first[Symbol.dispose]();
+    assert.deepEqual(await lab.driver.findCutOff(handle), [], 'there is no other socket yet');
+    await rm(disk.source.socketPath);
+    assert.deepEqual(await lab.driver.findCutOff(handle), [], 'there is no socket at all');
+    using _second = await serveVolume(lab.dataDir);
+    assert.deepEqual(await lab.driver.findCutOff(handle), [VOLUME]);
+    await lab.newDriver().reconnectDisk(handle, VOLUME);
+    assert.deepEqual(await lab.driver.findCutOff(handle), []);
+    const own = await stat(join(handle.directory, 'run', `${VOLUME}.sock`));
+    assert.equal(own.ino, (await stat(disk.source.socketPath)).ino);
+    if (isRoot) assert.equal(own.uid, handle.uid);
+    assert.equal(await lab.driver.detachDisk(handle, VOLUME), true);
+    await lab.driver.reconnectDisk(handle, VOLUME);
+    assert.deepEqual(await readdir(join(handle.directory, 'run')), ['qmp.sock']);
+  });
+
+  test('a target that accepts and does not greet is refused while the guest runs on', async () => {
+    await using lab = await createDriverLab();
+    const handle = await lab.driver.start(await lab.prepare(1));
+    const socketPath = join(lab.dataDir, 'hung.sock');
+    const hung = createServer(() => {});
+    await new Promise<void>((resolve) => hung.listen(socketPath, resolve));
+    const source = { kind: 'nbd-unix', socketPath, exportName: 'v' } as const;
+    const attach = lab.driver.attachDisk(handle, { serial: VOLUME, source, profile: DIRECT });
+    const refused = assert.rejects(attach, /not being served/);
+    const stats = await lab.driver.diskStats(handle);
+    assert.deepEqual(
+      stats.map(({ serial }) => serial),
+      ['root'],
+    );
+    await refused;
+    await new Promise((resolve) => hung.close(resolve));
+  });
+});

@@ -1,0 +1,117 @@
+// Owns a guest's way to the socket of a volume's target: a second name of it in the guest's own folder, since the
+// folders above the target's are closed to guests. A target that was started again has another socket, and the
+// guest's name still leads to the old one until it is led to the new one here.
+
+import { chown, link, lstat, rename } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
+import { ServiceError } from '@ironbark/core/errors.ts';
+import { hasCode, removeFile } from '@ironbark/platform/files.ts';
+import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { GuestHandle } from '../hypervisor-driver.ts';
+
+/** A target greets within milliseconds; QEMU, which stands still meanwhile, is not sent to one that does not. */
+const GREETING_TIMEOUT_MS = 2_000;
+/** The first bytes of every NBD server (NBD protocol, "newstyle negotiation"). */
+const GREETING = 'NBDMAGIC';
+
+function nameFor(handle: GuestHandle, serial: string) {
+  const relative = `${serial}.sock`;
+  return { relative, absolute: join(handle.directory, 'run', relative) };
+}
+
+/** The target's socket as the guest's process names it; empty for one that is no socket. Repeats safely. */
+export async function ensureReachable(
+  handle: GuestHandle,
+  { serial, source }: { serial: string; source: BlockExport },
+): Promise<string> {
+  if (source.kind !== 'nbd-unix') return '';
+  const { socketPath } = source;
+  if (handle.uid !== undefined) await ownSocket(socketPath, handle.uid);
+  const { relative, absolute } = nameFor(handle, serial);
+  if (await isSameFile(socketPath, absolute)) return relative;
+  try {
+    await replaceLink(socketPath, absolute);
+    return relative;
+  } catch (error) {
+    // Another file system: the guest's user has to reach the target's own path.
+    if (hasCode(error, 'EXDEV')) return socketPath;
+    throw error;
+  }
+}
+
+/** The old name or the new one is there at every moment: its absence says that the volume is not plugged. */
+async function replaceLink(target: string, name: string): Promise<void> {
+  const temporary = `${name}.new`;
+  await removeFile(temporary);
+  await link(target, temporary);
+  await rename(temporary, name);
+}
+
+/** The guest has a way, and it leads to what was the target's socket before. */
+export async function isCutOff(
+  handle: GuestHandle,
+  { serial, source }: { serial: string; source: BlockExport },
+): Promise<boolean> {
+  if (source.kind !== 'nbd-unix') return false;
+  const { absolute } = nameFor(handle, serial);
+  const [target, own] = await Promise.all([find(source.socketPath), find(absolute)]);
+  if (target === undefined || own === undefined) return false;
+  return target.ino !== own.ino || target.dev !== own.dev;
+}
+
+export async function removeWay(handle: GuestHandle, serial: string): Promise<void> {
+  await removeFile(nameFor(handle, serial).absolute);
+}
+
+/** Throws unless somebody serves at the other end. */
+export async function requireServed(source: BlockExport): Promise<void> {
+  const address =
+    source.kind === 'nbd-unix'
+      ? { path: source.socketPath }
+      : { host: source.host, port: source.port };
+  const socket = createConnection({ ...address, timeout: GREETING_TIMEOUT_MS });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject);
+      socket.once('timeout', () => reject(new Error('the target does not greet')));
+      socket.once('close', () => reject(new Error('the target hung up')));
+      socket.once('data', (bytes) => {
+        if (bytes.toString('latin1').startsWith(GREETING)) resolve();
+        else reject(new Error('the target is no NBD server'));
+      });
+    });
+  } catch (error) {
+    throw notServed(error);
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function ownSocket(path: string, uid: number): Promise<void> {
+  try {
+    const facts = await lstat(path);
+    if (!facts.isSocket()) throw new Error(`${path} is not a socket`);
+    await chown(path, uid, uid);
+  } catch (error) {
+    throw hasCode(error, 'ENOENT') ? notServed(error) : error;
+  }
+}
+
+function notServed(cause: unknown): ServiceError {
+  return new ServiceError({
+    kind: 'unavailable',
+    resource: 'volume',
+    message: 'The volume is not being served at the moment; the node tries again.',
+    cause,
+  });
+}
+
+async function isSameFile(one: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([find(one), find(other)]);
+  return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
+}
+
+function find(path: string) {
+  return lstat(path).catch(() => undefined);
+}
