@@ -15,6 +15,8 @@ export interface CloudOptions {
   hypervisor?: 'qemu' | 'simulated';
   /** More flags for `up`. */
   flags?: readonly string[];
+  /** Where the data folder is made. */
+  parent?: string;
 }
 
 export class CloudUnderTest implements AsyncDisposable {
@@ -27,7 +29,7 @@ export class CloudUnderTest implements AsyncDisposable {
 
   /** Brings one up on a free port. Guests run as users of their own, so the folder lets them through. */
   static async start(options: CloudOptions = {}): Promise<CloudUnderTest> {
-    const dataDir = await mkdtemp('/var/tmp/ironbark-test-');
+    const dataDir = await mkdtemp(join(options.parent ?? '/var/tmp', 'ironbark-test-'));
     await chmod(dataDir, 0o711);
     const cloud = new CloudUnderTest(dataDir);
     try {
