@@ -19,6 +19,8 @@ export interface CloudOptions {
   flags?: readonly string[];
   /** Who runs it; the tests' own user when absent. The cloud is then where that user has it by default. */
   as?: OtherUser;
+  /** Where the data folder is made. */
+  parent?: string;
 }
 
 export class CloudUnderTest implements AsyncDisposable {
@@ -33,7 +35,8 @@ export class CloudUnderTest implements AsyncDisposable {
 
   /** Brings one up on a free port. Guests run as users of their own, so the folder lets them through. */
   static async start(options: CloudOptions = {}): Promise<CloudUnderTest> {
-    const cloud = new CloudUnderTest(await makeDataDir(options.as), options.as);
+    const dataDir = await makeDataDir(options);
+    const cloud = new CloudUnderTest(dataDir, options.as);
     try {
       await cloud.up(options);
     } catch (error) {
@@ -159,9 +162,9 @@ export class CloudUnderTest implements AsyncDisposable {
   }
 }
 
-async function makeDataDir(user: OtherUser | undefined): Promise<string> {
-  if (user !== undefined) return join(user.home, '.local/share/ironbark');
-  const dataDir = await mkdtemp('/var/tmp/ironbark-test-');
+async function makeDataDir({ as, parent }: CloudOptions): Promise<string> {
+  if (as !== undefined) return join(as.home, '.local/share/ironbark');
+  const dataDir = await mkdtemp(join(parent ?? '/var/tmp', 'ironbark-test-'));
   await chmod(dataDir, 0o711);
   return dataDir;
 }
