@@ -2,6 +2,7 @@
 // The modules behind the commands are loaded when they are called, so that --help is quick.
 
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import type { ImageImportOptions } from './commands/image-import.ts';
 import type { CliContext } from './context.ts';
 import { EXAMPLES } from './examples.ts';
 
@@ -198,7 +199,7 @@ function addImageCommands(program: Command, options: ProgramOptions, context: Ma
         .choices(['raw', 'qcow2'])
         .makeOptionMandatory(),
     )
-    .action(async (file: string, flags: { name: string; user: string }, command: Command) => {
+    .action(async (file: string, flags: ImageImportOptions, command: Command) => {
       const { importImage } = await import('./commands/image-import.ts');
       await importImage(context(command), file, flags);
     });

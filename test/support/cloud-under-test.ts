@@ -19,6 +19,8 @@ export interface CloudOptions {
   flags?: readonly string[];
   /** Who runs it; the tests' own user when absent. The cloud is then where that user has it by default. */
   as?: OtherUser;
+  /** Where it keeps everything; a folder of its own in /var/tmp when absent. */
+  dataDir?: string;
 }
 
 export class CloudUnderTest implements AsyncDisposable {
@@ -33,7 +35,8 @@ export class CloudUnderTest implements AsyncDisposable {
 
   /** Brings one up on a free port. Guests run as users of their own, so the folder lets them through. */
   static async start(options: CloudOptions = {}): Promise<CloudUnderTest> {
-    const cloud = new CloudUnderTest(await makeDataDir(options.as), options.as);
+    const dataDir = options.dataDir ?? (await makeDataDir(options.as));
+    const cloud = new CloudUnderTest(dataDir, options.as);
     try {
       await cloud.up(options);
     } catch (error) {
