@@ -1,7 +1,7 @@
 // Owns the decisions of a first start: names, network and ports that clash with nothing on this host.
 
 import { createServer } from 'node:net';
-import { chooseVpcCidr } from '@ironbark/node/host/choose-cidr.ts';
+import { candidatesFrom, chooseVpcCidr } from '@ironbark/node/host/choose-cidr.ts';
 import { readHostNetworks } from '@ironbark/node/host/host-networks.ts';
 import { hasCode } from '@ironbark/platform/files.ts';
 import type { CloudConfig } from './cloud-config.ts';
@@ -76,7 +76,8 @@ async function firstConfig(context: CliContext, wishes: ConfigWishes): Promise<C
 }
 
 async function chooseFreeCidr(context: CliContext): Promise<string> {
-  const cidr = chooseVpcCidr(await readHostNetworks(context.commands));
+  const candidates = candidatesFrom(context.isDefaultCloud ? 0 : context.random.fraction());
+  const cidr = chooseVpcCidr(await readHostNetworks(context.commands), candidates);
   if (cidr !== undefined) return cidr;
   throw new Problem('every private network that guests could have is in use on this host', [
     'remove routes that are not needed (ip route), or start without addresses for guests: --network user',

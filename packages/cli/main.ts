@@ -41,6 +41,8 @@ async function main(): Promise<number> {
 
 function createContext(options: { dataDir?: string; json?: boolean }): CliContext {
   const isRoot = process.getuid?.() === 0;
+  const usual = defaultDataDir(isRoot);
+  const dataDir = resolve(options.dataDir ?? process.env['IRONBARK_DATA_DIR'] ?? usual);
   return {
     clock: systemClock,
     random: systemRandom,
@@ -51,7 +53,8 @@ function createContext(options: { dataDir?: string; json?: boolean }): CliContex
       progress: process.stderr,
       json: options.json ?? false,
     }),
-    dataDir: resolve(options.dataDir ?? process.env['IRONBARK_DATA_DIR'] ?? defaultDataDir(isRoot)),
+    dataDir,
+    isDefaultCloud: dataDir === usual,
     cacheDir: process.env['IRONBARK_CACHE'] ?? join(xdg('XDG_CACHE_HOME', '.cache'), 'ironbark'),
     projectDir,
     version: readVersion(),

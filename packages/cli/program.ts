@@ -2,6 +2,7 @@
 // The modules behind the commands are loaded when they are called, so that --help is quick.
 
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import type { ImageImportOptions } from './commands/image-import.ts';
 import type { CliContext } from './context.ts';
 import { EXAMPLES } from './examples.ts';
 
@@ -193,7 +194,12 @@ function addImageCommands(program: Command, options: ProgramOptions, context: Ma
     .argument('<file>', 'the disk')
     .requiredOption('--name <name>', 'the image’s name')
     .option('--user <name>', 'who a key pair logs in as', 'root')
-    .action(async (file: string, flags: { name: string; user: string }, command: Command) => {
+    .addOption(
+      new Option('--format <format>', 'what the file is')
+        .choices(['raw', 'qcow2'])
+        .makeOptionMandatory(),
+    )
+    .action(async (file: string, flags: ImageImportOptions, command: Command) => {
       const { importImage } = await import('./commands/image-import.ts');
       await importImage(context(command), file, flags);
     });

@@ -21,6 +21,8 @@ export interface CloudOptions {
   as?: OtherUser;
   /** Where the data folder is made. */
   parent?: string;
+  /** Where it keeps everything; a folder of its own in /var/tmp when absent. */
+  dataDir?: string;
 }
 
 export class CloudUnderTest implements AsyncDisposable {
@@ -35,7 +37,7 @@ export class CloudUnderTest implements AsyncDisposable {
 
   /** Brings one up on a free port. Guests run as users of their own, so the folder lets them through. */
   static async start(options: CloudOptions = {}): Promise<CloudUnderTest> {
-    const dataDir = await makeDataDir(options);
+    const dataDir = options.dataDir ?? (await makeDataDir(options));
     const cloud = new CloudUnderTest(dataDir, options.as);
     try {
       await cloud.up(options);

@@ -153,7 +153,10 @@ async function attach(wanted: string, Device: string): Promise<string> {
   await eventually(`${wanted} is there`, async () => await isVolume(wanted, 'available'));
   await ec2.call('AttachVolume', { VolumeId: wanted, InstanceId: id, Device });
   const find = `grep -l ^${wanted.replace('-', '')} /sys/block/vd*/serial || true`;
-  const path = await eventually('the device in the guest', async () => (await ssh(find)).trim());
+  const path = await eventually('the device in the guest', async () => {
+    const output = (await ssh(find)).trim();
+    return output === '' ? undefined : output;
+  });
   return path.replace(/^\/sys\/block\/(\w+)\/serial$/, '/dev/$1');
 }
 

@@ -10,6 +10,7 @@ import { buildContext, publish } from '../publish.ts';
 export interface ImageImportOptions {
   name: string;
   user: string;
+  format: 'raw' | 'qcow2';
 }
 
 export async function importImage(
@@ -19,19 +20,20 @@ export async function importImage(
 ): Promise<void> {
   const { terminal } = context;
   await getDaemon(context.dataDir, context.self);
-  const request = { path: resolve(file), name: options.name, loginUser: options.user };
+  const { name, format, user: loginUser } = options;
+  const request = { path: resolve(file), name, format, loginUser };
   const built = await terminal.step(
     `Importing ${file}`,
     async (progress) => await importDisk(buildContext(context, progress), request),
   );
   try {
     const imageId = await terminal.step(
-      `Storing image ${options.name}`,
-      async (progress) => await publish(context, built, options.name, progress),
+      `Storing image ${name}`,
+      async (progress) => await publish(context, built, name, progress),
     );
-    terminal.result({ imageId, name: options.name }, () => `${imageId} is ${options.name}`);
+    terminal.result({ imageId, name }, () => `${imageId} is ${name}`);
   } finally {
-    // The cloud has its own copy now, and the person the original.
+    // The cloud has its own copy now.
     await rm(dirname(built.files.root), { recursive: true, force: true });
   }
 }

@@ -30,7 +30,8 @@ export async function showLogs(
       'for another cloud name its folder: --data-dir FOLDER',
     ]);
   }
-  const follow = options.follow ? ['-F'] : [];
+  // It ends with us, however we end.
+  const follow = options.follow ? ['-F', `--pid=${process.pid}`] : [];
   return await context.commands.runInteractive('tail', [
     ...follow,
     '-n',
