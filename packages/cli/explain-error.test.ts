@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { TimeoutError } from '@ironbark/platform/clock.ts';
-import { systemCommands } from '@ironbark/platform/commands.ts';
+import { CommandError, systemCommands } from '@ironbark/platform/commands.ts';
 import { Ec2Error } from '@ironbark/protocol/ec2/client.ts';
 import { explainError } from './explain-error.ts';
 import { Problem, renderProblem, renderProblemJson } from './problem.ts';
@@ -50,6 +50,12 @@ test('what services, commands and the API say is passed on', async () => {
   assert.match(explainError(command)!.message, /nonexistent/);
   const api = new Ec2Error({ code: 'AuthFailure', message: 'no', requestId: '1', status: 401 });
   assert.equal(explainError(api)!.message, 'the cloud answered AuthFailure: no');
+});
+
+test('ssh for a user without a name says what it needs', () => {
+  const stderr = 'No user exists for uid 12345';
+  const error = new CommandError(['ssh-keygen'], { exitCode: 255, stderr });
+  assert.match(explainError(error)!.advice.join(), /useradd/);
 });
 
 test('anything else is a bug', () => {

@@ -27,6 +27,10 @@ const EC2_ADVICE: Readonly<Record<string, string>> = {
 export function explainError(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error;
   if (error instanceof Ec2Error) return explainEc2Error(error);
+  if (error instanceof CommandError && error.stderr.includes('No user exists for uid')) {
+    const advice = 'ssh needs a user that /etc/passwd knows: add one with useradd, or use another';
+    return withCause(new Problem(error.message, [advice]), error);
+  }
   if (error instanceof CommandError || error instanceof TimeoutError || isServiceError(error)) {
     return withCause(new Problem(error.message), error);
   }

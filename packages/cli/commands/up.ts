@@ -60,7 +60,7 @@ async function start(context: CliContext, options: UpOptions): Promise<AdminApi>
     // Guests run as users of their own and have to reach their files inside, hence the execute bits.
     await ensureDirectory(context.dataDir, 0o711);
     await ensureDirectory(dataPaths(context.dataDir).run, 0o711);
-    await saveConfig(context.dataDir, await decideConfig(context, saved, options));
+    await saveConfig(context.dataDir, await decideConfig(context, saved, options), saved);
   });
   if (!context.isRoot) warnWithoutRoot(context);
   return await terminal.step('Starting the services', async () => (await startDaemon(context))!);
@@ -71,7 +71,7 @@ function warnWithoutRoot(context: CliContext): void {
     'not root: guests share this user and reach out through user-mode networking.',
   );
   context.terminal.warn(
-    'Lost: addresses of their own, traffic between guests, and one user per guest.',
+    'Lost: addresses of their own, traffic between guests, metadata at 169.254.169.254, one user per guest.',
   );
 }
 
@@ -83,13 +83,16 @@ async function listImages(context: CliContext): Promise<{ id: string; name: stri
 
 function renderReady(context: CliContext, status: DaemonStatus, wasRunning: boolean): string {
   const { terminal, self } = context;
-  const line = (command: string, what: string) => `  ${command.padEnd(34)} ${terminal.dim(what)}`;
+  const lines = [
+    [`${self} launch`, 'a first instance, with a key pair, and its ssh line'],
+    [`eval "$(${self} env)"`, 'any AWS client in this shell: aws ec2 describe-images'],
+    [`${self} status`, 'what runs here'],
+    [`${self} down`, 'stop; the next up starts the same instances again'],
+  ] as const;
+  const width = Math.max(...lines.map(([command]) => command.length));
   return [
     terminal.bold(`Ironbark is ${wasRunning ? 'already running' : 'ready'} at ${status.endpoint}`),
     '',
-    line(`${self} launch`, 'a first instance, with a key pair, and its ssh line'),
-    line(`eval "$(${self} env)"`, 'any AWS client in this shell: aws ec2 describe-images'),
-    line(`${self} status`, 'what runs here'),
-    line(`${self} down`, 'stop; the next up starts the same instances again'),
+    ...lines.map(([command, what]) => `  ${command.padEnd(width)}  ${terminal.dim(what)}`),
   ].join('\n');
 }
