@@ -46,8 +46,7 @@ test('a second cloud comes up beside the first, with a port and a network of its
 });
 
 test('each has a guest that answers, and knows nothing of the other’s', { skip }, async () => {
-  guests.first = await launch(first);
-  guests.second = await launch(second);
+  [guests.first, guests.second] = await Promise.all([launch(first), launch(second)]);
   for (const [cloud, id] of [
     [first, guests.first],
     [second, guests.second],
