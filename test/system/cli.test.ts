@@ -6,7 +6,9 @@ import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { systemClock } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
+import { createEc2Client } from '@ironbark/protocol/ec2/client.ts';
 import { eventually, projectDir } from '../support/cloud-under-test.ts';
 
 let folder: string;
@@ -195,6 +197,18 @@ test('an instance is launched, listed, and found by its name', async () => {
   await refuses(['ssh', 'web'], /simulated: there is nothing to log in to/);
   await refuses(['ssh', 'wbe'], /no instance is called wbe/, new RegExp(instanceId));
   assert.equal((await json('logs', 'web')).instanceId, instanceId);
+});
+
+test('ssh to a stopped instance says how to start it', async () => {
+  const ec2 = createEc2Client({ ...(await json('env')), nowMs: () => systemClock.nowMs() });
+  const { node } = await json('status');
+  const InstanceIds = [node.instances[0].id];
+  await ec2.call('StopInstances', { InstanceIds, Force: true });
+  await eventually('it is stopped', async () => {
+    const { Reservations } = await ec2.call('DescribeInstances', { InstanceIds });
+    return Reservations?.[0]?.Instances?.[0]?.State?.Name === 'stopped';
+  });
+  await refuses(['ssh', 'web'], /is stopped/, /aws ec2 start-instances --instance-ids i-/);
 });
 
 test('the log can be followed, and nothing follows on when the command is killed', async () => {
