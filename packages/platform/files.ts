@@ -141,6 +141,20 @@ export async function readFileIfPresent(path: string): Promise<Buffer | undefine
   }
 }
 
+/**
+ * As `readFileIfPresent`, for what a program goes on from. A process that ended between a rename and its sync leaves
+ * a file that can be read and that a power cut takes back; when this resolves, what was read stays.
+ */
+export async function readKeptFile(path: string): Promise<Buffer | undefined> {
+  const bytes = await readFileIfPresent(path);
+  try {
+    await syncDirectory(dirname(path));
+  } catch (error) {
+    if (bytes !== undefined || !hasCode(error, 'ENOENT')) throw error;
+  }
+  return bytes;
+}
+
 /** Removes a file; one that does not exist is fine. */
 export async function removeFile(path: string): Promise<void> {
   try {

@@ -38,6 +38,8 @@ export async function openFileBackend(options: FileBackendOptions): Promise<Volu
   await ensureDirectory(options.directory, 0o710);
   if (options.owner !== undefined) await chown(options.directory, 0, options.owner.gid);
   await chmod(options.directory, 0o710);
+  // A process that died after a rename may not have synced it, and volumes that can be seen are taken for kept.
+  await syncDirectory(options.directory);
   return new FileBackend(options);
 }
 
