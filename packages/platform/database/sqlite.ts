@@ -29,9 +29,15 @@ const PRAGMAS = [
   'PRAGMA busy_timeout = 5000',
 ];
 
+/**
+ * A process that ended between writing a commit and syncing it leaves the commit in the host's memory alone, where
+ * the next process reads it. Copying the log into the database puts all that can be read on stable storage.
+ */
+const SETTLE = 'PRAGMA wal_checkpoint(TRUNCATE)';
+
 export async function openSqlite<Schema>(options: SqliteOptions): Promise<Database<Schema>> {
   const engine = new DatabaseSync(options.path);
-  for (const pragma of PRAGMAS) engine.exec(pragma);
+  for (const pragma of [...PRAGMAS, SETTLE]) engine.exec(pragma);
   const query = new Kysely<Schema>({
     dialect: {
       createAdapter: () => new SqliteAdapter(),
