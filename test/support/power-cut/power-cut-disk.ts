@@ -67,7 +67,11 @@ export class PowerCutDisk implements AsyncDisposable {
     child.on('message', (event: DiskEvent) => this.#take(event));
     child.once('exit', (code, signal) => {
       const error = new Error(`the process of the disk has ended: ${code ?? signal}`);
-      for (const each of [...this.#waiting.values(), this.#ready]) each.reject(error);
+      for (const each of [...this.#waiting.values(), this.#ready, this.#cut]) {
+        // Not all of them are waited for.
+        each.promise.catch(() => {});
+        each.reject(error);
+      }
       this.#waiting.clear();
       this.#end.resolve();
     });
