@@ -5,7 +5,7 @@ import { type PowerCutResult, runPowerCuts } from './power-cut/power-cuts.ts';
 import { STORES, type WorkloadName } from './power-cut/workloads.ts';
 
 /** More of them: `npm run faults -- power-cut --cuts 500`. */
-const CUTS_A_STORE = 8;
+const CUTS_A_STORE = 10;
 /** Each bad discipline loses something in nearly every cut. */
 const CUTS_A_DISCIPLINE = 6;
 
