@@ -3,6 +3,7 @@
 //
 //   npm run fresh-debian               the commits of this checkout, not its uncommitted changes
 //
+// It ends with an error when anything is left, so no other cloud may come or go on this host meanwhile.
 // The bare system is kept in /var/tmp/ironbark-fresh-debian; the run's own copy is removed at the end.
 
 import { access, copyFile, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
@@ -43,8 +44,8 @@ step ./ironbark purge --yes
 trap - EXIT
 test ! -e /var/lib/ironbark
 for directory in /proc/[0-9]*; do
-  case $(tr '\\0' ' ' <"$directory/cmdline" 2>/dev/null) in
-    qemu* | *dnsmasq* | *ironbark/packages*) echo "left: $(cat "$directory/comm")"; exit 1 ;;
+  case $(cat "$directory/comm" 2>/dev/null) in
+    qemu* | dnsmasq | node | MainThread) echo "left: $(tr '\\0' ' ' <"$directory/cmdline")"; exit 1 ;;
   esac
 done
 `;

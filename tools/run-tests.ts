@@ -20,7 +20,7 @@ const STAGES: readonly Stage[] = [
     name: 'unit',
     globs: ['packages/**/*.test.ts', 'tools/*.test.ts'],
     concurrency: 2,
-    timeoutMs: 300_000,
+    timeoutMs: 600_000,
   },
   {
     name: 'system',
