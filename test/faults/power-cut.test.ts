@@ -4,7 +4,7 @@ import { whyNoPowerCuts } from '../support/power-cut/power-cut-disk.ts';
 import { type PowerCutResult, runPowerCuts } from './power-cut/power-cuts.ts';
 import { STORES, type WorkloadName } from './power-cut/workloads.ts';
 
-/** More of them: `npm run faults -- power-cut --cuts 500`. */
+/** More of them: `npm run faults -- power-cut --count 500`. */
 const CUTS_A_STORE = 10;
 /** Each bad discipline loses something in nearly every cut. */
 const CUTS_A_DISCIPLINE = 6;
@@ -42,7 +42,7 @@ for (const store of STORES) {
   test(`${CUTS_A_STORE} power cuts lose nothing that ${store} has acknowledged`, {
     skip,
   }, async (t) => {
-    t.diagnostic(`replay: npm run faults -- power-cut --store ${store} --seed ${seed}`);
+    t.diagnostic(`replay: npm run faults -- power-cut --only ${store} --seed ${seed}`);
     const { acknowledged, broken } = await cut(store, CUTS_A_STORE);
     assert.deepEqual(broken, [], `seed ${seed}`);
     assert.ok(acknowledged > 0);
