@@ -3,5 +3,6 @@
 import type { FaultSuite } from '../support/fault-suite.ts';
 
 export const SUITES: Readonly<Record<string, () => Promise<FaultSuite>>> = {
+  'crash-points': async () => (await import('./crash-points/suite.ts')).crashPointSuite,
   'power-cut': async () => (await import('./power-cut/suite.ts')).powerCutSuite,
 };
