@@ -32,7 +32,9 @@ for (const workload of CRASH_STORES) {
   test(`${workload} keeps what it acknowledged, whole, wherever its process dies`, {
     skip,
   }, async (t) => {
-    t.diagnostic(`replay: npm run faults -- crash-points --only ${workload} --seed ${seed}`);
+    t.diagnostic(
+      `replay: npm run faults -- crash-points --only ${workload} --count ${POINTS_A_STORE} --seed ${seed}`,
+    );
     const result = await runCrashes({ workload, count: POINTS_A_STORE, seed });
     t.diagnostic(`${result.crashes} crashes, ${result.acknowledged} acknowledged`);
     assert.deepEqual(result.broken, [], `seed ${seed}`);

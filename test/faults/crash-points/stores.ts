@@ -8,4 +8,5 @@ export const CRASH_STORES = [
   'volumes',
   'snapshots',
   'node',
+  'cloud',
 ] as const satisfies readonly WorkloadName[];

@@ -11,13 +11,12 @@ import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { listen } from '@ironbark/platform/http/server.ts';
 import { createLogger } from '@ironbark/platform/logger.ts';
 import { systemRandom } from '@ironbark/platform/random.ts';
-import { signRequest } from '@ironbark/protocol/sigv4/sign.ts';
 import type { Value } from './promises.ts';
+import { REGION, sendS3 } from './signed-s3.ts';
 import { type OpenWorkload, someOf, type WorkloadInput } from './workload.ts';
 
 const ACCOUNT = '000000000000';
 const KEY = { accessKeyId: 'AKIAPOWERPOWERPOWERP', secretAccessKey: 'not a secret' };
-const REGION = 'local';
 const BUCKET = 'power';
 const CALLERS = 3;
 const KEYS_A_CALLER = 6;
@@ -222,18 +221,11 @@ function digestOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-async function send(
+function send(
   walrus: Walrus,
   method: string,
   path: string,
-  body: Buffer<ArrayBuffer> = Buffer.alloc(0),
+  body?: Buffer<ArrayBuffer>,
 ): Promise<Response> {
-  const url = new URL(`${walrus.url}/${path}`);
-  const nowMs = systemClock.nowMs();
-  const identity = { ...KEY, service: 's3', region: REGION, nowMs };
-  const headers = signRequest({ ...identity, method, url, headers: {}, body });
-  const hasBody = method !== 'GET';
-  const response = await fetch(url, { method, headers, ...(hasBody ? { body } : {}) });
-  if (!response.ok) throw new Error(`${method} ${path}: ${await response.text()}`);
-  return response;
+  return sendS3(KEY, method, `${walrus.url}/${path}`, body);
 }

@@ -40,6 +40,7 @@ const ENTRIES = {
     patienceMs: 2_500,
     load: async () => (await import('./snapshots.ts')).openSnapshots,
   },
+  cloud: { ...STORE, load: async () => (await import('./cloud.ts')).openCloud },
   'files-in-place': { ...DISCIPLINE, load: () => discipline('in-place') },
   'files-without-sync': { ...DISCIPLINE, load: () => discipline('unsynced') },
   'files-without-directory-sync': { ...DISCIPLINE, load: () => discipline('nameless') },
@@ -56,7 +57,7 @@ const ENTRIES = {
 export type WorkloadName = keyof typeof ENTRIES;
 export const WORKLOADS: Readonly<Record<WorkloadName, Entry>> = ENTRIES;
 
-/** Each of them has to lose nothing. */
+/** Each of them has to lose nothing at a power cut. */
 export const STORES = ['state', 'objects', 'volumes', 'snapshots', 'node'] as const;
 
 export type StoreName = (typeof STORES)[number];
