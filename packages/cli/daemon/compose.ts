@@ -34,6 +34,8 @@ export interface EmbeddedCloud extends AsyncDisposable {
   cloud: Cloud;
   node: NodeController;
   objects: Objects;
+  /** What disks have failed to keep, a sentence each; what is concerned refuses changes until the next start. */
+  listFailures(): string[];
   /** Stops every guest and takes everything of this cloud off the host. Dispose it afterwards. */
   halt(): Promise<void>;
 }
@@ -100,6 +102,10 @@ export async function composeCloud(options: ComposeOptions): Promise<EmbeddedClo
     cloud,
     node,
     objects,
+    listFailures: () => [
+      ...[cloud, cluster, storage].flatMap(({ failure }) => failure ?? []),
+      ...objects.listFailures(),
+    ],
     halt: async () => await haltAll(node, storage, network),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };

@@ -23,6 +23,7 @@ export async function describeCloud(
     accountId: cloud.accountId,
     node: await node.client.getReport(),
     counts: await cloud.countResources(),
+    failures: embedded.listFailures(),
     loginUsers: await cloud.loginUsers(),
   };
 }

@@ -24,6 +24,9 @@ export async function openStore(path: string): Promise<Store> {
   return {
     query: database.query.withPlugin(names),
     transaction: (work) => database.transaction((tx) => work(tx.withPlugin(names))),
+    get failure() {
+      return database.failure;
+    },
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };
 }
