@@ -2,6 +2,7 @@
 
 import { waitFor } from '@ironbark/platform/clock.ts';
 import { readFileIfPresent } from '@ironbark/platform/files.ts';
+import { findProcess } from '@ironbark/platform/processes.ts';
 import { findConfig } from '../cloud-config.ts';
 import type { CliContext } from '../context.ts';
 import { findDaemon } from '../daemon/admin-client.ts';
@@ -32,7 +33,7 @@ export async function stopCloud(context: CliContext, options: DownOptions): Prom
       : `Stopping ${running} running instances and the services`;
   await terminal.step(title, async () => {
     await daemon.halt(options);
-    await waitFor(() => hasEnded(pid), {
+    await waitFor(async () => (await findProcess(pid)) === undefined, {
       clock: context.clock,
       timeoutMs: EXIT_TIMEOUT_MS,
       what: 'the daemon’s end',
@@ -50,15 +51,6 @@ async function stopLeftovers(context: CliContext, options: DownOptions): Promise
     await startDaemon(context, 'halt');
   });
   return true;
-}
-
-function hasEnded(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch {
-    return true;
-  }
 }
 
 function describe(context: CliContext, done: boolean, options: DownOptions): string {

@@ -3,6 +3,7 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readFileIfPresent } from '@ironbark/platform/files.ts';
+import { findProcess } from '@ironbark/platform/processes.ts';
 import type { CliContext } from '../context.ts';
 import { Problem } from '../problem.ts';
 import type { AdminApi } from './admin-api.ts';
@@ -51,7 +52,7 @@ async function untilReady(
   while (context.clock.monotonicMs() < deadline) {
     const daemon = await findDaemon(context.dataDir);
     if (daemon !== undefined && mode === 'serve') return daemon;
-    if (!isAlive(pid)) {
+    if ((await findProcess(pid)) === undefined) {
       if (mode === 'halt') return undefined;
       throw new Problem('the cloud did not start', await explain(context));
     }
@@ -61,15 +62,6 @@ async function untilReady(
     `the cloud is not ready after ${READY_TIMEOUT_MS / 1000} s`,
     await explain(context),
   );
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function explain(context: CliContext): Promise<string[]> {

@@ -86,7 +86,7 @@ describe('the Debian image', { skip }, () => {
 
   test('powers down by the power button', async () => {
     await guest.qmp.execute('system_powerdown');
-    await waitFor(() => !guest.isRunning(), {
+    await waitFor(async () => !(await guest.isRunning()), {
       clock: systemClock,
       timeoutMs: SHUTDOWN_TIMEOUT_MS,
       what: 'end of the guest',
