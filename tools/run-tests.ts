@@ -20,7 +20,7 @@ const STAGES: readonly Stage[] = [
     name: 'unit',
     globs: ['packages/**/*.test.ts', 'tools/*.test.ts'],
     concurrency: 2,
-    timeoutMs: 300_000,
+    timeoutMs: 600_000,
   },
   {
     name: 'system',
@@ -28,6 +28,7 @@ const STAGES: readonly Stage[] = [
     concurrency: 1,
     timeoutMs: 600_000,
   },
+  { name: 'faults', globs: ['test/faults/*.test.ts'], concurrency: 1, timeoutMs: 600_000 },
   { name: 'vm', globs: ['test/vm/*.test.ts'], concurrency: 1, timeoutMs: 1_200_000 },
 ];
 

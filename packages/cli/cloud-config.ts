@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import type { SimulatedOptions } from '@ironbark/node/drivers/simulated/driver.ts';
-import { readFileIfPresent, replaceFile } from '@ironbark/platform/files.ts';
+import { createFile, readFileIfPresent, replaceFile } from '@ironbark/platform/files.ts';
 import { Problem } from './problem.ts';
 
 export interface CloudConfig {
@@ -38,8 +38,19 @@ export async function findConfig(dataDir: string): Promise<CloudConfig | undefin
   }
 }
 
-export async function saveConfig(dataDir: string, config: CloudConfig): Promise<void> {
-  await replaceFile(configPath(dataDir), `${JSON.stringify(config, null, 2)}\n`);
+/** `saved` is what was there. Of two first starts at once, the first decides and the other goes by it. */
+export async function saveConfig(
+  dataDir: string,
+  config: CloudConfig,
+  saved: CloudConfig | undefined,
+): Promise<void> {
+  const text = renderConfig(config);
+  if (saved === undefined) await createFile(configPath(dataDir), text);
+  else if (text !== renderConfig(saved)) await replaceFile(configPath(dataDir), text);
+}
+
+function renderConfig(config: CloudConfig): string {
+  return `${JSON.stringify(config, null, 2)}\n`;
 }
 
 function checkConfig(value: unknown): CloudConfig {

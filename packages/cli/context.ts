@@ -12,6 +12,8 @@ export interface CliContext {
   terminal: Terminal;
   /** Where the cloud of this call keeps everything. */
   dataDir: string;
+  /** The one cloud of this user that needs no `--data-dir`. */
+  isDefaultCloud: boolean;
   /** What can be made again: image builds, the private Node. */
   cacheDir: string;
   /** The checkout. */

@@ -1,8 +1,9 @@
 // Owns the decisions of a first start: names, network and ports that clash with nothing on this host.
 
 import { createServer } from 'node:net';
-import { chooseVpcCidr } from '@ironbark/node/host/choose-cidr.ts';
+import { candidatesFrom, chooseVpcCidr } from '@ironbark/node/host/choose-cidr.ts';
 import { readHostNetworks } from '@ironbark/node/host/host-networks.ts';
+import { hasCode } from '@ironbark/platform/files.ts';
 import type { CloudConfig } from './cloud-config.ts';
 import type { CliContext } from './context.ts';
 import { Problem } from './problem.ts';
@@ -31,9 +32,26 @@ export async function decideConfig(
   saved: CloudConfig | undefined,
   wishes: ConfigWishes,
 ): Promise<CloudConfig> {
-  const config =
-    saved === undefined ? await firstConfig(context, wishes) : keepConfig(saved, wishes);
-  return { ...config, port: await checkPort(config.host, config.port) };
+  if (saved !== undefined) {
+    const config = keepConfig(saved, wishes);
+    return { ...config, port: await checkPort(config.host, config.port) };
+  }
+  const config = await firstConfig(context, wishes);
+  if (wishes.port !== undefined)
+    return { ...config, port: await checkPort(config.host, config.port) };
+  return { ...config, port: await firstFreePort(config.host) };
+}
+
+/** Nobody asked for a port, so a second cloud on this host simply has the next one. */
+async function firstFreePort(host: string): Promise<number> {
+  for (let port = DEFAULT_PORT; port < DEFAULT_PORT + PORTS_TRIED; port += 1) {
+    const isFree = await listenOnce(host, port).catch((error: unknown) => {
+      if (hasCode(error, 'EADDRINUSE')) return undefined;
+      throw cannotListen(host, port, error);
+    });
+    if (isFree !== undefined) return port;
+  }
+  return await checkPort(host, 0);
 }
 
 async function firstConfig(context: CliContext, wishes: ConfigWishes): Promise<CloudConfig> {
@@ -58,15 +76,19 @@ async function firstConfig(context: CliContext, wishes: ConfigWishes): Promise<C
 }
 
 async function chooseFreeCidr(context: CliContext): Promise<string> {
-  const cidr = chooseVpcCidr(await readHostNetworks(context.commands));
+  const candidates = candidatesFrom(context.isDefaultCloud ? 0 : context.random.fraction());
+  const cidr = chooseVpcCidr(await readHostNetworks(context.commands), candidates);
   if (cidr !== undefined) return cidr;
   throw new Problem('every private network that guests could have is in use on this host', [
     'remove routes that are not needed (ip route), or start without addresses for guests: --network user',
   ]);
 }
 
+/** As many clouds as one host is likely to have before any free port will do. */
+const PORTS_TRIED = 20;
+
 /** A cloud keeps its region, network and hypervisor: its resources were made for them. */
-function keepConfig(saved: CloudConfig, wishes: ConfigWishes): CloudConfig {
+export function keepConfig(saved: CloudConfig, wishes: ConfigWishes): CloudConfig {
   for (const name of ['region', 'network', 'hypervisor'] as const) {
     if (wishes[name] !== undefined && wishes[name] !== saved[name]) {
       throw new Problem(`this cloud was made with ${name} ${saved[name]}, not ${wishes[name]}`, [
@@ -79,22 +101,37 @@ function keepConfig(saved: CloudConfig, wishes: ConfigWishes): CloudConfig {
 
 /** The port to use: a free one for 0, else the same one if it is free. */
 async function checkPort(host: string, port: number): Promise<number> {
+  try {
+    return await listenOnce(host, port);
+  } catch (error) {
+    throw cannotListen(host, port, error);
+  }
+}
+
+async function listenOnce(host: string, port: number): Promise<number> {
   const server = createServer();
   try {
     return await new Promise<number>((resolve, reject) => {
       server.once('error', reject);
       server.listen(port, host, () => resolve((server.address() as { port: number }).port));
     });
-  } catch (cause) {
-    const problem = new Problem(
-      `cannot listen on ${host} port ${port}: ${cause instanceof Error ? cause.message : cause}`,
-      ['something else uses it: choose another with --port, or --port 0 for any free one'],
-    );
-    problem.cause = cause;
-    throw problem;
   } finally {
     await new Promise<void>((resolve) =>
       server.listening ? server.close(() => resolve()) : resolve(),
     );
   }
+}
+
+function cannotListen(host: string, port: number, cause: unknown): Problem {
+  const what = `cannot listen on ${host} port ${port}`;
+  const problem = hasCode(cause, 'EADDRINUSE')
+    ? new Problem(`${what}: something else uses it`, [
+        'choose another with --port, or --port 0 for any free one',
+        `who has it: ss -tlnp 'sport = :${port}'`,
+      ])
+    : new Problem(`${what}: ${cause instanceof Error ? cause.message : cause}`, [
+        'give an address of this host with --host, and a port above 1023 unless you are root',
+      ]);
+  problem.cause = cause;
+  return problem;
 }

@@ -6,6 +6,8 @@ import type { AdminApi } from './daemon/admin-api.ts';
 import { getDaemon } from './daemon/admin-client.ts';
 
 export async function openEc2(context: CliContext, daemon?: AdminApi): Promise<Ec2Client> {
-  const credentials = await (daemon ?? (await getDaemon(context.dataDir))).credentials();
+  const credentials = await (
+    daemon ?? (await getDaemon(context.dataDir, context.self))
+  ).credentials();
   return createEc2Client({ ...credentials, nowMs: () => context.clock.nowMs() });
 }

@@ -30,9 +30,11 @@ export async function listInstances(ec2: Ec2Client): Promise<DescribedInstance[]
   return found;
 }
 
+/** `self` is how the person calls us. */
 export async function findInstance(
   ec2: Ec2Client,
   target: string | undefined,
+  self: string,
 ): Promise<DescribedInstance> {
   const all = await listInstances(ec2);
   const matching =
@@ -41,7 +43,7 @@ export async function findInstance(
   const listed = all.map(
     (instance) => `${instance.InstanceId}  ${nameOf(instance) ?? ''}  ${instance.State?.Name}`,
   );
-  if (all.length === 0) throw new Problem('there are no instances', ['make one: ironbark launch']);
+  if (all.length === 0) throw new Problem('there are no instances', [`make one: ${self} launch`]);
   const what =
     target === undefined
       ? 'say which instance'

@@ -49,12 +49,21 @@ async function checkAccelerator(context: CliContext, path: string): Promise<Host
       name,
       status: isFast ? 'ok' : 'warn',
       detail: fingerprint.reason,
-      fix: isFast ? '' : SLOW,
+      fix: isFast ? '' : `${SLOW}; ${adviseOnKvm(fingerprint.reason)}`,
     };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-const SLOW =
-  'guests are emulated: about 10 times slower, and not a boundary between tenants; turn on virtualization in the firmware, or nested virtualization if this is a guest';
+const SLOW = 'emulation is about 10 times slower, and no boundary between tenants';
+
+function adviseOnKvm(reason: string): string {
+  if (reason.includes('may not open')) {
+    return 'as root: chgrp kvm /dev/kvm; chmod 0660 /dev/kvm; and put yourself into the group kvm if you run it';
+  }
+  if (reason.includes('no /dev/kvm')) {
+    return 'turn on virtualization in the firmware, or nested virtualization if this is a guest';
+  }
+  return 'the kernel may say more: dmesg | grep -i kvm';
+}

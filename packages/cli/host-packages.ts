@@ -98,15 +98,16 @@ export async function ensurePackages(
   }
   await terminal.step(`Installing ${names.length} Debian packages`, async (progress) => {
     progress('package lists');
-    await apt(context, ['update', '-qq']);
+    const byHand = `have root run: apt-get update; ${install}`;
+    await apt(context, ['update', '-qq'], byHand);
     progress(names.join(' '));
-    await apt(context, ['install', '-y', '-qq', '--no-install-recommends', ...names]);
+    await apt(context, ['install', '-y', '-qq', '--no-install-recommends', ...names], byHand);
   });
 }
 
 const APT_TIMEOUT_MS = 20 * 60_000;
 
-async function apt(context: CliContext, args: readonly string[]): Promise<void> {
+async function apt(context: CliContext, args: readonly string[], byHand: string): Promise<void> {
   const command = ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args];
   const [file, ...rest] = context.isRoot ? command : ['sudo', '-n', ...command];
   try {
@@ -117,7 +118,7 @@ async function apt(context: CliContext, args: readonly string[]): Promise<void> 
       [
         context.isRoot
           ? 'check the package sources, then run this again'
-          : 'run this as root, or with sudo',
+          : `sudo does not let you without a password; ${byHand}`,
       ],
     );
     problem.cause = cause;

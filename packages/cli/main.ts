@@ -4,25 +4,28 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { systemClock } from '@ironbark/platform/clock.ts';
-import { CommandError, systemCommands } from '@ironbark/platform/commands.ts';
+import { systemCommands } from '@ironbark/platform/commands.ts';
 import { systemRandom } from '@ironbark/platform/random.ts';
-import { Ec2Error } from '@ironbark/protocol/ec2/client.ts';
 import { CommanderError } from 'commander';
 import type { CliContext } from './context.ts';
-import { Problem, renderProblem } from './problem.ts';
+import { explainError } from './explain-error.ts';
+import { Problem, renderProblem, renderProblemJson } from './problem.ts';
 import { buildProgram } from './program.ts';
+import { quoteForShell } from './quote-for-shell.ts';
 import { Terminal } from './terminal.ts';
 
 const projectDir = resolve(import.meta.dirname, '../..');
 
 /** What a shell reports after Ctrl-C. */
 const INTERRUPTED = 130;
+const wantsJson = asksForJson(process.argv.slice(2));
 
 async function main(): Promise<number> {
   let exitCode = 0;
   const program = buildProgram({
     version: readVersion(),
     path: process.env['PATH'] ?? '',
+    showsErrors: !wantsJson,
     createContext,
     onExit: (code) => {
       exitCode = code;
@@ -38,6 +41,8 @@ async function main(): Promise<number> {
 
 function createContext(options: { dataDir?: string; json?: boolean }): CliContext {
   const isRoot = process.getuid?.() === 0;
+  const usual = defaultDataDir(isRoot);
+  const dataDir = resolve(options.dataDir ?? process.env['IRONBARK_DATA_DIR'] ?? usual);
   return {
     clock: systemClock,
     random: systemRandom,
@@ -48,13 +53,26 @@ function createContext(options: { dataDir?: string; json?: boolean }): CliContex
       progress: process.stderr,
       json: options.json ?? false,
     }),
-    dataDir: resolve(options.dataDir ?? process.env['IRONBARK_DATA_DIR'] ?? defaultDataDir(isRoot)),
+    dataDir,
+    isDefaultCloud: dataDir === usual,
     cacheDir: process.env['IRONBARK_CACHE'] ?? join(xdg('XDG_CACHE_HOME', '.cache'), 'ironbark'),
     projectDir,
     version: readVersion(),
     isRoot,
-    self: './ironbark',
+    self: describeSelf(options.dataDir),
   };
+}
+
+/** How this was called, folder and all, so that advice can be pasted. */
+function describeSelf(dataDir: string | undefined): string {
+  const launcher = process.env['IRONBARK_LAUNCHER'] ?? './ironbark';
+  return dataDir === undefined ? launcher : `${launcher} --data-dir ${quoteForShell(dataDir)}`;
+}
+
+/** What stands after `--` belongs to a command in a guest. */
+function asksForJson(words: readonly string[]): boolean {
+  const end = words.indexOf('--');
+  return words.slice(0, end === -1 ? undefined : end).includes('--json');
 }
 
 function defaultDataDir(isRoot: boolean): string {
@@ -75,22 +93,25 @@ function readVersion(): string {
 }
 
 function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode;
-  const problem = asProblem(error);
+  if (error instanceof CommanderError) {
+    if (wantsJson && error.exitCode !== 0)
+      showProblem(new Problem(error.message.replace(/^error: /, ''), [HELP]));
+    return error.exitCode;
+  }
+  const problem = explainError(error);
   if (problem === undefined) {
     process.stderr.write(`ironbark: a bug: ${error instanceof Error ? error.stack : error}\n`);
     return 1;
   }
-  process.stderr.write(`${renderProblem(problem)}\n`);
+  showProblem(problem);
   return problem.exitCode;
 }
 
-function asProblem(error: unknown): Problem | undefined {
-  if (error instanceof Problem) return error;
-  if (error instanceof Ec2Error)
-    return new Problem(`the cloud answered ${error.code}: ${error.message}`);
-  if (error instanceof CommandError) return new Problem(error.message);
-  return undefined;
+const HELP = 'ironbark --help lists the commands';
+
+function showProblem(problem: Problem): void {
+  const text = wantsJson ? renderProblemJson(problem) : renderProblem(problem);
+  process.stderr.write(`${text}\n`);
 }
 
 process.once('SIGINT', () => process.exit(INTERRUPTED));

@@ -14,6 +14,11 @@ export class Problem extends Error {
   }
 }
 
+/** For `--json`: one object on the standard error. */
+export function renderProblemJson({ message, advice }: Problem): string {
+  return JSON.stringify({ error: message, advice }, null, 2);
+}
+
 export function renderProblem(problem: Problem): string {
   return [`ironbark: ${problem.message}`, ...problem.advice.map((line) => `  → ${line}`)].join(
     '\n',

@@ -1,13 +1,17 @@
 // Owns the commands of `ironbark` as people see them: names, flags, help. What each does is in commands/.
 // The modules behind the commands are loaded when they are called, so that --help is quick.
 
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import type { ImageImportOptions } from './commands/image-import.ts';
 import type { CliContext } from './context.ts';
+import { EXAMPLES } from './examples.ts';
 
 export interface ProgramOptions {
   version: string;
   /** Where programs are looked for. */
   path: string;
+  /** False for `--json`: whoever called shows them then. */
+  showsErrors: boolean;
   createContext(options: { dataDir?: string; json?: boolean }): CliContext;
   onExit(code: number): void;
 }
@@ -26,23 +30,22 @@ export function buildProgram(options: ProgramOptions): Command {
     .showHelpAfterError('(ironbark --help lists the commands)')
     .exitOverride()
     .enablePositionalOptions()
-    .addHelpText('after', EXAMPLES);
+    .configureHelp({ showGlobalOptions: true });
+  if (!options.showsErrors) program.configureOutput({ writeErr: () => {} });
   const context = (command: Command) => options.createContext(command.optsWithGlobals());
   addCloudCommands(program, options, context);
   addInstanceCommands(program, options, context);
   addHostCommands(program, options, context);
   for (const command of program.commands) inheritGlobals(command);
+  addExamples(program, 'ironbark');
   return program;
 }
 
-const EXAMPLES = `
-Start here:
-  ironbark up                      install what is missing, start, build the first image
-  ironbark launch --name web       an instance with your key, ready for ssh
-  ironbark ssh web                 a shell in it
-  eval "$(ironbark env)"           then any AWS client: aws ec2 describe-instances
-  ironbark down                    stop everything; data stays
-`;
+function addExamples(command: Command, path: string): void {
+  const text = EXAMPLES[path];
+  if (text !== undefined) command.addHelpText('after', `\n${text}`);
+  for (const child of command.commands) addExamples(child, `${path} ${child.name()}`);
+}
 
 type MakeContext = (command: Command) => CliContext;
 
@@ -59,10 +62,18 @@ function addCloudCommands(program: Command, options: ProgramOptions, context: Ma
   program
     .command('up')
     .description('start the cloud, installing and building what is missing')
-    .option('-y, --yes', 'install host packages without asking', false)
-    .option('--port <number>', 'port of the API; 0 takes a free one (default 8773)', parsePort)
+    .option('-y, --yes', 'install host packages without asking')
+    .option(
+      '--port <number>',
+      'port of the API; 0 takes a free one (default 8773, or the next free one)',
+      parsePort,
+    )
     .option('--host <address>', 'address that the API listens on (default 127.0.0.1)')
-    .option('--region <name>', 'region that the cloud shows to clients (default us-east-1)')
+    .option(
+      '--region <name>',
+      'region that the cloud shows to clients (default us-east-1)',
+      parseRegion,
+    )
     .addOption(
       new Option('--network <kind>', 'how guests are connected').choices([
         'bridge',
@@ -77,15 +88,15 @@ function addCloudCommands(program: Command, options: ProgramOptions, context: Ma
     .addOption(new Option('--simulated-failures <rate>').argParser(parseRate).hideHelp())
     .action(async (flags: Flags, command: Command) => {
       const { bringUp } = await import('./commands/up.ts');
-      await bringUp(context(command), { ...flags, path: options.path } as never);
+      await bringUp(context(command), { yes: false, ...flags, path: options.path } as never);
     });
   program
     .command('down')
     .description('stop the instances and the cloud; data stays')
-    .option('--keep-guests', 'leave instances running; the next up takes them over', false)
-    .action(async (flags: { keepGuests: boolean }, command: Command) => {
+    .option('--keep-guests', 'leave instances running; the next up takes them over')
+    .action(async ({ keepGuests = false }: { keepGuests?: boolean }, command: Command) => {
       const { bringDown } = await import('./commands/down.ts');
-      await bringDown(context(command), flags);
+      await bringDown(context(command), { keepGuests });
     });
   program
     .command('status')
@@ -104,10 +115,10 @@ function addCloudCommands(program: Command, options: ProgramOptions, context: Ma
   program
     .command('purge')
     .description('stop the cloud and remove all of its data')
-    .option('-y, --yes', 'do not ask', false)
-    .action(async (flags: { yes: boolean }, command: Command) => {
+    .option('-y, --yes', 'do not ask')
+    .action(async ({ yes = false }: { yes?: boolean }, command: Command) => {
       const { purge } = await import('./commands/purge.ts');
-      await purge(context(command), flags);
+      await purge(context(command), { yes });
     });
 }
 
@@ -144,16 +155,16 @@ function addInstanceCommands(
     .command('logs')
     .description('the cloud’s log, or the console of an instance')
     .argument('[instance]', 'id or name')
-    .option('-f, --follow', 'keep printing', false)
+    .option('-f, --follow', 'keep printing')
     .option('-n, --lines <count>', 'how many lines of the log', parseCount, 50)
     .action(
       async (
         target: string | undefined,
-        flags: { follow: boolean; lines: number },
+        { follow = false, lines }: { follow?: boolean; lines: number },
         command: Command,
       ) => {
         const { showLogs } = await import('./commands/logs.ts');
-        options.onExit(await showLogs(context(command), target, flags));
+        options.onExit(await showLogs(context(command), target, { follow, lines }));
       },
     );
   addImageCommands(program, options, context);
@@ -164,11 +175,11 @@ function addImageCommands(program: Command, options: ProgramOptions, context: Ma
   image
     .command('build')
     .description('build an image from Debian packages: micro (seconds) or debian-12 (minutes)')
-    .argument('<name>', 'micro or debian-12')
-    .option('-y, --yes', 'install host packages without asking', false)
-    .action(async (name: string, flags: { yes: boolean }, command: Command) => {
+    .addArgument(new Argument('<name>', 'what to build').choices(['micro', 'debian-12']))
+    .option('-y, --yes', 'install host packages without asking')
+    .action(async (name: string, { yes = false }: { yes?: boolean }, command: Command) => {
       const { buildImage } = await import('./commands/image-build.ts');
-      await buildImage(context(command), name, { ...flags, path: options.path });
+      await buildImage(context(command), name, { yes, path: options.path });
     });
   image
     .command('list')
@@ -188,7 +199,7 @@ function addImageCommands(program: Command, options: ProgramOptions, context: Ma
         .choices(['raw', 'qcow2'])
         .makeOptionMandatory(),
     )
-    .action(async (file: string, flags: { name: string; user: string }, command: Command) => {
+    .action(async (file: string, flags: ImageImportOptions, command: Command) => {
       const { importImage } = await import('./commands/image-import.ts');
       await importImage(context(command), file, flags);
     });
@@ -213,7 +224,7 @@ function addHostCommands(program: Command, options: ProgramOptions, context: Mak
   program
     .command('completion')
     .description('completion for bash or zsh: eval "$(ironbark completion bash)"')
-    .argument('<shell>', 'bash or zsh')
+    .addArgument(new Argument('<shell>', 'the shell').choices(['bash', 'zsh']))
     .action(async (shell: string, _flags: Flags, command: Command) => {
       const { renderCompletion } = await import('./commands/completion.ts');
       context(command).terminal.result({ script: renderCompletion(program, shell) }, () =>
@@ -228,6 +239,13 @@ function parsePort(text: string): number {
   const port = parseCount(text);
   if (port > LARGEST_PORT) throw new InvalidArgumentError('a port is at most 65535');
   return port;
+}
+
+function parseRegion(text: string): string {
+  if (!/^[a-z][a-z0-9-]{2,31}$/.test(text)) {
+    throw new InvalidArgumentError('a name like us-east-1 is needed');
+  }
+  return text;
 }
 
 function parseRate(text: string): number {

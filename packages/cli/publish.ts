@@ -33,7 +33,7 @@ export async function publish(
   name: string,
   progress: StepProgress,
 ): Promise<string> {
-  const daemon = await getDaemon(context.dataDir);
+  const daemon = await getDaemon(context.dataDir, context.self);
   const ec2 = await openEc2(context, daemon);
   const uploader = createUploader(await daemon.credentials(), () => context.clock.nowMs());
   const register = async (ImageLocation: string, _name: string, Description: string) =>

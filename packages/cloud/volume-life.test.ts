@@ -148,7 +148,7 @@ test('a volume beyond the free room is refused, counting what is promised alread
   await assert.rejects(create(3), refused('insufficient-capacity', 'volume', '2 GiB free'));
   await create(2);
   const wrongZone = t.call('CreateVolume', { AvailabilityZone: 'us-east-1b', Size: 1 });
-  await assert.rejects(wrongZone, refused('invalid-parameter', 'availability-zone'));
+  await assert.rejects(wrongZone, refused('not-found', 'availability-zone'));
 });
 
 test('detaching by force does not wait for the guest', async () => {

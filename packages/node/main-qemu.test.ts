@@ -171,6 +171,8 @@ describe('a node with QEMU', { skip, concurrency: 1 }, () => {
     assert.equal(seen?.power, 'running');
     assert.equal(seen.startedAt, startedAt);
     assert.equal(await pidOf(lab), pid);
+    // What a killed QEMU had not yet handed over of its console is lost.
+    await waitForBoots(node, 1);
     process.kill(pid, 'SIGKILL');
     const restarted = async () => {
       const found = await findProcessIn(join(lab.dataDir, 'instances', ID, 'run'));

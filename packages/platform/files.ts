@@ -4,6 +4,7 @@
 import { constants } from 'node:fs';
 import {
   type FileHandle,
+  link,
   mkdir,
   open,
   readFile,
@@ -67,6 +68,22 @@ export async function replaceFile(
     throw error;
   }
   await syncDirectory(dirname(path));
+}
+
+/** Creates a file as a whole. False, and nothing is changed, when there is one: of several that try, one succeeds. */
+export async function createFile(path: string, contents: string): Promise<boolean> {
+  const temporary = `${path}.${process.pid}.new`;
+  try {
+    await replaceFile(temporary, contents);
+    await link(temporary, path);
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return false;
+    throw error;
+  } finally {
+    await removeFile(temporary);
+  }
+  await syncDirectory(dirname(path));
+  return true;
 }
 
 export interface UnsyncedOptions {

@@ -5,7 +5,9 @@ import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { systemClock, type WaitOptions, waitFor } from '@ironbark/platform/clock.ts';
 import { CommandError, type CommandResult, systemCommands } from '@ironbark/platform/commands.ts';
+import { createEc2Client, type Ec2Client } from '@ironbark/protocol/ec2/client.ts';
 import type { Credentials, DaemonStatus } from '../../packages/cli/daemon/admin-api.ts';
+import type { OtherUser } from './other-user.ts';
 
 export const projectDir = resolve(import.meta.dirname, '../..');
 
@@ -15,21 +17,28 @@ export interface CloudOptions {
   hypervisor?: 'qemu' | 'simulated';
   /** More flags for `up`. */
   flags?: readonly string[];
+  /** Who runs it; the tests' own user when absent. The cloud is then where that user has it by default. */
+  as?: OtherUser;
+  /** Where the data folder is made. */
+  parent?: string;
+  /** Where it keeps everything; a folder of its own in /var/tmp when absent. */
+  dataDir?: string;
 }
 
 export class CloudUnderTest implements AsyncDisposable {
   readonly dataDir: string;
+  readonly #user: OtherUser | undefined;
   #credentials: Credentials | undefined;
 
-  private constructor(dataDir: string) {
+  private constructor(dataDir: string, user: OtherUser | undefined) {
     this.dataDir = dataDir;
+    this.#user = user;
   }
 
   /** Brings one up on a free port. Guests run as users of their own, so the folder lets them through. */
   static async start(options: CloudOptions = {}): Promise<CloudUnderTest> {
-    const dataDir = await mkdtemp('/var/tmp/ironbark-test-');
-    await chmod(dataDir, 0o711);
-    const cloud = new CloudUnderTest(dataDir);
+    const dataDir = options.dataDir ?? (await makeDataDir(options));
+    const cloud = new CloudUnderTest(dataDir, options.as);
     try {
       await cloud.up(options);
     } catch (error) {
@@ -39,11 +48,13 @@ export class CloudUnderTest implements AsyncDisposable {
     return cloud;
   }
 
-  async up(options: CloudOptions = {}): Promise<void> {
+  async up(options: CloudOptions = {}): Promise<CommandResult> {
     const hypervisor = options.hypervisor === undefined ? [] : ['--hypervisor', options.hypervisor];
     const port = this.#credentials === undefined ? ['--port', '0'] : [];
-    await this.ironbark('up', '--yes', ...port, ...hypervisor, ...(options.flags ?? []));
+    const flags = [...port, ...hypervisor, ...(options.flags ?? [])];
+    const result = await this.ironbark('up', '--yes', ...flags);
     this.#credentials = await this.json<Credentials>('env');
+    return result;
   }
 
   get credentials(): Credentials {
@@ -53,9 +64,14 @@ export class CloudUnderTest implements AsyncDisposable {
 
   async ironbark(...args: string[]): Promise<CommandResult> {
     const all = [args[0]!, '--data-dir', this.dataDir, ...args.slice(1)];
-    return await systemCommands.run(join(projectDir, 'ironbark'), all, {
-      timeoutMs: COMMAND_TIMEOUT_MS,
-    });
+    const timeoutMs = COMMAND_TIMEOUT_MS;
+    if (this.#user === undefined) {
+      return await systemCommands.run(join(projectDir, 'ironbark'), all, { timeoutMs });
+    }
+    const { file, args: before, env } = this.#user.command;
+    // Its own folder; the tests' may be closed to it.
+    const cwd = this.#user.home;
+    return await systemCommands.run(file, [...before, ...all], { timeoutMs, env, cwd });
   }
 
   async json<Result>(...args: string[]): Promise<Result> {
@@ -65,6 +81,11 @@ export class CloudUnderTest implements AsyncDisposable {
 
   status(): Promise<DaemonStatus> {
     return this.json('status');
+  }
+
+  /** The command line's own client: a call takes milliseconds, where the AWS CLI needs a second. */
+  ec2(): Ec2Client {
+    return createEc2Client({ ...this.credentials, nowMs: () => systemClock.nowMs() });
   }
 
   /** Runs the AWS CLI against this cloud and parses its answer. */
@@ -141,6 +162,13 @@ export class CloudUnderTest implements AsyncDisposable {
     });
     await rm(this.dataDir, { recursive: true, force: true });
   }
+}
+
+async function makeDataDir({ as, parent }: CloudOptions): Promise<string> {
+  if (as !== undefined) return join(as.home, '.local/share/ironbark');
+  const dataDir = await mkdtemp(join(parent ?? '/var/tmp', 'ironbark-test-'));
+  await chmod(dataDir, 0o711);
+  return dataDir;
 }
 
 /** Waits for a condition on the real clock. */

@@ -49,10 +49,21 @@ export function assertSameHost(before: HostSnapshot, after: HostSnapshot): void 
 
 /** Command lines of the processes that name a folder, work in it, or have a file of it open. */
 export function processesNaming(folder: string): string[] {
-  const pids = readdirSync('/proc').filter(
-    (name) => /^\d+$/.test(name) && Number(name) !== process.pid,
-  );
-  return pids.filter((pid) => hasToDoWith(pid, folder)).map((pid) => commandLine(pid));
+  return otherPids()
+    .filter((pid) => hasToDoWith(pid, folder))
+    .map((pid) => commandLine(pid));
+}
+
+/** The QEMU process of a guest. */
+export function guestPid(instanceId: string): number {
+  const isGuest = (line: string) => line.startsWith('qemu-system-') && line.includes(instanceId);
+  const found = otherPids().find((pid) => isGuest(commandLine(pid)));
+  assert.ok(found !== undefined, `no process runs ${instanceId}`);
+  return Number(found);
+}
+
+function otherPids(): string[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
 }
 
 function hasToDoWith(pid: string, folder: string): boolean {

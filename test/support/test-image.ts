@@ -7,7 +7,11 @@ import type { ImageManifest } from '@ironbark/protocol/internal/image-manifest.t
 
 const ROOT_BYTES = 1024 * 1024;
 
-export async function registerTestImage(ec2: EC2Client, s3: S3Client): Promise<string> {
+export async function registerTestImage(
+  ec2: EC2Client,
+  s3: S3Client,
+  options: { rootDiskBytes?: number } = {},
+): Promise<string> {
   const root = Buffer.alloc(ROOT_BYTES);
   const manifest: ImageManifest = {
     format: 'ironbark-image/1',
@@ -22,7 +26,7 @@ export async function registerTestImage(ec2: EC2Client, s3: S3Client): Promise<s
       encoding: 'raw',
       unpackedBytes: ROOT_BYTES,
     },
-    rootDiskBytes: ROOT_BYTES,
+    rootDiskBytes: options.rootDiskBytes ?? ROOT_BYTES,
     rootDeviceName: '/dev/vda',
     minMemoryMib: 128,
     loginUser: 'root',

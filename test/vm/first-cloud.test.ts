@@ -5,12 +5,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { systemCommands } from '@ironbark/platform/commands.ts';
 import { getDaemon } from '../../packages/cli/daemon/admin-client.ts';
 import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
 import { answersSsh, findDevice, readUptime, saveKey } from '../support/guests.ts';
 import {
   assertSameHost,
+  guestPid,
   type HostSnapshot,
   processesNaming,
   snapshotHost,
@@ -132,7 +132,7 @@ test('QEMU counts large and deep requests for plain writes and reads', {
   skip: slowSkip,
 }, async (t) => {
   // On a disk of 25 MB/s, where the guest is the faster one and a queue can form.
-  await using _slow = await throttleProcess(await hypervisorPid(), cloud.dataDir, 25_000_000);
+  await using _slow = await throttleProcess(guestPid(instanceId), cloud.dataDir, 25_000_000);
   const write = await measureRoot('dd if=/dev/zero of=/root/stream bs=64k count=2048 conv=fsync');
   await cloud.ssh(instanceId, 'sync; echo 3 > /proc/sys/vm/drop_caches');
   const read = await measureRoot('dd if=/root/stream of=/dev/null bs=64k');
@@ -302,14 +302,6 @@ interface RequestShape {
   writeDepth: number;
   writtenBytes: number;
   readSectors: number;
-}
-
-async function hypervisorPid(): Promise<number> {
-  const { stdout } = await systemCommands.run('pgrep', [
-    '-f',
-    `^qemu-system-x86_64 -name ${instanceId} `,
-  ]);
-  return Number(stdout.trim());
 }
 
 /** What the guest's root disk was asked for while a command ran, by QEMU's own block statistics. */

@@ -12,14 +12,17 @@ export async function examine(context: CliContext, path: string): Promise<number
     'Looking at this host',
     async (progress) => await checkHost(context, path, progress),
   );
-  terminal.result({ checks }, () => checks.map((check) => renderCheck(context, check)).join('\n'));
+  const width = Math.max(...checks.map(({ name }) => name.length));
+  terminal.result({ checks }, () =>
+    checks.map((check) => renderCheck(context, check, width)).join('\n'),
+  );
   return checks.some((check) => check.status === 'fail') ? HAS_FAILURES : 0;
 }
 
-function renderCheck(context: CliContext, check: HostCheck): string {
+function renderCheck(context: CliContext, check: HostCheck, width: number): string {
   const { terminal } = context;
-  const line = `${terminal.mark(check.status)} ${check.name.padEnd(16)} ${check.detail}`;
+  const line = `${terminal.mark(check.status)} ${check.name.padEnd(width)} ${check.detail}`;
   return check.status === 'ok' || check.fix === ''
     ? line
-    : `${line}\n${' '.repeat(19)}→ ${check.fix}`;
+    : `${line}\n${' '.repeat(width + 3)}→ ${check.fix}`;
 }

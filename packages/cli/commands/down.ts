@@ -2,7 +2,7 @@
 
 import { waitFor } from '@ironbark/platform/clock.ts';
 import { readFileIfPresent } from '@ironbark/platform/files.ts';
-import { findProcess } from '@ironbark/platform/processes.ts';
+import { readProcess } from '@ironbark/platform/processes.ts';
 import { findConfig } from '../cloud-config.ts';
 import type { CliContext } from '../context.ts';
 import { findDaemon } from '../daemon/admin-client.ts';
@@ -33,7 +33,7 @@ export async function stopCloud(context: CliContext, options: DownOptions): Prom
       : `Stopping ${running} running instances and the services`;
   await terminal.step(title, async () => {
     await daemon.halt(options);
-    await waitFor(async () => (await findProcess(pid)) === undefined, {
+    await waitFor(async () => (await readProcess(pid)) === undefined, {
       clock: context.clock,
       timeoutMs: EXIT_TIMEOUT_MS,
       what: 'the daemon’s end',

@@ -5,6 +5,7 @@ import type { BuiltImage } from '@ironbark/images/build/built-image.ts';
 import { buildDebianImage } from '@ironbark/images/debian/build-debian-image.ts';
 import { buildMicroImage } from '@ironbark/images/micro/build-micro-image.ts';
 import type { CliContext } from '../context.ts';
+import { getDaemon } from '../daemon/admin-client.ts';
 import { openEc2 } from '../ec2.ts';
 import { DEBIAN_IMAGE_PACKAGES, ensurePackages, type HostPackage } from '../host-packages.ts';
 import { Problem } from '../problem.ts';
@@ -40,6 +41,8 @@ export async function buildImage(
       `those there are: ${Object.keys(RECIPES).join(', ')}`,
     ]);
   }
+  // Minutes of building are for nothing when there is no cloud to store it.
+  await getDaemon(context.dataDir, context.self);
   await ensurePackages(context, { wanted: recipe.packages, path: options.path, yes: options.yes });
   const image = await buildAndPublish(context, name, recipe);
   context.terminal.result(

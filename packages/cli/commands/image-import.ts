@@ -1,13 +1,16 @@
 // Owns `ironbark image import`: a foreign disk becomes an image.
 
-import { resolve } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { importImage as importDisk } from '@ironbark/images/import/import-image.ts';
 import type { CliContext } from '../context.ts';
+import { getDaemon } from '../daemon/admin-client.ts';
 import { buildContext, publish } from '../publish.ts';
 
 export interface ImageImportOptions {
   name: string;
   user: string;
+  format: 'raw' | 'qcow2';
 }
 
 export async function importImage(
@@ -16,14 +19,21 @@ export async function importImage(
   options: ImageImportOptions,
 ): Promise<void> {
   const { terminal } = context;
-  const request = { path: resolve(file), name: options.name, loginUser: options.user };
+  await getDaemon(context.dataDir, context.self);
+  const { name, format, user: loginUser } = options;
+  const request = { path: resolve(file), name, format, loginUser };
   const built = await terminal.step(
     `Importing ${file}`,
     async (progress) => await importDisk(buildContext(context, progress), request),
   );
-  const imageId = await terminal.step(
-    `Storing image ${options.name}`,
-    async (progress) => await publish(context, built, options.name, progress),
-  );
-  terminal.result({ imageId, name: options.name }, () => `${imageId} is ${options.name}`);
+  try {
+    const imageId = await terminal.step(
+      `Storing image ${name}`,
+      async (progress) => await publish(context, built, name, progress),
+    );
+    terminal.result({ imageId, name }, () => `${imageId} is ${name}`);
+  } finally {
+    // The cloud has its own copy now.
+    await rm(dirname(built.files.root), { recursive: true, force: true });
+  }
 }

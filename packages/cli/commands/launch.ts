@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { waitFor } from '@ironbark/platform/clock.ts';
+import { TimeoutError, waitFor } from '@ironbark/platform/clock.ts';
 import type { Ec2Client } from '@ironbark/protocol/ec2/client.ts';
 import type { CliContext } from '../context.ts';
 import type { AdminApi } from '../daemon/admin-api.ts';
@@ -11,6 +11,7 @@ import { openEc2 } from '../ec2.ts';
 import { type DescribedInstance, findInstance } from '../find-instance.ts';
 import { DEFAULT_KEY_NAME, ensureKeyPair } from '../key-pair.ts';
 import { Problem } from '../problem.ts';
+import { quoteForShell } from '../quote-for-shell.ts';
 import { findSshTarget, type SshTarget } from '../ssh-target.ts';
 import type { StepProgress } from '../terminal.ts';
 
@@ -32,22 +33,29 @@ const CONNECT_TIMEOUT_MS = 2_000;
 
 export async function launch(context: CliContext, options: LaunchOptions): Promise<void> {
   const { terminal } = context;
-  const daemon = await getDaemon(context.dataDir);
+  const userData = options.userData === undefined ? undefined : await readFile(options.userData);
+  const daemon = await getDaemon(context.dataDir, context.self);
   const ec2 = await openEc2(context, daemon);
   const imageId = await findImage(context, ec2, options.image);
   await terminal.step('Key pair', async () => await ensureKeyPair(context, ec2));
   const id = await terminal.step(
     `Launching ${options.type} from ${options.image}`,
-    async () => await runInstance(ec2, imageId, options),
+    async () => await runInstance(ec2, imageId, options, userData),
   );
   if (!options.wait) {
     terminal.result({ instanceId: id }, () => `${id} is pending: ${context.self} ssh ${id}`);
     return;
   }
+  const { config } = await daemon.status();
   const instance = await terminal.step(
     `${id} starts`,
     async (progress) => await untilRunning(context, ec2, id, progress),
   );
+  if (config.hypervisor === 'simulated') {
+    const result = { instanceId: id, privateIp: instance.PrivateIpAddress };
+    terminal.result(result, () => `${id} is running, simulated: there is nothing to log in to`);
+    return;
+  }
   const ssh = await terminal.step(
     'Waiting for ssh',
     async () => await untilReachable(context, daemon, instance),
@@ -83,8 +91,8 @@ async function runInstance(
   ec2: Ec2Client,
   imageId: string,
   options: LaunchOptions,
+  userData: Buffer | undefined,
 ): Promise<string> {
-  const userData = options.userData === undefined ? undefined : await readFile(options.userData);
   const answer = await ec2.call('RunInstances', {
     ImageId: imageId,
     InstanceType: options.type as never,
@@ -118,12 +126,16 @@ async function untilRunning(
     if (state !== 'pending') throw failed(context, id, instance);
     return undefined;
   };
-  return await waitFor(look, {
-    clock: context.clock,
-    timeoutMs: RUNNING_TIMEOUT_MS,
-    intervalMs: POLL_MS,
-    what: `${id} running`,
-  });
+  const patience = { clock: context.clock, timeoutMs: RUNNING_TIMEOUT_MS, intervalMs: POLL_MS };
+  try {
+    return await waitFor(look, { ...patience, what: `${id} is running` });
+  } catch (cause) {
+    if (!(cause instanceof TimeoutError)) throw cause;
+    throw new Problem(cause.message, [
+      `it is still being started; how far it is: ${context.self} status`,
+      `why it takes so long: ${context.self} logs`,
+    ]);
+  }
 }
 
 function failed(context: CliContext, id: string, instance: DescribedInstance | undefined): Problem {
@@ -140,11 +152,12 @@ async function untilReachable(
   daemon: AdminApi,
   instance: DescribedInstance,
 ): Promise<SshTarget> {
+  const ec2 = await openEc2(context, daemon);
   try {
     return await waitFor(
       async () => {
         // Fail as soon as the guest has, not when the time is up.
-        const current = await findInstance(await openEc2(context, daemon), instance.InstanceId);
+        const current = await findInstance(ec2, instance.InstanceId, context.self);
         if (current.State?.Name !== 'running') throw failed(context, instance.InstanceId, current);
         const ssh = await findSshTarget(context, daemon, instance);
         return ssh !== undefined && (await speaksSsh(ssh)) ? ssh : undefined;
@@ -172,8 +185,4 @@ function speaksSsh(target: SshTarget): Promise<boolean> {
     socket.once('data', (bytes) => end(bytes.toString('latin1').startsWith('SSH-')));
     for (const event of ['error', 'timeout', 'close']) socket.once(event, () => end(false));
   });
-}
-
-function quoteForShell(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -24,5 +24,10 @@ export async function purge(context: CliContext, options: { yes: boolean }): Pro
     await rm(dataDir, { recursive: true, force: true });
     await syncDirectory(dirname(dataDir));
   });
-  terminal.result({ purged: dataDir }, () => `Removed ${dataDir}`);
+  terminal.result({ purged: dataDir, cacheDir: context.cacheDir }, () =>
+    [
+      `Removed ${dataDir}`,
+      `What can be made again stays for the next cloud (rm -r ${context.cacheDir} removes it)`,
+    ].join('\n'),
+  );
 }

@@ -12,14 +12,23 @@ export async function openShell(
   target: string | undefined,
   command: readonly string[],
 ): Promise<number> {
-  const daemon = await getDaemon(context.dataDir);
-  const instance = await findInstance(await openEc2(context, daemon), target);
+  const daemon = await getDaemon(context.dataDir, context.self);
+  const instance = await findInstance(await openEc2(context, daemon), target, context.self);
   if (instance.State?.Name !== 'running') {
-    throw new Problem(`${instance.InstanceId} is ${instance.State?.Name}`, [
+    const start = `aws ec2 start-instances --instance-ids ${instance.InstanceId}`;
+    throw new Problem(`${instance.InstanceId} is ${instance.State?.Name}, so nobody can log in`, [
+      ...(instance.State?.Name === 'stopped'
+        ? [`start it: eval "$(${context.self} env)"; ${start}`]
+        : []),
       `its console: ${context.self} logs ${instance.InstanceId}`,
     ]);
   }
   const ssh = await findSshTarget(context, daemon, instance);
+  if (ssh === undefined && (await daemon.status()).config.hypervisor === 'simulated') {
+    throw new Problem(`${instance.InstanceId} is simulated: there is nothing to log in to`, [
+      'real guests need a cloud of their own: up with another --data-dir, without --hypervisor simulated',
+    ]);
+  }
   if (ssh === undefined) {
     throw new Problem(`${instance.InstanceId} has no address yet`, ['try again in a few seconds']);
   }

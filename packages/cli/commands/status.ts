@@ -79,5 +79,5 @@ function describeNetwork(status: DaemonStatus): string {
 
 function describeCapacity(status: DaemonStatus): string {
   const { vcpus, memoryMib, diskBytes } = status.node.capacity;
-  return `${vcpus} vCPU, ${renderBytes(memoryMib * 1024 * 1024)} memory, ${renderBytes(diskBytes)} disk`;
+  return `${vcpus} CPUs, ${renderBytes(memoryMib * 1024 * 1024)} memory, ${renderBytes(diskBytes)} disk`;
 }

@@ -7,7 +7,7 @@ import type { AdminApi, DaemonStatus } from '../daemon/admin-api.ts';
 import { findDaemon } from '../daemon/admin-client.ts';
 import { dataPaths } from '../daemon/paths.ts';
 import { startDaemon } from '../daemon/start-daemon.ts';
-import { type ConfigWishes, decideConfig } from '../decide-config.ts';
+import { type ConfigWishes, decideConfig, keepConfig } from '../decide-config.ts';
 import { openEc2 } from '../ec2.ts';
 import { ensurePackages, NETWORK_PACKAGES, RUN_PACKAGES } from '../host-packages.ts';
 import { ensureMicroImage } from './image-build.ts';
@@ -25,6 +25,7 @@ export async function bringUp(context: CliContext, options: UpOptions): Promise<
   const running = await findDaemon(context.dataDir);
   const daemon = running ?? (await start(context, options));
   const status = await daemon.status();
+  if (running !== undefined) checkWishes(context, status, options);
   if (options.image && status.config.hypervisor === 'qemu') await ensureMicroImage(context);
   const images = await listImages(context);
   const result = {
@@ -34,6 +35,15 @@ export async function bringUp(context: CliContext, options: UpOptions): Promise<
     images,
   };
   terminal.result(result, () => renderReady(context, status, running !== undefined));
+}
+
+/** What cannot be had is refused; what takes a restart is said. */
+function checkWishes({ terminal, self }: CliContext, status: DaemonStatus, wishes: UpOptions) {
+  const { host, port } = keepConfig(status.config, wishes);
+  const isOther = host !== status.config.host || (wishes.port !== 0 && port !== status.config.port);
+  if (!isOther) return;
+  terminal.warn(`it already runs at ${status.endpoint}; another address takes a restart:`);
+  terminal.warn(`${self} down --keep-guests, then this again`);
 }
 
 async function start(context: CliContext, options: UpOptions): Promise<AdminApi> {
@@ -50,7 +60,7 @@ async function start(context: CliContext, options: UpOptions): Promise<AdminApi>
     // Guests run as users of their own and have to reach their files inside, hence the execute bits.
     await ensureDirectory(context.dataDir, 0o711);
     await ensureDirectory(dataPaths(context.dataDir).run, 0o711);
-    await saveConfig(context.dataDir, await decideConfig(context, saved, options));
+    await saveConfig(context.dataDir, await decideConfig(context, saved, options), saved);
   });
   if (!context.isRoot) warnWithoutRoot(context);
   return await terminal.step('Starting the services', async () => (await startDaemon(context))!);
@@ -61,7 +71,7 @@ function warnWithoutRoot(context: CliContext): void {
     'not root: guests share this user and reach out through user-mode networking.',
   );
   context.terminal.warn(
-    'Lost: addresses of their own, traffic between guests, and one user per guest.',
+    'Lost: addresses of their own, traffic between guests, metadata at 169.254.169.254, one user per guest.',
   );
 }
 
@@ -73,13 +83,16 @@ async function listImages(context: CliContext): Promise<{ id: string; name: stri
 
 function renderReady(context: CliContext, status: DaemonStatus, wasRunning: boolean): string {
   const { terminal, self } = context;
-  const line = (command: string, what: string) => `  ${command.padEnd(34)} ${terminal.dim(what)}`;
+  const lines = [
+    [`${self} launch`, 'a first instance, with a key pair, and its ssh line'],
+    [`eval "$(${self} env)"`, 'any AWS client in this shell: aws ec2 describe-images'],
+    [`${self} status`, 'what runs here'],
+    [`${self} down`, 'stop; the next up starts the same instances again'],
+  ] as const;
+  const width = Math.max(...lines.map(([command]) => command.length));
   return [
     terminal.bold(`Ironbark is ${wasRunning ? 'already running' : 'ready'} at ${status.endpoint}`),
     '',
-    line(`${self} launch`, 'a first instance, with a key pair, and its ssh line'),
-    line(`eval "$(${self} env)"`, 'any AWS client in this shell: aws ec2 describe-images'),
-    line(`${self} status`, 'what runs here'),
-    line(`${self} down`, 'stop; the next up starts the same instances again'),
+    ...lines.map(([command, what]) => `  ${command.padEnd(width)}  ${terminal.dim(what)}`),
   ].join('\n');
 }

@@ -24,11 +24,12 @@ export async function findDaemon(dataDir: string): Promise<AdminApi | undefined>
   }
 }
 
-export async function getDaemon(dataDir: string): Promise<AdminApi> {
+/** `self` is how the person calls us. */
+export async function getDaemon(dataDir: string, self = './ironbark'): Promise<AdminApi> {
   const daemon = await findDaemon(dataDir);
   if (daemon !== undefined) return daemon;
   throw new Problem(`no cloud is running from ${dataDir}`, [
-    'start it with: ironbark up',
+    `start it with: ${self} up`,
     'for another cloud name its folder: --data-dir FOLDER',
   ]);
 }

@@ -42,6 +42,8 @@ export interface EmbeddedCloud extends AsyncDisposable {
 const GUEST_GRACE_MS = 30_000;
 /** Owns the buckets of images and snapshots; no key speaks for it. */
 const SYSTEM_ACCOUNT = '000000000000';
+/** Simulated guests take nothing; a simulated node is the same on every host. */
+const SIMULATED_CAPACITY = { vcpus: 64, memoryMib: 64 * 1024 };
 
 export async function composeCloud(options: ComposeOptions): Promise<EmbeddedCloud> {
   await using starting = new AsyncDisposableStack();
@@ -142,6 +144,7 @@ function openNode(
     logger: logger.child({ service: 'node' }),
     commands,
     ...(config.simulated === undefined ? {} : { simulated: config.simulated }),
+    ...(config.hypervisor === 'simulated' ? { capacity: SIMULATED_CAPACITY } : {}),
   });
 }
 

@@ -3,6 +3,7 @@
 import { rm } from 'node:fs/promises';
 import { renderTime, systemClock } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
+import { acquireProcessLock } from '@ironbark/platform/database/process-lock.ts';
 import { removeFile, replaceFile } from '@ironbark/platform/files.ts';
 import type { HttpListener } from '@ironbark/platform/http/server.ts';
 import { openLogFile } from '@ironbark/platform/log-file.ts';
@@ -12,13 +13,15 @@ import { findConfig } from '../cloud-config.ts';
 import type { HaltRequest } from './admin-api.ts';
 import { serveAdmin } from './admin-server.ts';
 import { composeCloud, type EmbeddedCloud } from './compose.ts';
-import { dataPaths } from './paths.ts';
+import { dataPaths, FOLDER_TAKEN } from './paths.ts';
 import { describeCloud, readCredentials } from './status.ts';
 
 async function main(dataDir: string, version: string, mode: string): Promise<void> {
   const paths = dataPaths(dataDir);
   const config = await findConfig(dataDir);
   if (config === undefined) throw new Error(`${dataDir} has no config.json; ironbark up makes it`);
+  using lock = acquireProcessLock(paths.daemonLock);
+  if (lock === undefined) throw new Error(`${FOLDER_TAKEN}: ${dataDir}`);
   const logger = createLogger({ write: openLogFile(paths.log), nowMs: () => systemClock.nowMs() });
   const crash = (error: unknown) => {
     logger.error('the daemon ends on an error that nobody handles', { error });

@@ -8,6 +8,8 @@ export interface DataPaths {
   /** Listens while the daemon runs; only the folder's owner may connect. */
   adminSocket: string;
   pidFile: string;
+  /** Held by the one daemon of this folder. */
+  daemonLock: string;
   log: string;
   cloud: string;
   cluster: string;
@@ -18,12 +20,16 @@ export interface DataPaths {
   keys: string;
 }
 
+/** What a daemon says that finds another one there. */
+export const FOLDER_TAKEN = 'another daemon has this folder';
+
 export function dataPaths(root: string): DataPaths {
   return {
     root,
     run: join(root, 'run'),
     adminSocket: join(root, 'run', 'admin.sock'),
     pidFile: join(root, 'run', 'daemon.pid'),
+    daemonLock: join(root, 'run', 'daemon.lock'),
     log: join(root, 'ironbark.log'),
     cloud: join(root, 'cloud'),
     cluster: join(root, 'cluster'),

@@ -3,12 +3,12 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readFileIfPresent } from '@ironbark/platform/files.ts';
-import { findProcess } from '@ironbark/platform/processes.ts';
+import { readProcess } from '@ironbark/platform/processes.ts';
 import type { CliContext } from '../context.ts';
 import { Problem } from '../problem.ts';
 import type { AdminApi } from './admin-api.ts';
 import { findDaemon } from './admin-client.ts';
-import { dataPaths } from './paths.ts';
+import { dataPaths, FOLDER_TAKEN } from './paths.ts';
 
 /** A start is a second or two; adopting a full node of guests and proving the accelerator take a few more. */
 const READY_TIMEOUT_MS = 60_000;
@@ -52,8 +52,14 @@ async function untilReady(
   while (context.clock.monotonicMs() < deadline) {
     const daemon = await findDaemon(context.dataDir);
     if (daemon !== undefined && mode === 'serve') return daemon;
-    if ((await findProcess(pid)) === undefined) {
+    if ((await readProcess(pid)) === undefined) {
       if (mode === 'halt') return undefined;
+      // Somebody else started it at the same moment and was faster: theirs is waited for.
+      const isTaken = (await readOutput(context)).includes(FOLDER_TAKEN);
+      if (isTaken) {
+        await context.clock.sleep(POLL_MS);
+        continue;
+      }
       throw new Problem('the cloud did not start', await explain(context));
     }
     await context.clock.sleep(POLL_MS);
@@ -64,9 +70,14 @@ async function untilReady(
   );
 }
 
+async function readOutput(context: CliContext): Promise<string> {
+  const path = join(dataPaths(context.dataDir).run, 'daemon.out');
+  return (await readFileIfPresent(path))?.toString('utf8') ?? '';
+}
+
 async function explain(context: CliContext): Promise<string[]> {
   const paths = dataPaths(context.dataDir);
-  const output = (await readFileIfPresent(join(paths.run, 'daemon.out')))?.toString('utf8') ?? '';
+  const output = await readOutput(context);
   const tail = output.trim().split('\n').slice(-LOG_LINES_SHOWN);
   return [...tail.filter((line) => line !== ''), `the log: ${paths.log}`];
 }

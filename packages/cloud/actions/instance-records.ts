@@ -99,7 +99,6 @@ export function instanceFilters(region: string): FilterTable<InstanceRecord> {
       'vpc-id': ({ row, interfaces: [first] }) => (first === undefined ? undefined : row.vpcId),
       tenancy: () => 'default',
       'virtualization-type': () => 'hvm',
-      hypervisor: () => 'xen',
       'monitoring-state': () => 'disabled',
       'private-ip-address': (record) => interfaces(record).map((one) => one.privateIp),
       'private-dns-name': (record) =>

@@ -74,7 +74,6 @@ export function renderInstance(record: InstanceRecord, region: string): Instance
     RootDeviceName: row.rootDeviceName,
     RootDeviceType: 'instance-store',
     VirtualizationType: 'hvm',
-    Hypervisor: 'xen',
     EbsOptimized: false,
     EnaSupport: false,
     BlockDeviceMappings: record.attachments.map(renderMapping),

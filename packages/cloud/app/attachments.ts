@@ -113,13 +113,17 @@ async function checkDeviceFree(
       `Invalid value '${deviceName}' for unixDevice. Attachment point ${deviceName} is already in use.`,
     );
   }
-  if (others.length >= MAX_VOLUMES) {
-    throw refuse(
-      'limit-exceeded',
-      'attachment',
-      `An instance can have ${MAX_VOLUMES} volumes attached.`,
-    );
-  }
+  checkVolumeCount(others.length + 1);
+}
+
+/** For what an instance would have then. */
+export function checkVolumeCount(count: number): void {
+  if (count <= MAX_VOLUMES) return;
+  throw refuse(
+    'limit-exceeded',
+    'attachment',
+    `An instance can have ${MAX_VOLUMES} volumes attached.`,
+  );
 }
 
 export async function detachVolume(

@@ -16,6 +16,7 @@ import { insertInterface } from '../store/network-interfaces.ts';
 import { type ImageRow, type KeyPairRow, type SubnetRow, toFlag } from '../store/schema.ts';
 import { renderMac } from './addresses.ts';
 import type { App } from './app.ts';
+import { checkVolumeCount } from './attachments.ts';
 import { demandOf, loadRooms } from './capacity.ts';
 import type { Caller, Change } from './change.ts';
 import { getImage } from './images.ts';
@@ -92,6 +93,7 @@ async function prepareLaunch(
 ): Promise<Launch> {
   const { accountId } = caller;
   checkCounts(request);
+  checkVolumeCount(request.mappings.length);
   const type = findInstanceType(request.instanceType);
   if (type === undefined) {
     throw invalidValue(

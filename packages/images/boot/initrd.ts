@@ -16,6 +16,7 @@ const APPLETS = [
   'mkdir',
   'mount',
   'poweroff',
+  'rm',
   'sh',
   'sleep',
   'switch_root',

@@ -104,6 +104,20 @@ describe('importing a disk', { skip }, () => {
     assert.deepEqual(await readdir(at('work/imports')), kept);
   });
 
+  test('refuses what is not what it was said to be', async () => {
+    const context = { workDir: at('work'), commands: systemCommands, clock: systemClock };
+    for (const [file, format] of [
+      ['disk.qcow2', 'raw'],
+      ['disk.raw', 'qcow2'],
+    ] as const) {
+      const request = { path: at(file), name: 'mine', format };
+      await assert.rejects(
+        importImage({ ...context, logger: silentLogger }, request),
+        isRefused(new RegExp(`not ${format}`)),
+      );
+    }
+  });
+
   test('refuses names that would be a path', async () => {
     await assert.rejects(take(at('disk.raw'), '../../etc'), isRefused(/image name/));
   });

@@ -12,11 +12,13 @@ import { ensureDirectory } from '@ironbark/platform/files.ts';
 import type { BuildContext } from '../build/build-context.ts';
 import type { BuiltImage } from '../build/built-image.ts';
 import { convertToRaw } from './convert-image.ts';
-import { inspectImage } from './inspect-image.ts';
+import { type InspectedImage, inspectImage } from './inspect-image.ts';
 
 export interface ImportRequest {
   path: string;
   name: string;
+  /** What the caller takes the file for; another one is refused. */
+  format?: InspectedImage['format'];
   description?: string;
   /** Who a key pair logs in as; most distributions have their own. */
   loginUser?: string;
@@ -39,6 +41,7 @@ export async function importImage(
   const progress = (step: string, fraction: number) => context.onProgress?.({ step, fraction });
   progress('Looking at the file', 0);
   const inspected = await inspectImage(request.path);
+  requireFormat(request, inspected);
   const imports = join(context.workDir, 'imports');
   await ensureDirectory(imports);
   const folder = await mkdtemp(join(imports, 'unfinished-'));
@@ -98,6 +101,16 @@ function requireName(name: string): void {
     kind: 'invalid-parameter',
     resource: 'image',
     message: 'An image name has 3 to 128 letters, digits, dots, dashes or underscores.',
+  });
+}
+
+/** A raw disk's content is its guest's to choose, so a file that looks like both is not taken for either. */
+function requireFormat({ format }: ImportRequest, inspected: InspectedImage): void {
+  if (format === undefined || format === inspected.format) return;
+  throw new ServiceError({
+    kind: 'invalid-parameter',
+    resource: 'image',
+    message: `The file is ${inspected.format} by its content, not ${format}.`,
   });
 }
 

@@ -5,8 +5,6 @@ import { GIB, MIB } from '@ironbark/core/units.ts';
 import type { NodeCapacity } from '@ironbark/protocol/internal/instance-messages.ts';
 import { readDiskSpace } from './disk-space.ts';
 
-/** Guests are idle most of the time, and a virtual processor is a thread: four share a real one. */
-const VCPUS_PER_PROCESSOR = 4;
 /** For the host: a tenth of the memory, at least 1 GiB, at most 8 GiB. Memory is never promised twice. */
 const MEMORY_RESERVE_SHARE = 0.1;
 const MEMORY_RESERVE_LEAST_BYTES = 1 * GIB;
@@ -21,7 +19,7 @@ export function offeredMemoryMib(totalBytes: number): number {
 export async function readCapacity(dataDir: string): Promise<NodeCapacity> {
   const { totalBytes, freeBytes } = await readDiskSpace(dataDir);
   return {
-    vcpus: availableParallelism() * VCPUS_PER_PROCESSOR,
+    vcpus: availableParallelism(),
     memoryMib: offeredMemoryMib(totalmem()),
     diskBytes: totalBytes,
     diskFreeBytes: freeBytes,

@@ -6,9 +6,11 @@ import { test } from 'node:test';
 import { isServiceError } from '@ironbark/core/errors.ts';
 import { MIB } from '@ironbark/core/units.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
+import { systemCommands } from '@ironbark/platform/commands.ts';
 import { seededRandom } from '@ironbark/platform/random.ts';
 import { createMemoryObjects, type MemoryObjects } from '../testing/memory-objects.ts';
 import { ImageCache } from './image-cache.ts';
+import { makeRootDisk } from './root-disk.ts';
 
 interface Lab extends AsyncDisposable {
   dataDir: string;
@@ -68,6 +70,21 @@ for (const encoding of ['raw', 'zstd'] as const) {
     assert.deepEqual(await lab.list(), []);
   });
 }
+
+test('a root disk is copied from the chunks that hold data, and is the image', async () => {
+  await using lab = await createLab();
+  const cache = await lab.open();
+  const image = sampleImage();
+  const blob = lab.objects.add(image, 'zstd');
+  const path = join(lab.dataDir, 'root.raw');
+  await cache.with(blob, async (imagePath) => {
+    const { chunks } = JSON.parse(await readFile(`${imagePath}.chunks`, 'utf8'));
+    assert.deepEqual(chunks, [0, 4]);
+    const spec = { path, imagePath, sizeBytes: 8 * MIB, uid: undefined };
+    await makeRootDisk(spec, systemCommands);
+  });
+  assert.ok((await readFile(path)).subarray(0, image.length).equals(image));
+});
 
 test('a blob that is longer or shorter than it says is refused and leaves nothing', async () => {
   await using lab = await createLab();

@@ -4,22 +4,16 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, readdir, rename, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Transform, Writable } from 'node:stream';
+import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createZstdDecompress } from 'node:zlib';
-import { ServiceError } from '@ironbark/core/errors.ts';
-import { GIB, MIB } from '@ironbark/core/units.ts';
+import { GIB } from '@ironbark/core/units.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
-import {
-  ensureDirectory,
-  hasCode,
-  removeFile,
-  syncDirectory,
-  writeFully,
-} from '@ironbark/platform/files.ts';
+import { ensureDirectory, hasCode, removeFile, syncDirectory } from '@ironbark/platform/files.ts';
 import type { ImageBlob } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import { readDiskSpace, withSpace } from './disk-space.ts';
+import { damagedImage, LIST_SUFFIX, SparseSink, saveDataChunks } from './sparse-image.ts';
 
 export interface ImageCacheOptions {
   dataDir: string;
@@ -31,8 +25,6 @@ export interface ImageCacheOptions {
 
 /** A dozen distribution images. */
 const DEFAULT_LIMIT_BYTES = 32 * GIB;
-/** Zeros of this length, aligned, become holes. */
-const CHUNK_BYTES = 1 * MIB;
 const PARTIAL = '.partial';
 
 export class ImageCache {
@@ -50,8 +42,10 @@ export class ImageCache {
   static async open(options: ImageCacheOptions): Promise<ImageCache> {
     const cache = new ImageCache(options);
     await ensureDirectory(cache.#directory);
-    for (const name of await readdir(cache.#directory)) {
-      if (name.endsWith(PARTIAL)) await removeFile(join(cache.#directory, name));
+    const names = new Set(await readdir(cache.#directory));
+    for (const name of names) {
+      const isOrphan = name.endsWith(LIST_SUFFIX) && !names.has(name.slice(0, -LIST_SUFFIX.length));
+      if (name.endsWith(PARTIAL) || isOrphan) await removeFile(join(cache.#directory, name));
     }
     return cache;
   }
@@ -105,7 +99,7 @@ export class ImageCache {
     try {
       const handle = await open(partial, 'w', 0o444);
       try {
-        await this.#download(blob, handle);
+        await saveDataChunks(path, await this.#download(blob, handle));
         await handle.sync();
       } finally {
         await handle.close();
@@ -114,17 +108,20 @@ export class ImageCache {
       await syncDirectory(this.#directory);
     } catch (error) {
       await removeFile(partial);
+      await removeFile(`${path}${LIST_SUFFIX}`);
       throw error;
     }
   }
 
-  async #download(blob: ImageBlob, handle: FileHandle): Promise<void> {
+  /** Answers the chunks that hold data. */
+  async #download(blob: ImageBlob, handle: FileHandle): Promise<number[]> {
     const { body } = await this.#options.objects.getObject({ bucket: blob.bucket, key: blob.key });
     const stored = new DigestCheck(blob);
     const sink = new SparseSink(handle, blob.unpackedBytes);
     if (blob.encoding === 'zstd') {
       await pipeline(body, stored, createZstdDecompress(), sink).catch(explainUnpacking);
     } else await pipeline(body, stored, sink);
+    return sink.dataChunks;
   }
 
   /** Evicts the images that were not used for the longest until the new one fits. */
@@ -137,6 +134,7 @@ export class ImageCache {
       if (used + neededBytes <= limit && freeBytes >= neededBytes) return;
       if ((this.#inUse.get(entry.name) ?? 0) > 0) continue;
       await removeFile(join(this.#directory, entry.name));
+      await removeFile(join(this.#directory, `${entry.name}${LIST_SUFFIX}`));
       used -= entry.bytes;
       freeBytes += entry.bytes;
     }
@@ -146,7 +144,7 @@ export class ImageCache {
   async #listEntries(): Promise<{ name: string; bytes: number; usedAtMs: number }[]> {
     const entries: { name: string; bytes: number; usedAtMs: number }[] = [];
     for (const name of await readdir(this.#directory)) {
-      if (name.endsWith(PARTIAL)) continue;
+      if (name.endsWith(PARTIAL) || name.endsWith(LIST_SUFFIX)) continue;
       const facts = await statIfPresent(join(this.#directory, name));
       if (facts === undefined) continue;
       entries.push({ name, bytes: facts.blocks * 512, usedAtMs: facts.mtimeMs });
@@ -164,21 +162,12 @@ function nameOf(blob: ImageBlob): string {
 function checkBlob(blob: ImageBlob): void {
   const isRawOfOneSize = blob.encoding !== 'raw' || blob.sizeBytes === blob.unpackedBytes;
   if (/^[0-9a-f]{64}$/.test(blob.sha256) && isRawOfOneSize) return;
-  throw damaged('its manifest contradicts itself');
-}
-
-function damaged(why: string, cause?: unknown): ServiceError {
-  return new ServiceError({
-    kind: 'digest-mismatch',
-    resource: 'image',
-    message: `The image is damaged: ${why}. Register it again from its source.`,
-    ...(cause === undefined ? {} : { cause }),
-  });
+  throw damagedImage('its manifest contradicts itself');
 }
 
 function explainUnpacking(error: unknown): never {
   const isZstd = error instanceof Error && 'code' in error && /ZSTD/.test(String(error.code));
-  throw isZstd ? damaged('its bytes cannot be unpacked', error) : error;
+  throw isZstd ? damagedImage('its bytes cannot be unpacked', error) : error;
 }
 
 async function statIfPresent(path: string) {
@@ -204,7 +193,7 @@ class DigestCheck extends Transform {
   override _transform(chunk: Buffer, _encoding: string, done: (error?: Error) => void): void {
     this.#size += chunk.length;
     if (this.#size > this.#blob.sizeBytes) {
-      done(damaged('it is longer than its manifest says'));
+      done(damagedImage('it is longer than its manifest says'));
       return;
     }
     this.#hash.update(chunk);
@@ -215,62 +204,6 @@ class DigestCheck extends Transform {
   override _flush(done: (error?: Error) => void): void {
     const isWhole = this.#size === this.#blob.sizeBytes;
     const isRight = this.#hash.digest('hex') === this.#blob.sha256;
-    done(isWhole && isRight ? undefined : damaged('its bytes do not match its digest'));
+    done(isWhole && isRight ? undefined : damagedImage('its bytes do not match its digest'));
   }
-}
-
-/** Writes a file of exactly `sizeBytes`, leaving holes for chunks of zeros. */
-class SparseSink extends Writable {
-  readonly #handle: FileHandle;
-  readonly #sizeBytes: number;
-  readonly #chunk = Buffer.alloc(CHUNK_BYTES);
-  #filled = 0;
-  #position = 0;
-
-  constructor(handle: FileHandle, sizeBytes: number) {
-    super({ highWaterMark: CHUNK_BYTES });
-    this.#handle = handle;
-    this.#sizeBytes = sizeBytes;
-  }
-
-  override _write(bytes: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
-    this.#take(bytes).then(() => done(), done);
-  }
-
-  override _final(done: (error?: Error | null) => void): void {
-    this.#finish().then(() => done(), done);
-  }
-
-  async #take(bytes: Buffer): Promise<void> {
-    if (this.#position + this.#filled + bytes.length > this.#sizeBytes) {
-      throw damaged('it unpacks to more than its manifest says');
-    }
-    for (let at = 0; at < bytes.length; ) {
-      const copied = bytes.copy(this.#chunk, this.#filled, at);
-      at += copied;
-      this.#filled += copied;
-      if (this.#filled === CHUNK_BYTES) await this.#writeChunk();
-    }
-  }
-
-  async #writeChunk(): Promise<void> {
-    const bytes = this.#chunk.subarray(0, this.#filled);
-    if (!isZero(bytes)) await writeFully(this.#handle, bytes, this.#position);
-    this.#position += bytes.length;
-    this.#filled = 0;
-  }
-
-  async #finish(): Promise<void> {
-    if (this.#filled > 0) await this.#writeChunk();
-    if (this.#position !== this.#sizeBytes) {
-      throw damaged('it unpacks to less than its manifest says');
-    }
-    await this.#handle.truncate(this.#sizeBytes);
-  }
-}
-
-const ZEROS = Buffer.alloc(CHUNK_BYTES);
-
-export function isZero(bytes: Buffer): boolean {
-  return bytes.equals(ZEROS.subarray(0, bytes.length));
 }

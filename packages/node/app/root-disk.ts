@@ -2,11 +2,10 @@
 
 import { chown, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { MIB } from '@ironbark/core/units.ts';
 import { CommandError, type Commands } from '@ironbark/platform/commands.ts';
-import { removeFile, syncDirectory, writeFully } from '@ironbark/platform/files.ts';
+import { removeFile, syncDirectory } from '@ironbark/platform/files.ts';
 import { outOfSpace, readDiskSpace, withSpace } from './disk-space.ts';
-import { isZero } from './image-cache.ts';
+import { copyImageData } from './sparse-image.ts';
 
 export interface RootDiskSpec {
   path: string;
@@ -16,7 +15,6 @@ export interface RootDiskSpec {
   uid: number | undefined;
 }
 
-const CHUNK_BYTES = 1 * MIB;
 /** Preallocation is a matter of metadata on most file systems; one that writes zeros takes minutes. */
 const ALLOCATE_TIMEOUT_MS = 10 * 60_000;
 
@@ -73,14 +71,7 @@ async function copyImage(from: string, to: string): Promise<void> {
   const source = await open(from, 'r');
   const target = await open(to, 'r+');
   try {
-    const chunk = Buffer.alloc(CHUNK_BYTES);
-    for (let position = 0; ; ) {
-      const { bytesRead } = await source.read(chunk, 0, CHUNK_BYTES, position);
-      if (bytesRead === 0) break;
-      const bytes = chunk.subarray(0, bytesRead);
-      if (!isZero(bytes)) await writeFully(target, bytes, position);
-      position += bytesRead;
-    }
+    await copyImageData(from, source, target);
     await target.sync();
   } finally {
     await source.close();

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseCidr, renderCidr } from '@ironbark/core/ipv4.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
-import { chooseVpcCidr, describeClash, findClash, VPC_CANDIDATES } from './choose-cidr.ts';
+import {
+  candidatesFrom,
+  chooseVpcCidr,
+  describeClash,
+  findClash,
+  VPC_CANDIDATES,
+} from './choose-cidr.ts';
 import { parseHostNetworks, readHostNetworks } from './host-networks.ts';
 
 const on = (device: string, text: string) => ({ device, cidr: parseCidr(text)! });
@@ -30,6 +36,13 @@ test('no candidate overlaps another', () => {
     const others = VPC_CANDIDATES.slice(index + 1).map((text) => on('x', text));
     assert.equal(findClash(candidate, others), undefined);
   }
+});
+
+test('the candidates can be begun anywhere, and stay all of them', () => {
+  assert.deepEqual(candidatesFrom(0), VPC_CANDIDATES);
+  const late = candidatesFrom(0.999_999);
+  assert.equal(late[0], VPC_CANDIDATES.at(-1));
+  assert.deepEqual(new Set(late), new Set(VPC_CANDIDATES));
 });
 
 test('a clash names the network and the interface, and our own interfaces are none', () => {

@@ -10,6 +10,15 @@ export const VPC_CANDIDATES: readonly string[] = [
   ...range(1, 191, 1).map((second) => `10.${second}.0.0/16`),
 ];
 
+/**
+ * The candidates from somewhere in their middle on, for a cloud that is not the host's usual one: clouds that were
+ * made while the others were down would all have taken the first, and could never be up together.
+ */
+export function candidatesFrom(fraction: number): string[] {
+  const start = Math.floor(fraction * VPC_CANDIDATES.length);
+  return [...VPC_CANDIDATES.slice(start), ...VPC_CANDIDATES.slice(0, start)];
+}
+
 /** Undefined when each of the candidates clashes with something. */
 export function chooseVpcCidr(
   networks: readonly HostNetworkRange[],

@@ -120,7 +120,9 @@ class SqliteConnection implements DatabaseConnection {
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
     const statement = this.#prepare(query.sql);
     const parameters = query.parameters.map(toSqlValue);
-    if (statement.columns().length > 0) return { rows: statement.all(...parameters) as Row[] };
+    if (statement.columns().length > 0) {
+      return { rows: withSpace(() => statement.all(...parameters)) as Row[] };
+    }
     const { changes, lastInsertRowid } = withSpace(() => statement.run(...parameters));
     return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
   }

@@ -166,6 +166,7 @@ export interface InstanceObservation {
 }
 
 export interface NodeCapacity {
+  /** Processors of the host; how many virtual ones share each is for the placement to say. */
   vcpus: number;
   memoryMib: number;
   diskBytes: number;

@@ -1,0 +1,68 @@
+// Owns the examples at the end of each command's --help: what people mostly want, ready to be copied.
+
+/** By the words of the command. */
+export const EXAMPLES: Readonly<Record<string, string>> = {
+  ironbark: `Start here:
+  ironbark up                      install what is missing, start, build the first image
+  ironbark launch --name web       an instance with your key, ready for ssh
+  ironbark ssh web                 a shell in it
+  eval "$(ironbark env)"           then any AWS client: aws ec2 describe-instances
+  ironbark down                    stop everything; data stays
+  ironbark COMMAND --help          more about one of them`,
+
+  'ironbark up': `Root gives guests addresses of their own on a bridge. Without root it works too: guests are then reached
+through forwarded ports, and do not reach each other.
+
+Examples:
+  ironbark up --yes                            for scripts: never asks
+  ironbark --data-dir ~/second up              a second cloud beside the first
+  ironbark up --hypervisor simulated           the APIs alone: instances are only pretended`,
+
+  'ironbark down': `Examples:
+  ironbark down                    guests are asked to power off, and start again with the next up
+  ironbark down --keep-guests      to update Ironbark itself: guests do not notice`,
+
+  'ironbark status': `Examples:
+  ironbark status || ironbark up                  start it unless it runs
+  ironbark status --json | jq -r .endpoint`,
+
+  'ironbark env': `Examples:
+  eval "$(ironbark env)"           this shell's AWS clients now talk to this cloud
+  ironbark env --json              the same for programs`,
+
+  'ironbark purge': `Examples:
+  ironbark purge                   asks first
+  ironbark --data-dir ~/second purge --yes`,
+
+  'ironbark launch': `Types: those of AWS, as far as this host can hold them:
+  aws ec2 describe-instance-types --query 'InstanceTypes[].InstanceType'
+
+Examples:
+  ironbark launch --name web --user-data setup.sh
+  ironbark launch --image debian-12 --type t3.small      after: ironbark image build debian-12`,
+
+  'ironbark ssh': `Examples:
+  ironbark ssh                     when there is just one instance
+  ironbark ssh web -- uname -a     what follows -- runs there; its exit code is ours
+  ironbark ssh web -- tar -c /etc > etc.tar`,
+
+  'ironbark logs': `Examples:
+  ironbark logs -f                 follow the cloud's log: JSON lines
+  ironbark logs -n 500 | grep '"level":"error"'
+  ironbark logs web                what the instance wrote to its console`,
+
+  'ironbark image': `Examples:
+  ironbark image build debian-12
+  ironbark image import disk.qcow2 --format qcow2 --name my-image`,
+
+  'ironbark image import': `The format is never guessed: a raw disk can be made to look like any other.
+
+Examples:
+  ironbark image import disk.qcow2 --format qcow2 --name my-image --user admin`,
+
+  'ironbark doctor': `Exit code 1 when something is missing that this cloud cannot do without.`,
+
+  'ironbark completion': `Examples:
+  eval "$(ironbark completion bash)"                     for this shell; put it into ~/.bashrc for all
+  ironbark completion bash > /etc/bash_completion.d/ironbark`,
+};
