@@ -52,7 +52,7 @@ export interface NodeOptions {
   hypervisor: 'qemu' | 'simulated';
   /** Stays the caller's: it is not disposed with the node. */
   network: HostNetwork;
-  objects: ObjectsClient;
+  objects: Pick<ObjectsClient, 'getObject'>;
   clock: Clock;
   random: RandomSource;
   logger: Logger;

@@ -17,7 +17,7 @@ import { damagedImage, LIST_SUFFIX, SparseSink, saveDataChunks } from './sparse-
 
 export interface ImageCacheOptions {
   dataDir: string;
-  objects: ObjectsClient;
+  objects: Pick<ObjectsClient, 'getObject'>;
   clock: Clock;
   /** The most that cached images occupy on disk. */
   limitBytes?: number;
