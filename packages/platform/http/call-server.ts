@@ -44,12 +44,17 @@ export async function serveCalls(options: CallServerOptions): Promise<HttpListen
   await removeFile(options.socketPath);
   const { socketPath, gid, logger, admits } = options;
   const server = new CallServer(options);
-  return await listen({
+  const listener = await listen({
     address: gid === undefined ? { socketPath } : { socketPath, gid },
     logger,
     handler: (request, response) => server.handle(request, response),
     ...(admits === undefined ? {} : { admits }),
   });
+  const dispose = async () => {
+    server.dismissWatchers();
+    await listener[Symbol.asyncDispose]();
+  };
+  return { port: listener.port, [Symbol.asyncDispose]: dispose };
 }
 
 class InputError extends Error {
@@ -63,11 +68,16 @@ class InputError extends Error {
 
 class CallServer {
   readonly #options: CallServerOptions;
+  readonly #watchers = new Set<ServerResponse>();
   #calls = 0;
-  #watchers = 0;
 
   constructor(options: CallServerOptions) {
     this.#options = options;
+  }
+
+  /** They would stay for as long as there is somebody to listen to. */
+  dismissWatchers(): void {
+    for (const response of this.#watchers) response.destroy();
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -127,11 +137,11 @@ class CallServer {
   /** A line now, one for each change that follows, and one from time to time. */
   #watch(response: ServerResponse): void {
     const { onChange } = this.#options;
-    if (onChange === undefined || this.#watchers >= MAX_WATCHERS) {
+    if (onChange === undefined || this.#watchers.size >= MAX_WATCHERS) {
       send(response, onChange === undefined ? STATUS.noSuchVerb : STATUS.busy, {});
       return;
     }
-    this.#watchers += 1;
+    this.#watchers.add(response);
     response.writeHead(STATUS.ok);
     const tell = (line: string) => {
       // Who does not read has one more line waiting already.
@@ -143,7 +153,7 @@ class CallServer {
     response.once('close', () => {
       clearInterval(beat);
       stop();
-      this.#watchers -= 1;
+      this.#watchers.delete(response);
     });
   }
 }

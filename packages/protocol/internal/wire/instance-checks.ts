@@ -48,8 +48,8 @@ const MAX_QUEUES = 256;
 export const DOMAIN = pattern<string>(/^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/);
 const HOST_NAME = pattern<string>(/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/);
 const DEVICE = pattern<string>(/^[\x21-\x7e]{1,256}$/);
-const PROFILE_NAME = pattern<string>(/^[a-z0-9-]{1,64}$/);
-const WORD = pattern<string>(/^[A-Za-z0-9._-]{1,64}$/);
+const PROFILE_NAME = pattern<string>(/^[a-z0-9][a-z0-9-]{0,63}$/);
+const WORD = pattern<string>(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
 
 const diskProfile: Check<DiskProfile> = object<DiskProfile>({
   name: PROFILE_NAME,
