@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
 
 /** Far above users of the host (60,000), of systemd (0x7fff0000 stays clear) and of subordinate ids. */
 const FIRST_UID = 2_046_820_352;
@@ -19,10 +20,14 @@ export function serviceUid(service: ServiceUser, folder: string): number {
   return first + (digest.readUInt32BE() % UIDS_PER_SERVICE);
 }
 
-/** As {@link serviceUid}; a folder that was moved keeps the user that owns it. */
-export async function serviceUidOf(service: ServiceUser, folder: string): Promise<number> {
-  const own = await lstat(folder).catch(() => undefined);
+/** As {@link serviceUid}; a folder that was moved keeps the user that has a part of it already. */
+export async function serviceUidOf(
+  service: ServiceUser,
+  folder: string,
+  part: string,
+): Promise<number> {
+  const facts = await lstat(join(folder, part)).catch(() => undefined);
   const first = FIRST_UID + SERVICES.indexOf(service) * UIDS_PER_SERVICE;
-  const isOne = own !== undefined && own.uid >= first && own.uid < first + UIDS_PER_SERVICE;
-  return isOne ? own.uid : serviceUid(service, folder);
+  const isKept = facts !== undefined && facts.uid >= first && facts.uid < first + UIDS_PER_SERVICE;
+  return isKept ? facts.uid : serviceUid(service, folder);
 }

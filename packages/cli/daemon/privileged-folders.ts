@@ -6,7 +6,7 @@ import { chmod, chown, lchown, lstat, open, readdir, realpath } from 'node:fs/pr
 import { join } from 'node:path';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
 import { giveFolder, requireRootOnly } from '@ironbark/platform/ownership.ts';
-import { serviceUid, serviceUidOf } from '@ironbark/platform/service-users.ts';
+import { serviceUidOf } from '@ironbark/platform/service-users.ts';
 import type { DataPaths } from './paths.ts';
 import { moveStorageState } from './storage-state.ts';
 
@@ -30,8 +30,8 @@ export async function findCloudUsers(paths: DataPaths): Promise<CloudUsers> {
   await ensureDirectory(paths.storage, 0o711);
   const storageDir = await realpath(paths.storage);
   return {
-    controllers: await serviceUidOf('controllers', join(root, 'cloud')),
-    targets: serviceUid('block-targets', storageDir),
+    controllers: await serviceUidOf('controllers', root, 'cloud'),
+    targets: await serviceUidOf('block-targets', storageDir, 'run/exports'),
     storageDir,
   };
 }
