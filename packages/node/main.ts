@@ -58,6 +58,11 @@ export interface NodeOptions {
   logger: Logger;
   commands: Commands;
   simulated?: SimulatedOptions;
+  /**
+   * Awaited before guests are looked at: one whose volume is not served may keep its hypervisor from answering. Absent:
+   * volumes are served already.
+   */
+  volumesServed?: () => Promise<void>;
   /** What the node says it has, instead of what it finds. */
   capacity?: Partial<NodeCapacity>;
 }
@@ -95,6 +100,7 @@ export async function startNode(options: NodeOptions): Promise<NodeController> {
   options.logger.info('hypervisor probed', { ...fingerprint });
   const context = await createContext(options, { users, driver });
   const node = new Node(options, context, fingerprint);
+  await options.volumesServed?.();
   await node.start();
   return node;
 }

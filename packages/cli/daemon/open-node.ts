@@ -18,6 +18,7 @@ export interface OpenNodeOptions {
   logger: Logger;
   commands: Commands;
   objects: NodeOptions['objects'];
+  volumesServed?: () => Promise<void>;
 }
 
 /** Disposing it leaves guests and network as they are. */
@@ -31,7 +32,7 @@ const SIMULATED_CAPACITY = { vcpus: 64, memoryMib: 64 * 1024 };
 
 export async function openNode(options: OpenNodeOptions): Promise<OpenedNode> {
   await using starting = new AsyncDisposableStack();
-  const { config, paths, clock, random, logger, commands, objects } = options;
+  const { config, paths, clock, random, logger, commands, objects, volumesServed } = options;
   const shared = { clock, random, commands, dataDir: paths.node };
   const nodeNetwork = starting.use(
     await startNodeNetwork({
@@ -50,6 +51,7 @@ export async function openNode(options: OpenNodeOptions): Promise<OpenedNode> {
       network,
       objects,
       logger: logger.child({ service: 'node' }),
+      ...(volumesServed === undefined ? {} : { volumesServed }),
       ...(config.simulated === undefined ? {} : { simulated: config.simulated }),
       ...(config.hypervisor === 'simulated' ? { capacity: SIMULATED_CAPACITY } : {}),
     }),

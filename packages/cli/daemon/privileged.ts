@@ -21,7 +21,6 @@ import { openStorageDaemonTarget } from '@ironbark/storage/drivers/storage-daemo
 import type { ComposeOptions } from './compose.ts';
 import { remoteAdmin } from './controllers-admin.ts';
 import { ControllersProcess } from './controllers-process.ts';
-import { openNode } from './open-node.ts';
 import { type CloudUsers, findCloudUsers, shareFolders } from './privileged-folders.ts';
 import { GUEST_GRACE_MS, type RunningCloud } from './running-cloud.ts';
 
@@ -59,9 +58,14 @@ export async function composePrivileged(options: PrivilegedOptions): Promise<Run
     timeoutMs: CONTROLLERS_TIMEOUT_MS,
     maxAnswerBytes: MAX_ANSWER_BYTES,
   });
-  // A guest whose volume is not served may keep its hypervisor from answering.
-  await controllers.ready;
-  const opened = await openNode({ ...options, objects: remoteImageSource(transport) });
+  // Loaded while the other process loads its own; both are large.
+  const { openNode } = await import('./open-node.ts');
+  const objects = remoteImageSource(transport);
+  const opened = await openNode({
+    ...options,
+    objects,
+    volumesServed: () => controllers.ready,
+  });
   starting.use(opened);
   doors.attach(opened.node.client);
   const running = starting.move();
