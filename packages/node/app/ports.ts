@@ -2,6 +2,7 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { InterfaceId } from '@ironbark/core/ids.ts';
+import type { Clock } from '@ironbark/platform/clock.ts';
 import type {
   InstanceIntent,
   InterfaceIntent,
@@ -10,17 +11,22 @@ import type {
 import type { HostNetwork, PortAttachment } from '../host/host-network.ts';
 import type { IntentStore } from '../store/intent.ts';
 
+/** Bridges, rules and address services that somebody took away are back after this time. */
+const REPAIR_PERIOD_MS = 25_000;
+
 export class Ports {
   readonly #network: HostNetwork;
   readonly #intents: IntentStore;
+  readonly #clock: Clock;
   readonly #existing = new Set<InterfaceId>();
   /** Ensured by this process: one that it has only found may lack parts. */
   readonly #ensured = new Set<InterfaceId>();
-  #subnets: { wanted: readonly SubnetIntent[]; made: Promise<void> } | undefined;
+  #subnets: { wanted: readonly SubnetIntent[]; made: Promise<void>; sinceMs: number } | undefined;
 
-  constructor(network: HostNetwork, intents: IntentStore) {
+  constructor(network: HostNetwork, intents: IntentStore, clock: Clock) {
     this.#network = network;
     this.#intents = intents;
+    this.#clock = clock;
   }
 
   get ensured(): readonly InterfaceId[] {
@@ -53,12 +59,20 @@ export class Ports {
     const wanted = this.#intents.subnets;
     if (this.#subnets?.wanted === wanted) return this.#subnets.made;
     const before = this.#subnets?.made.catch(() => {}) ?? Promise.resolve();
-    const attempt = { wanted, made: before.then(() => this.#network.ensureSubnets(wanted)) };
+    const made = before.then(() => this.#network.ensureSubnets(wanted));
+    const attempt = { wanted, made, sinceMs: this.#clock.monotonicMs() };
     attempt.made.catch(() => {
       if (this.#subnets === attempt) this.#subnets = undefined;
     });
     this.#subnets = attempt;
     return attempt.made;
+  }
+
+  /** Looks at the subnets on the host again, unless that was done just now. */
+  async repairSubnets(): Promise<void> {
+    const ageMs = this.#clock.monotonicMs() - (this.#subnets?.sinceMs ?? 0);
+    if (ageMs >= REPAIR_PERIOD_MS) this.#subnets = undefined;
+    await this.ensureSubnets();
   }
 
   async ensure(

@@ -11,7 +11,7 @@ export function createNetworkReconciler(ports: Ports): Reconciler {
     name: 'network',
     listKeys: async () => [WHOLE_NETWORK],
     reconcile: async () => {
-      await ports.ensureSubnets();
+      await ports.repairSubnets();
       await ports.refresh();
       return SETTLED;
     },
