@@ -2,7 +2,8 @@
 // never followed, or this process would change a file elsewhere.
 
 import { constants } from 'node:fs';
-import { chmod, chown, lstat, open } from 'node:fs/promises';
+import { chmod, chown, type FileHandle, lstat, open } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 
 export interface SocketAccess {
   uid: number;
@@ -13,6 +14,18 @@ export interface SocketAccess {
 /** Linux's O_PATH, which node:fs does not name: a handle on a place, whatever lies there. */
 const O_PATH = 0o10000000;
 const PERMISSION_BITS = 0o777;
+
+/** A handle on what lies at the path, a link itself included; its folder is not a link either. */
+export async function openPlace(path: string): Promise<FileHandle> {
+  const flags = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+  const directory = await open(dirname(path), flags);
+  try {
+    const name = `/proc/self/fd/${directory.fd}/${basename(path)}`;
+    return await open(name, O_PATH | constants.O_NOFOLLOW);
+  } finally {
+    await directory.close();
+  }
+}
 
 /** Undefined when there is no socket at the path. */
 export async function readSocketAccess(path: string): Promise<SocketAccess | undefined> {
@@ -26,7 +39,7 @@ export async function grantSocketAccess(
   path: string,
   access: { mode: number } & Partial<SocketAccess>,
 ): Promise<void> {
-  const handle = await open(path, O_PATH | constants.O_NOFOLLOW);
+  const handle = await openPlace(path);
   try {
     if (!(await handle.stat()).isSocket()) throw new Error(`${path} is no socket`);
     const place = `/proc/self/fd/${handle.fd}`;
