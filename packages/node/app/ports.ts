@@ -48,10 +48,15 @@ export class Ports {
     }
   }
 
-  /** Makes the subnets of the newest intent; one attempt at a time. */
+  /** Makes the subnets of the newest intent, unless that was done. */
   ensureSubnets(): Promise<void> {
+    if (this.#subnets?.wanted === this.#intents.subnets) return this.#subnets.made;
+    return this.repairSubnets();
+  }
+
+  /** Makes what the subnets of the newest intent lack by now; one attempt at a time. */
+  repairSubnets(): Promise<void> {
     const wanted = this.#intents.subnets;
-    if (this.#subnets?.wanted === wanted) return this.#subnets.made;
     const before = this.#subnets?.made.catch(() => {}) ?? Promise.resolve();
     const attempt = { wanted, made: before.then(() => this.#network.ensureSubnets(wanted)) };
     attempt.made.catch(() => {
