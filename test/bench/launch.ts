@@ -1,6 +1,6 @@
 // Measures a launch: what the control plane takes of it, and when the guest answers ssh.
 
-import { createEc2Client } from '@ironbark/protocol/ec2/client.ts';
+import { getDaemon } from '../../packages/cli/daemon/admin-client.ts';
 import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
 import { type Figure, medianFigure } from '../support/figures.ts';
 import { greetsAsSsh } from '../support/ssh-greeting.ts';
@@ -40,7 +40,9 @@ export async function measureLaunch(): Promise<Figure[]> {
 }
 
 async function launchOnce(cloud: CloudUnderTest): Promise<Launch> {
-  const ec2 = createEc2Client({ ...cloud.credentials, nowMs: () => Date.now() });
+  const ec2 = cloud.ec2();
+  // Asked directly: a command line would take a processor from the guest at every look.
+  const daemon = await getDaemon(cloud.dataDir);
   const { Images } = await ec2.call('DescribeImages', { Owners: ['self'] });
   const startedMs = Date.now();
   const run = await ec2.call('RunInstances', {
@@ -50,15 +52,19 @@ async function launchOnce(cloud: CloudUnderTest): Promise<Launch> {
     MaxCount: 1,
   });
   const id = run.Instances![0]!.InstanceId!;
-  const observed = await eventually('the guest’s process', async () => {
-    const { node } = await cloud.status();
-    return node.instances.find(
-      (instance) =>
-        instance.id === id && instance.startedAt !== undefined && instance.ssh !== undefined,
-    );
-  });
+  const look = async () => {
+    const { node } = await daemon.status();
+    return node.instances.find((instance) => instance.id === id);
+  };
+  const started = async () => {
+    const seen = await look();
+    return seen?.startedAt !== undefined && seen.ssh !== undefined ? seen : undefined;
+  };
+  const observed = await eventually('the guest’s process', started, { intervalMs: 50 });
   await eventually('ssh', async () => await greetsAsSsh(observed.ssh!), { intervalMs: 50 });
   const sshMs = Date.now() - startedMs;
   await ec2.call('TerminateInstances', { InstanceIds: [id] });
+  // The end of one is no part of the next.
+  await eventually('its end', async () => (await look()) === undefined);
   return { controlPlaneMs: Date.parse(observed.startedAt!) - startedMs, sshMs };
 }

@@ -11,7 +11,8 @@ import type { OtherUser } from './other-user.ts';
 
 export const projectDir = resolve(import.meta.dirname, '../..');
 
-const COMMAND_TIMEOUT_MS = 300_000;
+/** A distribution image is built in two minutes on a quiet host. */
+const COMMAND_TIMEOUT_MS = 900_000;
 
 export interface CloudOptions {
   hypervisor?: 'qemu' | 'simulated';

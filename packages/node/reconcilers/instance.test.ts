@@ -202,7 +202,6 @@ describe('the life of an instance', () => {
     for (const kind of [
       'make-directory',
       'make-root-disk',
-      'ensure-port',
       'start',
       'plug-volume',
       'unplug-volume',

@@ -69,19 +69,19 @@ const cases: Case[] = [
     name: 'a new instance is made from nothing',
     desired: instanceIntent(),
     observed: NOTHING,
-    steps: ['make-directory', 'fetch-image', 'make-root-disk', 'ensure-port', 'start'],
+    steps: ['make-directory', 'fetch-image', 'make-root-disk', 'start'],
   },
   {
     name: 'a kernel is linked before the start',
     desired: withKernel,
     observed: { ...NOTHING, isImageCached: true },
-    steps: ['make-directory', 'link-boot-files', 'make-root-disk', 'ensure-port', 'start'],
+    steps: ['make-directory', 'link-boot-files', 'make-root-disk', 'start'],
   },
   {
     name: 'a stopped instance starts from its own disk, without the image',
     desired: instanceIntent(),
     observed: down({ isImageCached: false }),
-    steps: ['ensure-port', 'start'],
+    steps: ['start'],
   },
   { name: 'a running guest needs nothing', desired: instanceIntent(), observed: up(), steps: [] },
   {
@@ -155,7 +155,7 @@ const cases: Case[] = [
     name: 'a guest that powered itself off starts under a newer intent',
     desired: instanceIntent({ generation: 8 }),
     observed: down({ record: record({ selfStoppedGeneration: 7 }) }),
-    steps: ['ensure-port', 'start'],
+    steps: ['start'],
   },
   {
     name: 'a guest that went off at our request and is wanted again starts again',
@@ -173,7 +173,7 @@ const cases: Case[] = [
     name: 'the first crash is repaired at once',
     desired: instanceIntent(),
     observed: down({ record: record({ crashes: 1, crashedAtMs: NOW }) }),
-    steps: ['ensure-port', 'start'],
+    steps: ['start'],
   },
   {
     name: 'a guest that keeps crashing waits',
@@ -185,7 +185,7 @@ const cases: Case[] = [
     name: 'and is started after its time',
     desired: instanceIntent(),
     observed: down({ record: record({ crashes: 5, crashedAtMs: NOW - 8_000 }) }),
-    steps: ['ensure-port', 'start'],
+    steps: ['start'],
   },
   {
     name: 'a crash from before the host restarted delays nothing',

@@ -1,6 +1,6 @@
 // Owns the plan of one instance: from what is desired and what is observed to the steps between them. Pure.
 //
-//   desired running:    directory -> image -> boot files -> root disk -> ports -> start -> volumes
+//   desired running:    directory -> image -> boot files -> root disk -> start (with its ports) -> volumes
 //   desired stopped:    ask the guest, wait, destroy -> ports
 //   desired terminated: (ask while volumes are plugged) destroy -> ports -> directory
 //
@@ -152,7 +152,8 @@ function planStart(desired: InstanceIntent, observed: ObservedInstance, nowMs: n
   if (startAtMs > nowMs) {
     return [{ kind: 'wait', untilMs: startAtMs, what: 'it crashed and is started again later' }];
   }
-  return [...planFiles(desired, observed), ...ensurePorts(desired, observed), { kind: 'start' }];
+  // Its ports are a part of the start: only there is it certain that no guest has them open.
+  return [...planFiles(desired, observed), { kind: 'start' }];
 }
 
 /** The first crash is repaired at once, the next ones at growing intervals. */

@@ -112,11 +112,13 @@ const pathText = fc
   .string({ unit: 'grapheme', minLength: 1, maxLength: 20 })
   .filter((text) => !text.includes('/'));
 const plainText = fc.string({ unit: 'grapheme-ascii', maxLength: 12 });
+// AWS's signer copies the query into a plain object, which loses a parameter of this name.
+const parameterName = plainText.filter((name) => name !== '__proto__');
 
 test("any S3 request is signed as AWS's own signer signs it", async () => {
   const property = fc.asyncProperty(
     fc.array(pathText, { minLength: 1, maxLength: 3 }),
-    fc.dictionary(plainText, plainText, { maxKeys: 3, noNullPrototype: true }),
+    fc.dictionary(parameterName, plainText, { maxKeys: 3, noNullPrototype: true }),
     fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 20 }),
     async (segments, query, meta) => {
       const path = `/b/${segments.map(encode).join('/')}`;
