@@ -1,10 +1,10 @@
 // Owns the newest console output of each instance on the node's disk: bounded, whatever the guest writes.
 
-import { open, rename, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import type { InstanceId } from '@ironbark/core/ids.ts';
 import { KIB } from '@ironbark/core/units.ts';
 import { renderTime } from '@ironbark/platform/clock.ts';
-import { hasCode, writeUnsynced } from '@ironbark/platform/files.ts';
+import { hasCode, replaceFile, writeUnsynced } from '@ironbark/platform/files.ts';
 import type { ConsoleOutput } from '@ironbark/protocol/internal/node-client.ts';
 import { instanceLayout } from '../store/instance-layout.ts';
 
@@ -30,9 +30,7 @@ export class ConsoleLog {
       return;
     }
     const kept = Buffer.concat([await readTail(path), newest]);
-    const shown = kept.subarray(Math.max(0, kept.length - SHOWN_BYTES));
-    await writeUnsynced(`${path}.new`, shown, { mode: 0o600 });
-    await rename(`${path}.new`, path);
+    await replaceFile(path, kept.subarray(Math.max(0, kept.length - SHOWN_BYTES)));
   }
 
   async read(id: InstanceId): Promise<ConsoleOutput> {
