@@ -12,7 +12,7 @@ import type { HostNetwork, PortAttachment } from '../host/host-network.ts';
 import type { IntentStore } from '../store/intent.ts';
 
 /** Bridges, rules and address services that somebody took away are back after this time. */
-const REPAIR_PERIOD_MS = 25_000;
+const REPAIR_PERIOD_MS = 9_000;
 
 export class Ports {
   readonly #network: HostNetwork;
@@ -54,25 +54,29 @@ export class Ports {
     }
   }
 
-  /** Makes the subnets of the newest intent; one attempt at a time. */
+  /** Makes the subnets of the newest intent, unless that was done. */
   ensureSubnets(): Promise<void> {
+    if (this.#subnets?.wanted === this.#intents.subnets) return this.#subnets.made;
+    return this.#makeSubnets();
+  }
+
+  /** Makes what the subnets lack by now, unless that was looked at a moment ago. */
+  repairSubnets(): Promise<void> {
+    const ageMs = this.#clock.monotonicMs() - (this.#subnets?.sinceMs ?? 0);
+    return ageMs < REPAIR_PERIOD_MS ? this.ensureSubnets() : this.#makeSubnets();
+  }
+
+  /** One attempt at a time. */
+  #makeSubnets(): Promise<void> {
     const wanted = this.#intents.subnets;
-    if (this.#subnets?.wanted === wanted) return this.#subnets.made;
     const before = this.#subnets?.made.catch(() => {}) ?? Promise.resolve();
     const made = before.then(() => this.#network.ensureSubnets(wanted));
     const attempt = { wanted, made, sinceMs: this.#clock.monotonicMs() };
-    attempt.made.catch(() => {
+    made.catch(() => {
       if (this.#subnets === attempt) this.#subnets = undefined;
     });
     this.#subnets = attempt;
-    return attempt.made;
-  }
-
-  /** Looks at the subnets on the host again, unless that was done just now. */
-  async repairSubnets(): Promise<void> {
-    const ageMs = this.#clock.monotonicMs() - (this.#subnets?.sinceMs ?? 0);
-    if (ageMs >= REPAIR_PERIOD_MS) this.#subnets = undefined;
-    await this.ensureSubnets();
+    return made;
   }
 
   async ensure(
