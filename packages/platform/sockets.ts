@@ -3,8 +3,9 @@
 
 import { once } from 'node:events';
 import { constants } from 'node:fs';
-import { chmod, chown, lstat, open } from 'node:fs/promises';
+import { chmod, chown, type FileHandle, lstat, open } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
+import { basename, dirname } from 'node:path';
 
 export interface SocketAccess {
   uid: number;
@@ -15,6 +16,18 @@ export interface SocketAccess {
 /** Linux's O_PATH, which node:fs does not name: a handle on a place, whatever lies there. */
 const O_PATH = 0o10000000;
 const PERMISSION_BITS = 0o777;
+
+/** A handle on what lies at the path, a link itself included; its folder is not a link either. */
+export async function openPlace(path: string): Promise<FileHandle> {
+  const flags = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+  const directory = await open(dirname(path), flags);
+  try {
+    const name = `/proc/self/fd/${directory.fd}/${basename(path)}`;
+    return await open(name, O_PATH | constants.O_NOFOLLOW);
+  } finally {
+    await directory.close();
+  }
+}
 
 /** Undefined when there is no socket at the path. */
 export async function readSocketAccess(path: string): Promise<SocketAccess | undefined> {
@@ -28,7 +41,7 @@ export async function grantSocketAccess(
   path: string,
   access: { mode: number } & Partial<SocketAccess>,
 ): Promise<void> {
-  const handle = await open(path, O_PATH | constants.O_NOFOLLOW);
+  const handle = await openPlace(path);
   try {
     if (!(await handle.stat()).isSocket()) throw new Error(`${path} is no socket`);
     const place = `/proc/self/fd/${handle.fd}`;
@@ -44,7 +57,7 @@ export async function grantSocketAccess(
  * link, or somebody else's socket, is found out and cannot be put there in between.
  */
 export async function connectToSocketOf(ownerUid: number, path: string): Promise<Socket> {
-  const handle = await open(path, O_PATH | constants.O_NOFOLLOW);
+  const handle = await openPlace(path);
   try {
     const facts = await handle.stat();
     if (!facts.isSocket() || facts.uid !== ownerUid) {

@@ -3,5 +3,6 @@
 import type { FaultSuite } from '../support/fault-suite.ts';
 
 export const SUITES: Readonly<Record<string, () => Promise<FaultSuite>>> = {
+  'daemon-kill': async () => (await import('./daemon-kill/suite.ts')).daemonKillSuite,
   'power-cut': async () => (await import('./power-cut/suite.ts')).powerCutSuite,
 };
