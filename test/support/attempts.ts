@@ -24,10 +24,14 @@ while (my $path = <STDIN>) {
   print "$path ", join(',', @ways), "\\n" if @ways;
 }`;
 
+function become({ uid, gid }: Attacker): string[] {
+  const user = ['--reuid', String(uid), '--regid', String(gid), '--clear-groups'];
+  return uid === 0 ? user : [...user, '--no-new-privs', '--inh-caps=-all', '--bounding-set=-all'];
+}
+
 /** Lines such as `/path read,write` for each place that was reached. */
 export async function attempt(as: Attacker, paths: readonly string[]): Promise<string[]> {
-  const user = ['--reuid', String(as.uid), '--regid', String(as.gid), '--clear-groups'];
-  const args = [...user, '--no-new-privs', '--bounding-set=-all', 'perl', '-e', ATTEMPT];
+  const args = [...become(as), 'perl', '-e', ATTEMPT];
   const input = paths.map((path) => `${path}\n`).join('');
   const { stdout } = await systemCommands.run('setpriv', args, { input, cwd: '/' });
   return stdout.split('\n').filter(Boolean);
@@ -35,6 +39,7 @@ export async function attempt(as: Attacker, paths: readonly string[]): Promise<s
 
 const SPEAK = `
 use Socket;
+$SIG{PIPE} = 'IGNORE';
 socket(my $s, AF_UNIX, SOCK_STREAM, 0) or die;
 connect($s, pack_sockaddr_un($ARGV[0])) or exit 0;
 syswrite($s, "POST /getReport HTTP/1.1\\r\\nhost: x\\r\\ncontent-length: 2\\r\\n\\r\\n{}");
@@ -42,7 +47,6 @@ while (sysread($s, my $bytes, 65536)) { print $bytes; }`;
 
 /** What a socket of calls answers to this user; nothing when it is not admitted. */
 export async function askForReport(as: Attacker, socketPath: string): Promise<string> {
-  const user = ['--reuid', String(as.uid), '--regid', String(as.gid), '--clear-groups'];
-  const args = [...user, '--no-new-privs', 'perl', '-e', SPEAK, socketPath];
+  const args = [...become(as), 'perl', '-e', SPEAK, socketPath];
   return (await systemCommands.run('setpriv', args, { cwd: '/' })).stdout;
 }

@@ -49,7 +49,10 @@ before(async () => {
   await volumeIs('available');
   const attachment = { VolumeId: volumeId, InstanceId: instanceId, Device: '/dev/sdf' };
   await ec2.call('AttachVolume', attachment);
-  await volumeIs('in-use');
+  await eventually('the attachment', async () => {
+    const { Volumes } = await ec2.call('DescribeVolumes', { VolumeIds: [volumeId] });
+    return Volumes?.[0]?.Attachments?.[0]?.State === 'attached';
+  });
 });
 after(async () => {
   await cloud?.[Symbol.asyncDispose]();
@@ -283,12 +286,11 @@ async function protectedPlaces(): Promise<string[]> {
     inside('storage', name),
   );
   const targets = [`run/exports/${volumeId}.nbd`, `run/control/${volumeId}.qmp`];
-  const known = targets.filter((name) => name.startsWith('run/control') || volumeId !== '');
   const isAttached = look().some(({ program }) => program === 'qemu-storage-daemon');
   return [
     ...guest,
     ...storage,
-    ...(isAttached ? known.map((name) => inside('storage', name)) : []),
+    ...(isAttached ? targets.map((name) => inside('storage', name)) : []),
     inside('node'),
     inside('node/intent.json'),
     inside('node/images'),
