@@ -36,6 +36,9 @@ export const ANSWER_HEADER = 'x-ironbark-answer';
 /** Far above what one caller has under way; a caller that has more is broken. */
 const MAX_CALLS = 256;
 const MAX_WATCHERS = 16;
+const MAX_CONNECTIONS = 512;
+/** So many of the longest inputs may be in memory at the same time. */
+const LONGEST_INPUTS = 2;
 /** Shows a watcher that its connection is alive. */
 export const HEARTBEAT_MS = 5_000;
 const STATUS = { ok: 200, refused: 422, noSuchVerb: 404, tooLarge: 413, notJson: 400, busy: 503 };
@@ -47,6 +50,7 @@ export async function serveCalls(options: CallServerOptions): Promise<HttpListen
   const listener = await listen({
     address: gid === undefined ? { socketPath } : { socketPath, gid },
     logger,
+    maxConnections: MAX_CONNECTIONS,
     handler: (request, response) => server.handle(request, response),
     ...(admits === undefined ? {} : { admits }),
   });
@@ -70,6 +74,7 @@ class CallServer {
   readonly #options: CallServerOptions;
   readonly #watchers = new Set<ServerResponse>();
   #calls = 0;
+  #bufferedBytes = 0;
 
   constructor(options: CallServerOptions) {
     this.#options = options;
@@ -100,13 +105,13 @@ class CallServer {
   }
 
   async #dispatch(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { verbs, byteVerbs = {}, maxInputBytes } = this.#options;
+    const { verbs, byteVerbs = {} } = this.#options;
     const name = request.url?.slice(1) ?? '';
     const isKnown = Object.hasOwn(verbs, name) || Object.hasOwn(byteVerbs, name);
     if (request.method !== 'POST' || !isKnown) {
       throw new InputError(STATUS.noSuchVerb, 'there is no such call');
     }
-    const input = await readInput(request, maxInputBytes);
+    const input = await this.#readInput(request);
     if (Object.hasOwn(verbs, name)) {
       send(response, STATUS.ok, (await verbs[name]!(input)) ?? null);
       return;
@@ -115,6 +120,29 @@ class CallServer {
     const said = Buffer.from(JSON.stringify(answer)).toString('base64');
     response.writeHead(STATUS.ok, { [ANSWER_HEADER]: said });
     await pipeline(body, response);
+  }
+
+  async #readInput(request: IncomingMessage): Promise<unknown> {
+    const { maxInputBytes: max } = this.#options;
+    const tooLarge = () => new InputError(STATUS.tooLarge, `the input has more than ${max} bytes`);
+    if (Number(request.headers['content-length'] ?? 0) > max) throw tooLarge();
+    const chunks: Buffer[] = [];
+    let size = 0;
+    try {
+      for await (const chunk of request) {
+        const { length } = chunk as Buffer;
+        size += length;
+        this.#bufferedBytes += length;
+        if (size > max) throw tooLarge();
+        if (this.#bufferedBytes > LONGEST_INPUTS * max) {
+          throw new InputError(STATUS.busy, 'too many long inputs at once');
+        }
+        chunks.push(chunk as Buffer);
+      }
+      return parseInput(chunks);
+    } finally {
+      this.#bufferedBytes -= size;
+    }
   }
 
   #refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
@@ -158,17 +186,7 @@ class CallServer {
   }
 }
 
-async function readInput(request: IncomingMessage, maxBytes: number): Promise<unknown> {
-  const tooLarge = () =>
-    new InputError(STATUS.tooLarge, `the input has more than ${maxBytes} bytes`);
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    size += (chunk as Buffer).length;
-    if (size > maxBytes) throw tooLarge();
-    chunks.push(chunk as Buffer);
-  }
+function parseInput(chunks: readonly Buffer[]): unknown {
   try {
     return JSON.parse(Buffer.concat(chunks).toString('utf8'));
   } catch (error) {

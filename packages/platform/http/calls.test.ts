@@ -80,6 +80,29 @@ test('unknown verbs, other methods, long inputs and what is not JSON are refused
   assert.equal(calls, 0);
 });
 
+test('inputs that are slow to come hold up no others, and only so many are kept', async () => {
+  await using wire = await open({ verbs: { x: async () => 1 } });
+  const { socketPath } = wire;
+  const half = 'x'.repeat(MAX_INPUT_BYTES - 1);
+  const slow = [1, 2].map(() => {
+    const made = request({ socketPath, method: 'POST', path: '/x' });
+    made.on('error', () => {});
+    made.write(half);
+    return made;
+  });
+  await waitFor(async () => (await raw(socketPath, { path: '/x' }, '[1,2]')) === 503, {
+    clock: systemClock,
+    timeoutMs: 5_000,
+    what: 'the limit',
+  });
+  for (const made of slow) made.destroy();
+  await waitFor(async () => (await raw(socketPath, { path: '/x' }, '[1,2]')) === 200, {
+    clock: systemClock,
+    timeoutMs: 5_000,
+    what: 'room again',
+  });
+});
+
 test('bytes travel with what is said of them, and a break in the middle is an error', async () => {
   const bytes = Buffer.alloc(3_000_000, 'ab');
   await using wire = await open({

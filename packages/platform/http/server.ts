@@ -23,6 +23,8 @@ export interface ListenOptions {
   requestTimeoutMs?: number;
   /** More connections than this of one peer are closed at once; no limit of its own when absent. */
   maxConnectionsPerAddress?: number;
+  /** Of all peers together. */
+  maxConnections?: number;
   /** Whether a peer may speak at all; all may when absent. */
   admits?: (socket: Socket) => boolean;
 }
@@ -48,7 +50,7 @@ export async function listen(options: ListenOptions): Promise<HttpListener> {
     maxHeaderSize: MAX_HEADER_BYTES,
     noDelay: true,
   });
-  server.maxConnections = MAX_CONNECTIONS;
+  server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
   const handle = (request: IncomingMessage, response: ServerResponse) => {
     options.handler(request, response).catch((error: unknown) => {
       options.logger.error('request handler failed', { error });
