@@ -20,6 +20,14 @@ export interface Reconciler {
   reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult>;
 }
 
+/**
+ * Stands around every effect of every reconciler. `step` is the reconciler's name and what it does, such as
+ * `volume/create`. Tests have steps fail, end the process, and run twice here; `takeStep` just takes them.
+ */
+export type AroundStep = <Result>(step: string, take: () => Promise<Result>) => Promise<Result>;
+
+export const takeStep: AroundStep = (_step, take) => take();
+
 export interface ReconcilerOptions {
   /** Keys worked on at the same time; one key is never worked on twice at once. */
   concurrency?: number;
