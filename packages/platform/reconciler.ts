@@ -46,6 +46,8 @@ export interface RunnerContext {
   logger: Logger;
 }
 
+/** Why a later look is called off; a reason that costs nothing, unlike the error that stands in for none. */
+const LOOKED_AT = 'looked at before';
 const DEFAULT_CONCURRENCY = 8;
 const DEFAULT_RESYNC_MS = 30_000;
 const BACKOFF_START_MS = 100;
@@ -168,7 +170,7 @@ class KeyQueue {
   }
 
   #makeReady(key: string, state: KeyState): void {
-    state.timer?.abort();
+    state.timer?.abort(LOOKED_AT);
     delete state.timer;
     if (state.due) return;
     state.due = true;
