@@ -1,0 +1,213 @@
+// Owns one run: a cloud, its users, what goes wrong meanwhile, and the comparison with the model when all is quiet.
+
+import { systemClock } from '@ironbark/platform/clock.ts';
+import type { ImageManifest } from '@ironbark/protocol/internal/image-manifest.ts';
+import { chooseWeather, Disturbances, MESSAGES_LOST } from './disturbances.ts';
+import { lookAround } from './found.ts';
+import { findDoubles, findOrphans } from './orphans.ts';
+import { applyExcuses, compareWithModel, PromisesModel } from './promises-model.ts';
+import { SimulatedProcess } from './simulated-process.ts';
+import { User } from './users.ts';
+import { World } from './world.ts';
+
+export interface RunOptions {
+  seed: number;
+  /** By the seed when absent: 2 to 12. */
+  nodes?: number;
+  /** Only messages are lost, for ten minutes. */
+  losesMessagesOnly?: boolean;
+  log?: (line: string) => void;
+}
+
+export interface RunResult {
+  seed: number;
+  nodes: number;
+  hash: string;
+  events: number;
+  virtualMs: number;
+  realMs: number;
+  acknowledged: number;
+  instances: number;
+  crashes: number;
+  messages: number;
+  lostMessages: number;
+  /** Launches and starts that the cloud said it could not do. */
+  excused: number;
+  /** From the end of what went wrong until everything was as promised. */
+  settledMs: number;
+  /** Of steps of reconcilers that were taken, by name. */
+  steps: ReadonlyMap<string, number>;
+  /** What must not be; empty when the run is good. */
+  violations: string[];
+}
+
+/** The runner's own period: everything that was missed is looked at again once in it. */
+export const RECONCILE_PERIOD_MS = 30_000;
+/** The longest back-off, a lease, a lost resend and two resyncs are far below it. */
+const SETTLE_LIMIT_MS = 15 * 60_000;
+const LOOK_EVERY_MS = 5_000;
+const LOSS_MS = 10 * 60_000;
+
+export async function runSeed(options: RunOptions): Promise<RunResult> {
+  const startedMs = systemClock.monotonicMs();
+  const chooser = new World({ seed: options.seed, nodes: 0 });
+  chooser[Symbol.dispose]();
+  const { simulation: dice } = chooser;
+  const nodes = options.nodes ?? dice.between(2, 13);
+  const driverDelayMs = dice.pick([
+    [0, 0],
+    [1, 100],
+    [10, 5_000],
+  ] as const)!;
+  using world = new World({
+    seed: dice.between(0, 2 ** 31),
+    nodes,
+    driverDelayMs,
+    ...(options.log === undefined ? {} : { log: options.log }),
+  });
+  const run = new Run(world, options);
+  await run.go();
+  return run.result(options.seed, nodes, systemClock.monotonicMs() - startedMs);
+}
+
+class Run {
+  readonly #world: World;
+  readonly #options: RunOptions;
+  readonly #model = new PromisesModel();
+  #excused = 0;
+  #settledMs = 0;
+
+  constructor(world: World, options: RunOptions) {
+    this.#world = world;
+    this.#options = options;
+  }
+
+  async go(): Promise<void> {
+    const { simulation } = this.#world;
+    this.#world.startAll();
+    await simulation.run(5_000);
+    const imageId = await this.#registerImage();
+    const isLossOnly = this.#options.losesMessagesOnly === true;
+    const weather = isLossOnly ? MESSAGES_LOST : chooseWeather(this.#world);
+    const disturbances = new Disturbances(this.#world, weather);
+    const users = this.#makeUsers(imageId, isLossOnly);
+    disturbances.begin();
+    for (const user of users) user.start();
+    const endMs = simulation.nowMs + (isLossOnly ? LOSS_MS : simulation.between(60_000, 300_000));
+    await simulation.run(endMs);
+    disturbances.end();
+    await this.#untilDone(users);
+    await this.#settle(endMs, isLossOnly);
+  }
+
+  #makeUsers(imageId: string, isLossOnly: boolean): User[] {
+    const { simulation } = this.#world;
+    const takesSnapshots = simulation.happens(0.2);
+    const pauseMs = isLossOnly
+      ? ([5_000, 15_000] as const)
+      : simulation.pick([[200, 2_000] as const, [1_000, 10_000] as const])!;
+    return Array.from({ length: simulation.between(1, 4) }, (_, at) => {
+      const wishes = simulation.between(10, 30);
+      const name = `user-${at}`;
+      return new User(this.#world, this.#model, { name, imageId, wishes, takesSnapshots, pauseMs });
+    });
+  }
+
+  async #untilDone(users: readonly User[]): Promise<void> {
+    const { simulation } = this.#world;
+    const limitMs = simulation.nowMs + SETTLE_LIMIT_MS;
+    await simulation.run(limitMs, () => users.every((user) => user.isDone));
+    if (users.some((user) => !user.isDone)) simulation.violate('a user gets no answer');
+  }
+
+  /** Looks from time to time until everything is as promised; what is not in the end is a violation. */
+  async #settle(endMs: number, isLossOnly: boolean): Promise<void> {
+    const { simulation } = this.#world;
+    const quietFromMs = simulation.nowMs;
+    if (isLossOnly) {
+      await simulation.run(Math.max(quietFromMs, endMs) + 2 * RECONCILE_PERIOD_MS);
+      const found = await lookAround(this.#world);
+      for (const orphan of findOrphans(found)) simulation.violate(`after two periods: ${orphan}`);
+    }
+    let differences = ['nobody looked'];
+    while (simulation.nowMs < quietFromMs + SETTLE_LIMIT_MS && differences.length > 0) {
+      await simulation.run(simulation.nowMs + LOOK_EVERY_MS);
+      const found = await lookAround(this.#world);
+      this.#excused = applyExcuses(this.#model, found);
+      differences = [
+        ...findDoubles(found),
+        ...findOrphans(found),
+        ...compareWithModel(this.#model, found),
+      ];
+    }
+    this.#settledMs = simulation.nowMs - quietFromMs;
+    for (const difference of differences) simulation.violate(difference);
+  }
+
+  async #registerImage(): Promise<string> {
+    const { objects, simulation, messages } = this.#world;
+    await objects.ensureBucket('images');
+    const body = Buffer.from(JSON.stringify(MANIFEST));
+    await objects.putObject({
+      bucket: 'images',
+      key: MANIFEST.root.key,
+      body: Buffer.from('root'),
+    });
+    await objects.putObject({ bucket: 'images', key: 'tiny/manifest.json', body });
+    const administrator = new SimulatedProcess(simulation, 'administrator');
+    const api = messages.connect<{
+      call(action: string, input: unknown): Promise<{ ImageId: string }>;
+    }>(administrator, 'cloud');
+    let imageId = '';
+    const place = { Name: 'tiny', ImageLocation: 'images/tiny/manifest.json' };
+    api.call('RegisterImage', place).then(
+      (answer) => {
+        imageId = answer.ImageId;
+      },
+      (error) => simulation.violate(`no image: ${error}`),
+    );
+    await simulation.run(simulation.nowMs + 5_000, () => imageId !== '');
+    return imageId;
+  }
+
+  result(seed: number, nodes: number, realMs: number): RunResult {
+    const { simulation, messages, crashes, steps } = this.#world;
+    return {
+      seed,
+      nodes,
+      hash: simulation.digest(),
+      events: simulation.events,
+      virtualMs: simulation.nowMs,
+      realMs,
+      acknowledged: this.#model.acknowledged,
+      instances: this.#model.instances.size,
+      crashes,
+      messages: messages.sent,
+      lostMessages: messages.lost,
+      excused: this.#excused,
+      settledMs: this.#settledMs,
+      steps: steps.taken,
+      violations: simulation.violations,
+    };
+  }
+}
+
+const MANIFEST: ImageManifest = {
+  format: 'ironbark-image/1',
+  name: 'tiny',
+  description: 'An image for simulated guests',
+  architecture: 'x86_64',
+  builtAt: '2026-01-01T00:00:00Z',
+  root: {
+    key: 'tiny/root',
+    sizeBytes: 4,
+    sha256: '0'.repeat(64),
+    encoding: 'zstd',
+    unpackedBytes: 1024,
+  },
+  rootDiskBytes: 2 ** 30,
+  rootDeviceName: '/dev/vda',
+  minMemoryMib: 64,
+  loginUser: 'root',
+  packages: {},
+};
