@@ -1,6 +1,7 @@
 // Owns the databases of simulated processes: SQLite in memory, which outlives the process that had it open.
 
 import { DatabaseSync } from 'node:sqlite';
+import { threadId } from 'node:worker_threads';
 import type { Database, OpenDatabase } from '@ironbark/platform/database/database.ts';
 import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
@@ -11,8 +12,8 @@ export type Row = Readonly<Record<string, string | number | null>>;
 let runs = 0;
 
 export class MemoryDatabases implements Disposable {
-  /** Names are of the whole Node process; a number keeps runs apart. */
-  readonly #run = runs++;
+  /** Names are of the whole Node process, threads and all; this keeps runs apart. */
+  readonly #run = `${threadId}-${runs++}`;
   /** The one connection to each that never closes, so that the data stays. */
   readonly #kept = new Map<string, DatabaseSync>();
   readonly #open = new Map<SimulatedProcess, AsyncDisposable[]>();

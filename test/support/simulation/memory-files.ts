@@ -224,7 +224,8 @@ class MemoryHandle {
     const { bytes, size } = this.#file;
     const bytesRead = Math.max(0, Math.min(length, size - position));
     buffer.fill(0, offset, offset + bytesRead);
-    bytes.copy(buffer, offset, position, Math.min(bytes.length, position + bytesRead));
+    const written = bytes.subarray(position, position + bytesRead);
+    buffer.set(written, offset);
     return { bytesRead, buffer };
   }
 

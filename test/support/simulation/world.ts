@@ -15,6 +15,7 @@ import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
 import { MemoryObjects } from '@ironbark/protocol/internal/testing/memory-objects.ts';
 import { startStorage } from '@ironbark/storage/main.ts';
+import { withEmptyVolumes } from './empty-volumes.ts';
 import { MemoryDatabases } from './memory-databases.ts';
 import type { MemoryFiles } from './memory-files.ts';
 import { Messages } from './messages.ts';
@@ -202,6 +203,7 @@ export class World implements Disposable {
       ...this.#shared('storage', process),
       commands: this.#commands(),
       target: 'simulated',
+      drivers: withEmptyVolumes,
     });
     this.messages.serve(process, service.client);
     return running(process, service);
