@@ -2,8 +2,8 @@
 
 import { systemClock } from '@ironbark/platform/clock.ts';
 import type { Figure } from '../figures.ts';
+import { runInThreads } from '../threads.ts';
 import type { RunOptions, RunResult } from './run-seed.ts';
-import { runSeeds } from './run-seeds.ts';
 
 export interface SimulationRequest {
   /** Seeds to run. */
@@ -19,6 +19,7 @@ export interface SimulationReport {
   results: RunResult[];
 }
 
+const RUN_SEED = new URL('./run-seed.ts', import.meta.url);
 /** One run in this many is P6: messages are lost for ten minutes, and nothing else. */
 const LOSS_EVERY = 20;
 /** One run in this many is made twice. */
@@ -33,7 +34,10 @@ export async function measureSimulation(request: SimulationRequest): Promise<Sim
   );
   const replays = runs.filter((_, at) => at % REPLAY_EVERY === 0);
   const startedMs = systemClock.monotonicMs();
-  const results = await runSeeds([...runs, ...replays]);
+  const results = await runInThreads<RunOptions, RunResult>(RUN_SEED, 'runSeed', [
+    ...runs,
+    ...replays,
+  ]);
   const realMs = systemClock.monotonicMs() - startedMs;
   const again = results.slice(runs.length);
   const first = results.slice(0, runs.length);

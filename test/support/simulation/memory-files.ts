@@ -63,6 +63,12 @@ export class MemoryFiles {
     return this.#find(path) !== undefined;
   }
 
+  /** What happens to a host while nobody looks: a file is changed, or removed. */
+  overwrite(path: string, contents: string | undefined): void {
+    if (contents === undefined) this.#parentOf(path).delete(posix.basename(path));
+    else this.#put(path, { kind: 'file', bytes: Buffer.from(contents), size: contents.length });
+  }
+
   copy(from: string, to: string): void {
     const entry = this.#getFile('copyfile', from);
     this.#put(to, { ...entry, bytes: Buffer.from(entry.bytes) });

@@ -1,12 +1,11 @@
 // Owns one run: a cloud, its users, what goes wrong meanwhile, and the comparison with the model when all is quiet.
 
 import { systemClock } from '@ironbark/platform/clock.ts';
-import type { ImageManifest } from '@ironbark/protocol/internal/image-manifest.ts';
 import { chooseWeather, Disturbances, MESSAGES_LOST } from './disturbances.ts';
 import { lookAround } from './found.ts';
 import { findDoubles, findOrphans } from './orphans.ts';
 import { applyExcuses, compareWithModel, PromisesModel } from './promises-model.ts';
-import { SimulatedProcess } from './simulated-process.ts';
+import { registerImage } from './registered-image.ts';
 import { User } from './users.ts';
 import { World } from './world.ts';
 
@@ -90,7 +89,7 @@ class Run {
     const { simulation } = this.#world;
     this.#world.startAll();
     await simulation.run(5_000);
-    const imageId = await this.#registerImage();
+    const imageId = await registerImage(this.#world);
     const isLossOnly = this.#options.losesMessagesOnly === true;
     const weather = isLossOnly ? MESSAGES_LOST : chooseWeather(this.#world);
     const disturbances = new Disturbances(this.#world, weather);
@@ -148,32 +147,6 @@ class Run {
     for (const difference of differences) simulation.violate(difference);
   }
 
-  async #registerImage(): Promise<string> {
-    const { objects, simulation, messages } = this.#world;
-    await objects.ensureBucket('images');
-    const body = Buffer.from(JSON.stringify(MANIFEST));
-    await objects.putObject({
-      bucket: 'images',
-      key: MANIFEST.root.key,
-      body: Buffer.from('root'),
-    });
-    await objects.putObject({ bucket: 'images', key: 'tiny/manifest.json', body });
-    const administrator = new SimulatedProcess(simulation, 'administrator');
-    const api = messages.connect<{
-      call(action: string, input: unknown): Promise<{ ImageId: string }>;
-    }>(administrator, 'cloud');
-    let imageId = '';
-    const place = { Name: 'tiny', ImageLocation: 'images/tiny/manifest.json' };
-    api.call('RegisterImage', place).then(
-      (answer) => {
-        imageId = answer.ImageId;
-      },
-      (error) => simulation.violate(`no image: ${error}`),
-    );
-    await simulation.run(simulation.nowMs + 5_000, () => imageId !== '');
-    return imageId;
-  }
-
   result(known: Pick<RunResult, 'seed' | 'nodes' | 'realMs' | 'cpuMs'>): RunResult {
     const { simulation, messages, crashes, steps } = this.#world;
     return {
@@ -193,23 +166,3 @@ class Run {
     };
   }
 }
-
-const MANIFEST: ImageManifest = {
-  format: 'ironbark-image/1',
-  name: 'tiny',
-  description: 'An image for simulated guests',
-  architecture: 'x86_64',
-  builtAt: '2026-01-01T00:00:00Z',
-  root: {
-    key: 'tiny/root',
-    sizeBytes: 4,
-    sha256: '0'.repeat(64),
-    encoding: 'zstd',
-    unpackedBytes: 1024,
-  },
-  rootDiskBytes: 2 ** 30,
-  rootDeviceName: '/dev/vda',
-  minMemoryMib: 64,
-  loginUser: 'root',
-  packages: {},
-};

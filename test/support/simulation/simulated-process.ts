@@ -8,8 +8,6 @@ export class SimulatedProcess {
   readonly name: string;
   readonly clock: Clock;
   readonly random: RandomSource;
-  /** What its wall clock is off by. */
-  wallErrorMs = 0;
   #isAlive = true;
   readonly #simulation: Simulation;
 
@@ -18,7 +16,7 @@ export class SimulatedProcess {
     this.#simulation = simulation;
     this.random = seededRandom(simulation.between(0, 2 ** 31));
     this.clock = {
-      nowMs: () => EPOCH_MS + simulation.nowMs + this.wallErrorMs,
+      nowMs: () => EPOCH_MS + simulation.nowMs + simulation.wallAheadMs,
       monotonicMs: () => simulation.nowMs,
       sleep: (ms, signal) => this.#sleep(ms, signal),
     };

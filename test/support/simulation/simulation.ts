@@ -13,6 +13,8 @@ export const EPOCH_MS = Date.UTC(2026, 0, 1);
 export class Simulation {
   /** Virtual milliseconds since the start. */
   nowMs = 0;
+  /** What every wall clock is ahead of the time that has passed. */
+  wallAheadMs = 0;
   /** Events that ran. */
   events = 0;
   readonly random: RandomSource;

@@ -70,6 +70,8 @@ export class World implements Disposable {
   restartAfterMs: () => number = () => 1_000;
   /** Told of each commit; may kill. */
   onCommit: (process: SimulatedProcess) => void = () => {};
+  /** Asked before and after each operation of a hypervisor. */
+  plant: (operation: string, moment: 'before' | 'after') => Error | undefined = () => undefined;
   crashes = 0;
   readonly #options: WorldOptions;
   readonly #mount: ReturnType<typeof mountFiles>;
@@ -273,6 +275,8 @@ export class World implements Disposable {
     moment: 'before' | 'after',
   ): Error | undefined {
     if (moment === 'after' && operation === 'start') this.#checkAlone(nodeId, id);
+    const planted = this.plant(operation, moment);
+    if (planted !== undefined) return planted;
     if (!this.simulation.happens(this.failureRates.driver / 2)) return undefined;
     return new Error(`planted: ${moment} ${operation} of ${id}`);
   }
