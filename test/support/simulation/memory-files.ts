@@ -103,6 +103,7 @@ export class MemoryFiles {
       this.#parentOf(path).delete(posix.basename(path));
       this.#put(to, entry);
     }),
+    truncate: this.#call((path, size = 0) => truncate(this.#getFile('truncate', path), size)),
     stat: this.#call((path) => factsOf(this.#get('stat', path))),
     lstat: this.#call((path) => factsOf(this.#get('lstat', path))),
     realpath: this.#call((path) => path),
@@ -237,8 +238,7 @@ class MemoryHandle {
 
   async truncate(size: number): Promise<void> {
     if (this.#isDead()) return never();
-    this.#file.size = size;
-    if (size < this.#file.bytes.length) this.#file.bytes = this.#file.bytes.subarray(0, size);
+    truncate(this.#file, size);
   }
 
   async stat() {
@@ -295,6 +295,11 @@ function writeAt(file: FileEntry, position: number, bytes: Uint8Array): void {
   }
   file.bytes.set(bytes, position);
   file.size = Math.max(file.size, end);
+}
+
+function truncate(file: FileEntry, size: number): void {
+  file.size = size;
+  if (size < file.bytes.length) file.bytes = file.bytes.subarray(0, size);
 }
 
 function contentOf({ bytes, size }: FileEntry): Buffer {

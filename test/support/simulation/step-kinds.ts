@@ -23,6 +23,7 @@ const INSTANCE: Kinds<Exclude<InstanceStep['kind'], 'wait'>> = {
   'make-root-disk': true,
   'ensure-port': true,
   start: true,
+  resume: 'simulated guests never wait for room; the tests of packages/node pause one',
   'plug-volume': true,
   'unplug-volume': true,
   'reconnect-volume': 'simulated disks have no target to lose; test/vm ends a real one',
