@@ -7,6 +7,7 @@ import { CONTROLLERS, type World } from './world.ts';
 export interface Weather {
   drop: number;
   duplicate: number;
+  late: number;
   /** The slowest message. */
   delayMs: number;
   /** Shares of calls that fail. */
@@ -26,6 +27,7 @@ export function chooseWeather(world: World): Weather {
   return {
     drop: some(0.3),
     duplicate: some(0.2),
+    late: some(0.1),
     delayMs: simulation.pick([3, 30, 300, 3_000])!,
     driver: some(0.2),
     objects: some(0.2),
@@ -38,6 +40,7 @@ export function chooseWeather(world: World): Weather {
 export const MESSAGES_LOST: Weather = {
   drop: 0.1,
   duplicate: 0,
+  late: 0,
   delayMs: 100,
   driver: 0,
   objects: 0,
@@ -66,8 +69,8 @@ export class Disturbances {
 
   begin(): void {
     const { simulation, messages, failureRates, steps } = this.#world;
-    const { drop, duplicate, delayMs, driver, objects, awayMs } = this.#weather;
-    messages.conditions = { delayMs: [1, delayMs], drop, duplicate };
+    const { drop, duplicate, late, delayMs, driver, objects, awayMs } = this.#weather;
+    messages.conditions = { delayMs: [1, delayMs], drop, duplicate, late };
     Object.assign(failureRates, { driver, objects });
     this.#world.restartAfterMs = () => simulation.between(1, awayMs + 2);
     steps.choose = () => {

@@ -9,9 +9,14 @@ export interface Conditions {
   /** Share of messages that never arrive; requests, answers and hints alike. */
   drop: number;
   duplicate: number;
+  /** Share that is held up somewhere for up to {@link LATE_AT_MOST_MS}, and arrives when nobody waits for it. */
+  late: number;
 }
 
-export const GOOD_NETWORK: Conditions = { delayMs: [1, 3], drop: 0, duplicate: 0 };
+/** Far longer than anybody waits for an answer. */
+export const LATE_AT_MOST_MS = 90_000;
+
+export const GOOD_NETWORK: Conditions = { delayMs: [1, 3], drop: 0, duplicate: 0, late: 0 };
 
 /** The call may or may not have happened; the caller may ask again. */
 export class TransportError extends Error {}
@@ -146,17 +151,20 @@ export class Messages {
     mayDouble = true,
   ): void {
     if (!from.isAlive) return;
-    const { drop, duplicate, delayMs } = this.conditions;
+    const { drop, duplicate } = this.conditions;
     this.sent += 1;
     const isLost = this.#cuts.has(`${from.name}>${to}`) || this.#simulation.happens(drop);
     if (isLost) this.lost += 1;
-    else this.#travel(`${from.name}>${to} ${what}`, delayMs, arrive);
+    else this.#travel(`${from.name}>${to} ${what}`, arrive, mayDouble);
     if (mayDouble && !isLost && this.#simulation.happens(duplicate)) {
-      this.#travel(`${from.name}>${to} again ${what}`, delayMs, arrive);
+      this.#travel(`${from.name}>${to} again ${what}`, arrive, mayDouble);
     }
   }
 
-  #travel(label: string, [least, most]: readonly [number, number], arrive: () => void): void {
+  #travel(label: string, arrive: () => void, mayBeLate: boolean): void {
+    const { late, delayMs } = this.conditions;
+    const isLate = mayBeLate && this.#simulation.happens(late);
+    const [least, most] = isLate ? [0, LATE_AT_MOST_MS] : delayMs;
     this.#simulation.after(this.#simulation.between(least, most + 1), label, arrive);
   }
 }

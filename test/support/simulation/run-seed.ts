@@ -3,6 +3,7 @@
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { chooseWeather, Disturbances, MESSAGES_LOST } from './disturbances.ts';
 import { lookAround } from './found.ts';
+import { LATE_AT_MOST_MS } from './messages.ts';
 import { findDoubles, findOrphans } from './orphans.ts';
 import { applyExcuses, compareWithModel, PromisesModel } from './promises-model.ts';
 import { registerImage } from './registered-image.ts';
@@ -132,8 +133,21 @@ class Run {
       const found = await lookAround(this.#world);
       for (const orphan of findOrphans(found)) simulation.violate(`after two periods: ${orphan}`);
     }
+    const differences = await this.#untilAsPromised();
+    this.#settledMs = simulation.nowMs - quietFromMs;
+    // A message that was held up may still come, and must change nothing any more.
+    const isLateDue = differences.length === 0 && simulation.nowMs < endMs + LATE_AT_MOST_MS;
+    if (isLateDue) await simulation.run(endMs + LATE_AT_MOST_MS);
+    const last = isLateDue ? await this.#untilAsPromised() : differences;
+    for (const difference of last) simulation.violate(difference);
+  }
+
+  /** What is not as promised after the longest time that it may take. */
+  async #untilAsPromised(): Promise<string[]> {
+    const { simulation } = this.#world;
+    const limitMs = simulation.nowMs + SETTLE_LIMIT_MS;
     let differences = ['nobody looked'];
-    while (simulation.nowMs < quietFromMs + SETTLE_LIMIT_MS && differences.length > 0) {
+    while (simulation.nowMs < limitMs && differences.length > 0) {
       await simulation.run(simulation.nowMs + LOOK_EVERY_MS);
       const found = await lookAround(this.#world);
       this.#excused = applyExcuses(this.#model, found);
@@ -143,8 +157,7 @@ class Run {
         ...compareWithModel(this.#model, found),
       ];
     }
-    this.#settledMs = simulation.nowMs - quietFromMs;
-    for (const difference of differences) simulation.violate(difference);
+    return differences;
   }
 
   result(known: Pick<RunResult, 'seed' | 'nodes' | 'realMs' | 'cpuMs'>): RunResult {
