@@ -9,7 +9,12 @@ import type { Commands } from '@ironbark/platform/commands.ts';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
-import { type ReconcilerHandle, ReconcilerRunner } from '@ironbark/platform/reconciler.ts';
+import {
+  type AroundStep,
+  type ReconcilerHandle,
+  ReconcilerRunner,
+  takeStep,
+} from '@ironbark/platform/reconciler.ts';
 import type {
   InstanceIntent,
   InstanceObservation,
@@ -65,6 +70,8 @@ export interface NodeOptions {
   volumesServed?: () => Promise<void>;
   /** What the node says it has, instead of what it finds. */
   capacity?: Partial<NodeCapacity>;
+  /** Tests interfere with steps. */
+  aroundStep?: AroundStep;
 }
 
 /** Disposing it leaves the guests running; the next node on the folder takes them up again. */
@@ -130,7 +137,8 @@ async function createContext(
   const memory = new MemoryLedger(capacity.memoryMib);
   const console = new ConsoleLog(dataDir);
   const stores = { intents, records, files, slots, users };
-  return { dataDir, clock, logger, driver, ...stores, ports, memory, console };
+  const aroundStep = options.aroundStep ?? takeStep;
+  return { dataDir, clock, logger, aroundStep, driver, ...stores, ports, memory, console };
 }
 
 async function createFiles(options: NodeOptions): Promise<GuestFiles> {
@@ -182,7 +190,7 @@ class Node implements NodeController {
     await this.#lookAtAll(intents.instances().map(({ id }) => id));
     driver.onGuestChange((id) => this.#instanceQueue?.poke(id));
     this.#targets.follow(intents.socketPaths());
-    this.#networkQueue = this.#runner.add(createNetworkReconciler(ports));
+    this.#networkQueue = this.#runner.add(createNetworkReconciler(ports, this.#context.aroundStep));
     this.#instanceQueue = this.#runner.add(this.#instances, { concurrency: CONCURRENCY });
   }
 

@@ -4,10 +4,12 @@ import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
+import type { OpenDatabase } from '@ironbark/platform/database/database.ts';
 import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
+import { type AroundStep, takeStep } from '@ironbark/platform/reconciler.ts';
 import { serviceUid } from '@ironbark/platform/service-users.ts';
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
@@ -39,6 +41,9 @@ export interface StorageOptions {
   blockTarget?: BlockTarget;
   /** Wraps the drivers; for tests that have them fail. */
   drivers?: (drivers: StorageDrivers) => StorageDrivers;
+  /** Tests keep the state elsewhere, and interfere with steps. */
+  openDatabase?: OpenDatabase;
+  aroundStep?: AroundStep;
 }
 
 export interface StorageDrivers {
@@ -55,9 +60,10 @@ export async function startStorage(options: StorageOptions): Promise<Storage> {
   const stateDir = options.stateDir ?? dataDir;
   await ensureDirectory(stateDir);
   const path = join(stateDir, 'storage.db');
-  const database = await openSqlite<StorageSchema>({ path, migrations: STORAGE_MIGRATIONS });
+  const { openDatabase = openSqlite, aroundStep = takeStep } = options;
+  const database = await openDatabase<StorageSchema>({ path, migrations: STORAGE_MIGRATIONS });
   try {
-    return await runStorage({ ...options, ...drivers, database });
+    return await runStorage({ ...options, ...drivers, aroundStep, database });
   } catch (error) {
     await database[Symbol.asyncDispose]();
     throw error;

@@ -1,7 +1,7 @@
 // Owns the embedded cloud in one process, joined by the same contracts that join its services elsewhere: for whoever
 // has no root, and for guests that are simulated. With root, privileged.ts has the node and starts the controllers.
 
-import { type ControllersOptions, startControllers } from './controllers.ts';
+import { type Controllers, type ControllersOptions, startControllers } from './controllers.ts';
 import { controllersAdmin } from './controllers-admin.ts';
 import { type OpenedNode, openNode } from './open-node.ts';
 import { GUEST_GRACE_MS, type RunningCloud } from './running-cloud.ts';
@@ -9,7 +9,10 @@ import { moveStorageState } from './storage-state.ts';
 
 export type ComposeOptions = Omit<ControllersOptions, 'blockTarget' | 'openNode'>;
 
-export async function composeCloud(options: ComposeOptions): Promise<RunningCloud> {
+/** With its services at hand, for whoever is in the same process. */
+export interface EmbeddedCloud extends RunningCloud, Pick<Controllers, 'cloud' | 'objects'> {}
+
+export async function composeCloud(options: ComposeOptions): Promise<EmbeddedCloud> {
   await using starting = new AsyncDisposableStack();
   await moveStorageState(options.paths);
   let opened: OpenedNode | undefined;
@@ -23,8 +26,9 @@ export async function composeCloud(options: ComposeOptions): Promise<RunningClou
   starting.use(controllers);
   const { node, network } = opened!;
   const running = starting.move();
+  const { endpoint, cloud, objects } = controllers;
   return {
-    endpoint: controllers.endpoint,
+    ...{ endpoint, cloud, objects },
     admin: controllersAdmin(controllers, options.config),
     node,
     halt: async () => {

@@ -1,9 +1,10 @@
-// Owns the handle of a writer's process: what it says goes into the promises as it comes.
+// Owns the handle of a writer's process: what it says goes into the promises of its stores as it comes.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { killedAtCall } from '../../support/crash-points/traced.ts';
 import type { Promises, WriterLine } from './promises.ts';
 import type { WorkloadName } from './workloads.ts';
 import type { WriterOrders } from './writer.ts';
@@ -12,34 +13,11 @@ import type { WriterOrders } from './writer.ts';
 const FOUND_TIMEOUT_MS = 60_000;
 
 export interface WriterProcessOptions {
-  workload: WorkloadName;
+  workloads: readonly WorkloadName[];
   /** Where compiled modules are kept. */
   cache: string;
-  /** Killed in place of this sync of one of its threads, so that what it has written is only in the page cache. */
-  killedAtSync?: number;
-}
-
-/**
- * -D: the process is ours and strace is its grandchild, so that signals and the pid mean the process. -b: programs
- * that it starts are left alone.
- */
-function killedAt(sync: number): string[] {
-  const calls = 'fsync,fdatasync';
-  const inject = `inject=${calls}:error=EIO:signal=KILL:when=${sync}`;
-  return [
-    'strace',
-    '-D',
-    '-f',
-    '-b',
-    'execve',
-    '-qqq',
-    '-o',
-    '/dev/null',
-    '-e',
-    `trace=${calls}`,
-    '-e',
-    inject,
-  ];
+  /** Killed in place of the nth of these system calls of one of its threads. */
+  killedAt?: { calls: string; nth: number };
 }
 
 /** A writer has ended by itself, with what it said on its standard error. */
@@ -50,15 +28,17 @@ export class WriterProcess {
   readonly #found = Promise.withResolvers<void>();
   readonly #failed = Promise.withResolvers<never>();
   readonly #ended: Promise<void>;
+  readonly #workloads: readonly WorkloadName[];
   #errors = '';
   #isKilled = false;
+  #points: number | undefined;
 
-  /** Loads the workload's modules and waits. */
-  constructor({ workload, cache, killedAtSync }: WriterProcessOptions) {
+  /** Loads the workloads' modules and waits. */
+  constructor({ workloads, cache, killedAt }: WriterProcessOptions) {
+    this.#workloads = workloads;
     const script = join(import.meta.dirname, 'writer.ts');
-    const command = [process.execPath, script, workload];
-    const [file, ...args] =
-      killedAtSync === undefined ? command : killedAt(killedAtSync).concat(command);
+    const command = [process.execPath, script, ...workloads];
+    const [file, ...args] = killedAt === undefined ? command : killedAtCall(command, killedAt);
     this.#child = spawn(file!, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: cache },
@@ -69,24 +49,32 @@ export class WriterProcess {
     });
     this.#failed.promise.catch(() => {});
     this.#found.promise.catch(() => {});
-    this.#ended = this.#watch(workload);
+    this.#ended = this.#watch();
   }
 
   get pid(): number {
     return this.#child.pid!;
   }
 
-  begin(orders: WriterOrders, promises: Promises): void {
+  /** How many crash points it passed, when it came to its end without meeting its own. */
+  get points(): number | undefined {
+    return this.#points;
+  }
+
+  begin(orders: WriterOrders, promises: ReadonlyMap<string, Promises>): void {
+    const unread = new Set<string>(this.#workloads);
     const lines = createInterface({ input: this.#child.stdout! });
     lines.on('line', (text) => {
       const line = JSON.parse(text) as WriterLine;
-      promises.take(line);
-      if (line.say === 'found') this.#found.resolve();
+      if (line.say === 'ended') this.#points = line.points;
+      else promises.get(line.store)!.take(line);
+      if (line.say === 'found') unread.delete(line.store);
+      if (unread.size === 0) this.#found.resolve();
     });
     this.#child.stdin!.end(JSON.stringify(orders));
   }
 
-  /** It has said what it found, and the promises have been compared with that. */
+  /** It has said what it found in each store, and the promises have been compared with that. */
   async whenFound(): Promise<void> {
     const timer = setTimeout(
       () => this.#found.reject(new WriterFailedError(`nothing found in ${FOUND_TIMEOUT_MS} ms`)),
@@ -104,6 +92,17 @@ export class WriterProcess {
     return this.#failed.promise;
   }
 
+  /** It has come to its end, or has met its crash point; throws when it failed, or took longer. */
+  async whenDone(timeoutMs: number): Promise<void> {
+    const late = new WriterFailedError(`neither crashed nor done in ${timeoutMs} ms`);
+    const timer = setTimeout(() => this.#failed.reject(late), timeoutMs);
+    try {
+      await Promise.race([this.whenFailed(), this.#ended]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   /** It is gone, and all that it said has been read. */
   async whenEnded(): Promise<void> {
     this.#isKilled = true;
@@ -116,10 +115,12 @@ export class WriterProcess {
     await this.#ended;
   }
 
-  async #watch(workload: WorkloadName): Promise<void> {
+  async #watch(): Promise<void> {
     const [code, signal] = (await once(this.#child, 'close')) as [number | null, string | null];
-    if (signal === 'SIGKILL' || this.#isKilled) return;
-    const how = `the writer of ${workload} ended with ${code ?? signal}:\n${this.#errors}`;
+    if (signal === 'SIGKILL' || code === 0 || this.#isKilled) return;
+    const how = `the writer of ${this.#workloads.join(', ')} ended with ${code ?? signal}:\n${this.#errors}`;
     this.#failed.reject(new WriterFailedError(how));
+    // Whoever waits for the end hears of the failure instead.
+    await new Promise(setImmediate);
   }
 }

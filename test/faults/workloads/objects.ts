@@ -11,13 +11,12 @@ import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { listen } from '@ironbark/platform/http/server.ts';
 import { createLogger } from '@ironbark/platform/logger.ts';
 import { systemRandom } from '@ironbark/platform/random.ts';
-import { signRequest } from '@ironbark/protocol/sigv4/sign.ts';
 import type { Value } from './promises.ts';
+import { REGION, sendS3 } from './signed-s3.ts';
 import { type OpenWorkload, someOf, type WorkloadInput } from './workload.ts';
 
 const ACCOUNT = '000000000000';
 const KEY = { accessKeyId: 'AKIAPOWERPOWERPOWERP', secretAccessKey: 'not a secret' };
-const REGION = 'local';
 const BUCKET = 'power';
 const CALLERS = 3;
 const KEYS_A_CALLER = 6;
@@ -25,6 +24,17 @@ const MAX_BYTES = 2 * MIB;
 /** S3's least size of every part but the last. */
 const PART_BYTES = 5 * MIB;
 const QUIET_TIMEOUT_MS = 30_000;
+
+type Kind = 'put' | 'client' | 'parts' | 'delete';
+
+/** How often each comes up, summed from the first. */
+const KINDS: readonly { kind: Kind; upTo: number }[] = [
+  { kind: 'parts', upTo: 0.05 },
+  { kind: 'delete', upTo: 0.2 },
+  { kind: 'client', upTo: 0.3 },
+  { kind: 'put', upTo: 1 },
+];
+const SCRIPT: readonly Kind[] = ['put', 'put', 'client', 'parts', 'delete', 'put'];
 
 interface Walrus {
   objects: Objects;
@@ -46,6 +56,10 @@ export async function openObjects(input: WorkloadInput): Promise<OpenWorkload> {
       await abortUploads(walrus);
       const callers = Array.from({ length: CALLERS }, (_, n) => () => call(walrus, n));
       return await someOf(input.random, callers);
+    },
+    script: async () => {
+      await abortUploads(walrus);
+      for (const [n, kind] of SCRIPT.entries()) await change(walrus, kind, '0/1', n);
     },
   };
 }
@@ -96,7 +110,7 @@ export async function readObjects(
 
 /** After the reconcilers have come to rest, every file has its row and every row somebody who refers to it. */
 export async function findLeftovers(objects: Objects, folder: string): Promise<string[]> {
-  const options = { clock: systemClock, timeoutMs: QUIET_TIMEOUT_MS, intervalMs: 2 };
+  const options = { clock: systemClock, timeoutMs: QUIET_TIMEOUT_MS, intervalMs: 5 };
   await waitFor(() => objects.isQuiet(), { ...options, what: 'Walrus at rest' });
   const dataDir = join(folder, 'objects');
   const entries = await readdir(join(dataDir, 'blobs'), { recursive: true, withFileTypes: true });
@@ -118,21 +132,27 @@ function queryIds(dataDir: string, query: string): string[] {
 }
 
 async function call(walrus: Walrus, caller: number): Promise<never> {
-  const { random, session, promise } = walrus.input;
+  const { random } = walrus.input;
   for (let n = 0; ; n++) {
     const key = `${caller}/${Math.floor(random.fraction() * KEYS_A_CALLER)}`;
-    const stamp = `${session}.${n} of ${key} `;
     const chance = random.fraction();
-    const size = Math.floor(random.fraction() ** 4 * MAX_BYTES) + stamp.length;
-    const body = Buffer.alloc(chance < 0.05 ? size + PART_BYTES : size, stamp);
-    const digest = digestOf(body);
-    if (chance < 0.05) await uploadInParts(walrus, key, body);
-    else if (chance < 0.2) await promise({ [key]: null }, () => send(walrus, 'DELETE', key));
-    else if (chance < 0.3) {
-      const put = { bucket: BUCKET, key, body };
-      await promise({ [key]: digest }, () => walrus.objects.client.putObject(put));
-    } else await promise({ [key]: digest }, () => send(walrus, 'PUT', key, body));
+    const kind = KINDS.find(({ upTo }) => chance < upTo)!.kind;
+    await change(walrus, kind, key, n);
   }
+}
+
+async function change(walrus: Walrus, kind: Kind, key: string, n: number): Promise<void> {
+  const { random, session, promise } = walrus.input;
+  const stamp = `${session}.${n} of ${key} `;
+  const size = Math.floor(random.fraction() ** 4 * MAX_BYTES) + stamp.length;
+  const body = Buffer.alloc(kind === 'parts' ? size + PART_BYTES : size, stamp);
+  const digest = digestOf(body);
+  if (kind === 'parts') await uploadInParts(walrus, key, body);
+  else if (kind === 'delete') await promise({ [key]: null }, () => send(walrus, 'DELETE', key));
+  else if (kind === 'client') {
+    const put = { bucket: BUCKET, key, body };
+    await promise({ [key]: digest }, () => walrus.objects.client.putObject(put));
+  } else await promise({ [key]: digest }, () => send(walrus, 'PUT', key, body));
 }
 
 interface PendingUpload {
@@ -201,18 +221,11 @@ function digestOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-async function send(
+function send(
   walrus: Walrus,
   method: string,
   path: string,
-  body: Buffer<ArrayBuffer> = Buffer.alloc(0),
+  body?: Buffer<ArrayBuffer>,
 ): Promise<Response> {
-  const url = new URL(`${walrus.url}/${path}`);
-  const nowMs = systemClock.nowMs();
-  const identity = { ...KEY, service: 's3', region: REGION, nowMs };
-  const headers = signRequest({ ...identity, method, url, headers: {}, body });
-  const hasBody = method !== 'GET';
-  const response = await fetch(url, { method, headers, ...(hasBody ? { body } : {}) });
-  if (!response.ok) throw new Error(`${method} ${path}: ${await response.text()}`);
-  return response;
+  return sendS3(KEY, method, `${walrus.url}/${path}`, body);
 }

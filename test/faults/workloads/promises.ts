@@ -7,9 +7,11 @@ export type Value = string | null;
 /** A writer says `begin` before it touches anything, and `done` once the store has acknowledged. */
 export type WriterLine =
   /** All that is in the store after it was opened, and whatever is wrong with it besides. */
-  | { say: 'found'; values: Record<string, Value>; faults: readonly string[] }
-  | { say: 'begin'; operation: number; values: Record<string, Value> }
-  | { say: 'done'; operation: number };
+  | { say: 'found'; store: string; values: Record<string, Value>; faults: readonly string[] }
+  | { say: 'begin'; store: string; operation: number; values: Record<string, Value> }
+  | { say: 'done'; store: string; operation: number }
+  /** It has done its script, and has passed so many crash points since it was started. */
+  | { say: 'ended'; points: number };
 
 const UNKNOWN: ReadonlySet<Value> = new Set([null]);
 
@@ -20,14 +22,24 @@ export class Promises {
   readonly broken: string[] = [];
   readonly #allowed = new Map<string, Set<Value>>();
   readonly #underWay = new Map<number, Record<string, Value>>();
+  readonly #onBroken: (sentence: string) => void;
 
-  take(line: WriterLine): void {
+  constructor(onBroken: (sentence: string) => void = () => {}) {
+    this.#onBroken = onBroken;
+  }
+
+  take(line: Exclude<WriterLine, { say: 'ended' }>): void {
     if (line.say === 'begin') this.#begin(line.operation, line.values);
     else if (line.say === 'done') this.#done(line.operation);
     else {
       this.#judge(line.values);
-      this.broken.push(...line.faults);
+      for (const fault of line.faults) this.break(fault);
     }
+  }
+
+  break(sentence: string): void {
+    this.broken.push(sentence);
+    this.#onBroken(sentence);
   }
 
   #begin(operation: number, values: Record<string, Value>): void {
@@ -51,8 +63,7 @@ export class Promises {
     for (const key of new Set([...this.#allowed.keys(), ...Object.keys(found)])) {
       const value = found[key] ?? null;
       const allowed = this.#allowed.get(key) ?? UNKNOWN;
-      if (!allowed.has(value))
-        this.broken.push(`${key}: ${value}, not ${[...allowed].join(' or ')}`);
+      if (!allowed.has(value)) this.break(`${key}: ${value}, not ${[...allowed].join(' or ')}`);
       if (value === null) this.#allowed.delete(key);
       else this.#allowed.set(key, new Set([value]));
     }

@@ -2,6 +2,7 @@
 // callers at a time. A row's neighbours show whether a transaction was torn.
 
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { Database } from '@ironbark/platform/database/database.ts';
 import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
@@ -29,11 +30,14 @@ const migrations = {
 };
 
 const CALLERS = 3;
+const SCRIPT_LENGTH = 12;
 const ACCOUNTS_A_CALLER = 6;
 /** Rows of one account, which change together. */
 const PARTS = 4;
 /** Large enough for a write-ahead log that is copied back every second or so. */
 const MAX_PADDING = 20_000;
+/** SQLite never waits; the other stores of the process want to get on. */
+const PAUSE_MS = 25;
 const DELETE_SHARE = 0.15;
 
 export async function openStateStore(input: WorkloadInput): Promise<OpenWorkload> {
@@ -45,17 +49,29 @@ export async function openStateStore(input: WorkloadInput): Promise<OpenWorkload
       const callers = Array.from({ length: CALLERS }, (_, caller) => call(db, input, caller));
       return await Promise.race(callers);
     },
+    script: async () => {
+      for (let n = 0; n < SCRIPT_LENGTH; n++) await change(db, input, 0, n);
+    },
   };
 }
 
 async function call(db: Database<Schema>, input: WorkloadInput, caller: number): Promise<never> {
-  const { random, session, promise } = input;
   for (let n = 0; ; n++) {
-    const account = `${caller}/${Math.floor(random.fraction() * ACCOUNTS_A_CALLER)}`;
-    const value = random.fraction() < DELETE_SHARE ? null : `${session}.${n}`;
-    const work = (tx: Transaction<Schema>) => replaceAccount(tx, { account, value, random });
-    await promise({ [account]: value }, () => db.transaction(work));
+    await change(db, input, caller, n);
+    await setTimeout(PAUSE_MS);
   }
+}
+
+async function change(
+  db: Database<Schema>,
+  { random, session, promise }: WorkloadInput,
+  caller: number,
+  n: number,
+): Promise<void> {
+  const account = `${caller}/${Math.floor(random.fraction() * ACCOUNTS_A_CALLER)}`;
+  const value = random.fraction() < DELETE_SHARE ? null : `${session}.${n}`;
+  const work = (tx: Transaction<Schema>) => replaceAccount(tx, { account, value, random });
+  await promise({ [account]: value }, () => db.transaction(work));
 }
 
 async function replaceAccount(

@@ -21,6 +21,10 @@ export interface OpenWorkload {
   findFaults?(): Promise<string[]>;
   /** Writes until the process is killed. */
   write(): Promise<never>;
+  /** Does a few operations of each kind, one after the other. */
+  script(): Promise<void>;
+  /** Takes down what outlives the process by intent. */
+  halt?(): Promise<void>;
 }
 
 /** Opens what is on the disk, or begins anew. */

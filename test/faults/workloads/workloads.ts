@@ -1,9 +1,10 @@
 // Owns the list of workloads: the stores that have to keep what they acknowledge, and the disciplines that show
 // that the harness would notice if they did not.
 
+import type { FileDiscipline } from './file-disciplines.ts';
 import type { Workload } from './workload.ts';
 
-const discipline = async (name: 'unsynced' | 'nameless' | 'synced'): Promise<Workload> =>
+const discipline = async (name: FileDiscipline): Promise<Workload> =>
   (await import('./file-disciplines.ts')).fileDiscipline(name);
 const sqlite = async (synchronous: 'NORMAL' | 'FULL'): Promise<Workload> =>
   (await import('./sqlite-disciplines.ts')).sqliteDiscipline(synchronous);
@@ -15,21 +16,14 @@ export interface Entry {
   maxRequests: number;
   /** The power goes after this even when there were fewer. */
   patienceMs: number;
-  /** When the power goes; at any moment when absent. */
-  moments?: readonly CutMoment[];
+  /** `any`: while the store is opened or written to, and now and then after a crash of its process. */
+  moments: 'any' | 'writing' | 'after-a-crash';
 }
 
-/**
- * `writing`: while the store is written to. `opening`: while it is opened, which is when it mends what the cut
- * before has left. `crashed`: its process has died first, in place of a sync, so that what it left in the page cache
- * was read, and believed, by another. The power goes before that one writes.
- */
-export type CutMoment = 'writing' | 'opening' | 'crashed';
-
 /** What syncs writes at once; this is for a busy host. */
-const STORE = { maxRequests: 200, patienceMs: 3_000 };
+const STORE = { maxRequests: 200, patienceMs: 1_000, moments: 'any' } as const;
 /** What does not sync writes to the host's memory alone, for seconds. */
-const DISCIPLINE = { maxRequests: 60, patienceMs: 300, moments: ['writing', 'opening'] } as const;
+const DISCIPLINE = { maxRequests: 60, patienceMs: 300, moments: 'writing' } as const;
 
 const ENTRIES = {
   state: { ...STORE, load: async () => (await import('./state-store.ts')).openStateStore },
@@ -43,8 +37,11 @@ const ENTRIES = {
   snapshots: {
     ...STORE,
     maxRequests: 800,
+    patienceMs: 2_500,
     load: async () => (await import('./snapshots.ts')).openSnapshots,
   },
+  cloud: { ...STORE, load: async () => (await import('./cloud.ts')).openCloud },
+  'files-in-place': { ...DISCIPLINE, load: () => discipline('in-place') },
   'files-without-sync': { ...DISCIPLINE, load: () => discipline('unsynced') },
   'files-without-directory-sync': { ...DISCIPLINE, load: () => discipline('nameless') },
   'files-with-both-syncs': { ...DISCIPLINE, load: () => discipline('synced') },
@@ -52,7 +49,7 @@ const ENTRIES = {
   'sqlite-full': { ...DISCIPLINE, load: () => sqlite('FULL') },
   'sqlite-full-after-a-crash': {
     ...STORE,
-    moments: ['crashed'],
+    moments: 'after-a-crash',
     load: () => sqlite('FULL'),
   },
 } as const satisfies Record<string, Entry>;
@@ -60,7 +57,7 @@ const ENTRIES = {
 export type WorkloadName = keyof typeof ENTRIES;
 export const WORKLOADS: Readonly<Record<WorkloadName, Entry>> = ENTRIES;
 
-/** Each of them has to lose nothing. */
+/** Each of them has to lose nothing at a power cut. */
 export const STORES = ['state', 'objects', 'volumes', 'snapshots', 'node'] as const;
 
 export type StoreName = (typeof STORES)[number];

@@ -23,11 +23,14 @@ import { QemuIo } from './qemu-io.ts';
 import { type OpenWorkload, someOf, type WorkloadInput } from './workload.ts';
 
 const TIMEOUT_MS = 30_000;
+/** Asking more often keeps the process from doing what is waited for. */
+const POLL_MS = 8;
 const NODE = 'node-power';
 const SECTOR_BYTES = 512;
 /** All of a volume that is written to, so that sectors are overwritten often. */
 const SECTORS = 512;
-export const VOLUME_BYTES = 8 * MIB;
+/** More than a chunk of a snapshot. */
+export const VOLUME_BYTES = 5 * MIB;
 const MAX_RUN = 24;
 const WRITERS = 2;
 const MAX_WRITES_A_FLUSH = 4;
@@ -48,6 +51,11 @@ export async function openVolumes(input: WorkloadInput): Promise<OpenWorkload> {
       );
       return await someOf(input.random, [...writers, () => changeVolumes(storage, input)]);
     },
+    script: async () => {
+      await writeBatch(new QemuIo(exportUri(written)), input, 0, 0);
+      for (const n of [0, 1]) await changeVolume(storage, input, n);
+    },
+    halt: () => storage.halt(),
   };
 }
 
@@ -66,7 +74,7 @@ export async function openStorage(folder: string, objects: ObjectsClient): Promi
 }
 
 function until<T>(what: string, probe: () => Promise<T | undefined | false> | T): Promise<T> {
-  const options = { clock: systemClock, timeoutMs: TIMEOUT_MS, intervalMs: 3, what };
+  const options = { clock: systemClock, timeoutMs: TIMEOUT_MS, intervalMs: POLL_MS, what };
   return waitFor(probe, options) as Promise<T>;
 }
 
@@ -152,46 +160,58 @@ async function findStrayFiles(storage: Storage, folder: string): Promise<string[
   return names.filter((name) => !known.includes(name)).map((name) => `stray file ${name}`);
 }
 
-/** A write may be found as soon as it is under way; it has to be found once it is flushed. */
 async function writeSectors(
   seen: VolumeStorageObservation,
-  { random, promise }: WorkloadInput,
+  input: WorkloadInput,
   writer: number,
 ): Promise<never> {
   const qemuIo = new QemuIo(exportUri(seen));
-  const share = SECTORS / WRITERS;
-  for (let n = 0; ; n++) {
-    const pattern = String(1 + ((n * 7 + writer) % 255));
-    const runs = Array.from({ length: 1 + Math.floor(random.fraction() * MAX_WRITES_A_FLUSH) });
-    const places = runs.map(() => {
-      const length = 1 + Math.floor(random.fraction() * MAX_RUN);
-      return { length, first: writer * share + Math.floor(random.fraction() * (share - length)) };
-    });
-    const sectors = places.flatMap(({ first, length }) =>
-      Array.from({ length }, (_, at) => [`sector ${first + at}`, pattern] as const),
-    );
-    await promise(Object.fromEntries(sectors), async () => {
-      for (const { first, length } of places) {
-        await qemuIo.write(first * SECTOR_BYTES, length * SECTOR_BYTES, Number(pattern));
-      }
-      await qemuIo.flush();
-    });
-  }
+  for (let n = 0; ; n++) await writeBatch(qemuIo, input, writer, n);
 }
 
-/** Each process numbers its own, so that no volume comes twice. */
+/** A write may be found as soon as it is under way; it has to be found once it is flushed. */
+async function writeBatch(
+  qemuIo: QemuIo,
+  { random, promise }: WorkloadInput,
+  writer: number,
+  n: number,
+): Promise<void> {
+  const share = SECTORS / WRITERS;
+  const pattern = String(1 + ((n * 7 + writer) % 255));
+  const runs = Array.from({ length: 1 + Math.floor(random.fraction() * MAX_WRITES_A_FLUSH) });
+  const places = runs.map(() => {
+    const length = 1 + Math.floor(random.fraction() * MAX_RUN);
+    return { length, first: writer * share + Math.floor(random.fraction() * (share - length)) };
+  });
+  const sectors = places.flatMap(({ first, length }) =>
+    Array.from({ length }, (_, at) => [`sector ${first + at}`, pattern] as const),
+  );
+  await promise(Object.fromEntries(sectors), async () => {
+    for (const { first, length } of places) {
+      await qemuIo.write(first * SECTOR_BYTES, length * SECTOR_BYTES, Number(pattern));
+    }
+    await qemuIo.flush();
+  });
+}
+
 async function changeVolumes(storage: Storage, input: WorkloadInput): Promise<never> {
-  const { random, session, promise } = input;
-  for (let n = 0; ; n++) {
-    const id = volumeId(session * 1000 + n);
-    const sizes = [1, 2].map((most) => most * MIB * (1 + Math.floor(random.fraction() * 4)));
-    const [small, large] = sizes.sort((a, b) => a - b) as [number, number];
-    const present = { id, desired: 'present' } as const;
-    const reach = (intent: StorageVolumeIntent) => () => reachVolume(storage, intent);
-    await promise({ [id]: `${small}` }, reach({ ...present, generation: 1, sizeBytes: small }));
-    await promise({ [id]: `${large}` }, reach({ ...present, generation: 2, sizeBytes: large }));
-    // Half of them stay for a while: the next process finds them.
-    const absent = { id, desired: 'absent', generation: 3, sizeBytes: large } as const;
-    if (n % 2 === 0) await promise({ [id]: null }, reach(absent));
-  }
+  for (let n = 0; ; n++) await changeVolume(storage, input, n);
+}
+
+/** Makes one and grows it. Each process numbers its own, so that no volume comes twice. */
+async function changeVolume(
+  storage: Storage,
+  { random, session, promise }: WorkloadInput,
+  n: number,
+): Promise<void> {
+  const id = volumeId(session * 1000 + n);
+  const sizes = [1, 2].map((most) => most * MIB * (1 + Math.floor(random.fraction() * 4)));
+  const [small, large] = sizes.sort((a, b) => a - b) as [number, number];
+  const present = { id, desired: 'present' } as const;
+  const reach = (intent: StorageVolumeIntent) => () => reachVolume(storage, intent);
+  await promise({ [id]: `${small}` }, reach({ ...present, generation: 1, sizeBytes: small }));
+  await promise({ [id]: `${large}` }, reach({ ...present, generation: 2, sizeBytes: large }));
+  // Half of them stay for a while: the next process finds them.
+  const absent = { id, desired: 'absent', generation: 3, sizeBytes: large } as const;
+  if (n % 2 === 0) await promise({ [id]: null }, reach(absent));
 }

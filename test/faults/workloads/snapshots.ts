@@ -26,7 +26,7 @@ import type { OpenWorkload, WorkloadInput } from './workload.ts';
 
 const MAX_WRITE_BYTES = MIB / 4;
 /** So many are kept; each is restored after each cut. */
-const KEPT = 2;
+const KEPT = 1;
 /** Numbers of the volumes that snapshots are restored to, clear of the others. */
 const RESTORED = 1_000_000;
 
@@ -46,7 +46,15 @@ export async function openSnapshots(input: WorkloadInput): Promise<OpenWorkload>
       ...(await findLeftovers(objects, input.folder)),
       ...(await findStrays(parts)),
     ],
-    write: () => takeSnapshots(parts),
+    write: async () => {
+      const take = await openSource(parts);
+      for (let n = 0; ; n++) await take(n);
+    },
+    script: async () => {
+      const take = await openSource(parts);
+      for (const n of [0, 1]) await take(n);
+    },
+    halt: () => parts.storage.halt(),
   };
 }
 
@@ -92,11 +100,12 @@ async function findStrays({ storage, objects, input }: Parts): Promise<string[]>
   ];
 }
 
-async function takeSnapshots({ storage, input }: Parts): Promise<never> {
+/** The volume that is written to; the answer takes its nth snapshot and removes old ones. */
+async function openSource({ storage, input }: Parts): Promise<(n: number) => Promise<void>> {
   const { random, session, promise } = input;
   const volume = await ensureExported(storage);
   const qemuIo = new QemuIo(exportUri(volume));
-  for (let n = 0; ; n++) {
+  return async (n) => {
     const id = snapshotId(session * 1000 + n);
     const length = Math.ceil((random.fraction() * MAX_WRITE_BYTES) / 512) * 512;
     const offset = Math.floor((random.fraction() * (VOLUME_BYTES - length)) / 512) * 512;
@@ -107,7 +116,7 @@ async function takeSnapshots({ storage, input }: Parts): Promise<never> {
     for (const old of await listCompleted(storage)) {
       await promise({ [old]: null }, () => snapshot(storage, old, 'absent'));
     }
-  }
+  };
 }
 
 /** All but the newest ones. */
