@@ -1,11 +1,11 @@
-// Owns the command `npm run faults -- NAME [--count N] [--seed S] [--only PART] [--json]`: does harm, prints the
-// figures, fails when one of them misses its bar.
+// Owns the command `npm run faults -- NAME`: does harm, prints the figures, fails when one of them misses its bar.
 
 import { parseArgs } from 'node:util';
 import { renderFigures } from '../support/figures.ts';
 import { SUITES } from './suites.ts';
 
 const USAGE = `usage: npm run faults -- NAME [--count N] [--seed S] [--only PART] [--json]
+                                 [--guests N] [--hypervisor qemu|simulated]
   NAME: ${Object.keys(SUITES).join(', ')}`;
 
 async function main(): Promise<void> {
@@ -16,6 +16,8 @@ async function main(): Promise<void> {
       seed: { type: 'string', default: '1' },
       count: { type: 'string' },
       only: { type: 'string' },
+      guests: { type: 'string' },
+      hypervisor: { type: 'string', default: 'qemu' },
     },
   });
   const load = SUITES[positionals[0] ?? ''];
@@ -29,6 +31,8 @@ async function main(): Promise<void> {
     seed: parseNumber('seed', values.seed)!,
     count: parseNumber('count', values.count),
     only: values.only,
+    guests: parseNumber('guests', values.guests),
+    hypervisor: values.hypervisor === 'simulated' ? 'simulated' : 'qemu',
     explain: values.json ? () => {} : (line) => console.log(line),
   });
   console.log(values.json ? JSON.stringify({ figures }) : renderFigures(figures));

@@ -9,6 +9,10 @@ export interface SuiteOptions {
   seed: number;
   /** One part of the suite alone, by its name, to look closer at what broke; all of them when undefined. */
   only: string | undefined;
+  /** Guests that live through it; the suite's own measure when undefined. */
+  guests: number | undefined;
+  /** What runs them, where a suite can do it with either. */
+  hypervisor: 'qemu' | 'simulated';
   /** Progress and what broke, for people; `--json` hides it. */
   explain: (line: string) => void;
 }

@@ -24,8 +24,13 @@ export interface InstanceRecord {
   reachedGeneration: number;
   rebootsDone: number;
   startedAt?: string;
+  /** The same as a time of the clock that never jumps. */
+  upSinceMs?: number;
   reachableAt?: string;
-  /** When the guest was first asked to power down for a stop, and last. */
+  /**
+   * When the guest was first asked to power down for a stop, and last. Times in milliseconds are of the clock that
+   * never jumps; one in the future was written before the host restarted.
+   */
   stopAskedAtMs?: number;
   /** The same for a reboot. */
   rebootAskedAtMs?: number;
