@@ -68,7 +68,7 @@ async function writeAll(
   stores: readonly OpenWorkload[],
   first: string | undefined,
 ): Promise<never> {
-  const ahead = stores[names.findIndex((name) => name === first)];
+  const ahead = stores[names.indexOf(first as WorkloadName)];
   const writing = ahead?.write();
   const headStart = setTimeout(HEAD_START_MS);
   if (writing !== undefined) await Promise.race([writing, acknowledged.promise, headStart]);
