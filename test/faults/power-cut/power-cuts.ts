@@ -17,6 +17,8 @@ export interface PowerCutRun {
   cuts: number;
   /** Every choice follows from it: what is written, when the power goes, what survives. */
   seed: number;
+  /** Ends with the first loss: more would show nothing new. */
+  untilBroken?: boolean;
   /** What was broken, as it is found. */
   onBroken?: (sentence: string) => void;
 }
@@ -38,7 +40,10 @@ export async function runPowerCuts(run: PowerCutRun): Promise<Map<WorkloadName, 
   await using disk = await PowerCutDisk.create({ seed, names });
   await using series = new Series(run, disk);
   try {
-    for (let number = 1; number <= run.cuts; number++) await series.run(number);
+    for (let number = 1; number <= run.cuts; number++) {
+      if (run.untilBroken === true && series.isBroken) break;
+      await series.run(number);
+    }
     await series.finish();
   } catch (error) {
     // A store that cannot be opened or read any more has lost all of it.
@@ -64,6 +69,10 @@ class Series implements AsyncDisposable {
     const { onBroken = () => {} } = run;
     this.#promises = new Map(run.workloads.map((name) => [name, new Promises(onBroken)]));
     this.#next = this.#load();
+  }
+
+  get isBroken(): boolean {
+    return [...this.#promises.values()].some(({ broken }) => broken.length > 0);
   }
 
   /** One cut, and one after a crash where it is its turn. */
