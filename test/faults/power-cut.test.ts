@@ -36,9 +36,9 @@ for (const workload of [
 ] as const) {
   test(`the harness catches ${workload}`, { skip }, async () => {
     const run = { workloads: [workload], cuts: MAX_CUTS_UNTIL_BROKEN, seed, untilBroken: true };
-    const { acknowledged, broken } = (await runPowerCuts(run)).get(workload)!;
-    assert.ok(acknowledged > 0);
-    assert.ok(broken.length > 0, `seed ${seed}: nothing lost of ${acknowledged}`);
+    // After a crash nothing may have been acknowledged: what the next process believed is lost.
+    const { broken } = (await runPowerCuts(run)).get(workload)!;
+    assert.ok(broken.length > 0, `seed ${seed}: nothing lost`);
   });
 }
 
