@@ -74,6 +74,8 @@ export interface Cloud extends AsyncDisposable {
   loginUsers(): Promise<Record<string, string>>;
   /** True when no reconciler has work that it can do now. */
   isQuiet(): boolean;
+  /** Why nothing can be changed until the next start, for people; undefined while all is well. */
+  readonly failure: string | undefined;
 }
 
 export async function startCloud(options: CloudOptions): Promise<Cloud> {
@@ -96,6 +98,9 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       countResources: () => countResources(store.query),
       loginUsers: () => listLoginUsers(store.query, accountId),
       isQuiet: () => runner.isQuiet(),
+      get failure() {
+        return store.failure;
+      },
       [Symbol.asyncDispose]: async () => {
         stopListening();
         await runner[Symbol.asyncDispose]();

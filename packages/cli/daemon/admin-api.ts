@@ -24,6 +24,8 @@ export interface DaemonStatus {
   dataDir: string;
   node: NodeReport;
   counts: Record<string, number>;
+  /** What disks have failed to keep; what is concerned refuses changes until the next start. */
+  failures: string[];
   /** Image id to the user that a key pair logs in as. */
   loginUsers: Record<string, string>;
 }
