@@ -120,7 +120,7 @@ async function createContext(
   const slots = new GuestSlots(records.list().map(({ id, slot }) => [id, slot] as const));
   const capacity = { ...(await readCapacity(dataDir)), ...options.capacity };
   const files = await createFiles(options);
-  const ports = new Ports(network, intents);
+  const ports = new Ports(network, intents, clock);
   const memory = new MemoryLedger(capacity.memoryMib);
   const console = new ConsoleLog(dataDir);
   const stores = { intents, records, files, slots, users };

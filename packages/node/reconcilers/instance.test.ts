@@ -87,7 +87,7 @@ async function startDaemon(host: Host, apply: Apply): Promise<Daemon> {
   });
   const intents = await IntentStore.open(dataDir, 'node-1');
   const records = await RecordStore.open(dataDir);
-  const ports = new Ports(network, intents);
+  const ports = new Ports(network, intents, clock);
   await ports.refresh();
   const context: InstanceContext = {
     dataDir,

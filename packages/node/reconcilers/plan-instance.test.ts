@@ -191,7 +191,7 @@ const cases: Case[] = [
     name: 'a crash from before the host restarted delays nothing',
     desired: instanceIntent(),
     observed: down({ record: record({ crashes: 5, crashedAtMs: NOW + 1 }) }),
-    steps: ['ensure-port', 'start'],
+    steps: ['start'],
   },
   {
     name: 'asking from before the host restarted is no asking',
