@@ -89,6 +89,7 @@ const FIRST_LOOK_MS = 1_000;
 const HALT_FORCE_MS = 30_000;
 
 export async function startNode(options: NodeOptions): Promise<NodeController> {
+  const startedMs = options.clock.monotonicMs();
   await ensureDirectory(options.dataDir);
   const isRoot = process.getuid?.() === 0;
   const users = await openGuestUsers(options.dataDir, isRoot);
@@ -98,6 +99,10 @@ export async function startNode(options: NodeOptions): Promise<NodeController> {
   const context = await createContext(options, { users, driver });
   const node = new Node(options, context, fingerprint);
   await node.start();
+  const { instances } = await node.client.getReport();
+  const running = instances.filter(({ power }) => power === 'running').length;
+  const tookMs = Math.round(options.clock.monotonicMs() - startedMs);
+  options.logger.info('guests taken up', { running, tookMs });
   return node;
 }
 

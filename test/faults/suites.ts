@@ -4,5 +4,6 @@ import type { FaultSuite } from '../support/fault-suite.ts';
 
 export const SUITES: Readonly<Record<string, () => Promise<FaultSuite>>> = {
   'daemon-kill': async () => (await import('./daemon-kill/suite.ts')).daemonKillSuite,
+  host: async () => (await import('./host/suite.ts')).hostSuite,
   'power-cut': async () => (await import('./power-cut/suite.ts')).powerCutSuite,
 };
