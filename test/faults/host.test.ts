@@ -4,12 +4,15 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Figure } from '../support/figures.ts';
 import { processesNaming } from '../support/host-snapshot.ts';
+import { whyNoSlowSyncs } from '../support/slow-syncs.ts';
 import { clockJumps } from './host/clock-jumps.ts';
 import { diskErrors } from './host/disk-errors.ts';
 import { fullDisk } from './host/full-disk.ts';
 import { createGuestLab, type GuestLab } from './host/guest-lab.ts';
+import { lostMessages } from './host/lost-messages.ts';
 import { processKills } from './host/process-kills.ts';
 import { reusedPids } from './host/reused-pids.ts';
+import { slowDisk } from './host/slow-disk.ts';
 import { wedgedGuest } from './host/wedged-guest.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'NOT TESTED: real guests and small disks need root';
@@ -32,6 +35,16 @@ test('clocks that jump: nobody is switched off early, stuck or lost', async () =
 
 test('a pid that is somebody else’s by now is never taken for ours and never killed', async () => {
   assertReached(await reusedPids(quiet));
+});
+
+test('messages that are lost one way: what is wanted happens once', async () => {
+  assertReached(await lostMessages(quiet));
+});
+
+test('a slow disk: reading stays in time', async (t) => {
+  const reason = await whyNoSlowSyncs();
+  if (reason !== undefined) return t.skip(reason);
+  assertReached(await slowDisk(quiet));
 });
 
 test('a hypervisor that hangs holds up nobody, is told, and is taken up again', {

@@ -7,14 +7,18 @@ import { clockJumps } from './clock-jumps.ts';
 import { diskErrors } from './disk-errors.ts';
 import { fullDisk } from './full-disk.ts';
 import { createGuestLab } from './guest-lab.ts';
+import { lostMessages } from './lost-messages.ts';
 import { processKills } from './process-kills.ts';
 import { reusedPids } from './reused-pids.ts';
 import type { GuestScenario, Scenario, ScenarioContext } from './scenario.ts';
+import { slowDisk } from './slow-disk.ts';
 import { wedgedGuest } from './wedged-guest.ts';
 
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'clock-jumps': clockJumps,
+  'lost-messages': lostMessages,
   'reused-pids': reusedPids,
+  'slow-disk': slowDisk,
 };
 
 export const GUEST_SCENARIOS: Readonly<Record<string, GuestScenario>> = {
