@@ -86,13 +86,10 @@ export async function replaceDaemon(cloud: CloudUnderTest, guests: number): Prom
   process.kill(killed, 'SIGKILL');
   await eventually('the end of the daemon', async () => !(await findProcess(killed)), LOOK);
   const up = cloud.ironbark('up', '--yes', '--no-image');
-  // Somebody has to look at it when a wait below fails first.
-  up.catch(() => {});
   const [adoptedMs, readyMs] = await Promise.all([
     eventually('all guests taken up', () => ageOnceAdopted(cloud, guests), LOOK),
     eventually('an answer of the API', () => ageOnceReady(cloud, killed), LOOK),
-  ]);
-  await up;
+  ]).finally(() => up);
   const nodeMs = await readNodeTime(cloud, guests);
   return { nodeMs, adoptedMs: Math.round(adoptedMs), readyMs: Math.round(readyMs) };
 }
