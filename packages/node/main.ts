@@ -9,7 +9,12 @@ import type { Commands } from '@ironbark/platform/commands.ts';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
-import { type ReconcilerHandle, ReconcilerRunner } from '@ironbark/platform/reconciler.ts';
+import {
+  type AroundStep,
+  type ReconcilerHandle,
+  ReconcilerRunner,
+  takeStep,
+} from '@ironbark/platform/reconciler.ts';
 import type {
   InstanceIntent,
   InstanceObservation,
@@ -52,14 +57,21 @@ export interface NodeOptions {
   hypervisor: 'qemu' | 'simulated';
   /** Stays the caller's: it is not disposed with the node. */
   network: HostNetwork;
-  objects: ObjectsClient;
+  objects: Pick<ObjectsClient, 'getObject'>;
   clock: Clock;
   random: RandomSource;
   logger: Logger;
   commands: Commands;
   simulated?: SimulatedOptions;
+  /**
+   * Awaited before guests are looked at: one whose volume is not served may keep its hypervisor from answering. Absent:
+   * volumes are served already.
+   */
+  volumesServed?: () => Promise<void>;
   /** What the node says it has, instead of what it finds. */
   capacity?: Partial<NodeCapacity>;
+  /** Tests interfere with steps. */
+  aroundStep?: AroundStep;
 }
 
 /** Disposing it leaves the guests running; the next node on the folder takes them up again. */
@@ -98,6 +110,7 @@ export async function startNode(options: NodeOptions): Promise<NodeController> {
   options.logger.info('hypervisor probed', { ...fingerprint });
   const context = await createContext(options, { users, driver });
   const node = new Node(options, context, fingerprint);
+  await options.volumesServed?.();
   await node.start();
   const { instances } = await node.client.getReport();
   const running = instances.filter(({ power }) => power === 'running').length;
@@ -129,7 +142,8 @@ async function createContext(
   const memory = new MemoryLedger(capacity.memoryMib);
   const console = new ConsoleLog(dataDir);
   const stores = { intents, records, files, slots, users };
-  return { dataDir, clock, logger, driver, ...stores, ports, memory, console };
+  const aroundStep = options.aroundStep ?? takeStep;
+  return { dataDir, clock, logger, aroundStep, driver, ...stores, ports, memory, console };
 }
 
 async function createFiles(options: NodeOptions): Promise<GuestFiles> {
@@ -181,7 +195,7 @@ class Node implements NodeController {
     await this.#lookAtAll(intents.instances().map(({ id }) => id));
     driver.onGuestChange((id) => this.#instanceQueue?.poke(id));
     this.#targets.follow(intents.socketPaths());
-    this.#networkQueue = this.#runner.add(createNetworkReconciler(ports));
+    this.#networkQueue = this.#runner.add(createNetworkReconciler(ports, this.#context.aroundStep));
     this.#instanceQueue = this.#runner.add(this.#instances, { concurrency: CONCURRENCY });
   }
 

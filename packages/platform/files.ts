@@ -39,6 +39,8 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+const UNFINISHED = '.new';
+
 export interface MakeFileOptions {
   mode?: number;
   /** What its name ends with until it is whole; whoever sweeps after a crash looks for it. Default: `.new`. */
@@ -55,9 +57,11 @@ export async function makeFile(
   fill: (handle: FileHandle, temporary: string) => Promise<void>,
   options: MakeFileOptions = {},
 ): Promise<void> {
-  const temporary = `${path}${options.suffix ?? '.new'}`;
+  const temporary = `${path}${options.suffix ?? UNFINISHED}`;
+  await removeFile(temporary);
   try {
-    const handle = await open(temporary, 'w+', options.mode ?? 0o600);
+    // A link that somebody has put there would not be followed.
+    const handle = await open(temporary, 'wx+', options.mode ?? 0o600);
     try {
       await fill(handle, temporary);
       await handle.sync();
@@ -80,6 +84,11 @@ export async function replaceFile(
 ): Promise<void> {
   const bytes = typeof contents === 'string' ? Buffer.from(contents) : contents;
   await makeFile(path, (handle) => writeFully(handle, bytes), options);
+}
+
+/** Removes what a process that died in `makeFile` has left of it. For a start, when nobody else makes the file. */
+export async function removeUnfinished(path: string): Promise<void> {
+  await removeFile(`${path}${UNFINISHED}`);
 }
 
 /** Makes durable what another program has written into a file. When it fails the file is not to be used. */

@@ -5,7 +5,12 @@ import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Database } from '@ironbark/platform/database/database.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
-import { type ReconcilerHandle, ReconcilerRunner } from '@ironbark/platform/reconciler.ts';
+import {
+  type AroundStep,
+  type ReconcilerHandle,
+  ReconcilerRunner,
+} from '@ironbark/platform/reconciler.ts';
+import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
 import type { StorageContext } from './app/context.ts';
@@ -14,7 +19,6 @@ import { buildReport } from './app/report.ts';
 import { Slots } from './app/slots.ts';
 import { sweep } from './app/sweep.ts';
 import { VolumeLocks } from './app/volume-locks.ts';
-import type { BlockTarget } from './drivers/block-target.ts';
 import type { VolumeBackend } from './drivers/volume-backend.ts';
 import { createSnapshotReconciler } from './reconcilers/snapshot.ts';
 import { createVolumeReconciler } from './reconcilers/volume.ts';
@@ -37,6 +41,7 @@ export interface StorageParts {
   clock: Clock;
   random: RandomSource;
   logger: Logger;
+  aroundStep: AroundStep;
 }
 
 /** So many points in time can be taken at once; uploads, which take long, have a limit of their own. */

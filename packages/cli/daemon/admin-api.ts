@@ -5,9 +5,18 @@ import type { DiskStats } from '@ironbark/node/drivers/hypervisor-driver.ts';
 import type { NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { CloudConfig } from '../cloud-config.ts';
 
+export interface DaemonProcessFacts {
+  name: string;
+  pid: number;
+  uid: number;
+  /** Resident. */
+  memoryBytes: number;
+}
+
 export interface DaemonStatus {
   version: string;
   pid: number;
+  processes: DaemonProcessFacts[];
   startedAt: string;
   endpoint: string;
   accountId: string;

@@ -116,10 +116,16 @@ class SingleConnectionDriver implements Driver {
 /** Prepared statements kept; queries come from a fixed set of call sites, so a few hundred cover them. */
 const MAX_STATEMENTS = 512;
 
+interface Prepared {
+  statement: ReturnType<DatabaseSync['prepare']>;
+  /** Asking SQLite for a statement's columns costs more than most queries. */
+  hasRows: boolean;
+}
+
 class SqliteConnection implements DatabaseConnection {
   readonly #engine: DatabaseSync;
   readonly #writes: WriteGuard;
-  readonly #statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
+  readonly #statements = new Map<string, Prepared>();
 
   constructor(engine: DatabaseSync, writes: WriteGuard) {
     this.#engine = engine;
@@ -127,11 +133,11 @@ class SqliteConnection implements DatabaseConnection {
   }
 
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
-    const statement = this.#prepare(query.sql);
+    const { statement, hasRows } = this.#prepare(query.sql);
     const parameters = query.parameters.map(toSqlValue);
     const isRead = /^\s*select\b/i.test(query.sql);
     if (isRead) return { rows: withSpace(() => statement.all(...parameters)) as Row[] };
-    if (statement.columns().length > 0) {
+    if (hasRows) {
       return { rows: this.#writes.run(() => statement.all(...parameters)) as Row[] };
     }
     const { changes, lastInsertRowid } = this.#writes.run(() => statement.run(...parameters));
@@ -146,13 +152,14 @@ class SqliteConnection implements DatabaseConnection {
     }
   }
 
-  #prepare(sql: string): ReturnType<DatabaseSync['prepare']> {
+  #prepare(sql: string): Prepared {
     const known = this.#statements.get(sql);
     if (known !== undefined) return known;
     if (this.#statements.size >= MAX_STATEMENTS) this.#statements.clear();
     const statement = this.#engine.prepare(sql);
-    this.#statements.set(sql, statement);
-    return statement;
+    const prepared = { statement, hasRows: statement.columns().length > 0 };
+    this.#statements.set(sql, prepared);
+    return prepared;
   }
 }
 
