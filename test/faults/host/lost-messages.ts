@@ -1,6 +1,6 @@
 // Requests to a node and its answers get lost one way, each by itself: what is wanted happens once, what is ended
-// ends, and nothing is left over when the loss ends. Controllers and node are one process today, so the loss is
-// between the two ends of the contract by which they speak.
+// ends, and nothing is left over when the loss ends. Controllers and node share a host today, where nothing is
+// lost on the way, so the loss is between the two ends of the contract by which they speak.
 
 import { join } from 'node:path';
 import { startCluster } from '@ironbark/cluster/main.ts';

@@ -3,6 +3,7 @@
 
 import { createNetworkNames } from '@ironbark/node/host/network-names.ts';
 import { findProcess, findProcesses, type ProcessIdentity } from '@ironbark/platform/processes.ts';
+import { daemonProcess, listCloudProcesses } from '../../support/cloud-processes.ts';
 import { eventually } from '../../support/cloud-under-test.ts';
 import { zeroFigure } from '../../support/figures.ts';
 import { checkBlocks, startWriter } from '../../support/guest-writer.ts';
@@ -39,6 +40,11 @@ export const processKills: GuestScenario = async (lab, { explain }) => {
   await writer.untilMore(2);
   if ((await targetPid(cloud, volumeId)) === target) wrong.push('the storage daemon is the same');
   explain('process kills: the storage daemon is back');
+  const controllers = controllersPid(lab);
+  process.kill(controllers, 'SIGKILL');
+  await eventually('other controllers', async () => await areReplaced(lab, controllers));
+  await eventually('an answer of the API', () => answers(lab));
+  explain('process kills: the controllers are back');
   await replaceDaemon(cloud, 2);
   await writer.untilMore(1);
   explain('process kills: the daemon is back');
@@ -54,6 +60,29 @@ export const processKills: GuestScenario = async (lab, { explain }) => {
   for (const each of wrong) explain(`process kills: ${each}`);
   return [zeroFigure('process kills: what went wrong', wrong.length)];
 };
+
+function controllersPid({ cloud }: GuestLab): number {
+  return daemonProcess(listCloudProcesses(cloud.dataDir), 'controllers').pid;
+}
+
+async function areReplaced(lab: GuestLab, killed: number): Promise<boolean> {
+  try {
+    return controllersPid(lab) !== killed;
+  } catch {
+    // There are none for a moment.
+    return false;
+  }
+}
+
+async function answers({ cloud }: GuestLab): Promise<boolean> {
+  return await cloud
+    .ec2()
+    .call('DescribeInstances', {})
+    .then(
+      () => true,
+      () => false,
+    );
+}
 
 async function addressServices({ cloud }: GuestLab): Promise<ProcessIdentity[]> {
   const { config } = await cloud.status();
