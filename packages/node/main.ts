@@ -101,6 +101,7 @@ const FIRST_LOOK_MS = 1_000;
 const HALT_FORCE_MS = 30_000;
 
 export async function startNode(options: NodeOptions): Promise<NodeController> {
+  const startedMs = options.clock.monotonicMs();
   await ensureDirectory(options.dataDir);
   const isRoot = process.getuid?.() === 0;
   const users = await openGuestUsers(options.dataDir, isRoot);
@@ -111,6 +112,10 @@ export async function startNode(options: NodeOptions): Promise<NodeController> {
   const node = new Node(options, context, fingerprint);
   if (context.intents.socketPaths().length > 0) await options.volumesServed?.();
   await node.start();
+  const { instances } = await node.client.getReport();
+  const running = instances.filter(({ power }) => power === 'running').length;
+  const tookMs = Math.round(options.clock.monotonicMs() - startedMs);
+  options.logger.info('guests taken up', { running, tookMs });
   return node;
 }
 
