@@ -6,7 +6,6 @@ export const SUITES: Readonly<Record<string, () => Promise<FaultSuite>>> = {
   'bit-rot': async () => (await import('./bit-rot/suite.ts')).bitRotSuite,
   'daemon-kill': async () => (await import('./daemon-kill/suite.ts')).daemonKillSuite,
   'crash-points': async () => (await import('./crash-points/suite.ts')).crashPointSuite,
-  'daemon-kill': async () => (await import('./daemon-kill/suite.ts')).daemonKillSuite,
   host: async () => (await import('./host/suite.ts')).hostSuite,
   'power-cut': async () => (await import('./power-cut/suite.ts')).powerCutSuite,
   simulation: async () => (await import('./simulation/suite.ts')).simulationSuite,
