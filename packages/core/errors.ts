@@ -62,6 +62,8 @@ export type ErrorResource =
   | 'client-token'
   | 'address'
   | 'action'
+  | 'account'
+  | 'user'
   | 'access-key'
   | 'signature'
   | 'security-token'

@@ -51,6 +51,7 @@ async function main(dataDir: string, version: string, mode: string): Promise<voi
   const admin = await serveAdmin(
     paths.adminSocket,
     {
+      ...embedded.cloud.accounts,
       status: () => describeCloud(embedded, facts),
       credentials: () => readCredentials(embedded, facts),
       diskStats: async ({ instanceId }) => await embedded.node.readDiskStats(instanceId),

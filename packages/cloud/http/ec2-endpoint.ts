@@ -46,8 +46,8 @@ interface Answer {
 
 export function createApiHandler(options: ApiOptions): HttpHandler {
   const services: Services = {
-    ec2: { protocol: EC2_PROTOCOL, actions: options.ec2 },
-    sts: { protocol: STS_PROTOCOL, actions: options.sts },
+    ec2: { name: 'ec2', protocol: EC2_PROTOCOL, actions: options.ec2 },
+    sts: { name: 'sts', protocol: STS_PROTOCOL, actions: options.sts },
   };
   return async (request, response) => {
     const startedAt = options.clock.monotonicMs();
