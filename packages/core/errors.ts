@@ -48,6 +48,7 @@ export type ErrorResource =
   | 'vpc'
   | 'subnet'
   | 'security-group'
+  | 'security-group-rule'
   | 'availability-zone'
   | 'region'
   | 'instance-type'
