@@ -69,5 +69,5 @@ export async function drip(
 
 /** The statuses of the answers on one connection. */
 export function statusesOf({ text }: RawResult): number[] {
-  return [...text.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map((match) => Number(match[1]));
+  return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]));
 }
