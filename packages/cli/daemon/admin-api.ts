@@ -1,5 +1,6 @@
 // Owns what the command line and the daemon say to each other over the socket in the data folder.
 
+import type { AccountAdmin } from '@ironbark/cloud/app/accounts.ts';
 import type { InstanceId } from '@ironbark/core/ids.ts';
 import type { DiskStats } from '@ironbark/node/drivers/hypervisor-driver.ts';
 import type { NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
@@ -42,7 +43,7 @@ export interface HaltRequest {
 }
 
 /** The whole surface; each is a POST with a JSON body and a JSON answer. */
-export interface AdminApi {
+export interface AdminApi extends AccountAdmin {
   status(): Promise<DaemonStatus>;
   credentials(): Promise<Credentials>;
   diskStats(request: { instanceId: InstanceId }): Promise<DiskStats[]>;
@@ -51,4 +52,18 @@ export interface AdminApi {
 }
 
 export type AdminMethod = keyof AdminApi;
-export const ADMIN_METHODS: readonly AdminMethod[] = ['status', 'credentials', 'diskStats', 'halt'];
+export const ADMIN_METHODS: readonly AdminMethod[] = [
+  'status',
+  'credentials',
+  'diskStats',
+  'halt',
+  'addAccount',
+  'listAccounts',
+  'addUser',
+  'removeUser',
+  'listUsers',
+  'addKey',
+  'listKeys',
+  'setKeyStatus',
+  'removeKey',
+];

@@ -113,10 +113,14 @@ function writeHead(
 
 /** What is read of a refused body so that its sender gets to see the answer. */
 const MAX_DISCARD_BYTES = 64 * 1024 * 1024;
+/** And for how long: nobody who was refused holds a connection by sending a byte now and then. */
+const MAX_DISCARD_MS = 20_000;
 
 /** Lets the connection serve the next request: the rest of this one's body is thrown away, up to a limit. */
 export function discardRest({ request }: Exchange): void {
   if (request.complete || request.destroyed) return;
+  const timer = setTimeout(() => request.destroy(), MAX_DISCARD_MS);
+  request.once('close', () => clearTimeout(timer));
   let discarded = 0;
   request.on('data', (piece: Buffer) => {
     discarded += piece.length;

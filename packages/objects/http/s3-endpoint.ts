@@ -6,7 +6,7 @@ import type { HttpHandler } from '@ironbark/platform/http/server.ts';
 import type { IdentityClient } from '@ironbark/protocol/internal/identity-client.ts';
 import type { VerifiedRequest } from '@ironbark/protocol/sigv4/verify.ts';
 import type { S3Request, S3Response } from '../actions/action.ts';
-import { requireBucket } from '../app/access.ts';
+import { requireAccount, requireBucket } from '../app/access.ts';
 import type { ObjectsContext } from '../app/context.ts';
 import { authenticate } from './authenticate.ts';
 import { openBody } from './body.ts';
@@ -65,11 +65,17 @@ async function serve(
   const route = findRoute(method, address, (name) => described.header(name) !== undefined);
   const operation = route?.operation ?? 'unknown';
   if (route !== undefined && 'onAccount' in route) {
+    requireAccount(verified.principal, operation, address.bucket);
     return await route.onAccount(context, { ...described, operation });
   }
-  if (address.level === 'service') throw notOffered(method, address);
+  if (address.level === 'service') {
+    requireAccount(verified.principal, operation);
+    throw notOffered(method, address);
+  }
   const bucket = await requireBucket(context, verified.principal, {
+    operation,
     name: address.bucket,
+    key: address.key,
     expectedOwner: described.header('x-amz-expected-bucket-owner'),
   });
   if (route === undefined) throw notOffered(method, address);
