@@ -112,6 +112,7 @@ function addCloudCommands(program: Command, options: ProgramOptions, context: Ma
       const { showEnvironment } = await import('./commands/env.ts');
       await showEnvironment(context(command));
     });
+  addRecordCommands(program, options, context);
   program
     .command('purge')
     .description('stop the cloud and remove all of its data')
@@ -119,6 +120,22 @@ function addCloudCommands(program: Command, options: ProgramOptions, context: Ma
     .action(async ({ yes = false }: { yes?: boolean }, command: Command) => {
       const { purge } = await import('./commands/purge.ts');
       await purge(context(command), { yes });
+    });
+}
+
+function addRecordCommands(program: Command, options: ProgramOptions, context: MakeContext): void {
+  program
+    .command('events')
+    .description('who asked this cloud for what (exit code 4 when the record was tampered with)')
+    .option(
+      '--since <time>',
+      'only newer ones: 30m, 2h, 7d, or a time such as 2026-01-31T12:00:00Z',
+    )
+    .option('-n, --lines <count>', 'how many of the newest', parseCount, 100)
+    .option('--verify', 'check the whole record instead of showing it')
+    .action(async (flags: Flags, command: Command) => {
+      const { showEvents } = await import('./commands/events.ts');
+      options.onExit(await showEvents(context(command), { verify: false, ...flags } as never));
     });
 }
 

@@ -16,6 +16,7 @@ import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
 import { type Storage, startStorage } from '@ironbark/storage/main.ts';
 import type { CloudConfig } from '../cloud-config.ts';
+import { type EmbeddedAudit, openAudit } from './audit.ts';
 import { createFront } from './front.ts';
 import type { DataPaths } from './paths.ts';
 
@@ -52,12 +53,15 @@ export async function composeCloud(options: ComposeOptions): Promise<EmbeddedClo
   const region = config.region;
   // Walrus asks who signed; the answer is the cloud's, which starts after it.
   const later: { cloud?: Cloud } = {};
+  // Last to go: the calls that are under way at the end are recorded too.
+  const audit = starting.use(await openAudit({ directory: paths.events, clock, logger }));
 
   const objects = starting.use(
     await startObjects({
       ...named(shared, 'objects'),
       dataDir: paths.objects,
       region,
+      audit,
       systemAccountId: SYSTEM_ACCOUNT,
       identity: { findAccessKey: async (id) => await later.cloud?.identity.findAccessKey(id) },
     }),
@@ -93,7 +97,7 @@ export async function composeCloud(options: ComposeOptions): Promise<EmbeddedClo
     }),
   );
   later.cloud = cloud;
-  starting.use(await openFront(options, cloud, objects));
+  starting.use(await openFront(options, { cloud, objects, audit }));
   const running = starting.move();
   return {
     endpoint: `http://${config.host}:${config.port}`,
@@ -150,8 +154,7 @@ function openNode(
 
 function openFront(
   { config, clock, random, logger }: ComposeOptions,
-  cloud: Cloud,
-  objects: Objects,
+  { cloud, objects, audit }: { cloud: Cloud; objects: Objects; audit: EmbeddedAudit },
 ) {
   const { ec2, sts, identity } = cloud;
   const api = createApiHandler({
@@ -162,6 +165,7 @@ function openFront(
     clock,
     random,
     logger,
+    audit,
   });
   return listen({
     address: { host: config.host, port: config.port },

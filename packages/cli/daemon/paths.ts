@@ -16,6 +16,8 @@ export interface DataPaths {
   node: string;
   storage: string;
   objects: string;
+  /** The record of API calls. */
+  events: string;
   /** Private keys of key pairs that `ironbark launch` made. */
   keys: string;
 }
@@ -36,6 +38,7 @@ export function dataPaths(root: string): DataPaths {
     node: join(root, 'node'),
     storage: join(root, 'storage'),
     objects: join(root, 'objects'),
+    events: join(root, 'events'),
     keys: join(root, 'keys'),
   };
 }

@@ -5,6 +5,7 @@ import type { Principal } from '@ironbark/protocol/internal/identity-client.ts';
 import { decodeRequest, findAction, readRequestHead } from '@ironbark/protocol/query/request.ts';
 import type { WireProtocol } from '@ironbark/protocol/query/wire-protocol.ts';
 import type { ActionTable } from '../actions/action.ts';
+import type { TouchedResources } from './audit-resources.ts';
 
 export interface ApiService {
   readonly protocol: WireProtocol;
@@ -19,6 +20,8 @@ export interface Call {
   sources: readonly string[];
   /** Told as soon as it is known, for the log. */
   onAction: (action: string) => void;
+  /** Told which resources the call is about. */
+  touched: TouchedResources;
 }
 
 /** The XML of the answer; everything that goes wrong is thrown. */
@@ -29,9 +32,11 @@ export async function dispatch(service: ApiService, call: Call): Promise<string>
   call.onAction(operation.name);
   if (!service.actions.has(operation.name)) throw notOffered(operation.name);
   const { input, dryRun, version } = decodeRequest(model, head);
+  call.touched.takeInput(input);
   const { requestId, principal, region } = call;
   const context = { requestId, principal, accountId: principal.accountId, region, dryRun };
   const output = await service.actions.call(operation.name, context, input);
+  call.touched.takeOutput(operation.name, output);
   if (dryRun) throw wouldHaveSucceeded();
   return service.protocol.renderResponse(operation, output, { requestId, version });
 }
