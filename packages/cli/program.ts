@@ -113,6 +113,7 @@ function addCloudCommands(program: Command, options: ProgramOptions, context: Ma
       await showEnvironment(context(command));
     });
   addRecordCommands(program, options, context);
+  addBackupCommands(program, context);
   program
     .command('purge')
     .description('stop the cloud and remove all of its data')
@@ -136,6 +137,28 @@ function addRecordCommands(program: Command, options: ProgramOptions, context: M
     .action(async (flags: Flags, command: Command) => {
       const { showEvents } = await import('./commands/events.ts');
       options.onExit(await showEvents(context(command), { verify: false, ...flags } as never));
+    });
+}
+
+function addBackupCommands(program: Command, context: MakeContext): void {
+  program
+    .command('backup')
+    .description('everything of a cloud that runs, as it is now, in one file')
+    .argument('<file>', 'a file that is not there yet')
+    .option('--with-volumes', 'volumes’ contents too')
+    .option('--passphrase-file <file>', 'encrypt it with the first line of this file')
+    .action(async (file: string, flags: Flags, command: Command) => {
+      const { takeBackup } = await import('./commands/backup.ts');
+      await takeBackup(context(command), file, { withVolumes: false, ...flags } as never);
+    });
+  program
+    .command('restore')
+    .description('make a cloud again from a backup, in an empty data folder')
+    .argument('<file>', 'a backup')
+    .option('--passphrase-file <file>', 'whose first line it was encrypted with')
+    .action(async (file: string, flags: Flags, command: Command) => {
+      const { restoreBackup } = await import('./commands/restore.ts');
+      await restoreBackup(context(command), file, flags as never);
     });
 }
 

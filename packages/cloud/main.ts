@@ -70,6 +70,8 @@ export interface Cloud extends AsyncDisposable {
   loginUsers(): Promise<Record<string, string>>;
   /** True when no reconciler has work that it can do now. */
   isQuiet(): boolean;
+  /** Runs `work` while nothing is committed; keep it short. */
+  whileQuiet<Result>(work: () => Promise<Result>): Promise<Result>;
 }
 
 export async function startCloud(options: CloudOptions): Promise<Cloud> {
@@ -92,6 +94,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       countResources: () => countResources(store.query),
       loginUsers: () => listLoginUsers(store.query, accountId),
       isQuiet: () => runner.isQuiet(),
+      whileQuiet: (work) => store.transaction(() => work()),
       [Symbol.asyncDispose]: async () => {
         stopListening();
         await runner[Symbol.asyncDispose]();

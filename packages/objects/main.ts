@@ -47,6 +47,10 @@ export interface Objects extends AsyncDisposable {
   readonly client: ObjectsClient;
   /** True when nothing is left to clean up. */
   isQuiet(): boolean;
+  /** Runs `work` while nothing is committed; keep it short. */
+  whileQuiet<Result>(work: () => Promise<Result>): Promise<Result>;
+  /** Until it is disposed no blob's file is removed. */
+  holdBlobs(): Disposable;
 }
 
 /** A look at every file; what it repairs is rare. */
@@ -80,6 +84,8 @@ export async function startObjects(options: ObjectsOptions): Promise<Objects> {
     handler: createS3Handler({ context, identity, domains, stallTimeoutMs, audit }),
     client: createSystemClient(context, options.systemAccountId),
     isQuiet: () => runner.isQuiet(),
+    whileQuiet: (work) => db.transaction(() => work()),
+    holdBlobs: () => context.busy.holdAll(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

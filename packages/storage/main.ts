@@ -83,6 +83,26 @@ async function openDrivers(
   };
 }
 
+/**
+ * The volumes of a data folder that is still being made at `unfinished`; they will belong to who serves them once it
+ * lies at `dataDir`.
+ */
+export function openRestoredVolumes(options: {
+  dataDir: string;
+  unfinished: string;
+  commands: Commands;
+  target: 'qemu-storage-daemon' | 'simulated';
+}): Promise<VolumeBackend> {
+  const { dataDir, unfinished, commands, target } = options;
+  const directory = join(unfinished, DAEMON_DIRECTORIES.volumes);
+  if (target === 'simulated') {
+    return openFileBackend({ directory, commands, allocation: 'sparse' });
+  }
+  const owner = process.getuid?.() === 0 ? ownerOf(dataDir) : undefined;
+  const access = owner === undefined ? {} : { owner };
+  return openFileBackend({ directory, commands, allocation: 'claimed', ...access });
+}
+
 /** The user of volumes and their daemons: another one for each data folder, so that clouds stay apart. */
 function ownerOf(dataDir: string): { uid: number; gid: number } {
   const digest = createHash('sha256').update(dataDir).digest();

@@ -1,6 +1,6 @@
 // Owns what the command line and the daemon say to each other over the socket in the data folder.
 
-import type { InstanceId } from '@ironbark/core/ids.ts';
+import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
 import type { DiskStats } from '@ironbark/node/drivers/hypervisor-driver.ts';
 import type { NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { CloudConfig } from '../cloud-config.ts';
@@ -30,14 +30,49 @@ export interface HaltRequest {
   keepGuests: boolean;
 }
 
+export interface BackupRequest {
+  withVolumes: boolean;
+  /** Of the process that copies: when it is gone, so is its hold. */
+  pid: number;
+}
+
+/** What a backup is to contain, as it was at one moment. It stays like that until the backup ends. */
+export interface BackupSource {
+  /** Copies of the state stores and of the record of calls, by their paths in a data folder. */
+  directory: string;
+  files: { path: string; sizeBytes: number }[];
+  /** Blobs of objects lie here and none of them is removed meanwhile. */
+  blobs: string;
+  volumes: { id: VolumeId; sizeBytes: number }[];
+  /** Has to be renewed within this time, or the source is let go. */
+  leaseMs: number;
+  accountId: string;
+  takenAt: string;
+}
+
 /** The whole surface; each is a POST with a JSON body and a JSON answer. */
 export interface AdminApi {
   status(): Promise<DaemonStatus>;
   credentials(): Promise<Credentials>;
   diskStats(request: { instanceId: InstanceId }): Promise<DiskStats[]>;
+  beginBackup(request: BackupRequest): Promise<BackupSource>;
+  renewBackup(): Promise<{ renewed: true }>;
+  endBackup(): Promise<{ ended: true }>;
   /** Answers when everything has been let go; the daemon then ends. */
   halt(request: HaltRequest): Promise<{ halted: true }>;
 }
 
 export type AdminMethod = keyof AdminApi;
-export const ADMIN_METHODS: readonly AdminMethod[] = ['status', 'credentials', 'diskStats', 'halt'];
+export const ADMIN_METHODS: readonly AdminMethod[] = [
+  'status',
+  'credentials',
+  'diskStats',
+  'beginBackup',
+  'renewBackup',
+  'endBackup',
+  'halt',
+];
+
+/** Not JSON but a stream: each piece is its offset (8 bytes), its length (4 bytes) and its bytes; an empty one ends. */
+export const READ_VOLUME_PATH = '/readVolume/';
+export const PIECE_HEAD_BYTES = 12;

@@ -35,6 +35,8 @@ export interface EmbeddedCloud extends AsyncDisposable {
   cloud: Cloud;
   node: NodeController;
   objects: Objects;
+  storage: Storage;
+  audit: EmbeddedAudit;
   /** Stops every guest and takes everything of this cloud off the host. Dispose it afterwards. */
   halt(): Promise<void>;
 }
@@ -104,6 +106,8 @@ export async function composeCloud(options: ComposeOptions): Promise<EmbeddedClo
     cloud,
     node,
     objects,
+    storage,
+    audit,
     halt: async () => await haltAll(node, storage, network),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };

@@ -10,11 +10,12 @@ import { openLogFile } from '@ironbark/platform/log-file.ts';
 import { createLogger } from '@ironbark/platform/logger.ts';
 import { systemRandom } from '@ironbark/platform/random.ts';
 import { findConfig } from '../cloud-config.ts';
-import type { HaltRequest } from './admin-api.ts';
+import type { AdminApi, HaltRequest } from './admin-api.ts';
 import { serveAdmin } from './admin-server.ts';
+import { BackupSources } from './backup-source.ts';
 import { composeCloud, type EmbeddedCloud } from './compose.ts';
 import { dataPaths, FOLDER_TAKEN } from './paths.ts';
-import { describeCloud, readCredentials } from './status.ts';
+import { type DaemonFacts, describeCloud, readCredentials } from './status.ts';
 
 async function main(dataDir: string, version: string, mode: string): Promise<void> {
   const paths = dataPaths(dataDir);
@@ -42,7 +43,10 @@ async function main(dataDir: string, version: string, mode: string): Promise<voi
   const facts = { config, dataDir, version, startedAt };
   const done = Promise.withResolvers<void>();
   await removeFile(paths.adminSocket);
+  await rm(paths.backup, { recursive: true, force: true });
+  const backups = new BackupSources({ embedded, paths, logger, clock: systemClock });
   const halt = async (request: HaltRequest) => {
+    await backups[Symbol.asyncDispose]();
     await end(embedded, request);
     done.resolve();
     return { halted: true as const };
@@ -51,10 +55,8 @@ async function main(dataDir: string, version: string, mode: string): Promise<voi
   const admin = await serveAdmin(
     paths.adminSocket,
     {
-      status: () => describeCloud(embedded, facts),
-      credentials: () => readCredentials(embedded, facts),
-      diskStats: async ({ instanceId }) => await embedded.node.readDiskStats(instanceId),
-      halt,
+      api: createAdminApi(embedded, { facts, backups, halt }),
+      readVolume: (id) => backups.readVolume(id),
     },
     logger,
   );
@@ -64,6 +66,27 @@ async function main(dataDir: string, version: string, mode: string): Promise<voi
   await done.promise;
   await leave(admin, paths.pidFile, paths.adminSocket);
   logger.info('the cloud is down');
+}
+
+function createAdminApi(
+  embedded: EmbeddedCloud,
+  { facts, backups, halt }: { facts: DaemonFacts; backups: BackupSources; halt: AdminApi['halt'] },
+): AdminApi {
+  return {
+    status: () => describeCloud(embedded, facts),
+    credentials: () => readCredentials(embedded, facts),
+    diskStats: async ({ instanceId }) => await embedded.node.readDiskStats(instanceId),
+    beginBackup: (request) => backups.begin(request),
+    renewBackup: async () => {
+      backups.renew();
+      return { renewed: true };
+    },
+    endBackup: async () => {
+      await backups.end();
+      return { ended: true };
+    },
+    halt,
+  };
 }
 
 async function end(embedded: EmbeddedCloud, { keepGuests }: HaltRequest): Promise<void> {

@@ -11,6 +11,8 @@ export interface DataPaths {
   /** Held by the one daemon of this folder. */
   daemonLock: string;
   log: string;
+  /** What a backup that is under way reads from. */
+  backup: string;
   cloud: string;
   cluster: string;
   node: string;
@@ -33,6 +35,7 @@ export function dataPaths(root: string): DataPaths {
     pidFile: join(root, 'run', 'daemon.pid'),
     daemonLock: join(root, 'run', 'daemon.lock'),
     log: join(root, 'ironbark.log'),
+    backup: join(root, 'run', 'backup'),
     cloud: join(root, 'cloud'),
     cluster: join(root, 'cluster'),
     node: join(root, 'node'),
