@@ -50,7 +50,8 @@ class Reading {
   }
 
   async run(): Promise<ArchiveSeal> {
-    this.#visitor.onHeader?.(await this.#readHeader());
+    const header = await this.#readHeader();
+    this.#visitor.onHeader?.(header);
     for (;;) {
       const frame = await this.#next();
       if (frame === undefined) throw cutOff();
@@ -70,7 +71,10 @@ class Reading {
 
   async #readFile(payload: Buffer): Promise<void> {
     const file = parseJson<ArchiveFile>(payload);
-    if (!isSafePath(file.path)) throw damagedArchive('it names a file that cannot be in it');
+    const isSized = Number.isSafeInteger(file.sizeBytes) && file.sizeBytes >= 0;
+    if (!isSafePath(file.path) || !isSized) {
+      throw damagedArchive('it names a file that cannot be in it');
+    }
     const digest = createHash('sha256').update(payload);
     const state = { isDone: false };
     await this.#visitor.onFile(file, this.#readPieces(file, digest, state));
