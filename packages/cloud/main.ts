@@ -3,10 +3,11 @@
 import { join } from 'node:path';
 import type { AccountId, InstanceId } from '@ironbark/core/ids.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
+import type { OpenDatabase } from '@ironbark/platform/database/database.ts';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
-import { ReconcilerRunner } from '@ironbark/platform/reconciler.ts';
+import { type AroundStep, ReconcilerRunner, takeStep } from '@ironbark/platform/reconciler.ts';
 import type { ClusterClient } from '@ironbark/protocol/internal/cluster-client.ts';
 import type {
   AccessKeyRecord,
@@ -53,6 +54,9 @@ export interface CloudOptions {
   cluster: ClusterClient;
   storage: StorageClient;
   objects: ObjectsClient;
+  /** Tests keep the state elsewhere, and interfere with steps. */
+  openDatabase?: OpenDatabase;
+  aroundStep?: AroundStep;
 }
 
 export interface Cloud extends AsyncDisposable {
@@ -76,12 +80,12 @@ export interface Cloud extends AsyncDisposable {
 
 export async function startCloud(options: CloudOptions): Promise<Cloud> {
   await ensureDirectory(options.dataDir);
-  const store = await openStore(join(options.dataDir, 'cloud.db'));
+  const store = await openStore(join(options.dataDir, 'cloud.db'), options.openDatabase);
   try {
     const accountId = await ensureAccount(store, { ...options, nowMs: options.clock.nowMs() });
     const { wake, connect } = createWake();
-    const { dataDir: _dataDir, vpcCidr: _vpcCidr, ...parts } = options;
-    const app: App = { ...parts, store, accountId, wake };
+    const { dataDir: _dataDir, vpcCidr: _vpcCidr, aroundStep = takeStep, ...parts } = options;
+    const app: App = { ...parts, aroundStep, store, accountId, wake };
     const runner = new ReconcilerRunner(options);
     const stopListening = startReconcilers(app, runner, connect);
     return {

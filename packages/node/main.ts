@@ -9,7 +9,12 @@ import type { Commands } from '@ironbark/platform/commands.ts';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
-import { type ReconcilerHandle, ReconcilerRunner } from '@ironbark/platform/reconciler.ts';
+import {
+  type AroundStep,
+  type ReconcilerHandle,
+  ReconcilerRunner,
+  takeStep,
+} from '@ironbark/platform/reconciler.ts';
 import type {
   InstanceIntent,
   InstanceObservation,
@@ -60,6 +65,8 @@ export interface NodeOptions {
   simulated?: SimulatedOptions;
   /** What the node says it has, instead of what it finds. */
   capacity?: Partial<NodeCapacity>;
+  /** Tests interfere with steps. */
+  aroundStep?: AroundStep;
 }
 
 /** Disposing it leaves the guests running; the next node on the folder takes them up again. */
@@ -83,6 +90,8 @@ export interface NodeController extends AsyncDisposable {
 
 /** Guests that are taken up, started or stopped at the same time. */
 const CONCURRENCY = 32;
+/** The first look at a hundred guests takes a fifth of this. */
+const FIRST_LOOK_MS = 1_000;
 /** After the guests had their time, destroying them and removing ports gets this much. */
 const HALT_FORCE_MS = 30_000;
 
@@ -118,11 +127,12 @@ async function createContext(
   const slots = new GuestSlots(records.list().map(({ id, slot }) => [id, slot] as const));
   const capacity = { ...(await readCapacity(dataDir)), ...options.capacity };
   const files = await createFiles(options);
-  const ports = new Ports(network, intents);
+  const ports = new Ports(network, intents, clock);
   const memory = new MemoryLedger(capacity.memoryMib);
   const console = new ConsoleLog(dataDir);
   const stores = { intents, records, files, slots, users };
-  return { dataDir, clock, logger, driver, ...stores, ports, memory, console };
+  const aroundStep = options.aroundStep ?? takeStep;
+  return { dataDir, clock, logger, aroundStep, driver, ...stores, ports, memory, console };
 }
 
 async function createFiles(options: NodeOptions): Promise<GuestFiles> {
@@ -169,21 +179,28 @@ class Node implements NodeController {
 
   /** Takes up what runs before anything is changed, so that the first report is true. */
   async start(): Promise<void> {
-    const { intents, driver, ports, logger } = this.#context;
+    const { intents, driver, ports } = this.#context;
     await ports.refresh();
-    const ids = intents.instances().map(({ id }) => id);
-    await Promise.all(
-      ids.map((id) =>
-        this.#instances.look(id).catch((error: unknown) => {
-          // Its reconciler looks again.
-          logger.warn('an instance cannot be looked at', { instance: id, error });
-        }),
-      ),
-    );
+    await this.#lookAtAll(intents.instances().map(({ id }) => id));
     driver.onGuestChange((id) => this.#instanceQueue?.poke(id));
     this.#targets.follow(intents.socketPaths());
-    this.#networkQueue = this.#runner.add(createNetworkReconciler(ports));
+    this.#networkQueue = this.#runner.add(createNetworkReconciler(ports, this.#context.aroundStep));
     this.#instanceQueue = this.#runner.add(this.#instances, { concurrency: CONCURRENCY });
+  }
+
+  /** A guest whose hypervisor does not answer holds up nobody else: it is reported once that is certain. */
+  async #lookAtAll(ids: readonly InstanceId[]): Promise<void> {
+    const { clock, logger } = this.#context;
+    const looks = ids.map((id) =>
+      this.#instances.look(id).catch((error: unknown) => {
+        // Its reconciler looks again.
+        logger.warn('an instance cannot be looked at', { instance: id, error });
+      }),
+    );
+    const done = new AbortController();
+    const enough = clock.sleep(FIRST_LOOK_MS, done.signal).catch(() => {});
+    await Promise.race([Promise.all(looks), enough]);
+    done.abort();
   }
 
   #publish(observation: InstanceObservation, isSettled: boolean): void {

@@ -5,10 +5,12 @@ import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
+import type { OpenDatabase } from '@ironbark/platform/database/database.ts';
 import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
+import { type AroundStep, takeStep } from '@ironbark/platform/reconciler.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { BlockTarget } from './drivers/block-target.ts';
 import { DAEMON_DIRECTORIES } from './drivers/daemon-arguments.ts';
@@ -32,6 +34,9 @@ export interface StorageOptions {
   target?: 'qemu-storage-daemon' | 'simulated';
   /** Wraps the drivers; for tests that have them fail. */
   drivers?: (drivers: StorageDrivers) => StorageDrivers;
+  /** Tests keep the state elsewhere, and interfere with steps. */
+  openDatabase?: OpenDatabase;
+  aroundStep?: AroundStep;
 }
 
 export interface StorageDrivers {
@@ -50,9 +55,10 @@ export async function startStorage(options: StorageOptions): Promise<Storage> {
   const opened = { ...(await openDrivers(options, dataDir)), objects: options.objects };
   const drivers = options.drivers?.(opened) ?? opened;
   const path = join(dataDir, 'storage.db');
-  const database = await openSqlite<StorageSchema>({ path, migrations: STORAGE_MIGRATIONS });
+  const { openDatabase = openSqlite, aroundStep = takeStep } = options;
+  const database = await openDatabase<StorageSchema>({ path, migrations: STORAGE_MIGRATIONS });
   try {
-    return await runStorage({ ...options, ...drivers, database });
+    return await runStorage({ ...options, ...drivers, aroundStep, database });
   } catch (error) {
     await database[Symbol.asyncDispose]();
     throw error;

@@ -5,7 +5,11 @@ import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Database } from '@ironbark/platform/database/database.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
-import { type ReconcilerHandle, ReconcilerRunner } from '@ironbark/platform/reconciler.ts';
+import {
+  type AroundStep,
+  type ReconcilerHandle,
+  ReconcilerRunner,
+} from '@ironbark/platform/reconciler.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
 import type { StorageContext } from './app/context.ts';
@@ -42,6 +46,7 @@ export interface StorageParts {
   clock: Clock;
   random: RandomSource;
   logger: Logger;
+  aroundStep: AroundStep;
 }
 
 /** So many points in time can be taken at once; uploads, which take long, have a limit of their own. */

@@ -54,6 +54,13 @@ export function processesNaming(folder: string): string[] {
     .map((pid) => commandLine(pid));
 }
 
+/** For what a test has left running in a folder of its own. */
+export function killProcessesNaming(folder: string): void {
+  for (const pid of otherPids().filter((each) => hasToDoWith(each, folder))) {
+    orNothing(() => process.kill(Number(pid), 'SIGKILL'), true);
+  }
+}
+
 /** The QEMU process of a guest. */
 export function guestPid(instanceId: string): number {
   const isGuest = (line: string) => line.startsWith('qemu-system-') && line.includes(instanceId);

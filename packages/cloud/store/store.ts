@@ -2,7 +2,7 @@
 
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Database } from '@ironbark/platform/database/database.ts';
+import type { Database, OpenDatabase } from '@ironbark/platform/database/database.ts';
 import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
 import { syncDirectory } from '@ironbark/platform/files.ts';
 import { CamelCasePlugin, type Kysely } from 'kysely';
@@ -14,9 +14,12 @@ export type Queries = Kysely<Schema>;
 export type Store = Database<Schema>;
 
 /** `path` is a file, or `:memory:`. */
-export async function openStore(path: string): Promise<Store> {
+export async function openStore(
+  path: string,
+  openDatabase: OpenDatabase = openSqlite,
+): Promise<Store> {
   if (path !== ':memory:') await ensurePrivateFile(path);
-  const database = await openSqlite<Schema>({
+  const database = await openDatabase<Schema>({
     path,
     migrations: { '0001-cloud': cloudTables },
   });

@@ -2,18 +2,24 @@
 // when they have not been used for the longest.
 
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, open, readdir, rename, stat, utimes } from 'node:fs/promises';
+import { type FileHandle, readdir, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createZstdDecompress } from 'node:zlib';
 import { GIB } from '@ironbark/core/units.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
-import { ensureDirectory, hasCode, removeFile, syncDirectory } from '@ironbark/platform/files.ts';
+import { ensureDirectory, hasCode, makeFile, removeFile } from '@ironbark/platform/files.ts';
 import type { ImageBlob } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import { readDiskSpace, withSpace } from './disk-space.ts';
-import { damagedImage, LIST_SUFFIX, SparseSink, saveDataChunks } from './sparse-image.ts';
+import {
+  damagedImage,
+  LIST_SUFFIX,
+  SparseSink,
+  saveDataChunks,
+  UNFINISHED_LIST,
+} from './sparse-image.ts';
 
 export interface ImageCacheOptions {
   dataDir: string;
@@ -45,7 +51,8 @@ export class ImageCache {
     const names = new Set(await readdir(cache.#directory));
     for (const name of names) {
       const isOrphan = name.endsWith(LIST_SUFFIX) && !names.has(name.slice(0, -LIST_SUFFIX.length));
-      if (name.endsWith(PARTIAL) || isOrphan) await removeFile(join(cache.#directory, name));
+      const isUnfinished = name.endsWith(PARTIAL) || name.endsWith(UNFINISHED_LIST);
+      if (isUnfinished || isOrphan) await removeFile(join(cache.#directory, name));
     }
     return cache;
   }
@@ -95,19 +102,11 @@ export class ImageCache {
   }
 
   async #store(blob: ImageBlob, path: string): Promise<void> {
-    const partial = `${path}${PARTIAL}`;
+    const fill = async (handle: FileHandle) =>
+      saveDataChunks(path, await this.#download(blob, handle));
     try {
-      const handle = await open(partial, 'w', 0o444);
-      try {
-        await saveDataChunks(path, await this.#download(blob, handle));
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-      await rename(partial, path);
-      await syncDirectory(this.#directory);
+      await makeFile(path, fill, { mode: 0o444, suffix: PARTIAL });
     } catch (error) {
-      await removeFile(partial);
       await removeFile(`${path}${LIST_SUFFIX}`);
       throw error;
     }

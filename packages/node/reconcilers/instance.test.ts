@@ -8,6 +8,7 @@ import { DIRECT } from '@ironbark/core/io-profile.ts';
 import { type Clock, systemClock } from '@ironbark/platform/clock.ts';
 import { silentLogger } from '@ironbark/platform/logger.ts';
 import { seededRandom } from '@ironbark/platform/random.ts';
+import { takeStep } from '@ironbark/platform/reconciler.ts';
 import type {
   InstanceIntent,
   InstanceObservation,
@@ -87,12 +88,13 @@ async function startDaemon(host: Host, apply: Apply): Promise<Daemon> {
   });
   const intents = await IntentStore.open(dataDir, 'node-1');
   const records = await RecordStore.open(dataDir);
-  const ports = new Ports(network, intents);
+  const ports = new Ports(network, intents, clock);
   await ports.refresh();
   const context: InstanceContext = {
     dataDir,
     clock,
     logger: silentLogger,
+    aroundStep: takeStep,
     driver,
     intents,
     records,
@@ -118,7 +120,7 @@ async function startDaemon(host: Host, apply: Apply): Promise<Daemon> {
 
 /** Time runs ahead when a plan waits, so that no test does. */
 let aheadMs = 0;
-const clock: Clock = { ...systemClock, nowMs: () => systemClock.nowMs() + aheadMs };
+const clock: Clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs };
 
 /** Reconciles until there is nothing to do; every failure is the end of the daemon and the start of another. */
 async function runToRest(daemon: Daemon, restart: () => Promise<Daemon>): Promise<Daemon> {

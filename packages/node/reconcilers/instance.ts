@@ -78,7 +78,7 @@ export class InstanceReconciler implements Reconciler {
     const desired = this.#options.findDesired(id);
     if (desired === undefined) return undefined;
     const view = await observeInstance(this.#options.context, desired);
-    const plan = planInstance(desired, view.observed, this.#options.context.clock.nowMs());
+    const plan = planInstance(desired, view.observed, this.#options.context.clock.monotonicMs());
     const pass = { desired, view, plan };
     this.#publish(pass);
     return pass;
@@ -105,7 +105,8 @@ export class InstanceReconciler implements Reconciler {
     const { id } = pass.desired;
     const trouble = this.#troubleOf(id);
     try {
-      await (this.#options.apply ?? applyStep)(this.#options.context, pass.desired, step);
+      const { context, apply = applyStep } = this.#options;
+      await context.aroundStep(`instance/${step.kind}`, () => apply(context, pass.desired, step));
     } catch (error) {
       this.#note(pass, step, error);
       if ('volumeId' in step) return error;
@@ -161,7 +162,9 @@ export class InstanceReconciler implements Reconciler {
     trouble.failures = 0;
     delete trouble.reason;
     const { context } = this.#options;
-    await context.records.change(desired.id, { reachedGeneration: desired.generation });
+    const note = () =>
+      context.records.change(desired.id, { reachedGeneration: desired.generation });
+    await context.aroundStep('instance/note-reached', note);
     if (isRepaired) await this.look(desired.id);
   }
 
@@ -171,7 +174,7 @@ export class InstanceReconciler implements Reconciler {
   ): ReconcileResult {
     const [first] = failures;
     if (first !== undefined && !(first.error instanceof VolumeBusyError)) throw first.error;
-    const afterMs = Math.max(0, step.untilMs - this.#options.context.clock.nowMs());
+    const afterMs = Math.max(0, step.untilMs - this.#options.context.clock.monotonicMs());
     return { kind: 'again', afterMs };
   }
 

@@ -19,3 +19,9 @@ export interface Migration {
 }
 
 export type Migrations = Readonly<Record<string, Migration>>;
+
+/** How a service comes by its state: the file that it asks for, with its tables made. */
+export type OpenDatabase = <Schema>(options: {
+  path: string;
+  migrations: Migrations;
+}) => Promise<Database<Schema>>;

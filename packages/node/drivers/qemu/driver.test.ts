@@ -6,6 +6,7 @@ import { before, describe, test } from 'node:test';
 import { PARAVIRTUAL } from '@ironbark/core/io-profile.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
+import { findProcessIn, isAlive } from '@ironbark/platform/processes.ts';
 import {
   BASE_UID,
   createDriverLab,
@@ -15,7 +16,6 @@ import {
   waitForState,
   whyNoQemu,
 } from '../../testing/driver-lab.ts';
-import { findProcessIn, isAlive } from './process.ts';
 
 const skip = await whyNoQemu();
 
@@ -168,7 +168,7 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
     assert.deepEqual(await readdir(join(handle.directory, 'run')), ['qmp.sock']);
   });
 
-  test('a QEMU that does not answer counts as running while its process lives', async () => {
+  test('a QEMU that does not answer is told from one that is gone', async () => {
     await using lab = await createDriverLab();
     const spec = await lab.prepare(1);
     const handle = await lab.driver.start(spec);
@@ -176,8 +176,12 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
     process.kill(handle.pid, 'SIGSTOP');
     await using next = lab.newDriver({ qmpTimeoutMs: 200 });
     const startedMs = systemClock.monotonicMs();
-    assert.deepEqual(await next.inspect(handle), { state: 'running' });
+    assert.deepEqual(await next.inspect(handle), { state: 'silent' });
     assert.ok(systemClock.monotonicMs() - startedMs < 3_000);
+    assert.deepEqual(
+      (await next.recallDisks(handle)).map(({ serial }) => serial),
+      ['root'],
+    );
     process.kill(handle.pid, 'SIGCONT');
   });
 
@@ -188,7 +192,7 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
     const impostor = createServer((socket) => socket.end('{"QMP": {}}\n'));
     await new Promise<void>((resolve) => impostor.listen(path, resolve));
     try {
-      await assert.rejects(lab.driver.requestShutdown(provisional(spec)), /not the guest's own/);
+      await assert.rejects(lab.driver.requestShutdown(provisional(spec)), /not its process's own/);
     } finally {
       await new Promise((resolve) => impostor.close(resolve));
     }

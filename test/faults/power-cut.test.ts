@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { whyNoPowerCuts } from '../support/power-cut/power-cut-disk.ts';
+import { type PowerCutResult, runPowerCuts } from './power-cut/power-cuts.ts';
+import { STORES, type WorkloadName } from './workloads/workloads.ts';
+
+/** More of them: `npm run faults -- power-cut --count 500`. */
+const CUTS = 50;
+/** Each bad discipline loses something in nearly every cut. */
+const CUTS_A_DISCIPLINE = 6;
+
+const reason = await whyNoPowerCuts();
+const skip = reason ?? false;
+/** Another one each time; a run that fails tells it, and is repeated with it. */
+const seed = Date.now() % 1_000_000;
+
+async function cut(workload: WorkloadName, cuts: number): Promise<PowerCutResult> {
+  const results = await runPowerCuts({ workloads: [workload], cuts, seed });
+  return results.get(workload)!;
+}
+
+for (const workload of ['files-with-both-syncs', 'sqlite-full'] as const) {
+  test(`the harness finds nothing lost by ${workload}`, { skip }, async () => {
+    const { acknowledged, broken } = await cut(workload, CUTS_A_DISCIPLINE);
+    assert.deepEqual(broken, [], `seed ${seed}`);
+    assert.ok(acknowledged > 0);
+  });
+}
+
+for (const workload of [
+  'files-without-sync',
+  'files-without-directory-sync',
+  'sqlite-normal',
+  'sqlite-full-after-a-crash',
+] as const) {
+  test(`the harness catches ${workload}`, { skip }, async () => {
+    const { acknowledged, broken } = await cut(workload, CUTS_A_DISCIPLINE);
+    assert.ok(acknowledged > 0);
+    assert.ok(broken.length > 0, `seed ${seed}: nothing lost of ${acknowledged}`);
+  });
+}
+
+test(`${CUTS} power cuts lose nothing that a store has acknowledged`, { skip }, async (t) => {
+  t.diagnostic(`replay: npm run faults -- power-cut --count ${CUTS} --seed ${seed}`);
+  const results = await runPowerCuts({ workloads: STORES, cuts: CUTS, seed });
+  assert.deepEqual([...results.keys()], [...STORES]);
+  for (const [store, { acknowledged, broken }] of results) {
+    t.diagnostic(`${store}: ${acknowledged} acknowledged`);
+    assert.deepEqual(broken, [], `${store}, seed ${seed}`);
+    // Fewer would show little.
+    assert.ok(acknowledged > CUTS, `${store}: ${acknowledged} acknowledged`);
+  }
+});

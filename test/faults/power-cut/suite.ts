@@ -1,0 +1,19 @@
+// Owns the suite of power cuts, as the runner starts it: every store meets every cut.
+
+import type { FaultSuite } from '../../support/fault-suite.ts';
+import { whyNoPowerCuts } from '../../support/power-cut/power-cut-disk.ts';
+import { STORES } from '../workloads/workloads.ts';
+import { powerCutFigures } from './figures.ts';
+import { runPowerCuts } from './power-cuts.ts';
+
+const DEFAULT_CUTS = 50;
+
+export const powerCutSuite: FaultSuite = async (options) => {
+  const { seed, only, explain, count: cuts = DEFAULT_CUTS } = options;
+  const reason = await whyNoPowerCuts();
+  if (reason !== undefined) throw new Error(reason);
+  const workloads = STORES.filter((name) => only === undefined || name === only);
+  if (workloads.length === 0) throw new Error(`no store ${only}: there are ${STORES.join(', ')}`);
+  const results = await runPowerCuts({ workloads, cuts, seed, onBroken: explain });
+  return [...results].flatMap(([store, result]) => powerCutFigures(store, cuts, result));
+};

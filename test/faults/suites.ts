@@ -1,0 +1,11 @@
+// Owns the list of the suites that `npm run faults -- NAME` runs; each is loaded only when it is asked for.
+
+import type { FaultSuite } from '../support/fault-suite.ts';
+
+export const SUITES: Readonly<Record<string, () => Promise<FaultSuite>>> = {
+  'daemon-kill': async () => (await import('./daemon-kill/suite.ts')).daemonKillSuite,
+  'crash-points': async () => (await import('./crash-points/suite.ts')).crashPointSuite,
+  'power-cut': async () => (await import('./power-cut/suite.ts')).powerCutSuite,
+  simulation: async () => (await import('./simulation/suite.ts')).simulationSuite,
+  steps: async () => (await import('./steps/suite.ts')).stepsSuite,
+};
