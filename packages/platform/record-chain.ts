@@ -7,12 +7,13 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Clock } from './clock.ts';
 import {
+  appendDurably,
   ensureDirectory,
   readFileIfPresent,
   removeFile,
   replaceFile,
   syncDirectory,
-  writeFully,
+  syncFile,
 } from './files.ts';
 import type { Logger } from './logger.ts';
 import {
@@ -190,16 +191,14 @@ export class RecordChain implements AsyncDisposable {
     this.#size = 0;
     this.#isTorn = true;
     this.#handle = await open(this.#path(), 'wx', 0o600);
-    await writeFully(this.#handle, bytes);
-    await this.#handle.datasync();
+    await appendDurably(this.#handle, bytes);
     await syncDirectory(directory);
     this.#isTorn = false;
   }
 
   async #appendBytes(bytes: Buffer): Promise<void> {
     this.#handle ??= await open(this.#path(), 'a', 0o600);
-    await writeFully(this.#handle, bytes);
-    await this.#handle.datasync();
+    await appendDurably(this.#handle, bytes);
   }
 
   async #dropOldest(): Promise<void> {
@@ -255,6 +254,9 @@ async function findEnd({ directory, name }: RecordChainOptions): Promise<ChainEn
     const bytes = await readFileIfPresent(segmentPath(directory, name, segment));
     const last = findLastLine(bytes ?? Buffer.alloc(0));
     if (last === undefined) continue;
+    // A process that was killed may have left it in the kernel's memory alone, and what follows builds on it.
+    await syncFile(segmentPath(directory, name, segment));
+    await syncDirectory(directory);
     const { sequence, hash, endsAt } = last;
     const size = bytes?.length ?? 0;
     const isTorn = segment !== newest || endsAt !== size;

@@ -4,7 +4,13 @@ import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { type FileHandle, link, open, readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { hasCode, removeFile, syncDirectory, writeFully } from '@ironbark/platform/files.ts';
+import {
+  hasCode,
+  removeFile,
+  syncDirectory,
+  syncFile,
+  writeFully,
+} from '@ironbark/platform/files.ts';
 import { readProcess } from '@ironbark/platform/processes.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
 import { Problem } from '../problem.ts';
@@ -100,7 +106,7 @@ export class ArchiveWriter implements AsyncDisposable {
     const seal = { files: this.#files, bytes: this.#bytes, sha256 };
     this.#waiting.push(renderFrame('S', Buffer.from(JSON.stringify(seal))));
     await this.#flush(true);
-    await this.#handle.sync();
+    await syncFile(this.#unfinished);
     await link(this.#unfinished, this.#path).catch((error: unknown) => {
       throw hasCode(error, 'EEXIST') ? alreadyThere(this.#path) : error;
     });

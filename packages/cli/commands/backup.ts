@@ -56,7 +56,7 @@ export async function takeBackup(
     });
     const counts = { objects: 0, damaged: [] as string[], bytes: 0 };
     const { signal } = lease;
-    await copyAll({ context, source, writer, progress, signal, counts });
+    await addAll({ context, source, writer, progress, signal, counts });
     const seal = await writer.finish();
     return { ...describe(source, counts, seal), isEncrypted: passphrase !== undefined };
   });
@@ -103,18 +103,18 @@ function holdLease(context: CliContext, daemon: AdminApi, { leaseMs }: BackupSou
   };
 }
 
-async function copyAll(backup: Backup): Promise<void> {
+async function addAll(backup: Backup): Promise<void> {
   const { context, source, writer } = backup;
   const paths = dataPaths(context.dataDir);
-  await copyFile(backup, 'config.json', configPath(context.dataDir));
+  await addFileAt(backup, 'config.json', configPath(context.dataDir));
   for (const { path, sizeBytes } of source.files) {
     await writer.addFile({ path, sizeBytes }, filePieces(join(source.directory, path), sizeBytes));
   }
   for (const name of await listKeys(paths.keys)) {
-    await copyFile(backup, `keys/${name}`, join(paths.keys, name));
+    await addFileAt(backup, `keys/${name}`, join(paths.keys, name));
   }
   for await (const blob of listStoredBlobs(join(source.directory, 'objects/objects.sqlite'))) {
-    await copyBlob(backup, blob);
+    await addBlob(backup, blob);
   }
   for (const { id, sizeBytes } of source.volumes) {
     const file = { path: `volumes/${id}`, sizeBytes };
@@ -123,7 +123,7 @@ async function copyAll(backup: Backup): Promise<void> {
   backup.progress('waiting for the disk');
 }
 
-async function copyFile({ writer }: Backup, path: string, from: string): Promise<void> {
+async function addFileAt({ writer }: Backup, path: string, from: string): Promise<void> {
   const { size: sizeBytes } = await stat(from);
   await writer.addFile({ path, sizeBytes }, filePieces(from, sizeBytes));
 }
@@ -138,7 +138,7 @@ async function listKeys(folder: string): Promise<string[]> {
 }
 
 /** One that is missing or of another length was lost before: its loss must not prevent the rest’s backup. */
-async function copyBlob(
+async function addBlob(
   backup: Backup,
   { path, sizeBytes }: { path: string; sizeBytes: number },
 ): Promise<void> {

@@ -1,12 +1,12 @@
 // Owns `ironbark restore`: a cloud's folder made again from a backup, whole or not at all.
 
 import { rmSync } from 'node:fs';
-import { chmod, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
+import { chmod, readdir, realpath, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { settleRestoredCloud } from '@ironbark/cloud/restored-state.ts';
 import { renderBytes } from '@ironbark/core/units.ts';
 import { acquireProcessLock } from '@ironbark/platform/database/process-lock.ts';
-import { ensureDirectory, hasCode, replaceFile, syncDirectory } from '@ironbark/platform/files.ts';
+import { ensureDirectory, hasCode, renameDurably, replaceFile } from '@ironbark/platform/files.ts';
 import { openRestoredVolumes } from '@ironbark/storage/main.ts';
 import { settleRestoredStorage } from '@ironbark/storage/restored-state.ts';
 import type { ArchiveHeader, ArchiveSeal } from '../backup/archive-frames.ts';
@@ -128,8 +128,7 @@ async function makeFolder(
     progress('waiting for the disk');
     await chmod(folder, 0o711);
     await context.commands.run('sync', ['--file-system', folder], { timeoutMs: SYNC_TIMEOUT_MS });
-    await rename(folder, dataDir);
-    await syncDirectory(parent);
+    await renameDurably(folder, dataDir);
     return restored;
   } finally {
     process.off('exit', remove);
