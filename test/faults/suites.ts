@@ -3,6 +3,7 @@
 import type { FaultSuite } from '../support/fault-suite.ts';
 
 export const SUITES: Readonly<Record<string, () => Promise<FaultSuite>>> = {
+  backup: async () => (await import('./backup/suite.ts')).backupSuite,
   'daemon-kill': async () => (await import('./daemon-kill/suite.ts')).daemonKillSuite,
   'crash-points': async () => (await import('./crash-points/suite.ts')).crashPointSuite,
   'power-cut': async () => (await import('./power-cut/suite.ts')).powerCutSuite,

@@ -31,6 +31,9 @@ export interface WritersOptions {
   objectWriters: number;
 }
 
+const CHANGING_KEYS = 4;
+const REMOVED_EACH = 10;
+
 /** They write as fast as they are answered until they are disposed. */
 export function startNumberedWriters(options: WritersOptions): NumberedWriters {
   const stop = new AbortController();
@@ -48,11 +51,14 @@ export function startNumberedWriters(options: WritersOptions): NumberedWriters {
       s3.send(new PutObjectCommand({ Bucket, Key: `${name}/${n}`, Body: bodyOf(name, n) })),
     );
   }
-  // One key again and again, removed now and then: its blobs come and go while others are read.
-  start('changing', async (n) => {
-    await s3.send(new PutObjectCommand({ Bucket, Key: 'changing', Body: bodyOf('changing', n) }));
-    if (n % 3 === 0) await s3.send(new DeleteObjectCommand({ Bucket, Key: 'changing' }));
-  });
+  // The same keys again and again, removed now and then: their blobs come and go while others are read.
+  for (let index = 0; index < CHANGING_KEYS; index++) {
+    const name = `changing-${index}`;
+    start(name, async (n) => {
+      await s3.send(new PutObjectCommand({ Bucket, Key: name, Body: bodyOf(name, n) }));
+      if (n % REMOVED_EACH === 0) await s3.send(new DeleteObjectCommand({ Bucket, Key: name }));
+    });
+  }
   start('tags', (n) =>
     ec2.send(
       new CreateTagsCommand({ Resources: [taggedId], Tags: [{ Key: 'count', Value: String(n) }] }),
@@ -103,11 +109,15 @@ export async function readObjectPrefix(
 }
 
 /** Undefined when there is none; throws unless it is one of its values, whole. */
-export async function readChanging(s3: S3Client, Bucket: string): Promise<number | undefined> {
-  const found = await readObject(s3, Bucket, 'changing');
+export async function readChanging(
+  s3: S3Client,
+  Bucket: string,
+  name: string,
+): Promise<number | undefined> {
+  const found = await readObject(s3, Bucket, name);
   if (found === undefined) return undefined;
-  const n = Number(/^changing (\d+)\n/.exec(found.toString('latin1', 0, 30))?.[1]);
-  if (!found.equals(bodyOf('changing', n))) throw new Error('the changing object is torn');
+  const n = Number(/^\S+ (\d+)\n/.exec(found.toString('latin1', 0, 30))?.[1]);
+  if (!found.equals(bodyOf(name, n))) throw new Error(`${name} is torn`);
   return n;
 }
 
