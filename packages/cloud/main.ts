@@ -76,6 +76,8 @@ export interface Cloud extends AsyncDisposable {
   isQuiet(): boolean;
   /** Runs `work` while nothing is committed; keep it short. */
   whileQuiet<Result>(work: () => Promise<Result>): Promise<Result>;
+  /** Why nothing can be changed until the next start, for people; undefined while all is well. */
+  readonly failure: string | undefined;
 }
 
 export async function startCloud(options: CloudOptions): Promise<Cloud> {
@@ -99,6 +101,9 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       loginUsers: () => listLoginUsers(store.query, accountId),
       isQuiet: () => runner.isQuiet(),
       whileQuiet: (work) => store.transaction(() => work()),
+      get failure() {
+        return store.failure;
+      },
       [Symbol.asyncDispose]: async () => {
         stopListening();
         await runner[Symbol.asyncDispose]();

@@ -57,12 +57,17 @@ export interface NodeOptions {
   hypervisor: 'qemu' | 'simulated';
   /** Stays the caller's: it is not disposed with the node. */
   network: HostNetwork;
-  objects: ObjectsClient;
+  objects: Pick<ObjectsClient, 'getObject'>;
   clock: Clock;
   random: RandomSource;
   logger: Logger;
   commands: Commands;
   simulated?: SimulatedOptions;
+  /**
+   * Awaited before guests with volumes are looked at: one whose volume is not served may keep its hypervisor from
+   * answering. Absent: volumes are served already.
+   */
+  volumesServed?: () => Promise<void>;
   /** What the node says it has, instead of what it finds. */
   capacity?: Partial<NodeCapacity>;
   /** Tests interfere with steps. */
@@ -96,6 +101,7 @@ const FIRST_LOOK_MS = 1_000;
 const HALT_FORCE_MS = 30_000;
 
 export async function startNode(options: NodeOptions): Promise<NodeController> {
+  const startedMs = options.clock.monotonicMs();
   await ensureDirectory(options.dataDir);
   const isRoot = process.getuid?.() === 0;
   const users = await openGuestUsers(options.dataDir, isRoot);
@@ -104,7 +110,12 @@ export async function startNode(options: NodeOptions): Promise<NodeController> {
   options.logger.info('hypervisor probed', { ...fingerprint });
   const context = await createContext(options, { users, driver });
   const node = new Node(options, context, fingerprint);
+  if (context.intents.socketPaths().length > 0) await options.volumesServed?.();
   await node.start();
+  const { instances } = await node.client.getReport();
+  const running = instances.filter(({ power }) => power === 'running').length;
+  const tookMs = Math.round(options.clock.monotonicMs() - startedMs);
+  options.logger.info('guests taken up', { running, tookMs });
   return node;
 }
 

@@ -51,6 +51,8 @@ export interface Objects extends AsyncDisposable {
   whileQuiet<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Until it is disposed no blob's file is removed. */
   holdBlobs(): Disposable;
+  /** What its disk has failed to keep; nothing is changed there until the next start. */
+  listFailures(): string[];
 }
 
 /** A look at every file; what it repairs is rare. */
@@ -86,6 +88,7 @@ export async function startObjects(options: ObjectsOptions): Promise<Objects> {
     isQuiet: () => runner.isQuiet(),
     whileQuiet: (work) => db.transaction(() => work()),
     holdBlobs: () => context.busy.holdAll(),
+    listFailures: () => [db.failure, blobs.failure].filter((each) => each !== undefined),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

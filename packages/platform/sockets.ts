@@ -1,8 +1,10 @@
 // Owns who may connect to a Unix socket in a folder whose owner is not trusted: links that are planted there are
 // never followed, or this process would change a file elsewhere.
 
+import { once } from 'node:events';
 import { constants } from 'node:fs';
 import { chmod, chown, type FileHandle, lstat, open } from 'node:fs/promises';
+import { createConnection, type Socket } from 'node:net';
 import { basename, dirname } from 'node:path';
 
 export interface SocketAccess {
@@ -45,6 +47,25 @@ export async function grantSocketAccess(
     const place = `/proc/self/fd/${handle.fd}`;
     await chmod(place, access.mode);
     if (access.uid !== undefined) await chown(place, access.uid, access.gid ?? access.uid);
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Connects to a socket that belongs to this user. The place is held while it is looked at and connected to, so that a
+ * link, or somebody else's socket, is found out and cannot be put there in between.
+ */
+export async function connectToSocketOf(ownerUid: number, path: string): Promise<Socket> {
+  const handle = await openPlace(path);
+  try {
+    const facts = await handle.stat();
+    if (!facts.isSocket() || facts.uid !== ownerUid) {
+      throw new Error(`${path} is not a socket of user ${ownerUid}`);
+    }
+    const socket = createConnection(`/proc/self/fd/${handle.fd}`);
+    await once(socket, 'connect');
+    return socket;
   } finally {
     await handle.close();
   }

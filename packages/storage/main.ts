@@ -1,6 +1,5 @@
 // Owns the composition of the Storage Controller: state, drivers, reconcilers and the client that others use.
 
-import { createHash } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@ironbark/platform/clock.ts';
@@ -11,8 +10,9 @@ import { ensureDirectory } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
 import { type AroundStep, takeStep } from '@ironbark/platform/reconciler.ts';
+import { serviceUid } from '@ironbark/platform/service-users.ts';
+import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
-import type { BlockTarget } from './drivers/block-target.ts';
 import { DAEMON_DIRECTORIES } from './drivers/daemon-arguments.ts';
 import { openFileBackend } from './drivers/file-backend.ts';
 import { openSimulatedTarget } from './drivers/simulated-target.ts';
@@ -32,6 +32,13 @@ export interface StorageOptions {
   logger: Logger;
   commands: Commands;
   target?: 'qemu-storage-daemon' | 'simulated';
+  /** Where `storage.db` is, made when it is missing; the data folder when absent. */
+  stateDir?: string;
+  /**
+   * Of another process, which has the rights to start it, instead of `target`. Volumes are then shared with it through
+   * the group of their folder.
+   */
+  blockTarget?: BlockTarget;
   /** Wraps the drivers; for tests that have them fail. */
   drivers?: (drivers: StorageDrivers) => StorageDrivers;
   /** Tests keep the state elsewhere, and interfere with steps. */
@@ -45,16 +52,14 @@ export interface StorageDrivers {
   objects: ObjectsClient;
 }
 
-/** Far above users of the host (60,000), of systemd (0x7fff0000 stays clear) and of subordinate ids. */
-const OWNER_BASE = 2_046_820_352;
-const OWNER_RANGE = 2 ** 20;
-
 export async function startStorage(options: StorageOptions): Promise<Storage> {
   await ensureDirectory(options.dataDir, 0o711);
   const dataDir = await realpath(options.dataDir);
   const opened = { ...(await openDrivers(options, dataDir)), objects: options.objects };
   const drivers = options.drivers?.(opened) ?? opened;
-  const path = join(dataDir, 'storage.db');
+  const stateDir = options.stateDir ?? dataDir;
+  await ensureDirectory(stateDir);
+  const path = join(stateDir, 'storage.db');
   const { openDatabase = openSqlite, aroundStep = takeStep } = options;
   const database = await openDatabase<StorageSchema>({ path, migrations: STORAGE_MIGRATIONS });
   try {
@@ -69,49 +74,40 @@ async function openDrivers(
   options: StorageOptions,
   dataDir: string,
 ): Promise<{ backend: VolumeBackend; target: BlockTarget }> {
-  const { commands, clock, logger } = options;
+  const { commands, clock, logger, blockTarget } = options;
   const directory = join(dataDir, DAEMON_DIRECTORIES.volumes);
   if (options.target === 'simulated') {
     return {
-      backend: await openFileBackend({ directory, commands, allocation: 'sparse' }),
+      backend: await openFileBackend({ directory, allocation: 'sparse' }),
       target: await openSimulatedTarget({ dataDir, commands }),
     };
   }
-  const owner = process.getuid?.() === 0 ? ownerOf(dataDir) : undefined;
+  const allocation = 'claimed';
+  if (blockTarget !== undefined) {
+    const access = { kind: 'group' } as const;
+    return {
+      backend: await openFileBackend({ directory, allocation, access }),
+      target: blockTarget,
+    };
+  }
+  const uid = process.getuid?.() === 0 ? serviceUid('block-targets', dataDir) : undefined;
+  const owner = uid === undefined ? undefined : { uid, gid: uid };
+  const access = owner === undefined ? {} : { access: { kind: 'owner' as const, ...owner } };
   return {
-    backend: await openFileBackend({
-      directory,
-      commands,
-      allocation: 'claimed',
-      ...(owner === undefined ? {} : { owner }),
-    }),
+    backend: await openFileBackend({ directory, allocation, ...access }),
     target: await openStorageDaemonTarget({ dataDir, commands, clock, logger, owner }),
   };
 }
 
 /**
- * The volumes of a data folder that is still being made at `unfinished`; they will belong to who serves them once it
- * lies at `dataDir`.
+ * The volumes of a data folder that is being restored. They are this process's own, as those of earlier versions were:
+ * the first start gives them to whoever serves them.
  */
-export function openRestoredVolumes(options: {
-  dataDir: string;
-  unfinished: string;
-  commands: Commands;
-  target: 'qemu-storage-daemon' | 'simulated';
-}): Promise<VolumeBackend> {
-  const { dataDir, unfinished, commands, target } = options;
-  const directory = join(unfinished, DAEMON_DIRECTORIES.volumes);
-  if (target === 'simulated') {
-    return openFileBackend({ directory, commands, allocation: 'sparse' });
-  }
-  const owner = process.getuid?.() === 0 ? ownerOf(dataDir) : undefined;
-  const access = owner === undefined ? {} : { owner };
-  return openFileBackend({ directory, commands, allocation: 'claimed', ...access });
-}
-
-/** The user of volumes and their daemons: another one for each data folder, so that clouds stay apart. */
-function ownerOf(dataDir: string): { uid: number; gid: number } {
-  const digest = createHash('sha256').update(dataDir).digest();
-  const uid = OWNER_BASE + (digest.readUInt32BE() % OWNER_RANGE);
-  return { uid, gid: uid };
+export function openRestoredVolumes(
+  dataDir: string,
+  target: 'qemu-storage-daemon' | 'simulated',
+): Promise<VolumeBackend> {
+  const directory = join(dataDir, DAEMON_DIRECTORIES.volumes);
+  const allocation = target === 'simulated' ? 'sparse' : 'claimed';
+  return openFileBackend({ directory, allocation });
 }

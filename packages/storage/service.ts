@@ -10,6 +10,7 @@ import {
   type ReconcilerHandle,
   ReconcilerRunner,
 } from '@ironbark/platform/reconciler.ts';
+import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
 import type { StorageContext } from './app/context.ts';
@@ -19,7 +20,6 @@ import { buildReport } from './app/report.ts';
 import { Slots } from './app/slots.ts';
 import { sweep } from './app/sweep.ts';
 import { VolumeLocks } from './app/volume-locks.ts';
-import type { BlockTarget } from './drivers/block-target.ts';
 import type { VolumeBackend } from './drivers/volume-backend.ts';
 import { createSnapshotReconciler } from './reconcilers/snapshot.ts';
 import { createVolumeReconciler } from './reconcilers/volume.ts';
@@ -36,6 +36,8 @@ export interface Storage extends AsyncDisposable {
   whileQuiet<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Holds every volume that has contents as it is now, for one who reads them all. */
   holdVolumes(): Promise<HeldVolumes>;
+  /** Why nothing can be changed until the next start, for people; undefined while all is well. */
+  readonly failure: string | undefined;
 }
 
 export interface StorageParts {
@@ -82,6 +84,9 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
     isQuiet: () => runner.isQuiet(),
     whileQuiet: (work) => parts.database.transaction(() => work()),
     holdVolumes: () => holdVolumes(context, parts.random),
+    get failure() {
+      return parts.database.failure;
+    },
     halt: async () => {
       await stop();
       const running = await parts.target.list();

@@ -239,7 +239,12 @@ test('a backup and a restore that are killed leave no half-made cloud, and the n
     first.dataDir,
   ]);
   assert.ok(!(await readdir(lab.folder)).includes('backup'));
-  await first.ironbark('backup', lab.backup);
+  await eventually('what the killed one held to be let go', async () => {
+    return await first.ironbark('backup', lab.backup).then(
+      () => true,
+      () => false,
+    );
+  });
   assert.deepEqual(await readdir(lab.folder), ['backup'], 'what the killed one left is gone');
   const dataDir = join(lab.folder, 'restored');
   await killedOnceIn(lab.folder, (name) => name === 'restored.restoring', [

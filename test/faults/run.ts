@@ -6,7 +6,7 @@ import { runAll } from './all.ts';
 import { SUITES } from './suites.ts';
 
 const USAGE = `usage: npm run faults -- NAME [--count N] [--seed S] [--only PART] [--json]
-                                 [--guests N] [--hypervisor qemu|simulated]
+                                 [--guests N] [--nodes N] [--hypervisor qemu|simulated]
        npm run faults -- all [--quick] [--json]
   NAME: ${Object.keys(SUITES).join(', ')}`;
 
@@ -20,6 +20,7 @@ async function main(): Promise<void> {
       only: { type: 'string' },
       quick: { type: 'boolean', default: false },
       guests: { type: 'string' },
+      nodes: { type: 'string' },
       hypervisor: { type: 'string', default: 'qemu' },
     },
   });
@@ -36,6 +37,7 @@ async function main(): Promise<void> {
     count: parseNumber('count', values.count),
     only: values.only,
     guests: parseNumber('guests', values.guests),
+    nodes: parseNumber('nodes', values.nodes),
     hypervisor: values.hypervisor === 'simulated' ? 'simulated' : 'qemu',
     explain: values.json ? () => {} : (line) => console.log(line),
   });

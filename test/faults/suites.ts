@@ -4,8 +4,10 @@ import type { FaultSuite } from '../support/fault-suite.ts';
 
 export const SUITES: Readonly<Record<string, () => Promise<FaultSuite>>> = {
   backup: async () => (await import('./backup/suite.ts')).backupSuite,
+  'bit-rot': async () => (await import('./bit-rot/suite.ts')).bitRotSuite,
   'daemon-kill': async () => (await import('./daemon-kill/suite.ts')).daemonKillSuite,
   'crash-points': async () => (await import('./crash-points/suite.ts')).crashPointSuite,
+  host: async () => (await import('./host/suite.ts')).hostSuite,
   'power-cut': async () => (await import('./power-cut/suite.ts')).powerCutSuite,
   simulation: async () => (await import('./simulation/suite.ts')).simulationSuite,
   steps: async () => (await import('./steps/suite.ts')).stepsSuite,

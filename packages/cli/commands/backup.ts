@@ -24,6 +24,7 @@ export interface BackupOptions {
 
 interface Backup {
   context: CliContext;
+  daemon: AdminApi;
   source: BackupSource;
   writer: ArchiveWriter;
   progress: StepProgress;
@@ -44,7 +45,7 @@ export async function takeBackup(
   const { withVolumes } = options;
   const result = await context.terminal.step(`Backing up to ${path}`, async (progress) => {
     progress('holding one moment still');
-    const source = await daemon.beginBackup({ withVolumes, pid: process.pid });
+    const source = locate(context, await daemon.beginBackup({ withVolumes }));
     await using lease = holdLease(context, daemon, source);
     const { takenAt, accountId } = source;
     const { version } = context;
@@ -56,13 +57,19 @@ export async function takeBackup(
     });
     const counts = { objects: 0, damaged: [] as string[], bytes: 0 };
     const { signal } = lease;
-    await addAll({ context, source, writer, progress, signal, counts });
+    await addAll({ context, daemon, source, writer, progress, signal, counts });
     const seal = await writer.finish();
     return { ...describe(source, counts, seal), isEncrypted: passphrase !== undefined };
   });
   const summary = { path, ...result };
   context.terminal.result(summary, () => render(summary));
   warnAboutDamage(context, result.damagedBlobs);
+}
+
+/** It is named from the data folder on. */
+function locate({ dataDir }: CliContext, source: BackupSource): BackupSource {
+  const { directory, blobs } = source;
+  return { ...source, directory: join(dataDir, directory), blobs: join(dataDir, blobs) };
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -104,7 +111,7 @@ function holdLease(context: CliContext, daemon: AdminApi, { leaseMs }: BackupSou
 }
 
 async function addAll(backup: Backup): Promise<void> {
-  const { context, source, writer } = backup;
+  const { context, daemon, source, writer } = backup;
   const paths = dataPaths(context.dataDir);
   await addFileAt(backup, 'config.json', configPath(context.dataDir));
   for (const { path, sizeBytes } of source.files) {
@@ -118,7 +125,7 @@ async function addAll(backup: Backup): Promise<void> {
   }
   for (const { id, sizeBytes } of source.volumes) {
     const file = { path: `volumes/${id}`, sizeBytes };
-    await writer.addFile(file, counted(backup, id, readHeldVolume(context.dataDir, id)));
+    await writer.addFile(file, counted(backup, id, readHeldVolume(daemon, id)));
   }
   backup.progress('waiting for the disk');
 }

@@ -124,7 +124,7 @@ async function makeFolder(
   try {
     await rm(folder, { recursive: true, force: true });
     await ensureDirectory(folder);
-    const restored = await fill(context, { checked, dataDir, folder }, progress);
+    const restored = await fill(context, { checked, folder }, progress);
     progress('waiting for the disk');
     await chmod(folder, 0o711);
     await context.commands.run('sync', ['--file-system', folder], { timeoutMs: SYNC_TIMEOUT_MS });
@@ -141,13 +141,12 @@ const SYNC_TIMEOUT_MS = 60 * 60_000;
 
 interface Place {
   checked: Checked;
-  dataDir: string;
   folder: string;
 }
 
 async function fill(
   context: CliContext,
-  { checked, dataDir, folder }: Place,
+  { checked, folder }: Place,
   progress: StepProgress,
 ): Promise<Restored> {
   const restorer = new ArchiveRestorer({
@@ -155,12 +154,8 @@ async function fill(
     openVolumes: async () => {
       const config = await findConfig(folder);
       await ensureDirectory(join(folder, 'storage'), 0o711);
-      return await openRestoredVolumes({
-        dataDir: join(dataDir, 'storage'),
-        unfinished: join(folder, 'storage'),
-        commands: context.commands,
-        target: config?.hypervisor === 'simulated' ? 'simulated' : 'qemu-storage-daemon',
-      });
+      const target = config?.hypervisor === 'simulated' ? 'simulated' : 'qemu-storage-daemon';
+      return await openRestoredVolumes(join(folder, 'storage'), target);
     },
   });
   await readArchive(checked.path, checked.passphrase, {
@@ -190,7 +185,7 @@ async function giveNewNames(context: CliContext, folder: string): Promise<CloudC
 
 async function settle(folder: string, { takenAt, version }: ArchiveHeader) {
   try {
-    await settleRestoredStorage(join(folder, 'storage/storage.db'));
+    await settleRestoredStorage(join(folder, 'storage/state/storage.db'));
     return await settleRestoredCloud(join(folder, 'cloud/cloud.db'), takenAt);
   } catch (cause) {
     const problem = new Problem(

@@ -5,9 +5,18 @@ import type { DiskStats } from '@ironbark/node/drivers/hypervisor-driver.ts';
 import type { NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { CloudConfig } from '../cloud-config.ts';
 
+export interface DaemonProcessFacts {
+  name: string;
+  pid: number;
+  uid: number;
+  /** Resident. */
+  memoryBytes: number;
+}
+
 export interface DaemonStatus {
   version: string;
   pid: number;
+  processes: DaemonProcessFacts[];
   startedAt: string;
   endpoint: string;
   accountId: string;
@@ -15,6 +24,8 @@ export interface DaemonStatus {
   dataDir: string;
   node: NodeReport;
   counts: Record<string, number>;
+  /** What disks have failed to keep; what is concerned refuses changes until the next start. */
+  failures: string[];
   /** Image id to the user that a key pair logs in as. */
   loginUsers: Record<string, string>;
 }
@@ -32,13 +43,14 @@ export interface HaltRequest {
 
 export interface BackupRequest {
   withVolumes: boolean;
-  /** Of the process that copies: when it is gone, so is its hold. */
-  pid: number;
 }
 
 /** What a backup is to contain, as it was at one moment. It stays like that until the backup ends. */
 export interface BackupSource {
-  /** Copies of the state stores and of the record of calls, by their paths in a data folder. */
+  /**
+   * Copies of the state stores and of the record of calls, by their paths in a data folder. It is named from the data
+   * folder on, as is `blobs`: who holds the source may see another root directory.
+   */
   directory: string;
   files: { path: string; sizeBytes: number }[];
   /** Blobs of objects lie here and none of them is removed meanwhile. */
@@ -50,6 +62,18 @@ export interface BackupSource {
   takenAt: string;
 }
 
+export interface HeldVolumeRequest {
+  id: VolumeId;
+  offset: number;
+}
+
+export interface HeldVolumePart {
+  /** In order, each base64. */
+  pieces: { offset: number; bytes: string }[];
+  /** Where to go on; absent at the volume's end. */
+  nextOffset?: number;
+}
+
 /** The whole surface; each is a POST with a JSON body and a JSON answer. */
 export interface AdminApi {
   status(): Promise<DaemonStatus>;
@@ -58,6 +82,8 @@ export interface AdminApi {
   beginBackup(request: BackupRequest): Promise<BackupSource>;
   renewBackup(): Promise<{ renewed: true }>;
   endBackup(): Promise<{ ended: true }>;
+  /** What a held volume has from an offset on, some of it: zeros are left out. */
+  readHeldVolume(request: HeldVolumeRequest): Promise<HeldVolumePart>;
   /** Answers when everything has been let go; the daemon then ends. */
   halt(request: HaltRequest): Promise<{ halted: true }>;
 }
@@ -70,9 +96,6 @@ export const ADMIN_METHODS: readonly AdminMethod[] = [
   'beginBackup',
   'renewBackup',
   'endBackup',
+  'readHeldVolume',
   'halt',
 ];
-
-/** Not JSON but a stream: each piece is its offset (8 bytes), its length (4 bytes) and its bytes; an empty one ends. */
-export const READ_VOLUME_PATH = '/readVolume/';
-export const PIECE_HEAD_BYTES = 12;

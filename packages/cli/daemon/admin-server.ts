@@ -1,62 +1,25 @@
 // Owns the daemon's side of the admin socket.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import type { VolumeId } from '@ironbark/core/ids.ts';
+import { isServiceError } from '@ironbark/core/errors.ts';
 import { type HttpListener, listen } from '@ironbark/platform/http/server.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
-import {
-  ADMIN_METHODS,
-  type AdminApi,
-  type AdminMethod,
-  PIECE_HEAD_BYTES,
-  READ_VOLUME_PATH,
-} from './admin-api.ts';
+import { ADMIN_METHODS, type AdminApi, type AdminMethod } from './admin-api.ts';
 
 /** The largest request is a flag or two. */
 const MAX_BODY_BYTES = 64 * 1024;
 
-/** A volume's bytes in pieces. */
-export type ReadVolume = (id: VolumeId) => AsyncGenerator<{ offset: number; bytes: Buffer }>;
-
 export function serveAdmin(
   socketPath: string,
-  { api, readVolume }: { api: AdminApi; readVolume: ReadVolume },
+  api: AdminApi,
   logger: Logger,
 ): Promise<HttpListener> {
   return listen({
     address: { socketPath },
     logger,
     requestTimeoutMs: 0,
-    handler: async (request, response) => {
-      if (request.url?.startsWith(READ_VOLUME_PATH) !== true) {
-        await answer(request, response, api, logger);
-        return;
-      }
-      const id = request.url.slice(READ_VOLUME_PATH.length) as VolumeId;
-      await pipeline(
-        Readable.from(toPieces(readVolume(id)), { objectMode: false }),
-        response,
-      ).catch((error: unknown) => logger.error('a volume could not be read', { id, error }));
-    },
+    handler: (request, response) => answer(request, response, api, logger),
   });
-}
-
-/** The empty piece at the end tells a whole volume from one whose reading failed. */
-async function* toPieces(contents: ReturnType<ReadVolume>): AsyncGenerator<Buffer> {
-  for await (const { offset, bytes } of contents) {
-    yield renderHead(offset, bytes.length);
-    yield bytes;
-  }
-  yield renderHead(0, 0);
-}
-
-function renderHead(offset: number, length: number): Buffer {
-  const head = Buffer.alloc(PIECE_HEAD_BYTES);
-  head.writeBigUInt64BE(BigInt(offset));
-  head.writeUInt32BE(length, 8);
-  return head;
 }
 
 async function answer(
@@ -73,7 +36,7 @@ async function answer(
   try {
     send(response, 200, await dispatch(api, method, await readBody(request)));
   } catch (error) {
-    logger.error('admin call failed', { method, error });
+    if (!isServiceError(error)) logger.error('admin call failed', { method, error });
     send(response, 500, { error: error instanceof Error ? error.message : String(error) });
   }
 }

@@ -7,7 +7,9 @@
 
 import { link, readdir, rm, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import type { VolumeId } from '@ironbark/core/ids.ts';
+import type { Cloud } from '@ironbark/cloud/main.ts';
+import { ServiceError } from '@ironbark/core/errors.ts';
+import type { Objects } from '@ironbark/objects/main.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import { renderTime } from '@ironbark/platform/clock.ts';
 import {
@@ -16,21 +18,29 @@ import {
 } from '@ironbark/platform/database/sqlite-snapshot.ts';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
-import { readProcess } from '@ironbark/platform/processes.ts';
 import type { HeldVolumes } from '@ironbark/storage/app/held-volumes.ts';
-import type { BackupRequest, BackupSource } from './admin-api.ts';
-import type { EmbeddedCloud } from './compose.ts';
+import type { Storage } from '@ironbark/storage/main.ts';
+import type {
+  BackupRequest,
+  BackupSource,
+  HeldVolumePart,
+  HeldVolumeRequest,
+} from './admin-api.ts';
+import type { EmbeddedAudit } from './audit.ts';
 import type { DataPaths } from './paths.ts';
 
 export interface BackupSourcesOptions {
-  embedded: EmbeddedCloud;
+  cloud: Cloud;
+  storage: Storage;
+  objects: Objects;
+  audit: EmbeddedAudit;
   paths: DataPaths;
   clock: Clock;
   logger: Logger;
 }
 
 /** Who copies renews several times in this time; one that was killed holds things up no longer. */
-const LEASE_MS = 60_000;
+const LEASE_MS = 15_000;
 
 /** The one source that there may be at a time. */
 export class BackupSources implements AsyncDisposable {
@@ -38,18 +48,24 @@ export class BackupSources implements AsyncDisposable {
   #held: AsyncDisposableStack | undefined;
   #volumes: HeldVolumes | undefined;
   #expiry: AbortController | undefined;
-  #holderPid = 0;
 
-  constructor(options: BackupSourcesOptions) {
+  private constructor(options: BackupSourcesOptions) {
     this.#options = options;
   }
 
-  async begin({ withVolumes, pid }: BackupRequest): Promise<BackupSource> {
-    if (this.#held !== undefined && (await readProcess(this.#holderPid)) === undefined) {
-      await this.end();
+  /** Removes what a crash left of one. */
+  static async open(options: BackupSourcesOptions): Promise<BackupSources> {
+    await rm(options.paths.backup, { recursive: true, force: true });
+    return new BackupSources(options);
+  }
+
+  async begin({ withVolumes }: BackupRequest): Promise<BackupSource> {
+    if (this.#held !== undefined) {
+      const seconds = LEASE_MS / 1_000;
+      throw refuse(
+        `Another backup of this cloud is under way, or was cut short in the last ${seconds} s.`,
+      );
     }
-    if (this.#held !== undefined) throw new Error('another backup of this cloud is under way');
-    this.#holderPid = pid;
     const held = new AsyncDisposableStack();
     this.#held = held;
     try {
@@ -63,34 +79,34 @@ export class BackupSources implements AsyncDisposable {
   }
 
   async #hold(held: AsyncDisposableStack, withVolumes: boolean): Promise<BackupSource> {
-    const { embedded, paths, clock } = this.#options;
+    const { cloud, storage, objects, audit, paths, clock } = this.#options;
     await rm(paths.backup, { recursive: true, force: true });
     held.defer(() => rm(paths.backup, { recursive: true, force: true }));
-    held.use(embedded.objects.holdBlobs());
+    held.use(objects.holdBlobs());
     const snapshots = await holdState(this.#options);
     const takenAt = renderTime(clock.nowMs());
     try {
-      if (withVolumes) this.#volumes = held.use(await embedded.storage.holdVolumes());
+      if (withVolumes) this.#volumes = held.use(await storage.holdVolumes());
       await copyState(snapshots, paths);
     } finally {
       for (const { snapshot } of snapshots) snapshot[Symbol.dispose]();
     }
-    await embedded.audit.flush();
+    await audit.flush();
     await linkEvents(paths);
     return {
-      directory: paths.backup,
+      directory: relative(paths.root, paths.backup),
       files: await listFiles(paths.backup),
-      blobs: join(paths.objects, 'blobs'),
+      blobs: relative(paths.root, join(paths.objects, 'blobs')),
       volumes: [...(this.#volumes?.volumes ?? [])],
       leaseMs: LEASE_MS,
-      accountId: embedded.cloud.accountId,
+      accountId: cloud.accountId,
       takenAt,
     };
   }
 
   renew(): void {
     if (this.#held === undefined) {
-      throw new Error('the backup was given up: it was not heard of for too long. Start it again.');
+      throw refuse('The backup was given up: it was not heard of for too long. Start it again.');
     }
     this.#expiry?.abort();
     const expiry = new AbortController();
@@ -105,9 +121,17 @@ export class BackupSources implements AsyncDisposable {
     );
   }
 
-  readVolume(id: VolumeId): AsyncGenerator<{ offset: number; bytes: Buffer }> {
-    if (this.#volumes === undefined) throw new Error('no backup with volumes is under way');
-    return this.#volumes.read(id);
+  async readVolume({ id, offset }: HeldVolumeRequest): Promise<HeldVolumePart> {
+    if (!Number.isSafeInteger(offset) || offset < 0) throw refuse('That is no offset.');
+    if (this.#volumes === undefined) throw refuse('No backup with volumes is under way.');
+    const { pieces, nextOffset } = await this.#volumes.read(id, offset);
+    return {
+      pieces: pieces.map((piece) => ({
+        offset: piece.offset,
+        bytes: piece.bytes.toString('base64'),
+      })),
+      ...(nextOffset === undefined ? {} : { nextOffset }),
+    };
   }
 
   async end(): Promise<void> {
@@ -123,17 +147,25 @@ export class BackupSources implements AsyncDisposable {
   }
 }
 
+function refuse(message: string): ServiceError {
+  return new ServiceError({ kind: 'incorrect-state', resource: 'host', message });
+}
+
 interface StoreSnapshot {
   path: string;
   snapshot: SqliteSnapshot;
 }
 
 /** Cluster and node are not among them: all that they keep follows from the cloud's, and is made again. */
-async function holdState({ embedded, paths }: BackupSourcesOptions): Promise<StoreSnapshot[]> {
-  const { cloud, storage, objects } = embedded;
+async function holdState({
+  cloud,
+  storage,
+  objects,
+  paths,
+}: BackupSourcesOptions): Promise<StoreSnapshot[]> {
   const files = [
     join(paths.cloud, 'cloud.db'),
-    join(paths.storage, 'storage.db'),
+    join(paths.storageState, 'storage.db'),
     join(paths.objects, 'objects.sqlite'),
   ];
   return await cloud.whileQuiet(() =>

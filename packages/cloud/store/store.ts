@@ -27,6 +27,9 @@ export async function openStore(
   return {
     query: database.query.withPlugin(names),
     transaction: (work) => database.transaction((tx) => work(tx.withPlugin(names))),
+    get failure() {
+      return database.failure;
+    },
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };
 }

@@ -23,7 +23,7 @@ import {
 
 export interface ImageCacheOptions {
   dataDir: string;
-  objects: ObjectsClient;
+  objects: Pick<ObjectsClient, 'getObject'>;
   clock: Clock;
   /** The most that cached images occupy on disk. */
   limitBytes?: number;

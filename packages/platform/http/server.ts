@@ -1,13 +1,17 @@
 // Owns the listeners: node:http with limits on everything that a peer can make long.
 
-import { chmod } from 'node:fs/promises';
+import { chmod, chown } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Logger } from '../logger.ts';
 
 export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-/** A TCP address (port 0 takes a free one), or the path of a Unix socket that only its owner may use. */
-export type ListenAddress = { host: string; port: number } | { socketPath: string };
+/**
+ * A TCP address (port 0 takes a free one), or the path of a Unix socket. Only its owner may use that, unless a group
+ * is named.
+ */
+export type ListenAddress = { host: string; port: number } | { socketPath: string; gid?: number };
 
 export interface ListenOptions {
   address: ListenAddress;
@@ -19,6 +23,10 @@ export interface ListenOptions {
   requestTimeoutMs?: number;
   /** More connections than this of one peer are closed at once; no limit of its own when absent. */
   maxConnectionsPerAddress?: number;
+  /** Of all peers together. */
+  maxConnections?: number;
+  /** Whether a peer may speak at all; all may when absent. */
+  admits?: (socket: Socket) => boolean;
 }
 
 export interface HttpListener extends AsyncDisposable {
@@ -42,7 +50,7 @@ export async function listen(options: ListenOptions): Promise<HttpListener> {
     maxHeaderSize: MAX_HEADER_BYTES,
     noDelay: true,
   });
-  server.maxConnections = MAX_CONNECTIONS;
+  server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
   const handle = (request: IncomingMessage, response: ServerResponse) => {
     options.handler(request, response).catch((error: unknown) => {
       options.logger.error('request handler failed', { error });
@@ -53,15 +61,27 @@ export async function listen(options: ListenOptions): Promise<HttpListener> {
   if (options.maxConnectionsPerAddress !== undefined) {
     limitPeers(server, options.maxConnectionsPerAddress);
   }
+  const { admits } = options;
+  if (admits !== undefined) {
+    server.on('connection', (socket) => {
+      if (!admits(socket)) socket.destroy();
+    });
+  }
   server.on('request', handle);
   if (options.handlesContinue === true) server.on('checkContinue', handle);
   // Node would answer 417 to any other expectation; AWS does not look at it.
   server.on('checkExpectation', handle);
   await started(server, options.address);
-  if ('socketPath' in options.address) await chmod(options.address.socketPath, 0o600);
+  if ('socketPath' in options.address) await protect(options.address);
   const bound = server.address();
   const port = bound !== null && typeof bound === 'object' ? bound.port : 0;
   return { port, [Symbol.asyncDispose]: () => close(server) };
+}
+
+/** Until here the process's umask keeps all others from writing, which is what connecting takes. */
+async function protect({ socketPath, gid }: { socketPath: string; gid?: number }): Promise<void> {
+  if (gid !== undefined) await chown(socketPath, -1, gid);
+  await chmod(socketPath, gid === undefined ? 0o600 : 0o660);
 }
 
 function limitPeers(server: Server, limit: number): void {

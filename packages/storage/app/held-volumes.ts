@@ -1,11 +1,10 @@
 // Owns holding volumes still for a backup: each as it was at one moment, while guests write on. A hold is known to
 // nobody but this process; what is left of one after a crash is let go at the next start.
 
-import { isServiceError } from '@ironbark/core/errors.ts';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { MIB } from '@ironbark/core/units.ts';
 import { newId, type RandomSource } from '@ironbark/platform/random.ts';
-import type { BlockTarget } from '../drivers/block-target.ts';
+import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import { listUnfinishedSnapshots } from '../store/snapshots.ts';
 import { findVolume, listVolumes } from '../store/volumes.ts';
 import { isAllZeros } from './chunk-codec.ts';
@@ -18,13 +17,19 @@ export interface HeldVolume {
 
 export interface HeldVolumes extends AsyncDisposable {
   readonly volumes: readonly HeldVolume[];
-  /** The bytes that are not zeros, in order, as at the moment of the hold. */
-  read(id: VolumeId): AsyncGenerator<{ offset: number; bytes: Buffer }>;
+  /** From an offset on, as at the moment of the hold: some of what is not zeros, in order. */
+  read(id: VolumeId, offset: number): Promise<HeldPart>;
+}
+
+export interface HeldPart {
+  pieces: { offset: number; bytes: Buffer }[];
+  /** Where to go on; absent at the volume's end. */
+  nextOffset?: number;
 }
 
 const CHUNK_BYTES = 4 * MIB;
-/** A volume that is attached and detached more often than this while it is read has to be backed up again. */
-const MAX_READ_FAILURES = 8;
+/** Of zeros, that are passed over in one call. */
+const PART_BYTES = 16 * CHUNK_BYTES;
 
 export async function holdVolumes(
   context: StorageContext,
@@ -46,7 +51,7 @@ export async function holdVolumes(
   }
   return {
     volumes: [...held].map(([id, { sizeBytes }]) => ({ id, sizeBytes })),
-    read: (id) => readHeld(context.target, id, held.get(id)),
+    read: (id, offset) => readHeld(context.target, { id, offset }, held.get(id)),
     [Symbol.asyncDispose]: letGo,
   };
 }
@@ -78,27 +83,22 @@ async function thaw(context: StorageContext, id: VolumeId, point: SnapshotId): P
   context.pokeVolume(id);
 }
 
-async function* readHeld(
+async function readHeld(
   target: BlockTarget,
-  id: VolumeId,
+  { id, offset: first }: { id: VolumeId; offset: number },
   hold: { point: SnapshotId; sizeBytes: number } | undefined,
-): AsyncGenerator<{ offset: number; bytes: Buffer }> {
+): Promise<HeldPart> {
   if (hold === undefined) throw new Error(`${id} is not held`);
   const { point, sizeBytes } = hold;
-  let offset = 0;
-  for (let failures = 0; offset < sizeBytes; ) {
-    await using reader = await target.openFrozen(id, point);
-    try {
-      for (; offset < sizeBytes; offset += CHUNK_BYTES) {
-        const bytes = await reader.read(offset, Math.min(CHUNK_BYTES, sizeBytes - offset));
-        if (!isAllZeros(bytes)) yield { offset, bytes };
-      }
-    } catch (error) {
-      // Attaching and detaching move the point to another socket; a point that is lost says so.
-      failures += 1;
-      if (isServiceError(error) || failures > MAX_READ_FAILURES) throw error;
-    }
+  const end = Math.min(sizeBytes, first + PART_BYTES);
+  await using reader = await target.openFrozen(id, point);
+  for (let offset = first; offset < end; offset += CHUNK_BYTES) {
+    const bytes = await reader.read(offset, Math.min(CHUNK_BYTES, sizeBytes - offset));
+    if (isAllZeros(bytes)) continue;
+    const nextOffset = offset + bytes.length;
+    return { pieces: [{ offset, bytes }], ...(nextOffset < sizeBytes ? { nextOffset } : {}) };
   }
+  return { pieces: [], ...(end < sizeBytes ? { nextOffset: end } : {}) };
 }
 
 /** At a start: a point that no snapshot waits for is what a backup left that was cut short. */

@@ -265,7 +265,7 @@ export class World implements Disposable {
     const refuse = async () => {
       throw new Error('simulated hosts start no processes');
     };
-    return { run, runInteractive: refuse, startDetached: refuse };
+    return { run, runInteractive: refuse, startDetached: refuse, startAttached: refuse };
   }
 
   #onDriver(

@@ -13,6 +13,16 @@ interface LibC {
     secondType: 'void *',
     second: Buffer,
   ) => number;
+  chroot: (path: string) => number;
+  getsockopt: (fd: number, level: number, name: number, value: Buffer, size: Buffer) => number;
+  posix_fallocate: {
+    async(
+      fd: number,
+      offset: number,
+      length: number,
+      done: (failure: Error | null, errno: number) => void,
+    ): void;
+  };
   errno: () => number;
 }
 
@@ -45,11 +55,45 @@ export function setUpIoUring(): number {
   return fd;
 }
 
+// From asm-generic/socket.h, and sizeof(struct ucred).
+const SOL_SOCKET = 1;
+const SO_PEERCRED = 17;
+const UCRED_BYTES = 12;
+const UCRED_UID_OFFSET = 4;
+
+/** The user that connected this Unix socket, as the kernel noted it at that moment. */
+export function readPeerUser(fd: number): number {
+  const value = Buffer.alloc(UCRED_BYTES);
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(value.length);
+  check(libC().getsockopt(fd, SOL_SOCKET, SO_PEERCRED, value, size), 'SO_PEERCRED');
+  return value.readUInt32LE(UCRED_UID_OFFSET);
+}
+
+/** The caller changes its working directory itself, or a way out is left open. */
+export function changeRoot(path: string): void {
+  check(libC().chroot(path), 'chroot');
+}
+
+/** Claims space for a file up to this length; where the file system has no promise of space, by writing zeros. */
+export async function claimSpace(fd: number, lengthBytes: number): Promise<void> {
+  const errno = await new Promise<number>((resolve, reject) => {
+    libC().posix_fallocate.async(fd, 0, lengthBytes, (failure, result) => {
+      if (failure === null) resolve(result);
+      else reject(failure);
+    });
+  });
+  if (errno !== 0) throw systemError(errno, 'posix_fallocate');
+}
+
 function check(result: number, what: string): void {
   if (result >= 0) return;
-  const errno = libC().errno();
+  throw systemError(libC().errno(), what);
+}
+
+function systemError(errno: number, what: string): Error {
   const code = getSystemErrorName(-errno);
-  throw Object.assign(new Error(`${what}: ${code}`), { code, errno: -errno });
+  return Object.assign(new Error(`${what}: ${code}`), { code, errno: -errno });
 }
 
 /** Loaded at first use: a native module costs a start that most runs of the program never need. */
@@ -67,6 +111,13 @@ function load(): LibC {
       'int setsockopt(int fd, int level, int name, void *value, unsigned int size)',
     ) as LibC['setsockopt'],
     syscall: library.func('long syscall(long number, ...)') as LibC['syscall'],
+    chroot: library.func('int chroot(const char *path)') as LibC['chroot'],
+    getsockopt: library.func(
+      'int getsockopt(int fd, int level, int name, void *value, void *size)',
+    ) as LibC['getsockopt'],
+    posix_fallocate: library.func(
+      'int posix_fallocate(int fd, int64_t offset, int64_t length)',
+    ) as unknown as LibC['posix_fallocate'],
     errno: () => koffi.errno(),
   };
 }

@@ -1,7 +1,7 @@
 // Owns the contract of a block target: what lets a host open a volume, and holds a point in time still.
 
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
-import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { BlockExport } from './instance-messages.ts';
 
 export interface TargetFacts {
   running: boolean;
