@@ -5,10 +5,11 @@ import { after, before, test } from 'node:test';
 import type { Figure } from '../support/figures.ts';
 import { processesNaming } from '../support/host-snapshot.ts';
 import { whyNoSlowSyncs } from '../support/slow-syncs.ts';
+import { runDaemonKills } from './daemon-kill/daemon-kills.ts';
 import { clockJumps } from './host/clock-jumps.ts';
 import { diskErrors } from './host/disk-errors.ts';
 import { fullDisk } from './host/full-disk.ts';
-import { createGuestLab, type GuestLab } from './host/guest-lab.ts';
+import { asFleet, createGuestLab, type GuestLab } from './host/guest-lab.ts';
 import { lostMessages } from './host/lost-messages.ts';
 import { processKills } from './host/process-kills.ts';
 import { reusedPids } from './host/reused-pids.ts';
@@ -52,6 +53,13 @@ test('a hypervisor that hangs holds up nobody, is told, and is taken up again', 
 }, async (t) => {
   const context = { explain: (line: string) => t.diagnostic(line) };
   assertReached(await wedgedGuest(lab, context));
+});
+
+test('a daemon that is killed again and again: no guest notices', { skip }, async (t) => {
+  const explain = (line: string) => t.diagnostic(line);
+  const fleet = await asFleet(lab);
+  const figures = await runDaemonKills(lab.cloud, { kills: 5, fleet, explain });
+  assertReached(figures.filter(({ name }) => !name.includes('since the daemon')));
 });
 
 test('a full disk: the guest waits, says so, goes on with room and has lost nothing', {
