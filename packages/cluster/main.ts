@@ -45,6 +45,8 @@ export interface Cluster extends AsyncDisposable {
   readonly client: ClusterClient;
   /** No document is to be handed over and no report to be written down. */
   isQuiet(): boolean;
+  /** Why nothing can be changed until the next start, for people; undefined while all is well. */
+  readonly failure: string | undefined;
 }
 
 /** Nodes are asked side by side, so that some that hang do not make the others look lost. */
@@ -94,6 +96,9 @@ function runCluster(options: ClusterOptions, database: Database<ClusterSchema>):
   return {
     client: createClient(context, recorder, listeners),
     isQuiet: () => runner.isQuiet(),
+    get failure() {
+      return database.failure;
+    },
     [Symbol.asyncDispose]: async () => {
       for (const stop of stopListening) stop();
       await runner[Symbol.asyncDispose]();

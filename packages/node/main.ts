@@ -64,8 +64,8 @@ export interface NodeOptions {
   commands: Commands;
   simulated?: SimulatedOptions;
   /**
-   * Awaited before guests are looked at: one whose volume is not served may keep its hypervisor from answering. Absent:
-   * volumes are served already.
+   * Awaited before guests with volumes are looked at: one whose volume is not served may keep its hypervisor from
+   * answering. Absent: volumes are served already.
    */
   volumesServed?: () => Promise<void>;
   /** What the node says it has, instead of what it finds. */
@@ -110,7 +110,7 @@ export async function startNode(options: NodeOptions): Promise<NodeController> {
   options.logger.info('hypervisor probed', { ...fingerprint });
   const context = await createContext(options, { users, driver });
   const node = new Node(options, context, fingerprint);
-  await options.volumesServed?.();
+  if (context.intents.socketPaths().length > 0) await options.volumesServed?.();
   await node.start();
   const { instances } = await node.client.getReport();
   const running = instances.filter(({ power }) => power === 'running').length;

@@ -44,6 +44,8 @@ export interface Objects extends AsyncDisposable {
   readonly client: ObjectsClient;
   /** True when nothing is left to clean up. */
   isQuiet(): boolean;
+  /** What its disk has failed to keep; nothing is changed there until the next start. */
+  listFailures(): string[];
 }
 
 /** A look at every file; what it repairs is rare. */
@@ -76,6 +78,7 @@ export async function startObjects(options: ObjectsOptions): Promise<Objects> {
     handler: createS3Handler({ context, identity, domains, stallTimeoutMs }),
     client: createSystemClient(context, options.systemAccountId),
     isQuiet: () => runner.isQuiet(),
+    listFailures: () => [db.failure, blobs.failure].filter((each) => each !== undefined),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

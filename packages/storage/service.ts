@@ -31,6 +31,8 @@ export interface Storage extends AsyncDisposable {
   halt(): Promise<void>;
   /** No volume or snapshot is being worked on. */
   isQuiet(): boolean;
+  /** Why nothing can be changed until the next start, for people; undefined while all is well. */
+  readonly failure: string | undefined;
 }
 
 export interface StorageParts {
@@ -74,6 +76,9 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
   return {
     client: createClient(context, listeners),
     isQuiet: () => runner.isQuiet(),
+    get failure() {
+      return parts.database.failure;
+    },
     halt: async () => {
       await stop();
       const running = await parts.target.list();

@@ -5,7 +5,7 @@ import { renderFigures } from '../support/figures.ts';
 import { SUITES } from './suites.ts';
 
 const USAGE = `usage: npm run faults -- NAME [--count N] [--seed S] [--only PART] [--json]
-                                 [--guests N] [--hypervisor qemu|simulated]
+                                 [--guests N] [--nodes N] [--hypervisor qemu|simulated]
   NAME: ${Object.keys(SUITES).join(', ')}`;
 
 async function main(): Promise<void> {
@@ -17,6 +17,7 @@ async function main(): Promise<void> {
       count: { type: 'string' },
       only: { type: 'string' },
       guests: { type: 'string' },
+      nodes: { type: 'string' },
       hypervisor: { type: 'string', default: 'qemu' },
     },
   });
@@ -32,6 +33,7 @@ async function main(): Promise<void> {
     count: parseNumber('count', values.count),
     only: values.only,
     guests: parseNumber('guests', values.guests),
+    nodes: parseNumber('nodes', values.nodes),
     hypervisor: values.hypervisor === 'simulated' ? 'simulated' : 'qemu',
     explain: values.json ? () => {} : (line) => console.log(line),
   });

@@ -2,6 +2,8 @@
 // on which sockets it listens.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { createNetworkNames } from '@ironbark/node/host/network-names.ts';
 import { pidsNaming } from './host-snapshot.ts';
 
 export interface CloudProcess {
@@ -26,7 +28,10 @@ export interface CloudProcess {
 
 /** Those that name the data folder, work in it or have a file of it open, and those of its network. */
 export function listCloudProcesses(dataDir: string): CloudProcess[] {
-  return pidsNaming(dataDir).flatMap((pid) => {
+  const { cloudId } = JSON.parse(readFileSync(join(dataDir, 'config.json'), 'utf8'));
+  const runtime = join('/run/ironbark', createNetworkNames(cloudId).tag);
+  const pids = new Set([...pidsNaming(dataDir), ...pidsNaming(runtime)]);
+  return [...pids].flatMap((pid) => {
     try {
       return [describeProcess(pid)];
     } catch {

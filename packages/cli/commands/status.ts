@@ -47,7 +47,10 @@ function renderStatus(status: DaemonStatus, terminal: Terminal): string {
     ['processes', status.processes.map(describeProcess).join('; ')],
     ['since', `${status.startedAt}, pid ${status.pid}, version ${status.version}`],
   ];
-  const head = facts.map(([name, value]) => `${terminal.bold(name.padEnd(11))}${value}`).join('\n');
+  const troubles = status.failures.map((each): [string, string] => ['TROUBLE', each]);
+  const head = [...troubles, ...facts]
+    .map(([name, value]) => `${terminal.bold(name.padEnd(11))}${value}`)
+    .join('\n');
   if (node.instances.length === 0) return `${head}\n\nNo instances. Make one: ironbark launch`;
   const rows = node.instances.map((instance) => instanceRow(instance));
   return `${head}\n\n${renderTable(['INSTANCE', 'STATE', 'SSH', 'DISK', 'NOTE'], rows)}`;

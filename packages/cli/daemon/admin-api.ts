@@ -1,5 +1,6 @@
 // Owns what the command line and the daemon say to each other over the socket in the data folder.
 
+import type { AccountAdmin } from '@ironbark/cloud/app/accounts.ts';
 import type { InstanceId } from '@ironbark/core/ids.ts';
 import type { DiskStats } from '@ironbark/node/drivers/hypervisor-driver.ts';
 import type { NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
@@ -24,6 +25,8 @@ export interface DaemonStatus {
   dataDir: string;
   node: NodeReport;
   counts: Record<string, number>;
+  /** What disks have failed to keep; what is concerned refuses changes until the next start. */
+  failures: string[];
   /** Image id to the user that a key pair logs in as. */
   loginUsers: Record<string, string>;
 }
@@ -40,7 +43,7 @@ export interface HaltRequest {
 }
 
 /** The whole surface; each is a POST with a JSON body and a JSON answer. */
-export interface AdminApi {
+export interface AdminApi extends AccountAdmin {
   status(): Promise<DaemonStatus>;
   credentials(): Promise<Credentials>;
   diskStats(request: { instanceId: InstanceId }): Promise<DiskStats[]>;
@@ -49,4 +52,18 @@ export interface AdminApi {
 }
 
 export type AdminMethod = keyof AdminApi;
-export const ADMIN_METHODS: readonly AdminMethod[] = ['status', 'credentials', 'diskStats', 'halt'];
+export const ADMIN_METHODS: readonly AdminMethod[] = [
+  'status',
+  'credentials',
+  'diskStats',
+  'halt',
+  'addAccount',
+  'listAccounts',
+  'addUser',
+  'removeUser',
+  'listUsers',
+  'addKey',
+  'listKeys',
+  'setKeyStatus',
+  'removeKey',
+];

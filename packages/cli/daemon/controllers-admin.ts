@@ -13,6 +13,7 @@ export interface CloudFacts {
   accountId: string;
   counts: Record<string, number>;
   loginUsers: Record<string, string>;
+  failures: string[];
 }
 
 export type ControllersAdmin = Omit<AdminApi, PrivilegedMethod> & {
@@ -25,14 +26,16 @@ const METHODS: readonly string[] = [
 ];
 
 export function controllersAdmin(
-  { cloud, endpoint }: Controllers,
+  { cloud, endpoint, listFailures }: Controllers,
   { region }: CloudConfig,
 ): ControllersAdmin {
   return {
+    ...cloud.accounts,
     describe: async () => ({
       accountId: cloud.accountId,
       counts: await cloud.countResources(),
       loginUsers: await cloud.loginUsers(),
+      failures: listFailures(),
     }),
     credentials: async () => {
       const { accessKeyId, secretAccessKey } = await cloud.adminKey();

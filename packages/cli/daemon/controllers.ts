@@ -37,6 +37,8 @@ export interface Controllers extends AsyncDisposable {
   cloud: Cloud;
   objects: Objects;
   storage: Storage;
+  /** What disks have failed to keep, a sentence each; what is concerned refuses changes until the next start. */
+  listFailures(): string[];
 }
 
 /** Owns the buckets of images and snapshots; no key speaks for it. */
@@ -79,7 +81,11 @@ export async function startControllers(options: ControllersOptions): Promise<Con
   const running = starting.move();
   const endpoint = `http://${config.host}:${config.port}`;
   const dispose = () => running.disposeAsync();
-  return { endpoint, cloud, objects, storage, [Symbol.asyncDispose]: dispose };
+  const listFailures = () => [
+    ...[cloud, cluster, storage].flatMap(({ failure }) => failure ?? []),
+    ...objects.listFailures(),
+  ];
+  return { endpoint, cloud, objects, storage, listFailures, [Symbol.asyncDispose]: dispose };
 }
 
 function openStorage(options: ControllersOptions, objects: Objects): Promise<Storage> {

@@ -67,6 +67,7 @@ export async function composePrivileged(options: PrivilegedOptions): Promise<Run
     volumesServed: () => controllers.ready,
   });
   starting.use(opened);
+  await controllers.ready;
   doors.attach(opened.node.client);
   const running = starting.move();
   logger.info('the controllers are a process of their own', { uid: users.controllers });

@@ -33,7 +33,8 @@ export async function describeCloud(
 /** The node can be looked at, and the cloud stopped, while the controllers cannot be started. */
 function explainAbsence(error: unknown): CloudFacts {
   if (!isServiceError(error, 'unavailable')) throw error;
-  return { accountId: 'unknown while the API is away', counts: {}, loginUsers: {} };
+  const nothing = { counts: {}, loginUsers: {}, failures: [] };
+  return { accountId: 'unknown while the API is away', ...nothing };
 }
 
 async function describeProcesses(

@@ -3,6 +3,8 @@
 import type { Kysely, Transaction } from 'kysely';
 
 export interface Database<Schema> extends AsyncDisposable {
+  /** Why nothing can be changed until the next start, for people; undefined while all is well. */
+  readonly failure: string | undefined;
   /** Reads outside a transaction see the newest committed state. */
   readonly query: Kysely<Schema>;
   /**

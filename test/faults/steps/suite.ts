@@ -5,7 +5,7 @@ import type { Figure } from '../../support/figures.ts';
 import { measureSteps } from '../../support/simulation/measure-steps.ts';
 
 export async function stepsSuite({ explain }: SuiteOptions): Promise<Figure[]> {
-  const { figures, problems } = await measureSteps();
+  const { figures, problems } = await measureSteps(true);
   problems.forEach(explain);
   return figures;
 }

@@ -1,5 +1,6 @@
 // Owns what goes wrong in a run: chosen by the seed, one after another, until it is told to end.
 
+import type { NodeId } from '@ironbark/core/ids.ts';
 import { GOOD_NETWORK } from './messages.ts';
 import { CONTROLLERS, type World } from './world.ts';
 
@@ -51,6 +52,8 @@ export const MESSAGES_LOST: Weather = {
 /** At most this many steps or commits pass before an armed crash. */
 const ARMED_AT_MOST = 12;
 const CUT_AT_MOST_MS = 90_000;
+/** All clocks are set anew, forwards or back. */
+const CLOCK_JUMP_MS = 60 * 60_000;
 
 export class Disturbances {
   crashesAtSteps = 0;
@@ -121,8 +124,20 @@ export class Disturbances {
     else if (choice < 45) this.#world.restart(node);
     else if (choice < 65) this.#stepsLeft = simulation.between(1, ARMED_AT_MOST);
     else if (choice < 80) this.#commitsLeft = simulation.between(1, ARMED_AT_MOST);
-    else if (choice < 85) for (const name of CONTROLLERS) this.#world.crash(name);
+    else if (choice < 84) for (const name of CONTROLLERS) this.#world.crash(name);
+    else if (choice < 89) this.#endGuest(node);
+    else if (choice < 92)
+      simulation.wallAheadMs = simulation.between(-CLOCK_JUMP_MS, CLOCK_JUMP_MS);
     else this.#cut(node);
+  }
+
+  /** A hypervisor dies while its node's process is away. */
+  #endGuest(node: NodeId): void {
+    const { files, simulation } = this.#world;
+    const folder = `/simulated/${node}/simulated-guests`;
+    const name = simulation.pick(files.list(folder).filter((each) => each.endsWith('.json')));
+    this.#world.crash(node);
+    if (name !== undefined) files.overwrite(`${folder}/${name}`, undefined);
   }
 
   /** One way, the other, or both. */

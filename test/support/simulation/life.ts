@@ -18,7 +18,7 @@ export class Life {
   readonly world: World;
   readonly cluster: ClusterClient;
   readonly storage: StorageClient;
-  #imageId = '';
+  imageId = '';
 
   constructor(world: World) {
     this.world = world;
@@ -31,7 +31,7 @@ export class Life {
   async begin(): Promise<void> {
     this.world.startAll();
     await this.world.simulation.run(3_500);
-    this.#imageId = await registerImage(this.world);
+    this.imageId = await registerImage(this.world);
   }
 
   get node(): NodeId {
@@ -73,7 +73,7 @@ export class Life {
 
   async launch(input: Partial<Ec2Input<'RunInstances'>> = {}): Promise<InstanceId> {
     const { Instances } = await this.call('RunInstances', {
-      ImageId: this.#imageId,
+      ImageId: this.imageId,
       InstanceType: 't3.nano',
       MinCount: 1,
       MaxCount: 1,

@@ -13,8 +13,9 @@ export interface StepsReport {
   problems: string[];
 }
 
-export async function measureSteps(): Promise<StepsReport> {
-  const cases = await planCases();
+/** `wantsAll`: every step at its first time and at its last; otherwise at its first. */
+export async function measureSteps(wantsAll: boolean): Promise<StepsReport> {
+  const cases = await planCases(wantsAll);
   const results = await runInThreads<StepCase, StepResult>(CASES, 'runCase', cases);
   const bad = results.filter(({ problem }) => problem !== undefined);
   const steps = new Set(cases.map(({ step }) => step));

@@ -60,6 +60,9 @@ function mortal<Schema>(
       committed();
       return process.isAlive ? result : never();
     },
+    get failure() {
+      return database.failure;
+    },
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };
 }

@@ -97,7 +97,7 @@ class Run {
     const users = this.#makeUsers(imageId, isLossOnly);
     disturbances.begin();
     for (const user of users) user.start();
-    const endMs = simulation.nowMs + (isLossOnly ? LOSS_MS : simulation.between(20_000, 120_000));
+    const endMs = simulation.nowMs + (isLossOnly ? LOSS_MS : simulation.between(20_000, 100_000));
     await simulation.run(endMs);
     disturbances.end();
     await this.#untilDone(users);
@@ -111,9 +111,11 @@ class Run {
       ? ([5_000, 15_000] as const)
       : simulation.pick([[200, 2_000] as const, [1_000, 10_000] as const])!;
     return Array.from({ length: simulation.between(1, 4) }, (_, at) => {
-      const wishes = simulation.between(8, 24);
+      const wishes = simulation.between(6, 20);
       const name = `user-${at}`;
-      return new User(this.#world, this.#model, { name, imageId, wishes, takesSnapshots, pauseMs });
+      const leaves = simulation.happens(0.5);
+      const habits = { imageId, wishes, takesSnapshots, leaves, pauseMs };
+      return new User(this.#world, this.#model, { name, ...habits });
     });
   }
 

@@ -38,8 +38,11 @@ export async function recordSteps(scenario: string): Promise<ReadonlyMap<string,
   return new Map(taken.filter(([, count]) => count > 0));
 }
 
-/** Each step with each fault: the first time in the first scenario that has it, and the last time in the last one. */
-export async function planCases(): Promise<StepCase[]> {
+/**
+ * Each step with each fault: the first time in the first scenario that has it, and when all are wanted also the last
+ * time in the last one.
+ */
+export async function planCases(wantsAll: boolean): Promise<StepCase[]> {
   const first = new Map<string, { scenario: string; occurrence: number }>();
   const last = new Map<string, { scenario: string; occurrence: number }>();
   for (const scenario of Object.keys(SCENARIOS)) {
@@ -54,7 +57,7 @@ export async function planCases(): Promise<StepCase[]> {
     STEP_FAULTS.flatMap((fault) => {
       const end = last.get(step)!;
       const isSame = end.scenario === place.scenario && end.occurrence === place.occurrence;
-      const places = isSame ? [place] : [place, end];
+      const places = isSame || !wantsAll ? [place] : [place, end];
       return places.map((each) => ({ ...each, step, fault }));
     }),
   );

@@ -14,6 +14,8 @@ export interface UserOptions {
   /** Things to do, one after the other. */
   wishes: number;
   takesSnapshots: boolean;
+  /** Lets go of everything in the end. */
+  leaves: boolean;
   pauseMs: readonly [number, number];
 }
 
@@ -65,10 +67,10 @@ export class User {
       await this.#process.clock.sleep(this.#between(...pauseMs));
       await this.#doSomething();
     }
+    if (this.#options.leaves) await this.#leave();
   }
 
-  /** Lets go of everything; used to see that nothing is left over. */
-  async leave(): Promise<void> {
+  async #leave(): Promise<void> {
     for (const id of this.#instances.splice(0)) {
       const isGone = await this.#insist('TerminateInstances', { InstanceIds: [id] });
       if (isGone !== undefined) this.#model.power(id, 'terminated');
