@@ -1,11 +1,18 @@
 // Owns what the stores of a cloud hold, as text that can be compared: nothing may change without leave.
 
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { type DataPaths, dataPaths } from '../../packages/cli/daemon/paths.ts';
 
 /** The databases of a data folder that the APIs write to. */
-const DATABASES = ['cloud/cloud.db', 'objects/objects.sqlite', 'storage/storage.db'];
+function databasesOf({ cloud, objects, storageState }: DataPaths): string[] {
+  return [
+    join(cloud, 'cloud.db'),
+    join(objects, 'objects.sqlite'),
+    join(storageState, 'storage.db'),
+  ];
+}
 
 /** What the cloud itself writes down without being asked: how full the host's disk is. */
 const UNASKED = new Set(['node']);
@@ -20,10 +27,9 @@ export class StoreWatch implements Disposable {
   #blobs: string[];
 
   constructor(dataDir: string) {
-    const paths = DATABASES.map((one) => join(dataDir, one)).filter((path) => existsSync(path));
-    if (paths.length < DATABASES.length) throw new Error(`${dataDir} lacks one of ${DATABASES}`);
-    this.#databases = paths.map((path) => new WatchedDatabase(path));
-    this.#blobFolder = join(dataDir, 'objects/blobs');
+    const paths = dataPaths(dataDir);
+    this.#databases = databasesOf(paths).map((path) => new WatchedDatabase(path));
+    this.#blobFolder = join(paths.objects, 'blobs');
     this.#blobs = listFiles(this.#blobFolder);
   }
 
