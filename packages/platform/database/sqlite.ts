@@ -60,8 +60,16 @@ export async function openSqlite<Schema>(options: SqliteOptions): Promise<Databa
     get failure() {
       return guard.failure;
     },
+    findDamage: async () => findDamage(engine),
     [Symbol.asyncDispose]: () => query.destroy(),
   };
+}
+
+/** Indexes are compared with their tables: one that has lost an entry makes a row look as if it were not there. */
+function findDamage(engine: DatabaseSync): string | undefined {
+  const answer = engine.prepare('PRAGMA integrity_check(1)').get();
+  const finding = String(answer?.['integrity_check']);
+  return finding === 'ok' ? undefined : finding;
 }
 
 async function migrate<Schema>(query: Kysely<Schema>, migrations: Migrations): Promise<void> {
