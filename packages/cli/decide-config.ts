@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { candidatesFrom, chooseVpcCidr } from '@ironbark/node/host/choose-cidr.ts';
 import { readHostNetworks } from '@ironbark/node/host/host-networks.ts';
 import { hasCode, readFileIfPresent } from '@ironbark/platform/files.ts';
+import type { RandomSource } from '@ironbark/platform/random.ts';
 import type { CloudConfig } from './cloud-config.ts';
 import type { CliContext } from './context.ts';
 import { Problem } from './problem.ts';
@@ -85,8 +86,8 @@ async function firstConfig(context: CliContext, wishes: ConfigWishes): Promise<C
     (hypervisor === 'simulated' ? 'simulated' : context.isRoot ? 'bridge' : 'user');
   return {
     format: 'ironbark-config/1',
-    cloudId: context.random.bytes(CLOUD_ID_BYTES).toString('hex'),
-    nodeId: `node-${context.random.bytes(NODE_ID_BYTES).toString('hex')}`,
+    cloudId: newCloudId(context.random),
+    nodeId: newNodeId(context.random),
     region: wishes.region ?? DEFAULT_REGION,
     host: wishes.host ?? '127.0.0.1',
     port: wishes.port ?? DEFAULT_PORT,
@@ -97,6 +98,14 @@ async function firstConfig(context: CliContext, wishes: ConfigWishes): Promise<C
       ? {}
       : { simulated: { failureRate: wishes.simulatedFailures } }),
   };
+}
+
+export function newCloudId(random: RandomSource): string {
+  return random.bytes(CLOUD_ID_BYTES).toString('hex');
+}
+
+export function newNodeId(random: RandomSource): CloudConfig['nodeId'] {
+  return `node-${random.bytes(NODE_ID_BYTES).toString('hex')}`;
 }
 
 async function chooseFreeCidr(context: CliContext): Promise<string> {

@@ -78,6 +78,8 @@ export interface Cloud extends AsyncDisposable {
   loginUsers(): Promise<Record<string, string>>;
   /** True when no reconciler has work that it can do now. */
   isQuiet(): boolean;
+  /** Runs `work` while nothing is committed; keep it short. */
+  whileQuiet<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Why nothing can be changed until the next start, for people; undefined while all is well. */
   readonly failure: string | undefined;
 }
@@ -103,6 +105,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       countResources: () => countResources(store.query),
       loginUsers: () => listLoginUsers(store.query, accountId),
       isQuiet: () => runner.isQuiet(),
+      whileQuiet: (work) => store.transaction(() => work()),
       get failure() {
         return store.failure;
       },

@@ -29,6 +29,12 @@ export async function writeFully(
   }
 }
 
+/** Writes all of `bytes` at the handle's own position, durably. When it fails the file is not to be added to again. */
+export async function appendDurably(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  await writeFully(handle, bytes);
+  await handle.datasync();
+}
+
 /** Makes a directory's entries durable: new names, renames and removals in it. */
 export async function syncDirectory(path: string): Promise<void> {
   const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);

@@ -98,3 +98,16 @@ async function openDrivers(
     target: await openStorageDaemonTarget({ dataDir, commands, clock, logger, owner }),
   };
 }
+
+/**
+ * The volumes of a data folder that is being restored. They are this process's own, as those of earlier versions were:
+ * the first start gives them to whoever serves them.
+ */
+export function openRestoredVolumes(
+  dataDir: string,
+  target: 'qemu-storage-daemon' | 'simulated',
+): Promise<VolumeBackend> {
+  const directory = join(dataDir, DAEMON_DIRECTORIES.volumes);
+  const allocation = target === 'simulated' ? 'sparse' : 'claimed';
+  return openFileBackend({ directory, allocation });
+}

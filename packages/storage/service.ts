@@ -14,6 +14,7 @@ import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
 import type { StorageContext } from './app/context.ts';
+import { type HeldVolumes, holdVolumes, letGoOfForgottenPoints } from './app/held-volumes.ts';
 import { forgetAbsent, putIntents } from './app/intents.ts';
 import { buildReport } from './app/report.ts';
 import { Slots } from './app/slots.ts';
@@ -31,6 +32,10 @@ export interface Storage extends AsyncDisposable {
   halt(): Promise<void>;
   /** No volume or snapshot is being worked on. */
   isQuiet(): boolean;
+  /** Runs `work` while nothing is committed; keep it short. */
+  whileQuiet<Result>(work: () => Promise<Result>): Promise<Result>;
+  /** Holds every volume that has contents as it is now, for one who reads them all. */
+  holdVolumes(): Promise<HeldVolumes>;
   /** Why nothing can be changed until the next start, for people; undefined while all is well. */
   readonly failure: string | undefined;
 }
@@ -64,6 +69,7 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
     pokeVolume: (id: VolumeId) => handles.volume?.poke(id),
     pokeSnapshot: (id: SnapshotId) => handles.snapshot?.poke(id),
   };
+  await letGoOfForgottenPoints(context);
   await sweep(context);
   parts.target.onExit((id) => {
     parts.logger.warn('storage daemon ended by itself', { id });
@@ -76,6 +82,8 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
   return {
     client: createClient(context, listeners),
     isQuiet: () => runner.isQuiet(),
+    whileQuiet: (work) => parts.database.transaction(() => work()),
+    holdVolumes: () => holdVolumes(context, parts.random),
     get failure() {
       return parts.database.failure;
     },

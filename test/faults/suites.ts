@@ -3,6 +3,7 @@
 import type { FaultSuite } from '../support/fault-suite.ts';
 
 export const SUITES: Readonly<Record<string, () => Promise<FaultSuite>>> = {
+  backup: async () => (await import('./backup/suite.ts')).backupSuite,
   'bit-rot': async () => (await import('./bit-rot/suite.ts')).bitRotSuite,
   bounds: async () => (await import('./bounds-suite.ts')).boundsSuite,
   'crash-points': async () => (await import('./crash-points/suite.ts')).crashPointSuite,

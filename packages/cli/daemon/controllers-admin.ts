@@ -26,7 +26,7 @@ const METHODS: readonly string[] = [
 ];
 
 export function controllersAdmin(
-  { cloud, endpoint, listFailures }: Controllers,
+  { cloud, endpoint, listFailures, backups }: Controllers,
   { region }: CloudConfig,
 ): ControllersAdmin {
   return {
@@ -41,6 +41,16 @@ export function controllersAdmin(
       const { accessKeyId, secretAccessKey } = await cloud.adminKey();
       return { endpoint, region, accessKeyId, secretAccessKey };
     },
+    beginBackup: (request) => backups.begin(request),
+    renewBackup: async () => {
+      backups.renew();
+      return { renewed: true };
+    },
+    endBackup: async () => {
+      await backups.end();
+      return { ended: true };
+    },
+    readHeldVolume: (request) => backups.readVolume(request),
   };
 }
 

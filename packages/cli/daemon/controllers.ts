@@ -15,6 +15,8 @@ import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import { type Storage, startStorage } from '@ironbark/storage/main.ts';
 import type { CloudConfig } from '../cloud-config.ts';
+import { type EmbeddedAudit, openAudit } from './audit.ts';
+import { BackupSources } from './backup-source.ts';
 import { createFront } from './front.ts';
 import type { DataPaths } from './paths.ts';
 
@@ -37,6 +39,8 @@ export interface Controllers extends AsyncDisposable {
   cloud: Cloud;
   objects: Objects;
   storage: Storage;
+  audit: EmbeddedAudit;
+  backups: BackupSources;
   /** What disks have failed to keep, a sentence each; what is concerned refuses changes until the next start. */
   listFailures(): string[];
 }
@@ -50,12 +54,16 @@ export async function startControllers(options: ControllersOptions): Promise<Con
   const zone = `${config.region}a`;
   // Walrus asks who signed; the answer is the cloud's, which starts after it.
   const later: { cloud?: Cloud } = {};
+  const { clock, logger } = options;
+  // Last to go: the calls that are under way at the end are recorded too.
+  const audit = starting.use(await openAudit({ directory: paths.events, clock, logger }));
   const objects = starting.use(
     await startObjects({
       ...shared(options, 'objects'),
       dataDir: paths.objects,
       region: config.region,
       systemAccountId: SYSTEM_ACCOUNT,
+      audit,
       identity: { findAccessKey: async (id) => await later.cloud?.identity.findAccessKey(id) },
     }),
   );
@@ -77,7 +85,9 @@ export async function startControllers(options: ControllersOptions): Promise<Con
     }),
   );
   later.cloud = cloud;
-  starting.use(await openFront(options, cloud, objects));
+  starting.use(await openFront(options, { cloud, objects, audit }));
+  const parts = { cloud, objects, storage, audit };
+  const backups = starting.use(await BackupSources.open({ ...parts, paths, clock, logger }));
   const running = starting.move();
   const endpoint = `http://${config.host}:${config.port}`;
   const dispose = () => running.disposeAsync();
@@ -85,7 +95,7 @@ export async function startControllers(options: ControllersOptions): Promise<Con
     ...[cloud, cluster, storage].flatMap(({ failure }) => failure ?? []),
     ...objects.listFailures(),
   ];
-  return { endpoint, cloud, objects, storage, listFailures, [Symbol.asyncDispose]: dispose };
+  return { endpoint, ...parts, backups, listFailures, [Symbol.asyncDispose]: dispose };
 }
 
 function openStorage(options: ControllersOptions, objects: Objects): Promise<Storage> {
@@ -106,12 +116,11 @@ function shared({ clock, random, commands, logger }: ControllersOptions, service
 
 function openFront(
   { config, clock, random, logger }: ControllersOptions,
-  cloud: Cloud,
-  objects: Objects,
+  { cloud, objects, audit }: { cloud: Cloud; objects: Objects; audit: EmbeddedAudit },
 ): Promise<HttpListener> {
   const { ec2, sts, identity } = cloud;
   const { region, host, port } = config;
-  const api = createApiHandler({ ec2, sts, identity, region, clock, random, logger });
+  const api = createApiHandler({ ec2, sts, identity, region, clock, random, logger, audit });
   return listen({
     address: { host, port },
     handler: createFront({ api, objects: objects.handler }),

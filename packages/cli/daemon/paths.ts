@@ -18,6 +18,8 @@ export interface DataPaths {
   /** Held by the one daemon of this folder. */
   daemonLock: string;
   log: string;
+  /** What a backup that is under way reads from. */
+  backup: string;
   cloud: string;
   cluster: string;
   node: string;
@@ -25,6 +27,8 @@ export interface DataPaths {
   /** The Storage Controller's rows, apart from what storage daemons use. */
   storageState: string;
   objects: string;
+  /** The record of API calls. */
+  events: string;
   /** Private keys of key pairs that `ironbark launch` made. */
   keys: string;
 }
@@ -45,12 +49,14 @@ export function dataPaths(root: string): DataPaths {
     pidFile: join(root, 'run', 'daemon.pid'),
     daemonLock: join(root, 'run', 'daemon.lock'),
     log: join(root, 'ironbark.log'),
+    backup: join(root, 'run', 'controllers', 'backup'),
     cloud: join(root, 'cloud'),
     cluster: join(root, 'cluster'),
     node: join(root, 'node'),
     storage: join(root, 'storage'),
     storageState: join(root, 'storage', 'state'),
     objects: join(root, 'objects'),
+    events: join(root, 'events'),
     keys: join(root, 'keys'),
   };
 }

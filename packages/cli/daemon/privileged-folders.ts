@@ -49,7 +49,7 @@ export async function shareFolders(paths: DataPaths, users: CloudUsers): Promise
   await ensureDirectory(run, 0o711);
   await requireRootOnly(run);
   const own = { uid: users.controllers, gid: users.controllers };
-  for (const path of [paths.cloud, paths.cluster, paths.objects, storageState]) {
+  for (const path of [paths.cloud, paths.cluster, paths.objects, paths.events, storageState]) {
     await ensureGiven(path, own);
   }
   await ensureGiven(paths.controllersRun, own);

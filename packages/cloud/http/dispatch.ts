@@ -6,6 +6,7 @@ import { decodeRequest, findAction, readRequestHead } from '@ironbark/protocol/q
 import type { WireProtocol } from '@ironbark/protocol/query/wire-protocol.ts';
 import type { ActionTable } from '../actions/action.ts';
 import { authorize } from '../app/access.ts';
+import type { TouchedResources } from './audit-resources.ts';
 
 export interface ApiService {
   /** As IAM calls it. */
@@ -22,6 +23,8 @@ export interface Call {
   sources: readonly string[];
   /** Told as soon as it is known, for the log. */
   onAction: (action: string) => void;
+  /** Told which resources the call is about. */
+  touched: TouchedResources;
 }
 
 /** The XML of the answer; everything that goes wrong is thrown. */
@@ -33,9 +36,11 @@ export async function dispatch(service: ApiService, call: Call): Promise<string>
   authorize({ ...call, service: service.name, action: operation.name });
   if (!service.actions.has(operation.name)) throw notOffered(operation.name);
   const { input, dryRun, version } = decodeRequest(model, head);
+  call.touched.takeInput(input);
   const { requestId, principal, region } = call;
   const context = { requestId, principal, accountId: principal.accountId, region, dryRun };
   const output = await service.actions.call(operation.name, context, input);
+  call.touched.takeOutput(operation.name, output);
   if (dryRun) throw wouldHaveSucceeded();
   return service.protocol.renderResponse(operation, output, { requestId, version });
 }

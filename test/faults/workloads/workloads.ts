@@ -44,6 +44,7 @@ const ENTRIES = {
     turns: 3,
     load: async () => (await import('./snapshots.ts')).openSnapshots,
   },
+  events: { ...STORE, load: async () => (await import('./events.ts')).openEvents },
   cloud: { ...STORE, load: async () => (await import('./cloud.ts')).openCloud },
   'files-in-place': { ...DISCIPLINE, load: () => discipline('in-place') },
   'files-without-sync': { ...DISCIPLINE, load: () => discipline('unsynced') },
@@ -62,6 +63,6 @@ export type WorkloadName = keyof typeof ENTRIES;
 export const WORKLOADS: Readonly<Record<WorkloadName, Entry>> = ENTRIES;
 
 /** Each of them has to lose nothing at a power cut. */
-export const STORES = ['state', 'objects', 'volumes', 'snapshots', 'node'] as const;
+export const STORES = ['state', 'objects', 'volumes', 'snapshots', 'node', 'events'] as const;
 
 export type StoreName = (typeof STORES)[number];
