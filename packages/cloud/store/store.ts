@@ -31,6 +31,7 @@ export async function openStore(
     get failure() {
       return database.failure;
     },
+    findDamage: () => database.findDamage(),
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };
 }

@@ -62,6 +62,7 @@ export async function openSqlite<Schema>(options: SqliteOptions): Promise<Databa
     get failure() {
       return guard.failure;
     },
+    findDamage: async () => findDamage(engine),
     [Symbol.asyncDispose]: () => query.destroy(),
   };
 }
@@ -74,6 +75,13 @@ async function settle(engine: DatabaseSync, path: string): Promise<void> {
     if (errorCode(error) !== SQLITE_FULL) throw error;
     await syncFile(`${path}-wal`);
   }
+}
+
+/** Indexes are compared with their tables: one that has lost an entry makes a row look as if it were not there. */
+function findDamage(engine: DatabaseSync): string | undefined {
+  const answer = engine.prepare('PRAGMA integrity_check(1)').get();
+  const finding = String(answer?.['integrity_check']);
+  return finding === 'ok' ? undefined : finding;
 }
 
 async function migrate<Schema>(query: Kysely<Schema>, migrations: Migrations): Promise<void> {
