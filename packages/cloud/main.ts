@@ -50,6 +50,8 @@ export interface CloudOptions {
   accountId?: AccountId;
   /** The default VPC's block, such as `172.31.0.0/16`; used at the first start. */
   vpcCidr: string;
+  /** Emulating nodes, which are no boundary between accounts, take guests of several. */
+  allowSharedEmulation?: boolean;
   cluster: ClusterClient;
   storage: StorageClient;
   objects: ObjectsClient;
@@ -79,7 +81,8 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     const accountId = await ensureAccount(store, { ...options, nowMs: options.clock.nowMs() });
     const { wake, connect } = createWake();
     const { dataDir: _dataDir, vpcCidr: _vpcCidr, ...parts } = options;
-    const app: App = { ...parts, store, accountId, wake };
+    const { allowSharedEmulation = false } = options;
+    const app: App = { ...parts, store, accountId, allowSharedEmulation, wake };
     const runner = new ReconcilerRunner(options);
     const stopListening = startReconcilers(app, runner, connect);
     return {

@@ -87,6 +87,7 @@ export async function composeCloud(options: ComposeOptions): Promise<EmbeddedClo
       region,
       zone,
       vpcCidr: config.vpcCidr,
+      allowSharedEmulation: config.allowSharedEmulation === true,
       cluster: cluster.client,
       storage: storage.client,
       objects: objects.client,

@@ -48,18 +48,18 @@ export function createInstancePlacement(app: App): Reconciler {
     name: 'instance-placement',
     listKeys: async () => [PLACEMENT_KEY],
     reconcile: async () => {
-      const waiting = await change(app, placeAll);
+      const waiting = await change(app, (inside) => placeAll(app, inside));
       return waiting === 0 ? SETTLED : { kind: 'again', afterMs: LOOK_AGAIN_MS };
     },
   };
 }
 
 /** Answers how many instances still wait. */
-async function placeAll(inside: Change): Promise<number> {
+async function placeAll(app: App, inside: Change): Promise<number> {
   const { tx, touched, nowMs } = inside;
   const unplaced = await listUnplaced(tx);
   if (unplaced.length === 0) return 0;
-  const rooms = computeRooms(await listNodes(tx), await listLiveInstances(tx));
+  const rooms = computeRooms(await listNodes(tx), await listLiveInstances(tx), app);
   const plan = planPlacement(unplaced, rooms, nowMs);
   for (const { id, nodeId } of plan.placed) {
     await placeInstance(tx, id, nodeId);

@@ -3,6 +3,7 @@
 
 import type { InstanceId, InterfaceId, VolumeId } from '@ironbark/core/ids.ts';
 import type { DiskProfile, NicProfile } from '@ironbark/core/io-profile.ts';
+import type { Accelerator } from '@ironbark/core/tenancy.ts';
 import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { PortAttachment } from '../host/host-network.ts';
 
@@ -57,7 +58,7 @@ export type GuestStatus =
 
 export interface DriverFingerprint {
   hypervisor: string;
-  accelerator: 'kvm' | 'tcg' | 'simulated';
+  accelerator: Accelerator;
   version: string;
   /** For people: why this accelerator. */
   reason: string;

@@ -2,6 +2,7 @@
 
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import type { DiskProfile } from '@ironbark/core/io-profile.ts';
+import { isolatesTenants } from '@ironbark/core/tenancy.ts';
 import type {
   InstanceIntent,
   InstanceObservation,
@@ -50,6 +51,7 @@ export function renderObservation(input: ObservationInput): InstanceObservation 
     ...(isUp && record?.reachableAt !== undefined ? { reachableAt: record.reachableAt } : {}),
     hypervisor: fingerprint.hypervisor,
     accelerator: fingerprint.accelerator,
+    isolatesTenants: isolatesTenants(fingerprint.accelerator),
     ...(rootProfile === undefined ? {} : { rootDiskProfile: rootProfile }),
     volumes: renderVolumes(input),
     interfaces: desired.interfaces.map(({ id }) => {
