@@ -10,6 +10,7 @@ import { MIB } from '@ironbark/core/units.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { silentLogger } from '@ironbark/platform/logger.ts';
+import { findProcessIn } from '@ironbark/platform/processes.ts';
 import { systemRandom } from '@ironbark/platform/random.ts';
 import type {
   InstanceIntent,
@@ -17,7 +18,6 @@ import type {
 } from '@ironbark/protocol/internal/instance-messages.ts';
 import { chooseFirstUid } from './app/guest-users.ts';
 import { QEMU } from './drivers/qemu/argv.ts';
-import { findProcessIn } from './drivers/qemu/process.ts';
 import { createUserNetwork, type UserNetwork } from './host/user-network.ts';
 import { type NodeController, startNode } from './main.ts';
 import { serveVolume } from './testing/block-target.ts';

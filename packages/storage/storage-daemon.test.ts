@@ -97,8 +97,12 @@ test('a target that is killed comes back at once, for whoever was let in', async
   const seen = await harness.untilVolume(VOLUME, (each) => each.export !== undefined);
   assert.equal(seen.export?.kind, 'nbd-unix');
   const { socketPath } = seen.export;
+  assert.equal(
+    (await stat(socketPath)).mode & 0o777,
+    0o600,
+    'nobody is let in before the node says who',
+  );
   if (isRoot) await systemCommands.run('chown', ['12345:12345', socketPath]);
-  await systemCommands.run('chmod', ['600', socketPath]);
   await qemuIo(seen, 'write -P 0x11 0 1M', 'flush');
   const before = await daemonPid(harness, VOLUME);
   process.kill(before, 'SIGKILL');

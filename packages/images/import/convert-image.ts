@@ -8,6 +8,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { GIB, MIB } from '@ironbark/core/units.ts';
 import { CommandError, type Commands } from '@ironbark/platform/commands.ts';
+import {
+  asUser,
+  CLEAN_ENVIRONMENT,
+  type ConfinedCommand,
+  confine,
+} from '@ironbark/platform/confinement.ts';
 import { syncDirectory } from '@ironbark/platform/files.ts';
 import { type InspectedImage, type InspectOptions, inspectImage } from './inspect-image.ts';
 
@@ -70,8 +76,7 @@ async function convert(options: ConvertOptions, source: string, target: string):
   const folder = dirname(target);
   if (isRoot)
     for (const path of [source, folder]) await chown(path, UNPRIVILEGED_ID, UNPRIVILEGED_ID);
-  const [file, ...args] = confined(options.inspected.virtualBytes, isRoot).concat([
-    'qemu-img',
+  const { file, args } = confined(options.inspected.virtualBytes, isRoot, [
     'convert',
     '-f',
     options.inspected.format,
@@ -82,8 +87,9 @@ async function convert(options: ConvertOptions, source: string, target: string):
     'disk.raw',
   ]);
   try {
-    await options.commands.run(file!, args, {
+    await options.commands.run(file, args, {
       cwd: folder,
+      env: CLEAN_ENVIRONMENT,
       timeoutMs: TIMEOUT_MS,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
@@ -94,27 +100,16 @@ async function convert(options: ConvertOptions, source: string, target: string):
   if (isRoot) await chown(target, 0, 0);
 }
 
-function confined(virtualBytes: number, isRoot: boolean): string[] {
+function confined(virtualBytes: number, isRoot: boolean, args: string[]): ConfinedCommand {
   const limits = [
-    'prlimit',
     `--as=${MEMORY_BYTES}`,
     `--cpu=${CPU_SECONDS}`,
     `--fsize=${virtualBytes + SIZE_MARGIN_BYTES}`,
     '--core=0',
     '--nofile=64',
   ];
-  if (!isRoot) return limits;
-  const id = `${UNPRIVILEGED_ID}`;
-  return [
-    ...limits,
-    'setpriv',
-    `--reuid=${id}`,
-    `--regid=${id}`,
-    '--clear-groups',
-    '--no-new-privs',
-    '--bounding-set=-all',
-    '--inh-caps=-all',
-  ];
+  const user = asUser(isRoot ? UNPRIVILEGED_ID : undefined);
+  return confine(user, 'prlimit', [...limits, 'qemu-img', ...args]);
 }
 
 async function requireSize(path: string, expected: number): Promise<void> {

@@ -198,6 +198,6 @@ describe('the micro image', { skip }, () => {
       what: 'login after the reboot',
       intervalMs: 500,
     });
-    assert.ok(guest.isRunning());
+    assert.ok(await guest.isRunning());
   });
 });

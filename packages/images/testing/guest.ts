@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { type CommandResult, systemCommands } from '@ironbark/platform/commands.ts';
 import { removeFile } from '@ironbark/platform/files.ts';
+import { findProcess, isAlive, signalProcess } from '@ironbark/platform/processes.ts';
+import { connectQmp, type QmpClient } from '@ironbark/platform/qmp.ts';
 import type { BuiltImage } from '../build/built-image.ts';
 import { METADATA_PREFIX } from './fake-metadata.ts';
-import { connectQmp, type QmpConnection } from './qmp-connection.ts';
 
 export interface GuestOptions {
   image: BuiltImage;
@@ -22,13 +23,13 @@ export interface GuestOptions {
 }
 
 export interface Guest extends AsyncDisposable {
-  readonly qmp: QmpConnection;
+  readonly qmp: QmpClient;
   /** Runs a command line inside. */
   ssh(command: string, options?: SshOptions): Promise<CommandResult>;
   /** Copies a file into the guest, as scp does. */
   copy(source: string, target: string): Promise<void>;
   console(): Promise<string>;
-  isRunning(): boolean;
+  isRunning(): Promise<boolean>;
   waitUntilSshAnswers(timeoutMs: number): Promise<void>;
   waitUntilGone(timeoutMs: number): Promise<void>;
 }
@@ -55,15 +56,18 @@ export async function bootGuest(options: GuestOptions): Promise<Guest> {
     { stdio: ['ignore', log.fd, log.fd] },
   );
   await log.close();
-  const isRunning = () => isProcess(pid);
+  const identity = await findProcess(pid);
+  if (identity === undefined) throw new Error(`QEMU ended at once: see ${options.folder}`);
+  const isRunning = () => isAlive(identity);
   const waitUntilGone = async (timeoutMs: number) => {
-    await waitFor(() => !isRunning(), { clock: systemClock, timeoutMs, what: 'end of the guest' });
+    const isGone = async () => !(await isRunning());
+    await waitFor(isGone, { clock: systemClock, timeoutMs, what: 'end of the guest' });
   };
-  const qmp = await waitFor(() => connectQmp(qmpPath).catch(() => undefined), {
-    clock: systemClock,
-    timeoutMs: QMP_TIMEOUT_MS,
-    what: 'QMP socket of the guest',
-  });
+  const timing = { clock: systemClock, timeoutMs: QMP_TIMEOUT_MS };
+  const qmp = await waitFor(
+    () => connectQmp({ socketPath: qmpPath, ...timing }).catch(() => undefined),
+    { ...timing, what: 'QMP socket of the guest' },
+  );
   return {
     qmp,
     isRunning,
@@ -73,8 +77,8 @@ export async function bootGuest(options: GuestOptions): Promise<Guest> {
     console: () => readFile(consolePath, 'utf8'),
     waitUntilSshAnswers: (timeoutMs) => waitForLogin(options, port, timeoutMs),
     [Symbol.asyncDispose]: async () => {
-      qmp[Symbol.dispose]();
-      if (isRunning()) process.kill(pid, 'SIGKILL');
+      qmp.close();
+      await signalProcess(identity, 'SIGKILL');
       await waitUntilGone(QMP_TIMEOUT_MS);
     },
   };
@@ -162,15 +166,6 @@ async function waitForLogin(guest: GuestOptions, port: number, timeoutMs: number
   await waitFor(attempt, { clock: systemClock, timeoutMs, what: 'ssh login' }).catch((error) => {
     throw new Error(`${error.message}: ${String(last)}`);
   });
-}
-
-function isProcess(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** QEMU cannot take port 0 for a forward, so there is a small race with other processes. */

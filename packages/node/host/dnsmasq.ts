@@ -58,7 +58,7 @@ export async function ensureDnsmasq(context: DnsmasqContext, spec: DnsmasqSpec):
   const running = await findDnsmasq(paths.pid);
   const isCurrent = (await readText(join(directory, 'started-with'))) === startedWith;
   if (running !== undefined && isCurrent) {
-    if (hasChanged) signalProcess(running.pid, 'SIGHUP');
+    if (hasChanged) await signalProcess(running, 'SIGHUP');
     return;
   }
   if (running !== undefined) await end(context, running);

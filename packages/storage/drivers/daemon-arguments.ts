@@ -1,5 +1,6 @@
 // Owns how a storage daemon is started: its arguments, its files and the engines it may open a volume with.
 
+import { ServiceError } from '@ironbark/core/errors.ts';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { volumeFileName } from './file-backend.ts';
 
@@ -56,6 +57,18 @@ export function daemonPaths(id: VolumeId): DaemonPaths {
   };
 }
 
+/** sun_path holds 108 bytes with its closing zero. */
+const MAX_SOCKET_PATH_BYTES = 107;
+
+export function requireSocketPath(path: string): void {
+  if (Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES) return;
+  throw new ServiceError({
+    kind: 'unsupported',
+    resource: 'host',
+    message: `The data folder's path is too long for Unix sockets: ${path} has more than ${MAX_SOCKET_PATH_BYTES} bytes. Choose a shorter folder.`,
+  });
+}
+
 export const DAEMON = 'qemu-storage-daemon';
 /** The node that a file is, and the node that is exported. The format is always named, never probed. */
 export const FILE_NODE = 'file';
@@ -79,18 +92,4 @@ export function daemonArguments(id: VolumeId, engine: Engine): string[] {
 /** The part of the arguments that only this volume's daemon has. */
 export function daemonMark(id: VolumeId): string {
   return `path=${daemonPaths(id).controlSocket},`;
-}
-
-/** A prefix command that gives up every privilege; under another user only when this process is root. */
-export function unprivilegedCommand(owner: { uid: number; gid: number } | undefined): string[] {
-  if (owner === undefined) return ['setpriv', '--no-new-privs'];
-  return [
-    'setpriv',
-    `--reuid=${owner.uid}`,
-    `--regid=${owner.gid}`,
-    '--clear-groups',
-    '--no-new-privs',
-    '--inh-caps=-all',
-    '--bounding-set=-all',
-  ];
 }

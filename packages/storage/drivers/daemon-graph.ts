@@ -8,8 +8,8 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { QmpClient } from '@ironbark/platform/qmp.ts';
 import { DAEMON_DIRECTORIES, DISK_NODE, type Engine, FILE_NODE } from './daemon-arguments.ts';
-import type { QmpConnection } from './qmp.ts';
 
 export const VOLUME_EXPORT = 'volume';
 
@@ -25,7 +25,7 @@ export interface FrozenPoint {
 const COPY_TIMEOUT_SECONDS = 30;
 const NODE_NAME = /^([fcbv])([0-9]+)-(snap-[0-9a-f]+)$/;
 
-export async function listFrozenPoints(qmp: QmpConnection): Promise<FrozenPoint[]> {
+export async function listFrozenPoints(qmp: QmpClient): Promise<FrozenPoint[]> {
   const nodes = await qmp.execute<{ 'node-name'?: string }[]>('query-named-block-nodes', {
     flat: true,
   });
@@ -47,7 +47,7 @@ export function isReadable(point: FrozenPoint): boolean {
   return point.kinds.has('v');
 }
 
-export async function listExports(qmp: QmpConnection): Promise<Set<string>> {
+export async function listExports(qmp: QmpClient): Promise<Set<string>> {
   const exports =
     await qmp.execute<{ id: string; 'shutting-down': boolean }[]>('query-block-exports');
   return new Set(exports.filter((each) => !each['shutting-down']).map((each) => each.id));
@@ -55,7 +55,7 @@ export async function listExports(qmp: QmpConnection): Promise<Set<string>> {
 
 /** Serves exactly the frozen points, and the volume when `volumeId` is given, on the running NBD server. */
 export async function addMissingExports(
-  qmp: QmpConnection,
+  qmp: QmpClient,
   volumeId: VolumeId | undefined,
 ): Promise<void> {
   const present = await listExports(qmp);
@@ -76,7 +76,7 @@ export function overwrittenPath(snapshotId: SnapshotId): string {
 
 /** Puts a filter on top of the chain. The point in time is when the disk is switched over to it. */
 export async function insertFilter(
-  qmp: QmpConnection,
+  qmp: QmpClient,
   snapshotId: SnapshotId,
   engine: Engine,
 ): Promise<void> {
@@ -113,7 +113,7 @@ export async function insertFilter(
 
 /** Ends a point's view, then takes every filter off the top that nobody views any more. */
 export async function removeView(
-  qmp: QmpConnection,
+  qmp: QmpClient,
   snapshotId: SnapshotId,
   dataDir: string,
 ): Promise<void> {
@@ -128,7 +128,7 @@ export async function removeView(
 }
 
 /** Takes filters without a view off the top of the chain, with what they kept. */
-export async function collapse(qmp: QmpConnection, dataDir: string): Promise<void> {
+export async function collapse(qmp: QmpClient, dataDir: string): Promise<void> {
   const points = await listFrozenPoints(qmp);
   for (let top = points.pop(); top !== undefined && !isReadable(top); top = points.pop()) {
     const below = points.at(-1);
@@ -142,7 +142,7 @@ export async function collapse(qmp: QmpConnection, dataDir: string): Promise<voi
   }
 }
 
-function switchDisk(qmp: QmpConnection, file: string): Promise<unknown> {
+function switchDisk(qmp: QmpClient, file: string): Promise<unknown> {
   const disk = { driver: 'raw', 'node-name': DISK_NODE, file, discard: 'unmap' };
   return qmp.execute('blockdev-reopen', { options: [disk] });
 }

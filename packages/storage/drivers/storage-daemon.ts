@@ -5,8 +5,15 @@ import { type FileHandle, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { waitFor } from '@ironbark/platform/clock.ts';
-import { hasCode } from '@ironbark/platform/files.ts';
+import { hasCode, removeFile } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
+import { isAlive, type ProcessIdentity } from '@ironbark/platform/processes.ts';
+import { connectQmp, type QmpClient, QmpError } from '@ironbark/platform/qmp.ts';
+import {
+  grantSocketAccess,
+  readSocketAccess,
+  type SocketAccess,
+} from '@ironbark/platform/sockets.ts';
 import type { BlockTarget, ExportedVolume, FrozenReader, TargetFacts } from './block-target.ts';
 import { NO_TARGET } from './block-target.ts';
 import {
@@ -16,6 +23,7 @@ import {
   ENGINES,
   type Engine,
   renderEngine,
+  requireSocketPath,
 } from './daemon-arguments.ts';
 import { prepareDirectories } from './daemon-directories.ts';
 import {
@@ -31,25 +39,14 @@ import {
 } from './daemon-graph.ts';
 import {
   type DaemonHost,
-  type DaemonProcess,
   endDaemon,
   findDaemon,
-  isAlive,
   readDaemonLog,
   scanDaemons,
   startDaemon,
-  terminateDaemon,
   writePidFile,
 } from './daemon-process.ts';
-import {
-  grantSocketAccess,
-  readSocketAccess,
-  removeSocket,
-  requireSocketPath,
-  type SocketAccess,
-} from './daemon-sockets.ts';
 import { openFrozenReader } from './frozen-reader.ts';
-import { QmpConnection, QmpError } from './qmp.ts';
 
 export interface StorageDaemonOptions extends DaemonHost {
   logger: Logger;
@@ -58,9 +55,11 @@ export interface StorageDaemonOptions extends DaemonHost {
 /** QEMU is ready in 30 ms on an idle host. */
 const START_TIMEOUT_MS = 15_000;
 const START_POLL_MS = 5;
-/** Guests run under users of their own that only the node knows; it may narrow this to one of them. */
-const OPEN_SOCKET_MODE = 0o666;
-const NARROW_SOCKET_MODE = 0o600;
+/** The daemon answers in milliseconds; closing an export drains the requests under way first. */
+const COMMAND_TIMEOUT_MS = 20_000;
+const GREETING_TIMEOUT_MS = 3_000;
+/** Whose guest opens a volume is only known to the node, which makes the socket that guest's user's own. */
+const SOCKET_MODE = 0o600;
 
 export async function openStorageDaemonTarget(options: StorageDaemonOptions): Promise<BlockTarget> {
   await prepareDirectories(options);
@@ -69,7 +68,7 @@ export async function openStorageDaemonTarget(options: StorageDaemonOptions): Pr
 
 class StorageDaemonTarget implements BlockTarget {
   readonly #host: StorageDaemonOptions;
-  readonly #connections = new Map<VolumeId, QmpConnection>();
+  readonly #connections = new Map<VolumeId, QmpClient>();
   readonly #listeners = new Set<(id: VolumeId) => void>();
   /** Who was let in by a daemon that was killed, from the socket that it left: they stay let in. */
   readonly #granted = new Map<VolumeId, SocketAccess>();
@@ -133,7 +132,7 @@ class StorageDaemonTarget implements BlockTarget {
     this.#connections.get(id)?.close();
     this.#connections.delete(id);
     this.#granted.delete(id);
-    for (const path of this.#runFiles(id)) await removeSocket(path);
+    for (const path of this.#runFiles(id)) await removeFile(path);
   }
 
   async freeze(id: VolumeId, snapshotId: SnapshotId, sizeBytes: number): Promise<void> {
@@ -175,7 +174,7 @@ class StorageDaemonTarget implements BlockTarget {
     for (const { id, process } of await scanDaemons(this.#host)) {
       const known = await findDaemon(this.#host, id);
       if (known === undefined) await writePidFile(this.#host, id, process.pid);
-      else if (known.pid !== process.pid) await terminateDaemon(this.#host, process);
+      else if (known.pid !== process.pid) await endDaemon(this.#host, process, { isAsked: false });
     }
     const frozen = await Promise.allSettled((await this.list()).map((id) => this.inspect(id)));
     const failed = frozen.find((each) => each.status === 'rejected');
@@ -199,37 +198,41 @@ class StorageDaemonTarget implements BlockTarget {
     this.#connections.clear();
   }
 
-  async #end(id: VolumeId, found: DaemonProcess): Promise<void> {
+  async #end(id: VolumeId, found: ProcessIdentity): Promise<void> {
     try {
       const qmp = await this.#connect(id);
       this.#connections.delete(id);
       await qmp.execute('quit');
-      await endDaemon(this.#host, found);
+      await endDaemon(this.#host, found, { isAsked: true });
     } catch (error) {
       this.#host.logger.warn('storage daemon does not take its order to end', { id, error });
-      await terminateDaemon(this.#host, found);
+      await endDaemon(this.#host, found, { isAsked: false });
     }
   }
 
-  async #connect(id: VolumeId): Promise<QmpConnection> {
+  async #connect(id: VolumeId): Promise<QmpClient> {
     const known = this.#connections.get(id);
     if (known?.isOpen === true) return known;
-    const connection = await QmpConnection.open({
+    const connection = await connectQmp({
       socketPath: this.#path(id).controlSocket,
       clock: this.#host.clock,
+      timeoutMs: COMMAND_TIMEOUT_MS,
+      greetingTimeoutMs: GREETING_TIMEOUT_MS,
+      // The next one to ask finds out sooner, at the greeting.
+      hangsUpWhenLate: true,
       onClose: (closed) => this.#lost(id, closed),
     });
     this.#connections.set(id, connection);
     return connection;
   }
 
-  #lost(id: VolumeId, connection: QmpConnection): void {
+  #lost(id: VolumeId, connection: QmpClient): void {
     if (this.#connections.get(id) !== connection) return;
     this.#connections.delete(id);
     for (const listener of this.#listeners) listener(id);
   }
 
-  async #ensureRunning(id: VolumeId): Promise<QmpConnection> {
+  async #ensureRunning(id: VolumeId): Promise<QmpClient> {
     if ((await findDaemon(this.#host, id)) !== undefined) return this.#connect(id);
     requireSocketPath(this.#path(id).controlSocket);
     for (;;) {
@@ -247,11 +250,12 @@ class StorageDaemonTarget implements BlockTarget {
   }
 
   /** Undefined when the daemon has ended by itself. */
-  async #start(id: VolumeId, engine: Engine): Promise<QmpConnection | undefined> {
+  async #start(id: VolumeId, engine: Engine): Promise<QmpClient | undefined> {
     const granted = await readSocketAccess(this.#path(id).exportSocket);
     if (granted !== undefined) this.#granted.set(id, granted);
-    for (const path of this.#runFiles(id)) await removeSocket(path);
+    for (const path of this.#runFiles(id)) await removeFile(path);
     const started = await startDaemon(this.#host, id, engine);
+    if (started === undefined) return undefined;
     const ready = async () => {
       if (!(await isAlive(started))) return 'ended';
       if ((await findDaemon(this.#host, id)) === undefined) return undefined;
@@ -263,30 +267,29 @@ class StorageDaemonTarget implements BlockTarget {
     const what = `start of the storage daemon of ${id}`;
     const { clock } = this.#host;
     const timing = { clock, timeoutMs: START_TIMEOUT_MS, intervalMs: START_POLL_MS, what };
-    const outcome = await waitFor<QmpConnection | 'ended'>(ready, timing).catch(async (error) => {
-      await terminateDaemon(this.#host, started);
+    const outcome = await waitFor<QmpClient | 'ended'>(ready, timing).catch(async (error) => {
+      await endDaemon(this.#host, started, { isAsked: false });
       throw error;
     });
     return outcome === 'ended' ? undefined : outcome;
   }
 
   /** Has the daemon's one NBD server listen at `path`, relative to the data folder, and nowhere else. */
-  async #serve(id: VolumeId, qmp: QmpConnection, path: string): Promise<void> {
+  async #serve(id: VolumeId, qmp: QmpClient, path: string): Promise<void> {
     const absolute = join(this.#host.dataDir, path);
     const { exportSocket, privateSocket } = this.#path(id);
     if ((await readSocketAccess(absolute)) === undefined) {
       await stopServer(qmp);
-      await removeSocket(exportSocket);
-      await removeSocket(privateSocket);
+      await removeFile(exportSocket);
+      await removeFile(privateSocket);
       const addr = { type: 'unix', data: { path } };
       await qmp.execute('nbd-server-start', { addr, 'max-connections': 0 });
     } else if (absolute === exportSocket) {
       // It may have been narrowed since.
       return;
     }
-    const open = { mode: this.#host.owner === undefined ? NARROW_SOCKET_MODE : OPEN_SOCKET_MODE };
-    const access = absolute === exportSocket ? (this.#granted.get(id) ?? open) : undefined;
-    await grantSocketAccess(absolute, access ?? { mode: NARROW_SOCKET_MODE });
+    const access = absolute === exportSocket ? this.#granted.get(id) : undefined;
+    await grantSocketAccess(absolute, access ?? { mode: SOCKET_MODE });
   }
 
   async #makeOverwritten(snapshotId: SnapshotId, sizeBytes: number): Promise<void> {
@@ -318,7 +321,7 @@ class StorageDaemonTarget implements BlockTarget {
   }
 }
 
-async function stopServer(qmp: QmpConnection): Promise<void> {
+async function stopServer(qmp: QmpClient): Promise<void> {
   try {
     await qmp.execute('nbd-server-stop');
   } catch (error) {

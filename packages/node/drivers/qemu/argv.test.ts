@@ -4,7 +4,6 @@ import { DIRECT, PARAVIRTUAL } from '@ironbark/core/io-profile.ts';
 import { guestUuid } from '../../app/guest-uuid.ts';
 import type { GuestNic, GuestSpec } from '../hypervisor-driver.ts';
 import { exportNode, guestSerial, renderArguments, renderOption } from './argv.ts';
-import { renderConfinement } from './confinement.ts';
 import { effectiveDiskProfile } from './disk-profile.ts';
 
 const ID = 'i-0123456789abcdef0';
@@ -117,19 +116,6 @@ describe("QEMU's command line", () => {
     assert.deepEqual(node.server, { type: 'inet', host: '10.0.0.1', port: '10809' });
     assert.equal(node['reconnect-delay'], 86_400);
     assert.equal(node['open-timeout'], 2);
-  });
-});
-
-describe('confinement', () => {
-  test('a guest has its own user and no capability; the kvm group only where it is needed', () => {
-    const { file, args } = renderConfinement({ kind: 'user', uid: 7 });
-    assert.equal(file, 'setpriv');
-    for (const flag of ['--clear-groups', '--no-new-privs', '--bounding-set=-all']) {
-      assert.ok(args.includes(flag), flag);
-    }
-    const withKvm = renderConfinement({ kind: 'user', uid: 7, kvmGid: 108 }).args.join(' ');
-    assert.match(withKvm, /--reuid 7 --regid 7 --groups 108/);
-    assert.deepEqual(renderConfinement({ kind: 'same' }).args, ['--no-new-privs']);
   });
 });
 

@@ -3,9 +3,9 @@
 import { join } from 'node:path';
 import type { InstanceId } from '@ironbark/core/ids.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
+import { connectQmp, type QmpClient, type QmpEvent } from '@ironbark/platform/qmp.ts';
 import type { GuestHandle } from '../hypervisor-driver.ts';
 import { QMP_SOCKET } from './argv.ts';
-import { connectQmp, type QmpClient, type QmpEvent } from './qmp-client.ts';
 
 /** A QEMU that does not answer for so long is wedged; it may still be running its guest. */
 const QMP_TIMEOUT_MS = 5_000;

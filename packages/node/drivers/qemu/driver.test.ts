@@ -6,6 +6,7 @@ import { before, describe, test } from 'node:test';
 import { PARAVIRTUAL } from '@ironbark/core/io-profile.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
+import { findProcessIn, isAlive } from '@ironbark/platform/processes.ts';
 import {
   BASE_UID,
   createDriverLab,
@@ -15,7 +16,6 @@ import {
   waitForState,
   whyNoQemu,
 } from '../../testing/driver-lab.ts';
-import { findProcessIn, isAlive } from './process.ts';
 
 const skip = await whyNoQemu();
 
@@ -188,7 +188,7 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
     const impostor = createServer((socket) => socket.end('{"QMP": {}}\n'));
     await new Promise<void>((resolve) => impostor.listen(path, resolve));
     try {
-      await assert.rejects(lab.driver.requestShutdown(provisional(spec)), /not the guest's own/);
+      await assert.rejects(lab.driver.requestShutdown(provisional(spec)), /not its process's own/);
     } finally {
       await new Promise((resolve) => impostor.close(resolve));
     }

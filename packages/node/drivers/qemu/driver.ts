@@ -6,6 +6,12 @@ import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
 import type { DiskProfile } from '@ironbark/core/io-profile.ts';
 import { type Clock, renderTime, waitFor } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
+import {
+  endProcess,
+  findProcessIn,
+  isAlive,
+  type ProcessIdentity,
+} from '@ironbark/platform/processes.ts';
 import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type {
   DiskStats,
@@ -24,7 +30,6 @@ import { parseDiskStats } from './disk-stats.ts';
 import { listPlugged, plugDisk, unplugDisk } from './hot-plug.ts';
 import { boundLog, launchGuest, type OpenTap, startFailure } from './launch.ts';
 import { type HostFacts, probeHost } from './probe.ts';
-import { findProcessIn, isAlive, type ProcessIdentity, signalProcess } from './process.ts';
 import { ensureReachable, isCutOff } from './target-socket.ts';
 
 export interface QemuDriverOptions {
@@ -42,7 +47,6 @@ export interface QemuDriverOptions {
 const START_TIMEOUT_MS = 60_000;
 /** Time to write out what a disk still caches before the process is killed. */
 const QUIT_GRACE_MS = 5_000;
-const KILL_TIMEOUT_MS = 15_000;
 const RESET_TIMEOUT_MS = 10_000;
 const LOOK_MS = 25;
 
@@ -186,17 +190,8 @@ class QemuDriver implements HypervisorDriver {
     if (stray !== undefined) await this.#end(stray);
   }
 
-  /** SIGTERM lets QEMU write out its disks; SIGKILL is for one that does not. */
-  async #end(identity: ProcessIdentity): Promise<void> {
-    const ended = async () => !(await isAlive(identity));
-    const { clock } = this.#options;
-    await signalProcess(identity, 'SIGTERM');
-    const grace = { clock, timeoutMs: QUIT_GRACE_MS, intervalMs: LOOK_MS, what: 'QEMU quits' };
-    const quit = await waitFor(ended, grace).catch(() => false);
-    if (quit) return;
-    await signalProcess(identity, 'SIGKILL');
-    const what = `process ${identity.pid} ends after SIGKILL`;
-    await waitFor(ended, { clock, timeoutMs: KILL_TIMEOUT_MS, intervalMs: LOOK_MS, what });
+  #end(identity: ProcessIdentity): Promise<void> {
+    return endProcess(identity, { clock: this.#options.clock, graceMs: QUIT_GRACE_MS });
   }
 
   async attachDisk(handle: GuestHandle, disk: GuestDisk): Promise<DiskProfile> {

@@ -2,11 +2,11 @@
 
 import type { DiskProfile } from '@ironbark/core/io-profile.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
+import { QmpError } from '@ironbark/platform/qmp.ts';
 import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { GuestHandle } from '../hypervisor-driver.ts';
 import { diskDevice, diskNames, exportNode } from './argv.ts';
 import type { Connections } from './connections.ts';
-import { QmpError } from './qmp-client.ts';
 import { ensureReachable, removeWay, requireServed } from './target-socket.ts';
 
 /** Between two looks whether the guest has let go. */

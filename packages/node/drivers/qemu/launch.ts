@@ -7,11 +7,11 @@ import { ServiceError } from '@ironbark/core/errors.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import { renderTime } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
+import { CLEAN_ENVIRONMENT, confine } from '@ironbark/platform/confinement.ts';
+import { findProcess } from '@ironbark/platform/processes.ts';
 import type { GuestHandle, GuestNic, GuestSpec } from '../hypervisor-driver.ts';
 import { type Accelerator, type InheritedTap, QEMU, renderArguments } from './argv.ts';
-import { CLEAN_ENVIRONMENT, renderConfinement } from './confinement.ts';
 import { confinementFor } from './probe.ts';
-import { findProcess } from './process.ts';
 
 /** A tap's descriptors in this process; the guest inherits them. */
 export interface OpenedTap {
@@ -70,17 +70,13 @@ async function spawnGuest(
   for (const { nic, tap } of opened) {
     taps.set(nic.id, { fds: tap.fds.map(inherit), vhostFds: tap.vhostFds.map(inherit) });
   }
-  const prefix = renderConfinement(await confinementFor(spec.uid));
   const args = renderArguments(spec, { accelerator: context.accelerator, taps });
-  const { pid } = await context.commands.startDetached(
-    prefix.file,
-    [...prefix.args, QEMU, ...args],
-    {
-      cwd: join(spec.directory, 'run'),
-      env: CLEAN_ENVIRONMENT,
-      stdio: ['ignore', log.fd, log.fd, ...inherited],
-    },
-  );
+  const confined = confine(await confinementFor(spec.uid), QEMU, args);
+  const { pid } = await context.commands.startDetached(confined.file, confined.args, {
+    cwd: join(spec.directory, 'run'),
+    env: CLEAN_ENVIRONMENT,
+    stdio: ['ignore', log.fd, log.fd, ...inherited],
+  });
   const identity = await findProcess(pid);
   if (identity === undefined) throw await startFailure(spec.directory, undefined);
   return {

@@ -5,6 +5,12 @@ import { join } from 'node:path';
 import { type Clock, renderTime } from '@ironbark/platform/clock.ts';
 import { CommandError, type Commands } from '@ironbark/platform/commands.ts';
 import {
+  asUser,
+  CLEAN_ENVIRONMENT,
+  type Confinement,
+  confine,
+} from '@ironbark/platform/confinement.ts';
+import {
   ensureDirectory,
   hasCode,
   readFileIfPresent,
@@ -13,7 +19,6 @@ import {
 import type { DriverFingerprint } from '../hypervisor-driver.ts';
 import { type Accelerator, type DiskEngine, QEMU, renderAccelerator, SANDBOX } from './argv.ts';
 import { DEBUG_EXIT_PORT, PROBE_EXIT_CODE, renderBootDisk } from './boot-sector.ts';
-import { CLEAN_ENVIRONMENT, type Confinement, renderConfinement } from './confinement.ts';
 
 export interface HostFacts {
   fingerprint: DriverFingerprint;
@@ -101,9 +106,8 @@ export async function findKvmGroup(): Promise<number | undefined> {
 }
 
 export async function confinementFor(uid: number | undefined): Promise<Confinement> {
-  if (uid === undefined) return { kind: 'same' };
   const kvmGid = await findKvmGroup();
-  return kvmGid === undefined ? { kind: 'user', uid } : { kind: 'user', uid, kvmGid };
+  return asUser(uid, kvmGid === undefined ? [] : [kvmGid]);
 }
 
 interface KvmVerdict {
@@ -203,8 +207,8 @@ async function runConfined(
   },
 ): Promise<void> {
   const { args, ...rest } = options;
-  const prefix = renderConfinement(await confinementFor(context.probeUid));
-  await context.commands.run(prefix.file, [...prefix.args, QEMU, ...args], {
+  const confined = confine(await confinementFor(context.probeUid), QEMU, args);
+  await context.commands.run(confined.file, confined.args, {
     cwd: directory,
     env: CLEAN_ENVIRONMENT,
     ...rest,

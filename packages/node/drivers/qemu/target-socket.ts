@@ -2,11 +2,12 @@
 // folders above the target's are closed to guests. A target that was started again has another socket, and the
 // guest's name still leads to the old one until it is led to the new one here.
 
-import { chown, link, lstat, rename } from 'node:fs/promises';
+import { link, lstat, rename } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { hasCode, removeFile } from '@ironbark/platform/files.ts';
+import { grantSocketAccess } from '@ironbark/platform/sockets.ts';
 import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { GuestHandle } from '../hypervisor-driver.ts';
 
@@ -88,11 +89,10 @@ export async function requireServed(source: BlockExport): Promise<void> {
   }
 }
 
+/** From here on nobody else's guest can open it, whatever it knows of its path. */
 async function ownSocket(path: string, uid: number): Promise<void> {
   try {
-    const facts = await lstat(path);
-    if (!facts.isSocket()) throw new Error(`${path} is not a socket`);
-    await chown(path, uid, uid);
+    await grantSocketAccess(path, { uid, mode: 0o600 });
   } catch (error) {
     throw hasCode(error, 'ENOENT') ? notServed(error) : error;
   }

@@ -1,10 +1,10 @@
-// Owns the conversation with one QEMU process: QMP over its Unix socket, one JSON document a line.
+// Owns the conversation with a process of QEMU: QMP over its Unix socket, one JSON document a line.
 
 import { constants } from 'node:fs';
 import { lstat, open } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { basename, dirname } from 'node:path';
-import { type Clock, TimeoutError } from '@ironbark/platform/clock.ts';
+import { type Clock, TimeoutError } from './clock.ts';
 
 export interface QmpEvent {
   event: string;
@@ -25,24 +25,31 @@ export class QmpError extends Error {
 export interface QmpOptions {
   socketPath: string;
   clock: Clock;
-  /** The socket must belong to this user; a guest could have put another one in its place. */
-  ownerUid: number | undefined;
+  /** The socket must belong to this user; another one could have put its own in its place. Anybody's when absent. */
+  ownerUid?: number | undefined;
+  /** How long a command may take that does not say otherwise. */
   timeoutMs: number;
-  onEvent: (event: QmpEvent) => void;
-  /** The process is gone or has hung up. */
-  onClose: () => void;
+  /** As `timeoutMs` when absent. QEMU talks to one client at a time, and greets at once when it has none. */
+  greetingTimeoutMs?: number;
+  /** Whether to hang up on a process that does not answer in time; its late answers are dropped anyhow. */
+  hangsUpWhenLate?: boolean;
+  onEvent?: (event: QmpEvent) => void;
+  /** Called for a connection that was good: the process is gone, or one side has hung up. */
+  onClose?: (client: QmpClient) => void;
 }
 
 export interface QmpClient {
-  execute(
+  readonly isOpen: boolean;
+  /** `Result` is what the command is known to answer; nothing checks it. */
+  execute<Result = unknown>(
     command: string,
     parameters?: Readonly<Record<string, unknown>>,
     timeoutMs?: number,
-  ): Promise<unknown>;
+  ): Promise<Result>;
   close(): void;
 }
 
-/** The longest answer of ours is a console ring of 128 KiB in base64. A guest's QEMU is not to be trusted with more. */
+/** The longest answers are query-named-block-nodes and a console ring of 128 KiB in base64. QEMU is not trusted with more. */
 const MAX_LINE_CHARACTERS = 4 * 1024 * 1024;
 
 interface Waiting {
@@ -53,11 +60,9 @@ interface Waiting {
 
 /** Connects, reads the greeting and leaves the negotiation mode. */
 export async function connectQmp(options: QmpOptions): Promise<QmpClient> {
-  const socket = await openSocket(options);
-  const session = new QmpSession(socket, options);
+  const session = new QmpSession(await openSocket(options), options);
   try {
-    await session.greeted();
-    await session.execute('qmp_capabilities');
+    await session.greet();
     return session;
   } catch (error) {
     session.close();
@@ -72,38 +77,48 @@ class QmpSession implements QmpClient {
   readonly #greeting = Promise.withResolvers<void>();
   #nextId = 1;
   #partial = '';
-  #closed = false;
+  #isOpen = true;
+  #isGood = false;
 
   constructor(socket: Socket, options: QmpOptions) {
     this.#socket = socket;
     this.#options = options;
     this.#greeting.promise.catch(() => {});
-    // Errors are followed by `close`, which fails what is waiting.
-    socket.on('error', () => {});
+    if (socket.destroyed) this.#ended();
     socket.on('close', () => this.#ended());
     socket.setEncoding('utf8');
     socket.on('data', (text) => this.#read(String(text)));
   }
 
-  greeted(): Promise<void> {
-    return this.#within(this.#greeting.promise, 'greeting', this.#options.timeoutMs);
+  get isOpen(): boolean {
+    return this.#isOpen;
   }
 
-  execute(
+  async greet(): Promise<void> {
+    const timeoutMs = this.#options.greetingTimeoutMs ?? this.#options.timeoutMs;
+    await this.#within(this.#greeting.promise, 'greeting', timeoutMs);
+    await this.execute('qmp_capabilities', undefined, timeoutMs);
+    this.#isGood = true;
+  }
+
+  execute<Result = unknown>(
     command: string,
     parameters?: Readonly<Record<string, unknown>>,
     timeoutMs = this.#options.timeoutMs,
-  ): Promise<unknown> {
+  ): Promise<Result> {
     const id = this.#nextId++;
-    if (this.#closed) return Promise.reject(new Error(`${command}: QEMU has hung up`));
-    const reply = new Promise((resolve, reject) => {
+    if (!this.#isOpen) return Promise.reject(new Error(`${command}: QEMU has hung up`));
+    const reply = new Promise<unknown>((resolve, reject) => {
       this.#waiting.set(id, { command, resolve, reject });
     });
     this.#socket.write(`${JSON.stringify({ execute: command, arguments: parameters, id })}\n`);
-    return this.#within(reply, command, timeoutMs).finally(() => this.#waiting.delete(id));
+    return this.#within(reply as Promise<Result>, command, timeoutMs).finally(() =>
+      this.#waiting.delete(id),
+    );
   }
 
   close(): void {
+    this.#isOpen = false;
     this.#socket.destroy();
   }
 
@@ -119,7 +134,7 @@ class QmpSession implements QmpClient {
     if ('QMP' in message) this.#greeting.resolve();
     else if (typeof message['event'] === 'string') {
       const data = (message['data'] ?? {}) as QmpEvent['data'];
-      this.#options.onEvent({ event: message['event'], data });
+      this.#options.onEvent?.({ event: message['event'], data });
     } else this.#answer(message);
   }
 
@@ -132,18 +147,19 @@ class QmpSession implements QmpClient {
   }
 
   #ended(): void {
-    this.#closed = true;
+    this.#isOpen = false;
     this.#greeting.reject(new Error('greeting: QEMU has hung up'));
     for (const { command, reject } of this.#waiting.values()) {
       reject(new Error(`${command}: QEMU has hung up`));
     }
-    this.#options.onClose();
+    if (this.#isGood) this.#options.onClose?.(this);
   }
 
   async #within<T>(promise: Promise<T>, what: string, timeoutMs: number): Promise<T> {
     const timer = new AbortController();
     const expiry = this.#options.clock.sleep(timeoutMs, timer.signal).then(
       () => {
+        if (this.#options.hangsUpWhenLate === true) this.close();
         throw new TimeoutError(`QMP ${what}: no answer within ${timeoutMs} ms`);
       },
       () => new Promise<never>(() => {}),
@@ -177,7 +193,9 @@ async function openSocket(options: QmpOptions): Promise<Socket> {
     const path = `/proc/self/fd/${directory.fd}/${basename(options.socketPath)}`;
     const facts = await lstat(path);
     const isOwned = options.ownerUid === undefined || facts.uid === options.ownerUid;
-    if (!facts.isSocket() || !isOwned) throw new Error("the QMP socket is not the guest's own");
+    if (!facts.isSocket() || !isOwned) {
+      throw new Error(`${options.socketPath} is not its process's own socket`);
+    }
     return await connected(createConnection(path));
   } finally {
     await directory.close();
@@ -186,10 +204,8 @@ async function openSocket(options: QmpOptions): Promise<Socket> {
 
 function connected(socket: Socket): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    socket.once('error', reject);
-    socket.once('connect', () => {
-      socket.off('error', reject);
-      resolve(socket);
-    });
+    // Later errors are followed by `close`, which fails what is waiting.
+    socket.on('error', reject);
+    socket.once('connect', () => resolve(socket));
   });
 }

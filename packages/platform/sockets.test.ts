@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { grantSocketAccess, readSocketAccess } from './sockets.ts';
+
+const isRoot = process.getuid?.() === 0;
+
+test('a socket is given away; links to it and files in its place are refused and left alone', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'ironbark-sockets-'));
+  const path = join(folder, 'a.sock');
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  try {
+    const uid = isRoot ? { uid: 54_321 } : {};
+    await grantSocketAccess(path, { mode: 0o600, ...uid });
+    const access = await readSocketAccess(path);
+    assert.equal(access?.mode, 0o600);
+    if (isRoot) assert.deepEqual([access.uid, access.gid], [54_321, 54_321]);
+
+    const file = join(folder, 'file');
+    await writeFile(file, 'x', { mode: 0o644 });
+    for (const [name, target] of [
+      ['to-file', file],
+      ['to-socket', path],
+    ] as const) {
+      const planted = join(folder, name);
+      await symlink(target, planted);
+      await assert.rejects(grantSocketAccess(planted, { mode: 0o666, ...uid }), /is no socket/);
+      assert.equal(await readSocketAccess(planted), undefined);
+    }
+    await assert.rejects(grantSocketAccess(file, { mode: 0o666 }), /is no socket/);
+    assert.equal((await stat(file)).mode & 0o777, 0o644);
+    assert.equal((await readSocketAccess(path))?.mode, 0o600);
+    const absent = join(folder, 'absent');
+    await assert.rejects(grantSocketAccess(absent, { mode: 0o600 }), { code: 'ENOENT' });
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+    await rm(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,38 @@
+// Owns who may connect to a Unix socket in a folder whose owner is not trusted: links that are planted there are
+// never followed, or this process would change a file elsewhere.
+
+import { constants } from 'node:fs';
+import { chmod, chown, lstat, open } from 'node:fs/promises';
+
+export interface SocketAccess {
+  uid: number;
+  gid: number;
+  mode: number;
+}
+
+/** Linux's O_PATH, which node:fs does not name: a handle on a place, whatever lies there. */
+const O_PATH = 0o10000000;
+const PERMISSION_BITS = 0o777;
+
+/** Undefined when there is no socket at the path. */
+export async function readSocketAccess(path: string): Promise<SocketAccess | undefined> {
+  const stats = await lstat(path).catch(() => undefined);
+  if (stats?.isSocket() !== true) return undefined;
+  return { uid: stats.uid, gid: stats.gid, mode: stats.mode & PERMISSION_BITS };
+}
+
+/** Gives the socket the owner and mode; `uid` absent leaves the owner. Throws for what is no socket. */
+export async function grantSocketAccess(
+  path: string,
+  access: { mode: number } & Partial<SocketAccess>,
+): Promise<void> {
+  const handle = await open(path, O_PATH | constants.O_NOFOLLOW);
+  try {
+    if (!(await handle.stat()).isSocket()) throw new Error(`${path} is no socket`);
+    const place = `/proc/self/fd/${handle.fd}`;
+    await chmod(place, access.mode);
+    if (access.uid !== undefined) await chown(place, access.uid, access.gid ?? access.uid);
+  } finally {
+    await handle.close();
+  }
+}

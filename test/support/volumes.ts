@@ -1,0 +1,71 @@
+// Owns volumes of a cloud under test: made, attached, detached, snapshotted, and the process that serves one.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createEc2Client, type Ec2Client } from '@ironbark/protocol/ec2/client.ts';
+import { type CloudUnderTest, eventually } from './cloud-under-test.ts';
+
+export function connectEc2(cloud: CloudUnderTest): Ec2Client {
+  return createEc2Client({ ...cloud.credentials, nowMs: () => Date.now() });
+}
+
+/** A volume of 1 GiB, with zeroes or what a snapshot holds. */
+export async function createVolume(cloud: CloudUnderTest, snapshotId?: string): Promise<string> {
+  const ec2 = connectEc2(cloud);
+  const AvailabilityZone = `${cloud.credentials.region}a`;
+  const from = snapshotId === undefined ? { Size: 1 } : { SnapshotId: snapshotId };
+  const { VolumeId } = await ec2.call('CreateVolume', { AvailabilityZone, ...from });
+  await untilVolume(cloud, VolumeId!, 'available');
+  return VolumeId!;
+}
+
+export async function attachVolume(
+  cloud: CloudUnderTest,
+  volumeId: string,
+  to: { instanceId: string; device: string },
+): Promise<void> {
+  const attachment = { VolumeId: volumeId, InstanceId: to.instanceId, Device: to.device };
+  await connectEc2(cloud).call('AttachVolume', attachment);
+  await eventually(`${volumeId} attached`, async () => {
+    const { Volumes } = await describe(cloud, volumeId);
+    return Volumes?.[0]?.Attachments?.[0]?.State === 'attached';
+  });
+}
+
+export async function detachVolume(cloud: CloudUnderTest, volumeId: string): Promise<void> {
+  await connectEc2(cloud).call('DetachVolume', { VolumeId: volumeId });
+  await untilVolume(cloud, volumeId, 'available');
+}
+
+export async function createSnapshot(cloud: CloudUnderTest, volumeId: string): Promise<string> {
+  const ec2 = connectEc2(cloud);
+  const { SnapshotId } = await ec2.call('CreateSnapshot', { VolumeId: volumeId });
+  await eventually(`${SnapshotId} completed`, async () => {
+    const { Snapshots } = await ec2.call('DescribeSnapshots', { SnapshotIds: [SnapshotId!] });
+    const { State, StateMessage } = Snapshots![0]!;
+    if (State === 'error') throw new Error(`${SnapshotId}: ${StateMessage}`);
+    return State === 'completed';
+  });
+  return SnapshotId!;
+}
+
+async function untilVolume(
+  cloud: CloudUnderTest,
+  volumeId: string,
+  state: 'available',
+): Promise<void> {
+  await eventually(`${volumeId} ${state}`, async () => {
+    const { Volumes } = await describe(cloud, volumeId);
+    return Volumes?.[0]?.State === state;
+  });
+}
+
+function describe(cloud: CloudUnderTest, volumeId: string) {
+  return connectEc2(cloud).call('DescribeVolumes', { VolumeIds: [volumeId] });
+}
+
+/** The process that serves an attached volume. */
+export async function targetPid(cloud: CloudUnderTest, volumeId: string): Promise<number> {
+  const path = join(cloud.dataDir, 'storage/run/processes', `${volumeId}.pid`);
+  return Number((await readFile(path, 'utf8')).trim());
+}

@@ -1,0 +1,164 @@
+// A real guest writes to a volume while what serves the volume is killed under it: it stalls, goes on, and every
+// byte is there. One guest lives through all of it.
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { findProcessIn } from '@ironbark/platform/processes.ts';
+import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
+import { type DirectGuest, launchDirectGuest } from '../support/direct-guest.ts';
+import { checkBlocks, longestStall, startWriter } from '../support/guest-writer.ts';
+import { findDevice } from '../support/guests.ts';
+import {
+  attachVolume,
+  createSnapshot,
+  createVolume,
+  detachVolume,
+  targetPid,
+} from '../support/volumes.ts';
+
+const skip =
+  process.getuid?.() === 0 ? false : 'NOT TESTED: real guests on a bridge need root for taps';
+/** The target is back in a tenth of a second, and QEMU tries again one second after its first try. */
+const STALL_LIMIT_S = 4;
+/** How long nothing serves the volume while the daemon is dead: more than any retry that would hide it. */
+const OUTAGE_S = 3;
+/** Writes with eight in flight for some six seconds, then reads everything and compares. */
+const FIO = [
+  'fio --name=verified --filename=/mnt/v/fio --size=48m --bs=64k --rw=randwrite --iodepth=8',
+  '--ioengine=libaio --direct=1 --rate=,8m --verify=crc32c --verify_fatal=1 --end_fsync=1',
+].join(' ');
+const TROUBLE = 'dmesg | grep -i -E "i/o error|ext4-fs error|aborting|remount" || true';
+
+let cloud: CloudUnderTest;
+let guest: DirectGuest;
+let volume = '';
+
+before(async () => {
+  if (skip !== false) return;
+  cloud = await CloudUnderTest.start();
+  guest = await launchDirectGuest(cloud);
+  volume = await createVolume(cloud);
+  const device = await attach(volume, '/dev/sdf');
+  await guest.run(`mke2fs -q -t ext4 ${device} && mkdir -p /mnt/v && mount ${device} /mnt/v`);
+});
+after(async () => {
+  await cloud?.[Symbol.asyncDispose]();
+});
+
+test('a guest that writes outlives its storage daemon: it stalls, goes on, and has its data', {
+  skip,
+}, async (t) => {
+  await guest.run('echo before > /mnt/v/before; sync');
+  const early = await createSnapshot(cloud, volume);
+  await startFio();
+  const writer = await startWriter(guest, '/mnt/v/data');
+  await writer.untilMore(3);
+  const killed = await killTarget();
+  const seen = await writer.untilMore(5);
+  t.diagnostic(`stalled for ${longestStall(seen)} s`);
+  assert.ok(longestStall(seen) < STALL_LIMIT_S, `stalled for ${longestStall(seen)} s`);
+  assert.notEqual(await targetPid(cloud, volume), killed);
+  await checkBlocks(guest, '/mnt/v/data', await writer.stop());
+  await untilFioIsDone();
+  assert.equal(await guest.run(TROUBLE), '');
+  await guest.run('echo after > /mnt/v/after; sync');
+  const late = await createSnapshot(cloud, volume);
+  const [then, now] = await Promise.all([filesOf(early, '/dev/sdg'), filesOf(late, '/dev/sdh')]);
+  assert.equal(then, 'before');
+  assert.equal(now, 'after\nbefore\ndata\nfio');
+});
+
+test('it does so too while the Ironbark daemon is dead, and goes on when that comes back', {
+  skip,
+}, async (t) => {
+  await startFio();
+  const writer = await startWriter(guest, '/mnt/v/data');
+  await writer.untilMore(3);
+  process.kill(await cloud.daemonPid(), 'SIGKILL');
+  await killTarget();
+  await eventually('an outage', async () => {
+    const last = (await writer.read()).at(-1)!.uptimeS;
+    return (await uptime()) - last > OUTAGE_S;
+  });
+  await cloud.up();
+  const seen = await writer.untilMore(5);
+  t.diagnostic(`stalled for ${longestStall(seen)} s`);
+  assert.ok(longestStall(seen) > OUTAGE_S);
+  await checkBlocks(guest, '/mnt/v/data', await writer.stop());
+  await untilFioIsDone();
+  assert.equal(await guest.run(TROUBLE), '');
+});
+
+test('after that the volume comes off and on again, and its file system is clean', {
+  skip,
+}, async () => {
+  await guest.run('umount /mnt/v');
+  await detachVolume(cloud, volume);
+  const device = await attach(volume, '/dev/sdg');
+  await guest.run(`e2fsck -f -n ${device} && mount ${device} /mnt/v`);
+  assert.equal(await guest.run('cat /mnt/v/before /mnt/v/after'), 'before\nafter');
+});
+
+test('a guest whose QEMU is killed is started again, with its volume and what it wrote', {
+  skip,
+}, async () => {
+  const writer = await startWriter(guest, '/mnt/v/data');
+  await writer.untilMore(3);
+  const written = await writer.stop();
+  const served = await targetPid(cloud, volume);
+  process.kill(await hypervisorPid(), 'SIGKILL');
+  await eventually('the guest’s second boot', async () => (await uptime().catch(() => 1e9)) < 60);
+  assert.equal(await targetPid(cloud, volume), served, 'the storage daemon served on');
+  const device = await findDevice(cloud, guest.id, volume);
+  await guest.run(`mkdir -p /mnt/v && mount ${device} /mnt/v`);
+  await checkBlocks(guest, '/mnt/v/data', written);
+  await guest.run(`umount /mnt/v && e2fsck -f -n ${device}`);
+});
+
+async function attach(volumeId: string, device: string): Promise<string> {
+  await attachVolume(cloud, volumeId, { instanceId: guest.id, device });
+  return await findDevice(cloud, guest.id, volumeId);
+}
+
+async function startFio(): Promise<void> {
+  await guest.run('rm -f /root/fio.exit');
+  await guest.start(`${FIO} > /root/fio.log 2>&1; echo $? > /root/fio.exit`);
+}
+
+async function untilFioIsDone(): Promise<void> {
+  const exit = await eventually(
+    'fio',
+    async () => (await guest.run('cat /root/fio.exit 2> /dev/null || true')) || undefined,
+  );
+  assert.equal(exit, '0', await guest.run('tail -n 20 /root/fio.log'));
+}
+
+/** Kills what serves the volume; gives its process id. */
+async function killTarget(): Promise<number> {
+  const pid = await targetPid(cloud, volume);
+  process.kill(pid, 'SIGKILL');
+  return pid;
+}
+
+async function uptime(): Promise<number> {
+  return Number(await guest.run('cut -d" " -f1 /proc/uptime'));
+}
+
+async function hypervisorPid(): Promise<number> {
+  const found = await findProcessIn(join(cloud.dataDir, 'node/instances', guest.id, 'run'));
+  return found!.pid;
+}
+
+/** The files on a volume that is made from a snapshot. */
+async function filesOf(snapshotId: string, as: string): Promise<string> {
+  const copy = await createVolume(cloud, snapshotId);
+  const device = await attach(copy, as);
+  const place = `/mnt/${copy}`;
+  const list = `ls ${place} | grep -v lost+found`;
+  const files = await guest.run(
+    `mkdir -p ${place} && mount ${device} ${place} && ${list} && umount ${place}`,
+  );
+  await detachVolume(cloud, copy);
+  return files;
+}
