@@ -229,6 +229,7 @@ class Node implements NodeController {
       hypervisor: this.fingerprint.hypervisor,
       accelerator: this.fingerprint.accelerator,
       isolatesTenants: isolatesTenants(this.fingerprint.accelerator),
+      isolationGaps: this.fingerprint.isolationGaps,
       network: network.kind,
       capacity: { ...found, ...this.#options.capacity },
       instances: this.#board.list(),

@@ -1,6 +1,7 @@
 // Owns processes: the only place that starts one. Arguments are always lists; no shell is involved.
 
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 
 export interface CommandOptions {
   /** Bytes for the standard input; none when absent. */
@@ -28,8 +29,11 @@ export interface DetachedProcess {
 export interface DetachedOptions {
   cwd?: string;
   env?: Readonly<Record<string, string>>;
-  /** File descriptors of the child, from 0 on. */
-  stdio: readonly ('ignore' | number)[];
+  /**
+   * File descriptors of the child, from 0 on. With `pid` the child writes there the number of a process that it
+   * starts, and ends; that process is the one that is meant.
+   */
+  stdio: readonly ('ignore' | 'pid' | number)[];
 }
 
 export interface Commands {
@@ -175,18 +179,39 @@ async function startDetached(
   args: readonly string[],
   options: DetachedOptions,
 ): Promise<DetachedProcess> {
+  const announces = options.stdio.indexOf('pid');
   const child = spawn(file, args, {
     detached: true,
-    stdio: [...options.stdio],
+    stdio: options.stdio.map((each) => (each === 'pid' ? 'pipe' : each)),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: options.env }),
   });
+  const announced = announces < 0 ? undefined : readPid(child, announces);
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
     child.once('error', (error) =>
       reject(new CommandError([file, ...args], { stderr: '', why: error.message })),
     );
   });
+  if (announced !== undefined) {
+    const pid = await announced;
+    if (pid !== undefined) return { pid };
+    throw new CommandError([file, ...args], { stderr: '', why: 'it started no process' });
+  }
   child.unref();
   return { pid: child.pid! };
 }
+
+/** A line with one number; undefined when the child ends without it. */
+function readPid(child: ChildProcess, descriptor: number): Promise<number | undefined> {
+  const text = collect(child.stdio[descriptor] as Readable, PID_LINE_BYTES, () => {});
+  return new Promise((resolve) => {
+    child.once('error', () => resolve(undefined));
+    child.once('close', () => {
+      const pid = Number(text().trim());
+      resolve(Number.isSafeInteger(pid) && pid > 1 ? pid : undefined);
+    });
+  });
+}
+
+const PID_LINE_BYTES = 32;

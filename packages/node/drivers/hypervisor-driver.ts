@@ -49,6 +49,17 @@ export interface GuestHandle {
   startedAt: string;
   /** The guest's user; absent when the node is not root. */
   uid?: number;
+  isolation?: GuestIsolation;
+}
+
+/** What keeps a guest's process apart from the host, beyond its user. */
+export interface GuestIsolation {
+  /** Its own name spaces, as /proc/<pid>/ns names them. */
+  nameSpaces: string[];
+  /** The folders of its control groups. */
+  controlGroups: string[];
+  /** For people: what the host could not do. */
+  gaps: string[];
 }
 
 export type GuestStatus =
@@ -62,6 +73,8 @@ export interface DriverFingerprint {
   version: string;
   /** For people: why this accelerator. */
   reason: string;
+  /** For people: what the host lacks for keeping guests apart from it; empty when it has all. */
+  isolationGaps: string[];
 }
 
 export interface DiskStats {

@@ -186,6 +186,8 @@ export interface NodeReport {
   accelerator: Accelerator;
   /** It keeps the guests of different accounts apart. */
   isolatesTenants: boolean;
+  /** For people: what the host lacks for keeping guests apart from it; absent or empty when it has all. */
+  isolationGaps?: string[];
   network: 'bridge' | 'user' | 'simulated';
   capacity: NodeCapacity;
   instances: InstanceObservation[];

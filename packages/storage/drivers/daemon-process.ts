@@ -18,7 +18,7 @@ import {
   type HostProcess,
   type ProcessIdentity,
   readProcess,
-  readWorkingDirectory,
+  worksIn,
 } from '@ironbark/platform/processes.ts';
 import {
   DAEMON,
@@ -98,7 +98,7 @@ const MARK = /path=run\/control\/(vol-[0-9a-f]+)\.qmp,/;
 
 async function isDaemonOf(host: DaemonHost, found: HostProcess, id: VolumeId): Promise<boolean> {
   if (!found.argv.some((argument) => argument.includes(daemonMark(id)))) return false;
-  return (await readWorkingDirectory(found.pid)) === host.dataDir;
+  return worksIn(found.pid, host.dataDir);
 }
 
 export function endDaemon(

@@ -27,9 +27,9 @@ import { Connections } from './connections.ts';
 import { effectiveDiskProfile } from './disk-profile.ts';
 import { type DiskRecords, readDiskRecords, writeDiskRecords } from './disk-records.ts';
 import { parseDiskStats } from './disk-stats.ts';
+import { type Host, lookAtHost } from './host.ts';
 import { listPlugged, plugDisk, unplugDisk } from './hot-plug.ts';
 import { boundLog, launchGuest, type OpenTap, startFailure } from './launch.ts';
-import { type HostFacts, probeHost } from './probe.ts';
 import { ensureReachable, isCutOff } from './target-socket.ts';
 
 export interface QemuDriverOptions {
@@ -60,7 +60,7 @@ class QemuDriver implements HypervisorDriver {
   readonly #connections: Connections;
   readonly #listeners = new Set<(id: InstanceId) => void>();
   readonly #starting = new Set<InstanceId>();
-  #facts: Promise<HostFacts> | undefined;
+  #facts: Promise<Host> | undefined;
 
   constructor(options: QemuDriverOptions) {
     this.#options = options;
@@ -78,11 +78,12 @@ class QemuDriver implements HypervisorDriver {
   }
 
   async fingerprint(): Promise<DriverFingerprint> {
-    return (await this.#host()).fingerprint;
+    const { fingerprint, isolationGaps } = await this.#host();
+    return { ...fingerprint, isolationGaps };
   }
 
-  #host(): Promise<HostFacts> {
-    this.#facts ??= probeHost(this.#options).catch((error: unknown) => {
+  #host(): Promise<Host> {
+    this.#facts ??= lookAtHost(this.#options).catch((error: unknown) => {
       this.#facts = undefined;
       throw error;
     });
@@ -92,13 +93,14 @@ class QemuDriver implements HypervisorDriver {
   async start(spec: GuestSpec): Promise<GuestHandle> {
     const running = await this.#findByDirectory(spec);
     if (running !== undefined) return running;
-    const { accelerator, engine } = await this.#host();
+    const host = await this.#host();
+    const { engine } = host;
     const profile = effectiveDiskProfile(spec.rootDisk.profile, engine, spec.vcpus);
     const resolved = { ...spec, rootDisk: { ...spec.rootDisk, profile } };
     await writeDiskRecords(spec.directory, { root: { profile } });
     this.#starting.add(spec.id);
     try {
-      const handle = await launchGuest(resolved, { ...this.#options, accelerator });
+      const handle = await launchGuest(resolved, { ...this.#options, ...host });
       await this.#awaitService(handle);
       return handle;
     } finally {
@@ -119,8 +121,7 @@ class QemuDriver implements HypervisorDriver {
     try {
       await waitFor(serves, { ...wait, what: 'QEMU answers' });
     } catch (error) {
-      this.#connections.close(handle.id);
-      await this.#end(identityOf(handle));
+      await this.destroy(handle);
       if (error instanceof ServiceError) throw error;
       throw await startFailure(handle.directory, error);
     }
@@ -188,6 +189,8 @@ class QemuDriver implements HypervisorDriver {
     if (handle.pid !== 0) await this.#end(identityOf(handle));
     const stray = await findProcessIn(join(handle.directory, 'run'));
     if (stray !== undefined) await this.#end(stray);
+    const { controlGroups } = await this.#host();
+    await controlGroups.remove(handle.id, handle.isolation?.controlGroups);
   }
 
   #end(identity: ProcessIdentity): Promise<void> {
