@@ -5,6 +5,7 @@
 // a group that holds processes may not hand its controllers on (kernel, admin-guide/cgroup-v2, "No Internal Process
 // Constraint"). A host that lets us write neither is used without limits, and says so.
 
+import { createHash } from 'node:crypto';
 import { mkdir, readdir, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Clock, waitFor } from './clock.ts';
@@ -49,6 +50,11 @@ const MOST_WEIGHT = 10_000;
 /** The kernel counts the threads of a process out one by one. */
 const EMPTY_TIMEOUT_MS = 2_000;
 const LOOK_MS = 10;
+
+/** Two clouds on one host never meet, and a service finds its own again. */
+export function groupNameFor(dataDir: string): string {
+  return `ironbark-${createHash('sha256').update(dataDir).digest('hex').slice(0, 8)}`;
+}
 
 /** `group` is the name of ours, such as `ironbark-1a2b3c4d`. */
 export async function openControlGroups(group: string, clock: Clock): Promise<ControlGroups> {

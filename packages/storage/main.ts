@@ -1,6 +1,5 @@
 // Owns the composition of the Storage Controller: state, drivers, reconcilers and the client that others use.
 
-import { createHash } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@ironbark/platform/clock.ts';
@@ -16,6 +15,7 @@ import { openFileBackend } from './drivers/file-backend.ts';
 import { openSimulatedTarget } from './drivers/simulated-target.ts';
 import { openStorageDaemonTarget } from './drivers/storage-daemon.ts';
 import type { VolumeBackend } from './drivers/volume-backend.ts';
+import { openVolumeUsers } from './drivers/volume-users.ts';
 import { runStorage, type Storage } from './service.ts';
 import { STORAGE_MIGRATIONS, type StorageSchema } from './store/schema.ts';
 
@@ -39,10 +39,6 @@ export interface StorageDrivers {
   target: BlockTarget;
   objects: ObjectsClient;
 }
-
-/** Far above users of the host (60,000), of systemd (0x7fff0000 stays clear) and of subordinate ids. */
-const OWNER_BASE = 2_046_820_352;
-const OWNER_RANGE = 2 ** 20;
 
 export async function startStorage(options: StorageOptions): Promise<Storage> {
   await ensureDirectory(options.dataDir, 0o711);
@@ -71,21 +67,14 @@ async function openDrivers(
       target: await openSimulatedTarget({ dataDir, commands }),
     };
   }
-  const owner = process.getuid?.() === 0 ? ownerOf(dataDir) : undefined;
+  const users = openVolumeUsers(dataDir, process.getuid?.() === 0);
   return {
     backend: await openFileBackend({
       directory,
       commands,
       allocation: 'claimed',
-      ...(owner === undefined ? {} : { owner }),
+      ...(users === undefined ? {} : { gid: users.gid }),
     }),
-    target: await openStorageDaemonTarget({ dataDir, commands, clock, logger, owner }),
+    target: await openStorageDaemonTarget({ dataDir, commands, clock, logger, users }),
   };
-}
-
-/** The user of volumes and their daemons: another one for each data folder, so that clouds stay apart. */
-function ownerOf(dataDir: string): { uid: number; gid: number } {
-  const digest = createHash('sha256').update(dataDir).digest();
-  const uid = OWNER_BASE + (digest.readUInt32BE() % OWNER_RANGE);
-  return { uid, gid: uid };
 }

@@ -28,8 +28,8 @@ import type { BackendSpace, VolumeBackend, VolumeContent, VolumeFacts } from './
 export interface FileBackendOptions {
   directory: string;
   commands: Commands;
-  /** Who may open the files; absent: the user that runs this process. */
-  owner?: { uid: number; gid: number };
+  /** Who may enter the folder; each file is given to its user when it is opened. */
+  gid?: number;
   /** `claimed`: every byte has its place on the disk. `sparse` is for simulated clouds alone. */
   allocation: 'claimed' | 'sparse';
 }
@@ -44,7 +44,7 @@ const CLAIM_TIMEOUT_MS = 6 * 60 * 60 * 1000;
 
 export async function openFileBackend(options: FileBackendOptions): Promise<VolumeBackend> {
   await ensureDirectory(options.directory, 0o710);
-  if (options.owner !== undefined) await chown(options.directory, 0, options.owner.gid);
+  if (options.gid !== undefined) await chown(options.directory, 0, options.gid);
   await chmod(options.directory, 0o710);
   return new FileBackend(options);
 }
@@ -141,8 +141,6 @@ class FileBackend implements VolumeBackend {
   ): Promise<void> {
     await removeFile(path);
     await withHandle(path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, async (h) => {
-      const { owner } = this.#options;
-      if (owner !== undefined) await h.chown(owner.uid, owner.gid);
       await this.#claim(path, sizeBytes);
       await write(h);
       await h.sync();

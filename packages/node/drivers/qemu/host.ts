@@ -1,7 +1,10 @@
 // Owns what the driver knows of its host: what was probed once, and the control groups of this data folder's guests.
 
-import { createHash } from 'node:crypto';
-import { type ControlGroups, openControlGroups } from '@ironbark/platform/control-groups.ts';
+import {
+  type ControlGroups,
+  groupNameFor,
+  openControlGroups,
+} from '@ironbark/platform/control-groups.ts';
 import type { Enclosure } from '@ironbark/platform/enclosure.ts';
 import { type HostFacts, type ProbeContext, probeHost } from './probe.ts';
 
@@ -14,7 +17,7 @@ export interface Host extends Omit<HostFacts, 'enclosure'> {
 
 export async function lookAtHost(context: ProbeContext): Promise<Host> {
   const facts = await probeHost(context);
-  const controlGroups = await openControlGroups(groupName(context.dataDir), context.clock);
+  const controlGroups = await openControlGroups(groupNameFor(context.dataDir), context.clock);
   await controlGroups.sweep();
   const { missing } = controlGroups;
   const isolationGaps = [
@@ -22,9 +25,4 @@ export async function lookAtHost(context: ProbeContext): Promise<Host> {
     ...(missing === undefined ? [] : [`guests are not limited: ${missing}`]),
   ];
   return { ...facts, enclosure: facts.enclosure, controlGroups, isolationGaps };
-}
-
-/** Two clouds on one host never meet, and a cloud finds its own again. */
-function groupName(dataDir: string): string {
-  return `ironbark-${createHash('sha256').update(dataDir).digest('hex').slice(0, 8)}`;
 }
