@@ -28,6 +28,7 @@ const STAGES: readonly Stage[] = [
     concurrency: 1,
     timeoutMs: 600_000,
   },
+  // Disks that fill up, power that goes, processes that die: each alone, so that the moments are its own.
   { name: 'faults', globs: ['test/faults/*.test.ts'], concurrency: 1, timeoutMs: 600_000 },
   { name: 'vm', globs: ['test/vm/*.test.ts'], concurrency: 1, timeoutMs: 1_200_000 },
 ];

@@ -122,9 +122,33 @@ const BANS: readonly Ban[] = [
     except: /^packages\/platform\/random\.ts$/,
   },
   {
-    pattern: /(?<!#)\b(?:writeFile|writeFileSync|appendFile)\(/,
-    instead: 'replaceFile, writeFully or writeUnsynced of platform/files.ts',
-    except: /^packages\/platform\//,
+    pattern: /(?<!#)\b(?:writeFile|appendFile|createWriteStream|writev)\(/,
+    instead: 'makeFile, replaceFile, writeFully or writeUnsynced of platform/files.ts',
+    except: /^packages\/platform\/files\.ts$/,
+  },
+  {
+    pattern: /\b(?:write|writev|writeFile|appendFile|fsync|fdatasync|rename|truncate)Sync\(/,
+    instead: 'platform/files.ts',
+    // A log is for people; its last lines may be lost.
+    except: /^packages\/platform\/log-file\.ts$/,
+  },
+  {
+    pattern: /\brename\(/,
+    instead: 'makeFile or renameDurably of platform/files.ts',
+    // Downloads, whose digest is checked at every use; the name of a socket, which its process does not outlive.
+    except: /^packages\/(?:platform\/files|images\/build\/apt-archive|platform\/sockets)\.ts$/,
+  },
+  {
+    pattern: /\.(?:sync|datasync)\(\)/,
+    instead: 'makeFile or syncFile of platform/files.ts: a sync that fails is final',
+    // A blob is known by its row, so it needs no second name; it is removed when its sync fails.
+    except: /^packages\/(?:platform\/files|objects\/drivers\/disk-blob-store)\.ts$/,
+  },
+  {
+    pattern: /\b(?:copyFile|cp)\(/,
+    instead: 'makeFile of platform/files.ts',
+    // Build trees, whose finished files are synced before they get their place.
+    except: /^packages\/images\//,
   },
   {
     pattern: /(?:[hH]andle|file)\.write\(/,

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import type { SimulatedOptions } from '@ironbark/node/drivers/simulated/driver.ts';
-import { createFile, readFileIfPresent, replaceFile } from '@ironbark/platform/files.ts';
+import { createFile, readKeptFile, replaceFile } from '@ironbark/platform/files.ts';
 import { Problem } from './problem.ts';
 
 export interface CloudConfig {
@@ -28,7 +28,7 @@ export function configPath(dataDir: string): string {
 
 /** Undefined when the folder holds no cloud yet. */
 export async function findConfig(dataDir: string): Promise<CloudConfig | undefined> {
-  const bytes = await readFileIfPresent(configPath(dataDir));
+  const bytes = await readKeptFile(configPath(dataDir));
   if (bytes === undefined) return undefined;
   try {
     return checkConfig(JSON.parse(bytes.toString('utf8')));

@@ -1,7 +1,12 @@
 // Owns the key pair with which `ironbark launch` and `ironbark ssh` log in.
 
-import { join } from 'node:path';
-import { ensureDirectory, readFileIfPresent } from '@ironbark/platform/files.ts';
+import { dirname, join } from 'node:path';
+import {
+  ensureDirectory,
+  readFileIfPresent,
+  syncDirectory,
+  syncFile,
+} from '@ironbark/platform/files.ts';
 import type { Ec2Client } from '@ironbark/protocol/ec2/client.ts';
 import type { CliContext } from './context.ts';
 import { dataPaths } from './daemon/paths.ts';
@@ -19,6 +24,9 @@ export async function ensureKeyPair(context: CliContext, ec2: Ec2Client): Promis
   if ((await readFileIfPresent(path)) === undefined) {
     const args = ['-q', '-t', 'ed25519', '-N', '', '-C', DEFAULT_KEY_NAME, '-f', path];
     await context.commands.run('ssh-keygen', args);
+    // Guests will know the public half alone: the private one has to outlive a power cut.
+    for (const file of [path, `${path}.pub`]) await syncFile(file);
+    await syncDirectory(dirname(path));
   }
   const { KeyPairs } = await ec2.call('DescribeKeyPairs', {
     Filters: [{ Name: 'key-name', Values: [DEFAULT_KEY_NAME] }],

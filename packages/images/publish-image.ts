@@ -2,12 +2,11 @@
 // image is either whole or not there; a repeated publication writes the same keys again.
 
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { open, rename, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress } from 'node:zlib';
-import { syncDirectory } from '@ironbark/platform/files.ts';
+import { makeFile, writeFully } from '@ironbark/platform/files.ts';
 import type { ImageManifest, ManifestBlob } from '@ironbark/protocol/internal/image-manifest.ts';
 import type { BuiltImage, OnProgress } from './build/built-image.ts';
 
@@ -100,7 +99,6 @@ async function ensureCompressed(path: string): Promise<string> {
 }
 
 async function compress(path: string, packed: string): Promise<void> {
-  const temporary = `${packed}.${process.pid}.new`;
   const compressor = createZstdCompress({
     pledgedSrcSize: (await stat(path)).size,
     params: {
@@ -108,13 +106,10 @@ async function compress(path: string, packed: string): Promise<void> {
       [constants.ZSTD_c_checksumFlag]: 1,
     },
   });
-  await pipeline(createReadStream(path), compressor, createWriteStream(temporary));
-  const handle = await open(temporary, 'r+');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(temporary, packed);
-  await syncDirectory(dirname(packed));
+  const fill = (handle: FileHandle) =>
+    pipeline(createReadStream(path), compressor, async (chunks: AsyncIterable<Buffer>) => {
+      for await (const chunk of chunks) await writeFully(handle, chunk);
+    });
+  // Two clouds of one host may do this at a time.
+  await makeFile(packed, fill, { suffix: `.${process.pid}.new` });
 }

@@ -84,6 +84,8 @@ export interface NodeController extends AsyncDisposable {
 
 /** Guests that are taken up, started or stopped at the same time. */
 const CONCURRENCY = 32;
+/** The first look at a hundred guests takes a fifth of this. */
+const FIRST_LOOK_MS = 1_000;
 /** After the guests had their time, destroying them and removing ports gets this much. */
 const HALT_FORCE_MS = 30_000;
 
@@ -119,7 +121,7 @@ async function createContext(
   const slots = new GuestSlots(records.list().map(({ id, slot }) => [id, slot] as const));
   const capacity = { ...(await readCapacity(dataDir)), ...options.capacity };
   const files = await createFiles(options);
-  const ports = new Ports(network, intents);
+  const ports = new Ports(network, intents, clock);
   const memory = new MemoryLedger(capacity.memoryMib);
   const console = new ConsoleLog(dataDir);
   const stores = { intents, records, files, slots, users };
@@ -170,21 +172,28 @@ class Node implements NodeController {
 
   /** Takes up what runs before anything is changed, so that the first report is true. */
   async start(): Promise<void> {
-    const { intents, driver, ports, logger } = this.#context;
+    const { intents, driver, ports } = this.#context;
     await ports.refresh();
-    const ids = intents.instances().map(({ id }) => id);
-    await Promise.all(
-      ids.map((id) =>
-        this.#instances.look(id).catch((error: unknown) => {
-          // Its reconciler looks again.
-          logger.warn('an instance cannot be looked at', { instance: id, error });
-        }),
-      ),
-    );
+    await this.#lookAtAll(intents.instances().map(({ id }) => id));
     driver.onGuestChange((id) => this.#instanceQueue?.poke(id));
     this.#targets.follow(intents.socketPaths());
     this.#networkQueue = this.#runner.add(createNetworkReconciler(ports));
     this.#instanceQueue = this.#runner.add(this.#instances, { concurrency: CONCURRENCY });
+  }
+
+  /** A guest whose hypervisor does not answer holds up nobody else: it is reported once that is certain. */
+  async #lookAtAll(ids: readonly InstanceId[]): Promise<void> {
+    const { clock, logger } = this.#context;
+    const looks = ids.map((id) =>
+      this.#instances.look(id).catch((error: unknown) => {
+        // Its reconciler looks again.
+        logger.warn('an instance cannot be looked at', { instance: id, error });
+      }),
+    );
+    const done = new AbortController();
+    const enough = clock.sleep(FIRST_LOOK_MS, done.signal).catch(() => {});
+    await Promise.race([Promise.all(looks), enough]);
+    done.abort();
   }
 
   #publish(observation: InstanceObservation, isSettled: boolean): void {

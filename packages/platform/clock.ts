@@ -5,15 +5,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface Clock {
   /** Milliseconds since the epoch; may jump when the host's clock is set. */
   nowMs(): number;
-  /** Milliseconds of a clock that never jumps; for durations only. */
+  /** Milliseconds of a clock that never jumps, the same for all processes until the host restarts; for durations. */
   monotonicMs(): number;
   /** Resolves after `ms`, or rejects with the signal's reason. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+const NANOSECONDS_PER_MS = 1e6;
+
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
-  monotonicMs: () => performance.now(),
+  monotonicMs: () => Number(process.hrtime.bigint()) / NANOSECONDS_PER_MS,
   sleep: async (ms, signal) => {
     await delay(ms, undefined, signal === undefined ? {} : { signal });
   },

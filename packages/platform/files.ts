@@ -12,7 +12,7 @@ import {
   unlink,
   writeFile,
 } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 
 /** Writes all of `bytes`, or throws. `position` absent: at the handle's own position. */
 export async function writeFully(
@@ -39,25 +39,27 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-export interface ReplaceFileOptions {
+export interface MakeFileOptions {
   mode?: number;
+  /** What its name ends with until it is whole; whoever sweeps after a crash looks for it. Default: `.new`. */
+  suffix?: string;
 }
 
 /**
- * Replaces a file as a whole: after a power cut it holds the old bytes or the new ones. On an error the old
- * file is untouched and nothing is left beside it.
+ * Makes a file, or replaces one as a whole: it has its name once every byte that `fill` wrote is on stable storage.
+ * On an error the old file is untouched and nothing is left beside it. A sync that fails is such an error and is
+ * never tried again on the same file: the kernel may have dropped the bytes, and the second time it says nothing.
  */
-export async function replaceFile(
+export async function makeFile(
   path: string,
-  contents: string | Uint8Array,
-  options: ReplaceFileOptions = {},
+  fill: (handle: FileHandle, temporary: string) => Promise<void>,
+  options: MakeFileOptions = {},
 ): Promise<void> {
-  const temporary = `${path}.new`;
-  const bytes = typeof contents === 'string' ? Buffer.from(contents) : contents;
+  const temporary = `${path}${options.suffix ?? '.new'}`;
   try {
-    const handle = await open(temporary, 'w', options.mode ?? 0o600);
+    const handle = await open(temporary, 'w+', options.mode ?? 0o600);
     try {
-      await writeFully(handle, bytes);
+      await fill(handle, temporary);
       await handle.sync();
     } finally {
       await handle.close();
@@ -68,6 +70,33 @@ export async function replaceFile(
     throw error;
   }
   await syncDirectory(dirname(path));
+}
+
+/** As `makeFile`, for contents at hand. */
+export async function replaceFile(
+  path: string,
+  contents: string | Uint8Array,
+  options: MakeFileOptions = {},
+): Promise<void> {
+  const bytes = typeof contents === 'string' ? Buffer.from(contents) : contents;
+  await makeFile(path, (handle) => writeFully(handle, bytes), options);
+}
+
+/** Makes durable what another program has written into a file. When it fails the file is not to be used. */
+export async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Renames; a power cut does not take the new name back. The contents have to be durable already. */
+export async function renameDurably(from: string, to: string): Promise<void> {
+  await rename(from, to);
+  await syncDirectory(dirname(to));
+  if (dirname(from) !== dirname(to)) await syncDirectory(dirname(from));
 }
 
 /** Creates a file as a whole. False, and nothing is changed, when there is one: of several that try, one succeeds. */
@@ -112,6 +141,20 @@ export async function readFileIfPresent(path: string): Promise<Buffer | undefine
   }
 }
 
+/**
+ * As `readFileIfPresent`, for what a program goes on from. A process that ended between a rename and its sync leaves
+ * a file that can be read and that a power cut takes back; when this resolves, what was read stays.
+ */
+export async function readKeptFile(path: string): Promise<Buffer | undefined> {
+  const bytes = await readFileIfPresent(path);
+  try {
+    await syncDirectory(dirname(path));
+  } catch (error) {
+    if (bytes !== undefined || !hasCode(error, 'ENOENT')) throw error;
+  }
+  return bytes;
+}
+
 /** Removes a file; one that does not exist is fine. */
 export async function removeFile(path: string): Promise<void> {
   try {
@@ -121,15 +164,14 @@ export async function removeFile(path: string): Promise<void> {
   }
 }
 
-/** Makes a directory and its parents, each durable in its parent. */
+/** Makes a directory and its parents, each durable in its parent, also when a process before made it and died. */
 export async function ensureDirectory(path: string, mode = 0o700): Promise<void> {
   const first = await mkdir(path, { recursive: true, mode });
-  if (first === undefined) return;
   let current = path;
-  while (current.length >= first.length) {
+  do {
     await syncDirectory(dirname(current));
-    current = join(current, '..');
-  }
+    current = dirname(current);
+  } while (first !== undefined && current.length >= first.length);
 }
 
 export function hasCode(error: unknown, code: string): boolean {

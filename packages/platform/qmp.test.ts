@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { link, mkdtemp, rename, rm, symlink } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +18,9 @@ async function serve(answer: (request: Request, socket: Socket) => void, greets 
   const folder = await mkdtemp(join(tmpdir(), 'ironbark-qmp-'));
   const socketPath = join(folder, 'qmp.sock');
   const sockets = new Set<Socket>();
+  let connections = 0;
   const server = createServer((socket) => {
+    connections += 1;
     sockets.add(socket);
     socket.on('error', () => {});
     if (greets) socket.write('{"QMP": {"version": {}}}\r\n');
@@ -35,7 +37,7 @@ async function serve(answer: (request: Request, socket: Socket) => void, greets 
     await new Promise((resolve) => server.close(resolve));
     await rm(folder, { recursive: true });
   };
-  return { socketPath, [Symbol.asyncDispose]: dispose };
+  return { socketPath, connections: () => connections, [Symbol.asyncDispose]: dispose };
 }
 
 function say(socket: Socket, message: unknown): void {
@@ -149,3 +151,43 @@ test('a socket of another user, and a file that is no socket, are not spoken to'
   await assert.rejects(connectQmp({ ...base, socketPath: import.meta.filename }), /own socket/);
   await assert.rejects(connectQmp({ ...base, socketPath: `${socketPath}.no` }), { code: 'ENOENT' });
 });
+
+test('A35: a socket that is swapped for a link to another one is never followed', async () => {
+  await using own = await serve(polite(() => {}));
+  await using victim = await serve(polite(() => {}));
+  const path = `${own.socketPath}.shown`;
+  const stopping = new AbortController();
+  const swapping = swapForEver(path, [own.socketPath, victim.socketPath], stopping.signal);
+  try {
+    let refused = 0;
+    for (let attempt = 0; attempt < SWAP_ATTEMPTS; attempt++) {
+      const options = { ...base, socketPath: path };
+      await connectQmp(options).then(
+        (client) => client.close(),
+        () => (refused += 1),
+      );
+    }
+    assert.ok(refused > 0, 'the link was met');
+    assert.ok(refused < SWAP_ATTEMPTS, 'the socket was met');
+    assert.equal(victim.connections(), 0);
+  } finally {
+    stopping.abort();
+    await swapping;
+  }
+});
+
+const SWAP_ATTEMPTS = 500;
+
+/** What a guest's process can do in its own folder. */
+async function swapForEver(
+  path: string,
+  [own, victim]: readonly [string, string],
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await link(own, `${path}.new`);
+    await rename(`${path}.new`, path);
+    await symlink(victim, `${path}.new`);
+    await rename(`${path}.new`, path);
+  }
+}

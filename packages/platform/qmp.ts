@@ -1,10 +1,8 @@
 // Owns the conversation with a process of QEMU: QMP over its Unix socket, one JSON document a line.
 
-import { constants } from 'node:fs';
-import { lstat, open } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
-import { basename, dirname } from 'node:path';
 import { type Clock, TimeoutError } from './clock.ts';
+import { openPlace } from './sockets.ts';
 
 export interface QmpEvent {
   event: string;
@@ -183,22 +181,20 @@ function parseMessage(line: string): Record<string, unknown> {
 }
 
 /**
- * Connects through the opened folder: that works however long the path is (a socket's name holds 107 bytes),
- * and the folder cannot be swapped for a link in between.
+ * Connects through a handle on the socket: that works however long the path is (a socket's name holds 107 bytes), and
+ * what was looked at cannot be swapped for a link to something else in between.
  */
 async function openSocket(options: QmpOptions): Promise<Socket> {
-  const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
-  const directory = await open(dirname(options.socketPath), flags);
+  const place = await openPlace(options.socketPath);
   try {
-    const path = `/proc/self/fd/${directory.fd}/${basename(options.socketPath)}`;
-    const facts = await lstat(path);
+    const facts = await place.stat();
     const isOwned = options.ownerUid === undefined || facts.uid === options.ownerUid;
     if (!facts.isSocket() || !isOwned) {
       throw new Error(`${options.socketPath} is not its process's own socket`);
     }
-    return await connected(createConnection(path));
+    return await connected(createConnection(`/proc/self/fd/${place.fd}`));
   } finally {
-    await directory.close();
+    await place.close();
   }
 }
 

@@ -2,7 +2,9 @@
 // never followed, or this process would change a file elsewhere.
 
 import { constants } from 'node:fs';
-import { chmod, chown, lstat, open } from 'node:fs/promises';
+import { chmod, chown, link, lstat, open, rename } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { removeFile } from './files.ts';
 
 export interface SocketAccess {
   uid: number;
@@ -13,6 +15,18 @@ export interface SocketAccess {
 /** Linux's O_PATH, which node:fs does not name: a handle on a place, whatever lies there. */
 const O_PATH = 0o10000000;
 const PERMISSION_BITS = 0o777;
+
+/** A handle on what lies at the path, a link itself included; its folder is not a link either. */
+export async function openPlace(path: string): Promise<FileHandle> {
+  const flags = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+  const directory = await open(dirname(path), flags);
+  try {
+    const name = `/proc/self/fd/${directory.fd}/${basename(path)}`;
+    return await open(name, O_PATH | constants.O_NOFOLLOW);
+  } finally {
+    await directory.close();
+  }
+}
 
 /** Undefined when there is no socket at the path. */
 export async function readSocketAccess(path: string): Promise<SocketAccess | undefined> {
@@ -26,7 +40,7 @@ export async function grantSocketAccess(
   path: string,
   access: { mode: number } & Partial<SocketAccess>,
 ): Promise<void> {
-  const handle = await open(path, O_PATH | constants.O_NOFOLLOW);
+  const handle = await openPlace(path);
   try {
     if (!(await handle.stat()).isSocket()) throw new Error(`${path} is no socket`);
     const place = `/proc/self/fd/${handle.fd}`;
@@ -35,4 +49,16 @@ export async function grantSocketAccess(
   } finally {
     await handle.close();
   }
+}
+
+/** Gives the socket a second name, which replaces what was there in one step and leads to a socket or stays as it was. */
+export async function linkSocket(from: string, to: string): Promise<void> {
+  const temporary = `${to}.new`;
+  await removeFile(temporary);
+  await link(from, temporary);
+  if ((await readSocketAccess(temporary)) === undefined) {
+    await removeFile(temporary);
+    throw new Error(`${from} is no socket`);
+  }
+  await rename(temporary, to);
 }

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import {
@@ -11,36 +10,16 @@ import {
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
 import { MIB } from '@ironbark/core/units.ts';
-import { systemCommands } from '@ironbark/platform/commands.ts';
 import { errorCode, startEndpoint } from '../conformance/s3/endpoint.ts';
+import { SmallDisk } from '../support/small-disk.ts';
 
 const Bucket = 'disk';
 
-/** A small ext4 of its own; gone when the stack is disposed. */
-async function mountSmallDisk(undo: AsyncDisposableStack, sizeBytes: number): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'ironbark-disk-'));
-  undo.defer(() => rm(folder, { recursive: true }));
-  const image = join(folder, 'image');
-  const handle = await open(image, 'w');
-  await handle.truncate(sizeBytes);
-  await handle.close();
-  const mount = join(folder, 'mount');
-  await mkdir(mount);
-  await systemCommands.run('mkfs.ext4', ['-q', '-m', '0', image]);
-  await systemCommands.run('mount', ['-o', 'loop', image, mount]);
-  undo.defer(async () => {
-    await systemCommands.run('umount', [mount]);
-  });
-  return mount;
-}
-
-test('a full disk refuses uploads with a clear error, keeps what was there and lets it be deleted', async (t) => {
-  if (process.getuid?.() !== 0) {
-    t.skip('NOT RUN: mounting a small disk needs root');
-    return;
-  }
+test('a full disk refuses uploads with a clear error, keeps what was there and lets it be deleted', {
+  skip: process.getuid?.() === 0 ? false : 'NOT RUN: mounting a small disk needs root',
+}, async () => {
   await using undo = new AsyncDisposableStack();
-  const dataDir = join(await mountSmallDisk(undo, 64 * MIB), 'data');
+  const dataDir = join(undo.use(await SmallDisk.make(64 * MIB)).path, 'data');
   const endpoint = undo.use(await startEndpoint({ dataDir }));
   const s3 = endpoint.client();
   await s3.send(new CreateBucketCommand({ Bucket }));

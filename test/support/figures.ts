@@ -22,3 +22,14 @@ export function medianFigure(name: string, values: readonly number[], bar: numbe
   const value = Math.round(sorted[Math.floor(sorted.length / 2)]!);
   return { name, value, bar, ok: value <= bar };
 }
+
+/** The largest of several measurements, which has to be at most the bar. */
+export function maximumFigure(name: string, values: readonly number[], bar: number): Figure {
+  const value = Math.round(Math.max(...values));
+  return { name, value, bar, ok: value <= bar };
+}
+
+/** A count of what must not happen. */
+export function zeroFigure(name: string, value: number): Figure {
+  return { name, value, bar: 0, ok: value === 0 };
+}

@@ -6,7 +6,7 @@ import type { DirectGuest } from './direct-guest.ts';
 
 const BLOCK_BYTES = 128 * 1024;
 /** Blocks are written around; the newest but one round are checked. */
-const SLOTS = 16;
+const SLOTS = 8;
 const NOTES = '/root/written';
 
 const SCRIPT = `

@@ -61,7 +61,8 @@ function call(socketPath: string, method: AdminMethod, body: unknown): Promise<u
     outgoing.once('timeout', () =>
       outgoing.destroy(new Error(`the daemon did not answer ${method} in time`)),
     );
-    outgoing.once('error', reject);
+    // A daemon that dies meanwhile may make more than one.
+    outgoing.on('error', reject);
     outgoing.once('response', (response) => {
       const chunks: Buffer[] = [];
       let size = 0;

@@ -48,9 +48,10 @@ export const describeInstanceStatus: Ec2Handler<'DescribeInstanceStatus'> = asyn
   return { InstanceStatuses: items.map(renderStatus), NextToken: nextToken };
 };
 
-type Status = Extract<SummaryStatus, 'ok' | 'initializing' | 'not-applicable'>;
+type Status = Extract<SummaryStatus, 'ok' | 'impaired' | 'initializing' | 'not-applicable'>;
 const REACHABILITY = {
   ok: 'passed',
+  impaired: 'failed',
   initializing: 'initializing',
   'not-applicable': undefined,
 } as const;
@@ -61,9 +62,10 @@ function viewReachability({ row, view }: InstanceRecord): Status {
   return parseObservation(row)?.reachableAt === undefined ? 'initializing' : 'ok';
 }
 
-/** The host's half: the node says that the machine runs. */
-function viewSystem({ view }: InstanceRecord): Status {
-  return view.state === 'running' ? 'ok' : 'not-applicable';
+/** The host's half: the node says that the machine runs and makes progress. */
+function viewSystem({ row, view }: InstanceRecord): Status {
+  if (view.state !== 'running') return 'not-applicable';
+  return parseObservation(row)?.isStuck === true ? 'impaired' : 'ok';
 }
 
 function renderStatus(record: InstanceRecord): InstanceStatus {

@@ -2,14 +2,15 @@
 // the digest of its recipe and of the package versions in it, so clouds on one host share it.
 
 import { createHash } from 'node:crypto';
-import { mkdtemp, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import {
   ensureDirectory,
   hasCode,
   readFileIfPresent,
+  renameDurably,
   replaceFile,
-  syncDirectory,
+  syncFile,
 } from '@ironbark/platform/files.ts';
 import type { BuildContext } from './build-context.ts';
 import type { BuiltImage } from './built-image.ts';
@@ -70,7 +71,6 @@ export async function keepBuild(
     for (const name of names) await syncFile(join(temporary, name));
     await replaceFile(join(temporary, RECORD), JSON.stringify({ manifest, files }, undefined, 2));
     await moveIntoPlace(temporary, buildFolder(context.workDir, key));
-    await syncDirectory(builds);
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
@@ -80,7 +80,7 @@ export async function keepBuild(
 /** Two builds of the same may race; both are complete, so the first to arrive stays. */
 async function moveIntoPlace(temporary: string, folder: string): Promise<void> {
   try {
-    await rename(temporary, folder);
+    await renameDurably(temporary, folder);
   } catch (error) {
     if (!hasCode(error, 'ENOTEMPTY') && !hasCode(error, 'EEXIST')) throw error;
   }
@@ -96,15 +96,6 @@ function inFolder(folder: string, files: BuiltImage['files']): BuiltImage['files
     ...(files.kernel === undefined ? {} : { kernel: join(folder, files.kernel) }),
     ...(files.initrd === undefined ? {} : { initrd: join(folder, files.initrd) }),
   };
-}
-
-async function syncFile(path: string): Promise<void> {
-  const handle = await open(path, 'r+');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 function sha256(bytes: string | Uint8Array): string {

@@ -2,7 +2,7 @@
 // limits on time, memory and size, as an unprivileged user where there is one to change to.
 
 import { constants } from 'node:fs';
-import { chmod, chown, copyFile, mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
+import { chmod, chown, copyFile, mkdtemp, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ServiceError } from '@ironbark/core/errors.ts';
@@ -14,7 +14,7 @@ import {
   type ConfinedCommand,
   confine,
 } from '@ironbark/platform/confinement.ts';
-import { syncDirectory } from '@ironbark/platform/files.ts';
+import { renameDurably, syncFile } from '@ironbark/platform/files.ts';
 import { type InspectedImage, type InspectOptions, inspectImage } from './inspect-image.ts';
 
 export interface ConvertOptions {
@@ -42,7 +42,7 @@ export async function convertToRaw(options: ConvertOptions): Promise<void> {
   try {
     const source = await privateCopy(options, folder);
     const target = join(folder, 'disk.raw');
-    if (options.inspected.format === 'raw') await rename(source, target);
+    if (options.inspected.format === 'raw') await renameDurably(source, target);
     else await convert(options, source, target);
     await requireSize(target, options.inspected.virtualBytes);
     await settle(target, options.targetPath);
@@ -120,14 +120,8 @@ async function requireSize(path: string, expected: number): Promise<void> {
 
 async function settle(temporary: string, target: string): Promise<void> {
   await chmod(temporary, 0o600);
-  const handle = await open(temporary, 'r+');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(temporary, target);
-  await syncDirectory(dirname(target));
+  await syncFile(temporary);
+  await renameDurably(temporary, target);
 }
 
 function conversionFailed(cause?: unknown): ServiceError {

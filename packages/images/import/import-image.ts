@@ -2,13 +2,13 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { GIB } from '@ironbark/core/units.ts';
 import { renderTime } from '@ironbark/platform/clock.ts';
-import { ensureDirectory } from '@ironbark/platform/files.ts';
+import { ensureDirectory, renameDurably } from '@ironbark/platform/files.ts';
 import type { BuildContext } from '../build/build-context.ts';
 import type { BuiltImage } from '../build/built-image.ts';
 import { convertToRaw } from './convert-image.ts';
@@ -59,7 +59,7 @@ export async function importImage(
     const buildId = await digestFile(targetPath);
     const final = join(imports, `${request.name}-${buildId}`);
     await rm(final, { recursive: true, force: true });
-    await rename(folder, final);
+    await renameDurably(folder, final);
     progress('Imported', 1);
     return describe(context, request, {
       buildId,

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { KIB } from '@ironbark/core/units.ts';
+import { GIB, KIB, MIB } from '@ironbark/core/units.ts';
 import { instanceLayout } from '../store/instance-layout.ts';
 import { ConsoleLog } from './console-log.ts';
 
@@ -37,6 +37,18 @@ test('one piece larger than the file may be is cut to its end', async () => {
   assert.ok((await stat(lab.layout.console)).size <= 256 * KIB);
   const { bytes } = await lab.log.read(ID);
   assert.equal(Buffer.from(bytes.slice(-3)).toString(), 'end');
+});
+
+test('A35: a GiB of console output stays under the cap, whatever the guest writes', async () => {
+  await using lab = await createLab();
+  const piece = Buffer.alloc(MIB, 'x');
+  let most = 0;
+  for (let written = 0; written < GIB; written += piece.length) {
+    await lab.log.append(ID, piece);
+    most = Math.max(most, (await stat(lab.layout.console)).size);
+  }
+  assert.ok(most <= 256 * KIB, `${most} bytes`);
+  assert.deepEqual(await readdir(lab.layout.directory), ['console.log']);
 });
 
 test('an instance that wrote nothing has an empty console', async () => {

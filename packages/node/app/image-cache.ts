@@ -2,14 +2,14 @@
 // when they have not been used for the longest.
 
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, open, readdir, rename, stat, utimes } from 'node:fs/promises';
+import { type FileHandle, readdir, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createZstdDecompress } from 'node:zlib';
 import { GIB } from '@ironbark/core/units.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
-import { ensureDirectory, hasCode, removeFile, syncDirectory } from '@ironbark/platform/files.ts';
+import { ensureDirectory, hasCode, makeFile, removeFile } from '@ironbark/platform/files.ts';
 import type { ImageBlob } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import { readDiskSpace, withSpace } from './disk-space.ts';
@@ -95,19 +95,11 @@ export class ImageCache {
   }
 
   async #store(blob: ImageBlob, path: string): Promise<void> {
-    const partial = `${path}${PARTIAL}`;
+    const fill = async (handle: FileHandle) =>
+      saveDataChunks(path, await this.#download(blob, handle));
     try {
-      const handle = await open(partial, 'w', 0o444);
-      try {
-        await saveDataChunks(path, await this.#download(blob, handle));
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-      await rename(partial, path);
-      await syncDirectory(this.#directory);
+      await makeFile(path, fill, { mode: 0o444, suffix: PARTIAL });
     } catch (error) {
-      await removeFile(partial);
       await removeFile(`${path}${LIST_SUFFIX}`);
       throw error;
     }

@@ -2,6 +2,7 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { InterfaceId } from '@ironbark/core/ids.ts';
+import type { Clock } from '@ironbark/platform/clock.ts';
 import type {
   InstanceIntent,
   InterfaceIntent,
@@ -10,17 +11,22 @@ import type {
 import type { HostNetwork, PortAttachment } from '../host/host-network.ts';
 import type { IntentStore } from '../store/intent.ts';
 
+/** Bridges, rules and address services that somebody took away are back after this time. */
+const REPAIR_PERIOD_MS = 9_000;
+
 export class Ports {
   readonly #network: HostNetwork;
   readonly #intents: IntentStore;
+  readonly #clock: Clock;
   readonly #existing = new Set<InterfaceId>();
   /** Ensured by this process: one that it has only found may lack parts. */
   readonly #ensured = new Set<InterfaceId>();
-  #subnets: { wanted: readonly SubnetIntent[]; made: Promise<void> } | undefined;
+  #subnets: { wanted: readonly SubnetIntent[]; made: Promise<void>; sinceMs: number } | undefined;
 
-  constructor(network: HostNetwork, intents: IntentStore) {
+  constructor(network: HostNetwork, intents: IntentStore, clock: Clock) {
     this.#network = network;
     this.#intents = intents;
+    this.#clock = clock;
   }
 
   get ensured(): readonly InterfaceId[] {
@@ -48,17 +54,29 @@ export class Ports {
     }
   }
 
-  /** Makes the subnets of the newest intent; one attempt at a time. */
+  /** Makes the subnets of the newest intent, unless that was done. */
   ensureSubnets(): Promise<void> {
+    if (this.#subnets?.wanted === this.#intents.subnets) return this.#subnets.made;
+    return this.#makeSubnets();
+  }
+
+  /** Makes what the subnets lack by now, unless that was looked at a moment ago. */
+  repairSubnets(): Promise<void> {
+    const ageMs = this.#clock.monotonicMs() - (this.#subnets?.sinceMs ?? 0);
+    return ageMs < REPAIR_PERIOD_MS ? this.ensureSubnets() : this.#makeSubnets();
+  }
+
+  /** One attempt at a time. */
+  #makeSubnets(): Promise<void> {
     const wanted = this.#intents.subnets;
-    if (this.#subnets?.wanted === wanted) return this.#subnets.made;
     const before = this.#subnets?.made.catch(() => {}) ?? Promise.resolve();
-    const attempt = { wanted, made: before.then(() => this.#network.ensureSubnets(wanted)) };
-    attempt.made.catch(() => {
+    const made = before.then(() => this.#network.ensureSubnets(wanted));
+    const attempt = { wanted, made, sinceMs: this.#clock.monotonicMs() };
+    made.catch(() => {
       if (this.#subnets === attempt) this.#subnets = undefined;
     });
     this.#subnets = attempt;
-    return attempt.made;
+    return made;
   }
 
   async ensure(

@@ -64,7 +64,10 @@ export interface GuestIsolation {
 
 export type GuestStatus =
   | { state: 'running' }
-  | { state: 'paused'; reason: string }
+  /** Its process lives and does not answer: the guest may run or not. */
+  | { state: 'silent' }
+  /** `resumable`: a write found no room on the host; the guest can go on where it stood. */
+  | { state: 'paused'; reason: string; resumable: boolean }
   | { state: 'gone'; reason: 'guest-shutdown' | 'crashed' | 'unknown' };
 
 export interface DriverFingerprint {
@@ -107,6 +110,8 @@ export interface HypervisorDriver extends AsyncDisposable {
    */
   recover(handle: GuestHandle): Promise<GuestHandle | undefined>;
   inspect(handle: GuestHandle): Promise<GuestStatus>;
+  /** Lets a paused guest go on where it stood; false when it is paused again at once. */
+  resume(handle: GuestHandle): Promise<boolean>;
   /** Asks the guest to power down; returns at once. */
   requestShutdown(handle: GuestHandle): Promise<void>;
   /** Resets the machine, as a reboot does. */
@@ -118,6 +123,8 @@ export interface HypervisorDriver extends AsyncDisposable {
   detachDisk(handle: GuestHandle, volumeId: VolumeId): Promise<boolean>;
   /** Serials of the disks that are plugged now, with what they really run with. */
   listDisks(handle: GuestHandle): Promise<{ serial: string; profile: DiskProfile }[]>;
+  /** The same for a guest that does not answer, as far as it was written down. */
+  recallDisks(handle: GuestHandle): Promise<{ serial: string; profile: DiskProfile }[]>;
   /**
    * Volumes to whose target the guest has lost its way, since the target was started again. Also tells when the
    * hypervisor does not answer; may name one that is no longer plugged.

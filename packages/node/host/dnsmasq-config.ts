@@ -1,4 +1,4 @@
-// Owns what dnsmasq is told: its arguments, and the files of leases and names that it reads again on SIGHUP.
+// Owns what dnsmasq is told: its arguments, and the files of leases and names that it reads at its start.
 
 import { maskOf, parseCidr, renderIpv4 } from '@ironbark/core/ipv4.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';

@@ -3,12 +3,11 @@
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { InterfaceId, VolumeId } from '@ironbark/core/ids.ts';
 import type { NicProfile } from '@ironbark/core/io-profile.ts';
-import { renderTime } from '@ironbark/platform/clock.ts';
 import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { GuestHandle } from '../drivers/hypervisor-driver.ts';
 import { instanceLayout } from '../store/instance-layout.ts';
 import { ensurePort, handleOf, type InstanceContext, recordOf, uidOf } from './instance-context.ts';
-import type { Step } from './plan-instance.ts';
+import { type Step, sinceBoot } from './plan-instance.ts';
 import { startGuest } from './start-guest.ts';
 
 /** A guest that ran for so long did not crash because of its start. */
@@ -53,6 +52,8 @@ export async function applyStep(
       return askToPowerDown(context, intent, 'rebootAskedAtMs');
     case 'reset':
       return resetGuest(context, intent);
+    case 'resume':
+      return resumeGuest(context, intent);
     case 'note-self-stop':
       return context.records.change(id, { selfStoppedGeneration: intent.generation });
     case 'note-crash':
@@ -105,10 +106,10 @@ async function askToPowerDown(
   intent: InstanceIntent,
   purpose: 'stopAskedAtMs' | 'rebootAskedAtMs',
 ): Promise<void> {
-  const nowMs = context.clock.nowMs();
+  const nowMs = context.clock.monotonicMs();
   const record = recordOf(context, intent);
   // Written first: a guest that powers off at our request has not stopped itself.
-  const firstMs = record[purpose] ?? nowMs;
+  const firstMs = sinceBoot(record[purpose], nowMs) ?? nowMs;
   await context.records.change(intent.id, { [purpose]: firstMs, lastAskedAtMs: nowMs });
   try {
     await context.driver.requestShutdown(handleOf(context, intent));
@@ -125,15 +126,27 @@ async function resetGuest(context: InstanceContext, intent: InstanceIntent): Pro
   await context.records.change(intent.id, { rebootsDone, ...asked });
 }
 
+async function resumeGuest(context: InstanceContext, intent: InstanceIntent): Promise<void> {
+  if (await context.driver.resume(handleOf(context, intent))) {
+    context.logger.info('a guest that waited for room goes on', { instance: intent.id });
+    return;
+  }
+  throw new ServiceError({
+    kind: 'out-of-space',
+    resource: 'host',
+    message:
+      "The guest waits: the host's disk has no room for what it writes. It goes on by itself.",
+  });
+}
+
 async function noteCrash(context: InstanceContext, intent: InstanceIntent): Promise<void> {
   const record = recordOf(context, intent);
-  const nowMs = context.clock.nowMs();
-  const ranMs = record.startedAt === undefined ? 0 : nowMs - Date.parse(record.startedAt);
+  const nowMs = context.clock.monotonicMs();
+  const ranMs = nowMs - (sinceBoot(record.upSinceMs, nowMs) ?? nowMs);
   const crashes = ranMs >= LONG_RUN_MS ? 1 : record.crashes + 1;
   context.logger.warn('a guest ended without being asked to', {
     instance: intent.id,
     crashes,
-    crashedAt: renderTime(nowMs),
   });
   await context.driver.destroy(handleOf(context, intent));
   await context.records.change(intent.id, { ...NO_GUEST, crashes, crashedAtMs: nowMs });

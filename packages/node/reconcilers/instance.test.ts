@@ -87,7 +87,7 @@ async function startDaemon(host: Host, apply: Apply): Promise<Daemon> {
   });
   const intents = await IntentStore.open(dataDir, 'node-1');
   const records = await RecordStore.open(dataDir);
-  const ports = new Ports(network, intents);
+  const ports = new Ports(network, intents, clock);
   await ports.refresh();
   const context: InstanceContext = {
     dataDir,
@@ -118,7 +118,7 @@ async function startDaemon(host: Host, apply: Apply): Promise<Daemon> {
 
 /** Time runs ahead when a plan waits, so that no test does. */
 let aheadMs = 0;
-const clock: Clock = { ...systemClock, nowMs: () => systemClock.nowMs() + aheadMs };
+const clock: Clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs };
 
 /** Reconciles until there is nothing to do; every failure is the end of the daemon and the start of another. */
 async function runToRest(daemon: Daemon, restart: () => Promise<Daemon>): Promise<Daemon> {

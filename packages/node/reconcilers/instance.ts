@@ -78,7 +78,7 @@ export class InstanceReconciler implements Reconciler {
     const desired = this.#options.findDesired(id);
     if (desired === undefined) return undefined;
     const view = await observeInstance(this.#options.context, desired);
-    const plan = planInstance(desired, view.observed, this.#options.context.clock.nowMs());
+    const plan = planInstance(desired, view.observed, this.#options.context.clock.monotonicMs());
     const pass = { desired, view, plan };
     this.#publish(pass);
     return pass;
@@ -171,7 +171,7 @@ export class InstanceReconciler implements Reconciler {
   ): ReconcileResult {
     const [first] = failures;
     if (first !== undefined && !(first.error instanceof VolumeBusyError)) throw first.error;
-    const afterMs = Math.max(0, step.untilMs - this.#options.context.clock.nowMs());
+    const afterMs = Math.max(0, step.untilMs - this.#options.context.clock.monotonicMs());
     return { kind: 'again', afterMs };
   }
 

@@ -1,8 +1,10 @@
 // Owns the reconciler of the node's network: subnets as the intent wants them, and no ports without an instance.
 
-import { type Reconciler, SETTLED } from '@ironbark/platform/reconciler.ts';
+import type { Reconciler } from '@ironbark/platform/reconciler.ts';
 import type { Ports } from '../app/ports.ts';
 
+/** The address service of a subnet is a process that may be killed, and nobody tells. */
+const LOOK_AGAIN_MS = 10_000;
 /** The only key. */
 export const WHOLE_NETWORK = 'network';
 
@@ -11,9 +13,9 @@ export function createNetworkReconciler(ports: Ports): Reconciler {
     name: 'network',
     listKeys: async () => [WHOLE_NETWORK],
     reconcile: async () => {
-      await ports.ensureSubnets();
+      await ports.repairSubnets();
       await ports.refresh();
-      return SETTLED;
+      return { kind: 'again', afterMs: LOOK_AGAIN_MS };
     },
   };
 }

@@ -10,7 +10,7 @@ import type {
   VolumeObservation,
 } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { DriverFingerprint } from '../drivers/hypervisor-driver.ts';
-import type { ObservedInstance, Step } from './plan-instance.ts';
+import { isStuck, isUp, type ObservedInstance, type Step } from './plan-instance.ts';
 
 /** What went wrong with an instance since it last made progress. */
 export interface Trouble {
@@ -38,27 +38,28 @@ const VOLUME_FAILURES_SHOWN = 3;
 export function renderObservation(input: ObservationInput): InstanceObservation {
   const { desired, observed, fingerprint } = input;
   const record = observed.record;
-  const isUp = observed.guest === 'running' || observed.guest === 'paused';
-  const rootProfile = isUp ? input.disks.get('root') : undefined;
+  const hasGuest = isUp(observed.guest);
+  const rootProfile = hasGuest ? input.disks.get('root') : undefined;
   const reason = renderReason(input);
   return {
     id: desired.id,
     generation: renderGeneration(input),
     power: renderPower(input),
     ...(reason === undefined ? {} : { reason }),
+    ...(isStuck(observed.guest) ? { isStuck: true } : {}),
     rebootCount: record?.rebootsDone ?? 0,
-    ...(isUp && record?.startedAt !== undefined ? { startedAt: record.startedAt } : {}),
-    ...(isUp && record?.reachableAt !== undefined ? { reachableAt: record.reachableAt } : {}),
+    ...(hasGuest && record?.startedAt !== undefined ? { startedAt: record.startedAt } : {}),
+    ...(hasGuest && record?.reachableAt !== undefined ? { reachableAt: record.reachableAt } : {}),
     hypervisor: fingerprint.hypervisor,
     accelerator: fingerprint.accelerator,
     isolatesTenants: isolatesTenants(fingerprint.accelerator),
     ...(rootProfile === undefined ? {} : { rootDiskProfile: rootProfile }),
     volumes: renderVolumes(input),
     interfaces: desired.interfaces.map(({ id }) => {
-      const profile = isUp ? record?.nicProfiles[id] : undefined;
+      const profile = hasGuest ? record?.nicProfiles[id] : undefined;
       return profile === undefined ? { id } : { id, profile };
     }),
-    ...(isUp && record?.ssh !== undefined ? { ssh: record.ssh } : {}),
+    ...(hasGuest && record?.ssh !== undefined ? { ssh: record.ssh } : {}),
   };
 }
 
@@ -70,14 +71,13 @@ function renderGeneration({ desired, observed, plan, trouble }: ObservationInput
 
 function renderPower({ desired, observed, plan, trouble }: ObservationInput): ObservedPower {
   if (trouble.failedGeneration === desired.generation) return 'failed';
-  const isUp = observed.guest === 'running' || observed.guest === 'paused';
   switch (desired.power) {
     case 'terminated':
       return plan.length === 0 ? 'terminated' : 'stopping';
     case 'stopped':
       return plan.length === 0 ? 'stopped' : 'stopping';
     case 'running':
-      return isUp ? 'running' : renderComingUp(desired, observed, plan);
+      return isUp(observed.guest) ? 'running' : renderComingUp(desired, observed, plan);
   }
 }
 
@@ -101,7 +101,7 @@ const PREPARATIONS: ReadonlySet<Step['kind']> = new Set([
 
 function renderReason({ desired, observed, plan, trouble }: ObservationInput): string | undefined {
   if (trouble.reason !== undefined) return trouble.reason;
-  if (observed.guest === 'paused') return observed.pausedReason;
+  if (isStuck(observed.guest)) return observed.stuckReason;
   const isSelfStopped = observed.record?.selfStoppedGeneration === desired.generation;
   if (isSelfStopped && desired.power === 'running') return 'the guest powered itself off';
   const first = plan[0];
@@ -111,13 +111,12 @@ function renderReason({ desired, observed, plan, trouble }: ObservationInput): s
 /** A volume of a guest that is off counts as attached: it is plugged when the guest starts. */
 function renderVolumes(input: ObservationInput): VolumeObservation[] {
   const { desired, observed } = input;
-  const isUp = observed.guest === 'running' || observed.guest === 'paused';
   const wanted = desired.power === 'terminated' ? [] : desired.volumes;
   const wantedIds = wanted.map(({ volumeId }) => volumeId);
   const leaving = observed.volumes.filter((id) => !wantedIds.includes(id));
   const isComingUp = desired.power === 'running' && input.plan.length > 0;
   return [
-    ...wantedIds.map((id) => renderVolume(input, id, isUp || isComingUp)),
+    ...wantedIds.map((id) => renderVolume(input, id, isUp(observed.guest) || isComingUp)),
     ...leaving.map((id) => withReason(input, { volumeId: id, state: 'detaching' })),
   ];
 }

@@ -6,7 +6,7 @@ import type { DiskProfile } from '@ironbark/core/io-profile.ts';
 import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { GuestHandle } from '../drivers/hypervisor-driver.ts';
 import type { InstanceContext } from './instance-context.ts';
-import type { ObservedGuest, ObservedInstance } from './plan-instance.ts';
+import { isUp, type ObservedGuest, type ObservedInstance, SILENT } from './plan-instance.ts';
 
 export interface InstanceView {
   observed: ObservedInstance;
@@ -20,10 +20,9 @@ export async function observeInstance(
 ): Promise<InstanceView> {
   const files = await context.files.observe(intent);
   const guest = await observeGuest(context, intent);
-  const isUp = guest.state === 'running' || guest.state === 'paused';
-  if (isUp) context.memory.note(intent.id, intent.memoryMib);
+  if (isUp(guest.state)) context.memory.note(intent.id, intent.memoryMib);
   else if (guest.state !== 'off') context.memory.release(intent.id);
-  const disks = isUp ? await observeDisks(context, intent) : new Map<string, DiskProfile>();
+  const disks = await observeDisks(context, intent, guest.state);
   const volumes = [...disks.keys()].filter((serial) => isResourceId('vol', serial)) as VolumeId[];
   const record = context.records.find(intent.id);
   const existing = context.ports.existingOf(intent);
@@ -31,7 +30,8 @@ export async function observeInstance(
     ...files,
     ...(record === undefined ? {} : { record }),
     guest: guest.state,
-    ...(guest.pausedReason === undefined ? {} : { pausedReason: guest.pausedReason }),
+    ...(guest.stuckReason === undefined ? {} : { stuckReason: guest.stuckReason }),
+    isResumable: guest.isResumable === true,
     ports: context.ports.ensured.filter((id) => existing.includes(id)),
     strayPorts: existing,
     volumes,
@@ -43,7 +43,7 @@ export async function observeInstance(
 async function observeGuest(
   context: InstanceContext,
   { id }: InstanceIntent,
-): Promise<{ state: ObservedGuest; pausedReason?: string }> {
+): Promise<{ state: ObservedGuest; stuckReason?: string; isResumable?: boolean }> {
   const known = context.records.find(id)?.handle;
   if (known === undefined) return { state: 'none' };
   const handle = await context.driver.recover(known);
@@ -55,7 +55,10 @@ async function observeGuest(
   }
   if (handle.pid !== known.pid) await adopt(context, handle);
   const status = await context.driver.inspect(handle);
-  if (status.state === 'paused') return { state: 'paused', pausedReason: status.reason };
+  if (status.state === 'paused') {
+    return { state: 'paused', stuckReason: status.reason, isResumable: status.resumable };
+  }
+  if (status.state === 'silent') return { state: 'silent', stuckReason: SILENT };
   if (status.state === 'running') return { state: 'running' };
   return { state: status.reason === 'guest-shutdown' ? 'off' : 'lost' };
 }
@@ -63,22 +66,32 @@ async function observeGuest(
 /** The daemon ended between the start of this guest and the writing of its handle. */
 async function adopt(context: InstanceContext, handle: GuestHandle): Promise<void> {
   const { id, startedAt } = handle;
-  await context.records.change(id, { handle, startedAt });
+  const upSinceMs = context.clock.monotonicMs();
+  await context.records.change(id, { handle, startedAt, upSinceMs });
 }
 
 async function observeDisks(
   context: InstanceContext,
-  intent: InstanceIntent,
+  { id }: InstanceIntent,
+  guest: ObservedGuest,
 ): Promise<Map<string, DiskProfile>> {
-  const handle = context.records.find(intent.id)?.handle;
-  if (handle === undefined) return new Map();
+  const handle = context.records.find(id)?.handle;
+  if (handle === undefined || !isUp(guest)) return new Map();
+  const disks = await listDisks(context, handle, guest);
+  return new Map(disks.map(({ serial, profile }) => [serial, profile]));
+}
+
+async function listDisks(
+  { driver, logger }: InstanceContext,
+  handle: GuestHandle,
+  guest: ObservedGuest,
+) {
+  if (guest === 'silent') return await driver.recallDisks(handle);
   try {
-    const disks = await context.driver.listDisks(handle);
-    return new Map(disks.map(({ serial, profile }) => [serial, profile]));
+    return await driver.listDisks(handle);
   } catch (error) {
-    // A hypervisor that does not answer is not told to change anything either.
-    context.logger.warn('disks of a guest cannot be listed', { instance: intent.id, error });
-    return new Map(intent.volumes.map(({ volumeId, profile }) => [volumeId, profile]));
+    logger.warn('disks of a guest cannot be listed', { instance: handle.id, error });
+    return await driver.recallDisks(handle);
   }
 }
 

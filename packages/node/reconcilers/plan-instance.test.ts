@@ -21,6 +21,7 @@ function record(changes: Partial<InstanceRecord> = {}): InstanceRecord {
 const NOTHING: ObservedInstance = {
   hasDirectory: false,
   guest: 'none',
+  isResumable: false,
   hasBootFiles: false,
   hasRootDisk: false,
   isImageCached: false,
@@ -121,6 +122,24 @@ const cases: Case[] = [
     steps: [],
   },
   {
+    name: 'a guest that waits for room is resumed',
+    desired: instanceIntent(),
+    observed: up({ guest: 'paused', isResumable: true }),
+    steps: ['resume'],
+  },
+  {
+    name: 'a hypervisor that does not answer is told nothing',
+    desired: instanceIntent({ rebootCount: 1 }),
+    observed: up({ guest: 'silent' }),
+    steps: ['wait until 10000'],
+  },
+  {
+    name: 'a hypervisor that does not answer may do so in the time of a stop',
+    desired: stopped,
+    observed: up({ guest: 'silent' }),
+    steps: ['ask-to-stop', 'wait until 5000', 'remove-port'],
+  },
+  {
     name: 'a guest that powered itself off is noted, ended and not started again',
     desired: instanceIntent(),
     observed: up({ guest: 'off' }),
@@ -167,6 +186,18 @@ const cases: Case[] = [
     desired: instanceIntent(),
     observed: down({ record: record({ crashes: 5, crashedAtMs: NOW - 8_000 }) }),
     steps: ['start'],
+  },
+  {
+    name: 'a crash from before the host restarted delays nothing',
+    desired: instanceIntent(),
+    observed: down({ record: record({ crashes: 5, crashedAtMs: NOW + 1 }) }),
+    steps: ['start'],
+  },
+  {
+    name: 'asking from before the host restarted is no asking',
+    desired: stopped,
+    observed: up({ record: record({ stopAskedAtMs: NOW + 1, lastAskedAtMs: NOW + 1 }) }),
+    steps: ['ask-to-stop', 'wait until 5000', 'remove-port'],
   },
   {
     name: 'a stop asks first',

@@ -27,6 +27,7 @@ export type Step =
   | { kind: 'ask-to-stop' }
   | { kind: 'ask-to-reboot' }
   | { kind: 'reset' }
+  | { kind: 'resume' }
   | { kind: 'note-self-stop' }
   | { kind: 'note-crash' }
   | { kind: 'forget-asking' }
@@ -35,15 +36,31 @@ export type Step =
   | { kind: 'remove-directory' }
   | { kind: 'wait'; untilMs: number; what: string };
 
-/** `off`: it powered itself off and its process is kept; `lost`: its process ended otherwise. */
-export type ObservedGuest = 'none' | 'running' | 'paused' | 'off' | 'lost';
+/**
+ * `silent`: its process lives and does not answer; `off`: it powered itself off and its process is kept; `lost`: its
+ * process ended otherwise.
+ */
+export type ObservedGuest = 'none' | 'running' | 'silent' | 'paused' | 'off' | 'lost';
+
+/** The guest has its processors and disks, whether it makes progress or not. */
+export function isUp(guest: ObservedGuest): boolean {
+  return guest === 'running' || guest === 'silent' || guest === 'paused';
+}
+
+/** The guest is up and makes no progress, as far as can be told. */
+export function isStuck(guest: ObservedGuest): boolean {
+  return guest === 'silent' || guest === 'paused';
+}
 
 export interface ObservedInstance {
   /** The instance's folder, however incomplete. */
   hasDirectory: boolean;
   record?: InstanceRecord;
   guest: ObservedGuest;
-  pausedReason?: string;
+  /** Why a guest that is up makes no progress; for people. */
+  stuckReason?: string;
+  /** It is paused and may go on. */
+  isResumable: boolean;
   hasBootFiles: boolean;
   hasRootDisk: boolean;
   isImageCached: boolean;
@@ -63,9 +80,13 @@ export const REBOOT_GRACE_MS = 90_000;
 export const TERMINATE_GRACE_MS = 20_000;
 /** A guest that was still booting has not noticed the power button. */
 const ASK_AGAIN_MS = 5_000;
+/** Waiting for an answer takes seconds itself. */
+const SILENT_AGAIN_MS = 10_000;
+export const SILENT = 'the hypervisor does not answer; the guest may still run';
 const RESTART_START_MS = 1_000;
 const RESTART_LIMIT_MS = 5 * 60_000;
 
+/** `nowMs` is of the clock that never jumps, as are the times in the record. */
 export function planInstance(
   desired: InstanceIntent,
   observed: ObservedInstance,
@@ -92,8 +113,10 @@ function planRunning(desired: InstanceIntent, observed: ObservedInstance, nowMs:
   switch (observed.guest) {
     case 'running':
       return planLive(desired, observed, nowMs);
+    case 'silent':
+      return [{ kind: 'wait', untilMs: nowMs + SILENT_AGAIN_MS, what: SILENT }];
     case 'paused':
-      return [];
+      return when(observed.isResumable, { kind: 'resume' });
     case 'off':
       return planAfterPowerOff(desired, observed, nowMs);
     case 'lost':
@@ -125,7 +148,7 @@ function planAfterPowerOff(
 }
 
 function planStart(desired: InstanceIntent, observed: ObservedInstance, nowMs: number): Step[] {
-  const startAtMs = restartAtMs(observed.record);
+  const startAtMs = restartAtMs(observed.record, nowMs);
   if (startAtMs > nowMs) {
     return [{ kind: 'wait', untilMs: startAtMs, what: 'it crashed and is started again later' }];
   }
@@ -134,10 +157,16 @@ function planStart(desired: InstanceIntent, observed: ObservedInstance, nowMs: n
 }
 
 /** The first crash is repaired at once, the next ones at growing intervals. */
-function restartAtMs(record: InstanceRecord | undefined): number {
-  if (record?.crashedAtMs === undefined || record.crashes < 2) return 0;
+function restartAtMs(record: InstanceRecord | undefined, nowMs: number): number {
+  const crashedAtMs = sinceBoot(record?.crashedAtMs, nowMs);
+  if (record === undefined || crashedAtMs === undefined || record.crashes < 2) return 0;
   const delayMs = RESTART_START_MS * 2 ** Math.min(record.crashes - 2, 20);
-  return record.crashedAtMs + Math.min(delayMs, RESTART_LIMIT_MS);
+  return crashedAtMs + Math.min(delayMs, RESTART_LIMIT_MS);
+}
+
+/** Undefined for a time in the future: it was written before the host restarted and its clock began anew. */
+export function sinceBoot(atMs: number | undefined, nowMs: number): number | undefined {
+  return atMs !== undefined && atMs <= nowMs ? atMs : undefined;
 }
 
 function planFiles(desired: InstanceIntent, observed: ObservedInstance): Step[] {
@@ -168,7 +197,9 @@ function planLive(desired: InstanceIntent, observed: ObservedInstance, nowMs: nu
 
 /** It was asked to stop, was wanted again before it did, and has shown by now that it ignores the request. */
 function isStopForgotten(record: InstanceRecord | undefined, nowMs: number): boolean {
-  return record?.stopAskedAtMs !== undefined && nowMs >= record.stopAskedAtMs + STOP_GRACE_MS;
+  if (record?.stopAskedAtMs === undefined) return false;
+  const askedAtMs = sinceBoot(record.stopAskedAtMs, nowMs);
+  return askedAtMs === undefined || nowMs >= askedAtMs + STOP_GRACE_MS;
 }
 
 function planReboot(desired: InstanceIntent, observed: ObservedInstance, nowMs: number): Step[] {
@@ -190,19 +221,24 @@ function planVolumes(desired: InstanceIntent, observed: ObservedInstance): Step[
 
 function planStopped(desired: InstanceIntent, observed: ObservedInstance, nowMs: number): Step[] {
   if (observed.guest === 'none') return removePorts(observed);
-  const asksFirst = observed.guest === 'running' && !desired.forceStop;
+  const asksFirst = isAskable(observed) && !desired.forceStop;
   const ending = asksFirst ? askToStop(observed, STOP_GRACE_MS, nowMs) : [DESTROY];
   return [...ending, ...removePorts(observed)];
 }
 
 function planTerminated(observed: ObservedInstance, nowMs: number): Step[] {
-  const asksFirst = observed.guest === 'running' && observed.volumes.length > 0;
+  const asksFirst = isAskable(observed) && observed.volumes.length > 0;
   const ending = asksFirst ? askToStop(observed, TERMINATE_GRACE_MS, nowMs) : [DESTROY];
   return [
     ...(observed.guest === 'none' ? [] : ending),
     ...removePorts(observed),
     ...when(observed.hasDirectory, { kind: 'remove-directory' }),
   ];
+}
+
+/** One that does not answer now may do so before its time is up. */
+function isAskable({ guest }: ObservedInstance): boolean {
+  return guest === 'running' || guest === 'silent';
 }
 
 const DESTROY: Step = { kind: 'destroy' };
@@ -220,11 +256,12 @@ function askUntil(
   ask: 'ask-to-stop' | 'ask-to-reboot',
   insist: 'destroy' | 'reset',
 ): Step[] {
-  const firstMs = asked.firstMs ?? time.nowMs;
+  const askedAtMs = sinceBoot(asked.firstMs, time.nowMs);
+  const firstMs = askedAtMs ?? time.nowMs;
   const deadlineMs = firstMs + time.graceMs;
   if (time.nowMs >= deadlineMs) return [{ kind: insist }];
   const againMs = (asked.lastMs ?? firstMs) + ASK_AGAIN_MS;
-  const isDue = asked.firstMs === undefined || time.nowMs >= againMs;
+  const isDue = askedAtMs === undefined || time.nowMs >= againMs;
   const untilMs = Math.min(deadlineMs, isDue ? time.nowMs + ASK_AGAIN_MS : againMs);
   const wait: Step = { kind: 'wait', untilMs, what: 'the guest has been asked to power down' };
   return isDue ? [{ kind: ask }, wait] : [wait];

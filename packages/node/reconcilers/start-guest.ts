@@ -16,7 +16,8 @@ export async function startGuest(context: InstanceContext, intent: InstanceInten
     const spec = renderSpec(context, intent, nics);
     await noteStarting(context, intent, { spec, nics });
     const handle = await context.driver.start(spec);
-    await context.records.change(intent.id, { handle, startedAt: handle.startedAt });
+    const upSinceMs = context.clock.monotonicMs();
+    await context.records.change(intent.id, { handle, startedAt: handle.startedAt, upSinceMs });
   } catch (error) {
     context.memory.release(intent.id);
     throw error;

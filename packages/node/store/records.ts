@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import type { InstanceId, InterfaceId } from '@ironbark/core/ids.ts';
 import { isResourceId } from '@ironbark/core/ids.ts';
 import type { NicProfile } from '@ironbark/core/io-profile.ts';
-import { hasCode, readFileIfPresent, replaceFile } from '@ironbark/platform/files.ts';
+import { hasCode, readKeptFile, replaceFile, syncDirectory } from '@ironbark/platform/files.ts';
 import type { GuestHandle } from '../drivers/hypervisor-driver.ts';
 import { instanceLayout, instancesDirectory } from './instance-layout.ts';
 
@@ -18,8 +18,13 @@ export interface InstanceRecord {
   reachedGeneration: number;
   rebootsDone: number;
   startedAt?: string;
+  /** The same as a time of the clock that never jumps. */
+  upSinceMs?: number;
   reachableAt?: string;
-  /** When the guest was first asked to power down for a stop, and last. */
+  /**
+   * When the guest was first asked to power down for a stop, and last. Times in milliseconds are of the clock that
+   * never jumps; one in the future was written before the host restarted.
+   */
   stopAskedAtMs?: number;
   /** The same for a reboot. */
   rebootAskedAtMs?: number;
@@ -50,7 +55,7 @@ export class RecordStore {
   static async open(dataDir: string): Promise<RecordStore> {
     const store = new RecordStore(dataDir);
     for (const id of await listInstanceFolders(dataDir)) {
-      const bytes = await readFileIfPresent(instanceLayout(dataDir, id).record);
+      const bytes = await readKeptFile(instanceLayout(dataDir, id).record);
       if (bytes !== undefined) store.#records.set(id, JSON.parse(bytes.toString()));
     }
     return store;
@@ -107,6 +112,8 @@ export class RecordStore {
 export async function listInstanceFolders(dataDir: string): Promise<InstanceId[]> {
   try {
     const names = await readdir(instancesDirectory(dataDir));
+    // A process that died after a removal may not have synced it.
+    await syncDirectory(instancesDirectory(dataDir));
     return names.filter((name) => isResourceId('i', name));
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return [];

@@ -1,6 +1,6 @@
 // Owns blobs as files of the local disk, `xx/<id>`: written once, synced with their folder, checked on reading.
 
-import { type FileHandle, open, readdir, statfs } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { ServiceError } from '@ironbark/core/errors.ts';
@@ -26,7 +26,9 @@ const GROUPS: readonly string[] = Array.from({ length: 256 }, (_, i) =>
 const ID_PATTERN = /^[0-9a-f]{32}$/;
 
 export async function openDiskBlobStore(folder: string): Promise<BlobStore> {
-  for (const group of GROUPS) await ensureDirectory(join(folder, group));
+  await ensureDirectory(folder);
+  for (const group of GROUPS) await mkdir(join(folder, group), { recursive: true, mode: 0o700 });
+  await syncDirectory(folder);
   return new DiskBlobStore(folder);
 }
 

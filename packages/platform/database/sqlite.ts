@@ -29,9 +29,15 @@ const PRAGMAS = [
   'PRAGMA busy_timeout = 5000',
 ];
 
+/**
+ * A process that ended between writing a commit and syncing it leaves the commit in the host's memory alone, where
+ * the next process reads it. Copying the log into the database puts all that can be read on stable storage.
+ */
+const SETTLE = 'PRAGMA wal_checkpoint(TRUNCATE)';
+
 export async function openSqlite<Schema>(options: SqliteOptions): Promise<Database<Schema>> {
   const engine = new DatabaseSync(options.path);
-  for (const pragma of PRAGMAS) engine.exec(pragma);
+  for (const pragma of [...PRAGMAS, SETTLE]) engine.exec(pragma);
   const query = new Kysely<Schema>({
     dialect: {
       createAdapter: () => new SqliteAdapter(),
@@ -65,13 +71,14 @@ async function migrate<Schema>(query: Kysely<Schema>, migrations: Migrations): P
 /** Hands the one connection to one user at a time, in order of asking. */
 class SingleConnectionDriver implements Driver {
   readonly #engine: DatabaseSync;
+  readonly #writes = new WriteGuard();
   readonly #connection: SqliteConnection;
   #tail: Promise<void> = Promise.resolve();
   #release: (() => void) | undefined;
 
   constructor(engine: DatabaseSync) {
     this.#engine = engine;
-    this.#connection = new SqliteConnection(engine);
+    this.#connection = new SqliteConnection(engine, this.#writes);
   }
 
   async init(): Promise<void> {}
@@ -90,11 +97,11 @@ class SingleConnectionDriver implements Driver {
   }
 
   async beginTransaction(): Promise<void> {
-    withSpace(() => this.#engine.exec('BEGIN IMMEDIATE'));
+    this.#writes.run(() => this.#engine.exec('BEGIN IMMEDIATE'));
   }
 
   async commitTransaction(): Promise<void> {
-    withSpace(() => this.#engine.exec('COMMIT'));
+    this.#writes.run(() => this.#engine.exec('COMMIT'));
   }
 
   async rollbackTransaction(): Promise<void> {
@@ -111,19 +118,23 @@ const MAX_STATEMENTS = 512;
 
 class SqliteConnection implements DatabaseConnection {
   readonly #engine: DatabaseSync;
+  readonly #writes: WriteGuard;
   readonly #statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
 
-  constructor(engine: DatabaseSync) {
+  constructor(engine: DatabaseSync, writes: WriteGuard) {
     this.#engine = engine;
+    this.#writes = writes;
   }
 
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
     const statement = this.#prepare(query.sql);
     const parameters = query.parameters.map(toSqlValue);
+    const isRead = /^\s*select\b/i.test(query.sql);
+    if (isRead) return { rows: withSpace(() => statement.all(...parameters)) as Row[] };
     if (statement.columns().length > 0) {
-      return { rows: withSpace(() => statement.all(...parameters)) as Row[] };
+      return { rows: this.#writes.run(() => statement.all(...parameters)) as Row[] };
     }
-    const { changes, lastInsertRowid } = withSpace(() => statement.run(...parameters));
+    const { changes, lastInsertRowid } = this.#writes.run(() => statement.run(...parameters));
     return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
   }
 
@@ -145,24 +156,61 @@ class SqliteConnection implements DatabaseConnection {
   }
 }
 
-/** SQLITE_FULL, which says that the disk is. */
+/** The disk is full. */
 const SQLITE_FULL = 13;
+/** A sync of a file, or of its directory, has failed. */
+const FAILED_SYNCS: readonly unknown[] = [1034, 1290];
+
+/**
+ * Lets writes through until a sync fails. The kernel may have dropped what it was to keep, and a second sync would
+ * say nothing of it: whether this process could go on cannot be known, so it writes no more.
+ */
+class WriteGuard {
+  #failure: unknown;
+
+  run<Result>(work: () => Result): Result {
+    if (this.#failure !== undefined) throw diskFailed(this.#failure);
+    try {
+      return withSpace(work);
+    } catch (error) {
+      if (!FAILED_SYNCS.includes(errorCode(error))) throw error;
+      this.#failure = error;
+      throw diskFailed(error);
+    }
+  }
+}
 
 /** A full disk is an operating error with a sentence for people; anything else passes through. */
 function withSpace<Result>(work: () => Result): Result {
   try {
     return work();
   } catch (error) {
-    const isFull = error instanceof Error && 'errcode' in error && error.errcode === SQLITE_FULL;
-    if (!isFull) throw error;
-    throw new ServiceError({
-      kind: 'out-of-space',
-      resource: 'host',
-      message:
-        'The disk that holds the state is full; nothing was changed. Make room and try again.',
-      cause: error,
-    });
+    throw errorCode(error) === SQLITE_FULL ? diskFull(error) : error;
   }
+}
+
+/** SQLite's extended result code. */
+function errorCode(error: unknown): unknown {
+  return error instanceof Error && 'errcode' in error ? error.errcode : undefined;
+}
+
+function diskFull(cause: unknown): ServiceError {
+  return new ServiceError({
+    kind: 'out-of-space',
+    resource: 'host',
+    message: 'The disk that holds the state is full; nothing was changed. Make room and try again.',
+    cause,
+  });
+}
+
+function diskFailed(cause: unknown): ServiceError {
+  return new ServiceError({
+    kind: 'unavailable',
+    resource: 'host',
+    message:
+      'The disk that holds the state has failed to keep a change. Nothing more is changed until the disk has been looked at and Ironbark started again.',
+    cause,
+  });
 }
 
 function toSqlValue(value: unknown): SQLInputValue {

@@ -153,6 +153,8 @@ export interface InstanceObservation {
   power: ObservedPower;
   /** For people: why it failed, or what it waits for. */
   reason?: string;
+  /** The guest is there and makes no progress: it is paused, or its hypervisor does not answer. */
+  isStuck?: boolean;
   rebootCount: number;
   startedAt?: string;
   /** Present once the guest has asked for its metadata or address, a sign of life from inside. */

@@ -1,16 +1,6 @@
 // Owns volumes as raw files: `volumes/vol-x.raw`, their space claimed when they are made, never old bytes.
 
-import { constants } from 'node:fs';
-import {
-  chmod,
-  chown,
-  type FileHandle,
-  open,
-  readdir,
-  rename,
-  stat,
-  statfs,
-} from 'node:fs/promises';
+import { chmod, chown, type FileHandle, readdir, stat, statfs, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { isResourceId, type VolumeId } from '@ironbark/core/ids.ts';
@@ -19,8 +9,10 @@ import { CommandError, type Commands } from '@ironbark/platform/commands.ts';
 import {
   ensureDirectory,
   hasCode,
+  makeFile,
   removeFile,
   syncDirectory,
+  syncFile,
   writeFully,
 } from '@ironbark/platform/files.ts';
 import type { BackendSpace, VolumeBackend, VolumeContent, VolumeFacts } from './volume-backend.ts';
@@ -35,7 +27,7 @@ export interface FileBackendOptions {
 }
 
 const SUFFIX = '.raw';
-/** Volumes under way; renamed once they are whole. */
+/** Volumes under way, as makeFile names them. */
 const UNFINISHED_SUFFIX = '.raw.new';
 /** st_blocks counts in these units, whatever the file system's own block size is. */
 const STAT_BLOCK_BYTES = 512;
@@ -46,6 +38,8 @@ export async function openFileBackend(options: FileBackendOptions): Promise<Volu
   await ensureDirectory(options.directory, 0o710);
   if (options.gid !== undefined) await chown(options.directory, 0, options.gid);
   await chmod(options.directory, 0o710);
+  // A process that died after a rename may not have synced it, and volumes that can be seen are taken for kept.
+  await syncDirectory(options.directory);
   return new FileBackend(options);
 }
 
@@ -96,7 +90,7 @@ class FileBackend implements VolumeBackend {
     const before = await this.inspect(id);
     if (before === undefined || before.sizeBytes >= sizeBytes) return;
     await explainFull(sizeBytes - before.sizeBytes, () => this.#claim(this.#path(id), sizeBytes));
-    await withHandle(this.#path(id), 'r+', (handle) => handle.sync());
+    await syncFile(this.#path(id));
   }
 
   async remove(id: VolumeId): Promise<void> {
@@ -123,34 +117,17 @@ class FileBackend implements VolumeBackend {
     write: (handle: FileHandle) => Promise<void>,
   ): Promise<void> {
     if ((await this.inspect(id)) !== undefined) return;
-    const unfinished = this.#unfinishedPath(id);
-    try {
-      await explainFull(sizeBytes, () => this.#writeWhole(unfinished, sizeBytes, write));
-      await rename(unfinished, this.#path(id));
-    } catch (error) {
-      await removeFile(unfinished);
-      throw error;
-    }
-    await syncDirectory(this.#options.directory);
-  }
-
-  async #writeWhole(
-    path: string,
-    sizeBytes: number,
-    write: (handle: FileHandle) => Promise<void>,
-  ): Promise<void> {
-    await removeFile(path);
-    await withHandle(path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, async (h) => {
-      await this.#claim(path, sizeBytes);
-      await write(h);
-      await h.sync();
-    });
+    const fill = async (handle: FileHandle, unfinished: string) => {
+      await this.#claim(unfinished, sizeBytes);
+      await write(handle);
+    };
+    await explainFull(sizeBytes, () => makeFile(this.#path(id), fill));
   }
 
   async #claim(path: string, sizeBytes: number): Promise<void> {
     const { commands, allocation } = this.#options;
     if (allocation === 'sparse') {
-      await withHandle(path, 'r+', (handle) => handle.truncate(sizeBytes));
+      await truncate(path, sizeBytes);
       return;
     }
     const length = String(sizeBytes);
@@ -170,19 +147,6 @@ class FileBackend implements VolumeBackend {
 
   #unfinishedPath(id: VolumeId): string {
     return join(this.#options.directory, `${id}${UNFINISHED_SUFFIX}`);
-  }
-}
-
-async function withHandle<Result>(
-  path: string,
-  flags: string | number,
-  work: (handle: FileHandle) => Promise<Result>,
-): Promise<Result> {
-  const handle = await open(path, flags, 0o600);
-  try {
-    return await work(handle);
-  } finally {
-    await handle.close();
   }
 }
 

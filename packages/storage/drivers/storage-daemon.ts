@@ -1,7 +1,7 @@
 // Owns the block target `qemu-storage-daemon`: one detached, unprivileged process per open volume, NBD on a
 // Unix socket. The processes outlive this one and are found again by looking.
 
-import { type FileHandle, link, open, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
@@ -13,6 +13,7 @@ import { isAlive, type ProcessIdentity } from '@ironbark/platform/processes.ts';
 import { connectQmp, type QmpClient, QmpError } from '@ironbark/platform/qmp.ts';
 import {
   grantSocketAccess,
+  linkSocket,
   readSocketAccess,
   type SocketAccess,
 } from '@ironbark/platform/sockets.ts';
@@ -346,18 +347,6 @@ class StorageDaemonTarget implements BlockTarget {
     const absolute = entries.map(([name, path]) => [name, join(this.#host.dataDir, path)]);
     return Object.fromEntries(absolute) as ReturnType<typeof daemonPaths>;
   }
-}
-
-/** The name that the daemon cannot change appears at once and leads to a socket or nowhere. */
-async function linkSocket(from: string, to: string): Promise<void> {
-  const temporary = `${to}.new`;
-  await removeFile(temporary);
-  await link(from, temporary);
-  if ((await readSocketAccess(temporary)) === undefined) {
-    await removeFile(temporary);
-    throw new Error(`${from} is no socket`);
-  }
-  await rename(temporary, to);
 }
 
 async function stopServer(qmp: QmpClient): Promise<void> {

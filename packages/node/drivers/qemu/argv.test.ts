@@ -56,7 +56,7 @@ describe("QEMU's command line", () => {
     const disk = valuesOf(args, '-device').find((device) => device.startsWith('virtio-blk'));
     assert.equal(
       disk,
-      'virtio-blk-pci,id=disk-root,drive=root,serial=root,iothread=io-root,num-queues=2,queue-size=256,opt_io_size=1048576,write-cache=on,bootindex=0',
+      'virtio-blk-pci,id=disk-root,drive=root,serial=root,iothread=io-root,num-queues=2,queue-size=256,werror=enospc,rerror=report,opt_io_size=1048576,write-cache=on,bootindex=0',
     );
   });
 

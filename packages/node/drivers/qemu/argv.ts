@@ -169,6 +169,12 @@ function renderRootDisk(spec: GuestSpec): string[] {
   ];
 }
 
+/**
+ * A write for which the host has no room pauses the guest, which goes on where it stood once there is; any other
+ * error reaches the guest, as a disk's own would.
+ */
+const ON_ERROR = { werror: 'enospc', rerror: 'report' };
+
 /** The device as `-device` and QMP's device_add take it. `profile` must be what the host can really do. */
 export function diskDevice(serial: string, profile: DiskProfile) {
   const names = diskNames(serial);
@@ -180,6 +186,7 @@ export function diskDevice(serial: string, profile: DiskProfile) {
     ...(profile.iothread ? { iothread: names.iothread } : {}),
     'num-queues': Number(profile.queues),
     'queue-size': profile.queueSize,
+    ...ON_ERROR,
     ...(profile.optimalIoBytes > 0 ? { opt_io_size: profile.optimalIoBytes } : {}),
     'write-cache': profile.cache === 'writethrough' ? 'off' : 'on',
   };

@@ -168,7 +168,7 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
     assert.deepEqual(await readdir(join(handle.directory, 'run')), ['qmp.sock']);
   });
 
-  test('a QEMU that does not answer counts as running while its process lives', async () => {
+  test('a QEMU that does not answer is told from one that is gone', async () => {
     await using lab = await createDriverLab();
     const spec = await lab.prepare(1);
     const handle = await lab.driver.start(spec);
@@ -176,8 +176,12 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
     process.kill(handle.pid, 'SIGSTOP');
     await using next = lab.newDriver({ qmpTimeoutMs: 200 });
     const startedMs = systemClock.monotonicMs();
-    assert.deepEqual(await next.inspect(handle), { state: 'running' });
+    assert.deepEqual(await next.inspect(handle), { state: 'silent' });
     assert.ok(systemClock.monotonicMs() - startedMs < 3_000);
+    assert.deepEqual(
+      (await next.recallDisks(handle)).map(({ serial }) => serial),
+      ['root'],
+    );
     process.kill(handle.pid, 'SIGCONT');
   });
 

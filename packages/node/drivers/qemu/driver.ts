@@ -11,6 +11,7 @@ import {
   findProcessIn,
   isAlive,
   type ProcessIdentity,
+  worksIn,
 } from '@ironbark/platform/processes.ts';
 import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type {
@@ -49,6 +50,8 @@ const START_TIMEOUT_MS = 60_000;
 const QUIT_GRACE_MS = 5_000;
 const RESET_TIMEOUT_MS = 10_000;
 const LOOK_MS = 25;
+/** A guest that goes on repeats the writes that found no room at once. */
+const RELAPSE_MS = 300;
 
 export function createQemuDriver(options: QemuDriverOptions): HypervisorDriver {
   return new QemuDriver(options);
@@ -59,7 +62,8 @@ class QemuDriver implements HypervisorDriver {
   readonly #options: QemuDriverOptions;
   readonly #connections: Connections;
   readonly #listeners = new Set<(id: InstanceId) => void>();
-  readonly #starting = new Set<InstanceId>();
+  /** A guest that ends while it starts is the start's own story. */
+  readonly #untold = new Set<InstanceId>();
   #facts: Promise<Host> | undefined;
 
   constructor(options: QemuDriverOptions) {
@@ -71,9 +75,8 @@ class QemuDriver implements HypervisorDriver {
     });
   }
 
-  /** A guest that ends while it starts is the start's own story. */
   #tell(id: InstanceId): void {
-    if (this.#starting.has(id)) return;
+    if (this.#untold.has(id)) return;
     for (const listener of this.#listeners) listener(id);
   }
 
@@ -98,13 +101,13 @@ class QemuDriver implements HypervisorDriver {
     const profile = effectiveDiskProfile(spec.rootDisk.profile, engine, spec.vcpus);
     const resolved = { ...spec, rootDisk: { ...spec.rootDisk, profile } };
     await writeDiskRecords(spec.directory, { root: { profile } });
-    this.#starting.add(spec.id);
+    this.#untold.add(spec.id);
     try {
       const handle = await launchGuest(resolved, { ...this.#options, ...host });
       await this.#awaitService(handle);
       return handle;
     } finally {
-      this.#starting.delete(spec.id);
+      this.#untold.delete(spec.id);
     }
   }
 
@@ -121,6 +124,8 @@ class QemuDriver implements HypervisorDriver {
     try {
       await waitFor(serves, { ...wait, what: 'QEMU answers' });
     } catch (error) {
+      // It may not have come to its folder yet.
+      await this.#end(identityOf(handle));
       await this.destroy(handle);
       if (error instanceof ServiceError) throw error;
       throw await startFailure(handle.directory, error);
@@ -128,9 +133,14 @@ class QemuDriver implements HypervisorDriver {
   }
 
   async recover(handle: GuestHandle): Promise<GuestHandle | undefined> {
-    if (handle.pid !== 0 && (await isAlive(identityOf(handle)))) return handle;
-    if (handle.pid !== 0) return undefined;
+    if (handle.pid !== 0) return (await this.#isOurs(handle)) ? handle : undefined;
     return this.#findByDirectory(handle);
+  }
+
+  /** A host that has restarted may have given its number and start time to another process. */
+  async #isOurs(handle: GuestHandle): Promise<boolean> {
+    if (!(await isAlive(identityOf(handle)))) return false;
+    return worksIn(handle.pid, join(handle.directory, 'run'));
   }
 
   async #findByDirectory(
@@ -154,11 +164,24 @@ class QemuDriver implements HypervisorDriver {
     await boundLog(handle.directory);
     try {
       const reply = await this.#connections.execute(handle, 'query-status');
-      return readStatus((reply as { status: string }).status);
+      return readStatus((reply as RunState).status);
     } catch {
-      // A process that does not answer still runs its guest, unless it ended just now.
-      if (await isAlive(identityOf(handle))) return { state: 'running' };
+      // A process that does not answer may run its guest, unless it ended just now.
+      if (await isAlive(identityOf(handle))) return { state: 'silent' };
       return { state: 'gone', reason: 'crashed' };
+    }
+  }
+
+  async resume(handle: GuestHandle): Promise<boolean> {
+    // A pause that follows at once is this attempt's own story.
+    this.#untold.add(handle.id);
+    try {
+      await this.#connections.execute(handle, 'cont');
+      await this.#options.clock.sleep(RELAPSE_MS);
+      const { status } = (await this.#connections.execute(handle, 'query-status')) as RunState;
+      return readStatus(status).state === 'running';
+    } finally {
+      this.#untold.delete(handle.id);
     }
   }
 
@@ -170,7 +193,7 @@ class QemuDriver implements HypervisorDriver {
     await this.#connections.execute(handle, 'system_reset');
     const restarted = async () => {
       const reply = await this.#connections.execute(handle, 'query-status');
-      const { status } = reply as { status: string };
+      const { status } = reply as RunState;
       if (status === 'running') return true;
       // A guest that powered off comes out of its reset paused.
       if (status === 'prelaunch') await this.#connections.execute(handle, 'cont');
@@ -186,7 +209,7 @@ class QemuDriver implements HypervisorDriver {
 
   async destroy(handle: GuestHandle): Promise<void> {
     this.#connections.close(handle.id);
-    if (handle.pid !== 0) await this.#end(identityOf(handle));
+    if (handle.pid !== 0 && (await this.#isOurs(handle))) await this.#end(identityOf(handle));
     const stray = await findProcessIn(join(handle.directory, 'run'));
     if (stray !== undefined) await this.#end(stray);
     const { controlGroups } = await this.#host();
@@ -253,6 +276,11 @@ class QemuDriver implements HypervisorDriver {
     });
   }
 
+  async recallDisks(handle: GuestHandle): Promise<{ serial: string; profile: DiskProfile }[]> {
+    const records = await readDiskRecords(handle.directory);
+    return Object.entries(records).map(([serial, { profile }]) => ({ serial, profile }));
+  }
+
   async diskStats(handle: GuestHandle): Promise<DiskStats[]> {
     return parseDiskStats(await this.#connections.execute(handle, 'query-blockstats'));
   }
@@ -277,6 +305,10 @@ class QemuDriver implements HypervisorDriver {
   }
 }
 
+interface RunState {
+  status: string;
+}
+
 function identityOf(handle: GuestHandle): ProcessIdentity {
   return { pid: handle.pid, startTicks: handle.pidStartTicks };
 }
@@ -286,10 +318,11 @@ function readStatus(status: string): GuestStatus {
   if (status === 'shutdown') return { state: 'gone', reason: 'guest-shutdown' };
   const paused: Readonly<Record<string, string>> = {
     paused: 'the guest is paused',
-    'io-error': 'the guest was paused by an I/O error',
+    'io-error': 'the guest waits: the host has no room for what it writes',
     'internal-error': 'the guest was paused by an error of the hypervisor',
     'guest-panicked': 'the guest reported a panic',
   };
   const reason = paused[status];
-  return reason === undefined ? { state: 'running' } : { state: 'paused', reason };
+  if (reason === undefined) return { state: 'running' };
+  return { state: 'paused', reason, resumable: status === 'io-error' };
 }

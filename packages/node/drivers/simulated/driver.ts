@@ -183,6 +183,14 @@ export class SimulatedDriver implements HypervisorDriver {
     return this.#get(handle).disks;
   }
 
+  recallDisks(handle: GuestHandle): Promise<{ serial: string; profile: DiskProfile }[]> {
+    return this.listDisks(handle);
+  }
+
+  async resume(): Promise<boolean> {
+    return true;
+  }
+
   /** Simulated disks have no targets that could go away. */
   async findCutOff(): Promise<VolumeId[]> {
     return [];
