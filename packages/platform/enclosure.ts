@@ -33,8 +33,10 @@ export const OWN_FOLDER = '/own';
 export const OLD_ROOT = 'old';
 
 /** Shared objects, the firmware that QEMU brings, and the list of where libraries are. */
-const LIBRARIES = ['/usr/lib', '/usr/lib64', '/usr/local/lib', '/lib', '/lib64'];
-const DATA = ['/usr/share/qemu', '/usr/share/seabios', '/usr/local/share/qemu'];
+const LIBRARIES = ['/usr/lib', '/usr/lib64', '/lib', '/lib64'];
+const DATA = ['/usr/share/qemu', '/usr/share/seabios'];
+/** For programs that were built on this host. */
+const LOCAL = ['/usr/local/lib', '/usr/local/share/qemu'];
 const LIBRARY_INDEX = '/etc/ld.so.cache';
 /** Starting a process confined takes it inside as well. */
 const INNER_PROGRAMS = ['setpriv'];
@@ -53,13 +55,14 @@ export async function ensureEnclosure(options: EnclosureOptions): Promise<Enclos
   const root = join(options.directory, 'root');
   const mounts: Mount[] = [];
   await ensureDirectory(root, 0o755);
-  for (const path of [...LIBRARIES, ...DATA]) {
+  const programs = [...options.programs, ...INNER_PROGRAMS];
+  const files = await Promise.all(programs.map((name) => findProgram(name, options.searchPath)));
+  const local = files.some((path) => path.startsWith('/usr/local/')) ? LOCAL : [];
+  for (const path of [...LIBRARIES, ...DATA, ...local]) {
     const kind = await look(path);
     if (kind === 'link') await copyLink(root, path);
     if (kind === 'folder') mounts.push({ path, isFolder: true, options: READ_ONLY });
   }
-  const programs = [...options.programs, ...INNER_PROGRAMS];
-  const files = await Promise.all(programs.map((name) => findProgram(name, options.searchPath)));
   for (const path of [...files, LIBRARY_INDEX]) {
     if ((await look(path)) !== 'none') mounts.push({ path, isFolder: false, options: READ_ONLY });
   }

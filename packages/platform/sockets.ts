@@ -2,7 +2,7 @@
 // never followed, or this process would change a file elsewhere.
 
 import { constants } from 'node:fs';
-import { chmod, chown, link, lstat, open, rename } from 'node:fs/promises';
+import { chmod, chown, type FileHandle, link, lstat, open, rename } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { removeFile } from './files.ts';
 

@@ -6,6 +6,7 @@ import { systemCommands } from '@ironbark/platform/commands.ts';
 import { acquireProcessLock } from '@ironbark/platform/database/process-lock.ts';
 import { removeFile, replaceFile } from '@ironbark/platform/files.ts';
 import type { HttpListener } from '@ironbark/platform/http/server.ts';
+import { closeInheritedFiles } from '@ironbark/platform/inherited-files.ts';
 import { openLogFile } from '@ironbark/platform/log-file.ts';
 import { createLogger } from '@ironbark/platform/logger.ts';
 import { systemRandom } from '@ironbark/platform/random.ts';
@@ -17,6 +18,7 @@ import { dataPaths, FOLDER_TAKEN } from './paths.ts';
 import { describeCloud, readCredentials } from './status.ts';
 
 async function main(dataDir: string, version: string, mode: string): Promise<void> {
+  closeInheritedFiles();
   const paths = dataPaths(dataDir);
   const config = await findConfig(dataDir);
   if (config === undefined) throw new Error(`${dataDir} has no config.json; ironbark up makes it`);
