@@ -29,6 +29,7 @@ export async function showStatus(context: CliContext): Promise<number> {
 
 function renderStatus(status: DaemonStatus, terminal: Terminal): string {
   const { node, config } = status;
+  const gaps = node.isolationGaps ?? [];
   const facts: [string, string][] = [
     ['endpoint', status.endpoint],
     ['region', `${config.region}, zone ${config.region}a, account ${status.accountId}`],
@@ -37,6 +38,7 @@ function renderStatus(status: DaemonStatus, terminal: Terminal): string {
       `${node.hypervisor} with ${describeAccelerator(node.accelerator)}, ${describeNetwork(status)}`,
     ],
     ['accounts', describeTenancy(status)],
+    ...(gaps.length === 0 ? [] : [['isolation', gaps.join('; ')] as [string, string]]),
     ['capacity', describeCapacity(status)],
     ['data', `${status.dataDir} (${renderBytes(node.capacity.diskFreeBytes)} free)`],
     [
@@ -47,7 +49,7 @@ function renderStatus(status: DaemonStatus, terminal: Terminal): string {
     ],
     ['since', `${status.startedAt}, pid ${status.pid}, version ${status.version}`],
   ];
-  const head = facts.map(([name, value]) => `${terminal.bold(name.padEnd(10))}${value}`).join('\n');
+  const head = facts.map(([name, value]) => `${terminal.bold(name.padEnd(11))}${value}`).join('\n');
   if (node.instances.length === 0) return `${head}\n\nNo instances. Make one: ironbark launch`;
   const rows = node.instances.map((instance) => instanceRow(instance));
   return `${head}\n\n${renderTable(['INSTANCE', 'STATE', 'SSH', 'DISK', 'NOTE'], rows)}`;
