@@ -2,6 +2,7 @@
 
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import { requireFormats } from './disk-formats.ts';
 
 export interface CommandOptions {
   /** Bytes for the standard input; none when absent. */
@@ -90,6 +91,7 @@ async function run(
   options: CommandOptions = {},
 ): Promise<CommandResult> {
   const argv = [file, ...args];
+  requireFormats(argv);
   const limit = options.maxOutputBytes ?? MAX_OUTPUT_BYTES;
   const child = spawn(file, args, spawnOptions(options));
   const stdout = collect(child.stdout, limit, () => child.kill('SIGKILL'));
@@ -167,6 +169,7 @@ function describeFailure(failure: Error, options: CommandOptions): string {
 const CANNOT_START = 127;
 
 function runInteractive(file: string, args: readonly string[]): Promise<number> {
+  requireFormats([file, ...args]);
   const child = spawn(file, args, { stdio: 'inherit' });
   return new Promise((resolve) => {
     child.once('error', () => resolve(CANNOT_START));
@@ -179,6 +182,7 @@ async function startDetached(
   args: readonly string[],
   options: DetachedOptions,
 ): Promise<DetachedProcess> {
+  requireFormats([file, ...args]);
   const announces = options.stdio.indexOf('pid');
   const child = spawn(file, args, {
     detached: true,

@@ -229,7 +229,7 @@ test('a daemon whose pid file is lost is found all the same', async () => {
   assert.equal(await daemonPid(harness, VOLUME), pid);
 });
 
-test('a qcow2 header that a guest writes is data, also after the target starts again', async () => {
+test('A28: a qcow2 header that a guest writes to a volume is data, also after the target starts again', async () => {
   await using harness = await Harness.start();
   await harness.put(volume(1, { exportTo: NODE }));
   const seen = await harness.untilVolume(VOLUME, (each) => each.export !== undefined);
