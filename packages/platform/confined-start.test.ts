@@ -1,7 +1,7 @@
 // Owns the tests of the confined start, by looking at a process that was started with it.
 
 import assert from 'node:assert/strict';
-import { chmod, mkdir, mkdtemp, open, readFile, readlink, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -27,9 +27,11 @@ interface Lab extends AsyncDisposable {
   program(file: string, args: readonly string[]): Promise<ConfinedProgram>;
 }
 
-/** A shell in an enclosure; the folder's name holds what an fstab would stumble over. */
+/** What a shell, an fstab or an option parser would take for something else than a name. */
+const NASTY = `-n 'a' "b" ; $(touch x) \`touch x\` & |  > x : ? # \\ \n$HOME`;
+
 async function makeLab(): Promise<Lab> {
-  const top = await mkdtemp(join(tmpdir(), 'ironbark confined-'));
+  const top = await mkdtemp(join(tmpdir(), `ironbark ${NASTY} confined-`));
   await chmod(top, 0o711);
   const folder = join(top, 'own');
   await mkdir(join(folder, 'run'), { recursive: true });
@@ -40,7 +42,7 @@ async function makeLab(): Promise<Lab> {
     limits: { openFiles: 100, processes: 20, fileBytes: 4096 },
     enclosure: await ensureEnclosure({
       directory: join(top, 'enclosure'),
-      programs: ['sh', 'cat', 'ls', 'sleep'],
+      programs: ['sh', 'cat', 'printf', 'sleep'],
       searchPath: PATH,
       devices: ['/dev/null'],
     }),
@@ -87,6 +89,25 @@ test('a confined process has name spaces, root and limits of its own', needsRoot
     if (left !== undefined) await endProcess(left, { clock: systemClock, graceMs: 0 });
   }
 });
+
+test(
+  'A30: names and arguments reach a confined program as they are, and no shell',
+  needsRoot,
+  async () => {
+    await using lab = await makeLab();
+    const words = [NASTY, '--', '-c', '', '"$1"', "'; id; '", 'a\nb'];
+    const file = join(lab.folder, 'said');
+    await using log = await open(file, 'w');
+    const program = await lab.program('printf', ['%s\\0', ...words]);
+    await startConfined(systemCommands, program, { log: log.fd });
+    const wanted = words.map((word) => `${word}\0`).join('');
+    const wait = { clock: systemClock, timeoutMs: 10_000, what: 'the program speaks' };
+    await waitFor(async () => (await readFile(file, 'utf8')).length >= wanted.length, wait);
+    assert.equal(await readFile(file, 'utf8'), wanted);
+    assert.deepEqual((await readdir(lab.folder)).sort(), ['run', 'said']);
+    assert.deepEqual(await readdir(join(lab.folder, 'run')), []);
+  },
+);
 
 test('a process that cannot be enclosed says why', needsRoot, async () => {
   await using lab = await makeLab();
