@@ -51,7 +51,7 @@ export async function saveConfig(
   else if (text !== renderConfig(saved)) await replaceFile(configPath(dataDir), text);
 }
 
-function renderConfig(config: CloudConfig): string {
+export function renderConfig(config: CloudConfig): string {
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 

@@ -3,7 +3,8 @@
 import { createServer } from 'node:net';
 import { candidatesFrom, chooseVpcCidr } from '@ironbark/node/host/choose-cidr.ts';
 import { readHostNetworks } from '@ironbark/node/host/host-networks.ts';
-import { hasCode } from '@ironbark/platform/files.ts';
+import { hasCode, readFileIfPresent } from '@ironbark/platform/files.ts';
+import type { RandomSource } from '@ironbark/platform/random.ts';
 import type { CloudConfig } from './cloud-config.ts';
 import type { CliContext } from './context.ts';
 import { Problem } from './problem.ts';
@@ -29,6 +30,30 @@ const CLOUD_ID_BYTES = 4;
 const NODE_ID_BYTES = 8;
 
 export async function decideConfig(
+  context: CliContext,
+  saved: CloudConfig | undefined,
+  wishes: ConfigWishes,
+): Promise<CloudConfig> {
+  const config = await decide(context, saved, wishes);
+  await requireOpenPort(config.port);
+  return config;
+}
+
+/** The kernel's setting, and what it is where the kernel has none. */
+const PORT_SETTING = '/proc/sys/net/ipv4/ip_unprivileged_port_start';
+const FIRST_OPEN_PORT = 1024;
+
+/** What listens on the port has no rights, also when root starts it. */
+async function requireOpenPort(port: number): Promise<void> {
+  const text = (await readFileIfPresent(PORT_SETTING))?.toString();
+  const first = text === undefined ? FIRST_OPEN_PORT : Number(text);
+  if (port >= first) return;
+  throw new Problem(`the API runs without rights and cannot listen on port ${port}`, [
+    `choose a port from ${first} on, or allow lower ones: sysctl net.ipv4.ip_unprivileged_port_start=${port}`,
+  ]);
+}
+
+async function decide(
   context: CliContext,
   saved: CloudConfig | undefined,
   wishes: ConfigWishes,
@@ -62,8 +87,8 @@ async function firstConfig(context: CliContext, wishes: ConfigWishes): Promise<C
     (hypervisor === 'simulated' ? 'simulated' : context.isRoot ? 'bridge' : 'user');
   return {
     format: 'ironbark-config/1',
-    cloudId: context.random.bytes(CLOUD_ID_BYTES).toString('hex'),
-    nodeId: `node-${context.random.bytes(NODE_ID_BYTES).toString('hex')}`,
+    cloudId: newCloudId(context.random),
+    nodeId: newNodeId(context.random),
     region: wishes.region ?? DEFAULT_REGION,
     host: wishes.host ?? '127.0.0.1',
     port: wishes.port ?? DEFAULT_PORT,
@@ -75,6 +100,14 @@ async function firstConfig(context: CliContext, wishes: ConfigWishes): Promise<C
       ? {}
       : { simulated: { failureRate: wishes.simulatedFailures } }),
   };
+}
+
+export function newCloudId(random: RandomSource): string {
+  return random.bytes(CLOUD_ID_BYTES).toString('hex');
+}
+
+export function newNodeId(random: RandomSource): CloudConfig['nodeId'] {
+  return `node-${random.bytes(NODE_ID_BYTES).toString('hex')}`;
 }
 
 async function chooseFreeCidr(context: CliContext): Promise<string> {
@@ -139,7 +172,7 @@ function cannotListen(host: string, port: number, cause: unknown): Problem {
         `who has it: ss -tlnp 'sport = :${port}'`,
       ])
     : new Problem(`${what}: ${cause instanceof Error ? cause.message : cause}`, [
-        'give an address of this host with --host, and a port above 1023 unless you are root',
+        'give an address of this host with --host, and a port that is open to everybody',
       ]);
   problem.cause = cause;
   return problem;

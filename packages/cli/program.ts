@@ -2,6 +2,7 @@
 // The modules behind the commands are loaded when they are called, so that --help is quick.
 
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { addAccountCommands } from './account-commands.ts';
 import type { ImageImportOptions } from './commands/image-import.ts';
 import type { CliContext } from './context.ts';
 import { EXAMPLES } from './examples.ts';
@@ -35,6 +36,7 @@ export function buildProgram(options: ProgramOptions): Command {
   const context = (command: Command) => options.createContext(command.optsWithGlobals());
   addCloudCommands(program, options, context);
   addInstanceCommands(program, options, context);
+  addAccountCommands(program, context);
   addHostCommands(program, options, context);
   for (const command of program.commands) inheritGlobals(command);
   addExamples(program, 'ironbark');
@@ -117,6 +119,8 @@ function addCloudCommands(program: Command, options: ProgramOptions, context: Ma
       const { showEnvironment } = await import('./commands/env.ts');
       await showEnvironment(context(command));
     });
+  addRecordCommands(program, options, context);
+  addBackupCommands(program, context);
   program
     .command('purge')
     .description('stop the cloud and remove all of its data')
@@ -124,6 +128,44 @@ function addCloudCommands(program: Command, options: ProgramOptions, context: Ma
     .action(async ({ yes = false }: { yes?: boolean }, command: Command) => {
       const { purge } = await import('./commands/purge.ts');
       await purge(context(command), { yes });
+    });
+}
+
+function addRecordCommands(program: Command, options: ProgramOptions, context: MakeContext): void {
+  program
+    .command('events')
+    .description('who asked this cloud for what (exit code 4 when the record was tampered with)')
+    .option(
+      '--since <time>',
+      'only newer ones: 30m, 2h, 7d, or a time such as 2026-01-31T12:00:00Z',
+    )
+    .option('-n, --lines <count>', 'how many of the newest', parseCount, 100)
+    .option('--verify', 'check the whole record instead of showing it')
+    .action(async (flags: Flags, command: Command) => {
+      const { showEvents } = await import('./commands/events.ts');
+      options.onExit(await showEvents(context(command), { verify: false, ...flags } as never));
+    });
+}
+
+function addBackupCommands(program: Command, context: MakeContext): void {
+  program
+    .command('backup')
+    .description('everything of a cloud that runs, as it is now, in one file')
+    .argument('<file>', 'a file that is not there yet')
+    .option('--with-volumes', 'volumes’ contents too')
+    .option('--passphrase-file <file>', 'encrypt it with the first line of this file')
+    .action(async (file: string, flags: Flags, command: Command) => {
+      const { takeBackup } = await import('./commands/backup.ts');
+      await takeBackup(context(command), file, { withVolumes: false, ...flags } as never);
+    });
+  program
+    .command('restore')
+    .description('make a cloud again from a backup, in an empty data folder')
+    .argument('<file>', 'a backup')
+    .option('--passphrase-file <file>', 'whose first line it was encrypted with')
+    .action(async (file: string, flags: Flags, command: Command) => {
+      const { restoreBackup } = await import('./commands/restore.ts');
+      await restoreBackup(context(command), file, flags as never);
     });
 }
 

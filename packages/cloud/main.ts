@@ -3,10 +3,11 @@
 import { join } from 'node:path';
 import type { AccountId, InstanceId } from '@ironbark/core/ids.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
+import type { OpenDatabase } from '@ironbark/platform/database/database.ts';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
-import { ReconcilerRunner } from '@ironbark/platform/reconciler.ts';
+import { type AroundStep, ReconcilerRunner, takeStep } from '@ironbark/platform/reconciler.ts';
 import type { ClusterClient } from '@ironbark/protocol/internal/cluster-client.ts';
 import type {
   AccessKeyRecord,
@@ -17,6 +18,7 @@ import type { StorageClient } from '@ironbark/protocol/internal/storage-client.t
 import type { ActionTable } from './actions/action.ts';
 import { createEc2Actions } from './actions/table.ts';
 import { createStsActions } from './actions/table-sts.ts';
+import { type AccountAdmin, createAccountAdmin } from './app/accounts.ts';
 import type { App, Wake } from './app/app.ts';
 import { ensureAccount } from './app/bootstrap.ts';
 import { createIdentity, toAccessKey } from './app/identity.ts';
@@ -48,19 +50,25 @@ export interface CloudOptions {
   endpoint?: string;
   /** For a new data folder; an existing one has to have this account. */
   accountId?: AccountId;
-  /** The default VPC's block, such as `172.31.0.0/16`; used at the first start. */
+  /** The block of the default VPCs, such as `172.31.0.0/16`; used when an account is made. */
   vpcCidr: string;
   /** Emulating nodes, which are no boundary between accounts, take guests of several. */
   allowSharedEmulation?: boolean;
   cluster: ClusterClient;
   storage: StorageClient;
   objects: ObjectsClient;
+  /** Tests keep the state elsewhere, and interfere with steps. */
+  openDatabase?: OpenDatabase;
+  aroundStep?: AroundStep;
 }
 
 export interface Cloud extends AsyncDisposable {
   ec2: ActionTable;
   sts: ActionTable;
   identity: IdentityClient;
+  /** For the one who runs the cloud: no request of a client gets here. */
+  accounts: AccountAdmin;
+  /** The first account. */
   accountId: AccountId;
   /** The account owner's key, for the one who runs the cloud. */
   adminKey(): Promise<AccessKeyRecord>;
@@ -72,29 +80,38 @@ export interface Cloud extends AsyncDisposable {
   loginUsers(): Promise<Record<string, string>>;
   /** True when no reconciler has work that it can do now. */
   isQuiet(): boolean;
+  /** Runs `work` while nothing is committed; keep it short. */
+  whileQuiet<Result>(work: () => Promise<Result>): Promise<Result>;
+  /** Why nothing can be changed until the next start, for people; undefined while all is well. */
+  readonly failure: string | undefined;
 }
 
 export async function startCloud(options: CloudOptions): Promise<Cloud> {
   await ensureDirectory(options.dataDir);
-  const store = await openStore(join(options.dataDir, 'cloud.db'));
+  const store = await openStore(join(options.dataDir, 'cloud.db'), options.openDatabase);
   try {
     const accountId = await ensureAccount(store, { ...options, nowMs: options.clock.nowMs() });
     const { wake, connect } = createWake();
-    const { dataDir: _dataDir, vpcCidr: _vpcCidr, ...parts } = options;
+    const { dataDir: _dataDir, vpcCidr: _vpcCidr, aroundStep = takeStep, ...parts } = options;
     const { allowSharedEmulation = false } = options;
-    const app: App = { ...parts, store, accountId, allowSharedEmulation, wake };
+    const app: App = { ...parts, aroundStep, store, accountId, allowSharedEmulation, wake };
     const runner = new ReconcilerRunner(options);
     const stopListening = startReconcilers(app, runner, connect);
     return {
       ec2: createEc2Actions(app),
       sts: createStsActions(app),
       identity: createIdentity(store),
+      accounts: createAccountAdmin({ ...options, store }),
       accountId,
       adminKey: async () => toAccessKey(await getRootKey(store.query, accountId)),
       findSsh: (id) => findSsh(app, id as InstanceId),
       countResources: () => countResources(store.query),
       loginUsers: () => listLoginUsers(store.query, accountId),
       isQuiet: () => runner.isQuiet(),
+      whileQuiet: (work) => store.transaction(() => work()),
+      get failure() {
+        return store.failure;
+      },
       [Symbol.asyncDispose]: async () => {
         stopListening();
         await runner[Symbol.asyncDispose]();

@@ -3,12 +3,17 @@
 import { join } from 'node:path';
 import type { NodeId } from '@ironbark/core/ids.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
-import type { Database } from '@ironbark/platform/database/database.ts';
+import type { Database, OpenDatabase } from '@ironbark/platform/database/database.ts';
 import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
-import { type ReconcilerHandle, ReconcilerRunner } from '@ironbark/platform/reconciler.ts';
+import {
+  type AroundStep,
+  type ReconcilerHandle,
+  ReconcilerRunner,
+  takeStep,
+} from '@ironbark/platform/reconciler.ts';
 import type { ClusterClient } from '@ironbark/protocol/internal/cluster-client.ts';
 import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
 import type { ClusterContext } from './app/context.ts';
@@ -30,6 +35,9 @@ export interface ClusterOptions {
   clock: Clock;
   random: RandomSource;
   logger: Logger;
+  /** Tests keep the state elsewhere, and interfere with steps. */
+  openDatabase?: OpenDatabase;
+  aroundStep?: AroundStep;
 }
 
 /** Disposing stops watching the nodes; they go on with the documents that they have. */
@@ -37,6 +45,8 @@ export interface Cluster extends AsyncDisposable {
   readonly client: ClusterClient;
   /** No document is to be handed over and no report to be written down. */
   isQuiet(): boolean;
+  /** Why nothing can be changed until the next start, for people; undefined while all is well. */
+  readonly failure: string | undefined;
 }
 
 /** Nodes are asked side by side, so that some that hang do not make the others look lost. */
@@ -45,7 +55,8 @@ const NODES_AT_A_TIME = 256;
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   await ensureDirectory(options.dataDir);
   const path = join(options.dataDir, 'cluster.db');
-  const database = await openSqlite<ClusterSchema>({ path, migrations: CLUSTER_MIGRATIONS });
+  const openDatabase = options.openDatabase ?? openSqlite;
+  const database = await openDatabase<ClusterSchema>({ path, migrations: CLUSTER_MIGRATIONS });
   try {
     await database.transaction(async (tx) => {
       for (const { nodeId } of options.nodes) await ensureNode(tx, nodeId);
@@ -66,6 +77,7 @@ function runCluster(options: ClusterOptions, database: Database<ClusterSchema>):
     database,
     logger,
     clock: options.clock,
+    aroundStep: options.aroundStep ?? takeStep,
     nodes: new Map(options.nodes.map(({ nodeId, client }) => [nodeId, client])),
     health: new NodeHealth(options.clock),
     changed: () => {
@@ -84,6 +96,9 @@ function runCluster(options: ClusterOptions, database: Database<ClusterSchema>):
   return {
     client: createClient(context, recorder, listeners),
     isQuiet: () => runner.isQuiet(),
+    get failure() {
+      return database.failure;
+    },
     [Symbol.asyncDispose]: async () => {
       for (const stop of stopListening) stop();
       await runner[Symbol.asyncDispose]();

@@ -1,98 +1,29 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { isServiceError } from '@ironbark/core/errors.ts';
 import type { InstanceId } from '@ironbark/core/ids.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
-import { systemCommands } from '@ironbark/platform/commands.ts';
-import { silentLogger } from '@ironbark/platform/logger.ts';
-import { seededRandom } from '@ironbark/platform/random.ts';
-import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
-import type { SimulatedOptions } from './drivers/simulated/driver.ts';
-import { SimulatedNetwork } from './host/simulated-network.ts';
-import { type NodeController, type NodeOptions, startNode } from './main.ts';
-import { instanceIntent } from './testing/instance-intent.ts';
-import { createMemoryObjects } from './testing/memory-objects.ts';
-
-const SUBNET = {
-  id: instanceIntent().interfaces[0]!.subnetId,
-  cidr: '172.31.0.0/20',
-  gatewayIp: '172.31.0.1',
-  vpcCidr: '172.31.0.0/16',
-  domain: 'ec2.internal',
-};
-
-/** Instance number `n`, with an interface of its own. */
-function numbered(n: number, changes: Partial<InstanceIntent> = {}): InstanceIntent {
-  const hex = n.toString(16).padStart(17, '0');
-  const base = instanceIntent();
-  const nic = { ...base.interfaces[0]!, id: `eni-${hex}` as const, privateIp: `172.31.1.${n}` };
-  return instanceIntent({ id: `i-${hex}`, memoryMib: 256, interfaces: [nic], ...changes });
-}
-
-interface Lab extends AsyncDisposable {
-  dataDir: string;
-  network: SimulatedNetwork;
-  start(changes?: Partial<NodeOptions>): Promise<NodeController>;
-  put(node: NodeController, instances: InstanceIntent[]): Promise<void>;
-}
-
-async function createLab(simulated: SimulatedOptions = {}): Promise<Lab> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'ironbark-node-'));
-  const network = new SimulatedNetwork();
-  let generation = 0;
-  return {
-    dataDir,
-    network,
-    start: (changes = {}) =>
-      startNode({
-        dataDir,
-        nodeId: 'node-1',
-        hypervisor: 'simulated',
-        network,
-        objects: createMemoryObjects().client,
-        clock: systemClock,
-        random: seededRandom(11),
-        logger: silentLogger,
-        commands: systemCommands,
-        simulated,
-        capacity: { memoryMib: 64_000 },
-        ...changes,
-      }),
-    put: async (node, instances) => {
-      generation += 1;
-      await node.client.putIntent({ nodeId: 'node-1', generation, subnets: [SUBNET], instances });
-    },
-    [Symbol.asyncDispose]: () => rm(dataDir, { recursive: true }),
-  };
-}
-
-const quiet = (node: NodeController) =>
-  waitFor(() => node.isQuiet(), {
-    clock: systemClock,
-    timeoutMs: 30_000,
-    what: 'the node is quiet',
-  });
-
-async function powers(node: NodeController): Promise<string[]> {
-  const { instances } = await node.client.getReport();
-  return instances.map(({ power }) => power);
-}
-
-const guestsOf = (lab: Lab) => readdir(join(lab.dataDir, 'simulated-guests'));
+import {
+  createNodeLab,
+  guestsOf,
+  numbered,
+  powersOf,
+  SUBNET,
+  untilQuiet,
+} from './testing/node-lab.ts';
 
 describe('a node', () => {
   test('runs what its intent says and reports it', async () => {
-    await using lab = await createLab();
+    await using lab = await createNodeLab();
     await using node = await lab.start();
     let changes = 0;
     node.client.onChange(() => {
       changes += 1;
     });
     await lab.put(node, [numbered(1)]);
-    await quiet(node);
+    await untilQuiet(node);
     const report = await node.client.getReport();
     assert.equal(report.intentGeneration, 1);
     assert.equal(report.hypervisor, 'simulated');
@@ -111,7 +42,7 @@ describe('a node', () => {
   });
 
   test('a console of an instance that it does not have is not-found', async () => {
-    await using lab = await createLab();
+    await using lab = await createNodeLab();
     await using node = await lab.start();
     await assert.rejects(node.client.getConsoleOutput('i-00000000'), (error) =>
       isServiceError(error, 'not-found'),
@@ -122,61 +53,61 @@ describe('a node', () => {
   });
 
   test('takes its guests up again, and one that an intent forgot keeps running', async () => {
-    await using lab = await createLab();
+    await using lab = await createNodeLab();
     {
       await using node = await lab.start();
       await lab.put(node, [numbered(1), numbered(2)]);
-      await quiet(node);
+      await untilQuiet(node);
     }
     await using node = await lab.start();
     const before = await node.client.getReport();
-    assert.deepEqual(await powers(node), ['running', 'running']);
+    assert.deepEqual(await powersOf(node), ['running', 'running']);
     await lab.put(node, [numbered(2)]);
-    await quiet(node);
+    await untilQuiet(node);
     const after = await node.client.getReport();
     const startedAt = (report: typeof before) =>
       report.instances.map(({ id, startedAt }) => `${id} ${startedAt}`).sort();
     assert.deepEqual(startedAt(after), startedAt(before));
     await lab.put(node, [numbered(1, { power: 'terminated' }), numbered(2)]);
-    await quiet(node);
-    assert.deepEqual((await powers(node)).sort(), ['running', 'terminated']);
+    await untilQuiet(node);
+    assert.deepEqual((await powersOf(node)).sort(), ['running', 'terminated']);
     await lab.put(node, [numbered(2)]);
-    assert.deepEqual(await powers(node), ['running']);
+    assert.deepEqual(await powersOf(node), ['running']);
   });
 
   test('a halt stops the guests, hides that from the cloud, and the next start boots them again', async () => {
-    await using lab = await createLab();
+    await using lab = await createNodeLab();
     {
       await using node = await lab.start();
       await lab.put(node, [numbered(1), numbered(2, { power: 'stopped' })]);
-      await quiet(node);
+      await untilQuiet(node);
       await node.halt({ timeoutMs: 5_000 });
       assert.deepEqual(await guestsOf(lab), []);
       assert.deepEqual(await lab.network.listPorts(), []);
-      assert.deepEqual(await powers(node), ['running', 'stopped']);
+      assert.deepEqual(await powersOf(node), ['running', 'stopped']);
     }
     await using node = await lab.start();
-    await quiet(node);
-    assert.deepEqual(await powers(node), ['running', 'stopped']);
+    await untilQuiet(node);
+    assert.deepEqual(await powersOf(node), ['running', 'stopped']);
     assert.equal((await guestsOf(lab)).length, 1);
   });
 
   test('a halt does not wait for guests that ignore it', async () => {
-    await using lab = await createLab({ ignoresShutdown: true });
+    await using lab = await createNodeLab({ ignoresShutdown: true });
     await using node = await lab.start();
     await lab.put(node, [numbered(1)]);
-    await quiet(node);
+    await untilQuiet(node);
     await node.halt({ timeoutMs: 200 });
     assert.deepEqual(await guestsOf(lab), []);
   });
 
   test('memory is not promised twice: the launch fails and says why, and others run on', async () => {
-    await using lab = await createLab();
+    await using lab = await createNodeLab();
     await using node = await lab.start({ capacity: { memoryMib: 600 } });
     await lab.put(node, [numbered(1), numbered(2)]);
-    await quiet(node);
+    await untilQuiet(node);
     await lab.put(node, [numbered(1), numbered(2), numbered(3)]);
-    await quiet(node);
+    await untilQuiet(node);
     const { instances } = await node.client.getReport();
     const third = instances.find(({ id }) => id === numbered(3).id);
     assert.equal(third?.power, 'failed');
@@ -185,26 +116,26 @@ describe('a node', () => {
     // Once another is gone, a newer intent of it is tried again.
     const ended = numbered(1, { power: 'terminated', generation: 2 });
     await lab.put(node, [ended, numbered(2), numbered(3)]);
-    await quiet(node);
+    await untilQuiet(node);
     await lab.put(node, [ended, numbered(2), numbered(3, { generation: 2 })]);
-    await quiet(node);
-    assert.deepEqual((await powers(node)).sort(), ['running', 'running', 'terminated']);
+    await untilQuiet(node);
+    assert.deepEqual((await powersOf(node)).sort(), ['running', 'running', 'terminated']);
   });
 
   test('a sign of life from inside is shown, and again after a restart of the guest only', async () => {
-    await using lab = await createLab();
+    await using lab = await createNodeLab();
     await using node = await lab.start();
     await lab.put(node, [numbered(1)]);
     const reachable = async () => (await node.client.getReport()).instances[0]?.reachableAt;
     await waitFor(reachable, { clock: systemClock, timeoutMs: 5_000, what: 'a sign of life' });
     await lab.put(node, [numbered(1, { power: 'stopped', generation: 2 })]);
-    await quiet(node);
+    await untilQuiet(node);
     assert.equal(await reachable(), undefined);
   });
 
   test('twenty instances on a hypervisor that fails now and then all settle, and nothing is left of them', async () => {
     const delayMs = [0, 20] as const;
-    await using lab = await createLab({ failureRate: 0.3, delayMs });
+    await using lab = await createNodeLab({ failureRate: 0.3, delayMs });
     const ids = Array.from({ length: 20 }, (_, index) => index + 1);
     {
       await using node = await lab.start();
@@ -212,8 +143,8 @@ describe('a node', () => {
         node,
         ids.map((n) => numbered(n)),
       );
-      await quiet(node);
-      assert.deepEqual(new Set(await powers(node)), new Set(['running']));
+      await untilQuiet(node);
+      assert.deepEqual(new Set(await powersOf(node)), new Set(['running']));
       assert.equal((await guestsOf(lab)).length, 20);
       await lab.put(
         node,
@@ -222,17 +153,17 @@ describe('a node', () => {
     }
     // The daemon went away in the middle of it.
     await using node = await lab.start();
-    await quiet(node);
-    assert.deepEqual(new Set(await powers(node)), new Set(['terminated']));
+    await untilQuiet(node);
+    assert.deepEqual(new Set(await powersOf(node)), new Set(['terminated']));
     assert.deepEqual(await guestsOf(lab), []);
     assert.deepEqual(await lab.network.listPorts(), []);
     assert.deepEqual(await readdir(join(lab.dataDir, 'instances')), []);
     await lab.put(node, []);
-    assert.deepEqual(await powers(node), []);
+    assert.deepEqual(await powersOf(node), []);
   });
 
   test('a hundred guests are taken up in two seconds', async () => {
-    await using lab = await createLab();
+    await using lab = await createNodeLab();
     const ids = Array.from({ length: 100 }, (_, index) => index + 1);
     {
       await using node = await lab.start();
@@ -240,27 +171,27 @@ describe('a node', () => {
         node,
         ids.map((n) => numbered(n)),
       );
-      await quiet(node);
+      await untilQuiet(node);
     }
     const startedMs = systemClock.monotonicMs();
     await using node = await lab.start();
     const tookMs = systemClock.monotonicMs() - startedMs;
-    assert.equal((await powers(node)).filter((power) => power === 'running').length, 100);
+    assert.equal((await powersOf(node)).filter((power) => power === 'running').length, 100);
     assert.ok(tookMs < 2_000, `${tookMs} ms`);
   });
 
   test('ports that belong to no instance are removed', async () => {
-    await using lab = await createLab();
+    await using lab = await createNodeLab();
     await using node = await lab.start();
     await lab.put(node, [numbered(1)]);
-    await quiet(node);
+    await untilQuiet(node);
     const stray = { ...numbered(9).interfaces[0]!, instanceId: 'i-9' as InstanceId };
     const { id: interfaceId, macAddress, privateIp, profile } = stray;
     const port = { interfaceId, macAddress, privateIp, profile };
     const rest = { instanceId: stray.instanceId, subnet: SUBNET, hostname: 'x', vcpus: 1 };
     await lab.network.ensurePort({ ...port, ...rest });
     await lab.put(node, [numbered(1)]);
-    await quiet(node);
+    await untilQuiet(node);
     assert.deepEqual(await lab.network.listPorts(), [numbered(1).interfaces[0]!.id]);
   });
 });

@@ -10,7 +10,12 @@ import type { Commands } from '@ironbark/platform/commands.ts';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
-import { type ReconcilerHandle, ReconcilerRunner } from '@ironbark/platform/reconciler.ts';
+import {
+  type AroundStep,
+  type ReconcilerHandle,
+  ReconcilerRunner,
+  takeStep,
+} from '@ironbark/platform/reconciler.ts';
 import type {
   InstanceIntent,
   InstanceObservation,
@@ -53,14 +58,21 @@ export interface NodeOptions {
   hypervisor: 'qemu' | 'simulated';
   /** Stays the caller's: it is not disposed with the node. */
   network: HostNetwork;
-  objects: ObjectsClient;
+  objects: Pick<ObjectsClient, 'getObject'>;
   clock: Clock;
   random: RandomSource;
   logger: Logger;
   commands: Commands;
   simulated?: SimulatedOptions;
+  /**
+   * Awaited before guests with volumes are looked at: one whose volume is not served may keep its hypervisor from
+   * answering. Absent: volumes are served already.
+   */
+  volumesServed?: () => Promise<void>;
   /** What the node says it has, instead of what it finds. */
   capacity?: Partial<NodeCapacity>;
+  /** Tests interfere with steps. */
+  aroundStep?: AroundStep;
 }
 
 /** Disposing it leaves the guests running; the next node on the folder takes them up again. */
@@ -90,6 +102,7 @@ const FIRST_LOOK_MS = 1_000;
 const HALT_FORCE_MS = 30_000;
 
 export async function startNode(options: NodeOptions): Promise<NodeController> {
+  const startedMs = options.clock.monotonicMs();
   await ensureDirectory(options.dataDir);
   const isRoot = process.getuid?.() === 0;
   const users = await openGuestUsers(options.dataDir, isRoot);
@@ -98,7 +111,12 @@ export async function startNode(options: NodeOptions): Promise<NodeController> {
   options.logger.info('hypervisor probed', { ...fingerprint });
   const context = await createContext(options, { users, driver });
   const node = new Node(options, context, fingerprint);
+  if (context.intents.socketPaths().length > 0) await options.volumesServed?.();
   await node.start();
+  const { instances } = await node.client.getReport();
+  const running = instances.filter(({ power }) => power === 'running').length;
+  const tookMs = Math.round(options.clock.monotonicMs() - startedMs);
+  options.logger.info('guests taken up', { running, tookMs });
   return node;
 }
 
@@ -125,7 +143,8 @@ async function createContext(
   const memory = new MemoryLedger(capacity.memoryMib);
   const console = new ConsoleLog(dataDir);
   const stores = { intents, records, files, slots, users };
-  return { dataDir, clock, logger, driver, ...stores, ports, memory, console };
+  const aroundStep = options.aroundStep ?? takeStep;
+  return { dataDir, clock, logger, aroundStep, driver, ...stores, ports, memory, console };
 }
 
 async function createFiles(options: NodeOptions): Promise<GuestFiles> {
@@ -177,7 +196,7 @@ class Node implements NodeController {
     await this.#lookAtAll(intents.instances().map(({ id }) => id));
     driver.onGuestChange((id) => this.#instanceQueue?.poke(id));
     this.#targets.follow(intents.socketPaths());
-    this.#networkQueue = this.#runner.add(createNetworkReconciler(ports));
+    this.#networkQueue = this.#runner.add(createNetworkReconciler(ports, this.#context.aroundStep));
     this.#instanceQueue = this.#runner.add(this.#instances, { concurrency: CONCURRENCY });
   }
 

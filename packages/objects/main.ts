@@ -9,6 +9,7 @@ import type { HttpHandler } from '@ironbark/platform/http/server.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
 import { type ReconcilerHandle, ReconcilerRunner } from '@ironbark/platform/reconciler.ts';
+import { type AuditLog, NO_AUDIT } from '@ironbark/protocol/internal/audit-log.ts';
 import type { IdentityClient } from '@ironbark/protocol/internal/identity-client.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import { BusyBlobs, type ObjectsContext } from './app/context.ts';
@@ -36,6 +37,8 @@ export interface ObjectsOptions {
   domains?: readonly string[];
   /** Time without a byte in either direction after which a request is given up. Default: a minute. */
   stallTimeoutMs?: number;
+  /** Takes a record of every call, refused ones too. Default: nobody does. */
+  audit?: AuditLog;
 }
 
 export interface Objects extends AsyncDisposable {
@@ -44,6 +47,12 @@ export interface Objects extends AsyncDisposable {
   readonly client: ObjectsClient;
   /** True when nothing is left to clean up. */
   isQuiet(): boolean;
+  /** Runs `work` while nothing is committed; keep it short. */
+  whileQuiet<Result>(work: () => Promise<Result>): Promise<Result>;
+  /** Until it is disposed no blob's file is removed. */
+  holdBlobs(): Disposable;
+  /** What its disk has failed to keep; nothing is changed there until the next start. */
+  listFailures(): string[];
 }
 
 /** A look at every file; what it repairs is rare. */
@@ -71,11 +80,15 @@ export async function startObjects(options: ObjectsOptions): Promise<Objects> {
   cleaner = runner.add(unwantedBlobs(context));
   runner.add(strayBlobs(context), { resyncMs: STRAY_RESYNC_MS });
   const { identity, domains = ['localhost'], stallTimeoutMs = STALL_TIMEOUT_MS } = options;
+  const { audit = NO_AUDIT } = options;
   const owned = undo.move();
   return {
-    handler: createS3Handler({ context, identity, domains, stallTimeoutMs }),
+    handler: createS3Handler({ context, identity, domains, stallTimeoutMs, audit }),
     client: createSystemClient(context, options.systemAccountId),
     isQuiet: () => runner.isQuiet(),
+    whileQuiet: (work) => db.transaction(() => work()),
+    holdBlobs: () => context.busy.holdAll(),
+    listFailures: () => [db.failure, blobs.failure].filter((each) => each !== undefined),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

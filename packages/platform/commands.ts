@@ -1,7 +1,7 @@
 // Owns processes: the only place that starts one. Arguments are always lists; no shell is involved.
 
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { requireFormats } from './disk-formats.ts';
 
 export interface CommandOptions {
@@ -37,6 +37,22 @@ export interface DetachedOptions {
   stdio: readonly ('ignore' | 'pid' | number)[];
 }
 
+/** A process that lives beside this one and is talked to over its standard streams. */
+export interface AttachedProcess {
+  pid: number;
+  stdin: Writable;
+  stdout: Readable;
+  stderr: Readable;
+  /** Settles with the exit code, or the signal's name, once the process is gone. */
+  ended: Promise<number | string>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+export interface AttachedOptions {
+  cwd: string;
+  env: Readonly<Record<string, string>>;
+}
+
 export interface Commands {
   /** Runs to the end. Throws CommandError on another exit code, a signal, or a time-out. */
   run(file: string, args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
@@ -48,6 +64,12 @@ export interface Commands {
     args: readonly string[],
     options: DetachedOptions,
   ): Promise<DetachedProcess>;
+  /** Starts a process whose standard streams are ours. */
+  startAttached(
+    file: string,
+    args: readonly string[],
+    options: AttachedOptions,
+  ): Promise<AttachedProcess>;
 }
 
 /** Most commands of ours print a few KiB; `ip -j` on a large host prints a few MiB. */
@@ -83,7 +105,12 @@ export class CommandError extends Error {
   }
 }
 
-export const systemCommands: Commands = { run, runInteractive, startDetached };
+export const systemCommands: Commands = {
+  run,
+  runInteractive,
+  startDetached,
+  startAttached,
+};
 
 async function run(
   file: string,
@@ -191,12 +218,7 @@ async function startDetached(
     ...(options.env === undefined ? {} : { env: options.env }),
   });
   const announced = announces < 0 ? undefined : readPid(child, announces);
-  await new Promise<void>((resolve, reject) => {
-    child.once('spawn', resolve);
-    child.once('error', (error) =>
-      reject(new CommandError([file, ...args], { stderr: '', why: error.message })),
-    );
-  });
+  await spawned(child, [file, ...args]);
   if (announced !== undefined) {
     const pid = await announced;
     if (pid !== undefined) return { pid };
@@ -219,3 +241,32 @@ function readPid(child: ChildProcess, descriptor: number): Promise<number | unde
 }
 
 const PID_LINE_BYTES = 32;
+
+async function startAttached(
+  file: string,
+  args: readonly string[],
+  options: AttachedOptions,
+): Promise<AttachedProcess> {
+  requireFormats([file, ...args]);
+  const child = spawn(file, args, { ...options, stdio: ['pipe', 'pipe', 'pipe'] });
+  const ended = new Promise<number | string>((resolve) => {
+    child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'));
+  });
+  await spawned(child, [file, ...args]);
+  // It may end before it has read what we said.
+  child.stdin.on('error', () => {});
+  const { stdin, stdout, stderr } = child;
+  const kill = (signal: NodeJS.Signals) => {
+    child.kill(signal);
+  };
+  return { pid: child.pid!, stdin, stdout, stderr, ended, kill };
+}
+
+function spawned(child: ChildProcess, argv: readonly string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.once('spawn', resolve);
+    child.once('error', (error) =>
+      reject(new CommandError(argv, { stderr: '', why: error.message })),
+    );
+  });
+}

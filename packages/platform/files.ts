@@ -29,6 +29,12 @@ export async function writeFully(
   }
 }
 
+/** Writes all of `bytes` at the handle's own position, durably. When it fails the file is not to be added to again. */
+export async function appendDurably(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  await writeFully(handle, bytes);
+  await handle.datasync();
+}
+
 /** Makes a directory's entries durable: new names, renames and removals in it. */
 export async function syncDirectory(path: string): Promise<void> {
   const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
@@ -38,6 +44,8 @@ export async function syncDirectory(path: string): Promise<void> {
     await handle.close();
   }
 }
+
+const UNFINISHED = '.new';
 
 export interface MakeFileOptions {
   mode?: number;
@@ -55,9 +63,11 @@ export async function makeFile(
   fill: (handle: FileHandle, temporary: string) => Promise<void>,
   options: MakeFileOptions = {},
 ): Promise<void> {
-  const temporary = `${path}${options.suffix ?? '.new'}`;
+  const temporary = `${path}${options.suffix ?? UNFINISHED}`;
+  await removeFile(temporary);
   try {
-    const handle = await open(temporary, 'w+', options.mode ?? 0o600);
+    // A link that somebody has put there would not be followed.
+    const handle = await open(temporary, 'wx+', options.mode ?? 0o600);
     try {
       await fill(handle, temporary);
       await handle.sync();
@@ -80,6 +90,11 @@ export async function replaceFile(
 ): Promise<void> {
   const bytes = typeof contents === 'string' ? Buffer.from(contents) : contents;
   await makeFile(path, (handle) => writeFully(handle, bytes), options);
+}
+
+/** Removes what a process that died in `makeFile` has left of it. For a start, when nobody else makes the file. */
+export async function removeUnfinished(path: string): Promise<void> {
+  await removeFile(`${path}${UNFINISHED}`);
 }
 
 /** Makes durable what another program has written into a file. When it fails the file is not to be used. */

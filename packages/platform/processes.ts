@@ -133,6 +133,28 @@ export async function endProcess(
   }
 }
 
+/** Kills whatever runs as a user that is one cloud's own, and returns when all of it is gone. */
+export async function endProcessesOfUser(uid: number, clock: Clock): Promise<void> {
+  const gone = async () => {
+    const left = await listProcessesOfUser(uid);
+    for (const process of left) await signalProcess(process, 'SIGKILL');
+    return left.length === 0;
+  };
+  const what = `end of the processes of user ${uid}`;
+  await waitFor(gone, { clock, timeoutMs: KILLED_TIMEOUT_MS, what, intervalMs: LOOK_MS });
+}
+
+async function listProcessesOfUser(uid: number): Promise<ProcessIdentity[]> {
+  const found: ProcessIdentity[] = [];
+  for (const pid of await listPids()) {
+    const status = await readProc(() => readFile(`/proc/${pid}/status`, 'utf8'));
+    if (Number(/^Uid:\s+(\d+)/m.exec(status ?? '')?.[1]) !== uid) continue;
+    const identity = await findProcess(pid);
+    if (identity !== undefined) found.push(identity);
+  }
+  return found;
+}
+
 /** A process may end while it is being read: that is the answer "no such process". */
 async function readProc<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {

@@ -20,6 +20,14 @@ export interface Reconciler {
   reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult>;
 }
 
+/**
+ * Stands around every effect of every reconciler. `step` is the reconciler's name and what it does, such as
+ * `volume/create`. Tests have steps fail, end the process, and run twice here; `takeStep` just takes them.
+ */
+export type AroundStep = <Result>(step: string, take: () => Promise<Result>) => Promise<Result>;
+
+export const takeStep: AroundStep = (_step, take) => take();
+
 export interface ReconcilerOptions {
   /** Keys worked on at the same time; one key is never worked on twice at once. */
   concurrency?: number;
@@ -38,6 +46,8 @@ export interface RunnerContext {
   logger: Logger;
 }
 
+/** Why a later look is called off; a reason that costs nothing, unlike the error that stands in for none. */
+const LOOKED_AT = 'looked at before';
 const DEFAULT_CONCURRENCY = 8;
 const DEFAULT_RESYNC_MS = 30_000;
 const BACKOFF_START_MS = 100;
@@ -160,7 +170,7 @@ class KeyQueue {
   }
 
   #makeReady(key: string, state: KeyState): void {
-    state.timer?.abort();
+    state.timer?.abort(LOOKED_AT);
     delete state.timer;
     if (state.due) return;
     state.due = true;

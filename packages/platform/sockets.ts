@@ -1,8 +1,10 @@
 // Owns who may connect to a Unix socket in a folder whose owner is not trusted: links that are planted there are
 // never followed, or this process would change a file elsewhere.
 
+import { once } from 'node:events';
 import { constants } from 'node:fs';
 import { chmod, chown, type FileHandle, link, lstat, open, rename } from 'node:fs/promises';
+import { createConnection, type Socket } from 'node:net';
 import { basename, dirname } from 'node:path';
 import { removeFile } from './files.ts';
 
@@ -61,4 +63,23 @@ export async function linkSocket(from: string, to: string): Promise<void> {
     throw new Error(`${from} is no socket`);
   }
   await rename(temporary, to);
+}
+
+/**
+ * Connects to a socket that belongs to this user. The place is held while it is looked at and connected to, so that a
+ * link, or somebody else's socket, is found out and cannot be put there in between.
+ */
+export async function connectToSocketOf(ownerUid: number, path: string): Promise<Socket> {
+  const handle = await openPlace(path);
+  try {
+    const facts = await handle.stat();
+    if (!facts.isSocket() || facts.uid !== ownerUid) {
+      throw new Error(`${path} is not a socket of user ${ownerUid}`);
+    }
+    const socket = createConnection(`/proc/self/fd/${handle.fd}`);
+    await once(socket, 'connect');
+    return socket;
+  } finally {
+    await handle.close();
+  }
 }

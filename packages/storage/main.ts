@@ -4,18 +4,21 @@ import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
+import type { OpenDatabase } from '@ironbark/platform/database/database.ts';
 import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
+import { type AroundStep, takeStep } from '@ironbark/platform/reconciler.ts';
+import { serviceUid } from '@ironbark/platform/service-users.ts';
+import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
-import type { BlockTarget } from './drivers/block-target.ts';
 import { DAEMON_DIRECTORIES } from './drivers/daemon-arguments.ts';
 import { openFileBackend } from './drivers/file-backend.ts';
 import { openSimulatedTarget } from './drivers/simulated-target.ts';
 import { openStorageDaemonTarget } from './drivers/storage-daemon.ts';
 import type { VolumeBackend } from './drivers/volume-backend.ts';
-import { openVolumeUsers } from './drivers/volume-users.ts';
+import { volumeUsersOf } from './drivers/volume-users.ts';
 import { runStorage, type Storage } from './service.ts';
 import { STORAGE_MIGRATIONS, type StorageSchema } from './store/schema.ts';
 
@@ -30,8 +33,18 @@ export interface StorageOptions {
   logger: Logger;
   commands: Commands;
   target?: 'qemu-storage-daemon' | 'simulated';
+  /** Where `storage.db` is, made when it is missing; the data folder when absent. */
+  stateDir?: string;
+  /**
+   * Of another process, which has the rights to start it, instead of `target`. Volumes are then shared with it through
+   * the group of their folder.
+   */
+  blockTarget?: BlockTarget;
   /** Wraps the drivers; for tests that have them fail. */
   drivers?: (drivers: StorageDrivers) => StorageDrivers;
+  /** Tests keep the state elsewhere, and interfere with steps. */
+  openDatabase?: OpenDatabase;
+  aroundStep?: AroundStep;
 }
 
 export interface StorageDrivers {
@@ -45,10 +58,13 @@ export async function startStorage(options: StorageOptions): Promise<Storage> {
   const dataDir = await realpath(options.dataDir);
   const opened = { ...(await openDrivers(options, dataDir)), objects: options.objects };
   const drivers = options.drivers?.(opened) ?? opened;
-  const path = join(dataDir, 'storage.db');
-  const database = await openSqlite<StorageSchema>({ path, migrations: STORAGE_MIGRATIONS });
+  const stateDir = options.stateDir ?? dataDir;
+  await ensureDirectory(stateDir);
+  const path = join(stateDir, 'storage.db');
+  const { openDatabase = openSqlite, aroundStep = takeStep } = options;
+  const database = await openDatabase<StorageSchema>({ path, migrations: STORAGE_MIGRATIONS });
   try {
-    return await runStorage({ ...options, ...drivers, database });
+    return await runStorage({ ...options, ...drivers, aroundStep, database });
   } catch (error) {
     await database[Symbol.asyncDispose]();
     throw error;
@@ -59,22 +75,40 @@ async function openDrivers(
   options: StorageOptions,
   dataDir: string,
 ): Promise<{ backend: VolumeBackend; target: BlockTarget }> {
-  const { commands, clock, logger } = options;
+  const { commands, clock, logger, blockTarget } = options;
   const directory = join(dataDir, DAEMON_DIRECTORIES.volumes);
   if (options.target === 'simulated') {
     return {
-      backend: await openFileBackend({ directory, commands, allocation: 'sparse' }),
+      backend: await openFileBackend({ directory, allocation: 'sparse' }),
       target: await openSimulatedTarget({ dataDir, commands }),
     };
   }
-  const users = openVolumeUsers(dataDir, process.getuid?.() === 0);
+  const allocation = 'claimed';
+  if (blockTarget !== undefined) {
+    const access = { kind: 'group' } as const;
+    return {
+      backend: await openFileBackend({ directory, allocation, access }),
+      target: blockTarget,
+    };
+  }
+  const isRoot = process.getuid?.() === 0;
+  const users = isRoot ? volumeUsersOf(dataDir, serviceUid('block-targets', dataDir)) : undefined;
+  const access = users === undefined ? {} : { access: { kind: 'owner' as const, gid: users.gid } };
   return {
-    backend: await openFileBackend({
-      directory,
-      commands,
-      allocation: 'claimed',
-      ...(users === undefined ? {} : { gid: users.gid }),
-    }),
+    backend: await openFileBackend({ directory, allocation, ...access }),
     target: await openStorageDaemonTarget({ dataDir, commands, clock, logger, users }),
   };
+}
+
+/**
+ * The volumes of a data folder that is being restored. They are this process's own, as those of earlier versions were:
+ * the first start gives them to whoever serves them.
+ */
+export function openRestoredVolumes(
+  dataDir: string,
+  target: 'qemu-storage-daemon' | 'simulated',
+): Promise<VolumeBackend> {
+  const directory = join(dataDir, DAEMON_DIRECTORIES.volumes);
+  const allocation = target === 'simulated' ? 'sparse' : 'claimed';
+  return openFileBackend({ directory, allocation });
 }

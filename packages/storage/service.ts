@@ -5,16 +5,21 @@ import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Database } from '@ironbark/platform/database/database.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
-import { type ReconcilerHandle, ReconcilerRunner } from '@ironbark/platform/reconciler.ts';
+import {
+  type AroundStep,
+  type ReconcilerHandle,
+  ReconcilerRunner,
+} from '@ironbark/platform/reconciler.ts';
+import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
 import type { StorageContext } from './app/context.ts';
+import { type HeldVolumes, holdVolumes, letGoOfForgottenPoints } from './app/held-volumes.ts';
 import { forgetAbsent, putIntents } from './app/intents.ts';
 import { buildReport } from './app/report.ts';
 import { Slots } from './app/slots.ts';
 import { sweep } from './app/sweep.ts';
 import { VolumeLocks } from './app/volume-locks.ts';
-import type { BlockTarget } from './drivers/block-target.ts';
 import type { VolumeBackend } from './drivers/volume-backend.ts';
 import { createSnapshotReconciler } from './reconcilers/snapshot.ts';
 import { createVolumeReconciler } from './reconcilers/volume.ts';
@@ -27,6 +32,12 @@ export interface Storage extends AsyncDisposable {
   halt(): Promise<void>;
   /** No volume or snapshot is being worked on. */
   isQuiet(): boolean;
+  /** Runs `work` while nothing is committed; keep it short. */
+  whileQuiet<Result>(work: () => Promise<Result>): Promise<Result>;
+  /** Holds every volume that has contents as it is now, for one who reads them all. */
+  holdVolumes(): Promise<HeldVolumes>;
+  /** Why nothing can be changed until the next start, for people; undefined while all is well. */
+  readonly failure: string | undefined;
 }
 
 export interface StorageParts {
@@ -37,6 +48,7 @@ export interface StorageParts {
   clock: Clock;
   random: RandomSource;
   logger: Logger;
+  aroundStep: AroundStep;
 }
 
 /** So many points in time can be taken at once; uploads, which take long, have a limit of their own. */
@@ -57,6 +69,7 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
     pokeVolume: (id: VolumeId) => handles.volume?.poke(id),
     pokeSnapshot: (id: SnapshotId) => handles.snapshot?.poke(id),
   };
+  await letGoOfForgottenPoints(context);
   await sweep(context);
   parts.target.onExit((id) => {
     parts.logger.warn('storage daemon ended by itself', { id });
@@ -69,6 +82,11 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
   return {
     client: createClient(context, listeners),
     isQuiet: () => runner.isQuiet(),
+    whileQuiet: (work) => parts.database.transaction(() => work()),
+    holdVolumes: () => holdVolumes(context, parts.random),
+    get failure() {
+      return parts.database.failure;
+    },
     halt: async () => {
       await stop();
       const running = await parts.target.list();

@@ -1,9 +1,11 @@
-// Owns a process whose syncs are made to fail: `node failed-sync-writer.ts database|file <folder>` writes several
+// Owns a process whose syncs are made to fail: `node failed-sync-writer.ts database|file|blobs <folder>` writes several
 // times and says each outcome in a line.
 
 import { join } from 'node:path';
+import { openDiskBlobStore } from '@ironbark/objects/drivers/disk-blob-store.ts';
 import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
 import { replaceFile } from '@ironbark/platform/files.ts';
+import { DigestSet } from '@ironbark/protocol/s3/checksums.ts';
 import type { Kysely } from 'kysely';
 
 const WRITES = 8;
@@ -24,10 +26,24 @@ const migrations = {
 
 async function openWriter(kind: string, folder: string): Promise<(n: number) => Promise<unknown>> {
   if (kind === 'file') return (n) => replaceFile(join(folder, 'file'), String(n));
+  if (kind === 'blobs') return await openBlobs(folder);
   const db = await openSqlite<Schema>({ path: join(folder, 'db'), migrations });
   const rows = await db.query.selectFrom('row').select('id').execute();
   console.log(`found ${rows.map(({ id }) => id).join(' ')}`);
   return (n) => db.transaction((tx) => tx.insertInto('row').values({ id: n }).execute());
+}
+
+/** The nth blob is the only one of its folder. */
+async function openBlobs(folder: string): Promise<(n: number) => Promise<unknown>> {
+  const store = await openDiskBlobStore(folder);
+  return (n) => {
+    const id = String(n).padStart(2, '0').padEnd(32, '0');
+    const chunks = (async function* () {
+      yield Buffer.from(id);
+    })();
+    const limits = { lengthBytes: id.length, maxBytes: id.length };
+    return store.write({ id, chunks, digests: new DigestSet([]), ...limits });
+  };
 }
 
 const write = await openWriter(process.argv[2]!, process.argv[3]!);

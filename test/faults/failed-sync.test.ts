@@ -17,7 +17,7 @@ async function makeFolder(t: TestContext): Promise<string> {
 }
 
 interface Failing {
-  kind: 'database' | 'file';
+  kind: 'database' | 'file' | 'blobs';
   folder: string;
   /** Only syncs of this file count. */
   of: string;
@@ -74,3 +74,19 @@ test('a file whose sync fails is thrown away, and the next one is another file',
   assert.deepEqual((await readdir(folder)).sort(), ['file', 'trace']);
   assert.equal(await readFile(join(folder, 'file'), 'utf8'), '7');
 });
+
+for (const [what, of] of [
+  ['a blob', '03/03000000000000000000000000000000'],
+  ['the folder of a blob', '03'],
+] as const) {
+  test(`after a failed sync of ${what} Walrus takes no more bytes`, { skip }, async (t) => {
+    const folder = await makeFolder(t);
+    // The folder is synced for its blob alone.
+    const { lines } = await writeWithFailingSync({ kind: 'blobs', folder, of, nth: 1 });
+    const refused = [3, 4, 5, 6, 7].map((n) => `refused ${n} unavailable`);
+    assert.deepEqual(lines, ['kept 0', 'kept 1', 'kept 2', ...refused]);
+    const entries = await readdir(folder, { recursive: true });
+    const blobs = entries.filter((name) => /\/\w{32}$/.test(name));
+    assert.equal(blobs.length, 3, blobs.join(' '));
+  });
+}

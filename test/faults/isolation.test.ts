@@ -16,6 +16,7 @@ test('guests and exporters are apart from the host and from each other, seen fro
     seed: 1,
     only: undefined,
     guests: undefined,
+    nodes: undefined,
     hypervisor: 'qemu',
     explain: (line) => said.push(line),
   });

@@ -2,10 +2,12 @@
 
 import { parseArgs } from 'node:util';
 import { renderFigures } from '../support/figures.ts';
+import { runAll } from './all.ts';
 import { SUITES } from './suites.ts';
 
 const USAGE = `usage: npm run faults -- NAME [--count N] [--seed S] [--only PART] [--json]
-                                 [--guests N] [--hypervisor qemu|simulated]
+                                 [--guests N] [--nodes N] [--hypervisor qemu|simulated]
+       npm run faults -- all [--quick] [--json]
   NAME: ${Object.keys(SUITES).join(', ')}`;
 
 async function main(): Promise<void> {
@@ -16,11 +18,14 @@ async function main(): Promise<void> {
       seed: { type: 'string', default: '1' },
       count: { type: 'string' },
       only: { type: 'string' },
+      quick: { type: 'boolean', default: false },
       guests: { type: 'string' },
+      nodes: { type: 'string' },
       hypervisor: { type: 'string', default: 'qemu' },
     },
   });
-  const load = SUITES[positionals[0] ?? ''];
+  const [name = ''] = positionals;
+  const load = name === 'all' ? async () => runAll({ isQuick: values.quick }) : SUITES[name];
   if (load === undefined || positionals.length !== 1) {
     console.error(USAGE);
     process.exitCode = 2;
@@ -32,6 +37,7 @@ async function main(): Promise<void> {
     count: parseNumber('count', values.count),
     only: values.only,
     guests: parseNumber('guests', values.guests),
+    nodes: parseNumber('nodes', values.nodes),
     hypervisor: values.hypervisor === 'simulated' ? 'simulated' : 'qemu',
     explain: values.json ? () => {} : (line) => console.log(line),
   });

@@ -11,6 +11,8 @@ export interface SuiteOptions {
   only: string | undefined;
   /** Guests that live through it; the suite's own measure when undefined. */
   guests: number | undefined;
+  /** Nodes of a simulated cloud; the suite's own measure when undefined. */
+  nodes: number | undefined;
   /** What runs them, where a suite can do it with either. */
   hypervisor: 'qemu' | 'simulated';
   /** Progress and what broke, for people; `--json` hides it. */

@@ -23,9 +23,10 @@ export function medianFigure(name: string, values: readonly number[], bar: numbe
   return { name, value, bar, ok: value <= bar };
 }
 
-/** The largest of several measurements, which has to be at most the bar. */
-export function maximumFigure(name: string, values: readonly number[], bar: number): Figure {
-  const value = Math.round(Math.max(...values));
+/** What 99 of 100 measurements do not exceed, which has to be at most the bar. */
+export function percentileFigure(name: string, values: readonly number[], bar: number): Figure {
+  const sorted = values.toSorted((a, b) => a - b);
+  const value = Math.round(sorted[Math.ceil(sorted.length * 0.99) - 1]!);
   return { name, value, bar, ok: value <= bar };
 }
 

@@ -49,9 +49,20 @@ export function assertSameHost(before: HostSnapshot, after: HostSnapshot): void 
 
 /** Command lines of the processes that name a folder, work in it, or have a file of it open. */
 export function processesNaming(folder: string): string[] {
+  return pidsNaming(folder).map((pid) => commandLine(String(pid)));
+}
+
+export function pidsNaming(folder: string): number[] {
   return otherPids()
     .filter((pid) => hasToDoWith(pid, folder))
-    .map((pid) => commandLine(pid));
+    .map(Number);
+}
+
+/** For what a test has left running in a folder of its own. */
+export function killProcessesNaming(folder: string): void {
+  for (const pid of otherPids().filter((each) => hasToDoWith(each, folder))) {
+    orNothing(() => process.kill(Number(pid), 'SIGKILL'), true);
+  }
 }
 
 /** The QEMU process of a guest. */

@@ -1,12 +1,14 @@
 // Owns `ironbark purge`: the cloud and all of its data, gone.
 
-import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncDirectory } from '@ironbark/platform/files.ts';
 import { findConfig } from '../cloud-config.ts';
 import type { CliContext } from '../context.ts';
 import { Problem } from '../problem.ts';
 import { stopCloud } from './down.ts';
+
+/** Millions of small objects on a slow disk. */
+const REMOVE_TIMEOUT_MS = 60 * 60 * 1000;
 
 export async function purge(context: CliContext, options: { yes: boolean }): Promise<void> {
   const { terminal, dataDir } = context;
@@ -21,7 +23,8 @@ export async function purge(context: CliContext, options: { yes: boolean }): Pro
   }
   await stopCloud(context, { keepGuests: false });
   await terminal.step(`Removing ${dataDir}`, async () => {
-    await rm(dataDir, { recursive: true, force: true });
+    // rm(1) holds on to each folder that it enters: what another user has in there leads it nowhere else.
+    await context.commands.run('rm', ['-rf', '--', dataDir], { timeoutMs: REMOVE_TIMEOUT_MS });
     await syncDirectory(dirname(dataDir));
   });
   terminal.result({ purged: dataDir, cacheDir: context.cacheDir }, () =>

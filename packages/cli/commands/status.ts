@@ -3,7 +3,7 @@
 import { renderBytes } from '@ironbark/core/units.ts';
 import type { InstanceObservation } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { CliContext } from '../context.ts';
-import type { DaemonStatus } from '../daemon/admin-api.ts';
+import type { DaemonProcessFacts, DaemonStatus } from '../daemon/admin-api.ts';
 import { findDaemon } from '../daemon/admin-client.ts';
 import { renderTable, type Terminal } from '../terminal.ts';
 
@@ -47,12 +47,21 @@ function renderStatus(status: DaemonStatus, terminal: Terminal): string {
         .map(([noun, count]) => `${count} ${noun}`)
         .join(', '),
     ],
+    ['processes', status.processes.map(describeProcess).join('; ')],
     ['since', `${status.startedAt}, pid ${status.pid}, version ${status.version}`],
   ];
-  const head = facts.map(([name, value]) => `${terminal.bold(name.padEnd(11))}${value}`).join('\n');
+  const troubles = status.failures.map((each): [string, string] => ['TROUBLE', each]);
+  const head = [...troubles, ...facts]
+    .map(([name, value]) => `${terminal.bold(name.padEnd(11))}${value}`)
+    .join('\n');
   if (node.instances.length === 0) return `${head}\n\nNo instances. Make one: ironbark launch`;
   const rows = node.instances.map((instance) => instanceRow(instance));
   return `${head}\n\n${renderTable(['INSTANCE', 'STATE', 'SSH', 'DISK', 'NOTE'], rows)}`;
+}
+
+function describeProcess({ name, pid, uid, memoryBytes }: DaemonProcessFacts): string {
+  const user = uid === 0 ? 'root' : `user ${uid}`;
+  return `${name} (pid ${pid}, ${user}, ${renderBytes(memoryBytes)})`;
 }
 
 function instanceRow(instance: InstanceObservation): string[] {

@@ -1,13 +1,23 @@
 // Owns what the command line and the daemon say to each other over the socket in the data folder.
 
-import type { InstanceId } from '@ironbark/core/ids.ts';
+import type { AccountAdmin } from '@ironbark/cloud/app/accounts.ts';
+import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
 import type { DiskStats } from '@ironbark/node/drivers/hypervisor-driver.ts';
 import type { NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { CloudConfig } from '../cloud-config.ts';
 
+export interface DaemonProcessFacts {
+  name: string;
+  pid: number;
+  uid: number;
+  /** Resident. */
+  memoryBytes: number;
+}
+
 export interface DaemonStatus {
   version: string;
   pid: number;
+  processes: DaemonProcessFacts[];
   startedAt: string;
   endpoint: string;
   accountId: string;
@@ -15,6 +25,8 @@ export interface DaemonStatus {
   dataDir: string;
   node: NodeReport;
   counts: Record<string, number>;
+  /** What disks have failed to keep; what is concerned refuses changes until the next start. */
+  failures: string[];
   /** Image id to the user that a key pair logs in as. */
   loginUsers: Record<string, string>;
 }
@@ -30,14 +42,70 @@ export interface HaltRequest {
   keepGuests: boolean;
 }
 
+export interface BackupRequest {
+  withVolumes: boolean;
+}
+
+/** What a backup is to contain, as it was at one moment. It stays like that until the backup ends. */
+export interface BackupSource {
+  /**
+   * Copies of the state stores and of the record of calls, by their paths in a data folder. It is named from the data
+   * folder on, as is `blobs`: who holds the source may see another root directory.
+   */
+  directory: string;
+  files: { path: string; sizeBytes: number }[];
+  /** Blobs of objects lie here and none of them is removed meanwhile. */
+  blobs: string;
+  volumes: { id: VolumeId; sizeBytes: number }[];
+  /** Has to be renewed within this time, or the source is let go. */
+  leaseMs: number;
+  accountId: string;
+  takenAt: string;
+}
+
+export interface HeldVolumeRequest {
+  id: VolumeId;
+  offset: number;
+}
+
+export interface HeldVolumePart {
+  /** In order, each base64. */
+  pieces: { offset: number; bytes: string }[];
+  /** Where to go on; absent at the volume's end. */
+  nextOffset?: number;
+}
+
 /** The whole surface; each is a POST with a JSON body and a JSON answer. */
-export interface AdminApi {
+export interface AdminApi extends AccountAdmin {
   status(): Promise<DaemonStatus>;
   credentials(): Promise<Credentials>;
   diskStats(request: { instanceId: InstanceId }): Promise<DiskStats[]>;
+  beginBackup(request: BackupRequest): Promise<BackupSource>;
+  renewBackup(): Promise<{ renewed: true }>;
+  endBackup(): Promise<{ ended: true }>;
+  /** What a held volume has from an offset on, some of it: zeros are left out. */
+  readHeldVolume(request: HeldVolumeRequest): Promise<HeldVolumePart>;
   /** Answers when everything has been let go; the daemon then ends. */
   halt(request: HaltRequest): Promise<{ halted: true }>;
 }
 
 export type AdminMethod = keyof AdminApi;
-export const ADMIN_METHODS: readonly AdminMethod[] = ['status', 'credentials', 'diskStats', 'halt'];
+export const ADMIN_METHODS: readonly AdminMethod[] = [
+  'status',
+  'credentials',
+  'diskStats',
+  'addAccount',
+  'listAccounts',
+  'addUser',
+  'removeUser',
+  'listUsers',
+  'addKey',
+  'listKeys',
+  'setKeyStatus',
+  'removeKey',
+  'beginBackup',
+  'renewBackup',
+  'endBackup',
+  'readHeldVolume',
+  'halt',
+];

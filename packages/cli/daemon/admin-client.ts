@@ -10,6 +10,9 @@ import { dataPaths } from './paths.ts';
 const CALL_TIMEOUT_MS = 180_000;
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
+/** Nobody listens, or whoever did was killed while it was asked. */
+const AWAY = ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'];
+
 /** Undefined when no daemon listens there. */
 export async function findDaemon(dataDir: string): Promise<AdminApi | undefined> {
   const socketPath = dataPaths(dataDir).adminSocket;
@@ -18,7 +21,7 @@ export async function findDaemon(dataDir: string): Promise<AdminApi | undefined>
     await client.status();
     return client;
   } catch (error) {
-    if (hasCode(error, 'ENOENT') || hasCode(error, 'ECONNREFUSED')) return undefined;
+    if (AWAY.some((code) => hasCode(error, code))) return undefined;
     if (hasCode(error, 'EACCES')) throw notAllowed(dataDir, error);
     throw error;
   }

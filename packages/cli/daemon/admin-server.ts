@@ -1,6 +1,7 @@
 // Owns the daemon's side of the admin socket.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isServiceError } from '@ironbark/core/errors.ts';
 import { type HttpListener, listen } from '@ironbark/platform/http/server.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import { ADMIN_METHODS, type AdminApi, type AdminMethod } from './admin-api.ts';
@@ -35,7 +36,7 @@ async function answer(
   try {
     send(response, 200, await dispatch(api, method, await readBody(request)));
   } catch (error) {
-    logger.error('admin call failed', { method, error });
+    if (!isServiceError(error)) logger.error('admin call failed', { method, error });
     send(response, 500, { error: error instanceof Error ? error.message : String(error) });
   }
 }

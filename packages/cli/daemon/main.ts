@@ -1,4 +1,5 @@
-// The composition root of the daemon: `main.ts DATA_DIR VERSION serve|halt`. Serves until it is told to halt.
+// The composition root of the daemon: `main.ts DATA_DIR VERSION serve|halt`, which serves until it is told to halt, and
+// `main.ts DATA_DIR VERSION controllers UID`, the part of it that gives up root.
 
 import { rm } from 'node:fs/promises';
 import { renderTime, systemClock } from '@ironbark/platform/clock.ts';
@@ -8,58 +9,55 @@ import { removeFile, replaceFile } from '@ironbark/platform/files.ts';
 import type { HttpListener } from '@ironbark/platform/http/server.ts';
 import { closeInheritedFiles } from '@ironbark/platform/inherited-files.ts';
 import { openLogFile } from '@ironbark/platform/log-file.ts';
-import { createLogger } from '@ironbark/platform/logger.ts';
+import { createLogger, type Logger } from '@ironbark/platform/logger.ts';
 import { systemRandom } from '@ironbark/platform/random.ts';
-import { findConfig } from '../cloud-config.ts';
-import type { HaltRequest } from './admin-api.ts';
+import { type CloudConfig, findConfig } from '../cloud-config.ts';
+import type { AdminApi, HaltRequest } from './admin-api.ts';
 import { serveAdmin } from './admin-server.ts';
-import { composeCloud, type EmbeddedCloud } from './compose.ts';
 import { dataPaths, FOLDER_TAKEN } from './paths.ts';
-import { describeCloud, readCredentials } from './status.ts';
+import type { RunningCloud } from './running-cloud.ts';
+import { type DaemonFacts, describeCloud } from './status.ts';
 
 async function main(dataDir: string, version: string, mode: string): Promise<void> {
   closeInheritedFiles();
-  const paths = dataPaths(dataDir);
   const config = await findConfig(dataDir);
   if (config === undefined) throw new Error(`${dataDir} has no config.json; ironbark up makes it`);
+  if (mode === 'controllers') await mainOfControllers(config, dataDir);
+  else await mainOfDaemon(config, { dataDir, version, mode });
+}
+
+interface DaemonArguments {
+  dataDir: string;
+  version: string;
+  mode: string;
+}
+
+async function mainOfDaemon(config: CloudConfig, given: DaemonArguments): Promise<void> {
+  const { dataDir, version, mode } = given;
+  const paths = dataPaths(dataDir);
   using lock = acquireProcessLock(paths.daemonLock);
   if (lock === undefined) throw new Error(`${FOLDER_TAKEN}: ${dataDir}`);
-  const logger = createLogger({ write: openLogFile(paths.log), nowMs: () => systemClock.nowMs() });
-  const crash = (error: unknown) => {
-    logger.error('the daemon ends on an error that nobody handles', { error });
-    process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
-    process.exit(1);
-  };
-  process.once('uncaughtException', crash);
-  process.once('unhandledRejection', crash);
+  const writeLog = openLogFile(paths.log);
+  const logger = createLogger({ write: writeLog, nowMs: () => systemClock.nowMs() });
+  const crash = crashOnBugs(logger);
   const startedAt = renderTime(systemClock.nowMs());
-  const parts = { clock: systemClock, random: systemRandom, commands: systemCommands };
-  const embedded = await composeCloud({ config, paths, logger, ...parts });
-  logger.info('the cloud is up', { endpoint: embedded.endpoint, mode });
+  const cloud = await compose(config, { ...given, logger, writeLog });
+  logger.info('the cloud is up', { endpoint: cloud.endpoint, mode });
   if (mode === 'halt') {
-    await end(embedded, { keepGuests: false });
+    await end(cloud, { keepGuests: false });
     await removeFile(paths.pidFile);
     return;
   }
-  const facts = { config, dataDir, version, startedAt };
   const done = Promise.withResolvers<void>();
-  await removeFile(paths.adminSocket);
   const halt = async (request: HaltRequest) => {
-    await end(embedded, request);
+    await end(cloud, request);
     done.resolve();
     return { halted: true as const };
   };
+  await removeFile(paths.adminSocket);
   await replaceFile(paths.pidFile, `${process.pid}\n`);
-  const admin = await serveAdmin(
-    paths.adminSocket,
-    {
-      status: () => describeCloud(embedded, facts),
-      credentials: () => readCredentials(embedded, facts),
-      diskStats: async ({ instanceId }) => await embedded.node.readDiskStats(instanceId),
-      halt,
-    },
-    logger,
-  );
+  const api = adminApi(cloud, { config, dataDir, version, startedAt }, halt);
+  const admin = await serveAdmin(paths.adminSocket, api, logger);
   const onSignal = () => void halt({ keepGuests: true }).catch(crash);
   process.once('SIGTERM', onSignal);
   process.once('SIGINT', onSignal);
@@ -68,15 +66,78 @@ async function main(dataDir: string, version: string, mode: string): Promise<voi
   logger.info('the cloud is down');
 }
 
-async function end(embedded: EmbeddedCloud, { keepGuests }: HaltRequest): Promise<void> {
-  if (!keepGuests) await embedded.halt();
-  await embedded[Symbol.asyncDispose]();
+function crashOnBugs(logger: Logger): (error: unknown) => void {
+  const crash = (error: unknown) => {
+    logger.error('the daemon ends on an error that nobody handles', { error });
+    process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
+    process.exit(1);
+  };
+  process.once('uncaughtException', crash);
+  process.once('unhandledRejection', crash);
+  return crash;
+}
+
+interface ComposeArguments extends DaemonArguments {
+  logger: Logger;
+  writeLog: (line: string) => void;
+}
+
+/** Root has the node alone; without root, and for simulated guests, there is nothing to keep apart. */
+async function compose(config: CloudConfig, given: ComposeArguments): Promise<RunningCloud> {
+  const { dataDir, version, logger, writeLog } = given;
+  const services = { clock: systemClock, random: systemRandom, commands: systemCommands };
+  const parts = { config, paths: dataPaths(dataDir), logger, ...services };
+  if (process.getuid?.() !== 0 || config.hypervisor === 'simulated') {
+    const { composeCloud } = await import('./compose.ts');
+    return await composeCloud(parts);
+  }
+  const { composePrivileged } = await import('./privileged.ts');
+  const program = ['--disable-warning=ExperimentalWarning', import.meta.filename, dataDir, version];
+  return await composePrivileged({
+    ...parts,
+    writeLog,
+    controllersProgram: (uid) => ({
+      file: process.execPath,
+      args: [...program, 'controllers', String(uid)],
+    }),
+  });
+}
+
+function adminApi(
+  cloud: RunningCloud,
+  facts: DaemonFacts,
+  halt: (request: HaltRequest) => Promise<{ halted: true }>,
+): AdminApi {
+  return {
+    ...cloud.admin,
+    status: () => describeCloud(cloud, facts),
+    diskStats: async ({ instanceId }) => await cloud.node.readDiskStats(instanceId),
+    halt,
+  };
+}
+
+async function end(cloud: RunningCloud, { keepGuests }: HaltRequest): Promise<void> {
+  if (!keepGuests) await cloud.halt();
+  await cloud[Symbol.asyncDispose]();
 }
 
 async function leave(admin: HttpListener, pidFile: string, socket: string): Promise<void> {
   await admin[Symbol.asyncDispose]();
   await removeFile(pidFile);
   await rm(socket, { force: true });
+}
+
+/** Its log goes to its parent; the end of the parent, however it comes, is the end of its standard input. */
+async function mainOfControllers(config: CloudConfig, dataDir: string): Promise<void> {
+  const uid = Number(process.argv[5]);
+  if (!Number.isSafeInteger(uid) || uid <= 0) throw new Error('usage: main.ts ... controllers UID');
+  process.stdin.resume();
+  process.stdin.once('close', () => process.exit(1));
+  const { runControllers } = await import('./controllers-main.ts');
+  const ended = Promise.withResolvers<void>();
+  process.once('SIGTERM', () => ended.resolve());
+  await runControllers({ config, dataDir, uid, ended: ended.promise });
+  process.exit(0);
 }
 
 const [dataDir, version, mode] = process.argv.slice(2);

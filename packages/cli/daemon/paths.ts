@@ -8,14 +8,27 @@ export interface DataPaths {
   /** Listens while the daemon runs; only the folder's owner may connect. */
   adminSocket: string;
   pidFile: string;
+  /** What the privileged process listens on; only the controllers' group may enter. */
+  privilegedRun: string;
+  nodeSocket: string;
+  targetSocket: string;
+  /** What the controllers' process listens on; its own. */
+  controllersRun: string;
+  controllersSocket: string;
   /** Held by the one daemon of this folder. */
   daemonLock: string;
   log: string;
+  /** What a backup that is under way reads from. */
+  backup: string;
   cloud: string;
   cluster: string;
   node: string;
   storage: string;
+  /** The Storage Controller's rows, apart from what storage daemons use. */
+  storageState: string;
   objects: string;
+  /** The record of API calls. */
+  events: string;
   /** Private keys of key pairs that `ironbark launch` made. */
   keys: string;
 }
@@ -28,14 +41,22 @@ export function dataPaths(root: string): DataPaths {
     root,
     run: join(root, 'run'),
     adminSocket: join(root, 'run', 'admin.sock'),
+    privilegedRun: join(root, 'run', 'privileged'),
+    nodeSocket: join(root, 'run', 'privileged', 'node.sock'),
+    targetSocket: join(root, 'run', 'privileged', 'targets.sock'),
+    controllersRun: join(root, 'run', 'controllers'),
+    controllersSocket: join(root, 'run', 'controllers', 'controllers.sock'),
     pidFile: join(root, 'run', 'daemon.pid'),
     daemonLock: join(root, 'run', 'daemon.lock'),
     log: join(root, 'ironbark.log'),
+    backup: join(root, 'run', 'controllers', 'backup'),
     cloud: join(root, 'cloud'),
     cluster: join(root, 'cluster'),
     node: join(root, 'node'),
     storage: join(root, 'storage'),
+    storageState: join(root, 'storage', 'state'),
     objects: join(root, 'objects'),
+    events: join(root, 'events'),
     keys: join(root, 'keys'),
   };
 }

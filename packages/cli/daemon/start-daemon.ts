@@ -53,7 +53,7 @@ async function untilReady(
     const daemon = await findDaemon(context.dataDir);
     if (daemon !== undefined && mode === 'serve') return daemon;
     if ((await readProcess(pid)) === undefined) {
-      if (mode === 'halt') return undefined;
+      if (mode === 'halt') return await requireHalted(context);
       // Somebody else started it at the same moment and was faster: theirs is waited for.
       const isTaken = (await readOutput(context)).includes(FOLDER_TAKEN);
       if (isTaken) {
@@ -68,6 +68,12 @@ async function untilReady(
     `the cloud is not ready after ${READY_TIMEOUT_MS / 1000} s`,
     await explain(context),
   );
+}
+
+/** A run that stopped everything has removed the pid file; whoever goes on would remove running guests' disks. */
+async function requireHalted(context: CliContext): Promise<undefined> {
+  if ((await readFileIfPresent(dataPaths(context.dataDir).pidFile)) === undefined) return undefined;
+  throw new Problem('what the last run left was not stopped', await explain(context));
 }
 
 async function readOutput(context: CliContext): Promise<string> {

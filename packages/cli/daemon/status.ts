@@ -1,8 +1,12 @@
-// Owns the daemon's answers about itself: what runs, and with which key to use it.
+// Owns the daemon's answer about itself: what runs, where, and as which user.
 
+import { readFile } from 'node:fs/promises';
+import { isServiceError } from '@ironbark/core/errors.ts';
+import { KIB } from '@ironbark/core/units.ts';
 import type { CloudConfig } from '../cloud-config.ts';
-import type { Credentials, DaemonStatus } from './admin-api.ts';
-import type { EmbeddedCloud } from './compose.ts';
+import type { DaemonProcessFacts, DaemonStatus } from './admin-api.ts';
+import type { CloudFacts } from './controllers-admin.ts';
+import type { RunningCloud } from './running-cloud.ts';
 
 export interface DaemonFacts {
   config: CloudConfig;
@@ -12,25 +16,39 @@ export interface DaemonFacts {
 }
 
 export async function describeCloud(
-  embedded: EmbeddedCloud,
+  cloud: RunningCloud,
   facts: DaemonFacts,
 ): Promise<DaemonStatus> {
-  const { cloud, node, endpoint } = embedded;
+  const { node, endpoint, controllersPid } = cloud;
   return {
     ...facts,
     pid: process.pid,
     endpoint,
-    accountId: cloud.accountId,
+    ...(await cloud.admin.describe().catch(explainAbsence)),
     node: await node.client.getReport(),
-    counts: await cloud.countResources(),
-    loginUsers: await cloud.loginUsers(),
+    processes: await describeProcesses(controllersPid),
   };
 }
 
-export async function readCredentials(
-  embedded: EmbeddedCloud,
-  facts: DaemonFacts,
-): Promise<Credentials> {
-  const { accessKeyId, secretAccessKey } = await embedded.cloud.adminKey();
-  return { endpoint: embedded.endpoint, region: facts.config.region, accessKeyId, secretAccessKey };
+/** The node can be looked at, and the cloud stopped, while the controllers cannot be started. */
+function explainAbsence(error: unknown): CloudFacts {
+  if (!isServiceError(error, 'unavailable')) throw error;
+  const nothing = { counts: {}, loginUsers: {}, failures: [] };
+  return { accountId: 'unknown while the API is away', ...nothing };
+}
+
+async function describeProcesses(
+  controllersPid: RunningCloud['controllersPid'],
+): Promise<DaemonProcessFacts[]> {
+  if (controllersPid === undefined) return [await describeProcess('all services', process.pid)];
+  const pid = controllersPid();
+  const privileged = await describeProcess('privileged', process.pid);
+  return pid === undefined ? [privileged] : [privileged, await describeProcess('controllers', pid)];
+}
+
+async function describeProcess(name: string, pid: number): Promise<DaemonProcessFacts> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  const number = (field: string) =>
+    Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0);
+  return { name, pid, uid: number('Uid'), memoryBytes: number('VmRSS') * KIB };
 }

@@ -4,6 +4,7 @@ import type { AccountId, InstanceId, SnapshotId, VolumeId } from '@ironbark/core
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
+import type { AroundStep } from '@ironbark/platform/reconciler.ts';
 import type { ClusterClient } from '@ironbark/protocol/internal/cluster-client.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
@@ -33,4 +34,5 @@ export interface App {
   storage: StorageClient;
   objects: ObjectsClient;
   wake: Wake;
+  aroundStep: AroundStep;
 }

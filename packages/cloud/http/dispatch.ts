@@ -1,12 +1,16 @@
-// Owns the way from a verified request to an action and back: decode, call, render.
+// Owns the way from a verified request to an action and back: authorise, decode, call, render.
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { Principal } from '@ironbark/protocol/internal/identity-client.ts';
 import { decodeRequest, findAction, readRequestHead } from '@ironbark/protocol/query/request.ts';
 import type { WireProtocol } from '@ironbark/protocol/query/wire-protocol.ts';
 import type { ActionTable } from '../actions/action.ts';
+import { authorize } from '../app/access.ts';
+import type { TouchedResources } from './audit-resources.ts';
 
 export interface ApiService {
+  /** As IAM calls it. */
+  readonly name: string;
   readonly protocol: WireProtocol;
   readonly actions: ActionTable;
 }
@@ -19,6 +23,8 @@ export interface Call {
   sources: readonly string[];
   /** Told as soon as it is known, for the log. */
   onAction: (action: string) => void;
+  /** Told which resources the call is about. */
+  touched: TouchedResources;
 }
 
 /** The XML of the answer; everything that goes wrong is thrown. */
@@ -27,11 +33,14 @@ export async function dispatch(service: ApiService, call: Call): Promise<string>
   const head = readRequestHead(model, ...call.sources);
   const operation = findAction(model, head.action);
   call.onAction(operation.name);
+  authorize({ ...call, service: service.name, action: operation.name });
   if (!service.actions.has(operation.name)) throw notOffered(operation.name);
   const { input, dryRun, version } = decodeRequest(model, head);
+  call.touched.takeInput(input);
   const { requestId, principal, region } = call;
   const context = { requestId, principal, accountId: principal.accountId, region, dryRun };
   const output = await service.actions.call(operation.name, context, input);
+  call.touched.takeOutput(operation.name, output);
   if (dryRun) throw wouldHaveSucceeded();
   return service.protocol.renderResponse(operation, output, { requestId, version });
 }

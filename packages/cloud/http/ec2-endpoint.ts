@@ -8,10 +8,18 @@ import type { HttpHandler } from '@ironbark/platform/http/server.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
 import { EC2_PROTOCOL } from '@ironbark/protocol/ec2/protocol.ts';
-import type { IdentityClient } from '@ironbark/protocol/internal/identity-client.ts';
+import {
+  type AuditEvent,
+  type AuditLog,
+  describeCall,
+  findClaimedKey,
+  NO_AUDIT,
+} from '@ironbark/protocol/internal/audit-log.ts';
+import type { IdentityClient, Principal } from '@ironbark/protocol/internal/identity-client.ts';
 import { type VerifiedRequest, verifyRequest } from '@ironbark/protocol/sigv4/verify.ts';
 import { STS_PROTOCOL } from '@ironbark/protocol/sts/protocol.ts';
 import type { ActionTable } from '../actions/action.ts';
+import { TouchedResources } from './audit-resources.ts';
 import { type ApiService, dispatch } from './dispatch.ts';
 import { discardBody, readBody } from './read-body.ts';
 
@@ -23,6 +31,8 @@ export interface ApiOptions {
   clock: Clock;
   random: RandomSource;
   logger: Logger;
+  /** Takes a record of every call, refused ones too. Default: nobody does. */
+  audit?: AuditLog;
 }
 
 type ServiceName = 'ec2' | 'sts';
@@ -32,9 +42,11 @@ type Services = Readonly<Record<ServiceName, ApiService>>;
 interface Exchange {
   readonly requestId: string;
   readonly request: IncomingMessage;
+  readonly touched: TouchedResources;
   service: ServiceName;
   action?: string;
-  accountId?: string;
+  /** Present once the signature was found to be right. */
+  caller?: { principal: Principal; accessKeyId: string };
 }
 
 interface Answer {
@@ -44,24 +56,61 @@ interface Answer {
   mustClose?: boolean;
 }
 
+/** Time without a byte in either direction after which a connection is given up. */
+const STALL_TIMEOUT_MS = 60_000;
+
 export function createApiHandler(options: ApiOptions): HttpHandler {
   const services: Services = {
-    ec2: { protocol: EC2_PROTOCOL, actions: options.ec2 },
-    sts: { protocol: STS_PROTOCOL, actions: options.sts },
+    ec2: { name: 'ec2', protocol: EC2_PROTOCOL, actions: options.ec2 },
+    sts: { name: 'sts', protocol: STS_PROTOCOL, actions: options.sts },
   };
+  const { audit = NO_AUDIT } = options;
   return async (request, response) => {
+    // Who does not read the answer does not hold it for ever.
+    request.socket.setTimeout(STALL_TIMEOUT_MS);
     const startedAt = options.clock.monotonicMs();
     const requestId = newRequestId(options.random);
-    const exchange: Exchange = { requestId, request, service: guessService(request) };
+    const service = guessService(request);
+    const exchange: Exchange = { requestId, request, service, touched: new TouchedResources() };
     const answer = await answerRequest(exchange, services, options);
     if (answer === undefined) return;
+    await audit.record(describeExchange(exchange, answer, options));
     send(response, requestId, answer);
-    const { service, action, accountId } = exchange;
-    const { status, code } = answer;
-    const durationMs = Math.round(options.clock.monotonicMs() - startedAt);
-    const facts = { requestId, service, action, accountId, status, code, durationMs };
-    options.logger.info('api request', facts);
+    logRequest(exchange, answer, { options, startedAt });
   };
+}
+
+function logRequest(
+  { requestId, service, action, caller }: Exchange,
+  { status, code }: Answer,
+  { options, startedAt }: { options: ApiOptions; startedAt: number },
+): void {
+  const accountId = caller?.principal.accountId;
+  const durationMs = Math.round(options.clock.monotonicMs() - startedAt);
+  const facts = { requestId, service, action, accountId, status, code, durationMs };
+  options.logger.info('api request', facts);
+}
+
+function describeExchange(exchange: Exchange, answer: Answer, options: ApiOptions): AuditEvent {
+  const { requestId, request, service, action, caller, touched } = exchange;
+  const { headers, socket, url = '/' } = request;
+  return describeCall({
+    nowMs: options.clock.nowMs(),
+    service,
+    action,
+    region: options.region,
+    requestId,
+    sourceAddress: socket.remoteAddress,
+    userAgent: headers['user-agent'],
+    ...(caller === undefined
+      ? { claimedKeyId: findClaimedKey(headers.authorization, url) }
+      : { caller }),
+    // Anybody can send what is refused unproven: it must not push out the records of what happened.
+    isManagement: caller !== undefined,
+    resources: touched.list(options.region, caller?.principal.accountId ?? ''),
+    status: answer.status,
+    errorCode: answer.code,
+  });
 }
 
 /** Undefined when the client went away before it had sent its request. */
@@ -73,7 +122,8 @@ async function answerRequest(
   try {
     return { status: 200, body: await serve(exchange, services, options) };
   } catch (error) {
-    const drained = await discardBody(exchange.request).catch(() => undefined);
+    const isLate = isServiceError(error, 'timeout');
+    const drained = isLate ? false : await discardBody(exchange.request).catch(() => undefined);
     if (drained === undefined || exchange.request.errored !== null) return undefined;
     logFailure(error, exchange, options.logger);
     const { protocol } = services[exchange.service];
@@ -88,12 +138,14 @@ async function serve(exchange: Exchange, services: Services, options: ApiOptions
   requireForm(request);
   const body = await readBody(request);
   checkBody(verified, body);
-  exchange.accountId = verified.principal.accountId;
+  const { principal, accessKeyId } = verified;
+  exchange.caller = { principal, accessKeyId };
   return await dispatch(services[exchange.service], {
     requestId,
-    principal: verified.principal,
+    principal,
     region: options.region,
     sources: [targetQuery(request), body.toString('utf8')],
+    touched: exchange.touched,
     onAction: (action) => {
       exchange.action = action;
     },

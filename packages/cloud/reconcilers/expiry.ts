@@ -18,14 +18,18 @@ export function createExpiry(app: App): Reconciler {
     name: 'expiry',
     listKeys: async () => ['all'],
     reconcile: async () => {
-      await change(app, async ({ tx, nowMs }) => {
-        for (const row of await listExpiredInstances(tx, nowMs - TERMINATED_VISIBLE_MS)) {
-          await deleteInstance(tx, row);
-          await deleteTags(tx, row.id);
-        }
-        await deleteClientTokensBefore(tx, nowMs - CLIENT_TOKEN_MS);
-      });
+      await app.aroundStep('expiry/expire', () => expire(app));
       return { kind: 'again', afterMs: EVERY_MS };
     },
   };
+}
+
+function expire(app: App): Promise<void> {
+  return change(app, async ({ tx, nowMs }) => {
+    for (const row of await listExpiredInstances(tx, nowMs - TERMINATED_VISIBLE_MS)) {
+      await deleteInstance(tx, row);
+      await deleteTags(tx, row.id);
+    }
+    await deleteClientTokensBefore(tx, nowMs - CLIENT_TOKEN_MS);
+  });
 }

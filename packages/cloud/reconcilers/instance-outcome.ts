@@ -15,12 +15,16 @@ export function createInstanceOutcome(app: App): Reconciler {
     reconcile: async (key) => {
       const id = key as InstanceId;
       const before = await findInstance(app.store.query, id);
-      if (before === undefined || planOutcome(before).kind === 'none') return SETTLED;
-      await change(app, async (inside) => {
-        const instance = await findInstance(inside.tx, id);
-        if (instance !== undefined) await applyOutcome(inside, instance, planOutcome(instance));
-      });
+      const kind = before === undefined ? 'none' : planOutcome(before).kind;
+      if (kind !== 'none') await app.aroundStep(`instance-outcome/${kind}`, () => apply(app, id));
       return SETTLED;
     },
   };
+}
+
+function apply(app: App, id: InstanceId): Promise<void> {
+  return change(app, async (inside) => {
+    const instance = await findInstance(inside.tx, id);
+    if (instance !== undefined) await applyOutcome(inside, instance, planOutcome(instance));
+  });
 }

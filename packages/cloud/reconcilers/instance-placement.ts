@@ -48,7 +48,9 @@ export function createInstancePlacement(app: App): Reconciler {
     name: 'instance-placement',
     listKeys: async () => [PLACEMENT_KEY],
     reconcile: async () => {
-      const waiting = await change(app, (inside) => placeAll(app, inside));
+      if ((await listUnplaced(app.store.query)).length === 0) return SETTLED;
+      const place = () => change(app, (inside) => placeAll(app, inside));
+      const waiting = await app.aroundStep('instance-placement/place', place);
       return waiting === 0 ? SETTLED : { kind: 'again', afterMs: LOOK_AGAIN_MS };
     },
   };

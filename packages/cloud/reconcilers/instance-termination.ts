@@ -1,6 +1,5 @@
 // Owns the end of an instance: addresses and volumes are given back, then the zone drops it.
 
-import type { InstanceId } from '@ironbark/core/ids.ts';
 import type { App } from '../app/app.ts';
 import { change } from '../app/change.ts';
 import { listAttachmentsOf } from '../store/attachments.ts';
@@ -27,18 +26,15 @@ export function planTermination(
  * intents: sent while the zone drops it, an intent would bring a dropped instance back.
  */
 export async function stepTermination(app: App, instance: InstanceRow): Promise<boolean> {
-  const { id, nodeId } = instance;
   const step = planTermination(instance);
-  if (step === 'release') await release(app, id);
-  else if (step === 'forget') {
-    if (nodeId !== null) await app.cluster.forgetInstances([id]);
-    await change(app, ({ tx, nowMs }) => updateInstance(tx, id, { forgottenAt: nowMs }));
-  }
-  return step !== 'none';
+  if (step === 'none') return false;
+  const take = step === 'release' ? release : forget;
+  await app.aroundStep(`instance-termination/${step}`, () => take(app, instance));
+  return true;
 }
 
 /** A terminated instance has no address any more; its volumes are let go by their attachments. */
-function release(app: App, id: InstanceId): Promise<void> {
+function release(app: App, { id }: InstanceRow): Promise<void> {
   return change(app, async ({ tx, nowMs, touched }) => {
     await deleteInterfacesOf(tx, id);
     await updateInstance(tx, id, { terminatedAt: nowMs });
@@ -46,4 +42,9 @@ function release(app: App, id: InstanceId): Promise<void> {
     // What it held may be what others wait for.
     touched.placement = true;
   });
+}
+
+async function forget(app: App, { id, nodeId }: InstanceRow): Promise<void> {
+  if (nodeId !== null) await app.cluster.forgetInstances([id]);
+  await change(app, ({ tx, nowMs }) => updateInstance(tx, id, { forgottenAt: nowMs }));
 }

@@ -48,7 +48,7 @@ async function reconcileSnapshot(
     case 'wait-for-volumes':
       return { kind: 'again', afterMs: VOLUMES_AGAIN_MS };
     case 'forget':
-      await forget(app, id);
+      await app.aroundStep('snapshot/forget', () => forget(app, id));
       sent.forget(id);
       return SETTLED;
     case 'send':
@@ -64,10 +64,9 @@ async function send(
   const { id, generation, observedGeneration, desired, volumeId } = snapshot;
   if (sent.isDue(id, generation, observedGeneration)) {
     const volumeSizeBytes = snapshot.volumeSizeGib * GIB;
-    await app.storage.putIntents({
-      volumes: [],
-      snapshots: [{ id, generation, desired, volumeId, volumeSizeBytes }],
-    });
+    const snapshots = [{ id, generation, desired, volumeId, volumeSizeBytes }];
+    const put = () => app.storage.putIntents({ volumes: [], snapshots });
+    await app.aroundStep('snapshot/send', put);
     sent.record(id, generation);
   }
   return sent.next(generation, observedGeneration);

@@ -30,10 +30,12 @@ export function createStorageReport(app: App): Reconciler {
       const newVolumes = report.volumes.filter((o) => isVolumeNews(volumes.get(o.id), o));
       const newSnapshots = report.snapshots.filter((o) => isSnapshotNews(snapshots.get(o.id), o));
       if (newVolumes.length + newSnapshots.length > 0) {
-        await change(app, async (inside) => {
-          for (const observation of newVolumes) await recordVolume(inside, observation);
-          for (const observation of newSnapshots) await recordSnapshot(inside, observation);
-        });
+        const write = () =>
+          change(app, async (inside) => {
+            for (const observation of newVolumes) await recordVolume(inside, observation);
+            for (const observation of newSnapshots) await recordSnapshot(inside, observation);
+          });
+        await app.aroundStep('storage-report/record', write);
       }
       await forgetStrays(app, report, { volumes, snapshots });
       return { kind: 'again', afterMs: POLL_MS };
@@ -51,10 +53,11 @@ async function forgetStrays(
   const volumes = report.volumes.filter((one) => isAbsent(one) && !known.volumes.has(one.id));
   const snapshots = report.snapshots.filter((one) => isAbsent(one) && !known.snapshots.has(one.id));
   if (volumes.length + snapshots.length === 0) return;
-  await app.storage.forget({
+  const ids = {
     volumes: volumes.map((one) => one.id),
     snapshots: snapshots.map((one) => one.id),
-  });
+  };
+  await app.aroundStep('storage-report/forget-strays', () => app.storage.forget(ids));
 }
 
 function volumeColumns(observation: VolumeStorageObservation) {

@@ -42,12 +42,17 @@ function plan(rows: Rows | undefined): AttachmentStep {
 
 async function reconcileAttachment(app: App, id: VolumeId): Promise<ReconcileResult> {
   // Most looks find nothing to do; those need no transaction.
-  if (plan(await loadRows(app.store.query, id)).kind === 'wait') return SETTLED;
-  await change(app, async (inside) => {
+  const { kind } = plan(await loadRows(app.store.query, id));
+  if (kind === 'wait') return SETTLED;
+  await app.aroundStep(`volume-attachment/${kind}`, () => takeNextStep(app, id));
+  return { kind: 'again', afterMs: 0 };
+}
+
+function takeNextStep(app: App, id: VolumeId): Promise<void> {
+  return change(app, async (inside) => {
     const rows = await loadRows(inside.tx, id);
     if (rows !== undefined) await applyStep(inside, rows, plan(rows));
   });
-  return { kind: 'again', afterMs: 0 };
 }
 
 async function applyStep(inside: Change, rows: Rows, step: AttachmentStep): Promise<void> {

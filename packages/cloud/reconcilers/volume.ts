@@ -49,7 +49,7 @@ async function reconcileVolume(
     case 'wait-for-snapshots':
       return { kind: 'again', afterMs: SNAPSHOTS_AGAIN_MS };
     case 'forget':
-      await forget(app, volume);
+      await app.aroundStep('volume/forget', () => forget(app, volume));
       sent.forget(id);
       return SETTLED;
     case 'send':
@@ -64,7 +64,8 @@ async function send(
 ): Promise<ReconcileResult> {
   const { id, generation, observedGeneration } = volume;
   if (sent.isDue(id, generation, observedGeneration)) {
-    await app.storage.putIntents({ volumes: [composeVolumeIntent(volume)], snapshots: [] });
+    const intent = { volumes: [composeVolumeIntent(volume)], snapshots: [] };
+    await app.aroundStep('volume/send', () => app.storage.putIntents(intent));
     sent.record(id, generation);
   }
   return sent.next(generation, observedGeneration);

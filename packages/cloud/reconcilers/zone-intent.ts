@@ -48,7 +48,8 @@ async function sendInstance(
   if (sent.isDue(id, generation, observedGeneration)) {
     await subnets.ensureSent();
     const intent = composeIntent(rows, app.region);
-    await app.cluster.putInstances([{ nodeId: rows.instance.nodeId!, intent }]);
+    const placed = { nodeId: rows.instance.nodeId!, intent };
+    await app.aroundStep('zone-intent/send', () => app.cluster.putInstances([placed]));
     sent.record(id, generation);
   }
   return sent.next(generation, observedGeneration);
@@ -104,7 +105,8 @@ class SubnetSender {
     });
     const text = JSON.stringify(intents);
     if (text === this.#sent) return;
-    await this.#app.cluster.putSubnets(intents);
+    const put = () => this.#app.cluster.putSubnets(intents);
+    await this.#app.aroundStep('zone-intent/send-subnets', put);
     this.#sent = text;
   }
 }

@@ -24,8 +24,10 @@ export function createZoneReport(app: App): Reconciler {
     reconcile: async () => {
       const changes = await app.cluster.changesSince(cursor);
       if (changes.instances.length > 0) {
-        const strays = await change(app, (inside) => record(inside, changes));
-        if (strays.length > 0) await app.cluster.forgetInstances(strays);
+        const write = () => change(app, (inside) => record(inside, changes));
+        const strays = await app.aroundStep('zone-report/record', write);
+        const forget = () => app.cluster.forgetInstances(strays);
+        if (strays.length > 0) await app.aroundStep('zone-report/forget-strays', forget);
       }
       cursor = changes.cursor;
       await refreshNodes(app);

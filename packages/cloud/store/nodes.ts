@@ -7,8 +7,21 @@ export function listNodes(db: Queries): Promise<NodeRow[]> {
   return db.selectFrom('node').selectAll().orderBy('id').execute();
 }
 
-/** Replaces what is known of the zone's nodes. */
+/** Replaces what is known of the zone's nodes. Only rows that change are written: a zone has thousands. */
 export async function replaceNodes(db: Queries, nodes: readonly NodeRow[]): Promise<void> {
-  await db.deleteFrom('node').execute();
-  for (const node of nodes) await db.insertInto('node').values(node).execute();
+  const known = await listNodes(db);
+  const before = new Map(known.map((node) => [node.id, JSON.stringify(node)]));
+  for (const node of nodes) {
+    if (before.get(node.id) !== JSON.stringify(node)) await putNode(db, node);
+    before.delete(node.id);
+  }
+  for (const id of before.keys()) await db.deleteFrom('node').where('id', '=', id).execute();
+}
+
+async function putNode(db: Queries, node: NodeRow): Promise<void> {
+  await db
+    .insertInto('node')
+    .values(node)
+    .onConflict((conflict) => conflict.column('id').doUpdateSet(node))
+    .execute();
 }

@@ -2,11 +2,12 @@
 
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Database } from '@ironbark/platform/database/database.ts';
+import type { Database, OpenDatabase } from '@ironbark/platform/database/database.ts';
 import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
 import { syncDirectory } from '@ironbark/platform/files.ts';
 import { CamelCasePlugin, type Kysely } from 'kysely';
 import { cloudTables } from './migrations/0001-cloud.ts';
+import { accountNames } from './migrations/0002-account-names.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -14,16 +15,22 @@ export type Queries = Kysely<Schema>;
 export type Store = Database<Schema>;
 
 /** `path` is a file, or `:memory:`. */
-export async function openStore(path: string): Promise<Store> {
+export async function openStore(
+  path: string,
+  openDatabase: OpenDatabase = openSqlite,
+): Promise<Store> {
   if (path !== ':memory:') await ensurePrivateFile(path);
-  const database = await openSqlite<Schema>({
+  const database = await openDatabase<Schema>({
     path,
-    migrations: { '0001-cloud': cloudTables },
+    migrations: { '0001-cloud': cloudTables, '0002-account-names': accountNames },
   });
   const names = new CamelCasePlugin();
   return {
     query: database.query.withPlugin(names),
     transaction: (work) => database.transaction((tx) => work(tx.withPlugin(names))),
+    get failure() {
+      return database.failure;
+    },
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };
 }

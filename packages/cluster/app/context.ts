@@ -4,6 +4,7 @@ import type { NodeId } from '@ironbark/core/ids.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Database } from '@ironbark/platform/database/database.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
+import type { AroundStep } from '@ironbark/platform/reconciler.ts';
 import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
 import type { ClusterSchema } from '../store/schema.ts';
 import type { NodeHealth } from './node-health.ts';
@@ -14,6 +15,7 @@ export interface ClusterContext {
   health: NodeHealth;
   clock: Clock;
   logger: Logger;
+  aroundStep: AroundStep;
   /** Tells listeners that there is something new. */
   changed(): void;
   /** Hints that now is a good time to hand over a node's document, or to fetch its report. */

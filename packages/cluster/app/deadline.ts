@@ -5,6 +5,9 @@ import { type Clock, TimeoutError } from '@ironbark/platform/clock.ts';
 /** Well below the lease, so that one lost answer does not make a node lost. */
 export const NODE_CALL_TIMEOUT_MS = 5_000;
 
+/** A reason that costs nothing; without one an error with a stack is made for every call. */
+const ANSWERED = 'answered';
+
 /** The call's result, or a TimeoutError; a result that comes later is ignored. */
 export async function withinDeadline<Result>(
   clock: Clock,
@@ -19,6 +22,6 @@ export async function withinDeadline<Result>(
   try {
     return await Promise.race([call, late]);
   } finally {
-    done.abort();
+    done.abort(ANSWERED);
   }
 }

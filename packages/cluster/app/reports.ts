@@ -33,10 +33,12 @@ export class ReportRecorder {
     this.#context.health.hear(nodeId, summary);
     const summaryIsNews = this.#summaries.get(nodeId) !== essenceOf(summary);
     if (candidates.length === 0 && !summaryIsNews) return;
-    const recorded = await this.#context.database.transaction(async (tx) => {
-      if (summaryIsNews) await recordReport(tx, nodeId, summary);
-      return recordObservations(tx, nodeId, candidates);
-    });
+    const write = () =>
+      this.#context.database.transaction(async (tx) => {
+        if (summaryIsNews) await recordReport(tx, nodeId, summary);
+        return recordObservations(tx, nodeId, candidates);
+      });
+    const recorded = await this.#context.aroundStep('node-report/record', write);
     this.#summaries.set(nodeId, essenceOf(summary));
     for (const each of recorded.same) this.#remember(nodeId, each);
     for (const each of recorded.news) this.#remember(nodeId, each);

@@ -30,7 +30,8 @@ async function handOver(context: ClusterContext, id: NodeId): Promise<ReconcileR
   // A node with a newer document has it from a store that knew more; this one will be told by the cloud.
   if (node.reported_generation >= node.intent_generation) return SETTLED;
   const intent = await buildIntent(context, id, node.intent_generation);
-  await withinDeadline(context.clock, 'putIntent', client.putIntent(intent));
+  const put = () => withinDeadline(context.clock, 'putIntent', client.putIntent(intent));
+  await context.aroundStep('node-intent/hand-over', put);
   context.pokeReport(id);
   return { kind: 'again', afterMs: HAND_OVER_AGAIN_MS };
 }

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { InstanceId } from '@ironbark/core/ids.ts';
-import { readKeptFile, replaceFile } from '@ironbark/platform/files.ts';
+import { readKeptFile, removeUnfinished, replaceFile } from '@ironbark/platform/files.ts';
 
 /** systemd's table of users leaves 1,879,048,192 to 2,147,483,647 unused; this starts well inside. */
 const FIRST_UID = 1_900_000_000;
@@ -23,6 +23,7 @@ export interface GuestUsers {
 export async function openGuestUsers(dataDir: string, isRoot: boolean): Promise<GuestUsers> {
   if (!isRoot) return { uidOf: () => undefined, probeUid: undefined };
   const path = join(dataDir, 'first-uid');
+  await removeUnfinished(path);
   const kept = await readKeptFile(path);
   const first = kept === undefined ? chooseFirstUid(dataDir) : Number(kept.toString());
   if (kept === undefined) await replaceFile(path, String(first));

@@ -13,11 +13,17 @@ import { ensureDirectory, hasCode, makeFile, removeFile } from '@ironbark/platfo
 import type { ImageBlob } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import { readDiskSpace, withSpace } from './disk-space.ts';
-import { damagedImage, LIST_SUFFIX, SparseSink, saveDataChunks } from './sparse-image.ts';
+import {
+  damagedImage,
+  LIST_SUFFIX,
+  SparseSink,
+  saveDataChunks,
+  UNFINISHED_LIST,
+} from './sparse-image.ts';
 
 export interface ImageCacheOptions {
   dataDir: string;
-  objects: ObjectsClient;
+  objects: Pick<ObjectsClient, 'getObject'>;
   clock: Clock;
   /** The most that cached images occupy on disk. */
   limitBytes?: number;
@@ -45,7 +51,8 @@ export class ImageCache {
     const names = new Set(await readdir(cache.#directory));
     for (const name of names) {
       const isOrphan = name.endsWith(LIST_SUFFIX) && !names.has(name.slice(0, -LIST_SUFFIX.length));
-      if (name.endsWith(PARTIAL) || isOrphan) await removeFile(join(cache.#directory, name));
+      const isUnfinished = name.endsWith(PARTIAL) || name.endsWith(UNFINISHED_LIST);
+      if (isUnfinished || isOrphan) await removeFile(join(cache.#directory, name));
     }
     return cache;
   }

@@ -11,6 +11,8 @@ import { readFileIfPresent, replaceFile, writeFully } from '@ironbark/platform/f
 const CHUNK_BYTES = 1 * MIB;
 const LIST_FORMAT = 'ironbark-data-chunks/1';
 export const LIST_SUFFIX = '.chunks';
+/** As replaceFile names it. */
+export const UNFINISHED_LIST = `${LIST_SUFFIX}.new`;
 
 interface ChunkList {
   format: typeof LIST_FORMAT;

@@ -8,9 +8,9 @@ import { dirname, join } from 'node:path';
 import { KIB } from '@ironbark/core/units.ts';
 import { CommandError, type Commands } from '@ironbark/platform/commands.ts';
 import { readFileIfPresent, replaceFile } from '@ironbark/platform/files.ts';
+import { setUpIoUring } from '@ironbark/platform/libc.ts';
 import type { FilterChain, HostFacts, Probe, ProgramFact } from './host-facts.ts';
 import { readHostNetworks } from './host-networks.ts';
-import { setUpIoUring } from './libc.ts';
 
 export interface GatherOptions {
   commands: Commands;

@@ -1,7 +1,7 @@
 // Owns the hop limit of one connection, by which a token reaches the guest that asked but no container behind it.
 
 import type { Socket } from 'node:net';
-import { setIpTtl } from './libc.ts';
+import { setIpTtl } from '@ironbark/platform/libc.ts';
 
 /** Node has no call for it, so the descriptor comes from the socket's handle. Throws when there is none. */
 export function limitHops(socket: Socket, hops: number): void {

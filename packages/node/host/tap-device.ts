@@ -2,7 +2,7 @@
 // neither /dev/net/tun nor a capability.
 
 import { closeSync, constants, openSync, readFileSync } from 'node:fs';
-import { ioctl } from './libc.ts';
+import { ioctl } from '@ironbark/platform/libc.ts';
 
 export interface TapOptions {
   /** Queue pairs, one descriptor each. More than 1 needs a tap that was made with `multi_queue`. */

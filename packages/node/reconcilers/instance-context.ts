@@ -3,6 +3,7 @@
 import type { InterfaceId } from '@ironbark/core/ids.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
+import type { AroundStep } from '@ironbark/platform/reconciler.ts';
 import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { ConsoleLog } from '../app/console-log.ts';
 import type { GuestFiles } from '../app/guest-files.ts';
@@ -17,6 +18,7 @@ export interface InstanceContext {
   dataDir: string;
   clock: Clock;
   logger: Logger;
+  aroundStep: AroundStep;
   driver: HypervisorDriver;
   intents: IntentStore;
   records: RecordStore;

@@ -8,6 +8,7 @@ import { DIRECT } from '@ironbark/core/io-profile.ts';
 import { type Clock, systemClock } from '@ironbark/platform/clock.ts';
 import { silentLogger } from '@ironbark/platform/logger.ts';
 import { seededRandom } from '@ironbark/platform/random.ts';
+import { takeStep } from '@ironbark/platform/reconciler.ts';
 import type {
   InstanceIntent,
   InstanceObservation,
@@ -93,6 +94,7 @@ async function startDaemon(host: Host, apply: Apply): Promise<Daemon> {
     dataDir,
     clock,
     logger: silentLogger,
+    aroundStep: takeStep,
     driver,
     intents,
     records,

@@ -105,7 +105,8 @@ export class InstanceReconciler implements Reconciler {
     const { id } = pass.desired;
     const trouble = this.#troubleOf(id);
     try {
-      await (this.#options.apply ?? applyStep)(this.#options.context, pass.desired, step);
+      const { context, apply = applyStep } = this.#options;
+      await context.aroundStep(`instance/${step.kind}`, () => apply(context, pass.desired, step));
     } catch (error) {
       this.#note(pass, step, error);
       if ('volumeId' in step) return error;
@@ -161,7 +162,9 @@ export class InstanceReconciler implements Reconciler {
     trouble.failures = 0;
     delete trouble.reason;
     const { context } = this.#options;
-    await context.records.change(desired.id, { reachedGeneration: desired.generation });
+    const note = () =>
+      context.records.change(desired.id, { reachedGeneration: desired.generation });
+    await context.aroundStep('instance/note-reached', note);
     if (isRepaired) await this.look(desired.id);
   }
 

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
-import { readKeptFile, replaceFile } from '@ironbark/platform/files.ts';
+import { readKeptFile, removeUnfinished, replaceFile } from '@ironbark/platform/files.ts';
 import type {
   InstanceIntent,
   NodeIntent,
@@ -33,6 +33,7 @@ export class IntentStore {
 
   static async open(dataDir: string, nodeId: NodeId): Promise<IntentStore> {
     const store = new IntentStore(join(dataDir, 'intent.json'), nodeId);
+    await removeUnfinished(store.#path);
     const bytes = await readKeptFile(store.#path);
     store.#take(bytes === undefined ? EMPTY : (JSON.parse(bytes.toString()) as StoredIntent));
     return store;

@@ -4,7 +4,13 @@ import { readdir } from 'node:fs/promises';
 import type { InstanceId, InterfaceId } from '@ironbark/core/ids.ts';
 import { isResourceId } from '@ironbark/core/ids.ts';
 import type { NicProfile } from '@ironbark/core/io-profile.ts';
-import { hasCode, readKeptFile, replaceFile, syncDirectory } from '@ironbark/platform/files.ts';
+import {
+  hasCode,
+  readKeptFile,
+  removeUnfinished,
+  replaceFile,
+  syncDirectory,
+} from '@ironbark/platform/files.ts';
 import type { GuestHandle } from '../drivers/hypervisor-driver.ts';
 import { instanceLayout, instancesDirectory } from './instance-layout.ts';
 
@@ -55,7 +61,9 @@ export class RecordStore {
   static async open(dataDir: string): Promise<RecordStore> {
     const store = new RecordStore(dataDir);
     for (const id of await listInstanceFolders(dataDir)) {
-      const bytes = await readKeptFile(instanceLayout(dataDir, id).record);
+      const path = instanceLayout(dataDir, id).record;
+      await removeUnfinished(path);
+      const bytes = await readKeptFile(path);
       if (bytes !== undefined) store.#records.set(id, JSON.parse(bytes.toString()));
     }
     return store;

@@ -17,6 +17,8 @@ export interface S3Request {
   /** Of a lower-case name; one character a byte. */
   header(name: string): string | undefined;
   headerNames(): readonly string[];
+  /** Notes a key for the record of the call, besides the one in the request's address. */
+  touch(key: string): void;
   /** Reads nothing before its chunks are asked for; throws when the headers contradict each other. */
   openBody(options?: BodyOptions): ByteSource;
 }

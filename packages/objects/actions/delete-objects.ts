@@ -28,6 +28,7 @@ async function deleteOne(
   request: BucketRequest,
   { key, versionId, etag }: DeleteRequest['objects'][number],
 ): Promise<DeleteOutcome> {
+  request.touch(key);
   try {
     requireNullVersion(versionId);
     const conditions = { ifMatch: etag };

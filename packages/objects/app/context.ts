@@ -25,6 +25,23 @@ export interface ObjectsContext {
  */
 export class BusyBlobs {
   readonly #users = new Map<string, number>();
+  #holdsOfAll = 0;
+
+  /** Keeps every file, wanted or not, for one who reads them all. */
+  holdAll(): Disposable {
+    this.#holdsOfAll += 1;
+    let isHeld = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (isHeld) this.#holdsOfAll -= 1;
+        isHeld = false;
+      },
+    };
+  }
+
+  get areAllHeld(): boolean {
+    return this.#holdsOfAll > 0;
+  }
 
   hold(ids: readonly string[]): Disposable {
     for (const id of ids) this.#users.set(id, (this.#users.get(id) ?? 0) + 1);
@@ -38,7 +55,7 @@ export class BusyBlobs {
   }
 
   has(id: string): boolean {
-    return this.#users.has(id);
+    return this.areAllHeld || this.#users.has(id);
   }
 
   #release(ids: readonly string[]): void {

@@ -25,6 +25,8 @@ export interface OpenBlob extends AsyncDisposable {
 }
 
 export interface BlobStore {
+  /** Why nothing is written or removed until the next start, for people; undefined while all is well. */
+  readonly failure: string | undefined;
   /** Resolves when bytes and name are on stable storage; when it throws, nothing is left. */
   write(input: WriteBlobInput): Promise<StoredBlob>;
   /** Throws when the blob is missing or of another length. Once open, removal does not disturb reading. */

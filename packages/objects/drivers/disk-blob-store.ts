@@ -12,6 +12,7 @@ import {
   syncDirectory,
   writeFully,
 } from '@ironbark/platform/files.ts';
+import { WriteGuard } from '@ironbark/platform/write-guard.ts';
 import type { BlobStore, OpenBlob, StoredBlob, WriteBlobInput } from './blob-store.ts';
 
 /** The unit of writing, of reading and of the stored CRCs. */
@@ -34,9 +35,15 @@ export async function openDiskBlobStore(folder: string): Promise<BlobStore> {
 
 class DiskBlobStore implements BlobStore {
   readonly #folder: string;
+  readonly #guard: WriteGuard;
 
   constructor(folder: string) {
     this.#folder = folder;
+    this.#guard = new WriteGuard(folder);
+  }
+
+  get failure(): string | undefined {
+    return this.#guard.failure;
   }
 
   groups(): readonly string[] {
@@ -49,6 +56,7 @@ class DiskBlobStore implements BlobStore {
   }
 
   async write(input: WriteBlobInput): Promise<StoredBlob> {
+    this.#guard.requireHealth();
     await this.#requireSpace(input.lengthBytes ?? 0);
     const path = this.#path(input.id);
     try {
@@ -63,8 +71,8 @@ class DiskBlobStore implements BlobStore {
     const handle = await open(path, 'wx', 0o600);
     try {
       const written = await writeBlocks(handle, input);
-      await handle.sync();
-      await syncDirectory(join(path, '..'));
+      await this.#keep(() => handle.sync());
+      await this.#keep(() => syncDirectory(join(path, '..')));
       return { id: input.id, ...written };
     } finally {
       await handle.close();
@@ -87,8 +95,18 @@ class DiskBlobStore implements BlobStore {
   }
 
   async remove(id: string): Promise<void> {
+    this.#guard.requireHealth();
     await removeFile(this.#path(id));
-    await syncDirectory(join(this.#folder, id.slice(0, 2)));
+    await this.#keep(() => syncDirectory(join(this.#folder, id.slice(0, 2))));
+  }
+
+  /** Some file systems find only now that they are full; any other failure is final. */
+  async #keep(sync: () => Promise<void>): Promise<void> {
+    try {
+      await sync();
+    } catch (error) {
+      throw isDiskFull(error) ? error : this.#guard.fail(error);
+    }
   }
 
   /** Ids are our own random digits; a key of a client never gets here. */

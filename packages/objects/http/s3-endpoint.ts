@@ -1,13 +1,16 @@
 // Owns the S3 endpoint: who asks, which operation, may they, then the action; and an answer whatever happens.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isServiceError } from '@ironbark/core/errors.ts';
+import { isServiceError, ServiceError } from '@ironbark/core/errors.ts';
 import type { HttpHandler } from '@ironbark/platform/http/server.ts';
+import type { AuditLog } from '@ironbark/protocol/internal/audit-log.ts';
 import type { IdentityClient } from '@ironbark/protocol/internal/identity-client.ts';
+import { INTERNAL_ERROR, toS3Error } from '@ironbark/protocol/s3/errors.ts';
 import type { VerifiedRequest } from '@ironbark/protocol/sigv4/verify.ts';
 import type { S3Request, S3Response } from '../actions/action.ts';
-import { requireBucket } from '../app/access.ts';
+import { requireAccount, requireBucket } from '../app/access.ts';
 import type { ObjectsContext } from '../app/context.ts';
+import { AuditTrace } from './audit-trace.ts';
 import { authenticate } from './authenticate.ts';
 import { openBody } from './body.ts';
 import { parseAddress, type RequestAddress } from './request.ts';
@@ -21,6 +24,7 @@ export interface EndpointOptions {
   domains: readonly string[];
   /** Time without a byte in either direction after which a request is given up. */
   stallTimeoutMs: number;
+  audit: AuditLog;
 }
 
 const REQUEST_ID_BYTES = 8;
@@ -33,14 +37,27 @@ export function createS3Handler(options: EndpointOptions): HttpHandler {
     const requestId = random.bytes(REQUEST_ID_BYTES).toString('hex').toUpperCase();
     const exchange = { request, response, requestId, hostId };
     watchStalls(exchange, options.stallTimeoutMs);
+    const trace = new AuditTrace();
+    const record = (outcome: { status: number; errorCode?: string }) =>
+      options.audit.record(trace.describe(exchange, options.context, outcome));
     try {
-      await sendResponse(exchange, await serve(options, request, response));
+      const answer = await serve(options, exchange, trace);
+      // Whether there is something to read turns out at the first byte; nothing was changed then.
+      if (typeof answer.body !== 'object') await record({ status: answer.status });
+      await sendResponse(exchange, answer);
+      if (typeof answer.body === 'object') await record({ status: answer.status });
     } catch (error) {
       logFailure(options, exchange, error);
+      await record(describeOutcome(error));
       sendError(exchange, error);
     }
     discardRest(exchange);
   };
+}
+
+function describeOutcome(error: unknown): { status: number; errorCode: string } {
+  const { code, status } = isServiceError(error) ? toS3Error(error) : INTERNAL_ERROR;
+  return { status, errorCode: code };
 }
 
 /** Cuts a peer that stopped reading its answer. Who stops sending is answered by the reader of the body. */
@@ -54,22 +71,31 @@ function watchStalls({ request, response }: Exchange, timeoutMs: number): void {
 
 async function serve(
   options: EndpointOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
+  { request, response }: Exchange,
+  trace: AuditTrace,
 ): Promise<S3Response> {
   const { context, identity } = options;
   const verified = await authenticate(context, identity, request);
+  trace.verified = verified;
   const address = parseAddress(request, options.domains);
-  const described = describeRequest(request, response, verified, address);
+  trace.address = address;
+  const described = describeRequest({ request, response, verified, address, trace });
   const method = request.method ?? '';
   const route = findRoute(method, address, (name) => described.header(name) !== undefined);
+  trace.operation = route?.operation;
   const operation = route?.operation ?? 'unknown';
   if (route !== undefined && 'onAccount' in route) {
+    requireAccount(verified.principal, operation, address.bucket);
     return await route.onAccount(context, { ...described, operation });
   }
-  if (address.level === 'service') throw notOffered(method, address);
+  if (address.level === 'service') {
+    requireAccount(verified.principal, operation);
+    throw notOffered(method, address);
+  }
   const bucket = await requireBucket(context, verified.principal, {
+    operation,
     name: address.bucket,
+    key: address.key,
     expectedOwner: described.header('x-amz-expected-bucket-owner'),
   });
   if (route === undefined) throw notOffered(method, address);
@@ -79,12 +105,19 @@ async function serve(
 /** Query parameters of a presigned URL that stand for headers, but describe a body that was not there to sign. */
 const NOT_HOISTED = /^x-amz-(?:checksum-|sdk-|content-sha256)/;
 
-function describeRequest(
-  request: IncomingMessage,
-  response: ServerResponse,
-  verified: VerifiedRequest,
-  address: RequestAddress,
-): Omit<S3Request, 'operation'> {
+function describeRequest({
+  request,
+  response,
+  verified,
+  address,
+  trace,
+}: {
+  request: IncomingMessage;
+  response: ServerResponse;
+  verified: VerifiedRequest;
+  address: RequestAddress;
+  trace: AuditTrace;
+}): Omit<S3Request, 'operation'> {
   const hoisted = verified.form === 'query' ? hoistedHeaders(address) : new Map<string, string>();
   return {
     principal: verified.principal,
@@ -93,6 +126,7 @@ function describeRequest(
     query: address.query,
     header: (name) => singleHeader(request, name) ?? hoisted.get(name),
     headerNames: () => [...new Set([...Object.keys(request.headers), ...hoisted.keys()])],
+    touch: (key) => trace.touch(key),
     openBody: (options) => openBody(request, response, verified.payload, options),
   };
 }
@@ -100,11 +134,22 @@ function describeRequest(
 /** Presigning clients move x-amz-* headers into the query; S3 takes them from there. */
 function hoistedHeaders(address: RequestAddress): ReadonlyMap<string, string> {
   const entries = [...address.query].map(([name, value]) => [name.toLowerCase(), value] as const);
+  const hoisted = entries.filter(([name]) => name.startsWith('x-amz-') && !NOT_HOISTED.test(name));
+  for (const entry of hoisted) requireHeader(...entry);
   return new Map(
-    entries
-      .filter(([name]) => name.startsWith('x-amz-') && !NOT_HOISTED.test(name))
-      .map(([name, value]) => [name, Buffer.from(value).toString('latin1')]),
+    hoisted.map(([name, value]) => [name, Buffer.from(value).toString('latin1')] as const),
   );
+}
+
+/** What could not have come as a header is kept as none: it could not go back as one either. */
+function requireHeader(name: string, value: string): void {
+  if (/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name) && !/[\0-\x08\n-\x1f\x7f]/.test(value)) return;
+  throw new ServiceError({
+    kind: 'invalid-parameter',
+    resource: 'request',
+    message: 'A query parameter that stands for a header has characters that no header may have.',
+    details: { ArgumentName: JSON.stringify(name.slice(0, 64)) },
+  });
 }
 
 function singleHeader(request: IncomingMessage, name: string): string | undefined {

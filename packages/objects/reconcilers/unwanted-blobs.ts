@@ -9,6 +9,8 @@ import { deleteBlob, findBlobState, listBlobsInState } from '../store/blobs.ts';
 /** The rest comes with the next resync. */
 const MAX_KEYS_A_LOOK = 10_000;
 const RETRY_BUSY_MS = 500;
+/** While a backup reads them all, nobody looks at thousands of them every moment. */
+const RETRY_HELD_MS = 15_000;
 
 export function unwantedBlobs(context: ObjectsContext): Reconciler {
   return {
@@ -19,6 +21,7 @@ export function unwantedBlobs(context: ObjectsContext): Reconciler {
       return [...doomed, ...uploading].filter((id) => !context.busy.has(id));
     },
     reconcile: async (id) => {
+      if (context.busy.areAllHeld) return { kind: 'again', afterMs: RETRY_HELD_MS };
       const state = await findBlobState(context.db.query, id);
       if (state === undefined || state === 'stored') return SETTLED;
       // Looked at after the state: whoever begins to use a blob holds it before looking at its row.

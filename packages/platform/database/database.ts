@@ -3,6 +3,8 @@
 import type { Kysely, Transaction } from 'kysely';
 
 export interface Database<Schema> extends AsyncDisposable {
+  /** Why nothing can be changed until the next start, for people; undefined while all is well. */
+  readonly failure: string | undefined;
   /** Reads outside a transaction see the newest committed state. */
   readonly query: Kysely<Schema>;
   /**
@@ -19,3 +21,9 @@ export interface Migration {
 }
 
 export type Migrations = Readonly<Record<string, Migration>>;
+
+/** How a service comes by its state: the file that it asks for, with its tables made. */
+export type OpenDatabase = <Schema>(options: {
+  path: string;
+  migrations: Migrations;
+}) => Promise<Database<Schema>>;

@@ -14,6 +14,7 @@ import {
   SqliteQueryCompiler,
 } from 'kysely';
 import { Migrator } from 'kysely/migration';
+import { WriteGuard } from '../write-guard.ts';
 import type { Database, Migrations } from './database.ts';
 
 export interface SqliteOptions {
@@ -40,10 +41,11 @@ export async function openSqlite<Schema>(options: SqliteOptions): Promise<Databa
   if (options.path !== ':memory:') closeToOthers(options.path);
   const engine = new DatabaseSync(options.path);
   for (const pragma of [...PRAGMAS, SETTLE]) engine.exec(pragma);
+  const guard = new WriteGuard(options.path);
   const query = new Kysely<Schema>({
     dialect: {
       createAdapter: () => new SqliteAdapter(),
-      createDriver: () => new SingleConnectionDriver(engine),
+      createDriver: () => new SingleConnectionDriver(engine, guard),
       createIntrospector: (db) => new SqliteIntrospector(db),
       createQueryCompiler: () => new SqliteQueryCompiler(),
     },
@@ -57,6 +59,9 @@ export async function openSqlite<Schema>(options: SqliteOptions): Promise<Databa
   return {
     query,
     transaction: (work) => query.transaction().execute(work),
+    get failure() {
+      return guard.failure;
+    },
     [Symbol.asyncDispose]: () => query.destroy(),
   };
 }
@@ -83,14 +88,15 @@ async function migrate<Schema>(query: Kysely<Schema>, migrations: Migrations): P
 /** Hands the one connection to one user at a time, in order of asking. */
 class SingleConnectionDriver implements Driver {
   readonly #engine: DatabaseSync;
-  readonly #writes = new WriteGuard();
+  readonly #guard: WriteGuard;
   readonly #connection: SqliteConnection;
   #tail: Promise<void> = Promise.resolve();
   #release: (() => void) | undefined;
 
-  constructor(engine: DatabaseSync) {
+  constructor(engine: DatabaseSync, guard: WriteGuard) {
     this.#engine = engine;
-    this.#connection = new SqliteConnection(engine, this.#writes);
+    this.#guard = guard;
+    this.#connection = new SqliteConnection(engine, guard);
   }
 
   async init(): Promise<void> {}
@@ -109,11 +115,11 @@ class SingleConnectionDriver implements Driver {
   }
 
   async beginTransaction(): Promise<void> {
-    this.#writes.run(() => this.#engine.exec('BEGIN IMMEDIATE'));
+    change(this.#guard, () => this.#engine.exec('BEGIN IMMEDIATE'));
   }
 
   async commitTransaction(): Promise<void> {
-    this.#writes.run(() => this.#engine.exec('COMMIT'));
+    change(this.#guard, () => this.#engine.exec('COMMIT'));
   }
 
   async rollbackTransaction(): Promise<void> {
@@ -128,25 +134,31 @@ class SingleConnectionDriver implements Driver {
 /** Prepared statements kept; queries come from a fixed set of call sites, so a few hundred cover them. */
 const MAX_STATEMENTS = 512;
 
+interface Prepared {
+  statement: ReturnType<DatabaseSync['prepare']>;
+  /** Asking SQLite for a statement's columns costs more than most queries. */
+  hasRows: boolean;
+}
+
 class SqliteConnection implements DatabaseConnection {
   readonly #engine: DatabaseSync;
-  readonly #writes: WriteGuard;
-  readonly #statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
+  readonly #guard: WriteGuard;
+  readonly #statements = new Map<string, Prepared>();
 
-  constructor(engine: DatabaseSync, writes: WriteGuard) {
+  constructor(engine: DatabaseSync, guard: WriteGuard) {
     this.#engine = engine;
-    this.#writes = writes;
+    this.#guard = guard;
   }
 
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
-    const statement = this.#prepare(query.sql);
+    const { statement, hasRows } = this.#prepare(query.sql);
     const parameters = query.parameters.map(toSqlValue);
     const isRead = /^\s*select\b/i.test(query.sql);
     if (isRead) return { rows: withSpace(() => statement.all(...parameters)) as Row[] };
-    if (statement.columns().length > 0) {
-      return { rows: this.#writes.run(() => statement.all(...parameters)) as Row[] };
+    if (hasRows) {
+      return { rows: change(this.#guard, () => statement.all(...parameters)) as Row[] };
     }
-    const { changes, lastInsertRowid } = this.#writes.run(() => statement.run(...parameters));
+    const { changes, lastInsertRowid } = change(this.#guard, () => statement.run(...parameters));
     return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
   }
 
@@ -158,37 +170,30 @@ class SqliteConnection implements DatabaseConnection {
     }
   }
 
-  #prepare(sql: string): ReturnType<DatabaseSync['prepare']> {
+  #prepare(sql: string): Prepared {
     const known = this.#statements.get(sql);
     if (known !== undefined) return known;
     if (this.#statements.size >= MAX_STATEMENTS) this.#statements.clear();
     const statement = this.#engine.prepare(sql);
-    this.#statements.set(sql, statement);
-    return statement;
+    const prepared = { statement, hasRows: statement.columns().length > 0 };
+    this.#statements.set(sql, prepared);
+    return prepared;
   }
 }
 
 /** The disk is full. */
 const SQLITE_FULL = 13;
-/** A sync of a file, or of its directory, has failed. */
-const FAILED_SYNCS: readonly unknown[] = [1034, 1290];
+/** Kinds of errors, in the low byte of their codes: a write or a sync failed, or the kernel has made the disk read-only. */
+const DISK_FAILURES: readonly number[] = [10, 8];
 
-/**
- * Lets writes through until a sync fails. The kernel may have dropped what it was to keep, and a second sync would
- * say nothing of it: whether this process could go on cannot be known, so it writes no more.
- */
-class WriteGuard {
-  #failure: unknown;
-
-  run<Result>(work: () => Result): Result {
-    if (this.#failure !== undefined) throw diskFailed(this.#failure);
-    try {
-      return withSpace(work);
-    } catch (error) {
-      if (!FAILED_SYNCS.includes(errorCode(error))) throw error;
-      this.#failure = error;
-      throw diskFailed(error);
-    }
+function change<Result>(guard: WriteGuard, work: () => Result): Result {
+  guard.requireHealth();
+  try {
+    return withSpace(work);
+  } catch (error) {
+    const code = errorCode(error);
+    if (typeof code !== 'number' || !DISK_FAILURES.includes(code & 0xff)) throw error;
+    throw guard.fail(error);
   }
 }
 
@@ -211,16 +216,6 @@ function diskFull(cause: unknown): ServiceError {
     kind: 'out-of-space',
     resource: 'host',
     message: 'The disk that holds the state is full; nothing was changed. Make room and try again.',
-    cause,
-  });
-}
-
-function diskFailed(cause: unknown): ServiceError {
-  return new ServiceError({
-    kind: 'unavailable',
-    resource: 'host',
-    message:
-      'The disk that holds the state has failed to keep a change. Nothing more is changed until the disk has been looked at and Ironbark started again.',
     cause,
   });
 }

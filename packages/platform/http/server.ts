@@ -1,13 +1,18 @@
 // Owns the listeners: node:http with limits on everything that a peer can make long.
 
-import { chmod } from 'node:fs/promises';
+import { chmod, chown } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Logger } from '../logger.ts';
+import { limitConnections, limitPeers } from './connection-limits.ts';
 
 export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-/** A TCP address (port 0 takes a free one), or the path of a Unix socket that only its owner may use. */
-export type ListenAddress = { host: string; port: number } | { socketPath: string };
+/**
+ * A TCP address (port 0 takes a free one), or the path of a Unix socket. Only its owner may use that, unless a group
+ * is named.
+ */
+export type ListenAddress = { host: string; port: number } | { socketPath: string; gid?: number };
 
 export interface ListenOptions {
   address: ListenAddress;
@@ -19,6 +24,10 @@ export interface ListenOptions {
   requestTimeoutMs?: number;
   /** More connections than this of one peer are closed at once; no limit of its own when absent. */
   maxConnectionsPerAddress?: number;
+  /** Beyond this, a new connection takes the place of the one that has said nothing for longest. */
+  maxConnections?: number;
+  /** Whether a peer may speak at all; all may when absent. */
+  admits?: (socket: Socket) => boolean;
 }
 
 export interface HttpListener extends AsyncDisposable {
@@ -32,18 +41,27 @@ const HEADERS_TIMEOUT_MS = 20_000;
 const REQUEST_TIMEOUT_MS = 60_000;
 /** S3 allows 8 KiB of headers with 2 KiB of them user metadata; a long signed query adds to that. */
 const MAX_HEADER_BYTES = 32 * 1024;
+/** Half of the open files that a process may usually have is left for disks and guests. */
 const MAX_CONNECTIONS = 10_000;
+/** How late a limit of time may be noticed; Node's own is half a minute. */
+const CHECK_INTERVAL_MS = 2_000;
 
 export async function listen(options: ListenOptions): Promise<HttpListener> {
   const server = createServer({
     keepAliveTimeout: KEEP_ALIVE_MS,
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
     noDelay: true,
   });
-  server.maxConnections = MAX_CONNECTIONS;
+  const mayServe = limitConnections(server, options.maxConnections ?? MAX_CONNECTIONS);
   const handle = (request: IncomingMessage, response: ServerResponse) => {
+    if (!mayServe(request, response)) return;
+    if (isAmbiguous(request)) {
+      response.writeHead(400, { connection: 'close' }).end();
+      return;
+    }
     options.handler(request, response).catch((error: unknown) => {
       options.logger.error('request handler failed', { error });
       if (!response.headersSent) response.writeHead(500);
@@ -53,30 +71,33 @@ export async function listen(options: ListenOptions): Promise<HttpListener> {
   if (options.maxConnectionsPerAddress !== undefined) {
     limitPeers(server, options.maxConnectionsPerAddress);
   }
+  const { admits } = options;
+  if (admits !== undefined) {
+    server.on('connection', (socket) => {
+      if (!admits(socket)) socket.destroy();
+    });
+  }
   server.on('request', handle);
   if (options.handlesContinue === true) server.on('checkContinue', handle);
   // Node would answer 417 to any other expectation; AWS does not look at it.
   server.on('checkExpectation', handle);
   await started(server, options.address);
-  if ('socketPath' in options.address) await chmod(options.address.socketPath, 0o600);
+  if ('socketPath' in options.address) await protect(options.address);
   const bound = server.address();
   const port = bound !== null && typeof bound === 'object' ? bound.port : 0;
   return { port, [Symbol.asyncDispose]: () => close(server) };
 }
 
-function limitPeers(server: Server, limit: number): void {
-  const open = new Map<string, number>();
-  server.on('connection', (socket) => {
-    const peer = socket.remoteAddress ?? '';
-    const count = (open.get(peer) ?? 0) + 1;
-    open.set(peer, count);
-    socket.once('close', () => {
-      const left = open.get(peer)! - 1;
-      if (left === 0) open.delete(peer);
-      else open.set(peer, left);
-    });
-    if (count > limit) socket.destroy();
-  });
+/** Until here the process's umask keeps all others from writing, which is what connecting takes. */
+async function protect({ socketPath, gid }: { socketPath: string; gid?: number }): Promise<void> {
+  if (gid !== undefined) await chown(socketPath, -1, gid);
+  await chmod(socketPath, gid === undefined ? 0o600 : 0o660);
+}
+
+/** Two hosts: a proxy may have chosen the other one. Node refuses the other ways to be read as two requests. */
+function isAmbiguous({ rawHeaders }: IncomingMessage): boolean {
+  const names = rawHeaders.filter((_, at) => at % 2 === 0);
+  return names.filter((name) => name.toLowerCase() === 'host').length > 1;
 }
 
 function started(server: Server, address: ListenAddress): Promise<void> {

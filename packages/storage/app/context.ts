@@ -4,8 +4,9 @@ import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Database } from '@ironbark/platform/database/database.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
+import type { AroundStep } from '@ironbark/platform/reconciler.ts';
+import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
-import type { BlockTarget } from '../drivers/block-target.ts';
 import type { VolumeBackend } from '../drivers/volume-backend.ts';
 import type { StorageSchema } from '../store/schema.ts';
 import type { VolumeLocks } from './volume-locks.ts';
@@ -17,6 +18,7 @@ export interface StorageContext {
   objects: ObjectsClient;
   clock: Clock;
   logger: Logger;
+  aroundStep: AroundStep;
   locks: VolumeLocks;
   /** Tells listeners that the report has changed. */
   changed(): void;

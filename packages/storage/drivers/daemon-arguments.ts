@@ -1,5 +1,6 @@
 // Owns how a storage daemon is started: its arguments, its files and the engines it may open a volume with.
 
+import { join } from 'node:path';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { volumeFileName } from './file-backend.ts';
@@ -73,6 +74,11 @@ export function requireSocketPath(path: string): void {
     resource: 'host',
     message: `The data folder's path is too long for Unix sockets: ${path} has more than ${MAX_SOCKET_PATH_BYTES} bytes. Choose a shorter folder.`,
   });
+}
+
+/** Where a volume is served, for whoever knows the data folder and does not take another's word for it. */
+export function exportSocketOf(dataDir: string): (id: VolumeId) => string {
+  return (id) => join(dataDir, daemonPaths(id).exportSocket);
 }
 
 export const DAEMON = 'qemu-storage-daemon';

@@ -1,6 +1,7 @@
 // Owns the folders that storage daemons use, and who may enter them.
 
-import { chmod, chown, rm, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { chmod, chown, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
@@ -16,6 +17,10 @@ export async function prepareDirectories(host: DaemonHost): Promise<void> {
   await ensureDirectory(join(host.dataDir, 'run'), 0o711);
   await openToSearch(join(host.dataDir, 'run'));
   await ensureOwn(host, exports, 0o711);
+  // Whose this folder is tells which group a folder's daemons have had from the start.
+  if (host.users !== undefined) {
+    await chown(join(host.dataDir, exports), host.users.gid, host.users.gid);
+  }
   await ensureOwn(host, control, 0o710);
   await ensureOwn(host, processes, 0o700);
   await ensureOwn(host, overwritten, 0o710);
@@ -28,8 +33,19 @@ export async function prepareVolume(host: DaemonHost, id: VolumeId): Promise<voi
   if (host.users === undefined) return;
   const uid = host.users.uidOf(id);
   await chown(directory, uid, uid);
-  await chown(join(host.dataDir, daemonPaths(id).volume), uid, uid);
+  await giveVolume(join(host.dataDir, daemonPaths(id).volume), uid);
 }
+
+/** Through the group: its owner is who makes volumes and grows them, whose folder root does not trust. */
+async function giveVolume(path: string, gid: number): Promise<void> {
+  await using file = await open(path, constants.O_RDWR | constants.O_NOFOLLOW);
+  const facts = await file.stat();
+  if (!facts.isFile() || facts.nlink !== 1) throw new Error(`${path} is no volume`);
+  await file.chown(facts.uid, gid);
+  await file.chmod(VOLUME_MODE);
+}
+
+const VOLUME_MODE = 0o660;
 
 export async function removeVolumeDirectory(host: DaemonHost, id: VolumeId): Promise<void> {
   await rm(join(host.dataDir, daemonPaths(id).directory), { recursive: true, force: true });

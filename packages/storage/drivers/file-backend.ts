@@ -1,11 +1,10 @@
 // Owns volumes as raw files: `volumes/vol-x.raw`, their space claimed when they are made, never old bytes.
 
-import { chmod, chown, type FileHandle, readdir, stat, statfs, truncate } from 'node:fs/promises';
+import { chmod, chown, type FileHandle, open, readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { isResourceId, type VolumeId } from '@ironbark/core/ids.ts';
 import { renderBytes } from '@ironbark/core/units.ts';
-import { CommandError, type Commands } from '@ironbark/platform/commands.ts';
 import {
   ensureDirectory,
   hasCode,
@@ -15,29 +14,33 @@ import {
   syncFile,
   writeFully,
 } from '@ironbark/platform/files.ts';
+import { claimSpace } from '@ironbark/platform/libc.ts';
 import type { BackendSpace, VolumeBackend, VolumeContent, VolumeFacts } from './volume-backend.ts';
 
 export interface FileBackendOptions {
   directory: string;
-  commands: Commands;
-  /** Who may enter the folder; each file is given to its user when it is opened. */
-  gid?: number;
+  /**
+   * Whose group may enter the folder, or `group`: somebody else made it. Each file is given to its daemon when that
+   * starts. Absent: the user that runs this process has all.
+   */
+  access?: VolumeAccess;
   /** `claimed`: every byte has its place on the disk. `sparse` is for simulated clouds alone. */
   allocation: 'claimed' | 'sparse';
 }
+
+export type VolumeAccess = { kind: 'owner'; gid: number } | { kind: 'group' };
 
 const SUFFIX = '.raw';
 /** Volumes under way, as makeFile names them. */
 const UNFINISHED_SUFFIX = '.raw.new';
 /** st_blocks counts in these units, whatever the file system's own block size is. */
 const STAT_BLOCK_BYTES = 512;
-/** A disk without fallocate has its zeros written, which takes as long as the disk takes. */
-const CLAIM_TIMEOUT_MS = 6 * 60 * 60 * 1000;
 
 export async function openFileBackend(options: FileBackendOptions): Promise<VolumeBackend> {
   await ensureDirectory(options.directory, 0o710);
-  if (options.gid !== undefined) await chown(options.directory, 0, options.gid);
-  await chmod(options.directory, 0o710);
+  const { access } = options;
+  if (access?.kind === 'owner') await chown(options.directory, 0, access.gid);
+  if (access?.kind !== 'group') await chmod(options.directory, 0o710);
   // A process that died after a rename may not have synced it, and volumes that can be seen are taken for kept.
   await syncDirectory(options.directory);
   return new FileBackend(options);
@@ -89,7 +92,10 @@ class FileBackend implements VolumeBackend {
   async grow(id: VolumeId, sizeBytes: number): Promise<void> {
     const before = await this.inspect(id);
     if (before === undefined || before.sizeBytes >= sizeBytes) return;
-    await explainFull(sizeBytes - before.sizeBytes, () => this.#claim(this.#path(id), sizeBytes));
+    await explainFull(sizeBytes - before.sizeBytes, async () => {
+      await using handle = await open(this.#path(id), 'r+');
+      await this.#claim(handle, sizeBytes);
+    });
     await syncFile(this.#path(id));
   }
 
@@ -117,28 +123,16 @@ class FileBackend implements VolumeBackend {
     write: (handle: FileHandle) => Promise<void>,
   ): Promise<void> {
     if ((await this.inspect(id)) !== undefined) return;
-    const fill = async (handle: FileHandle, unfinished: string) => {
-      await this.#claim(unfinished, sizeBytes);
+    const fill = async (handle: FileHandle) => {
+      await this.#claim(handle, sizeBytes);
       await write(handle);
     };
     await explainFull(sizeBytes, () => makeFile(this.#path(id), fill));
   }
 
-  async #claim(path: string, sizeBytes: number): Promise<void> {
-    const { commands, allocation } = this.#options;
-    if (allocation === 'sparse') {
-      await truncate(path, sizeBytes);
-      return;
-    }
-    const length = String(sizeBytes);
-    try {
-      await commands.run('fallocate', ['--length', length, path]);
-    } catch (error) {
-      if (!isUnsupported(error)) throw error;
-      // The same through written zeros, for file systems that cannot promise space.
-      const options = { timeoutMs: CLAIM_TIMEOUT_MS };
-      await commands.run('fallocate', ['--posix', '--length', length, path], options);
-    }
+  async #claim(handle: FileHandle, sizeBytes: number): Promise<void> {
+    if (this.#options.allocation === 'sparse') await handle.truncate(sizeBytes);
+    else await claimSpace(handle.fd, sizeBytes);
   }
 
   #path(id: VolumeId): string {
@@ -150,13 +144,8 @@ class FileBackend implements VolumeBackend {
   }
 }
 
-function isUnsupported(error: unknown): boolean {
-  return error instanceof CommandError && /not supported/i.test(error.stderr);
-}
-
 function isFull(error: unknown): boolean {
-  if (hasCode(error, 'ENOSPC') || hasCode(error, 'EFBIG') || hasCode(error, 'EDQUOT')) return true;
-  return error instanceof CommandError && /no space left|file too large|quota/i.test(error.stderr);
+  return hasCode(error, 'ENOSPC') || hasCode(error, 'EFBIG') || hasCode(error, 'EDQUOT');
 }
 
 async function explainFull(sizeBytes: number, work: () => Promise<void>): Promise<void> {

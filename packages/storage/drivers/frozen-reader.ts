@@ -1,7 +1,7 @@
 // Owns reading a point in time from a storage daemon, and saying so when the daemon has lost it.
 
 import { ServiceError } from '@ironbark/core/errors.ts';
-import type { FrozenReader } from './block-target.ts';
+import type { FrozenReader } from '@ironbark/protocol/internal/block-target.ts';
 import { NbdReadError, type NbdReaderOptions, openNbdReader } from './nbd-reader.ts';
 
 export async function openFrozenReader(options: NbdReaderOptions): Promise<FrozenReader> {

@@ -5,7 +5,7 @@
 
 import { connect, type Socket } from 'node:net';
 import type { Clock } from '@ironbark/platform/clock.ts';
-import type { FrozenReader } from './block-target.ts';
+import type { FrozenReader } from '@ironbark/protocol/internal/block-target.ts';
 
 export interface NbdReaderOptions {
   socketPath: string;

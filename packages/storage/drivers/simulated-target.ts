@@ -7,7 +7,12 @@ import { ServiceError } from '@ironbark/core/errors.ts';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
-import type { BlockTarget, ExportedVolume, FrozenReader, TargetFacts } from './block-target.ts';
+import type {
+  BlockTarget,
+  ExportedVolume,
+  FrozenReader,
+  TargetFacts,
+} from '@ironbark/protocol/internal/block-target.ts';
 import { DAEMON_DIRECTORIES, daemonPaths } from './daemon-arguments.ts';
 
 export interface SimulatedTargetOptions {

@@ -17,8 +17,13 @@ import {
   readSocketAccess,
   type SocketAccess,
 } from '@ironbark/platform/sockets.ts';
-import type { BlockTarget, ExportedVolume, FrozenReader, TargetFacts } from './block-target.ts';
-import { NO_TARGET } from './block-target.ts';
+import type {
+  BlockTarget,
+  ExportedVolume,
+  FrozenReader,
+  TargetFacts,
+} from '@ironbark/protocol/internal/block-target.ts';
+import { NO_TARGET } from '@ironbark/protocol/internal/block-target.ts';
 import {
   DAEMON_DIRECTORIES,
   DISK_NODE,

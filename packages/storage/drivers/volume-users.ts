@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 
 export interface VolumeUsers {
-  /** May enter the folders of volumes; the files in them are each their own user's. */
+  /** May enter the folders of volumes; of the files in them each is its own user's group's. */
   gid: number;
   uidOf(id: VolumeId): number;
 }
@@ -17,9 +17,9 @@ export interface VolumeUsers {
 const FIRST = 1_880_000_000;
 const COUNT = 19_900_000;
 
-export function openVolumeUsers(dataDir: string, isRoot: boolean): VolumeUsers | undefined {
-  if (!isRoot) return undefined;
-  return { gid: numberOf(dataDir), uidOf: (id) => numberOf(`${dataDir} ${id}`) };
+/** `gid` is the group of all of a folder's daemons; a folder that was moved keeps it. */
+export function volumeUsersOf(dataDir: string, gid: number): VolumeUsers {
+  return { gid, uidOf: (id) => numberOf(`${dataDir} ${id}`) };
 }
 
 function numberOf(text: string): number {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { NO_TARGET } from '../drivers/block-target.ts';
+import { NO_TARGET } from '@ironbark/protocol/internal/block-target.ts';
 import { type DesiredVolume, type ObservedVolume, planVolume } from './plan-volume.ts';
 
 const GIB = 1024 ** 3;

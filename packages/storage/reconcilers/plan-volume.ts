@@ -4,7 +4,7 @@
 //      '------- no room, snapshot damaged -------> failed -------------remove-------------'
 
 import type { NodeId } from '@ironbark/core/ids.ts';
-import type { TargetFacts } from '../drivers/block-target.ts';
+import type { TargetFacts } from '@ironbark/protocol/internal/block-target.ts';
 
 export interface DesiredVolume {
   presence: 'present' | 'absent';

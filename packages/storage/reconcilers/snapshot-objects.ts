@@ -2,6 +2,7 @@
 
 import type { SnapshotId } from '@ironbark/core/ids.ts';
 import { renderTime } from '@ironbark/platform/clock.ts';
+import type { FrozenReader } from '@ironbark/protocol/internal/block-target.ts';
 import { digestOf, isAllZeros, packChunk } from '../app/chunk-codec.ts';
 import type { StorageContext } from '../app/context.ts';
 import {
@@ -12,7 +13,6 @@ import {
   SNAPSHOT_BUCKET,
   snapshotPrefix,
 } from '../app/snapshot-manifest.ts';
-import type { FrozenReader } from '../drivers/block-target.ts';
 import {
   listChunks,
   putChunks,

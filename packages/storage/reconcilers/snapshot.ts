@@ -85,7 +85,8 @@ async function readVolumeState(
 
 async function settle(context: StorageContext, row: SnapshotRow): Promise<ReconcileResult> {
   if (row.observed_generation !== row.generation) {
-    await record(context, row.id, reached(row));
+    const note = () => record(context, row.id, reached(row));
+    await context.aroundStep('snapshot/note-reached', note);
   }
   context.pokeVolume(row.volume_id);
   return SETTLED;
@@ -97,7 +98,7 @@ async function applyStep(
   step: SnapshotStep,
 ): Promise<void> {
   try {
-    await STEPS[step](context, row);
+    await context.aroundStep(`snapshot/${step}`, () => STEPS[step](context, row));
   } catch (error) {
     if (!isFinal(error) || row.desired === 'absent') throw error;
     context.logger.warn('snapshot step failed for good', { id: row.id, step, error });

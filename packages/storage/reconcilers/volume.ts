@@ -87,7 +87,8 @@ async function observe(context: StorageContext, row: VolumeRow): Promise<Observe
 
 async function settle(context: StorageContext, row: VolumeRow): Promise<ReconcileResult> {
   if (row.observed_generation !== row.generation) {
-    await record(context, row.id, reached(row));
+    const note = () => record(context, row.id, reached(row));
+    await context.aroundStep('volume/note-reached', note);
   }
   return SETTLED;
 }
@@ -99,7 +100,7 @@ async function applyStep(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await STEPS[step](context, row, signal);
+    await context.aroundStep(`volume/${step}`, () => STEPS[step](context, row, signal));
   } catch (error) {
     if (step === 'export') await record(context, row.id, { reason: NOT_OPEN });
     if (!isFinal(error)) throw error;

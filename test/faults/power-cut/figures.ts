@@ -2,10 +2,12 @@
 
 import type { Figure } from '../../support/figures.ts';
 import type { PowerCutResult } from './power-cuts.ts';
-import type { StoreName } from './workloads.ts';
 
-export function powerCutFigures(store: StoreName, result: PowerCutResult): Figure[] {
-  const { cuts, acknowledged, broken } = result;
+export function powerCutFigures(
+  store: string,
+  cuts: number,
+  { acknowledged, broken }: PowerCutResult,
+): Figure[] {
   return [
     // A run in which nothing was acknowledged has shown nothing.
     { name: `${store}: acknowledged`, value: acknowledged, bar: 1, ok: acknowledged > 0 },

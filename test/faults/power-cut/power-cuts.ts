@@ -1,74 +1,63 @@
-// Owns the run of power cuts against one store: its writer is started, the power goes at a moment of the seed's
-// choosing, the disk comes back, and the next writer tells what it finds there.
+// Owns the run of power cuts against stores, each on a disk of its own under one power: their writer is started, the
+// power goes at a moment of the seed's choosing, the disks come back, and the next writer tells what it finds there.
 
 import { join } from 'node:path';
 import { type RandomSource, seededRandom } from '@ironbark/platform/random.ts';
+import { CRASH_CALLS } from '../../support/crash-points/traced.ts';
 import { PowerCutDisk } from '../../support/power-cut/power-cut-disk.ts';
-import type { CutMode } from '../../support/power-cut/volatile-disk.ts';
-import { Promises } from './promises.ts';
-import { type CutMoment, WORKLOADS, type WorkloadName } from './workloads.ts';
-import { WriterFailedError, WriterProcess } from './writer-process.ts';
+import { Promises } from '../workloads/promises.ts';
+import { WORKLOADS, type WorkloadName } from '../workloads/workloads.ts';
+import type { WriterTask } from '../workloads/writer.ts';
+import { WriterFailedError, WriterProcess } from '../workloads/writer-process.ts';
+import { type CutPlan, planCrash, planCut } from './cut-plan.ts';
 
 export interface PowerCutRun {
-  workload: WorkloadName;
+  /** All of them meet every cut. */
+  workloads: readonly WorkloadName[];
   cuts: number;
   /** Every choice follows from it: what is written, when the power goes, what survives. */
   seed: number;
-  onCut?: (cut: CutOutcome) => void;
-}
-
-export interface CutOutcome {
-  number: number;
-  plan: CutPlan;
-  /** Operations that were acknowledged since the cut before. */
-  acknowledged: number;
-  /** Sectors in the cache when the power went, and how many of them reached the disk. */
-  unflushed: number;
-  survived: number;
-  broken: string[];
+  /** Ends with the first loss: more would show nothing new. */
+  untilBroken?: boolean;
+  /** What was broken, as it is found. */
+  onBroken?: (sentence: string) => void;
 }
 
 export interface PowerCutResult {
-  cuts: number;
   acknowledged: number;
   /** Promises that were not kept, a sentence for each. */
   broken: string[];
 }
 
-interface CutPlan {
-  moment: CutMoment;
-  mode: CutMode;
-  /** Writes and flushes of the device. */
-  afterRequests: number;
-}
+/**
+ * After so many cuts there is another one, in which a store's process has died first, in place of a sync: what it
+ * left in the page cache was read, and believed, by the next process before the power went.
+ */
+const CUTS_A_CRASH = 10;
 
-/** How often each comes up. */
-const MOMENTS: readonly CutMoment[] = ['writing', 'writing', 'writing', 'opening', 'crashed'];
-const DROP_ALL_SHARE = 0.25;
-const MAX_REQUESTS_OF_OPENING = 40;
-/** Syncs of one thread before the process dies in place of the next. */
-const MAX_SYNCS = 30;
-/** A store that has nothing to mend may write nothing. */
-const OPENING_PATIENCE_MS = 300;
-
-export async function runPowerCuts(run: PowerCutRun): Promise<PowerCutResult> {
-  await using disk = await PowerCutDisk.create({ seed: run.seed });
+export async function runPowerCuts(run: PowerCutRun): Promise<Map<WorkloadName, PowerCutResult>> {
+  const { seed, workloads: names } = run;
+  await using disk = await PowerCutDisk.create({ seed, names });
   await using series = new Series(run, disk);
   try {
-    for (let number = 1; number <= run.cuts; number++) await series.cut(number);
-    return await series.finish();
+    for (let number = 1; number <= run.cuts; number++) {
+      if (run.untilBroken === true && series.isBroken) break;
+      await series.run(number);
+    }
+    await series.finish();
   } catch (error) {
     // A store that cannot be opened or read any more has lost all of it.
     if (!(error instanceof WriterFailedError)) throw error;
-    return series.fail(error);
+    series.fail(error);
   }
+  return series.results();
 }
 
 class Series implements AsyncDisposable {
   readonly #run: PowerCutRun;
   readonly #disk: PowerCutDisk;
   readonly #random: RandomSource;
-  readonly #promises = new Promises();
+  readonly #promises: ReadonlyMap<WorkloadName, Promises>;
   #sessions = 0;
   #next: WriterProcess;
   #current: WriterProcess | undefined;
@@ -77,97 +66,114 @@ class Series implements AsyncDisposable {
     this.#run = run;
     this.#disk = disk;
     this.#random = seededRandom(run.seed);
+    const { onBroken = () => {} } = run;
+    this.#promises = new Map(run.workloads.map((name) => [name, new Promises(onBroken)]));
     this.#next = this.#load();
   }
 
-  async cut(number: number): Promise<void> {
-    const plan = this.#plan(number);
-    const before = this.#promises.acknowledged;
-    const brokenBefore = this.#promises.broken.length;
-    if (plan.moment === 'crashed') await this.#crash();
-    const writer = this.#start({ looksOnly: plan.moment === 'crashed' });
-    if (plan.moment !== 'opening') await writer.whenFound();
-    const { unflushed, survived } = await this.#cutPower(writer, plan);
-    await writer.whenEnded();
-    await this.#disk.remount();
-    const acknowledged = this.#promises.acknowledged - before;
-    const broken = this.#promises.broken.slice(brokenBefore);
-    this.#run.onCut?.({ number, plan, acknowledged, unflushed, survived, broken });
+  get isBroken(): boolean {
+    return [...this.#promises.values()].some(({ broken }) => broken.length > 0);
+  }
+
+  /** One cut, and one after a crash where it is its turn. */
+  async run(number: number): Promise<void> {
+    const { workloads } = this.#run;
+    const { moments } = WORKLOADS[workloads[0]!];
+    if (moments !== 'after-a-crash') await this.#cut(planCut(workloads, number, this.#random));
+    if (moments === 'any' && number % CUTS_A_CRASH !== 0) return;
+    if (moments === 'writing') return;
+    const turn = moments === 'any' ? number / CUTS_A_CRASH : number;
+    await this.#crashAndCut(workloads[turn % workloads.length]!);
   }
 
   /** Looks at what the last cut has left. */
-  async finish(): Promise<PowerCutResult> {
-    const writer = this.#start({ looksOnly: true });
+  async finish(): Promise<void> {
+    const writer = this.#start('look');
     await writer.whenFound();
     await writer.kill();
     const complaints = await this.#disk.complaints();
-    const { acknowledged, broken } = this.#promises;
-    if (complaints !== '') broken.push(`e2fsck: ${complaints}`);
-    return { cuts: this.#run.cuts, acknowledged, broken };
+    if (complaints !== '') this.#breakAll(`e2fsck: ${complaints}`);
   }
 
-  fail(error: WriterFailedError): PowerCutResult {
-    const { acknowledged, broken } = this.#promises;
-    return { cuts: this.#run.cuts, acknowledged, broken: [...broken, error.message] };
+  fail(error: WriterFailedError): void {
+    this.#breakAll(error.message);
   }
 
-  #plan(number: number): CutPlan {
-    const { maxRequests, moments = MOMENTS } = WORKLOADS[this.#run.workload];
-    const chosen = moments[Math.floor(this.#random.fraction() * moments.length)]!;
-    // The first process makes the store.
-    const moment = number === 1 ? 'writing' : chosen;
-    const mode = this.#random.fraction() < DROP_ALL_SHARE ? 'drop-all' : 'torn';
-    const most = moment === 'opening' ? MAX_REQUESTS_OF_OPENING : maxRequests;
-    return { moment, mode, afterRequests: Math.floor(this.#random.fraction() ** 2 * most) };
+  results(): Map<WorkloadName, PowerCutResult> {
+    return new Map(
+      [...this.#promises].map(([name, { acknowledged, broken }]) => [
+        name,
+        { acknowledged, broken },
+      ]),
+    );
   }
 
-  async #cutPower(writer: WriterProcess, { mode, afterRequests, moment }: CutPlan) {
-    const kill = [writer.pid];
-    if (moment === 'crashed') {
-      await this.#disk.cut({ mode, kill });
-      return await this.#disk.whenCut();
-    }
-    await this.#disk.cutAfterRequests({ afterRequests, mode, kill });
-    const { patienceMs } = WORKLOADS[this.#run.workload];
-    const patience = moment === 'opening' ? OPENING_PATIENCE_MS : patienceMs;
-    const timer = setTimeout(() => void this.#disk.cut({ mode, kill }), patience);
+  #breakAll(sentence: string): void {
+    for (const promises of this.#promises.values()) promises.break(sentence);
+  }
+
+  async #cut({ moment, patienceMs, of, ...plan }: CutPlan): Promise<void> {
+    const writer = this.#start('write', of);
+    if (moment === 'writing') await writer.whenFound();
+    const options = { ...plan, kill: [writer.pid], ...(of === undefined ? {} : { disk: of }) };
+    await this.#disk.cutAfterRequests(options);
+    const timer = setTimeout(() => void this.#disk.cut(options), patienceMs);
     try {
-      return await Promise.race([this.#disk.whenCut(), writer.whenFailed()]);
+      await Promise.race([this.#disk.whenCut(), writer.whenFailed()]);
     } finally {
       clearTimeout(timer);
     }
+    await writer.whenEnded();
+    await this.#disk.remount();
+  }
+
+  async #crashAndCut(store: WorkloadName): Promise<void> {
+    const { killedAtSync, mode } = planCrash(this.#random);
+    await this.#crash(store, killedAtSync);
+    const writer = this.#start('look');
+    await writer.whenFound();
+    await this.#disk.cut({ mode, kill: [writer.pid] });
+    await writer.whenEnded();
+    await this.#disk.remount();
   }
 
   /** The process dies in place of a sync; the host goes on. */
-  async #crash(): Promise<void> {
-    const killedAtSync = 1 + Math.floor(this.#random.fraction() ** 2 * MAX_SYNCS);
-    const writer = this.#begin(this.#load({ killedAtSync }));
-    const { patienceMs } = WORKLOADS[this.#run.workload];
-    const timer = setTimeout(() => void writer.kill(), patienceMs);
+  async #crash(store: WorkloadName, nth: number): Promise<void> {
+    const killedAt = { calls: CRASH_CALLS.syncs, nth };
+    const writer = this.#begin(this.#load({ workloads: [store], killedAt }), 'write');
+    const timer = setTimeout(() => void writer.kill(), WORKLOADS[store].patienceMs);
     await writer.whenEnded();
     clearTimeout(timer);
   }
 
-  #start(options: { looksOnly?: boolean } = {}): WriterProcess {
-    const writer = this.#begin(this.#next, options);
+  #start(task: WriterTask, first?: WorkloadName): WriterProcess {
+    const writer = this.#begin(this.#next, task, first);
     // It loads its modules meanwhile.
     this.#next = this.#load();
     return writer;
   }
 
-  #begin(writer: WriterProcess, { looksOnly = false } = {}): WriterProcess {
+  #begin(writer: WriterProcess, task: WriterTask, first?: WorkloadName): WriterProcess {
     this.#sessions += 1;
     const seed = Math.floor(this.#random.fraction() * 2 ** 31);
     const session = this.#sessions;
-    const folder = this.#disk.mountPath;
-    writer.begin({ folder, seed, session, looksOnly }, this.#promises);
+    const places = this.#run.workloads.map((name) => [name, this.#disk.mountPathOf(name)]);
+    const orders = { folders: Object.fromEntries(places), seed, session, task };
+    writer.begin(first === undefined ? orders : { ...orders, first }, this.#promises);
     this.#current = writer;
     return writer;
   }
 
-  #load(options: { killedAtSync?: number } = {}): WriterProcess {
+  #load(
+    options: {
+      workloads: readonly WorkloadName[];
+      killedAt?: { calls: string; nth: number };
+    } = this.#run,
+  ): WriterProcess {
+    const { workloads, killedAt } = options;
     const cache = join(this.#disk.scratchPath, 'compiled');
-    return new WriterProcess({ workload: this.#run.workload, cache, ...options });
+    const kill = killedAt === undefined ? {} : { killedAt };
+    return new WriterProcess({ workloads, cache, ...kill });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,12 +1,26 @@
-// Owns the messages between a test and the process that holds its power-cut disk.
+// Owns the messages between a test and the process that holds its power-cut disks.
 
 import type { CutMode, CutReport } from './volatile-disk.ts';
+
+/** What a disk answers with an I/O error: `syncs` every flush, `writes` every write too. */
+export type DiskFailure = 'syncs' | 'writes';
 
 export type Order =
   | { kind: 'power-on' }
   | { kind: 'power-off' }
   | { kind: 'cut'; mode: CutMode; kill: readonly number[] }
-  | { kind: 'arm'; afterRequests: number; mode: CutMode; kill: readonly number[] };
+  | ({ kind: 'arm' } & Arming)
+  /** The disk goes bad, or well again, while its power is on. */
+  | { kind: 'fail'; disk: string; failure: DiskFailure | undefined };
+
+export interface Arming {
+  /** Writes and flushes until the one in whose place the power goes. */
+  afterRequests: number;
+  /** The disk whose requests count; those of all when undefined. */
+  disk?: string;
+  mode: CutMode;
+  kill: readonly number[];
+}
 
 /** Answered with its id. */
 export interface DiskOrder {

@@ -1,31 +1,29 @@
-// Owns one power-cut disk in a process of its own: NBD server -> nbdfuse -> loop device -> ext4. It takes orders
-// over IPC, and when its parent goes, however that ends, it takes everything down and removes its folder.
+// Owns the power of one or more disks, in a process of its own. It takes orders over IPC, and when its parent goes,
+// however that ends, it takes everything down and removes its folder.
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
-import { systemCommands } from '@ironbark/platform/commands.ts';
-import type { DiskEvent, DiskOrder, Order } from './disk-orders.ts';
-import { diskPaths, tearDown } from './host-disk.ts';
-import { serveNbd } from './nbd-server.ts';
-import { type CutMode, VolatileDisk } from './volatile-disk.ts';
+import { rm } from 'node:fs/promises';
+import type { Arming, DiskEvent, DiskFailure, DiskOrder, Order } from './disk-orders.ts';
+import { diskPaths } from './host-disk.ts';
+import { MountedDisk } from './mounted-disk.ts';
+import type { NbdBackend } from './nbd-server.ts';
+import { type CutMode, type CutReport, VolatileDisk } from './volatile-disk.ts';
 
-/** An idle host needs 20 ms. */
-const FUSE_TIMEOUT_MS = 10_000;
-const POLL_MS = 2;
+/** Gives disks of one seed different fates. */
+const SEED_STEP = 7919;
 
-const [folder, size, seed] = process.argv.slice(2);
-const paths = diskPaths(folder!);
-const disk = new VolatileDisk({
-  imagePath: paths.image,
-  sizeBytes: Number(size),
-  seed: Number(seed),
-});
+const [folder, size, seed, names] = process.argv.slice(2);
+const disks = new Map(names!.split(',').map((name, at) => [name, openDisk(name, at)]));
+const failures = new Map<string, DiskFailure>();
 
 let isPowered = false;
-let armed: { afterRequests: number; mode: CutMode; kill: readonly number[] } | undefined;
-let fuse: ChildProcess | undefined;
+let armed: Arming | undefined;
+let mounted: MountedDisk[] = [];
+
+function openDisk(name: string, at: number): VolatileDisk {
+  const { image } = diskPaths(folder!, name);
+  const options = { imagePath: image, sizeBytes: Number(size) };
+  return new VolatileDisk({ ...options, seed: Number(seed) + at * SEED_STEP });
+}
 
 /** From here on nothing is written, and whoever would have noticed is dead. */
 function cutPower(mode: CutMode, kill: readonly number[]): void {
@@ -33,7 +31,13 @@ function cutPower(mode: CutMode, kill: readonly number[]): void {
   armed = undefined;
   isPowered = false;
   for (const pid of kill) killIfThere(pid);
-  send({ kind: 'cut', report: disk.cut(mode) });
+  const report: CutReport = { unflushed: 0, survived: 0 };
+  for (const disk of disks.values()) {
+    const { unflushed, survived } = disk.cut(mode);
+    report.unflushed += unflushed;
+    report.survived += survived;
+  }
+  send({ kind: 'cut', report });
 }
 
 function killIfThere(pid: number): void {
@@ -48,9 +52,9 @@ function requirePower(): void {
   if (!isPowered) throw new Error('the power is off');
 }
 
-function countRequest(): void {
+function countRequest(name: string): void {
   requirePower();
-  if (armed === undefined) return;
+  if (armed === undefined || (armed.disk ?? name) !== name) return;
   if (armed.afterRequests > 0) armed.afterRequests -= 1;
   else {
     cutPower(armed.mode, armed.kill);
@@ -58,52 +62,47 @@ function countRequest(): void {
   }
 }
 
-const backend = {
-  sizeBytes: disk.sizeBytes,
-  read: (offset: number, length: number) => {
-    requirePower();
-    return disk.read(offset, length);
-  },
-  write: (offset: number, bytes: Buffer) => {
-    countRequest();
-    disk.write(offset, bytes);
-  },
-  zero: (offset: number, length: number) => {
-    countRequest();
-    disk.zero(offset, length);
-  },
-  flush: () => {
-    countRequest();
-    disk.flush();
-  },
-};
+/** The writes of a disk whose syncs fail stay in its cache. */
+function requireHealth(name: string, request: DiskFailure): void {
+  const failure = failures.get(name);
+  if (failure === 'writes' || failure === request) throw new Error('the disk has failed');
+}
+
+function backendOf(name: string, disk: VolatileDisk): NbdBackend {
+  const change = (request: DiskFailure, work: () => void) => {
+    countRequest(name);
+    requireHealth(name, request);
+    work();
+  };
+  return {
+    sizeBytes: disk.sizeBytes,
+    read: (offset, length) => {
+      requirePower();
+      return disk.read(offset, length);
+    },
+    write: (offset, bytes) => change('writes', () => disk.write(offset, bytes)),
+    zero: (offset, length) => change('writes', () => disk.zero(offset, length)),
+    flush: () => change('syncs', () => disk.flush()),
+  };
+}
 
 async function powerOn(): Promise<void> {
-  await writeFile(paths.fuseFile, '');
   isPowered = true;
-  fuse = spawn('nbdfuse', [paths.fuseFile, '--unix', paths.socket], { stdio: 'ignore' });
-  const isServed = async () => (await stat(paths.fuseFile)).size === disk.sizeBytes;
-  const options = { clock: systemClock, timeoutMs: FUSE_TIMEOUT_MS, intervalMs: POLL_MS };
-  await waitFor(isServed, { ...options, what: 'nbdfuse' });
-  const { stdout } = await systemCommands.run('losetup', ['-f', '--show', paths.fuseFile]);
-  await writeFile(paths.loopName, stdout.trim());
-  const flags = ['-t', 'ext4', '-o', 'noatime,noinit_itable'];
-  await systemCommands.run('mount', [...flags, stdout.trim(), paths.mount]);
+  failures.clear();
+  await Promise.all(mounted.map((disk) => disk.mount()));
 }
 
 async function powerOff(): Promise<void> {
-  await tearDown(paths);
-  const process = fuse;
-  fuse = undefined;
-  if (process === undefined || process.exitCode !== null || process.signalCode !== null) return;
-  await new Promise((resolve) => process.once('exit', resolve));
+  await Promise.all(mounted.map((disk) => disk.unmount()));
 }
 
 async function obey(order: Order): Promise<void> {
   if (order.kind === 'power-on') await powerOn();
   else if (order.kind === 'power-off') await powerOff();
   else if (order.kind === 'cut') cutPower(order.mode, order.kill);
-  else armed = order;
+  else if (order.kind === 'arm') armed = order;
+  else if (order.failure === undefined) failures.delete(order.disk);
+  else failures.set(order.disk, order.failure);
 }
 
 function send(event: DiskEvent): void {
@@ -120,17 +119,15 @@ process.on('message', ({ id, order }: DiskOrder) => {
 process.on('disconnect', async () => {
   isPowered = false;
   await powerOff();
-  await rm(paths.folder, { recursive: true });
+  await rm(folder!, { recursive: true });
   process.exit();
 });
 // Orders to stop reach the whole group of a terminal; the parent's end is what counts.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
-await mkdir(paths.mount);
-await systemCommands.run('mkfs.ext4', [
-  ...['-q', '-m', '0', '-E', 'lazy_itable_init=1,lazy_journal_init=1,nodiscard'],
-  ...['-J', 'size=4', paths.image],
-]);
-const server = createServer((socket) => void serveNbd(socket, backend));
-await new Promise<void>((resolve) => server.listen(paths.socket, resolve));
+mounted = await Promise.all(
+  [...disks].map(([name, disk]) =>
+    MountedDisk.create(diskPaths(folder!, name), backendOf(name, disk)),
+  ),
+);
 send({ kind: 'ready' });

@@ -1,10 +1,10 @@
 // Owns what a power-cut disk has on the host: the names in its folder, and how mounts, the loop device and the
 // processes that still use them are taken down.
 
-import { readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock, TimeoutError, waitFor } from '@ironbark/platform/clock.ts';
-import { CommandError, systemCommands } from '@ironbark/platform/commands.ts';
+import { systemCommands } from '@ironbark/platform/commands.ts';
 
 export interface DiskPaths {
   folder: string;
@@ -13,18 +13,17 @@ export interface DiskPaths {
   socket: string;
   /** The disk as a file, by FUSE. */
   fuseFile: string;
-  /** Holds the name of the loop device, so that anybody can take it down. */
-  loopName: string;
   mount: string;
 }
 
-export function diskPaths(folder: string): DiskPaths {
+/** Of the disk `name` in the folder of its host. */
+export function diskPaths(host: string, name: string): DiskPaths {
+  const folder = join(host, name);
   return {
     folder,
     image: join(folder, 'image'),
     socket: join(folder, 'nbd.sock'),
     fuseFile: join(folder, 'disk'),
-    loopName: join(folder, 'loop'),
     mount: join(folder, 'mount'),
   };
 }
@@ -33,20 +32,18 @@ export function diskPaths(folder: string): DiskPaths {
 const BUSY_TIMEOUT_MS = 5_000;
 const POLL_MS = 5;
 
-/** Unmounts and detaches what is there, from the top down. What uses the file system is killed. */
+/** Unmounts what is there, from the top down. What uses the file system is killed. */
 export async function tearDown(paths: DiskPaths): Promise<void> {
   if (await isMounted(paths.mount)) await unmount(paths.mount);
-  const loop = await readFile(paths.loopName, 'utf8').catch(() => '');
-  if (loop !== '') await systemCommands.run('losetup', ['-d', loop]).catch(ignoreGone);
-  await rm(paths.loopName, { force: true });
   if (await isMounted(paths.fuseFile)) await unmount(paths.fuseFile);
 }
 
 async function unmount(path: string): Promise<void> {
+  // Who uses it is looked for only when somebody does: that reads all of /proc.
   const attempt = async () => {
+    if (await tryUnmount(path)) return true;
     for (const pid of await listUsers(path)) killIfThere(pid);
-    const { exitCode } = await systemCommands.run('umount', [path], { allowExitCodes: [0, 32] });
-    return exitCode === 0 || !(await isMounted(path));
+    return false;
   };
   const options = { clock: systemClock, timeoutMs: BUSY_TIMEOUT_MS, intervalMs: POLL_MS };
   try {
@@ -55,6 +52,11 @@ async function unmount(path: string): Promise<void> {
     if (!(error instanceof TimeoutError)) throw error;
     await systemCommands.run('umount', ['-l', path]);
   }
+}
+
+async function tryUnmount(path: string): Promise<boolean> {
+  const { exitCode } = await systemCommands.run('umount', [path], { allowExitCodes: [0, 32] });
+  return exitCode === 0 || !(await isMounted(path));
 }
 
 export async function isMounted(path: string): Promise<boolean> {
@@ -83,8 +85,4 @@ function killIfThere(pid: number): void {
   } catch {
     // It has ended by itself.
   }
-}
-
-function ignoreGone(error: unknown): void {
-  if (!(error instanceof CommandError)) throw error;
 }

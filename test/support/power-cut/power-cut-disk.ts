@@ -1,5 +1,6 @@
-// Owns the disk whose power can be cut: a real ext4 on a block device with a volatile cache. At the cut each sector
-// that was written and not flushed survives or not, by the seed.
+// Owns disks whose power can be cut: each a real ext4 on a block device with a volatile cache. At the cut each sector
+// that was written and not flushed survives or not, by the seed. Several disks share one power, and nothing else:
+// what is synced on one of them leaves the others' caches alone.
 //
 //   await using disk = await PowerCutDisk.create({ seed, sizeBytes });
 //   ... a process of its own writes below disk.mountPath ...
@@ -8,19 +9,22 @@
 //   ... compare what is below disk.mountPath with what was acknowledged ...
 
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MIB } from '@ironbark/core/units.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { findProgram } from '../../../packages/cli/host-packages.ts';
-import type { DiskEvent, DiskOrder, Order } from './disk-orders.ts';
+import type { DiskEvent, DiskFailure, DiskOrder, Order } from './disk-orders.ts';
 import { type DiskPaths, diskPaths, tearDown } from './host-disk.ts';
 import type { CutMode, CutReport } from './volatile-disk.ts';
 
 export interface PowerCutDiskOptions {
   seed: number;
+  /** Of each disk. */
   sizeBytes?: number;
+  /** One disk for each; a single one when absent. */
+  names?: readonly string[];
 }
 
 export interface CutOptions {
@@ -30,8 +34,10 @@ export interface CutOptions {
   mode?: CutMode;
 }
 
-const DEFAULT_SIZE_BYTES = 128 * MIB;
-const PROGRAMS = ['nbdfuse', 'losetup', 'mkfs.ext4', 'e2fsck', 'strace'] as const;
+const ONE_DISK = ['disk'] as const;
+/** Sparse; a node keeps the last GiB of its disk free. */
+const DEFAULT_SIZE_BYTES = 1_280 * MIB;
+const PROGRAMS = ['nbdfuse', 'mkfs.ext4', 'e2fsck', 'strace'] as const;
 
 /** Why no such disk can be had on this host; undefined when it can. */
 export async function whyNoPowerCuts(): Promise<string | undefined> {
@@ -39,7 +45,7 @@ export async function whyNoPowerCuts(): Promise<string | undefined> {
   const path = process.env['PATH'] ?? '';
   for (const name of PROGRAMS) {
     if ((await findProgram(name, path)) === undefined) {
-      return `NOT RUN: ${name} is missing (Debian: libnbd-bin, util-linux, e2fsprogs, strace)`;
+      return `NOT RUN: ${name} is missing (Debian: libnbd-bin, e2fsprogs, strace)`;
     }
   }
   for (const device of ['/dev/fuse', '/dev/loop-control']) {
@@ -53,7 +59,8 @@ export async function whyNoPowerCuts(): Promise<string | undefined> {
 type Waiting = PromiseWithResolvers<void>;
 
 export class PowerCutDisk implements AsyncDisposable {
-  readonly #paths: DiskPaths;
+  readonly #folder: string;
+  readonly #paths: ReadonlyMap<string, DiskPaths>;
   readonly #process: ChildProcess;
   readonly #waiting = new Map<number, Waiting>();
   readonly #ready = Promise.withResolvers<void>();
@@ -61,8 +68,9 @@ export class PowerCutDisk implements AsyncDisposable {
   #cut = Promise.withResolvers<CutReport>();
   #orders = 0;
 
-  private constructor(paths: DiskPaths, child: ChildProcess) {
-    this.#paths = paths;
+  private constructor(folder: string, names: readonly string[], child: ChildProcess) {
+    this.#folder = folder;
+    this.#paths = new Map(names.map((name) => [name, diskPaths(folder, name)]));
     this.#process = child;
     child.on('message', (event: DiskEvent) => this.#take(event));
     child.once('exit', (code, signal) => {
@@ -78,19 +86,19 @@ export class PowerCutDisk implements AsyncDisposable {
   }
 
   static async create(options: PowerCutDiskOptions): Promise<PowerCutDisk> {
-    const paths = diskPaths(await mkdtemp(join(tmpdir(), 'ironbark-power-')));
-    const { seed, sizeBytes = DEFAULT_SIZE_BYTES } = options;
-    await using image = await open(paths.image, 'w');
-    await image.truncate(sizeBytes);
+    const { seed, sizeBytes = DEFAULT_SIZE_BYTES, names = ONE_DISK } = options;
+    const folder = await mkdtemp(join(tmpdir(), 'ironbark-power-'));
+    for (const name of names) {
+      await mkdir(join(folder, name));
+      await using image = await open(diskPaths(folder, name).image, 'w');
+      await image.truncate(sizeBytes);
+    }
     const script = join(import.meta.dirname, 'disk-process.ts');
-    const disk = new PowerCutDisk(
-      paths,
-      fork(script, [paths.folder, String(sizeBytes), String(seed)], {
-        // A debugger or a test runner's settings are not for it.
-        execArgv: [],
-        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      }),
-    );
+    const args = [folder, String(sizeBytes), String(seed), names.join(',')];
+    // A debugger or a test runner's settings are not for it.
+    const stdio = ['ignore', 'inherit', 'inherit', 'ipc'] as const;
+    const child = fork(script, args, { execArgv: [], stdio: [...stdio] });
+    const disk = new PowerCutDisk(folder, names, child);
     try {
       await disk.#ready.promise;
       await disk.#order({ kind: 'power-on' });
@@ -101,13 +109,18 @@ export class PowerCutDisk implements AsyncDisposable {
     return disk;
   }
 
+  /** Of the first disk. */
   get mountPath(): string {
-    return this.#paths.mount;
+    return [...this.#paths.values()][0]!.mount;
   }
 
-  /** A folder beside the disk, not on it, that goes when the disk goes. */
+  mountPathOf(name: string): string {
+    return this.#paths.get(name)!.mount;
+  }
+
+  /** A folder beside the disks, on none of them, that goes when they go. */
   get scratchPath(): string {
-    return this.#paths.folder;
+    return this.#folder;
   }
 
   /** Cuts the power now. */
@@ -120,10 +133,18 @@ export class PowerCutDisk implements AsyncDisposable {
   /** Cuts the power in place of the write or flush that follows the next so many. */
   async cutAfterRequests({
     afterRequests,
+    disk,
     kill = [],
     mode = 'torn',
-  }: CutOptions & { afterRequests: number }): Promise<void> {
-    await this.#order({ kind: 'arm', afterRequests, kill, mode });
+  }: CutOptions & { afterRequests: number; disk?: string }): Promise<void> {
+    const which = disk === undefined ? {} : { disk };
+    await this.#order({ kind: 'arm', afterRequests, ...which, kill, mode });
+  }
+
+  /** From now on the first disk answers with I/O errors; without an argument it is well again. */
+  async fail(failure?: DiskFailure): Promise<void> {
+    const [disk] = [...this.#paths.keys()];
+    await this.#order({ kind: 'fail', disk: disk!, failure });
   }
 
   /** Resolves when the power has gone. */
@@ -131,31 +152,31 @@ export class PowerCutDisk implements AsyncDisposable {
     return this.#cut.promise;
   }
 
-  /** The power is back: the file system is mounted again, which replays its journal. */
+  /** The power is back: the file systems are mounted again, which replays their journals. */
   async remount(): Promise<void> {
     this.#cut = Promise.withResolvers();
     await this.#order({ kind: 'power-off' });
     await this.#order({ kind: 'power-on' });
   }
 
-  /** What e2fsck has to say about the disk; empty when it is clean. Ends its use. */
+  /** What e2fsck has to say about the disks; empty when all are clean. Ends their use. */
   async complaints(): Promise<string> {
     await this.#order({ kind: 'power-off' });
     const options = { allowExitCodes: [0, 1, 2, 4] };
-    const { stdout, exitCode } = await systemCommands.run(
-      'e2fsck',
-      ['-fn', this.#paths.image],
-      options,
-    );
-    return exitCode === 0 ? '' : stdout;
+    let said = '';
+    for (const [name, { image }] of this.#paths) {
+      const { stdout, exitCode } = await systemCommands.run('e2fsck', ['-fn', image], options);
+      if (exitCode !== 0) said += `${name}: ${stdout}`;
+    }
+    return said;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#process.connected) this.#process.disconnect();
     await this.#end.promise;
     // Its process has done this already unless it was killed.
-    await tearDown(this.#paths);
-    await rm(this.#paths.folder, { recursive: true, force: true });
+    for (const paths of this.#paths.values()) await tearDown(paths);
+    await rm(this.#folder, { recursive: true, force: true });
   }
 
   async #order(order: Order): Promise<void> {

@@ -1,7 +1,7 @@
 // Owns plugging disks into a running guest and out of it, by QMP. Each function repeats safely.
 
 import type { DiskProfile } from '@ironbark/core/io-profile.ts';
-import type { Clock } from '@ironbark/platform/clock.ts';
+import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
 import { QmpError } from '@ironbark/platform/qmp.ts';
 import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { GuestHandle } from '../hypervisor-driver.ts';
@@ -14,6 +14,8 @@ const DETACH_LOOK_MS = 250;
 /** A guest that was still booting has not seen the first request. */
 const DETACH_ASK_AGAIN_MS = 3_000;
 const DETACH_TIMEOUT_MS = 12_000;
+const RELEASE_TIMEOUT_MS = 5_000;
+const RELEASE_LOOK_MS = 50;
 
 export interface HotPlugContext {
   connections: Connections;
@@ -81,7 +83,12 @@ export async function unplugDisk(
     }
     await clock.sleep(DETACH_LOOK_MS);
   }
-  await removeBackend(connections, handle, serial);
+  await waitFor(() => triesToRemoveBackend(connections, handle, serial), {
+    clock,
+    timeoutMs: RELEASE_TIMEOUT_MS,
+    intervalMs: RELEASE_LOOK_MS,
+    what: `${serial} is let go by QEMU`,
+  });
   await removeWay(handle, serial);
   return true;
 }
@@ -96,6 +103,21 @@ async function askToUnplug(
     await connections.execute(handle, 'device_del', { id: diskNames(serial).device });
   } catch (error) {
     if (!(error instanceof QmpError)) throw error;
+  }
+}
+
+/** A device that the guest does not see any more may hold its disk for some milliseconds, on a busy host longer. */
+async function triesToRemoveBackend(
+  connections: Connections,
+  handle: GuestHandle,
+  serial: string,
+): Promise<boolean> {
+  try {
+    await removeBackend(connections, handle, serial);
+    return true;
+  } catch (error) {
+    if (error instanceof QmpError) return false;
+    throw error;
   }
 }
 

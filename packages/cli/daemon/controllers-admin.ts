@@ -1,0 +1,67 @@
+// Owns what the controllers answer to whoever runs the cloud, in one process with the node or in their own.
+
+import type { CallTransport, VerbTable } from '@ironbark/protocol/internal/wire/transport.ts';
+import type { CloudConfig } from '../cloud-config.ts';
+import { ADMIN_METHODS, type AdminApi, type AdminMethod } from './admin-api.ts';
+import type { Controllers } from './controllers.ts';
+
+/** What the privileged process answers itself. */
+const PRIVILEGED_METHODS = ['status', 'diskStats', 'halt'] as const;
+type PrivilegedMethod = (typeof PRIVILEGED_METHODS)[number];
+
+export interface CloudFacts {
+  accountId: string;
+  counts: Record<string, number>;
+  loginUsers: Record<string, string>;
+  failures: string[];
+}
+
+export type ControllersAdmin = Omit<AdminApi, PrivilegedMethod> & {
+  describe(): Promise<CloudFacts>;
+};
+
+const METHODS: readonly string[] = [
+  'describe',
+  ...ADMIN_METHODS.filter((name: AdminMethod) => !PRIVILEGED_METHODS.some((own) => own === name)),
+];
+
+export function controllersAdmin(
+  { cloud, endpoint, listFailures, backups }: Controllers,
+  { region }: CloudConfig,
+): ControllersAdmin {
+  return {
+    ...cloud.accounts,
+    describe: async () => ({
+      accountId: cloud.accountId,
+      counts: await cloud.countResources(),
+      loginUsers: await cloud.loginUsers(),
+      failures: listFailures(),
+    }),
+    credentials: async () => {
+      const { accessKeyId, secretAccessKey } = await cloud.adminKey();
+      return { endpoint, region, accessKeyId, secretAccessKey };
+    },
+    beginBackup: (request) => backups.begin(request),
+    renewBackup: async () => {
+      backups.renew();
+      return { renewed: true };
+    },
+    endBackup: async () => {
+      await backups.end();
+      return { ended: true };
+    },
+    readHeldVolume: (request) => backups.readVolume(request),
+  };
+}
+
+type AnyCall = (input: unknown) => Promise<unknown>;
+
+export function adminVerbs(admin: ControllersAdmin): VerbTable {
+  const calls = admin as unknown as Record<string, AnyCall>;
+  return Object.fromEntries(METHODS.map((name) => [name, (input) => calls[name]!(input)]));
+}
+
+export function remoteAdmin(transport: CallTransport): ControllersAdmin {
+  const entries = METHODS.map((name) => [name, (input: unknown) => transport.call(name, input)]);
+  return Object.fromEntries(entries) as ControllersAdmin;
+}

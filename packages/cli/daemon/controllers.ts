@@ -1,0 +1,133 @@
+// Owns the controllers: all services but the node, joined in one process, and the one address that clients use. They
+// need no privilege; what needs some is behind NodeClient and BlockTarget.
+
+import { createApiHandler } from '@ironbark/cloud/http/ec2-endpoint.ts';
+import { type Cloud, startCloud } from '@ironbark/cloud/main.ts';
+import { startCluster } from '@ironbark/cluster/main.ts';
+import { type Objects, startObjects } from '@ironbark/objects/main.ts';
+import type { Clock } from '@ironbark/platform/clock.ts';
+import type { Commands } from '@ironbark/platform/commands.ts';
+import { type HttpListener, listen } from '@ironbark/platform/http/server.ts';
+import type { Logger } from '@ironbark/platform/logger.ts';
+import type { RandomSource } from '@ironbark/platform/random.ts';
+import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
+import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
+import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
+import { type Storage, startStorage } from '@ironbark/storage/main.ts';
+import type { CloudConfig } from '../cloud-config.ts';
+import { type EmbeddedAudit, openAudit } from './audit.ts';
+import { BackupSources } from './backup-source.ts';
+import { createFront } from './front.ts';
+import type { DataPaths } from './paths.ts';
+
+export interface ControllersOptions {
+  config: CloudConfig;
+  paths: DataPaths;
+  clock: Clock;
+  random: RandomSource;
+  logger: Logger;
+  commands: Commands;
+  /** Of another process; absent: one of this process. */
+  blockTarget?: BlockTarget;
+  /** Called once volumes are served: a guest whose volume is not may keep its hypervisor from answering. */
+  openNode(objects: ObjectsClient): Promise<NodeClient>;
+}
+
+/** Disposing it leaves volumes' targets as they are; the next one takes them up. */
+export interface Controllers extends AsyncDisposable {
+  endpoint: string;
+  cloud: Cloud;
+  objects: Objects;
+  storage: Storage;
+  audit: EmbeddedAudit;
+  backups: BackupSources;
+  /** What disks have failed to keep, a sentence each; what is concerned refuses changes until the next start. */
+  listFailures(): string[];
+}
+
+/** Owns the buckets of images and snapshots; no key speaks for it. */
+const SYSTEM_ACCOUNT = '000000000000';
+
+export async function startControllers(options: ControllersOptions): Promise<Controllers> {
+  await using starting = new AsyncDisposableStack();
+  const { config, paths } = options;
+  const zone = `${config.region}a`;
+  // Walrus asks who signed; the answer is the cloud's, which starts after it.
+  const later: { cloud?: Cloud } = {};
+  const { clock, logger } = options;
+  // Last to go: the calls that are under way at the end are recorded too.
+  const audit = starting.use(await openAudit({ directory: paths.events, clock, logger }));
+  const objects = starting.use(
+    await startObjects({
+      ...shared(options, 'objects'),
+      dataDir: paths.objects,
+      region: config.region,
+      systemAccountId: SYSTEM_ACCOUNT,
+      audit,
+      identity: { findAccessKey: async (id) => await later.cloud?.identity.findAccessKey(id) },
+    }),
+  );
+  const storage = starting.use(await openStorage(options, objects));
+  const nodes = [{ nodeId: config.nodeId, client: await options.openNode(objects.client) }];
+  const cluster = starting.use(
+    await startCluster({ ...shared(options, 'cluster'), dataDir: paths.cluster, zone, nodes }),
+  );
+  const cloud = starting.use(
+    await startCloud({
+      ...shared(options, 'cloud'),
+      dataDir: paths.cloud,
+      region: config.region,
+      zone,
+      vpcCidr: config.vpcCidr,
+      allowSharedEmulation: config.allowSharedEmulation === true,
+      cluster: cluster.client,
+      storage: storage.client,
+      objects: objects.client,
+    }),
+  );
+  later.cloud = cloud;
+  starting.use(await openFront(options, { cloud, objects, audit }));
+  const parts = { cloud, objects, storage, audit };
+  const backups = starting.use(await BackupSources.open({ ...parts, paths, clock, logger }));
+  const running = starting.move();
+  const endpoint = `http://${config.host}:${config.port}`;
+  const dispose = () => running.disposeAsync();
+  const listFailures = () => [
+    ...[cloud, cluster, storage].flatMap(({ failure }) => failure ?? []),
+    ...objects.listFailures(),
+  ];
+  return { endpoint, ...parts, backups, listFailures, [Symbol.asyncDispose]: dispose };
+}
+
+function openStorage(options: ControllersOptions, objects: Objects): Promise<Storage> {
+  const { config, paths, blockTarget } = options;
+  return startStorage({
+    ...shared(options, 'storage'),
+    dataDir: paths.storage,
+    stateDir: paths.storageState,
+    objects: objects.client,
+    target: config.hypervisor === 'simulated' ? 'simulated' : 'qemu-storage-daemon',
+    ...(blockTarget === undefined ? {} : { blockTarget }),
+  });
+}
+
+function shared({ clock, random, commands, logger }: ControllersOptions, service: string) {
+  return { clock, random, commands, logger: logger.child({ service }) };
+}
+
+function openFront(
+  { config, clock, random, logger }: ControllersOptions,
+  { cloud, objects, audit }: { cloud: Cloud; objects: Objects; audit: EmbeddedAudit },
+): Promise<HttpListener> {
+  const { ec2, sts, identity } = cloud;
+  const { region, host, port } = config;
+  const api = createApiHandler({ ec2, sts, identity, region, clock, random, logger, audit });
+  return listen({
+    address: { host, port },
+    handler: createFront({ api, objects: objects.handler }),
+    logger,
+    handlesContinue: true,
+    // Large uploads take long; the services watch that each makes progress.
+    requestTimeoutMs: 0,
+  });
+}

@@ -1,0 +1,62 @@
+// Owns how the daemon brings up its node: the network, then what runs on it.
+
+import type { HostNetwork } from '@ironbark/node/host/host-network.ts';
+import { type NodeController, type NodeOptions, startNode } from '@ironbark/node/main.ts';
+import { startNodeNetwork } from '@ironbark/node/node-network.ts';
+import type { Clock } from '@ironbark/platform/clock.ts';
+import type { Commands } from '@ironbark/platform/commands.ts';
+import type { Logger } from '@ironbark/platform/logger.ts';
+import type { RandomSource } from '@ironbark/platform/random.ts';
+import type { CloudConfig } from '../cloud-config.ts';
+import type { DataPaths } from './paths.ts';
+
+export interface OpenNodeOptions {
+  config: CloudConfig;
+  paths: DataPaths;
+  clock: Clock;
+  random: RandomSource;
+  logger: Logger;
+  commands: Commands;
+  objects: NodeOptions['objects'];
+  volumesServed?: () => Promise<void>;
+}
+
+/** Disposing it leaves guests and network as they are. */
+export interface OpenedNode extends AsyncDisposable {
+  node: NodeController;
+  network: HostNetwork;
+}
+
+/** Simulated guests take nothing; a simulated node is the same on every host. */
+const SIMULATED_CAPACITY = { vcpus: 64, memoryMib: 64 * 1024 };
+
+export async function openNode(options: OpenNodeOptions): Promise<OpenedNode> {
+  await using starting = new AsyncDisposableStack();
+  const { config, paths, clock, random, logger, commands, objects, volumesServed } = options;
+  const shared = { clock, random, commands, dataDir: paths.node };
+  const nodeNetwork = starting.use(
+    await startNodeNetwork({
+      ...shared,
+      kind: config.network,
+      cloudId: config.cloudId,
+      logger: logger.child({ service: 'network' }),
+    }),
+  );
+  const { network } = nodeNetwork;
+  const node = starting.use(
+    await startNode({
+      ...shared,
+      nodeId: config.nodeId,
+      hypervisor: config.hypervisor,
+      network,
+      objects,
+      logger: logger.child({ service: 'node' }),
+      ...(volumesServed === undefined ? {} : { volumesServed }),
+      ...(config.simulated === undefined ? {} : { simulated: config.simulated }),
+      ...(config.hypervisor === 'simulated' ? { capacity: SIMULATED_CAPACITY } : {}),
+    }),
+  );
+  nodeNetwork.attach(node);
+  const running = starting.move();
+  return { node, network, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}

@@ -1,0 +1,49 @@
+// Owns the contract of a block target: what lets a host open a volume, and holds a point in time still.
+
+import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { BlockExport } from './instance-messages.ts';
+
+export interface TargetFacts {
+  running: boolean;
+  /** Somebody can open the volume to write. */
+  exported: boolean;
+  /** Points in time that the target holds. */
+  frozen: SnapshotId[];
+}
+
+export const NO_TARGET: TargetFacts = { running: false, exported: false, frozen: [] };
+
+export interface ExportedVolume {
+  export: BlockExport;
+  /** How the bytes are reached, such as `io_uring,direct`; recorded on the volume. */
+  engine: string;
+}
+
+/** Reads a volume as it was at its point in time. */
+export interface FrozenReader extends AsyncDisposable {
+  read(offset: number, length: number): Promise<Buffer>;
+}
+
+/** Every call is idempotent, and different volumes may be worked on at the same time. */
+export interface BlockTarget {
+  inspect(id: VolumeId): Promise<TargetFacts>;
+  /** Volumes that have a target running on this host. */
+  list(): Promise<VolumeId[]>;
+  export(id: VolumeId): Promise<ExportedVolume>;
+  /** When this resolves, whoever had the volume open is cut off and nobody can open it. */
+  unexport(id: VolumeId): Promise<void>;
+  /** Lets an open volume see that its backend has grown. */
+  grow(id: VolumeId, sizeBytes: number): Promise<void>;
+  /** Ends the target: its export and its points in time. */
+  stop(id: VolumeId): Promise<void>;
+  /** Holds the volume's contents of now for a reader, while writing goes on. Starts the target if need be. */
+  freeze(id: VolumeId, snapshotId: SnapshotId, sizeBytes: number): Promise<void>;
+  openFrozen(id: VolumeId, snapshotId: SnapshotId): Promise<FrozenReader>;
+  thaw(id: VolumeId, snapshotId: SnapshotId): Promise<void>;
+  /** Removes what a crash left behind. Call it while nothing else is going on. */
+  sweep(): Promise<void>;
+  /** Calls back when a target has died by itself. */
+  onExit(listener: (id: VolumeId) => void): () => void;
+  /** Lets go of running targets without ending them. */
+  detach(): Promise<void>;
+}

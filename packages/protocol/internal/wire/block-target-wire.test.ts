@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isServiceError } from '@ironbark/core/errors.ts';
+import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
+import type { BlockTarget } from '../block-target.ts';
+import { blockTargetBytes, blockTargetVerbs, remoteBlockTarget } from './block-target-wire.ts';
+import type { CallTransport } from './transport.ts';
+
+const VOLUME: VolumeId = 'vol-0123456789abcdef0';
+const SNAPSHOT: SnapshotId = 'snap-0123456789abcdef0';
+
+/** A target that writes down what it is asked, and both ends of the wire to it. */
+function openWire() {
+  const asked: unknown[][] = [];
+  const exits = new Set<(id: VolumeId) => void>();
+  const note = async (...call: unknown[]) => {
+    asked.push(call);
+  };
+  const target: BlockTarget = {
+    inspect: async (id) => {
+      await note('inspect', id);
+      return { running: true, exported: false, frozen: [SNAPSHOT] };
+    },
+    list: async () => [VOLUME],
+    export: async (id) => ({
+      export: { kind: 'nbd-unix', socketPath: `/x/${id}`, exportName: id },
+      engine: 'e',
+    }),
+    unexport: (id) => note('unexport', id),
+    grow: (id, sizeBytes) => note('grow', id, sizeBytes),
+    stop: (id) => note('stop', id),
+    freeze: (id, snapshotId, sizeBytes) => note('freeze', id, snapshotId, sizeBytes),
+    openFrozen: async (id, snapshotId) => ({
+      read: async (offset, length) => {
+        await note('read', id, snapshotId, offset);
+        return Buffer.alloc(length, 'z');
+      },
+      [Symbol.asyncDispose]: () => note('closed'),
+    }),
+    thaw: (id, snapshotId) => note('thaw', id, snapshotId),
+    sweep: () => note('sweep'),
+    onExit: (listener) => {
+      exits.add(listener);
+      return () => exits.delete(listener);
+    },
+    detach: () => note('detach'),
+  };
+  const verbs = blockTargetVerbs(target);
+  const bytes = blockTargetBytes(target);
+  const watchers = new Set<() => void>();
+  const transport: CallTransport = {
+    call: async (verb, input) => await verbs[verb]!(input),
+    callForBytes: async (verb, input) => await bytes[verb]!(input),
+    onChange: (listener) => {
+      watchers.add(listener);
+      return () => watchers.delete(listener);
+    },
+  };
+  const change = () => {
+    for (const watcher of watchers) watcher();
+  };
+  const die = (id: VolumeId) => {
+    for (const exit of exits) exit(id);
+  };
+  return { remote: remoteBlockTarget(transport), verbs, bytes, asked, change, die };
+}
+
+test('every call reaches the target, and its answer comes back', async () => {
+  const { remote, asked } = openWire();
+  assert.deepEqual(await remote.inspect(VOLUME), {
+    running: true,
+    exported: false,
+    frozen: [SNAPSHOT],
+  });
+  assert.deepEqual(await remote.list(), [VOLUME]);
+  assert.equal((await remote.export(VOLUME)).export.exportName, VOLUME);
+  await remote.unexport(VOLUME);
+  await remote.grow(VOLUME, 5);
+  await remote.freeze(VOLUME, SNAPSHOT, 6);
+  await using reader = await remote.openFrozen(VOLUME, SNAPSHOT);
+  assert.equal((await reader.read(7, 3)).toString(), 'zzz');
+  await remote.thaw(VOLUME, SNAPSHOT);
+  await remote.stop(VOLUME);
+  await remote.sweep();
+  assert.deepEqual(asked.slice(1), [
+    ['unexport', VOLUME],
+    ['grow', VOLUME, 5],
+    ['freeze', VOLUME, SNAPSHOT, 6],
+    ['read', VOLUME, SNAPSHOT, 7],
+    ['closed'],
+    ['thaw', VOLUME, SNAPSHOT],
+    ['stop', VOLUME],
+    ['sweep'],
+  ]);
+});
+
+test('each exit is told once, also one that was missed, and the other side’s own end tells nothing', async () => {
+  const { remote, change, die, asked } = openWire();
+  const told: VolumeId[] = [];
+  remote.onExit((id) => told.push(id));
+  const until = (count: number) =>
+    waitFor(() => told.length >= count, { clock: systemClock, timeoutMs: 2_000, what: 'exits' });
+  change();
+  die(VOLUME);
+  die('vol-0123456789abcdef1');
+  change();
+  await until(2);
+  change();
+  die(VOLUME);
+  change();
+  await until(3);
+  assert.deepEqual(told, [VOLUME, 'vol-0123456789abcdef1', VOLUME]);
+  await remote.detach();
+  assert.deepEqual(asked, []);
+});
+
+/** What each verb takes, so that one bad field is all that is wrong with an input. */
+const INPUTS: Readonly<Record<string, object>> = {
+  exits: { after: 0 },
+  inspect: { id: VOLUME },
+  list: {},
+  export: { id: VOLUME },
+  unexport: { id: VOLUME },
+  grow: { id: VOLUME, sizeBytes: 1 },
+  stop: { id: VOLUME },
+  freeze: { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 1 },
+  thaw: { id: VOLUME, snapshotId: SNAPSHOT },
+  sweep: {},
+  readFrozen: { id: VOLUME, snapshotId: SNAPSHOT, offset: 0, length: 1 },
+};
+const HOSTILE = ['../x', '/etc/shadow', 'vol-x', `${VOLUME}/..`, `${VOLUME}\n`, -1, 1e300, null];
+
+test('A4: what is no id, no size or no verb changes nothing', async () => {
+  const { verbs, bytes, asked } = openWire();
+  const calls = { ...verbs, ...bytes };
+  assert.deepEqual(Object.keys(calls), Object.keys(INPUTS));
+  const isRefused = (error: unknown) => isServiceError(error, 'malformed-input');
+  for (const [verb, input] of Object.entries(INPUTS)) {
+    for (const field of [...Object.keys(input), 'unknown']) {
+      for (const bad of HOSTILE) {
+        const call = async () => await calls[verb]!({ ...input, [field]: bad });
+        await assert.rejects(call, isRefused, `${verb} ${field} ${bad}`);
+      }
+    }
+  }
+  const tooLong = { id: VOLUME, snapshotId: SNAPSHOT, offset: 0, length: 2 ** 30 };
+  await assert.rejects(async () => await bytes['readFrozen']!(tooLong), isRefused);
+  assert.deepEqual(asked, []);
+});

@@ -1,0 +1,147 @@
+// Owns BlockTarget on a wire: what the process that starts storage daemons accepts, and the target that the Storage
+// Controller has of it.
+
+import { Readable } from 'node:stream';
+import type { VolumeId } from '@ironbark/core/ids.ts';
+import { MIB } from '@ironbark/core/units.ts';
+import type { BlockTarget, ExportedVolume, TargetFacts } from '../block-target.ts';
+import { id, integer, nothing, object } from './checks.ts';
+import type { ByteVerbTable, CallTransport, VerbTable } from './transport.ts';
+
+/** 64 TiB, EBS's largest volume. */
+const MAX_VOLUME_BYTES = 2 ** 46;
+/** Snapshots are read in chunks of 4 MiB. */
+const MAX_READ_BYTES = 16 * MIB;
+
+/** Exits that nobody has asked for yet; what is forgotten is found at the next look at all volumes. */
+const MAX_EXITS = 1_024;
+
+const volume = object({ id: id('vol') });
+const sized = object({ id: id('vol'), sizeBytes: integer(1, MAX_VOLUME_BYTES) });
+const point = object({ id: id('vol'), snapshotId: id('snap') });
+const sizedPoint = object({
+  id: id('vol'),
+  snapshotId: id('snap'),
+  sizeBytes: integer(1, MAX_VOLUME_BYTES),
+});
+const range = object({
+  id: id('vol'),
+  snapshotId: id('snap'),
+  offset: integer(0, MAX_VOLUME_BYTES),
+  length: integer(1, MAX_READ_BYTES),
+});
+
+interface Exits {
+  /** How many there have been; pass it to the next call. */
+  count: number;
+  ids: VolumeId[];
+}
+
+export function blockTargetVerbs(target: BlockTarget): VerbTable {
+  const exits = keepExits(target);
+  const after = object({ after: integer(0, Number.MAX_SAFE_INTEGER) });
+  return {
+    exits: async (input) => exits(after(input, '').after),
+    inspect: (input) => target.inspect(volume(input, '').id),
+    list: (input) => {
+      nothing(input, '');
+      return target.list();
+    },
+    export: (input) => target.export(volume(input, '').id),
+    unexport: (input) => target.unexport(volume(input, '').id),
+    grow: (input) => {
+      const asked = sized(input, '');
+      return target.grow(asked.id, asked.sizeBytes);
+    },
+    stop: (input) => target.stop(volume(input, '').id),
+    freeze: (input) => {
+      const asked = sizedPoint(input, '');
+      return target.freeze(asked.id, asked.snapshotId, asked.sizeBytes);
+    },
+    thaw: (input) => {
+      const asked = point(input, '');
+      return target.thaw(asked.id, asked.snapshotId);
+    },
+    sweep: (input) => {
+      nothing(input, '');
+      return target.sweep();
+    },
+  };
+}
+
+function keepExits(target: BlockTarget): (after: number) => Exits {
+  let count = 0;
+  const ids: VolumeId[] = [];
+  target.onExit((id) => {
+    count += 1;
+    ids.push(id);
+    if (ids.length > MAX_EXITS) ids.shift();
+  });
+  return (after) => ({ count, ids: ids.slice(Math.max(0, ids.length - (count - after))) });
+}
+
+export function blockTargetBytes(target: BlockTarget): ByteVerbTable {
+  return {
+    readFrozen: async (input) => {
+      const asked = range(input, '');
+      await using reader = await target.openFrozen(asked.id, asked.snapshotId);
+      const bytes = await reader.read(asked.offset, asked.length);
+      return { answer: {}, body: Readable.from([bytes]) };
+    },
+  };
+}
+
+export function remoteBlockTarget(transport: CallTransport): BlockTarget {
+  const ask = async (verb: string, input: object): Promise<void> => {
+    await transport.call(verb, input);
+  };
+  return {
+    inspect: async (volumeId) => (await transport.call('inspect', { id: volumeId })) as TargetFacts,
+    list: async () => (await transport.call('list', {})) as VolumeId[],
+    export: async (volumeId) =>
+      (await transport.call('export', { id: volumeId })) as ExportedVolume,
+    unexport: (volumeId) => ask('unexport', { id: volumeId }),
+    grow: (volumeId, sizeBytes) => ask('grow', { id: volumeId, sizeBytes }),
+    stop: (volumeId) => ask('stop', { id: volumeId }),
+    freeze: (volumeId, snapshotId, sizeBytes) =>
+      ask('freeze', { id: volumeId, snapshotId, sizeBytes }),
+    thaw: (volumeId, snapshotId) => ask('thaw', { id: volumeId, snapshotId }),
+    sweep: () => ask('sweep', {}),
+    openFrozen: async (volumeId, snapshotId) => ({
+      read: (offset, length) => read(transport, { id: volumeId, snapshotId, offset, length }),
+      [Symbol.asyncDispose]: async () => {},
+    }),
+    onExit: (listener) => watchExits(transport, listener),
+    detach: async () => {},
+  };
+}
+
+interface Range {
+  id: VolumeId;
+  snapshotId: string;
+  offset: number;
+  length: number;
+}
+
+async function read(transport: CallTransport, asked: Range): Promise<Buffer> {
+  const { body } = await transport.callForBytes('readFrozen', asked);
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(chunk as Buffer);
+  const bytes = Buffer.concat(chunks);
+  if (bytes.length === asked.length) return bytes;
+  throw new Error(`readFrozen: ${bytes.length} bytes instead of ${asked.length}`);
+}
+
+function watchExits(transport: CallTransport, listener: (id: VolumeId) => void): () => void {
+  let after = 0;
+  let asking = Promise.resolve();
+  const ask = async () => {
+    const { count, ids } = (await transport.call('exits', { after })) as Exits;
+    after = count;
+    for (const id of ids) listener(id);
+  };
+  return transport.onChange(() => {
+    // A question that fails is made up for by the next one.
+    asking = asking.then(ask).catch(() => {});
+  });
+}

@@ -1,0 +1,184 @@
+// Owns what a node accepts as an instance. It is root's process that reads this, and the controllers that send it are
+// not trusted: texts end up in arguments of QEMU, rules of the kernel and files of dnsmasq, ids in paths.
+
+import type { VolumeId } from '@ironbark/core/ids.ts';
+import type { DiskProfile, NicProfile } from '@ironbark/core/io-profile.ts';
+import type {
+  BlockExport,
+  ImageBlob,
+  InstanceImage,
+  InstanceIntent,
+  InterfaceIntent,
+  MetadataIntent,
+  VolumeIntent,
+} from '../instance-messages.ts';
+import {
+  type Check,
+  either,
+  flag,
+  id,
+  integer,
+  list,
+  object,
+  oneOf,
+  pattern,
+  record,
+  refuse,
+  text,
+  within,
+} from './checks.ts';
+
+const MAX_COUNT = Number.MAX_SAFE_INTEGER;
+/** 64 TiB, EBS's largest volume. */
+const MAX_DISK_BYTES = 2 ** 46;
+const MAX_VCPUS = 1_024;
+const MAX_MEMORY_MIB = 32 * 1_024 * 1_024;
+/** EC2 attaches up to 28 to most types, and up to 15 interfaces. */
+const MAX_VOLUMES = 128;
+const MAX_INTERFACES = 16;
+const MAX_NAMES = 64;
+const MAX_NAME = 1_024;
+const MAX_SSH_KEY = 32 * 1_024;
+/** 16 KiB in base64. */
+const MAX_USER_DATA = 24 * 1_024;
+/** EC2's 50, and those of its own. */
+const MAX_TAGS = 128;
+const MAX_QUEUES = 256;
+
+export const DOMAIN = pattern<string>(/^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/);
+const HOST_NAME = pattern<string>(/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/);
+const DEVICE = pattern<string>(/^[\x21-\x7e]{1,256}$/);
+const PROFILE_NAME = pattern<string>(/^[a-z0-9][a-z0-9-]{0,63}$/);
+const WORD = pattern<string>(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
+
+const diskProfile: Check<DiskProfile> = object<DiskProfile>({
+  name: PROFILE_NAME,
+  version: integer(0, MAX_COUNT),
+  bus: oneOf('virtio-blk', 'virtio-scsi', 'nvme', 'ide', 'lsi53c895a'),
+  cache: oneOf('direct', 'writeback', 'writethrough'),
+  aio: oneOf('io_uring', 'native', 'threads'),
+  iothread: flag,
+  queues: either(oneOf('vcpus'), integer(1, MAX_QUEUES)),
+  queueSize: integer(2, 1_024),
+  optimalIoBytes: integer(0, 2 ** 30),
+  discard: flag,
+  attachMode: oneOf('host', 'guest'),
+});
+
+const nicProfile: Check<NicProfile> = object<NicProfile>({
+  name: PROFILE_NAME,
+  version: integer(0, MAX_COUNT),
+  model: oneOf('virtio-net', 'e1000'),
+  queues: either(oneOf('vcpus'), integer(1, MAX_QUEUES)),
+  vhost: oneOf('if-available', 'never'),
+  mtu: integer(576, 65_535),
+  offloads: flag,
+});
+
+const imageBlob: Check<ImageBlob> = object<ImageBlob>({
+  bucket: pattern(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/),
+  key: pattern(/^[\x21-\x7e]{1,1024}$/),
+  sizeBytes: integer(1, MAX_DISK_BYTES),
+  sha256: pattern(/^[0-9a-f]{64}$/),
+  encoding: oneOf('raw', 'zstd'),
+  unpackedBytes: integer(1, MAX_DISK_BYTES),
+});
+
+const image: Check<InstanceImage> = object<InstanceImage>({
+  id: id('ami'),
+  root: imageBlob,
+  kernel: { optional: imageBlob },
+  initrd: { optional: imageBlob },
+  kernelParameters: { optional: pattern(/^[\x20-\x7e]{0,1024}$/) },
+});
+
+export interface NodeBounds {
+  /** The cloud's own block: no network or address may lie outside. */
+  vpcCidr: string;
+  /** Where this host serves a volume: what the message says of it is compared with this, never used. */
+  exportSocket: (id: VolumeId) => string;
+}
+
+function volume({ exportSocket }: NodeBounds): Check<VolumeIntent> {
+  const check = object<VolumeIntent>({
+    volumeId: id('vol'),
+    deviceName: DEVICE,
+    sizeBytes: integer(1, MAX_DISK_BYTES),
+    source: object<Extract<BlockExport, { kind: 'nbd-unix' }>>({
+      kind: oneOf('nbd-unix'),
+      socketPath: text(MAX_NAME),
+      exportName: id('vol'),
+    }),
+    profile: diskProfile,
+  });
+  return (value, path) => {
+    const checked = check(value, path);
+    const { volumeId, source } = checked;
+    const socketPath = exportSocket(volumeId);
+    const isOwn = source.kind === 'nbd-unix' && source.socketPath === socketPath;
+    if (!isOwn || source.exportName !== volumeId) {
+      throw refuse(`${path}.source`, 'where the volume is served');
+    }
+    return { ...checked, source: { kind: 'nbd-unix', socketPath, exportName: volumeId } };
+  };
+}
+
+function networkInterface({ vpcCidr }: NodeBounds): Check<InterfaceIntent> {
+  return object<InterfaceIntent>({
+    id: id('eni'),
+    deviceIndex: integer(0, MAX_INTERFACES),
+    macAddress: pattern(/^[0-9a-f][02468ace](?::[0-9a-f]{2}){5}$/),
+    privateIp: within(vpcCidr, 'address'),
+    subnetId: id('subnet'),
+    profile: nicProfile,
+  });
+}
+
+function metadata({ vpcCidr }: NodeBounds): Check<MetadataIntent> {
+  return object<MetadataIntent>({
+    accountId: pattern(/^\d{12}$/),
+    region: WORD,
+    availabilityZone: WORD,
+    imageId: id('ami'),
+    instanceType: WORD,
+    reservationId: id('r'),
+    launchIndex: integer(0, MAX_COUNT),
+    launchedAt: pattern(/^\d{4}-\d\d-\d\dT[\d:.]{8,15}Z$/),
+    hostname: HOST_NAME,
+    keys: list(object({ name: text(MAX_NAME), openssh: text(MAX_SSH_KEY) }), MAX_NAMES),
+    securityGroups: list(text(MAX_NAME), MAX_NAMES),
+    securityGroupIds: list(id('sg'), MAX_NAMES),
+    vpcId: id('vpc'),
+    vpcCidr: within(vpcCidr, 'network'),
+    subnetCidr: within(vpcCidr, 'network'),
+    userData: { optional: pattern(new RegExp(`^[A-Za-z0-9+/=]{0,${MAX_USER_DATA}}$`)) },
+    options: object<MetadataIntent['options']>({
+      endpoint: oneOf('enabled', 'disabled'),
+      tokens: oneOf('optional', 'required'),
+      hopLimit: integer(1, 64),
+      instanceTags: oneOf('enabled', 'disabled'),
+    }),
+    tags: record(text(MAX_NAME), MAX_TAGS),
+  });
+}
+
+export function instanceCheck(bounds: NodeBounds): Check<InstanceIntent> {
+  return object<InstanceIntent>({
+    id: id('i'),
+    generation: integer(0, MAX_COUNT),
+    power: oneOf('running', 'stopped', 'terminated'),
+    forceStop: flag,
+    rebootCount: integer(0, MAX_COUNT),
+    vcpus: integer(1, MAX_VCPUS),
+    memoryMib: integer(1, MAX_MEMORY_MIB),
+    image,
+    rootDisk: object<InstanceIntent['rootDisk']>({
+      sizeBytes: integer(1, MAX_DISK_BYTES),
+      deviceName: DEVICE,
+      profile: diskProfile,
+    }),
+    interfaces: list(networkInterface(bounds), MAX_INTERFACES),
+    volumes: list(volume(bounds), MAX_VOLUMES),
+    metadata: metadata(bounds),
+  });
+}

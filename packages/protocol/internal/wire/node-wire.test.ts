@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isServiceError } from '@ironbark/core/errors.ts';
+import { DIRECT } from '@ironbark/core/io-profile.ts';
+import { instanceIntent, metadataIntent } from '@ironbark/node/testing/instance-intent.ts';
+import type { NodeIntent, VolumeIntent } from '../instance-messages.ts';
+import type { NodeClient } from '../node-client.ts';
+import { nodeVerbs } from './node-wire.ts';
+
+const NODE_ID = 'node-a';
+const VOLUME = 'vol-0123456789abcdef0';
+const exportSocket = (id: string) => `/cloud/storage/run/exports/${id}.nbd`;
+
+const volume: VolumeIntent = {
+  volumeId: VOLUME,
+  deviceName: '/dev/sdf',
+  sizeBytes: 2 ** 30,
+  source: { kind: 'nbd-unix', socketPath: exportSocket(VOLUME), exportName: VOLUME },
+  profile: DIRECT,
+};
+
+function intent(): NodeIntent {
+  const { image } = instanceIntent();
+  const kernel = { ...image.root, encoding: 'zstd' as const };
+  const full = instanceIntent({
+    image: { ...image, kernel, initrd: kernel, kernelParameters: 'root=/dev/vda quiet' },
+    volumes: [volume],
+    metadata: metadataIntent({ userData: 'aGVsbG8=', tags: { Name: 'a b/c=d\n', ключ: '' } }),
+  });
+  const subnet = {
+    id: 'subnet-0123456789abcdef0' as const,
+    cidr: '172.31.0.0/20',
+    gatewayIp: '172.31.0.1',
+    vpcCidr: '172.31.0.0/16',
+    domain: 'ec2.internal',
+  };
+  return { nodeId: NODE_ID, generation: 7, subnets: [subnet], instances: [full] };
+}
+
+function openNode() {
+  const taken: NodeIntent[] = [];
+  const asked: string[] = [];
+  const node: Omit<NodeClient, 'onChange'> = {
+    putIntent: async (given) => {
+      taken.push(given);
+    },
+    getReport: async () => {
+      throw new Error('not asked here');
+    },
+    getConsoleOutput: async (id) => {
+      asked.push(id);
+      return { bytes: Buffer.from('hello'), updatedAt: '2026-11-22T10:00:00.000Z' };
+    },
+  };
+  const bounds = { vpcCidr: '172.31.0.0/16', exportSocket };
+  return { verbs: nodeVerbs({ node, nodeId: NODE_ID, bounds }), taken, asked };
+}
+
+/** As it comes from a wire: plain JSON. */
+function onWire(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
+}
+
+type Path = readonly (string | number)[];
+
+function leavesOf(value: unknown, path: Path = []): Path[] {
+  if (typeof value !== 'object' || value === null) return [path];
+  return Object.entries(value).flatMap(([name, inside]) => leavesOf(inside, [...path, name]));
+}
+
+function replaced(path: Path, by: unknown): unknown {
+  const whole = onWire(intent()) as Record<string | number, unknown>;
+  let place = whole;
+  for (const name of path.slice(0, -1)) place = place[name] as Record<string | number, unknown>;
+  place[path.at(-1)!] = by;
+  return whole;
+}
+
+async function isRefused(call: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await call();
+    return false;
+  } catch (error) {
+    assert.ok(isServiceError(error, 'malformed-input'), String(error));
+    return true;
+  }
+}
+
+async function assertRefused(message: unknown): Promise<void> {
+  const { verbs, taken } = openNode();
+  assert.ok(await isRefused(async () => verbs['putIntent']!(message)), JSON.stringify(message));
+  assert.deepEqual(taken, []);
+}
+
+test('a whole intent passes as it is, with every field', async () => {
+  const { verbs, taken } = openNode();
+  await verbs['putIntent']!(onWire(intent()));
+  assert.deepEqual(taken, [intent()]);
+});
+
+test('A4: a value of another type in any place is refused, and the node is not told', async () => {
+  for (const path of leavesOf(intent())) {
+    for (const by of [null, [], {}, [[]], { toString: 'x' }, -1, 0.5, 1e300, !0]) {
+      const before = path.reduce<unknown>(
+        (value, name) => (value as Record<string | number, unknown>)[name],
+        intent(),
+      );
+      if (typeof by === typeof before && typeof by === 'boolean') continue;
+      await assertRefused(replaced(path, by));
+    }
+  }
+});
+
+/** Texts that people choose and that go nowhere but to the guest that is theirs. */
+const FREE_TEXT = /^instances\.0\.metadata\.(?:userData|keys\.0\.\w+|securityGroups\.0|tags\..*)$/;
+const HOSTILE = [
+  '..',
+  '../../etc/shadow',
+  '/etc/shadow',
+  'i-../../../../tmp/x',
+  'a\nb',
+  'a\0b',
+  '-x',
+  'a,b=c',
+  '$(id)',
+  '\u{202e}x',
+  'x'.repeat(100_000),
+];
+/** Places that one of those is a good value of: a device may be called so, an object's key is no path. */
+const HARMLESS = /\.(?:deviceName|key|kernelParameters)$/;
+
+test('A4: paths, options, newlines and huge texts are refused wherever a text can reach the host', async () => {
+  for (const path of leavesOf(intent())) {
+    const name = path.join('.');
+    if (FREE_TEXT.test(name)) continue;
+    for (const text of HOSTILE) {
+      const isHarmless = HARMLESS.test(name) && /^[\x20-\x7e]{1,256}$/.test(text);
+      if (!isHarmless) await assertRefused(replaced(path, text));
+    }
+  }
+});
+
+test('fields that nobody knows, and those that are missing, are refused', async () => {
+  await assertRefused(replaced(['shell'], 'x'));
+  await assertRefused(replaced(['instances', 0, 'argv'], ['x']));
+  await assertRefused(replaced(['instances', 0, 'image', 'root', 'path'], '/etc/shadow'));
+  await assertRefused(JSON.parse('{"__proto__":{"nodeId":"node-a"}}'));
+  const { generation: _generation, ...rest } = intent();
+  for (const message of [rest, [], null, 'x', 7, undefined]) await assertRefused(message);
+});
+
+test('what belongs to another node, another network or another volume is refused', async () => {
+  const at = (...path: Path) => ['instances', 0, ...path];
+  await assertRefused(replaced(['nodeId'], 'node-b'));
+  await assertRefused(replaced(['subnets', 0, 'cidr'], '0.0.0.0/0'));
+  await assertRefused(replaced(['subnets', 0, 'cidr'], '10.0.0.0/20'));
+  await assertRefused(replaced(['subnets', 0, 'gatewayIp'], '8.8.8.8'));
+  await assertRefused(replaced(at('interfaces', 0, 'privateIp'), '127.0.0.1'));
+  await assertRefused(replaced(at('interfaces', 0, 'macAddress'), 'ff:ff:ff:ff:ff:ff'));
+  const source = at('volumes', 0, 'source');
+  const other = 'vol-0123456789abcdef1';
+  await assertRefused(replaced([...source, 'socketPath'], '/run/docker.sock'));
+  await assertRefused(replaced([...source, 'socketPath'], exportSocket(other)));
+  await assertRefused(replaced([...source, 'exportName'], other));
+  await assertRefused(replaced(source, { kind: 'nbd-tcp', host: 'h', port: 1, exportName: 'x' }));
+});
+
+test('lists have limits', async () => {
+  const { instances, subnets } = intent();
+  await assertRefused(replaced(['instances'], Array(4_097).fill(instances[0])));
+  await assertRefused(replaced(['subnets'], Array(1_025).fill(subnets[0])));
+  await assertRefused(replaced(['instances', 0, 'volumes'], Array(129).fill(volume)));
+});
+
+test('the other verbs take what they need and nothing else', async () => {
+  const { verbs, asked } = openNode();
+  const id = 'i-0123456789abcdef0';
+  const answer = await verbs['getConsoleOutput']!({ id });
+  assert.deepEqual(answer, { base64: 'aGVsbG8=', updatedAt: '2026-11-22T10:00:00.000Z' });
+  for (const input of [{}, { id: '../x' }, { id, path: '/' }, null]) {
+    assert.ok(await isRefused(async () => verbs['getConsoleOutput']!(input)));
+  }
+  assert.ok(await isRefused(async () => verbs['getReport']!({ id })));
+  assert.deepEqual(asked, [id]);
+  assert.deepEqual(Object.keys(verbs), ['putIntent', 'getReport', 'getConsoleOutput']);
+});

@@ -1,0 +1,70 @@
+// Owns NodeClient on a wire: what a node accepts, and the client that speaks to it from another process.
+
+import type { NodeId } from '@ironbark/core/ids.ts';
+import type { NodeIntent, NodeReport, SubnetIntent } from '../instance-messages.ts';
+import type { NodeClient } from '../node-client.ts';
+import { type Check, id, integer, list, nothing, object, oneOf, within } from './checks.ts';
+import { DOMAIN, instanceCheck, type NodeBounds } from './instance-checks.ts';
+import type { CallTransport, VerbTable } from './transport.ts';
+
+/** As many guest users as a node has. */
+const MAX_INSTANCES = 4_096;
+const MAX_SUBNETS = 1_024;
+
+export function nodeIntentCheck(nodeId: NodeId, bounds: NodeBounds): Check<NodeIntent> {
+  const { vpcCidr } = bounds;
+  return object<NodeIntent>({
+    nodeId: oneOf(nodeId),
+    generation: integer(0, Number.MAX_SAFE_INTEGER),
+    subnets: list(
+      object<SubnetIntent>({
+        id: id('subnet'),
+        cidr: within(vpcCidr, 'network'),
+        gatewayIp: within(vpcCidr, 'address'),
+        vpcCidr: within(vpcCidr, 'network'),
+        domain: DOMAIN,
+      }),
+      MAX_SUBNETS,
+    ),
+    instances: list(instanceCheck(bounds), MAX_INSTANCES),
+  });
+}
+
+export interface NodeVerbOptions {
+  node: Omit<NodeClient, 'onChange'>;
+  nodeId: NodeId;
+  bounds: NodeBounds;
+}
+
+/** The whole surface of a node. */
+export function nodeVerbs({ node, nodeId, bounds }: NodeVerbOptions): VerbTable {
+  const checkIntent = nodeIntentCheck(nodeId, bounds);
+  const checkId = object({ id: id('i') });
+  return {
+    putIntent: (input) => node.putIntent(checkIntent(input, '')),
+    getReport: (input) => {
+      nothing(input, '');
+      return node.getReport();
+    },
+    getConsoleOutput: async (input) => {
+      const { bytes, updatedAt } = await node.getConsoleOutput(checkId(input, '').id);
+      return { base64: Buffer.from(bytes).toString('base64'), updatedAt };
+    },
+  };
+}
+
+/** A node has more rights than who asks it, so its answers are taken as they are. */
+export function remoteNode(transport: CallTransport): NodeClient {
+  return {
+    putIntent: async (intent) => {
+      await transport.call('putIntent', intent);
+    },
+    getReport: async () => (await transport.call('getReport')) as NodeReport,
+    getConsoleOutput: async (instanceId) => {
+      const answer = await transport.call('getConsoleOutput', { id: instanceId });
+      const { base64, updatedAt } = answer as { base64: string; updatedAt: string };
+      return { bytes: Buffer.from(base64, 'base64'), updatedAt };
+    },
+    onChange: (listener) => transport.onChange(listener),
+  };
+}

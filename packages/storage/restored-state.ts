@@ -1,0 +1,19 @@
+// Owns what a Storage Controller's state means after its machine was lost: points in time that snapshots were being
+// read from are gone. What it says of volumes stays: one whose file did not come back is found to be lost.
+
+import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
+import { STORAGE_MIGRATIONS, type StorageSchema } from './store/schema.ts';
+
+/** `path` is the state of a controller that does not run. Doing it again changes nothing. */
+export async function settleRestoredStorage(path: string): Promise<void> {
+  await using database = await openSqlite<StorageSchema>({ path, migrations: STORAGE_MIGRATIONS });
+  await database.transaction(async (tx) => {
+    // As if it had been written to since: the volume's bytes of now are not those of then.
+    await tx
+      .updateTable('snapshot')
+      .set({ frozen_exported: 1 })
+      .where('observed_state', '=', 'pending')
+      .where('frozen_epoch', 'is not', null)
+      .execute();
+  });
+}

@@ -1,0 +1,100 @@
+// Owns bit rot: one bit of a blob is flipped on the disk, the blob is read, and what comes out has to be the bytes that
+// were written or an error; then the bit is put right.
+
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MIB } from '@ironbark/core/units.ts';
+import type { BlobStore, StoredBlob } from '@ironbark/objects/drivers/blob-store.ts';
+import { openDiskBlobStore } from '@ironbark/objects/drivers/disk-blob-store.ts';
+import { type RandomSource, seededRandom } from '@ironbark/platform/random.ts';
+import { DigestSet } from '@ironbark/protocol/s3/checksums.ts';
+
+export interface BitRotRun {
+  folder: string;
+  flips: number;
+  seed: number;
+}
+
+export interface BitRotResult {
+  flips: number;
+  /** Reads of a whole blob that did not notice. */
+  unnoticed: number;
+  /** Reads, of a whole blob or of a range, that gave out a byte that was never written. */
+  wrong: number;
+}
+
+/** Around the size of a block, which has one CRC. */
+const SIZES = [1, 600, 20_000, 300_000, MIB, MIB + 1, 2 * MIB + 70_000] as const;
+
+const PATTERN_BYTES = 5_000;
+
+interface Sample {
+  blob: StoredBlob;
+  bytes: Buffer;
+  path: string;
+}
+
+export async function flipBits({ folder, flips, seed }: BitRotRun): Promise<BitRotResult> {
+  const random = seededRandom(seed);
+  const store = await openDiskBlobStore(folder);
+  const samples: Sample[] = [];
+  for (const size of SIZES) samples.push(await makeSample(store, folder, size, random));
+  const result = { flips, unnoticed: 0, wrong: 0 };
+  for (let flip = 0; flip < flips; flip++) {
+    // Small ones are read quickly, so they come up more often.
+    const sample = samples[Math.floor(random.fraction() ** 2 * samples.length)]!;
+    const at = Math.floor(random.fraction() * sample.bytes.length);
+    const bit = Math.floor(random.fraction() * 8);
+    await flipBit(sample, at, bit);
+    const whole = await read(store, sample, 0, sample.bytes.length - 1);
+    const start = Math.floor(random.fraction() * sample.bytes.length);
+    const range = await read(store, sample, start, sample.bytes.length - 1);
+    if (!whole.isRefused) result.unnoticed += 1;
+    if (whole.isWrong || range.isWrong) result.wrong += 1;
+    await flipBit(sample, at, bit);
+  }
+  return result;
+}
+
+async function makeSample(
+  store: BlobStore,
+  folder: string,
+  size: number,
+  random: RandomSource,
+): Promise<Sample> {
+  const id = size.toString(16).padStart(32, '0');
+  const content = Buffer.alloc(size, random.bytes(Math.min(size, PATTERN_BYTES)));
+  const chunks = (async function* () {
+    yield content;
+  })();
+  const limits = { lengthBytes: size, maxBytes: size };
+  const blob = await store.write({ id, chunks, digests: new DigestSet([]), ...limits });
+  return { blob, bytes: content, path: join(folder, id.slice(0, 2), id) };
+}
+
+async function flipBit({ path }: Sample, at: number, bit: number): Promise<void> {
+  await using file = await open(path, 'r+');
+  const byte = Buffer.alloc(1);
+  await file.read(byte, 0, 1, at);
+  byte[0]! ^= 1 << bit;
+  await file.write(byte, 0, 1, at);
+}
+
+async function read(
+  store: BlobStore,
+  { blob, bytes }: Sample,
+  start: number,
+  end: number,
+): Promise<{ isRefused: boolean; isWrong: boolean }> {
+  const got: Uint8Array[] = [];
+  let isRefused = false;
+  try {
+    await using opened = await store.open(blob);
+    for await (const piece of opened.read(start, end)) got.push(piece);
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'DamagedBlobError') throw error;
+    isRefused = true;
+  }
+  const all = Buffer.concat(got);
+  return { isRefused, isWrong: !all.equals(bytes.subarray(start, start + all.length)) };
+}

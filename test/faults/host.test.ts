@@ -1,0 +1,81 @@
+// Faults of the host, each done once: what `npm run faults -- host` does, with its bars.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Figure } from '../support/figures.ts';
+import { processesNaming } from '../support/host-snapshot.ts';
+import { whyNoSlowSyncs } from '../support/slow-syncs.ts';
+import { clockJumps } from './host/clock-jumps.ts';
+import { diskErrors } from './host/disk-errors.ts';
+import { fullDisk } from './host/full-disk.ts';
+import { createGuestLab, type GuestLab } from './host/guest-lab.ts';
+import { lostMessages } from './host/lost-messages.ts';
+import { processKills } from './host/process-kills.ts';
+import { reusedPids } from './host/reused-pids.ts';
+import { slowDisk } from './host/slow-disk.ts';
+import { wedgedGuest } from './host/wedged-guest.ts';
+
+const skip = process.getuid?.() === 0 ? false : 'NOT TESTED: real guests and small disks need root';
+
+let lab: GuestLab;
+const quiet = { explain: (_line: string) => {} };
+
+before(async () => {
+  if (skip === false) lab = await createGuestLab();
+});
+after(async () => {
+  if (lab === undefined) return;
+  await lab[Symbol.asyncDispose]();
+  assert.deepEqual(processesNaming(lab.cloud.dataDir), []);
+});
+
+test('clocks that jump: nobody is switched off early, stuck or lost', async () => {
+  assertReached(await clockJumps(quiet));
+});
+
+test('a pid that is somebody else’s by now is never taken for ours and never killed', async () => {
+  assertReached(await reusedPids(quiet));
+});
+
+test('messages that are lost one way: what is wanted happens once', async () => {
+  assertReached(await lostMessages(quiet));
+});
+
+test('a slow disk: reading stays in time', async (t) => {
+  const reason = await whyNoSlowSyncs();
+  if (reason !== undefined) return t.skip(reason);
+  assertReached(await slowDisk(quiet));
+});
+
+test('a hypervisor that hangs holds up nobody, is told, and is taken up again', {
+  skip,
+}, async (t) => {
+  const context = { explain: (line: string) => t.diagnostic(line) };
+  assertReached(await wedgedGuest(lab, context));
+});
+
+test('a full disk: the guest waits, says so, goes on with room and has lost nothing', {
+  skip,
+}, async (t) => {
+  const context = { explain: (line: string) => t.diagnostic(line) };
+  assertReached(await fullDisk(lab, context));
+});
+
+test('a volume’s errors reach its guest alone, and the guest runs on', { skip }, async (t) => {
+  const context = { explain: (line: string) => t.diagnostic(line) };
+  assertReached(await diskErrors(lab, context));
+});
+
+test('each process of a cloud is killed in turn, and what is documented happens', {
+  skip,
+}, async (t) => {
+  const context = { explain: (line: string) => t.diagnostic(line) };
+  assertReached(await processKills(lab, context));
+});
+
+function assertReached(figures: readonly Figure[]): void {
+  assert.deepEqual(
+    figures.filter(({ ok }) => !ok),
+    [],
+  );
+}

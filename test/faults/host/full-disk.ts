@@ -1,0 +1,61 @@
+// The host's disk fills up under a guest that writes: the guest waits and says so, others run on, also when the daemon
+// is killed and started in between, and with room again it goes on and has lost nothing.
+
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { KIB } from '@ironbark/core/units.ts';
+import { systemClock } from '@ironbark/platform/clock.ts';
+import { eventually } from '../../support/cloud-under-test.ts';
+import { medianFigure, zeroFigure } from '../../support/figures.ts';
+import { createVolume } from '../../support/volumes.ts';
+import { replaceDaemon } from '../daemon-kill/daemon-kills.ts';
+import { readBootId, untilStatus } from './guest-lab.ts';
+import type { GuestScenario } from './scenario.ts';
+
+/** The longest pause between two attempts, and what the guest needs to be seen. */
+const RESUME_BAR_MS = 25_000;
+const TROUBLE = 'dmesg | grep -i -E "i/o error|ext4-fs error|aborting|remount" || true';
+const WRITE = [
+  'dd if=/dev/urandom of=/root/big bs=1M count=32 conv=fsync 2> /dev/null',
+  '&& sha256sum /root/big > /root/big.sum; echo $? > /root/big.exit',
+].join(' ');
+
+export const fullDisk: GuestScenario = async (lab, { explain }) => {
+  const { cloud, disk, first, other } = lab;
+  const boots = [await readBootId(first), await readBootId(other)];
+  const wrong: string[] = [];
+  // What a guest discards is the host's again, and may be gone when the guest wants it back.
+  await first.run('fstrim /');
+  await disk.fill(64 * KIB);
+  await disk.fill(0).catch(() => {});
+  await first.start(WRITE);
+  await untilStatus(lab, first, 'impaired');
+  const volumes = await readdir(join(cloud.dataDir, 'storage/volumes'));
+  const code = await createVolume(cloud).catch((error: { code?: string }) => error.code);
+  if (code !== 'InsufficientVolumeCapacity') wrong.push(`a volume was answered ${code}`);
+  const left = await readdir(join(cloud.dataDir, 'storage/volumes'));
+  if (left.join() !== volumes.join()) wrong.push(`a volume that was refused left ${left}`);
+  const { readyMs } = await replaceDaemon(cloud, 2);
+  explain(`full disk: a daemon that starts on it is ready after ${readyMs} ms`);
+  await untilStatus(lab, first, 'impaired');
+  if ((await other.run('echo here')) !== 'here') wrong.push('the other does not answer');
+  await disk.empty();
+  const emptiedMs = systemClock.monotonicMs();
+  await untilStatus(lab, first, 'ok');
+  const resumedMs = systemClock.monotonicMs() - emptiedMs;
+  await eventually(
+    'the end of the write',
+    async () => (await first.run('cat /root/big.exit 2> /dev/null || true')) === '0',
+  );
+  await first.run('sync; echo 3 > /proc/sys/vm/drop_caches; sha256sum -c /root/big.sum');
+  const trouble = await first.run(TROUBLE);
+  if (trouble !== '') wrong.push(trouble);
+  const now = [await readBootId(first), await readBootId(other)];
+  if (now.join() !== boots.join()) wrong.push('a guest was booted again');
+  await first.run('rm /root/big*');
+  for (const each of wrong) explain(`full disk: ${each}`);
+  return [
+    zeroFigure('full disk: what went wrong', wrong.length),
+    medianFigure('full disk: the guest goes on after, ms', [resumedMs], RESUME_BAR_MS),
+  ];
+};

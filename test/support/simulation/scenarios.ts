@@ -1,0 +1,239 @@
+// Owns short lives of a cloud, each with other steps of its reconcilers in it. Every one ends with a clean slate.
+
+import { ServiceError } from '@ironbark/core/errors.ts';
+import type { InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import { GIB } from '@ironbark/core/units.ts';
+import { instanceIntent } from '@ironbark/node/testing/instance-intent.ts';
+import type {
+  StorageSnapshotIntent,
+  StorageVolumeIntent,
+} from '@ironbark/protocol/internal/storage-client.ts';
+import { assertCleanSlate } from './clean-slate.ts';
+import { cloudRows } from './found.ts';
+import type { Life } from './life.ts';
+
+export type Scenario = (life: Life) => Promise<void>;
+
+const OWN_VOLUME = {
+  BlockDeviceMappings: [
+    { DeviceName: '/dev/sdp', Ebs: { VolumeSize: 1, DeleteOnTermination: true } },
+  ],
+};
+
+/** An instance is launched with a volume, rebooted, stopped, started and terminated. */
+async function instanceLife(life: Life): Promise<void> {
+  const id = await life.launch(OWN_VOLUME);
+  await life.untilPower(id, 'running');
+  await life.call('RebootInstances', { InstanceIds: [id] });
+  await life.until('it has booted again', ({ guests }) => guests.some(({ boots }) => boots > 1));
+  // The next daemon finds the port that this one made, and makes sure of it.
+  await life.whileAway(() => {});
+  await life.power('StopInstances', id, 'stopped');
+  await life.power('StartInstances', id, 'running');
+  await life.terminate(id);
+  await assertCleanSlate(life.world);
+}
+
+async function volumeLife(life: Life): Promise<void> {
+  const id = await life.launch();
+  const volume = await life.createVolume();
+  await life.untilPower(id, 'running');
+  await life.attach(volume, id);
+  await life.detach(volume);
+  await life.attach(volume, id);
+  await life.terminate(id);
+  await life.until('the volume is free', ({ rows }) => rows.attachment.length === 0);
+  await life.deleteVolume(volume);
+  await assertCleanSlate(life.world);
+}
+
+async function snapshotLife(life: Life): Promise<void> {
+  const volume = await life.createVolume();
+  const snapshot = await life.snapshot(volume);
+  await life.untilSnapshot(snapshot, 'completed');
+  const copy = await life.createVolume({ SnapshotId: snapshot as SnapshotId });
+  for (const each of [volume, copy]) await life.deleteVolume(each);
+  await life.deleteSnapshot(snapshot);
+  await assertCleanSlate(life.world);
+}
+
+/** Half of the failures come before the effect. */
+const ALL_CALLS = 2;
+
+/** The object store is away: points in time are held, lost when the storage dies, or not wanted any more. */
+async function snapshotsThatEndEarly(life: Life): Promise<void> {
+  const id = await life.launch();
+  const volume = await life.createVolume();
+  await life.untilPower(id, 'running');
+  await life.attach(volume, id);
+  life.world.failureRates.objects = ALL_CALLS;
+  const lost = await life.snapshot(volume);
+  await life.until('it is held', ({ frozenFiles }) => frozenFiles.length === 1);
+  life.world.crash('storage');
+  await life.untilSnapshot(lost, 'failed');
+  const unwanted = await life.snapshot(volume);
+  await life.until('it is held', ({ frozenFiles }) => frozenFiles.length === 1);
+  await life.deleteSnapshot(unwanted);
+  await life.until('it is let go', ({ frozenFiles }) => frozenFiles.length === 0);
+  life.world.failureRates.objects = 0;
+  await life.deleteSnapshot(lost);
+  await life.terminate(id);
+  await life.until('the volume is free', ({ rows }) => rows.attachment.length === 0);
+  await life.deleteVolume(volume);
+  await assertCleanSlate(life.world);
+}
+
+/** Guests end by themselves: a user's shutdown, a crash, and a start that cannot work. */
+async function guestsThatEnd(life: Life): Promise<void> {
+  const id = await life.launch();
+  await life.untilPower(id, 'running');
+  await life.endGuest(id, 'crash');
+  await life.untilPower(id, 'running');
+  await life.endGuest(id, 'shutdown');
+  await life.untilPower(id, 'stopped');
+  const hopeless = new ServiceError({
+    kind: 'unsupported',
+    resource: 'host',
+    message: 'This host cannot run it.',
+  });
+  life.world.plant = (name) => (name === 'start' ? hopeless : undefined);
+  const other = await life.launch();
+  await life.until('the other is over', ({ rows }) =>
+    rows.instance.some((row) => row['id'] === other && row['terminated_at'] !== null),
+  );
+  life.world.plant = () => undefined;
+  await life.terminate(id);
+  await assertCleanSlate(life.world);
+}
+
+/** A guest that ignores a stop, and is wanted again before its time is up. */
+async function stopTakenBack(life: Life): Promise<void> {
+  const id = await life.launch();
+  await life.untilPower(id, 'running');
+  life.world.plant = (name) => (name === 'requestShutdown' ? new Error('not heard') : undefined);
+  const stop = { generation: 1_000, power: 'stopped' as const };
+  const { rows } = { rows: cloudRows(life.world, 'instance') };
+  const intent = { ...instanceIntent(), ...readIntent(life, id) };
+  const placed = (changes: object) => ({ nodeId: life.node, intent: { ...intent, ...changes } });
+  await life.tell(() => life.cluster.putInstances([placed(stop)]));
+  await life.pass(10_000);
+  await life.tell(() =>
+    life.cluster.putInstances([placed({ generation: 1_001, power: 'running' })]),
+  );
+  await life.pass(120_000);
+  life.world.plant = () => undefined;
+  // The cloud's own word is older than what the node has been told by now, until it has caught up.
+  await life.tell(() =>
+    life.cluster.putInstances([placed({ generation: 1_002, power: 'terminated' })]),
+  );
+  await life.until('it is over', ({ guests }) => guests.length === 0);
+  await life.terminate(...rows.map((row) => row['id'] as InstanceId));
+  await assertCleanSlate(life.world);
+}
+
+/** What the zone was last told of the instance. */
+function readIntent(life: Life, id: InstanceId): object {
+  const path = '/simulated/cluster/cluster.db';
+  const rows = life.world.databases.rows(path, 'select id, intent from placed_instance');
+  return JSON.parse(rows.find((row) => row['id'] === id)!['intent'] as string) as object;
+}
+
+/** A volume that cannot be filled ends the launch that asked for it. */
+async function launchWithoutItsVolume(life: Life): Promise<void> {
+  const volume = await life.createVolume();
+  const snapshot = await life.snapshot(volume);
+  await life.untilSnapshot(snapshot, 'completed');
+  for (const bucket of life.world.objects.buckets.values()) {
+    for (const key of bucket.keys()) if (key.includes(snapshot)) bucket.delete(key);
+  }
+  const id = await life.launch({
+    BlockDeviceMappings: [
+      { DeviceName: '/dev/sdp', Ebs: { SnapshotId: snapshot, DeleteOnTermination: true } },
+    ],
+  });
+  await life.until(`${id} is over`, ({ rows }) =>
+    rows.instance.some((row) => row['id'] === id && row['forgotten_at'] !== null),
+  );
+  await life.deleteVolume(volume);
+  await life.deleteSnapshot(snapshot);
+  await assertCleanSlate(life.world);
+}
+
+const VOLUME: VolumeId = 'vol-00000000000000001';
+const COPY: VolumeId = 'vol-00000000000000002';
+const SNAPSHOT: SnapshotId = 'snap-00000000000000001';
+
+/** The zone and the storage have what the cloud lost the rows of: they end it, and the cloud lets them forget. */
+async function strays(life: Life): Promise<void> {
+  const stray = instanceIntent({ id: 'i-00000000000000001' });
+  const placed = (changes: object) => [{ nodeId: life.node, intent: { ...stray, ...changes } }];
+  // With the first launch the zone learns of its subnet.
+  const first = await life.launch();
+  await life.untilPower(first, 'running');
+  const subnetId = String(cloudRows(life.world, 'subnet')[0]!['id']) as typeof SUBNET;
+  const interfaces = stray.interfaces.map((nic) => ({ ...nic, subnetId }));
+  await life.tell(() => life.cluster.putInstances(placed({ generation: 1, interfaces })));
+  await life.until('both run', ({ guests }) => guests.length === 2);
+  await putVolumes(life, { id: VOLUME, generation: 1, exportTo: life.node });
+  await life.until('it is open', ({ stored }) => stored.volume.some((row) => row['export']));
+  await putVolumes(life, { id: VOLUME, generation: 2, sizeBytes: 2 * GIB });
+  await life.until('it is larger', ({ stored }) => stored.volume[0]?.['observed_generation'] === 2);
+  life.world.files.overwrite(`/simulated/storage/volumes/${VOLUME}.raw`, undefined);
+  await putVolumes(life, { id: VOLUME, generation: 3, sizeBytes: 2 * GIB });
+  await life.until('it is lost', ({ stored }) => stored.volume[0]?.['observed_state'] === 'failed');
+  await putSnapshot(life, { generation: 1, desired: 'present' });
+  await putVolumes(life, { id: COPY, generation: 1, fromSnapshotId: SNAPSHOT });
+  await life.until('neither can be', ({ stored }) =>
+    [...stored.snapshot, ...stored.volume].every((row) => row['observed_state'] === 'failed'),
+  );
+  await putSnapshot(life, { generation: 2, desired: 'present' });
+  await life.until('it is told', ({ stored }) => stored.snapshot[0]?.['observed_generation'] === 2);
+  await life.terminate(first);
+  const end = { generation: 2, power: 'terminated', interfaces };
+  await life.tell(() => life.cluster.putInstances(placed(end)));
+  const absent = { generation: 9, desired: 'absent' as const };
+  await putVolumes(life, { id: VOLUME, ...absent }, { id: COPY, ...absent });
+  await putSnapshot(life, absent);
+  await assertCleanSlate(life.world);
+}
+
+const SUBNET = instanceIntent().interfaces[0]!.subnetId;
+
+function putVolumes(
+  life: Life,
+  ...volumes: (Pick<StorageVolumeIntent, 'id' | 'generation'> & Partial<StorageVolumeIntent>)[]
+): Promise<void> {
+  const whole = volumes.map((one) => ({ desired: 'present' as const, sizeBytes: GIB, ...one }));
+  return life.tell(() => life.storage.putIntents({ volumes: whole, snapshots: [] }));
+}
+
+function putSnapshot(
+  life: Life,
+  intent: Pick<StorageSnapshotIntent, 'generation' | 'desired'>,
+): Promise<void> {
+  const whole = { id: SNAPSHOT, volumeId: VOLUME, volumeSizeBytes: GIB, ...intent };
+  return life.tell(() => life.storage.putIntents({ volumes: [], snapshots: [whole] }));
+}
+
+const OVER_AN_HOUR_MS = 62 * 60_000;
+
+async function expiry(life: Life): Promise<void> {
+  const id = await life.launch();
+  await life.untilPower(id, 'running');
+  await life.terminate(id);
+  await assertCleanSlate(life.world);
+  life.world.simulation.wallAheadMs += OVER_AN_HOUR_MS;
+  await life.until('no row is left', ({ rows }) => rows.instance.length === 0);
+}
+
+export const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  instanceLife,
+  volumeLife,
+  snapshotLife,
+  snapshotsThatEndEarly,
+  guestsThatEnd,
+  stopTakenBack,
+  launchWithoutItsVolume,
+  strays,
+  expiry,
+};
