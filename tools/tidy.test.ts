@@ -136,8 +136,7 @@ const BANS: readonly Ban[] = [
     pattern: /\brename\(/,
     instead: 'makeFile or renameDurably of platform/files.ts',
     // Downloads, whose digest is checked at every use; the name of a socket, which its process does not outlive.
-    except:
-      /^packages\/(?:platform\/files|images\/build\/apt-archive|node\/drivers\/qemu\/target-socket)\.ts$/,
+    except: /^packages\/(?:platform\/files|images\/build\/apt-archive|platform\/sockets)\.ts$/,
   },
   {
     pattern: /\.(?:sync|datasync)\(\)/,

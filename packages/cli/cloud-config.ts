@@ -16,6 +16,8 @@ export interface CloudConfig {
   hypervisor: 'qemu' | 'simulated';
   network: 'bridge' | 'user' | 'simulated';
   vpcCidr: string;
+  /** Nodes that emulate, which is no boundary between accounts, take guests of several; absent: they do not. */
+  allowSharedEmulation?: boolean;
   /** How the simulated hypervisor misbehaves; absent: not at all. */
   simulated?: SimulatedOptions;
 }

@@ -16,6 +16,7 @@ export interface ConfigWishes {
   region?: string;
   network?: CloudConfig['network'];
   hypervisor?: CloudConfig['hypervisor'];
+  allowSharedEmulation?: boolean;
   /** Share of the simulated hypervisor's operations that fail. */
   simulatedFailures?: number;
 }
@@ -94,6 +95,7 @@ async function firstConfig(context: CliContext, wishes: ConfigWishes): Promise<C
     hypervisor,
     network,
     vpcCidr: network === 'bridge' ? await chooseFreeCidr(context) : AWS_DEFAULT_CIDR,
+    ...(wishes.allowSharedEmulation === true ? { allowSharedEmulation: true } : {}),
     ...(wishes.simulatedFailures === undefined
       ? {}
       : { simulated: { failureRate: wishes.simulatedFailures } }),
@@ -129,7 +131,14 @@ export function keepConfig(saved: CloudConfig, wishes: ConfigWishes): CloudConfi
       ]);
     }
   }
-  return { ...saved, host: wishes.host ?? saved.host, port: wishes.port ?? saved.port };
+  const { allowSharedEmulation: savedSharing, ...rest } = saved;
+  const sharing = wishes.allowSharedEmulation ?? savedSharing;
+  return {
+    ...rest,
+    host: wishes.host ?? saved.host,
+    port: wishes.port ?? saved.port,
+    ...(sharing === true ? { allowSharedEmulation: true } : {}),
+  };
 }
 
 /** The port to use: a free one for 0, else the same one if it is free. */

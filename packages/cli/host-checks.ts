@@ -3,7 +3,8 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { probeHost } from '@ironbark/node/drivers/qemu/probe.ts';
+import type { DriverFingerprint } from '@ironbark/node/drivers/hypervisor-driver.ts';
+import { lookAtHost } from '@ironbark/node/drivers/qemu/host.ts';
 import { gatherHostFacts } from '@ironbark/node/host/gather-host-facts.ts';
 import { evaluateHost, type HostCheck } from '@ironbark/node/host/host-facts.ts';
 import { findConfig } from './cloud-config.ts';
@@ -25,35 +26,48 @@ export async function checkHost(
   const known = config === undefined ? {} : { vpcCidr: config.vpcCidr };
   const checks = evaluateHost(await gatherHostFacts({ commands, dataDir, ...known }));
   progress('running a guest');
-  return [await checkAccelerator(context, path), ...checks];
+  return [...(await checkGuests(context, path)), ...checks];
 }
 
-async function checkAccelerator(context: CliContext, path: string): Promise<HostCheck> {
-  const name = 'acceleration';
+async function checkGuests(context: CliContext, path: string): Promise<HostCheck[]> {
   if ((await findProgram('qemu-system-x86_64', path)) === undefined) {
     const fix = `${context.self} up installs it, or: apt-get install qemu-system-x86`;
-    return { name, status: 'fail', detail: 'QEMU is not installed', fix };
+    return [{ name: ACCELERATION, status: 'fail', detail: 'QEMU is not installed', fix }];
   }
   const folder = await mkdtemp(join(tmpdir(), 'ironbark-doctor-'));
   try {
     await chmod(folder, 0o711);
     const { commands, clock, isRoot } = context;
-    const { fingerprint } = await probeHost({
+    const { fingerprint, isolationGaps } = await lookAtHost({
       commands,
       clock,
       dataDir: folder,
       probeUid: isRoot ? PROBE_UID : undefined,
     });
-    const isFast = fingerprint.accelerator === 'kvm';
-    return {
-      name,
-      status: isFast ? 'ok' : 'warn',
-      detail: fingerprint.reason,
-      fix: isFast ? '' : `${SLOW}; ${adviseOnKvm(fingerprint.reason)}`,
-    };
+    return [checkAccelerator(fingerprint), checkIsolation(isolationGaps)];
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+const ACCELERATION = 'acceleration';
+
+function checkAccelerator({ accelerator, reason }: DriverFingerprint): HostCheck {
+  const isFast = accelerator === 'kvm';
+  const status = isFast ? 'ok' : 'warn';
+  const fix = isFast ? '' : `${SLOW}; ${adviseOnKvm(reason)}`;
+  return { name: ACCELERATION, status, detail: reason, fix };
+}
+
+function checkIsolation(gaps: readonly string[]): HostCheck {
+  const name = 'isolation';
+  if (gaps.length === 0) {
+    const detail = 'each guest gets a user, name spaces, a root folder and limits of its own';
+    return { name, status: 'ok', detail, fix: '' };
+  }
+  const fix =
+    'run it as root on a kernel with name spaces and control groups, outside of a container';
+  return { name, status: 'warn', detail: gaps.join('; '), fix };
 }
 
 const SLOW = 'emulation is about 10 times slower, and no boundary between tenants';

@@ -86,6 +86,11 @@ function addCloudCommands(program: Command, options: ProgramOptions, context: Ma
     .addOption(
       new Option('--hypervisor <kind>', 'what runs instances').choices(['qemu', 'simulated']),
     )
+    .option(
+      '--allow-shared-emulation',
+      'let nodes without KVM run guests of several accounts, though that is no boundary between them',
+    )
+    .option('--no-allow-shared-emulation', 'take that back')
     .option('--no-image', 'do not build the first image')
     .addOption(new Option('--simulated-failures <rate>').argParser(parseRate).hideHelp())
     .action(async (flags: Flags, command: Command) => {

@@ -52,6 +52,8 @@ export interface CloudOptions {
   accountId?: AccountId;
   /** The block of the default VPCs, such as `172.31.0.0/16`; used when an account is made. */
   vpcCidr: string;
+  /** Emulating nodes, which are no boundary between accounts, take guests of several. */
+  allowSharedEmulation?: boolean;
   cluster: ClusterClient;
   storage: StorageClient;
   objects: ObjectsClient;
@@ -91,7 +93,8 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     const accountId = await ensureAccount(store, { ...options, nowMs: options.clock.nowMs() });
     const { wake, connect } = createWake();
     const { dataDir: _dataDir, vpcCidr: _vpcCidr, aroundStep = takeStep, ...parts } = options;
-    const app: App = { ...parts, aroundStep, store, accountId, wake };
+    const { allowSharedEmulation = false } = options;
+    const app: App = { ...parts, aroundStep, store, accountId, allowSharedEmulation, wake };
     const runner = new ReconcilerRunner(options);
     const stopListening = startReconcilers(app, runner, connect);
     return {

@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
+import { isolatesTenants } from '@ironbark/core/tenancy.ts';
 import { type Clock, renderTime, waitFor } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
@@ -255,6 +256,8 @@ class Node implements NodeController {
       intentGeneration: this.#context.intents.generation,
       hypervisor: this.fingerprint.hypervisor,
       accelerator: this.fingerprint.accelerator,
+      isolatesTenants: isolatesTenants(this.fingerprint.accelerator),
+      isolationGaps: this.fingerprint.isolationGaps,
       network: network.kind,
       capacity: { ...found, ...this.#options.capacity },
       instances: this.#board.list(),

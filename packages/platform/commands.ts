@@ -2,6 +2,7 @@
 
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
+import { requireFormats } from './disk-formats.ts';
 
 export interface CommandOptions {
   /** Bytes for the standard input; none when absent. */
@@ -29,8 +30,11 @@ export interface DetachedProcess {
 export interface DetachedOptions {
   cwd?: string;
   env?: Readonly<Record<string, string>>;
-  /** File descriptors of the child, from 0 on. */
-  stdio: readonly ('ignore' | number)[];
+  /**
+   * File descriptors of the child, from 0 on. With `pid` the child writes there the number of a process that it
+   * starts, and ends; that process is the one that is meant.
+   */
+  stdio: readonly ('ignore' | 'pid' | number)[];
 }
 
 /** A process that lives beside this one and is talked to over its standard streams. */
@@ -114,6 +118,7 @@ async function run(
   options: CommandOptions = {},
 ): Promise<CommandResult> {
   const argv = [file, ...args];
+  requireFormats(argv);
   const limit = options.maxOutputBytes ?? MAX_OUTPUT_BYTES;
   const child = spawn(file, args, spawnOptions(options));
   const stdout = collect(child.stdout, limit, () => child.kill('SIGKILL'));
@@ -191,6 +196,7 @@ function describeFailure(failure: Error, options: CommandOptions): string {
 const CANNOT_START = 127;
 
 function runInteractive(file: string, args: readonly string[]): Promise<number> {
+  requireFormats([file, ...args]);
   const child = spawn(file, args, { stdio: 'inherit' });
   return new Promise((resolve) => {
     child.once('error', () => resolve(CANNOT_START));
@@ -203,22 +209,45 @@ async function startDetached(
   args: readonly string[],
   options: DetachedOptions,
 ): Promise<DetachedProcess> {
+  requireFormats([file, ...args]);
+  const announces = options.stdio.indexOf('pid');
   const child = spawn(file, args, {
     detached: true,
-    stdio: [...options.stdio],
+    stdio: options.stdio.map((each) => (each === 'pid' ? 'pipe' : each)),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: options.env }),
   });
+  const announced = announces < 0 ? undefined : readPid(child, announces);
   await spawned(child, [file, ...args]);
+  if (announced !== undefined) {
+    const pid = await announced;
+    if (pid !== undefined) return { pid };
+    throw new CommandError([file, ...args], { stderr: '', why: 'it started no process' });
+  }
   child.unref();
   return { pid: child.pid! };
 }
+
+/** A line with one number; undefined when the child ends without it. */
+function readPid(child: ChildProcess, descriptor: number): Promise<number | undefined> {
+  const text = collect(child.stdio[descriptor] as Readable, PID_LINE_BYTES, () => {});
+  return new Promise((resolve) => {
+    child.once('error', () => resolve(undefined));
+    child.once('close', () => {
+      const pid = Number(text().trim());
+      resolve(Number.isSafeInteger(pid) && pid > 1 ? pid : undefined);
+    });
+  });
+}
+
+const PID_LINE_BYTES = 32;
 
 async function startAttached(
   file: string,
   args: readonly string[],
   options: AttachedOptions,
 ): Promise<AttachedProcess> {
+  requireFormats([file, ...args]);
   const child = spawn(file, args, { ...options, stdio: ['pipe', 'pipe', 'pipe'] });
   const ended = new Promise<number | string>((resolve) => {
     child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'));

@@ -3,7 +3,7 @@
 // A pid is given to somebody else sooner or later, so a process is named by its pid and its start time, and both
 // are looked at again right before a signal is sent.
 
-import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { type Clock, TimeoutError, waitFor } from './clock.ts';
 import { hasCode } from './files.ts';
 
@@ -57,21 +57,28 @@ export async function findProcesses(
   return found;
 }
 
-/** The process whose working directory this is. */
+/** The process whose working directory this is, by whatever name it sees it. */
 export async function findProcessIn(directory: string): Promise<ProcessIdentity | undefined> {
-  const wanted = await readProc(() => realpath(directory));
+  const wanted = await fileIdentity(directory);
   if (wanted === undefined) return undefined;
   for (const pid of await listPids()) {
-    if ((await readWorkingDirectory(pid)) !== wanted) continue;
+    if ((await fileIdentity(`/proc/${pid}/cwd`)) !== wanted) continue;
     const found = await findProcess(pid);
     if (found !== undefined) return found;
   }
   return undefined;
 }
 
-/** Without symbolic links; undefined when the process is gone or may not be looked at. */
-export function readWorkingDirectory(pid: number): Promise<string | undefined> {
-  return readProc(() => readlink(`/proc/${pid}/cwd`));
+/** False also when the process is gone or may not be looked at. */
+export async function worksIn(pid: number, directory: string): Promise<boolean> {
+  const wanted = await fileIdentity(directory);
+  return wanted !== undefined && (await fileIdentity(`/proc/${pid}/cwd`)) === wanted;
+}
+
+/** The same for every name of a folder, also in another mount name space. */
+async function fileIdentity(path: string): Promise<string | undefined> {
+  const facts = await readProc(() => stat(path, { bigint: true }));
+  return facts && `${facts.dev}:${facts.ino}`;
 }
 
 async function listPids(): Promise<number[]> {

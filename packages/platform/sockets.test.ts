@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { grantSocketAccess, readSocketAccess } from './sockets.ts';
+import { grantSocketAccess, linkSocket, readSocketAccess } from './sockets.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -38,6 +38,25 @@ test('a socket is given away; links to it and files in its place are refused and
     await assert.rejects(grantSocketAccess(absent, { mode: 0o600 }), { code: 'ENOENT' });
   } finally {
     await new Promise((resolve) => server.close(resolve));
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('a second name leads to a socket; what is none is refused, and the name stays as it was', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'ironbark-sockets-'));
+  const path = join(folder, 'own');
+  const name = join(folder, 'name');
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  try {
+    await linkSocket(path, name);
+    await linkSocket(path, name);
+    assert.equal((await stat(name)).ino, (await stat(path)).ino);
+    await symlink('/etc/shadow', join(folder, 'planted'));
+    await assert.rejects(linkSocket(join(folder, 'planted'), name), /is no socket/);
+    assert.equal((await stat(name)).ino, (await stat(path)).ino);
+  } finally {
+    server.close();
     await rm(folder, { recursive: true });
   }
 });

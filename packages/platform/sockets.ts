@@ -3,9 +3,10 @@
 
 import { once } from 'node:events';
 import { constants } from 'node:fs';
-import { chmod, chown, type FileHandle, lstat, open } from 'node:fs/promises';
+import { chmod, chown, type FileHandle, link, lstat, open, rename } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { basename, dirname } from 'node:path';
+import { removeFile } from './files.ts';
 
 export interface SocketAccess {
   uid: number;
@@ -50,6 +51,18 @@ export async function grantSocketAccess(
   } finally {
     await handle.close();
   }
+}
+
+/** Gives the socket a second name, which replaces what was there in one step and leads to a socket or stays as it was. */
+export async function linkSocket(from: string, to: string): Promise<void> {
+  const temporary = `${to}.new`;
+  await removeFile(temporary);
+  await link(from, temporary);
+  if ((await readSocketAccess(temporary)) === undefined) {
+    await removeFile(temporary);
+    throw new Error(`${from} is no socket`);
+  }
+  await rename(temporary, to);
 }
 
 /**

@@ -18,6 +18,7 @@ import { openFileBackend } from './drivers/file-backend.ts';
 import { openSimulatedTarget } from './drivers/simulated-target.ts';
 import { openStorageDaemonTarget } from './drivers/storage-daemon.ts';
 import type { VolumeBackend } from './drivers/volume-backend.ts';
+import { volumeUsersOf } from './drivers/volume-users.ts';
 import { runStorage, type Storage } from './service.ts';
 import { STORAGE_MIGRATIONS, type StorageSchema } from './store/schema.ts';
 
@@ -90,12 +91,12 @@ async function openDrivers(
       target: blockTarget,
     };
   }
-  const uid = process.getuid?.() === 0 ? serviceUid('block-targets', dataDir) : undefined;
-  const owner = uid === undefined ? undefined : { uid, gid: uid };
-  const access = owner === undefined ? {} : { access: { kind: 'owner' as const, ...owner } };
+  const isRoot = process.getuid?.() === 0;
+  const users = isRoot ? volumeUsersOf(dataDir, serviceUid('block-targets', dataDir)) : undefined;
+  const access = users === undefined ? {} : { access: { kind: 'owner' as const, gid: users.gid } };
   return {
     backend: await openFileBackend({ directory, allocation, ...access }),
-    target: await openStorageDaemonTarget({ dataDir, commands, clock, logger, owner }),
+    target: await openStorageDaemonTarget({ dataDir, commands, clock, logger, users }),
   };
 }
 

@@ -9,6 +9,7 @@ export const SUITES: Readonly<Record<string, () => Promise<FaultSuite>>> = {
   'crash-points': async () => (await import('./crash-points/suite.ts')).crashPointSuite,
   'daemon-kill': async () => (await import('./daemon-kill/suite.ts')).daemonKillSuite,
   host: async () => (await import('./host/suite.ts')).hostSuite,
+  isolation: async () => (await import('./isolation/suite.ts')).isolationSuite,
   matrix: async () => (await import('./matrix-suite.ts')).matrixSuite,
   'power-cut': async () => (await import('./power-cut/suite.ts')).powerCutSuite,
   simulation: async () => (await import('./simulation/suite.ts')).simulationSuite,

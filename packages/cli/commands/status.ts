@@ -29,6 +29,7 @@ export async function showStatus(context: CliContext): Promise<number> {
 
 function renderStatus(status: DaemonStatus, terminal: Terminal): string {
   const { node, config } = status;
+  const gaps = node.isolationGaps ?? [];
   const facts: [string, string][] = [
     ['endpoint', status.endpoint],
     ['region', `${config.region}, zone ${config.region}a, account ${status.accountId}`],
@@ -36,6 +37,8 @@ function renderStatus(status: DaemonStatus, terminal: Terminal): string {
       'node',
       `${node.hypervisor} with ${describeAccelerator(node.accelerator)}, ${describeNetwork(status)}`,
     ],
+    ['accounts', describeTenancy(status)],
+    ...(gaps.length === 0 ? [] : [['isolation', gaps.join('; ')] as [string, string]]),
     ['capacity', describeCapacity(status)],
     ['data', `${status.dataDir} (${renderBytes(node.capacity.diskFreeBytes)} free)`],
     [
@@ -74,8 +77,15 @@ function sshAddress(ssh: { host: string; port: number }): string {
 
 function describeAccelerator(accelerator: string): string {
   if (accelerator === 'kvm') return 'KVM';
-  if (accelerator === 'tcg') return 'emulation (TCG; slow, and not a boundary between tenants)';
+  if (accelerator === 'tcg') return 'emulation (TCG; slow)';
   return 'no real guests (simulated)';
+}
+
+function describeTenancy({ node, config }: DaemonStatus): string {
+  if (node.isolatesTenants) return 'guests of different accounts are kept apart';
+  return config.allowSharedEmulation === true
+    ? 'not kept apart: emulation is no boundary, and --allow-shared-emulation lets several in'
+    : 'one at a time: emulation is no boundary between tenants, so others’ guests are refused';
 }
 
 function describeNetwork(status: DaemonStatus): string {

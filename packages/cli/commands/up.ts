@@ -39,10 +39,13 @@ export async function bringUp(context: CliContext, options: UpOptions): Promise<
 
 /** What cannot be had is refused; what takes a restart is said. */
 function checkWishes({ terminal, self }: CliContext, status: DaemonStatus, wishes: UpOptions) {
-  const { host, port } = keepConfig(status.config, wishes);
-  const isOther = host !== status.config.host || (wishes.port !== 0 && port !== status.config.port);
-  if (!isOther) return;
-  terminal.warn(`it already runs at ${status.endpoint}; another address takes a restart:`);
+  const { config } = status;
+  const kept = keepConfig(config, wishes);
+  const isOtherPort = wishes.port !== 0 && kept.port !== config.port;
+  const isOtherAddress = kept.host !== config.host || isOtherPort;
+  if (!isOtherAddress && kept.allowSharedEmulation === config.allowSharedEmulation) return;
+  const what = isOtherAddress ? 'another address' : 'this setting';
+  terminal.warn(`it already runs at ${status.endpoint}; ${what} takes a restart:`);
   terminal.warn(`${self} down --keep-guests, then this again`);
 }
 

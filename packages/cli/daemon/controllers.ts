@@ -79,6 +79,7 @@ export async function startControllers(options: ControllersOptions): Promise<Con
       region: config.region,
       zone,
       vpcCidr: config.vpcCidr,
+      allowSharedEmulation: config.allowSharedEmulation === true,
       cluster: cluster.client,
       storage: storage.client,
       objects: objects.client,

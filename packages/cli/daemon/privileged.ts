@@ -18,6 +18,7 @@ import { remoteImageSource } from '@ironbark/protocol/internal/wire/objects-wire
 import type { CallTransport } from '@ironbark/protocol/internal/wire/transport.ts';
 import { exportSocketOf } from '@ironbark/storage/drivers/daemon-arguments.ts';
 import { openStorageDaemonTarget } from '@ironbark/storage/drivers/storage-daemon.ts';
+import { volumeUsersOf } from '@ironbark/storage/drivers/volume-users.ts';
 import type { ComposeOptions } from './compose.ts';
 import { remoteAdmin } from './controllers-admin.ts';
 import { ControllersProcess } from './controllers-process.ts';
@@ -117,7 +118,7 @@ function openTarget(
     commands,
     clock,
     logger: logger.child({ service: 'targets', folder: paths.storage }),
-    owner: { uid, gid: uid },
+    users: volumeUsersOf(storageDir, uid),
   });
 }
 

@@ -10,6 +10,6 @@ import { renderStateChange } from './render-instance.ts';
 export const startInstances: Ec2Handler<'StartInstances'> = async (app, context, input) => {
   refuseParameters(input, ['AdditionalInfo']);
   const ids = requireIds(INSTANCE, input.InstanceIds, 'InstanceId');
-  const changes = await changeFor(app, context, (change) => start(context, change, ids));
+  const changes = await changeFor(app, context, (change) => start(app, context, change, ids));
   return { StartingInstances: changes.map(renderStateChange) };
 };

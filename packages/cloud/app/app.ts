@@ -28,6 +28,8 @@ export interface App {
   /** Host and port of the EC2 API as clients reach it. */
   endpoint?: string;
   accountId: AccountId;
+  /** Emulating nodes, which are no boundary between accounts, take guests of several. */
+  allowSharedEmulation: boolean;
   cluster: ClusterClient;
   storage: StorageClient;
   objects: ObjectsClient;

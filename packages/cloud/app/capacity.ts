@@ -1,6 +1,6 @@
 // Owns how much room the zone's nodes have left, from what they reported and what is already desired of them.
 
-import type { NodeId } from '@ironbark/core/ids.ts';
+import { isolatesTenants } from '@ironbark/core/tenancy.ts';
 import { MIB } from '@ironbark/core/units.ts';
 import type { NodeSummary } from '@ironbark/protocol/internal/cluster-client.ts';
 import { listLiveInstances } from '../store/instances.ts';
@@ -17,8 +17,8 @@ import type { NodeRoom, PlacementDemand } from './place-instances.ts';
 export const VCPUS_PER_CPU = 16;
 
 export function demandOf(instance: InstanceRow): PlacementDemand {
-  const { id, vcpus, memoryMib, rootDiskBytes } = instance;
-  return { id, vcpus, memoryMib, rootDiskBytes };
+  const { id, accountId, vcpus, memoryMib, rootDiskBytes } = instance;
+  return { id, accountId, vcpus, memoryMib, rootDiskBytes };
 }
 
 /** A stopped instance gives its memory back and keeps its disk, as in EC2. */
@@ -35,16 +35,23 @@ function waitsForDisk(instance: InstanceRow): boolean {
   return !isMade && instance.desiredPower !== 'terminated';
 }
 
-/** The nodes' rooms without the instances in `except`. */
+export interface RoomOptions {
+  /** Nodes that are no boundary between accounts take the guests of several all the same. */
+  allowSharedEmulation: boolean;
+  /** Instances that do not count. */
+  except?: ReadonlySet<string>;
+}
+
+/** An instance that is off counts among a node's accounts: it can only be started where its disk is. */
 export function computeRooms(
   nodes: readonly NodeRow[],
   instances: readonly InstanceRow[],
-  except: ReadonlySet<string> = new Set(),
+  { allowSharedEmulation, except }: RoomOptions,
 ): NodeRoom[] {
   // Grouped once: looking through all instances for every node takes seconds in a large cloud.
   const byNode = Map.groupBy(instances, (instance) => instance.nodeId);
   return nodes.map((node) => {
-    const here = (byNode.get(node.id) ?? []).filter((instance) => !except.has(instance.id));
+    const here = (byNode.get(node.id) ?? []).filter((i) => except?.has(i.id) !== true);
     const running = here.filter(holdsMemory);
     return {
       nodeId: node.id,
@@ -53,6 +60,8 @@ export function computeRooms(
       freeVcpus: node.vcpus * VCPUS_PER_CPU - sum(running, (i) => i.vcpus),
       freeMemoryMib: node.memoryMib - sum(running, (i) => i.memoryMib),
       freeDiskBytes: node.diskFreeBytes - sum(here.filter(waitsForDisk), (i) => i.rootDiskBytes),
+      takesAnyAccount: allowSharedEmulation || isolatesTenants(node.accelerator),
+      accounts: new Set(here.map((i) => i.accountId)),
     };
   });
 }
@@ -61,18 +70,18 @@ function sum<Item>(items: readonly Item[], value: (item: Item) => number): numbe
   return items.reduce((total, item) => total + value(item), 0);
 }
 
-export async function loadRooms(tx: Queries, except?: ReadonlySet<string>): Promise<NodeRoom[]> {
-  return computeRooms(await listNodes(tx), await listLiveInstances(tx), except);
+export async function loadRooms(tx: Queries, options: RoomOptions): Promise<NodeRoom[]> {
+  return computeRooms(await listNodes(tx), await listLiveInstances(tx), options);
 }
 
 /** The room of one node without the instance itself, for starting it where its disk is. */
 export async function loadRoomFor(
+  { allowSharedEmulation }: App,
   tx: Queries,
   instance: InstanceRow,
-  nodeId: NodeId,
 ): Promise<NodeRoom | undefined> {
-  const rooms = await loadRooms(tx, new Set([instance.id]));
-  return rooms.find((room) => room.nodeId === nodeId);
+  const rooms = await loadRooms(tx, { allowSharedEmulation, except: new Set([instance.id]) });
+  return rooms.find((room) => room.nodeId === instance.nodeId);
 }
 
 /** Asks the zone for its nodes and keeps the answer. */

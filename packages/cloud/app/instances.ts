@@ -10,6 +10,7 @@ import { listAttachmentsOf } from '../store/attachments.ts';
 import { findInstances, updateInstance } from '../store/instances.ts';
 import type { DesiredPower, InstanceRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
+import type { App } from './app.ts';
 import { demandOf, loadRoomFor } from './capacity.ts';
 import type { Caller, Change } from './change.ts';
 import { viewState } from './instance-view.ts';
@@ -63,6 +64,7 @@ const PAST: Readonly<Record<InstanceOperation, string>> = {
 };
 
 export async function startInstances(
+  app: App,
   caller: Caller,
   change: Change,
   ids: readonly InstanceId[],
@@ -73,21 +75,21 @@ export async function startInstances(
   for (const instance of instances) {
     const previous = viewState(instance);
     const isStarting = instance.desiredPower === 'running';
-    if (!isStarting) await startOne(change, instance);
+    if (!isStarting) await startOne(app, change, instance);
     changes.push({ id: instance.id, previous, current: isStarting ? previous : 'pending' });
   }
   return changes;
 }
 
-async function startOne(change: Change, instance: InstanceRow): Promise<void> {
-  await checkNodeHasRoom(change.tx, instance);
+async function startOne(app: App, change: Change, instance: InstanceRow): Promise<void> {
+  await checkNodeHasRoom(app, change.tx, instance);
   await setPower(change, instance, 'running', { launchedAt: change.nowMs, ...NO_REASON });
 }
 
 /** Its disk is on one node, so only that node can start it. */
-async function checkNodeHasRoom(tx: Queries, instance: InstanceRow): Promise<void> {
+async function checkNodeHasRoom(app: App, tx: Queries, instance: InstanceRow): Promise<void> {
   if (instance.nodeId === null) return;
-  const room = await loadRoomFor(tx, instance, instance.nodeId);
+  const room = await loadRoomFor(app, tx, instance);
   const demand = { ...demandOf(instance), rootDiskBytes: 0 };
   const shortages = room === undefined ? ['is not known'] : listShortages(demand, room);
   if (shortages.length === 0) return;

@@ -1,6 +1,7 @@
 // Owns the launch of instances: everything is checked and written as intent in one transaction.
 
 import type {
+  AccountId,
   ImageId,
   InstanceId,
   ReservationId,
@@ -51,6 +52,7 @@ export interface LaunchRequest {
 
 /** Everything that a launch needs, looked up and found good. */
 interface Launch {
+  accountId: AccountId;
   request: LaunchRequest;
   image: ImageRow;
   type: InstanceType;
@@ -73,7 +75,7 @@ export async function launchInstances(
 ): Promise<{ reservationId: ReservationId; instanceIds: InstanceId[] }> {
   const launch = await prepareLaunch(app, caller, change, request, storage);
   const candidates = Array.from({ length: request.maxCount }, () => newId(app.random, 'i'));
-  const instanceIds = await chooseFitting(change, launch, candidates);
+  const instanceIds = await chooseFitting(app, change, launch, candidates);
   const reservationId = newId(app.random, 'r');
   const { accountId } = caller;
   await insertReservation(change.tx, { id: reservationId, accountId, createdAt: change.nowMs });
@@ -107,7 +109,16 @@ async function prepareLaunch(
   const subnet = await chooseSubnet(tx, accountId, { ...request, defaultZone: app.zone });
   const groups = await findGroups(tx, accountId, subnet.vpcId, request);
   const key = await findKey(tx, accountId, request.keyName);
-  return { request, image, type, subnet, groupIds: groups.map((g) => g.id), key, storage };
+  return {
+    accountId,
+    request,
+    image,
+    type,
+    subnet,
+    groupIds: groups.map((g) => g.id),
+    key,
+    storage,
+  };
 }
 
 function checkCounts({ minCount, maxCount, privateIp }: LaunchRequest): void {
@@ -146,19 +157,21 @@ async function findKey(
 
 /** As many of the candidates as the nodes hold; refuses when that is less than the request's minimum. */
 async function chooseFitting(
+  app: App,
   { tx }: Change,
   launch: Launch,
   candidates: readonly InstanceId[],
 ): Promise<InstanceId[]> {
-  const { type, image, request } = launch;
+  const { accountId, type, image, request } = launch;
   const waiting = (await listUnplaced(tx)).map(demandOf);
   const demands = candidates.map((id) => ({
     id,
+    accountId,
     vcpus: type.vcpus,
     memoryMib: type.memoryMib,
     rootDiskBytes: image.rootDiskBytes,
   }));
-  const placement = placeInstances([...waiting, ...demands], await loadRooms(tx));
+  const placement = placeInstances([...waiting, ...demands], await loadRooms(tx, app));
   const placed = new Set(placement.placed.map(({ id }) => id));
   const fitting = candidates.filter((id) => placed.has(id));
   if (fitting.length >= request.minCount) return fitting;

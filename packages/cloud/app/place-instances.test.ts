@@ -6,6 +6,8 @@ import { seededRandom } from '@ironbark/platform/random.ts';
 import { type NodeRoom, type PlacementDemand, placeInstances } from './place-instances.ts';
 
 const GIB = 2 ** 30;
+const ALICE = '111111111111';
+const BOB = '222222222222';
 
 function room(name: string, values: Partial<NodeRoom> = {}): NodeRoom {
   return {
@@ -15,12 +17,21 @@ function room(name: string, values: Partial<NodeRoom> = {}): NodeRoom {
     freeVcpus: 8,
     freeMemoryMib: 4096,
     freeDiskBytes: 100 * GIB,
+    takesAnyAccount: true,
+    accounts: new Set(),
     ...values,
   };
 }
 
 function demand(id: string, values: Partial<PlacementDemand> = {}): PlacementDemand {
-  return { id: `i-${id}`, vcpus: 1, memoryMib: 1024, rootDiskBytes: GIB, ...values };
+  return {
+    id: `i-${id}`,
+    accountId: ALICE,
+    vcpus: 1,
+    memoryMib: 1024,
+    rootDiskBytes: GIB,
+    ...values,
+  };
 }
 
 test('instances go where most memory is free, the first asked first', () => {
@@ -36,6 +47,26 @@ test('instances go where most memory is free, the first asked first', () => {
   assert.deepEqual(
     refused.map(({ id }) => id),
     ['i-6'],
+  );
+});
+
+test('a node that is no boundary between accounts takes the guests of one', () => {
+  const emulating = (name: string, ...accounts: string[]) =>
+    room(name, { takesAnyAccount: false, accounts: new Set(accounts) });
+  const ofBob = (id: string) => demand(id, { accountId: BOB });
+  const nodeOf = (nodes: NodeRoom[], ...demands: PlacementDemand[]) =>
+    placeInstances(demands, nodes).placed.map(({ nodeId }) => nodeId);
+  assert.deepEqual(nodeOf([emulating('a', ALICE)], demand('1'), ofBob('2')), ['node-a']);
+  assert.deepEqual(nodeOf([emulating('a')], demand('1'), ofBob('2')), ['node-a'], 'empty at first');
+  assert.deepEqual(nodeOf([emulating('a', ALICE, BOB)], demand('1')), [], 'shared before');
+  const both = [emulating('a', ALICE), emulating('b')];
+  assert.deepEqual(nodeOf(both, ofBob('1'), demand('2')), ['node-b', 'node-a']);
+  const kvm = room('k', { accounts: new Set([ALICE]) });
+  assert.deepEqual(nodeOf([emulating('a', ALICE), kvm], ofBob('1')), ['node-k']);
+  const { refused } = placeInstances([ofBob('1')], [emulating('a', ALICE)]);
+  assert.match(
+    refused[0]!.reason,
+    /^a holds guests of another account .* --allow-shared-emulation"/,
   );
 });
 

@@ -1,10 +1,11 @@
 // Owns the choice of a node for an instance, as pure arithmetic that can say why it refuses.
 
-import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
+import type { AccountId, InstanceId, NodeId } from '@ironbark/core/ids.ts';
 import { MIB, renderBytes } from '@ironbark/core/units.ts';
 
 export interface PlacementDemand {
   id: InstanceId;
+  accountId: AccountId;
   vcpus: number;
   memoryMib: number;
   rootDiskBytes: number;
@@ -18,6 +19,10 @@ export interface NodeRoom {
   freeVcpus: number;
   freeMemoryMib: number;
   freeDiskBytes: number;
+  /** It may hold guests of several accounts. */
+  takesAnyAccount: boolean;
+  /** Whose guests it holds. */
+  accounts: ReadonlySet<AccountId>;
 }
 
 export interface Placement {
@@ -63,6 +68,7 @@ function take(room: NodeRoom, demand: PlacementDemand): void {
   room.freeVcpus -= demand.vcpus;
   room.freeMemoryMib -= demand.memoryMib;
   room.freeDiskBytes -= demand.rootDiskBytes;
+  room.accounts = new Set([...room.accounts, demand.accountId]);
 }
 
 /** Everything that the node lacks for the demand; empty when it fits. */
@@ -84,8 +90,17 @@ export function listShortages(demand: PlacementDemand, room: NodeRoom): string[]
       `has ${renderBytes(Math.max(0, room.freeDiskBytes))} of disk free, ${renderBytes(demand.rootDiskBytes)} are needed`,
     );
   }
+  if (isAnothers(demand, room)) shortages.push(NOT_SHARED);
   return shortages;
 }
+
+function isAnothers({ accountId }: PlacementDemand, room: NodeRoom): boolean {
+  return !room.takesAnyAccount && [...room.accounts].some((other) => other !== accountId);
+}
+
+/** Said of a node; the one who runs the cloud can do something about each of these. */
+const NOT_SHARED =
+  'holds guests of another account and emulates them, which is no boundary between accounts: use a node with KVM, or allow it for this cloud with "ironbark up --allow-shared-emulation"';
 
 /** A list of a thousand nodes helps nobody. */
 const MAX_NODES_EXPLAINED = 5;

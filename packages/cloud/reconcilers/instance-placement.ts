@@ -49,7 +49,7 @@ export function createInstancePlacement(app: App): Reconciler {
     listKeys: async () => [PLACEMENT_KEY],
     reconcile: async () => {
       if ((await listUnplaced(app.store.query)).length === 0) return SETTLED;
-      const place = () => change(app, placeAll);
+      const place = () => change(app, (inside) => placeAll(app, inside));
       const waiting = await app.aroundStep('instance-placement/place', place);
       return waiting === 0 ? SETTLED : { kind: 'again', afterMs: LOOK_AGAIN_MS };
     },
@@ -57,11 +57,11 @@ export function createInstancePlacement(app: App): Reconciler {
 }
 
 /** Answers how many instances still wait. */
-async function placeAll(inside: Change): Promise<number> {
+async function placeAll(app: App, inside: Change): Promise<number> {
   const { tx, touched, nowMs } = inside;
   const unplaced = await listUnplaced(tx);
   if (unplaced.length === 0) return 0;
-  const rooms = computeRooms(await listNodes(tx), await listLiveInstances(tx));
+  const rooms = computeRooms(await listNodes(tx), await listLiveInstances(tx), app);
   const plan = planPlacement(unplaced, rooms, nowMs);
   for (const { id, nodeId } of plan.placed) {
     await placeInstance(tx, id, nodeId);

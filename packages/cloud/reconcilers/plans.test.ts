@@ -117,6 +117,7 @@ test('a volume waits for its snapshots before it goes, a snapshot for its volume
 test('an instance without a place waits, and fails when it has waited long enough', () => {
   const instance = {
     id: 'i-1',
+    accountId: '1',
     vcpus: 1,
     memoryMib: 1,
     rootDiskBytes: 1,

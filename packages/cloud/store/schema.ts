@@ -16,6 +16,7 @@ import type {
   VolumeId,
   VpcId,
 } from '@ironbark/core/ids.ts';
+import type { Accelerator } from '@ironbark/core/tenancy.ts';
 import type { ObservedPower } from '@ironbark/protocol/internal/instance-messages.ts';
 import type {
   SnapshotStorageObservation,
@@ -275,7 +276,7 @@ export interface NodeTable {
   hostname: string;
   health: 'ready' | 'lost';
   hypervisor: string;
-  accelerator: string;
+  accelerator: Accelerator;
   network: string;
   vcpus: number;
   memoryMib: number;

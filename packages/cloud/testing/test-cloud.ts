@@ -3,6 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Accelerator } from '@ironbark/core/tenancy.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { silentLogger } from '@ironbark/platform/logger.ts';
@@ -27,13 +28,15 @@ export interface TestCloudOptions {
   memoryMib?: number;
   storageBytes?: number;
   vcpus?: number;
+  accelerator?: Accelerator;
+  allowSharedEmulation?: boolean;
 }
 
 const GIB = 2 ** 30;
 
 export class TestCloud implements AsyncDisposable {
   readonly dataDir: string;
-  readonly #options: TestCloudOptions;
+  #options: TestCloudOptions;
   readonly cluster: ClusterDouble;
   readonly storage: StorageDouble;
   readonly objects = new ObjectsDouble();
@@ -50,7 +53,7 @@ export class TestCloud implements AsyncDisposable {
     this.#options = options;
     const capacity = { memoryMib: options.memoryMib ?? 65_536, vcpus: options.vcpus ?? 64 };
     this.cluster = new ClusterDouble({
-      nodes: [doubleNode('node-a', capacity)],
+      nodes: [doubleNode('node-a', capacity, options.accelerator)],
       ...(options.failAt === undefined ? {} : { failAt: options.failAt }),
       ...(options.failStart === undefined ? {} : { failStart: options.failStart }),
     });
@@ -73,6 +76,7 @@ export class TestCloud implements AsyncDisposable {
       region: 'us-east-1',
       zone: 'us-east-1a',
       vpcCidr: '172.31.0.0/16',
+      allowSharedEmulation: this.#options.allowSharedEmulation ?? false,
       cluster: this.cluster,
       storage: this.storage,
       objects: this.objects,
@@ -80,7 +84,8 @@ export class TestCloud implements AsyncDisposable {
   }
 
   /** Stops the controller where it is and starts it again on the same data. */
-  async restart(): Promise<void> {
+  async restart(changed: TestCloudOptions = {}): Promise<void> {
+    this.#options = { ...this.#options, ...changed };
     await this.cloud[Symbol.asyncDispose]();
     await this.#start();
   }

@@ -2,6 +2,7 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { InstanceId } from '@ironbark/core/ids.ts';
+import { isolatesTenants } from '@ironbark/core/tenancy.ts';
 import { renderTime } from '@ironbark/platform/clock.ts';
 import type { NodeSummary, ZoneChanges } from '@ironbark/protocol/internal/cluster-client.ts';
 import type { ConsoleOutput } from '@ironbark/protocol/internal/node-client.ts';
@@ -31,6 +32,7 @@ function describeNode(context: ClusterContext, row: NodeRow): NodeSummary | unde
     health: context.health.of(row.id),
     hypervisor: known.hypervisor,
     accelerator: known.accelerator,
+    isolatesTenants: isolatesTenants(known.accelerator),
     network: known.network,
     capacity: known.capacity,
     reportedAt: renderTime(heard?.reportedAtMs ?? 0),

@@ -56,7 +56,7 @@ describe('importing a disk', { skip }, () => {
     }
   });
 
-  test('refuses what reads other files of the host, and leaves nothing behind', async () => {
+  test('A27: refuses what reads other files of the host (backing file, data file), and leaves nothing behind', async () => {
     await writeFile(at('secret'), contents);
     await qemuImg('create', '-f', 'qcow2', '-b', 'secret', '-F', 'raw', 'backed.qcow2');
     await qemuImg('create', '-f', 'qcow2', '-o', 'data_file=out.raw', 'split.qcow2', '3M');
@@ -66,7 +66,7 @@ describe('importing a disk', { skip }, () => {
     assert.deepEqual(await readdir(at('work/imports')), kept);
   });
 
-  test('refuses what is no raw disk though it has no qcow2 header', async () => {
+  test('A27: refuses VMDK and what else is no raw disk though it has no qcow2 header', async () => {
     for (const format of ['vmdk', 'vdi', 'vhdx', 'vpc', 'qed', 'luks']) {
       const extra =
         format === 'luks'
@@ -86,7 +86,7 @@ describe('importing a disk', { skip }, () => {
     await assert.rejects(inspectImage(at('absent')), isRefused(/no readable file/));
   });
 
-  test('refuses giants, sparse or declared', async () => {
+  test('A29: refuses giants, sparse or declared', async () => {
     await writeFile(at('giant.raw'), '');
     await truncate(at('giant.raw'), 129 * GIB);
     await qemuImg('create', '-f', 'qcow2', 'giant.qcow2', '129G');
@@ -118,7 +118,7 @@ describe('importing a disk', { skip }, () => {
     }
   });
 
-  test('refuses names that would be a path', async () => {
+  test('A30: refuses names that would be a path', async () => {
     await assert.rejects(take(at('disk.raw'), '../../etc'), isRefused(/image name/));
   });
 });

@@ -3,6 +3,7 @@
 
 import type { InstanceId, InterfaceId, VolumeId } from '@ironbark/core/ids.ts';
 import type { DiskProfile, NicProfile } from '@ironbark/core/io-profile.ts';
+import type { Accelerator } from '@ironbark/core/tenancy.ts';
 import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { PortAttachment } from '../host/host-network.ts';
 
@@ -48,6 +49,17 @@ export interface GuestHandle {
   startedAt: string;
   /** The guest's user; absent when the node is not root. */
   uid?: number;
+  isolation?: GuestIsolation;
+}
+
+/** What keeps a guest's process apart from the host, beyond its user. */
+export interface GuestIsolation {
+  /** Its own name spaces, as /proc/<pid>/ns names them. */
+  nameSpaces: string[];
+  /** The folders of its control groups. */
+  controlGroups: string[];
+  /** For people: what the host could not do. */
+  gaps: string[];
 }
 
 export type GuestStatus =
@@ -60,10 +72,12 @@ export type GuestStatus =
 
 export interface DriverFingerprint {
   hypervisor: string;
-  accelerator: 'kvm' | 'tcg' | 'simulated';
+  accelerator: Accelerator;
   version: string;
   /** For people: why this accelerator. */
   reason: string;
+  /** For people: what the host lacks for keeping guests apart from it; empty when it has all. */
+  isolationGaps: string[];
 }
 
 export interface DiskStats {

@@ -213,6 +213,20 @@ describe('guests on a bridge', { skip }, () => {
     await served;
   });
 
+  test('A9: outsiders who route to the gateway get no answer from its name server', async () => {
+    await using outside = await Namespace.create('outside');
+    await outside.connect('ibtestout');
+    await systemCommands.run('ip', ['address', 'add', '198.51.100.1/24', 'dev', 'ibtestout']);
+    await outside.configure('198.51.100.2/24', '198.51.100.1');
+    const ask = `
+      import { Resolver } from 'node:dns/promises';
+      const resolver = new Resolver({ timeout: 1000, tries: 1 });
+      resolver.setServers([process.argv[1]]);
+      console.log(await resolver.resolve4('instance-data.ec2.internal').then(String, (error) => error.code));`;
+    assert.equal(await first().script(ask, cloud.address(1)), '169.254.169.254');
+    assert.equal(await outside.script(ask, cloud.address(1)), 'ETIMEOUT');
+  });
+
   test('a token does not reach a container behind the guest, the rest does', async () => {
     await using container = await Namespace.create('inner');
     await container.connect('ibtestinner');

@@ -69,6 +69,10 @@ function bridges(rules: CloudRules, ...more: string[]): string {
   return `{ ${[...more, ...rules.subnets.map(({ bridge }) => bridge)].map((n) => `"${n}"`).join(', ')} }`;
 }
 
+function gateways(rules: CloudRules): string {
+  return `{ ${rules.subnets.map(({ gatewayIp }) => gatewayIp).join(', ')} }`;
+}
+
 function prerouting(rules: CloudRules): string {
   const lines = rules.subnets.map(
     ({ bridge, gatewayIp }) =>
@@ -89,6 +93,8 @@ function postrouting(rules: CloudRules): string {
 function input(rules: CloudRules): string {
   const lines = [
     `iifname != ${bridges(rules, 'lo')} tcp dport ${rules.metadataPort} drop`,
+    // A socket that is bound to the gateway's address also takes what comes in elsewhere.
+    `iifname != ${bridges(rules, 'lo')} ip daddr ${gateways(rules)} meta l4proto { tcp, udp } th dport { 53, 67 } drop`,
     `iifname != ${bridges(rules)} accept`,
     'ct state established,related accept',
     'ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept',

@@ -67,7 +67,7 @@ describe('a port lets out only what is its own', { skip }, () => {
     assert.equal(await arrives(arpFrame({ ...own(), fromIp: '0.0.0.0' })), true);
   });
 
-  test('another source address does not pass', async () => {
+  test('A34: another source address does not pass', async () => {
     for (const fromIp of [
       cloud.address(7),
       cloud.address(1),
@@ -80,7 +80,7 @@ describe('a port lets out only what is its own', { skip }, () => {
     assert.equal(await arrives(udpFrame({ ...own(), fromIp: '0.0.0.0' }, PORTS, 'x')), false);
   });
 
-  test('another MAC address does not pass, in the frame or inside ARP', async () => {
+  test('A34: another MAC address does not pass, in the frame or inside ARP', async () => {
     const stranger = { ...own(), fromMac: STRANGER_MAC };
     assert.equal(await arrives(udpFrame(stranger, PORTS, 'x')), false);
     assert.equal(await arrives(arpFrame(stranger)), false);
@@ -105,7 +105,7 @@ describe('a port lets out only what is its own', { skip }, () => {
     );
   });
 
-  test('IPv6, VLAN tags and every other kind of frame are dropped', async () => {
+  test('A34: IPv6 with its neighbour discovery, VLAN tags and every other kind of frame are dropped', async () => {
     const payload = Buffer.alloc(60, 1);
     for (const type of [0x86dd, 0x8100, 0x88a8, 0x88cc, 0x8847, 0x8863, 0x0004]) {
       const frame = ethernet(own().toMac, own().fromMac, type, payload);

@@ -2,6 +2,7 @@
 
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import type { DiskProfile } from '@ironbark/core/io-profile.ts';
+import { isolatesTenants } from '@ironbark/core/tenancy.ts';
 import type {
   InstanceIntent,
   InstanceObservation,
@@ -51,6 +52,7 @@ export function renderObservation(input: ObservationInput): InstanceObservation 
     ...(hasGuest && record?.reachableAt !== undefined ? { reachableAt: record.reachableAt } : {}),
     hypervisor: fingerprint.hypervisor,
     accelerator: fingerprint.accelerator,
+    isolatesTenants: isolatesTenants(fingerprint.accelerator),
     ...(rootProfile === undefined ? {} : { rootDiskProfile: rootProfile }),
     volumes: renderVolumes(input),
     interfaces: desired.interfaces.map(({ id }) => {

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Kysely, sql } from 'kysely';
 import { openSqlite } from './sqlite.ts';
@@ -70,4 +73,18 @@ test('a full disk is an operating error that changes nothing', async () => {
   });
   await assert.rejects(fill, { name: 'ServiceError', kind: 'out-of-space' });
   assert.deepEqual(await db.query.selectFrom('thing').selectAll().execute(), []);
+});
+
+test('a database is open to nobody else, also one that was made before', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'ironbark-sqlite-'));
+  const path = join(folder, 'a.db');
+  try {
+    await writeFile(path, '', { mode: 0o644 });
+    await using _database = await openSqlite({ path, migrations: {} });
+    for (const name of await readdir(folder)) {
+      assert.equal((await stat(join(folder, name))).mode & 0o777, 0o600, name);
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });

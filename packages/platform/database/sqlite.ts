@@ -1,5 +1,6 @@
 // Owns the SQLite engine: one connection, WAL with synchronous=FULL, so that a commit is on stable storage.
 
+import { chmodSync, closeSync, existsSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import {
@@ -38,6 +39,7 @@ const PRAGMAS = [
 const SETTLE = 'PRAGMA wal_checkpoint(TRUNCATE)';
 
 export async function openSqlite<Schema>(options: SqliteOptions): Promise<Database<Schema>> {
+  if (options.path !== ':memory:') closeToOthers(options.path);
   const engine = new DatabaseSync(options.path);
   for (const pragma of PRAGMAS) engine.exec(pragma);
   await settle(engine, options.path);
@@ -83,6 +85,16 @@ function findDamage(engine: DatabaseSync): string | undefined {
   const finding = String(answer?.['integrity_check']);
   return finding === 'ok' ? undefined : finding;
 }
+
+/** Its folder may let others pass. SQLite gives its other files the mode of the first. */
+function closeToOthers(path: string): void {
+  closeSync(openSync(path, 'a', OWNER_ONLY));
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) {
+    if (existsSync(file)) chmodSync(file, OWNER_ONLY);
+  }
+}
+
+const OWNER_ONLY = 0o600;
 
 async function migrate<Schema>(query: Kysely<Schema>, migrations: Migrations): Promise<void> {
   const migrator = new Migrator({

@@ -1,6 +1,7 @@
 // Owns the contract between the Cloud Controller and the Cluster Controller of one zone.
 
 import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
+import type { Accelerator } from '@ironbark/core/tenancy.ts';
 import type {
   InstanceIntent,
   InstanceObservation,
@@ -21,7 +22,9 @@ export interface NodeSummary {
   /** `lost` after the node has not reported for {@link NODE_LEASE_MS}. */
   health: 'ready' | 'lost';
   hypervisor: string;
-  accelerator: 'kvm' | 'tcg' | 'simulated';
+  accelerator: Accelerator;
+  /** It keeps the guests of different accounts apart. */
+  isolatesTenants: boolean;
   network: 'bridge' | 'user' | 'simulated';
   capacity: NodeCapacity;
   reportedAt: string;

@@ -11,6 +11,7 @@ import type {
   VolumeId,
 } from '@ironbark/core/ids.ts';
 import type { DiskProfile, NicProfile } from '@ironbark/core/io-profile.ts';
+import type { Accelerator } from '@ironbark/core/tenancy.ts';
 
 /** One blob of an image in the object store. The node fetches it once and verifies the digest. */
 export interface ImageBlob {
@@ -159,7 +160,9 @@ export interface InstanceObservation {
   /** Present once the guest has asked for its metadata or address, a sign of life from inside. */
   reachableAt?: string;
   hypervisor: string;
-  accelerator: 'kvm' | 'tcg' | 'simulated';
+  accelerator: Accelerator;
+  /** The node keeps the guests of different accounts apart. */
+  isolatesTenants: boolean;
   rootDiskProfile?: DiskProfile;
   volumes: VolumeObservation[];
   interfaces: { id: InterfaceId; profile?: NicProfile }[];
@@ -182,7 +185,11 @@ export interface NodeReport {
   /** Generation of the NodeIntent that the node works on. */
   intentGeneration: number;
   hypervisor: string;
-  accelerator: 'kvm' | 'tcg' | 'simulated';
+  accelerator: Accelerator;
+  /** It keeps the guests of different accounts apart. */
+  isolatesTenants: boolean;
+  /** For people: what the host lacks for keeping guests apart from it; absent or empty when it has all. */
+  isolationGaps?: string[];
   network: 'bridge' | 'user' | 'simulated';
   capacity: NodeCapacity;
   instances: InstanceObservation[];

@@ -27,8 +27,12 @@ export function renderEngine(engine: Engine): string {
 /** Paths below the data folder, which is the daemon's working directory: its parents stay closed to it. */
 export interface DaemonPaths {
   volume: string;
-  /** Where hosts open the volume. */
+  /** The daemon's own: everything that it makes lies in it. */
+  directory: string;
+  /** Where hosts open the volume: a second name of the daemon's own, in a folder that it cannot change. */
   exportSocket: string;
+  /** Where the daemon listens for them. */
+  ownSocket: string;
   /** Where the points in time are read while nobody may open the volume. */
   privateSocket: string;
   controlSocket: string;
@@ -40,7 +44,7 @@ export const DAEMON_DIRECTORIES = {
   volumes: 'volumes',
   exports: 'run/exports',
   control: 'run/control',
-  /** Pid files and logs: the daemons' user cannot enter it. QEMU's own --pidfile resolves the whole path. */
+  /** Pid files and logs: daemons cannot enter it. QEMU's own --pidfile resolves the whole path. */
   processes: 'run/processes',
   /** What a volume held at a point in time and has overwritten since. */
   overwritten: 'overwritten',
@@ -49,10 +53,12 @@ export const DAEMON_DIRECTORIES = {
 export function daemonPaths(id: VolumeId): DaemonPaths {
   const { volumes, exports, control, processes } = DAEMON_DIRECTORIES;
   return {
+    directory: `${control}/${id}`,
     volume: `${volumes}/${volumeFileName(id)}`,
     exportSocket: `${exports}/${id}.nbd`,
-    privateSocket: `${control}/${id}.nbd`,
-    controlSocket: `${control}/${id}.qmp`,
+    ownSocket: `${control}/${id}/export`,
+    privateSocket: `${control}/${id}/nbd`,
+    controlSocket: `${control}/${id}/qmp`,
     pidFile: `${processes}/${id}.pid`,
     log: `${processes}/${id}.log`,
   };

@@ -7,9 +7,14 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VolumeId } from '@ironbark/core/ids.ts';
-import type { Clock } from '@ironbark/platform/clock.ts';
-import type { Commands } from '@ironbark/platform/commands.ts';
-import { asUser, CLEAN_ENVIRONMENT, confine } from '@ironbark/platform/confinement.ts';
+import { GIB } from '@ironbark/core/units.ts';
+import {
+  type ConfinedProgram,
+  type ProcessLimits,
+  startConfined,
+} from '@ironbark/platform/confined-start.ts';
+import { asUser } from '@ironbark/platform/confinement.ts';
+import type { ResourceLimits } from '@ironbark/platform/control-groups.ts';
 import { readFileIfPresent, writeUnsynced } from '@ironbark/platform/files.ts';
 import {
   endProcess,
@@ -18,7 +23,7 @@ import {
   type HostProcess,
   type ProcessIdentity,
   readProcess,
-  readWorkingDirectory,
+  worksIn,
 } from '@ironbark/platform/processes.ts';
 import {
   DAEMON,
@@ -27,14 +32,12 @@ import {
   daemonPaths,
   type Engine,
 } from './daemon-arguments.ts';
+import { prepareVolume } from './daemon-directories.ts';
+import type { DaemonHost } from './daemon-host.ts';
 
-export interface DaemonHost {
-  /** Absolute and without symbolic links. */
-  dataDir: string;
-  commands: Commands;
-  clock: Clock;
-  owner: { uid: number; gid: number } | undefined;
-}
+/** It needs 50 MiB with all that it has under way; what it reads past the page cache is not counted. */
+const RESOURCES: ResourceLimits = { memoryBytes: GIB, vcpus: 1, processes: 1_024 };
+const LIMITS: ProcessLimits = { openFiles: 1_024, processes: RESOURCES.processes };
 
 /** A daemon that was asked to end flushes its file first. */
 const GRACE_MS = 10_000;
@@ -48,17 +51,36 @@ export async function startDaemon(
   const flags = constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY | constants.O_APPEND;
   const log = await open(join(host.dataDir, daemonPaths(id).log), flags, 0o600);
   try {
-    const { file, args } = confine(asUser(host.owner?.uid), DAEMON, daemonArguments(id, engine));
-    const { pid } = await host.commands.startDetached(file, args, {
-      cwd: host.dataDir,
-      env: CLEAN_ENVIRONMENT,
-      stdio: ['ignore', log.fd, log.fd],
+    await prepareVolume(host, id);
+    const program = confinedDaemon(host, {
+      uid: host.users?.uidOf(id),
+      args: daemonArguments(id, engine),
     });
+    const { pid } = await startConfined(host.commands, program, { log: log.fd });
     await writePidFile(host, id, pid);
-    return await findProcess(pid);
+    const identity = await findProcess(pid);
+    if (identity !== undefined) await host.controlGroups.limit(id, pid, RESOURCES);
+    return identity;
   } finally {
     await log.close();
   }
+}
+
+/** Every daemon sees the data folder, in which its user may open its own volume and nothing else. */
+export function confinedDaemon(
+  { dataDir, users, enclosure }: Pick<DaemonHost, 'dataDir' | 'users' | 'enclosure'>,
+  { uid, args }: { uid: number | undefined; args: readonly string[] },
+): ConfinedProgram {
+  return {
+    file: DAEMON,
+    args,
+    confinement: asUser(uid, users === undefined ? [] : [users.gid]),
+    limits: LIMITS,
+    enclosure,
+    folder: dataDir,
+    workingDirectory: '',
+    ownNetwork: true,
+  };
 }
 
 export async function writePidFile(host: DaemonHost, id: VolumeId, pid: number): Promise<void> {
@@ -94,11 +116,11 @@ export async function scanDaemons(
   return found;
 }
 
-const MARK = /path=run\/control\/(vol-[0-9a-f]+)\.qmp,/;
+const MARK = /path=run\/control\/(vol-[0-9a-f]+)\/qmp,/;
 
 async function isDaemonOf(host: DaemonHost, found: HostProcess, id: VolumeId): Promise<boolean> {
   if (!found.argv.some((argument) => argument.includes(daemonMark(id)))) return false;
-  return (await readWorkingDirectory(found.pid)) === host.dataDir;
+  return worksIn(found.pid, host.dataDir);
 }
 
 export function endDaemon(

@@ -20,22 +20,21 @@ import type { BackendSpace, VolumeBackend, VolumeContent, VolumeFacts } from './
 export interface FileBackendOptions {
   directory: string;
   /**
-   * Who may open the files besides root: a user that they are given to, or the group of the folder, which was made by
-   * somebody else then. Absent: the user that runs this process.
+   * Whose group may enter the folder, or `group`: somebody else made it. Each file is given to its daemon when that
+   * starts. Absent: the user that runs this process has all.
    */
   access?: VolumeAccess;
   /** `claimed`: every byte has its place on the disk. `sparse` is for simulated clouds alone. */
   allocation: 'claimed' | 'sparse';
 }
 
-export type VolumeAccess = { kind: 'owner'; uid: number; gid: number } | { kind: 'group' };
+export type VolumeAccess = { kind: 'owner'; gid: number } | { kind: 'group' };
 
 const SUFFIX = '.raw';
 /** Volumes under way, as makeFile names them. */
 const UNFINISHED_SUFFIX = '.raw.new';
 /** st_blocks counts in these units, whatever the file system's own block size is. */
 const STAT_BLOCK_BYTES = 512;
-const GROUP_MODE = 0o660;
 
 export async function openFileBackend(options: FileBackendOptions): Promise<VolumeBackend> {
   await ensureDirectory(options.directory, 0o710);
@@ -124,10 +123,7 @@ class FileBackend implements VolumeBackend {
     write: (handle: FileHandle) => Promise<void>,
   ): Promise<void> {
     if ((await this.inspect(id)) !== undefined) return;
-    const { access } = this.#options;
     const fill = async (handle: FileHandle) => {
-      if (access?.kind === 'owner') await handle.chown(access.uid, access.gid);
-      if (access?.kind === 'group') await handle.chmod(GROUP_MODE);
       await this.#claim(handle, sizeBytes);
       await write(handle);
     };

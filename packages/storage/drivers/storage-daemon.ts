@@ -4,13 +4,16 @@
 import { type FileHandle, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
-import { waitFor } from '@ironbark/platform/clock.ts';
+import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
+import type { Commands } from '@ironbark/platform/commands.ts';
+import { groupNameFor, openControlGroups } from '@ironbark/platform/control-groups.ts';
 import { hasCode, removeFile } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import { isAlive, type ProcessIdentity } from '@ironbark/platform/processes.ts';
 import { connectQmp, type QmpClient, QmpError } from '@ironbark/platform/qmp.ts';
 import {
   grantSocketAccess,
+  linkSocket,
   readSocketAccess,
   type SocketAccess,
 } from '@ironbark/platform/sockets.ts';
@@ -30,7 +33,8 @@ import {
   renderEngine,
   requireSocketPath,
 } from './daemon-arguments.ts';
-import { prepareDirectories } from './daemon-directories.ts';
+import { prepareDirectories, removeVolumeDirectory } from './daemon-directories.ts';
+import { openDaemonEnclosure } from './daemon-enclosure.ts';
 import {
   addMissingExports,
   collapse,
@@ -42,8 +46,8 @@ import {
   removeView,
   VOLUME_EXPORT,
 } from './daemon-graph.ts';
+import type { DaemonHost } from './daemon-host.ts';
 import {
-  type DaemonHost,
   endDaemon,
   findDaemon,
   readDaemonLog,
@@ -52,8 +56,18 @@ import {
   writePidFile,
 } from './daemon-process.ts';
 import { openFrozenReader } from './frozen-reader.ts';
+import type { VolumeUsers } from './volume-users.ts';
 
-export interface StorageDaemonOptions extends DaemonHost {
+export interface StorageDaemonOptions {
+  /** Absolute and without symbolic links. */
+  dataDir: string;
+  commands: Commands;
+  clock: Clock;
+  logger: Logger;
+  users: VolumeUsers | undefined;
+}
+
+interface TargetHost extends DaemonHost {
   logger: Logger;
 }
 
@@ -67,12 +81,20 @@ const GREETING_TIMEOUT_MS = 3_000;
 const SOCKET_MODE = 0o600;
 
 export async function openStorageDaemonTarget(options: StorageDaemonOptions): Promise<BlockTarget> {
-  await prepareDirectories(options);
-  return new StorageDaemonTarget(options);
+  const { enclosure, gap } = await openDaemonEnclosure(options);
+  const controlGroups = await openControlGroups(groupNameFor(options.dataDir), options.clock);
+  await controlGroups.sweep();
+  for (const lacking of [gap, controlGroups.missing]) {
+    if (lacking !== undefined)
+      options.logger.warn('storage daemons are less confined', { lacking });
+  }
+  const host = { ...options, enclosure, controlGroups };
+  await prepareDirectories(host);
+  return new StorageDaemonTarget(host);
 }
 
 class StorageDaemonTarget implements BlockTarget {
-  readonly #host: StorageDaemonOptions;
+  readonly #host: TargetHost;
   readonly #connections = new Map<VolumeId, QmpClient>();
   readonly #listeners = new Set<(id: VolumeId) => void>();
   /** Who was let in by a daemon that was killed, from the socket that it left: they stay let in. */
@@ -80,7 +102,7 @@ class StorageDaemonTarget implements BlockTarget {
   /** The index in ENGINES that this host is known to manage. */
   #engine = 0;
 
-  constructor(host: StorageDaemonOptions) {
+  constructor(host: TargetHost) {
     this.#host = host;
   }
 
@@ -104,7 +126,7 @@ class StorageDaemonTarget implements BlockTarget {
     const socketPath = this.#path(id).exportSocket;
     requireSocketPath(socketPath);
     const qmp = await this.#ensureRunning(id);
-    await this.#serve(id, qmp, daemonPaths(id).exportSocket);
+    await this.#serve(id, qmp, 'hosts');
     await addMissingExports(qmp, id);
     return {
       export: { kind: 'nbd-unix', socketPath, exportName: id },
@@ -121,7 +143,7 @@ class StorageDaemonTarget implements BlockTarget {
     // The points in time are read on: the server moves to where only this service can reach it.
     const qmp = await this.#connect(id);
     this.#granted.delete(id);
-    await this.#serve(id, qmp, daemonPaths(id).privateSocket);
+    await this.#serve(id, qmp, 'service');
     await addMissingExports(qmp, undefined);
   }
 
@@ -134,10 +156,12 @@ class StorageDaemonTarget implements BlockTarget {
   async stop(id: VolumeId): Promise<void> {
     const found = await findDaemon(this.#host, id);
     if (found !== undefined) await this.#end(id, found);
+    await this.#host.controlGroups.remove(id);
     this.#connections.get(id)?.close();
     this.#connections.delete(id);
     this.#granted.delete(id);
     for (const path of this.#runFiles(id)) await removeFile(path);
+    await removeVolumeDirectory(this.#host, id);
   }
 
   async freeze(id: VolumeId, snapshotId: SnapshotId, sizeBytes: number): Promise<void> {
@@ -145,11 +169,10 @@ class StorageDaemonTarget implements BlockTarget {
     const points = await listFrozenPoints(qmp);
     if (points.some((point) => point.snapshotId === snapshotId && isReadable(point))) return;
     await collapse(qmp, this.#host.dataDir);
-    await this.#makeOverwritten(snapshotId, sizeBytes);
+    await this.#makeOverwritten(id, snapshotId, sizeBytes);
     await insertFilter(qmp, snapshotId, ENGINES[this.#engine]!);
     const exported = (await listExports(qmp)).has(VOLUME_EXPORT);
-    const { exportSocket, privateSocket } = daemonPaths(id);
-    await this.#serve(id, qmp, exported ? exportSocket : privateSocket);
+    await this.#serve(id, qmp, exported ? 'hosts' : 'service');
     await addMissingExports(qmp, exported ? id : undefined);
   }
 
@@ -279,31 +302,36 @@ class StorageDaemonTarget implements BlockTarget {
     return outcome === 'ended' ? undefined : outcome;
   }
 
-  /** Has the daemon's one NBD server listen at `path`, relative to the data folder, and nowhere else. */
-  async #serve(id: VolumeId, qmp: QmpClient, path: string): Promise<void> {
-    const absolute = join(this.#host.dataDir, path);
-    const { exportSocket, privateSocket } = this.#path(id);
-    if ((await readSocketAccess(absolute)) === undefined) {
+  /** Has the daemon's one NBD server listen for hosts, or for this service alone. */
+  async #serve(id: VolumeId, qmp: QmpClient, whom: 'hosts' | 'service'): Promise<void> {
+    const { exportSocket, ownSocket, privateSocket } = this.#path(id);
+    const isForHosts = whom === 'hosts';
+    const isServing =
+      (await readSocketAccess(isForHosts ? exportSocket : privateSocket)) !== undefined;
+    // Its access may have been narrowed since.
+    if (isServing && isForHosts) return;
+    if (!isServing) {
       await stopServer(qmp);
-      await removeFile(exportSocket);
-      await removeFile(privateSocket);
+      for (const path of [exportSocket, ownSocket, privateSocket]) await removeFile(path);
+      const paths = daemonPaths(id);
+      const path = isForHosts ? paths.ownSocket : paths.privateSocket;
       const addr = { type: 'unix', data: { path } };
       await qmp.execute('nbd-server-start', { addr, 'max-connections': 0 });
-    } else if (absolute === exportSocket) {
-      // It may have been narrowed since.
-      return;
     }
-    const access = absolute === exportSocket ? this.#granted.get(id) : undefined;
-    await grantSocketAccess(absolute, access ?? { mode: SOCKET_MODE });
+    const access = isForHosts ? this.#granted.get(id) : undefined;
+    await grantSocketAccess(
+      isForHosts ? ownSocket : privateSocket,
+      access ?? { mode: SOCKET_MODE },
+    );
+    if (isForHosts) await linkSocket(ownSocket, exportSocket);
   }
 
-  async #makeOverwritten(snapshotId: SnapshotId, sizeBytes: number): Promise<void> {
+  async #makeOverwritten(id: VolumeId, snapshotId: SnapshotId, sizeBytes: number): Promise<void> {
     const path = join(this.#host.dataDir, overwrittenPath(snapshotId));
     await rm(path, { force: true });
     await using file: FileHandle = await open(path, 'wx', 0o600);
-    if (this.#host.owner !== undefined) {
-      await file.chown(this.#host.owner.uid, this.#host.owner.gid);
-    }
+    const uid = this.#host.users?.uidOf(id);
+    if (uid !== undefined) await file.chown(uid, uid);
     await file.truncate(sizeBytes);
   }
 
@@ -315,8 +343,8 @@ class StorageDaemonTarget implements BlockTarget {
   }
 
   #runFiles(id: VolumeId): string[] {
-    const { exportSocket, privateSocket, controlSocket, pidFile, log } = this.#path(id);
-    return [exportSocket, privateSocket, controlSocket, pidFile, log];
+    const { exportSocket, ownSocket, privateSocket, controlSocket, pidFile, log } = this.#path(id);
+    return [exportSocket, ownSocket, privateSocket, controlSocket, pidFile, log];
   }
 
   #path(id: VolumeId): ReturnType<typeof daemonPaths> {

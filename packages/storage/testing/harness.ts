@@ -148,11 +148,13 @@ export class Harness implements AsyncDisposable {
   }
 
   /** Every file of the data folder that is not the state store's. */
+  /** Without what every start makes: the database, and what daemons see instead of the host. */
   async files(): Promise<string[]> {
     const entries = await readdir(this.dataDir, { recursive: true, withFileTypes: true });
     return entries
-      .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('storage.db'))
+      .filter((entry) => !entry.isDirectory())
       .map((entry) => join(entry.parentPath, entry.name).slice(this.dataDir.length + 1))
+      .filter((path) => !path.startsWith('storage.db') && !path.startsWith('enclosure/'))
       .sort();
   }
 

@@ -9,6 +9,7 @@ import { createQemuDriver } from '@ironbark/node/drivers/qemu/driver.ts';
 import { removeDnsmasq } from '@ironbark/node/host/dnsmasq.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
+import { useControllers } from '@ironbark/platform/control-groups.ts';
 import {
   findProcess,
   isAlive,
@@ -84,7 +85,9 @@ async function meetAsVolume(folder: string, { pid }: ProcessIdentity): Promise<b
   const { pidFile } = daemonPaths(VOLUME);
   await mkdir(join(folder, pidFile, '..'), { recursive: true });
   await writeFile(join(folder, pidFile), `${pid}\n`);
-  const host = { ...parts, dataDir: folder, owner: undefined };
+  const controlGroups = await useControllers('ironbark-none', [], parts.clock);
+  const confined = { users: undefined, enclosure: undefined, controlGroups };
+  const host = { ...parts, ...confined, dataDir: folder };
   return (await findDaemon(host, VOLUME)) !== undefined;
 }
 

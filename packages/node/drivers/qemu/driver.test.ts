@@ -39,7 +39,7 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
     assert.deepEqual(await again.fingerprint(), first);
     assert.ok(systemClock.monotonicMs() - startedMs < 1_000, 'the second probe reads the first');
     const entries = await readdir(lab.dataDir);
-    assert.deepEqual(entries, ['host-facts.json']);
+    assert.deepEqual(entries, ['enclosure', 'host-facts.json']);
   });
 
   test('a guest boots, confined: own user, no capabilities, no new privileges, filtered', async () => {

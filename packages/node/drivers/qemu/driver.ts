@@ -1,6 +1,5 @@
 // Owns the QEMU driver: guests as detached processes that outlive the daemon and are found again.
 
-import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
@@ -12,7 +11,7 @@ import {
   findProcessIn,
   isAlive,
   type ProcessIdentity,
-  readWorkingDirectory,
+  worksIn,
 } from '@ironbark/platform/processes.ts';
 import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type {
@@ -29,9 +28,9 @@ import { Connections } from './connections.ts';
 import { effectiveDiskProfile } from './disk-profile.ts';
 import { type DiskRecords, readDiskRecords, writeDiskRecords } from './disk-records.ts';
 import { parseDiskStats } from './disk-stats.ts';
+import { type Host, lookAtHost } from './host.ts';
 import { listPlugged, plugDisk, unplugDisk } from './hot-plug.ts';
 import { boundLog, launchGuest, type OpenTap, startFailure } from './launch.ts';
-import { type HostFacts, probeHost } from './probe.ts';
 import { ensureReachable, isCutOff } from './target-socket.ts';
 
 export interface QemuDriverOptions {
@@ -65,7 +64,7 @@ class QemuDriver implements HypervisorDriver {
   readonly #listeners = new Set<(id: InstanceId) => void>();
   /** A guest that ends while it starts is the start's own story. */
   readonly #untold = new Set<InstanceId>();
-  #facts: Promise<HostFacts> | undefined;
+  #facts: Promise<Host> | undefined;
 
   constructor(options: QemuDriverOptions) {
     this.#options = options;
@@ -82,11 +81,12 @@ class QemuDriver implements HypervisorDriver {
   }
 
   async fingerprint(): Promise<DriverFingerprint> {
-    return (await this.#host()).fingerprint;
+    const { fingerprint, isolationGaps } = await this.#host();
+    return { ...fingerprint, isolationGaps };
   }
 
-  #host(): Promise<HostFacts> {
-    this.#facts ??= probeHost(this.#options).catch((error: unknown) => {
+  #host(): Promise<Host> {
+    this.#facts ??= lookAtHost(this.#options).catch((error: unknown) => {
       this.#facts = undefined;
       throw error;
     });
@@ -96,13 +96,14 @@ class QemuDriver implements HypervisorDriver {
   async start(spec: GuestSpec): Promise<GuestHandle> {
     const running = await this.#findByDirectory(spec);
     if (running !== undefined) return running;
-    const { accelerator, engine } = await this.#host();
+    const host = await this.#host();
+    const { engine } = host;
     const profile = effectiveDiskProfile(spec.rootDisk.profile, engine, spec.vcpus);
     const resolved = { ...spec, rootDisk: { ...spec.rootDisk, profile } };
     await writeDiskRecords(spec.directory, { root: { profile } });
     this.#untold.add(spec.id);
     try {
-      const handle = await launchGuest(resolved, { ...this.#options, accelerator });
+      const handle = await launchGuest(resolved, { ...this.#options, ...host });
       await this.#awaitService(handle);
       return handle;
     } finally {
@@ -123,8 +124,9 @@ class QemuDriver implements HypervisorDriver {
     try {
       await waitFor(serves, { ...wait, what: 'QEMU answers' });
     } catch (error) {
-      this.#connections.close(handle.id);
+      // It may not have come to its folder yet.
       await this.#end(identityOf(handle));
+      await this.destroy(handle);
       if (error instanceof ServiceError) throw error;
       throw await startFailure(handle.directory, error);
     }
@@ -137,9 +139,8 @@ class QemuDriver implements HypervisorDriver {
 
   /** A host that has restarted may have given its number and start time to another process. */
   async #isOurs(handle: GuestHandle): Promise<boolean> {
-    const directory = await realpath(join(handle.directory, 'run')).catch(() => undefined);
-    if (directory === undefined || !(await isAlive(identityOf(handle)))) return false;
-    return (await readWorkingDirectory(handle.pid)) === directory;
+    if (!(await isAlive(identityOf(handle)))) return false;
+    return worksIn(handle.pid, join(handle.directory, 'run'));
   }
 
   async #findByDirectory(
@@ -211,6 +212,8 @@ class QemuDriver implements HypervisorDriver {
     if (handle.pid !== 0 && (await this.#isOurs(handle))) await this.#end(identityOf(handle));
     const stray = await findProcessIn(join(handle.directory, 'run'));
     if (stray !== undefined) await this.#end(stray);
+    const { controlGroups } = await this.#host();
+    await controlGroups.remove(handle.id, handle.isolation?.controlGroups);
   }
 
   #end(identity: ProcessIdentity): Promise<void> {

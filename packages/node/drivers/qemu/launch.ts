@@ -1,16 +1,24 @@
 // Owns how a QEMU process comes to life: taps opened, privileges dropped, detached, and answering on its socket.
 
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import { renderTime } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
-import { CLEAN_ENVIRONMENT, confine } from '@ironbark/platform/confinement.ts';
+import {
+  type ConfinedProgram,
+  nameSpacesOf,
+  startConfined,
+} from '@ironbark/platform/confined-start.ts';
+import type { ControlGroups } from '@ironbark/platform/control-groups.ts';
+import type { Enclosure } from '@ironbark/platform/enclosure.ts';
+import { hasCode } from '@ironbark/platform/files.ts';
 import { findProcess } from '@ironbark/platform/processes.ts';
 import type { GuestHandle, GuestNic, GuestSpec } from '../hypervisor-driver.ts';
 import { type Accelerator, type InheritedTap, QEMU, renderArguments } from './argv.ts';
+import { guestProcessLimits, guestResources } from './guest-limits.ts';
 import { confinementFor } from './probe.ts';
 
 /** A tap's descriptors in this process; the guest inherits them. */
@@ -30,6 +38,10 @@ export interface LaunchContext {
   clock: Clock;
   accelerator: Accelerator;
   openTap: OpenTap;
+  /** Undefined: the host does not allow it. */
+  enclosure: Enclosure | undefined;
+  controlGroups: ControlGroups;
+  isolationGaps: readonly string[];
 }
 
 export const LOG_FILE = 'qemu.log';
@@ -71,14 +83,12 @@ async function spawnGuest(
     taps.set(nic.id, { fds: tap.fds.map(inherit), vhostFds: tap.vhostFds.map(inherit) });
   }
   const args = renderArguments(spec, { accelerator: context.accelerator, taps });
-  const confined = confine(await confinementFor(spec.uid), QEMU, args);
-  const { pid } = await context.commands.startDetached(confined.file, confined.args, {
-    cwd: join(spec.directory, 'run'),
-    env: CLEAN_ENVIRONMENT,
-    stdio: ['ignore', log.fd, log.fd, ...inherited],
-  });
+  const program = await confinedGuest(spec, context, args);
+  const { pid } = await startConfined(context.commands, program, { log: log.fd, inherited });
   const identity = await findProcess(pid);
   if (identity === undefined) throw await startFailure(spec.directory, undefined);
+  const resources = guestResources(spec, context.accelerator);
+  const controlGroups = await context.controlGroups.limit(spec.id, pid, resources);
   return {
     id: spec.id,
     driver: 'qemu',
@@ -87,7 +97,46 @@ async function spawnGuest(
     directory: spec.directory,
     startedAt: renderTime(context.clock.nowMs()),
     ...(spec.uid === undefined ? {} : { uid: spec.uid }),
+    isolation: {
+      nameSpaces: nameSpacesOf(program),
+      controlGroups,
+      gaps: [...context.isolationGaps],
+    },
   };
+}
+
+/** QEMU's own user-mode network is made of the host's sockets. */
+async function confinedGuest(
+  spec: GuestSpec,
+  { enclosure }: LaunchContext,
+  args: readonly string[],
+): Promise<ConfinedProgram> {
+  const diskBytes = await sizeOf(join(spec.directory, 'run', diskPath(spec)));
+  return {
+    file: QEMU,
+    args,
+    confinement: await confinementFor(spec.uid),
+    limits: guestProcessLimits(spec.vcpus, diskBytes),
+    enclosure,
+    folder: spec.directory,
+    workingDirectory: 'run',
+    ownNetwork: spec.nics.every(({ port }) => port.kind === 'tap'),
+  };
+}
+
+/** QEMU itself says what is wrong with a disk that is not there. */
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return 0;
+    throw error;
+  }
+}
+
+function diskPath({ rootDisk: { source } }: GuestSpec): string {
+  if (source.kind !== 'file') throw new Error('a root disk is a file on the node');
+  return source.path;
 }
 
 async function openLog(directory: string): Promise<FileHandle> {

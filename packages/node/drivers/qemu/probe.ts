@@ -4,12 +4,9 @@ import { chown, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, renderTime } from '@ironbark/platform/clock.ts';
 import { CommandError, type Commands } from '@ironbark/platform/commands.ts';
-import {
-  asUser,
-  CLEAN_ENVIRONMENT,
-  type Confinement,
-  confine,
-} from '@ironbark/platform/confinement.ts';
+import { renderForeground } from '@ironbark/platform/confined-start.ts';
+import { asUser, CLEAN_ENVIRONMENT, type Confinement } from '@ironbark/platform/confinement.ts';
+import type { Enclosure } from '@ironbark/platform/enclosure.ts';
 import {
   ensureDirectory,
   hasCode,
@@ -19,11 +16,15 @@ import {
 import type { DriverFingerprint } from '../hypervisor-driver.ts';
 import { type Accelerator, type DiskEngine, QEMU, renderAccelerator, SANDBOX } from './argv.ts';
 import { DEBUG_EXIT_PORT, PROBE_EXIT_CODE, renderBootDisk } from './boot-sector.ts';
+import { ensureGuestEnclosure, whyNotEnclosed } from './guest-enclosure.ts';
+import { guestProcessLimits } from './guest-limits.ts';
 
 export interface HostFacts {
   fingerprint: DriverFingerprint;
   accelerator: Accelerator;
   engine: DiskEngine;
+  /** Where guests run; absent when the host does not allow it. */
+  enclosure?: Enclosure;
 }
 
 export interface ProbeContext {
@@ -39,15 +40,21 @@ export interface ProbeContext {
 const KVM_DEADLINE_MS = 3_000;
 const QEMU_START_DEADLINE_MS = 30_000;
 const BOOT_DISK = 'boot.img';
+/** Changes with what is probed, so that older answers are not taken for new ones. */
+const SCHEME = 'probe/2';
 
 /** Probes once per boot of the host; the answer is kept in the data folder. */
 export async function probeHost(context: ProbeContext): Promise<HostFacts> {
   const bootId = (await readFileIfPresent('/proc/sys/kernel/random/boot_id'))?.toString().trim();
   const version = await qemuVersion(context.commands);
-  const key = `${bootId} ${version} ${context.probeUid ?? 'same'}`;
+  const key = `${SCHEME} ${bootId} ${version} ${context.probeUid ?? 'same'}`;
   const cachePath = join(context.dataDir, 'host-facts.json');
   const cached = parseCache(await readFileIfPresent(cachePath));
-  if (cached !== undefined && cached.key === key) return cached.facts;
+  if (cached !== undefined && cached.key === key) {
+    // Libraries may have moved since; making it again takes a millisecond.
+    if (cached.facts.enclosure !== undefined) await ensureGuestEnclosure(context.dataDir);
+    return cached.facts;
+  }
   const facts = await probeAfresh(context, version);
   await replaceFile(
     cachePath,
@@ -75,14 +82,41 @@ async function probeAfresh(context: ProbeContext, version: string): Promise<Host
   await ensureDirectory(directory);
   try {
     await writeBootDisk(directory, context.probeUid);
-    const kvm = await probeKvm(context, directory);
-    const engine = await probeEngine(context, directory);
+    const { enclosure, gap } = await probeEnclosure(context, directory);
+    const probe = { ...context, directory, enclosure };
+    const kvm = await probeKvm(probe);
+    const engine = await probeEngine(probe);
     const accelerator = kvm.works ? 'kvm' : 'tcg';
-    const fingerprint = { hypervisor: 'qemu', accelerator, version, reason: kvm.reason } as const;
-    return { fingerprint, accelerator, engine };
+    const isolationGaps = gap === undefined ? [] : [gap];
+    const { reason } = kvm;
+    return {
+      fingerprint: { hypervisor: 'qemu', accelerator, version, reason, isolationGaps },
+      accelerator,
+      engine,
+      ...(enclosure === undefined ? {} : { enclosure }),
+    };
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+interface Probe extends ProbeContext {
+  /** The folder that the probes' guests work in. */
+  directory: string;
+  enclosure: Enclosure | undefined;
+}
+
+async function probeEnclosure(
+  { commands, dataDir, probeUid }: ProbeContext,
+  folder: string,
+): Promise<{ enclosure?: Enclosure; gap?: string }> {
+  if (probeUid === undefined) {
+    return { gap: 'the node is not root, so guests share its user and see its files' };
+  }
+  const enclosure = await ensureGuestEnclosure(dataDir);
+  const why = await whyNotEnclosed(commands, enclosure, { uid: probeUid, folder });
+  if (why === undefined) return { enclosure };
+  return { gap: `guests have no name spaces of their own: ${why}` };
 }
 
 async function writeBootDisk(directory: string, uid: number | undefined): Promise<void> {
@@ -115,22 +149,19 @@ interface KvmVerdict {
   reason: string;
 }
 
-async function probeKvm(context: ProbeContext, directory: string): Promise<KvmVerdict> {
+async function probeKvm(probe: Probe): Promise<KvmVerdict> {
   const present = await stat('/dev/kvm').then(
     () => true,
     () => false,
   );
   if (!present) return { works: false, reason: 'this host has no /dev/kvm; guests are emulated' };
-  const failure = await runUnderKvm(context, directory);
+  const failure = await runUnderKvm(probe);
   if (failure === undefined) return { works: true, reason: 'a small guest ran under KVM' };
   return { works: false, reason: describeKvmFailure(failure) };
 }
 
 /** Undefined when the small guest ran to its end. */
-async function runUnderKvm(
-  context: ProbeContext,
-  directory: string,
-): Promise<CommandError | undefined> {
+async function runUnderKvm(probe: Probe): Promise<CommandError | undefined> {
   const disk = `driver=file,filename=${BOOT_DISK},read-only=on,node-name=b`;
   const exit = `isa-debug-exit,iobase=${DEBUG_EXIT_PORT},iosize=4`;
   const args = [
@@ -140,7 +171,7 @@ async function runUnderKvm(
   ];
   try {
     const deadline = { timeoutMs: KVM_DEADLINE_MS, allowExitCodes: [PROBE_EXIT_CODE] };
-    await runConfined(context, directory, { args, ...deadline });
+    await runConfined(probe, { args, ...deadline });
     return undefined;
   } catch (error) {
     if (error instanceof CommandError) return error;
@@ -168,18 +199,14 @@ const ENGINES: readonly DiskEngine[] = [
 ];
 
 /** The best way to open a file of the data folder that QEMU accepts under its confinement. */
-async function probeEngine(context: ProbeContext, directory: string): Promise<DiskEngine> {
+async function probeEngine(probe: Probe): Promise<DiskEngine> {
   for (const engine of ENGINES) {
-    if (await opensDisk(context, directory, engine)) return engine;
+    if (await opensDisk(probe, engine)) return engine;
   }
-  throw new Error(`${QEMU} cannot open a file in ${directory} in any way`);
+  throw new Error(`${QEMU} cannot open a file in ${probe.directory} in any way`);
 }
 
-async function opensDisk(
-  context: ProbeContext,
-  directory: string,
-  engine: DiskEngine,
-): Promise<boolean> {
+async function opensDisk(probe: Probe, engine: DiskEngine): Promise<boolean> {
   const direct = engine.direct ? 'on' : 'off';
   const file = `driver=file,filename=${BOOT_DISK},node-name=f,aio=${engine.aio},cache.direct=${direct}`;
   const args = [
@@ -188,7 +215,7 @@ async function opensDisk(
   ];
   const input = '{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n';
   try {
-    await runConfined(context, directory, { args, input, timeoutMs: QEMU_START_DEADLINE_MS });
+    await runConfined(probe, { args, input, timeoutMs: QEMU_START_DEADLINE_MS });
     return true;
   } catch (error) {
     if (error instanceof CommandError) return false;
@@ -197,8 +224,7 @@ async function opensDisk(
 }
 
 async function runConfined(
-  context: ProbeContext,
-  directory: string,
+  { commands, directory, enclosure, probeUid }: Probe,
   options: {
     args: readonly string[];
     input?: string;
@@ -207,10 +233,16 @@ async function runConfined(
   },
 ): Promise<void> {
   const { args, ...rest } = options;
-  const confined = confine(await confinementFor(context.probeUid), QEMU, args);
-  await context.commands.run(confined.file, confined.args, {
-    cwd: directory,
-    env: CLEAN_ENVIRONMENT,
-    ...rest,
+  const command = renderForeground({
+    file: QEMU,
+    args,
+    confinement: await confinementFor(probeUid),
+    limits: guestProcessLimits(1, 0),
+    enclosure,
+    folder: directory,
+    workingDirectory: '',
+    ownNetwork: true,
   });
+  const surroundings = { cwd: directory, env: CLEAN_ENVIRONMENT };
+  await commands.run(command.file, command.args, { ...surroundings, ...rest });
 }

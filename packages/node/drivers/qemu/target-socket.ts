@@ -2,12 +2,12 @@
 // folders above the target's are closed to guests. A target that was started again has another socket, and the
 // guest's name still leads to the old one until it is led to the new one here.
 
-import { link, lstat, rename } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { hasCode, removeFile } from '@ironbark/platform/files.ts';
-import { grantSocketAccess } from '@ironbark/platform/sockets.ts';
+import { grantSocketAccess, linkSocket } from '@ironbark/platform/sockets.ts';
 import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { GuestHandle } from '../hypervisor-driver.ts';
 
@@ -32,21 +32,14 @@ export async function ensureReachable(
   const { relative, absolute } = nameFor(handle, serial);
   if (await isSameFile(socketPath, absolute)) return relative;
   try {
-    await replaceLink(socketPath, absolute);
+    // The old name or the new one is there at every moment: its absence says that the volume is not plugged.
+    await linkSocket(socketPath, absolute);
     return relative;
   } catch (error) {
-    // Another file system: the guest's user has to reach the target's own path.
-    if (hasCode(error, 'EXDEV')) return socketPath;
-    throw error;
+    if (!hasCode(error, 'EXDEV')) throw error;
+    if (handle.isolation?.nameSpaces.includes('mnt') === true) throw otherFileSystem(error);
+    return socketPath;
   }
-}
-
-/** The old name or the new one is there at every moment: its absence says that the volume is not plugged. */
-async function replaceLink(target: string, name: string): Promise<void> {
-  const temporary = `${name}.new`;
-  await removeFile(temporary);
-  await link(target, temporary);
-  await rename(temporary, name);
 }
 
 /** The guest has a way, and it leads to what was the target's socket before. */
@@ -96,6 +89,17 @@ async function ownSocket(path: string, uid: number): Promise<void> {
   } catch (error) {
     throw hasCode(error, 'ENOENT') ? notServed(error) : error;
   }
+}
+
+/** A guest sees its own folder and no other path. */
+function otherFileSystem(cause: unknown): ServiceError {
+  return new ServiceError({
+    kind: 'unsupported',
+    resource: 'volume',
+    message:
+      'Volumes and guests have to be on one file system of the host: one data folder holds both.',
+    cause,
+  });
 }
 
 function notServed(cause: unknown): ServiceError {

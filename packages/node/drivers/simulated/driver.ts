@@ -85,6 +85,7 @@ export class SimulatedDriver implements HypervisorDriver {
     return {
       hypervisor: 'simulated',
       accelerator: 'simulated',
+      isolationGaps: [],
       version: '1',
       reason: 'guests are simulated; no virtual machine runs',
     };

@@ -2,6 +2,7 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { InstanceId, NodeId, VolumeId } from '@ironbark/core/ids.ts';
+import { type Accelerator, isolatesTenants } from '@ironbark/core/tenancy.ts';
 import type { ClusterClient, NodeSummary, PlacedInstance } from '../cluster-client.ts';
 import type {
   InstanceIntent,
@@ -29,13 +30,15 @@ interface Guest {
 export function doubleNode(
   nodeId: NodeId,
   capacity: Partial<NodeSummary['capacity']> = {},
+  accelerator: Accelerator = 'simulated',
 ): NodeSummary {
   return {
     nodeId,
     hostname: nodeId,
     health: 'ready',
     hypervisor: 'double',
-    accelerator: 'simulated',
+    accelerator,
+    isolatesTenants: isolatesTenants(accelerator),
     network: 'simulated',
     capacity: {
       vcpus: 64,
@@ -215,6 +218,7 @@ function initialObservation(id: InstanceId): InstanceObservation {
     rebootCount: 0,
     hypervisor: 'double',
     accelerator: 'simulated',
+    isolatesTenants: true,
     volumes: [],
     interfaces: [],
   };

@@ -45,6 +45,7 @@ export class MemoryNode implements NodeClient {
       intentGeneration: this.intent.generation,
       hypervisor: 'simulated',
       accelerator: 'simulated',
+      isolatesTenants: true,
       network: 'simulated',
       capacity: { vcpus: 8, memoryMib: 8192, diskBytes: 1e12, diskFreeBytes: 1e12 },
       instances: structuredClone([...this.#observations.values()]),
@@ -88,6 +89,7 @@ function observe(intent: InstanceIntent): InstanceObservation {
     rebootCount: intent.rebootCount,
     hypervisor: 'simulated',
     accelerator: 'simulated',
+    isolatesTenants: true,
     volumes: intent.volumes.map(({ volumeId, profile }) => ({
       volumeId,
       state: 'attached',
