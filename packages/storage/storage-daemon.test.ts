@@ -28,7 +28,7 @@ test('a volume is made, written, snapshotted, overwritten, restored and removed'
   const seen = await harness.untilVolume(VOLUME, (each) => each.export !== undefined);
   assert.equal(seen.state, 'ready');
   const file = await stat(join(harness.dataDir, 'volumes', `${VOLUME}.raw`));
-  assert.equal(file.mode & 0o777, 0o600);
+  assert.equal(file.mode & 0o777, isRoot ? 0o660 : 0o600);
   assert.ok(file.blocks * 512 >= 16 * MIB, 'every byte has its place');
   await qemuIo(seen, 'read -P 0 0 16M', 'write -P 0x11 0 6M', 'write -P 0x22 9M 64k');
 
