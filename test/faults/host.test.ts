@@ -1,4 +1,4 @@
-// Faults of the host, each done once: what `npm run faults -- host` does, with its bars.
+// Faults of the host, each done once: what takes seconds of `npm run faults -- host`, with its bars.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -7,12 +7,9 @@ import { processesNaming } from '../support/host-snapshot.ts';
 import { whyNoSlowSyncs } from '../support/slow-syncs.ts';
 import { runDaemonKills } from './daemon-kill/daemon-kills.ts';
 import { clockJumps } from './host/clock-jumps.ts';
-import { diskErrors } from './host/disk-errors.ts';
-import { fullDisk } from './host/full-disk.ts';
 import { fullState } from './host/full-state.ts';
 import { asFleet, createGuestLab, type GuestLab } from './host/guest-lab.ts';
 import { lostMessages } from './host/lost-messages.ts';
-import { processKills } from './host/process-kills.ts';
 import { reusedPids } from './host/reused-pids.ts';
 import { slowDisk } from './host/slow-disk.ts';
 import { wedgedGuest } from './host/wedged-guest.ts';
@@ -65,25 +62,6 @@ test('a daemon that is killed again and again: no guest notices', { skip }, asyn
   const fleet = await asFleet(lab);
   const figures = await runDaemonKills(lab.cloud, { kills: 5, fleet, explain });
   assertReached(figures.filter(({ name }) => !name.includes('since the daemon')));
-});
-
-test('a full disk: the guest waits, says so, goes on with room and has lost nothing', {
-  skip,
-}, async (t) => {
-  const context = { explain: (line: string) => t.diagnostic(line) };
-  assertReached(await fullDisk(lab, context));
-});
-
-test('a volume’s errors reach its guest alone, and the guest runs on', { skip }, async (t) => {
-  const context = { explain: (line: string) => t.diagnostic(line) };
-  assertReached(await diskErrors(lab, context));
-});
-
-test('each process of a cloud is killed in turn, and what is documented happens', {
-  skip,
-}, async (t) => {
-  const context = { explain: (line: string) => t.diagnostic(line) };
-  assertReached(await processKills(lab, context));
 });
 
 function assertReached(figures: readonly Figure[]): void {

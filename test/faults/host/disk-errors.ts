@@ -6,7 +6,13 @@ import { connectQmp, type QmpClient } from '@ironbark/platform/qmp.ts';
 import { DISK_NODE, daemonPaths, FILE_NODE } from '@ironbark/storage/drivers/daemon-arguments.ts';
 import { eventually } from '../../support/cloud-under-test.ts';
 import { zeroFigure } from '../../support/figures.ts';
-import { type GuestLab, hypervisorOf, readBootId, systemStatus } from './guest-lab.ts';
+import {
+  type GuestLab,
+  hypervisorOf,
+  readBootId,
+  systemStatus,
+  VOLUME_FOLDER,
+} from './guest-lab.ts';
 import type { GuestScenario } from './scenario.ts';
 
 const EIO = 5;
@@ -18,6 +24,8 @@ export const diskErrors: GuestScenario = async (lab, { explain }) => {
   const hypervisor = await hypervisorOf(cloud, first);
   const wrong: string[] = [];
   const write = `dd if=/dev/zero of=${device} bs=64k seek=8000 count=1 oflag=direct 2> /dev/null`;
+  // Its file system would meet the errors, too.
+  await first.run(`umount ${VOLUME_FOLDER}`);
   await breakWrites(lab);
   const isRefused = async () => (await first.run(`${write}; echo $?`)) !== '0';
   if (!(await isRefused())) wrong.push('the guest saw no error');
@@ -25,6 +33,7 @@ export const diskErrors: GuestScenario = async (lab, { explain }) => {
   if ((await other.run('echo here')) !== 'here') wrong.push('the other does not answer');
   await mendWrites(lab);
   await eventually('a write that works', async () => !(await isRefused()));
+  await first.run(`mount ${device} ${VOLUME_FOLDER}`);
   if ((await hypervisorOf(cloud, first)).pid !== hypervisor.pid) wrong.push('another process');
   if ((await readBootId(first)) !== bootId) wrong.push('another boot');
   for (const each of wrong) explain(`disk errors: ${each}`);
