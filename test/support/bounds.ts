@@ -109,7 +109,7 @@ const ATTACKS: readonly Attack[] = [
   {
     name: 'a signed body of EC2 in chunks without end',
     statuses: [413, undefined],
-    peers: 4,
+    peers: 2,
     run: ({ caller }) => {
       const chunk = `4000\r\n${'InstanceId.1=i&a'.repeat(1024)}\r\n`;
       return drip(caller.endpoint, signedHead(caller, 'transfer-encoding: chunked'), chunk, 0);
@@ -118,7 +118,7 @@ const ATTACKS: readonly Attack[] = [
   {
     name: 'an unsigned upload in chunks without end',
     statuses: [403, undefined],
-    peers: 4,
+    peers: 2,
     run: ({ caller, bucket }) =>
       drip(
         caller.endpoint,
@@ -130,7 +130,7 @@ const ATTACKS: readonly Attack[] = [
   {
     name: 'ten thousand requests at once on a connection',
     statuses: [403, undefined],
-    peers: 4,
+    peers: 2,
     run: async ({ caller }) => {
       const one = `GET /a/b HTTP/1.1\r\n${HOST}\r\n`;
       const last = `GET /a/b HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`;

@@ -16,6 +16,8 @@ export interface RawResult {
   tookMs: number;
 }
 
+/** A listener that lets a connection hang for so long does not end it at all. */
+const SILENCE_MS = 40_000;
 /** More than this of an answer is not kept. */
 const MAX_KEPT = 1024 * 1024;
 
@@ -24,6 +26,7 @@ export function openPeer(endpoint: string): Promise<RawPeer> {
   const startedMs = systemClock.monotonicMs();
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), hostname);
+    socket.setTimeout(SILENCE_MS, () => socket.destroy());
     const pieces: string[] = [];
     let kept = 0;
     const closed = new Promise<RawResult>((end) => {
