@@ -60,6 +60,24 @@ Examples:
 Examples:
   ironbark image import disk.qcow2 --format qcow2 --name my-image --user admin`,
 
+  'ironbark account': `Examples:
+  ironbark account add research              prints the root key of the new account, once
+  ironbark account add research --json | jq -r .secretAccessKey
+  ironbark account list`,
+
+  'ironbark user': `A user without a policy may do nothing but ask who it is (aws sts get-caller-identity).
+
+Examples:
+  ironbark user add --account research alice
+  ironbark user remove --account research alice`,
+
+  'ironbark key': `A change counts from the next request on.
+
+Examples:
+  ironbark key list
+  ironbark key add --account research --user alice      then, when the new one is in use:
+  ironbark key deactivate AKIA...                       and later: ironbark key remove AKIA...`,
+
   'ironbark doctor': `Exit code 1 when something is missing that this cloud cannot do without.`,
 
   'ironbark completion': `Examples:

@@ -2,6 +2,7 @@
 // The modules behind the commands are loaded when they are called, so that --help is quick.
 
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { addAccountCommands } from './account-commands.ts';
 import type { ImageImportOptions } from './commands/image-import.ts';
 import type { CliContext } from './context.ts';
 import { EXAMPLES } from './examples.ts';
@@ -35,6 +36,7 @@ export function buildProgram(options: ProgramOptions): Command {
   const context = (command: Command) => options.createContext(command.optsWithGlobals());
   addCloudCommands(program, options, context);
   addInstanceCommands(program, options, context);
+  addAccountCommands(program, context);
   addHostCommands(program, options, context);
   for (const command of program.commands) inheritGlobals(command);
   addExamples(program, 'ironbark');

@@ -18,6 +18,7 @@ import type { StorageClient } from '@ironbark/protocol/internal/storage-client.t
 import type { ActionTable } from './actions/action.ts';
 import { createEc2Actions } from './actions/table.ts';
 import { createStsActions } from './actions/table-sts.ts';
+import { type AccountAdmin, createAccountAdmin } from './app/accounts.ts';
 import type { App, Wake } from './app/app.ts';
 import { ensureAccount } from './app/bootstrap.ts';
 import { createIdentity, toAccessKey } from './app/identity.ts';
@@ -49,7 +50,7 @@ export interface CloudOptions {
   endpoint?: string;
   /** For a new data folder; an existing one has to have this account. */
   accountId?: AccountId;
-  /** The default VPC's block, such as `172.31.0.0/16`; used at the first start. */
+  /** The block of the default VPCs, such as `172.31.0.0/16`; used when an account is made. */
   vpcCidr: string;
   cluster: ClusterClient;
   storage: StorageClient;
@@ -63,6 +64,9 @@ export interface Cloud extends AsyncDisposable {
   ec2: ActionTable;
   sts: ActionTable;
   identity: IdentityClient;
+  /** For the one who runs the cloud: no request of a client gets here. */
+  accounts: AccountAdmin;
+  /** The first account. */
   accountId: AccountId;
   /** The account owner's key, for the one who runs the cloud. */
   adminKey(): Promise<AccessKeyRecord>;
@@ -94,6 +98,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       ec2: createEc2Actions(app),
       sts: createStsActions(app),
       identity: createIdentity(store),
+      accounts: createAccountAdmin({ ...options, store }),
       accountId,
       adminKey: async () => toAccessKey(await getRootKey(store.query, accountId)),
       findSsh: (id) => findSsh(app, id as InstanceId),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { MIB } from '@ironbark/core/units.ts';
 import { startEndpoint } from '../conformance/s3/endpoint.ts';
@@ -37,3 +38,16 @@ for (const [size, at, what] of [
     assert.equal(outcome, size < MIB ? 500 : 'ended early');
   });
 }
+
+test('an object whose row has another size than its bytes is answered with an error', async () => {
+  await using endpoint = await startEndpoint();
+  await endpoint.send({ method: 'PUT', path: '/rot' });
+  await endpoint.send({ method: 'PUT', path: '/rot/object', body: 'thirteen bytes' });
+  const [file] = await endpoint.blobFiles();
+  {
+    using state = new DatabaseSync(join(file!, '../../../objects.sqlite'));
+    state.exec('UPDATE object_version SET size_bytes = size_bytes - 8');
+  }
+  const { status } = await endpoint.send({ method: 'GET', path: '/rot/object' });
+  assert.equal(status, 500);
+});

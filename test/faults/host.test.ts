@@ -5,10 +5,12 @@ import { after, before, test } from 'node:test';
 import type { Figure } from '../support/figures.ts';
 import { processesNaming } from '../support/host-snapshot.ts';
 import { whyNoSlowSyncs } from '../support/slow-syncs.ts';
+import { runDaemonKills } from './daemon-kill/daemon-kills.ts';
 import { clockJumps } from './host/clock-jumps.ts';
 import { diskErrors } from './host/disk-errors.ts';
 import { fullDisk } from './host/full-disk.ts';
-import { createGuestLab, type GuestLab } from './host/guest-lab.ts';
+import { fullState } from './host/full-state.ts';
+import { asFleet, createGuestLab, type GuestLab } from './host/guest-lab.ts';
 import { lostMessages } from './host/lost-messages.ts';
 import { processKills } from './host/process-kills.ts';
 import { reusedPids } from './host/reused-pids.ts';
@@ -37,6 +39,10 @@ test('a pid that is somebody else’s by now is never taken for ours and never k
   assertReached(await reusedPids(quiet));
 });
 
+test('a daemon that starts on a full disk takes up its guests and answers', { skip }, async () => {
+  assertReached(await fullState(quiet));
+});
+
 test('messages that are lost one way: what is wanted happens once', async () => {
   assertReached(await lostMessages(quiet));
 });
@@ -52,6 +58,13 @@ test('a hypervisor that hangs holds up nobody, is told, and is taken up again', 
 }, async (t) => {
   const context = { explain: (line: string) => t.diagnostic(line) };
   assertReached(await wedgedGuest(lab, context));
+});
+
+test('a daemon that is killed again and again: no guest notices', { skip }, async (t) => {
+  const explain = (line: string) => t.diagnostic(line);
+  const fleet = await asFleet(lab);
+  const figures = await runDaemonKills(lab.cloud, { kills: 5, fleet, explain });
+  assertReached(figures.filter(({ name }) => !name.includes('since the daemon')));
 });
 
 test('a full disk: the guest waits, says so, goes on with room and has lost nothing', {

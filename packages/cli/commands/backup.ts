@@ -1,13 +1,14 @@
 // Owns `ironbark backup`: one file with everything of a cloud that runs, as it was at one moment.
 
-import { lstat, readdir, stat } from 'node:fs/promises';
+import { lstat, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { renderBytes, renderCount } from '@ironbark/core/units.ts';
 import { listStoredBlobs } from '@ironbark/objects/store/stored-blobs.ts';
 import { hasCode } from '@ironbark/platform/files.ts';
 import { ARCHIVE_FORMAT, type ArchiveSeal, type Piece } from '../backup/archive-frames.ts';
 import { ArchiveWriter, alreadyThere } from '../backup/archive-writer.ts';
-import { filePieces } from '../backup/file-pieces.ts';
+import { copyOwned, filePieces, ownerOf } from '../backup/file-pieces.ts';
 import { readPassphrase } from '../backup/passphrase.ts';
 import { configPath } from '../cloud-config.ts';
 import type { CliContext } from '../context.ts';
@@ -114,20 +115,36 @@ async function addAll(backup: Backup): Promise<void> {
   const { context, daemon, source, writer } = backup;
   const paths = dataPaths(context.dataDir);
   await addFileAt(backup, 'config.json', configPath(context.dataDir));
+  const ownerUid = await ownerOf(paths.objects);
   for (const { path, sizeBytes } of source.files) {
-    await writer.addFile({ path, sizeBytes }, filePieces(join(source.directory, path), sizeBytes));
+    const pieces = filePieces(join(source.directory, path), sizeBytes, ownerUid);
+    await writer.addFile({ path, sizeBytes }, pieces);
   }
   for (const name of await listKeys(paths.keys)) {
     await addFileAt(backup, `keys/${name}`, join(paths.keys, name));
   }
-  for await (const blob of listStoredBlobs(join(source.directory, 'objects/objects.sqlite'))) {
-    await addBlob(backup, blob);
-  }
+  await addBlobs(backup, ownerUid);
   for (const { id, sizeBytes } of source.volumes) {
     const file = { path: `volumes/${id}`, sizeBytes };
     await writer.addFile(file, counted(backup, id, readHeldVolume(daemon, id)));
   }
   backup.progress('waiting for the disk');
+}
+
+const OBJECTS_STORE = 'objects/objects.sqlite';
+
+/** The list is read from a copy that only we can change, since the engine follows links and writes. */
+async function addBlobs(backup: Backup, ownerUid: number): Promise<void> {
+  const { directory, files } = backup.source;
+  const sizeBytes = files.find(({ path }) => path === OBJECTS_STORE)?.sizeBytes ?? 0;
+  const folder = await mkdtemp(join(tmpdir(), 'ironbark-backup-'));
+  try {
+    const copy = join(folder, 'objects.sqlite');
+    await copyOwned(join(directory, OBJECTS_STORE), copy, { sizeBytes, ownerUid });
+    for await (const blob of listStoredBlobs(copy)) await addBlob(backup, blob, ownerUid);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 async function addFileAt({ writer }: Backup, path: string, from: string): Promise<void> {
@@ -148,6 +165,7 @@ async function listKeys(folder: string): Promise<string[]> {
 async function addBlob(
   backup: Backup,
   { path, sizeBytes }: { path: string; sizeBytes: number },
+  ownerUid: number,
 ): Promise<void> {
   const from = join(backup.source.blobs, path);
   const size = await stat(from).then(
@@ -162,7 +180,7 @@ async function addBlob(
     return;
   }
   const file = { path: `objects/blobs/${path}`, sizeBytes };
-  const pieces = counted(backup, 'objects', filePieces(from, sizeBytes));
+  const pieces = counted(backup, 'objects', filePieces(from, sizeBytes, ownerUid));
   await backup.writer.addFile(file, pieces);
   backup.counts.objects += 1;
 }

@@ -1,5 +1,6 @@
 // Owns what the command line and the daemon say to each other over the socket in the data folder.
 
+import type { AccountAdmin } from '@ironbark/cloud/app/accounts.ts';
 import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
 import type { DiskStats } from '@ironbark/node/drivers/hypervisor-driver.ts';
 import type { NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
@@ -75,7 +76,7 @@ export interface HeldVolumePart {
 }
 
 /** The whole surface; each is a POST with a JSON body and a JSON answer. */
-export interface AdminApi {
+export interface AdminApi extends AccountAdmin {
   status(): Promise<DaemonStatus>;
   credentials(): Promise<Credentials>;
   diskStats(request: { instanceId: InstanceId }): Promise<DiskStats[]>;
@@ -93,6 +94,15 @@ export const ADMIN_METHODS: readonly AdminMethod[] = [
   'status',
   'credentials',
   'diskStats',
+  'addAccount',
+  'listAccounts',
+  'addUser',
+  'removeUser',
+  'listUsers',
+  'addKey',
+  'listKeys',
+  'setKeyStatus',
+  'removeKey',
   'beginBackup',
   'renewBackup',
   'endBackup',

@@ -30,6 +30,7 @@ export function controllersAdmin(
   { region }: CloudConfig,
 ): ControllersAdmin {
   return {
+    ...cloud.accounts,
     describe: async () => ({
       accountId: cloud.accountId,
       counts: await cloud.countResources(),

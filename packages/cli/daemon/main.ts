@@ -5,7 +5,7 @@ import { rm } from 'node:fs/promises';
 import { renderTime, systemClock } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { acquireProcessLock } from '@ironbark/platform/database/process-lock.ts';
-import { removeFile, replaceFile } from '@ironbark/platform/files.ts';
+import { removeFile, writeUnsynced } from '@ironbark/platform/files.ts';
 import type { HttpListener } from '@ironbark/platform/http/server.ts';
 import { openLogFile } from '@ironbark/platform/log-file.ts';
 import { createLogger, type Logger } from '@ironbark/platform/logger.ts';
@@ -53,7 +53,8 @@ async function mainOfDaemon(config: CloudConfig, given: DaemonArguments): Promis
     return { halted: true as const };
   };
   await removeFile(paths.adminSocket);
-  await replaceFile(paths.pidFile, `${process.pid}\n`);
+  // In place: a daemon that starts on a full disk has the room of the last one's file.
+  await writeUnsynced(paths.pidFile, `${process.pid}\n`);
   const api = adminApi(cloud, { config, dataDir, version, startedAt }, halt);
   const admin = await serveAdmin(paths.adminSocket, api, logger);
   const onSignal = () => void halt({ keepGuests: true }).catch(crash);

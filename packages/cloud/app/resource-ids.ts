@@ -25,7 +25,7 @@ export const GROUP = {
 } as const;
 export const GROUP_RULE = {
   prefix: 'sgr',
-  resource: 'security-group',
+  resource: 'security-group-rule',
   label: 'security group rule ID',
 } as const;
 export const INTERFACE = {

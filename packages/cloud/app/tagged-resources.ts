@@ -21,7 +21,7 @@ import {
 
 type TaggedTable = Exclude<
   keyof Schema,
-  'clientToken' | 'node' | 'account' | 'interfaceGroup' | 'tag' | 'attachment'
+  'clientToken' | 'node' | 'account' | 'user' | 'interfaceGroup' | 'tag' | 'attachment'
 >;
 
 const NOUNS = [

@@ -1,13 +1,16 @@
-// Owns the way from a verified request to an action and back: decode, call, render.
+// Owns the way from a verified request to an action and back: authorise, decode, call, render.
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { Principal } from '@ironbark/protocol/internal/identity-client.ts';
 import { decodeRequest, findAction, readRequestHead } from '@ironbark/protocol/query/request.ts';
 import type { WireProtocol } from '@ironbark/protocol/query/wire-protocol.ts';
 import type { ActionTable } from '../actions/action.ts';
+import { authorize } from '../app/access.ts';
 import type { TouchedResources } from './audit-resources.ts';
 
 export interface ApiService {
+  /** As IAM calls it. */
+  readonly name: string;
   readonly protocol: WireProtocol;
   readonly actions: ActionTable;
 }
@@ -30,6 +33,7 @@ export async function dispatch(service: ApiService, call: Call): Promise<string>
   const head = readRequestHead(model, ...call.sources);
   const operation = findAction(model, head.action);
   call.onAction(operation.name);
+  authorize({ ...call, service: service.name, action: operation.name });
   if (!service.actions.has(operation.name)) throw notOffered(operation.name);
   const { input, dryRun, version } = decodeRequest(model, head);
   call.touched.takeInput(input);

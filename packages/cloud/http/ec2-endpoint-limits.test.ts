@@ -20,7 +20,7 @@ before(async () => {
 
 after(() => endpoint[Symbol.asyncDispose]());
 
-test('SOAP, JSON, other methods and other paths are refused unread', async () => {
+test('A1: SOAP, JSON, other methods and other paths are refused unread', async () => {
   const before = endpoint.seen.length;
   const refused = [
     { body: '<Envelope/>', contentType: 'text/xml' },

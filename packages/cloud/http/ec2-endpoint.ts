@@ -56,13 +56,18 @@ interface Answer {
   mustClose?: boolean;
 }
 
+/** Time without a byte in either direction after which a connection is given up. */
+const STALL_TIMEOUT_MS = 60_000;
+
 export function createApiHandler(options: ApiOptions): HttpHandler {
   const services: Services = {
-    ec2: { protocol: EC2_PROTOCOL, actions: options.ec2 },
-    sts: { protocol: STS_PROTOCOL, actions: options.sts },
+    ec2: { name: 'ec2', protocol: EC2_PROTOCOL, actions: options.ec2 },
+    sts: { name: 'sts', protocol: STS_PROTOCOL, actions: options.sts },
   };
   const { audit = NO_AUDIT } = options;
   return async (request, response) => {
+    // Who does not read the answer does not hold it for ever.
+    request.socket.setTimeout(STALL_TIMEOUT_MS);
     const startedAt = options.clock.monotonicMs();
     const requestId = newRequestId(options.random);
     const service = guessService(request);
@@ -117,7 +122,8 @@ async function answerRequest(
   try {
     return { status: 200, body: await serve(exchange, services, options) };
   } catch (error) {
-    const drained = await discardBody(exchange.request).catch(() => undefined);
+    const isLate = isServiceError(error, 'timeout');
+    const drained = isLate ? false : await discardBody(exchange.request).catch(() => undefined);
     if (drained === undefined || exchange.request.errored !== null) return undefined;
     logFailure(error, exchange, options.logger);
     const { protocol } = services[exchange.service];

@@ -1,19 +1,51 @@
-// Owns the queries on accounts and their access keys.
+// Owns the queries on accounts, their users and access keys.
 
 import type { AccountId } from '@ironbark/core/ids.ts';
 import type { Selectable } from 'kysely';
-import type { AccessKeyTable, AccountTable } from './schema.ts';
+import type { AccessKeyTable, AccountTable, UserTable } from './schema.ts';
 import type { Queries } from './store.ts';
 
 export type AccessKeyRow = Selectable<AccessKeyTable>;
 
 /** The cloud's first account, which owns what the cloud itself brings. */
 export function findFirstAccount(db: Queries): Promise<AccountTable | undefined> {
-  return db.selectFrom('account').selectAll().orderBy('createdAt').executeTakeFirst();
+  return db.selectFrom('account').selectAll().orderBy('createdAt').orderBy('id').executeTakeFirst();
+}
+
+/** In the order in which they were made. */
+export function listAccounts(db: Queries): Promise<AccountTable[]> {
+  return db.selectFrom('account').selectAll().orderBy('createdAt').orderBy('id').execute();
 }
 
 export async function insertAccount(db: Queries, account: AccountTable): Promise<void> {
   await db.insertInto('account').values(account).execute();
+}
+
+export function listUsers(db: Queries): Promise<UserTable[]> {
+  return db.selectFrom('user').selectAll().orderBy('accountId').orderBy('name').execute();
+}
+
+export function findUser(
+  db: Queries,
+  accountId: AccountId,
+  name: string,
+): Promise<UserTable | undefined> {
+  return db
+    .selectFrom('user')
+    .selectAll()
+    .where('accountId', '=', accountId)
+    .where('name', '=', name)
+    .executeTakeFirst();
+}
+
+export async function insertUser(db: Queries, user: UserTable): Promise<void> {
+  await db.insertInto('user').values(user).execute();
+}
+
+export async function deleteUser(db: Queries, { id, accountId }: UserTable): Promise<void> {
+  await db.deleteFrom('user').where('id', '=', id).execute();
+  const keys = db.deleteFrom('accessKey').where('accountId', '=', accountId);
+  await keys.where('userId', '=', id).execute();
 }
 
 export function findActiveKey(db: Queries, id: string): Promise<AccessKeyRow | undefined> {
@@ -25,6 +57,15 @@ export function findActiveKey(db: Queries, id: string): Promise<AccessKeyRow | u
     .executeTakeFirst();
 }
 
+export function findKey(db: Queries, id: string): Promise<AccessKeyRow | undefined> {
+  return db.selectFrom('accessKey').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+export function listKeys(db: Queries): Promise<AccessKeyRow[]> {
+  return db.selectFrom('accessKey').selectAll().orderBy('createdAt').orderBy('id').execute();
+}
+
+/** The oldest active one. */
 export function getRootKey(db: Queries, accountId: AccountId): Promise<AccessKeyRow> {
   return db
     .selectFrom('accessKey')
@@ -38,4 +79,16 @@ export function getRootKey(db: Queries, accountId: AccountId): Promise<AccessKey
 
 export async function insertAccessKey(db: Queries, row: AccessKeyRow): Promise<void> {
   await db.insertInto('accessKey').values(row).execute();
+}
+
+export async function setKeyStatus(
+  db: Queries,
+  id: string,
+  status: AccessKeyRow['status'],
+): Promise<void> {
+  await db.updateTable('accessKey').set({ status }).where('id', '=', id).execute();
+}
+
+export async function deleteKey(db: Queries, id: string): Promise<void> {
+  await db.deleteFrom('accessKey').where('id', '=', id).execute();
 }

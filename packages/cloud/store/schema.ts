@@ -24,9 +24,21 @@ import type {
 import type { Selectable } from 'kysely';
 
 export type Flag = 0 | 1;
+/** AWS's form of a user's unique id. */
+export type UserId = `AIDA${string}`;
 
 export interface AccountTable {
   id: AccountId;
+  createdAt: number;
+  /** What administrators call it. */
+  name: string;
+}
+
+export interface UserTable {
+  id: UserId;
+  accountId: AccountId;
+  name: string;
+  arn: string;
   createdAt: number;
 }
 
@@ -35,6 +47,7 @@ export interface AccessKeyTable {
   accountId: AccountId;
   secret: string;
   arn: string;
+  /** {@link UserId}, or the account's id for its root. */
   userId: string;
   isRoot: Flag;
   status: 'active' | 'inactive';
@@ -272,6 +285,7 @@ export interface NodeTable {
 
 export interface Schema {
   account: AccountTable;
+  user: UserTable;
   accessKey: AccessKeyTable;
   image: ImageTable;
   keyPair: KeyPairTable;

@@ -7,6 +7,7 @@ import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
 import { syncDirectory } from '@ironbark/platform/files.ts';
 import { CamelCasePlugin, type Kysely } from 'kysely';
 import { cloudTables } from './migrations/0001-cloud.ts';
+import { accountNames } from './migrations/0002-account-names.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -21,7 +22,7 @@ export async function openStore(
   if (path !== ':memory:') await ensurePrivateFile(path);
   const database = await openDatabase<Schema>({
     path,
-    migrations: { '0001-cloud': cloudTables },
+    migrations: { '0001-cloud': cloudTables, '0002-account-names': accountNames },
   });
   const names = new CamelCasePlugin();
   return {
@@ -30,6 +31,7 @@ export async function openStore(
     get failure() {
       return database.failure;
     },
+    findDamage: () => database.findDamage(),
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };
 }

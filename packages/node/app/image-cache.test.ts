@@ -154,3 +154,16 @@ test('the image that was not used for the longest goes first, one in use stays',
   assert.equal(await cache.has(second!), false);
   assert.equal(await cache.has(third!), true);
 });
+
+test('what a fetch left when its process died is removed, and nothing else', async () => {
+  await using lab = await createLab();
+  const blob = lab.objects.add(sampleImage(), 'raw');
+  await (await lab.open()).ensure(blob);
+  const whole = await lab.list();
+  const lost = join(lab.dataDir, 'images', 'f'.repeat(64));
+  for (const suffix of ['.partial', '.chunks', '.chunks.new']) {
+    await writeFile(`${lost}${suffix}`, 'half');
+  }
+  await lab.open();
+  assert.deepEqual(await lab.list(), whole);
+});

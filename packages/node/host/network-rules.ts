@@ -120,10 +120,18 @@ function forward(rules: CloudRules): string {
   const ours = bridges(rules);
   const lines = [
     `iifname ${ours} ip daddr 169.254.0.0/16 drop`,
+    ...rules.subnets.flatMap((subnet) => betweenSubnets(subnet, rules)),
     `iifname ${ours} accept`,
     `oifname ${ours} accept`,
   ];
   return chain('forward', `filter hook forward priority ${FILTER_PRIORITY}`, lines);
+}
+
+/** A subnet belongs to an account: guests of one do not reach those of another through the host. */
+function betweenSubnets({ bridge }: SubnetRules, rules: CloudRules): string[] {
+  const others = rules.subnets.filter((other) => other.bridge !== bridge);
+  if (others.length === 0) return [];
+  return [`iifname "${bridge}" oifname ${bridges({ ...rules, subnets: others })} drop`];
 }
 
 function normal(cidr: string): string {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -28,6 +28,15 @@ test('an intent is kept on disk, and an older one is ignored', async () => {
   const next = await IntentStore.open(lab.dataDir, 'node-1');
   assert.equal(next.generation, 5);
   assert.deepEqual(next.instances(), [instanceIntent()]);
+});
+
+test('half an intent of a process that died is removed', async () => {
+  await using lab = await createLab();
+  const store = await IntentStore.open(lab.dataDir, 'node-1');
+  await store.put(intentOf(5, []), () => false);
+  await writeFile(join(lab.dataDir, 'intent.json.new'), '{"generation": 6');
+  assert.equal((await IntentStore.open(lab.dataDir, 'node-1')).generation, 5);
+  assert.deepEqual(await readdir(lab.dataDir), ['intent.json']);
 });
 
 test('an intent for another node is refused', async () => {

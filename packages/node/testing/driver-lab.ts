@@ -34,8 +34,8 @@ export interface DriverLab extends AsyncDisposable {
 }
 
 /** A data folder with drivers on it; at the end no guest of it is left. */
-export async function createDriverLab(): Promise<DriverLab> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'ironbark-qemu-'));
+export async function createDriverLab(parent = tmpdir()): Promise<DriverLab> {
+  const dataDir = await mkdtemp(join(parent, 'ironbark-qemu-'));
   const newDriver = (options = {}) =>
     createQemuDriver({
       commands: systemCommands,

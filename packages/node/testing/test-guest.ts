@@ -31,7 +31,12 @@ export interface TestGuestOptions {
   powersOff?: boolean;
   /** Write to the serial port without end. */
   flood?: boolean;
+  /** Write the boot sector to `WRITTEN_SECTOR` of the disk again and again. */
+  writes?: boolean;
 }
+
+/** Head 1, sector 1: in another block of the host's file system than the boot sector. */
+export const WRITTEN_SECTOR = 63;
 
 /** The bytes of a disk that boots the guest. */
 export function renderTestGuest(options: TestGuestOptions): Buffer {
@@ -39,6 +44,7 @@ export function renderTestGuest(options: TestGuestOptions): Buffer {
     ...(options.powersOff === true ? POWER_OFF : []),
     ...(options.stubborn === true ? [] : renderPowerButton()),
     ...renderEject(),
+    ...(options.writes === true ? WRITE_SECTOR : []),
     ...(options.flood === true ? renderFlood() : [0xfb, 0xf4, 0xfa]), // sti; hlt until the timer ticks; cli
   ];
   const setup = (messageAt: number) => [
@@ -75,6 +81,12 @@ function renderEject(): number[] {
     ...[...movDx(HOT_PLUG_EJECT), ...OUT_EAX],
   ];
 }
+
+/** The BIOS writes one sector from where this guest was loaded. */
+const WRITE_SECTOR = [
+  ...[0x1e, 0x07, 0xbb, 0x00, 0x7c], // push ds; pop es; mov bx,0x7c00
+  ...[...movAx(0x0301), 0xb9, 0x01, 0x00, 0xba, 0x80, 0x01, 0xcd, 0x13], // ah=3, al=1; cx=1; dx=0x0180; int 0x13
+];
 
 function renderFlood(): number[] {
   // mov cx,0x4000; mov al,'x'; mov dx,port; out dx,al; loop

@@ -20,11 +20,14 @@ export async function readCopySource(
   const slash = name.indexOf('/');
   if (slash < 1 || slash === name.length - 1) throw badSource();
   requireNullVersion(version);
+  const key = requireKey(name.slice(slash + 1));
   const bucket = await requireBucket(context, request.principal, {
+    operation: 'GetObject',
     name: name.slice(0, slash),
+    key,
     expectedOwner: request.header('x-amz-source-expected-bucket-owner'),
   });
-  return { bucket, key: requireKey(name.slice(slash + 1)) };
+  return { bucket, key };
 }
 
 function badSource(): ServiceError {

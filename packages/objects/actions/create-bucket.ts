@@ -1,9 +1,9 @@
 // Owns CreateBucket.
 
 import { parseCreateBucket } from '@ironbark/protocol/s3/requests.ts';
-import { requireRoot } from '../app/access.ts';
-import { createBucket as create } from '../app/buckets.ts';
+import { createBucket as create, nameTaken } from '../app/buckets.ts';
 import { readAll } from '../app/byte-source.ts';
+import { isReservedBucketName } from '../app/keys.ts';
 import type { S3Action } from './action.ts';
 import { refuseNotOffered } from './object-headers.ts';
 
@@ -11,8 +11,8 @@ import { refuseNotOffered } from './object-headers.ts';
 const MAX_BODY_BYTES = 64 * 1_024;
 
 export const createBucket: S3Action = async (context, request) => {
-  requireRoot(request.principal);
   refuseNotOffered(request);
+  if (isReservedBucketName(request.bucketName)) throw nameTaken(request.bucketName, false);
   const body = await readAll(request.openBody(), MAX_BODY_BYTES);
   await create(context, {
     name: request.bucketName,

@@ -1,7 +1,6 @@
 // Owns ListBuckets.
 
 import { renderListBuckets } from '@ironbark/protocol/s3/list-results.ts';
-import { requireRoot } from '../app/access.ts';
 import { successor } from '../app/keys.ts';
 import { listBuckets as listRows } from '../store/buckets.ts';
 import { readLimit, type S3Action, xmlResponse } from './action.ts';
@@ -9,7 +8,6 @@ import { readLimit, type S3Action, xmlResponse } from './action.ts';
 const MAX_BUCKETS_A_PAGE = 10_000;
 
 export const listBuckets: S3Action = async (context, request) => {
-  requireRoot(request.principal);
   const { accountId } = request.principal;
   const prefix = request.query.get('prefix');
   const limit = readLimit(request, 'max-buckets', MAX_BUCKETS_A_PAGE);

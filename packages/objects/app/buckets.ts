@@ -43,7 +43,7 @@ export async function createBucket(
 function again(before: BucketTable, accountId: AccountId, region: string): BucketTable {
   const isOwn = before.account_id === accountId;
   if (isOwn && region === 'us-east-1') return before;
-  throw taken(before.name, isOwn);
+  throw nameTaken(before.name, isOwn);
 }
 
 /** Uploads under way go with it, as on AWS; objects have to be deleted first. */
@@ -69,7 +69,7 @@ function requireLocation(location: string | undefined, region: string): void {
   });
 }
 
-function taken(name: string, isOwn: boolean): ServiceError {
+export function nameTaken(name: string, isOwn: boolean): ServiceError {
   return new ServiceError({
     kind: isOwn ? 'duplicate' : 'in-use',
     resource: 'bucket',

@@ -45,6 +45,14 @@ export function requireBucketName(name: string): string {
   });
 }
 
+/**
+ * Buckets that the cloud makes for itself when it needs them: a client that had the name first would keep every
+ * account's snapshots from being stored. The images' bucket is an account's own.
+ */
+export function isReservedBucketName(name: string): boolean {
+  return name.startsWith('ironbark-') && name !== 'ironbark-images';
+}
+
 const MAX_CODE_POINT = 0x10ffff;
 const SURROGATES = { first: 0xd800, last: 0xdfff };
 

@@ -2,7 +2,7 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { findCurrent, listSegments, type SegmentBlob } from '../store/objects.ts';
-import type { BucketTable } from '../store/schema.ts';
+import type { BucketTable, ObjectVersionTable } from '../store/schema.ts';
 import type { ObjectsContext } from './context.ts';
 import { noSuchKey } from './not-found.ts';
 import { fromVersionRow, type ObjectVersion } from './object-version.ts';
@@ -38,6 +38,7 @@ export async function openObject(
     const hold = context.busy.hold(segments.map((segment) => segment.blobId));
     const again = await findCurrent(context.db.query, bucket.id, key);
     if (again?.id === row.id) {
+      requireSize(row, segments);
       return {
         version: fromVersionRow(row),
         partSizes: segments.map((segment) => segment.sizeBytes),
@@ -52,6 +53,16 @@ export async function openObject(
     resource: 'object',
     message: 'The object is being replaced all the time. Please try again.',
   });
+}
+
+/** The bytes have checks of their own; this one is for the row, which says how many of them are given out. */
+function requireSize(
+  { id, size_bytes: expected }: ObjectVersionTable,
+  segments: readonly SegmentBlob[],
+): void {
+  const found = segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  if (found === expected) return;
+  throw new Error(`version ${id} is damaged: ${expected} bytes, its parts have ${found}`);
 }
 
 async function* readSegments(

@@ -22,24 +22,31 @@ const PAGE = 1_000;
 
 export function createSystemClient(context: ObjectsContext, accountId: AccountId): ObjectsClient {
   const principal = rootOf(accountId);
-  const open = (name: string) => requireBucket(context, principal, { name });
+  const open = (operation: string, name: string) =>
+    requireBucket(context, principal, { operation, name });
   const openToRead = (name: string, reader: AccountId | undefined) =>
     reader === undefined
       ? findAnyBucket(context, name)
-      : requireBucket(context, rootOf(reader), { name });
+      : requireBucket(context, rootOf(reader), { operation: 'GetObject', name });
   return {
     ensureBucket: (name) => ensureBucket(context, principal, name),
     putObject: async ({ bucket, key, body, sha256 }) =>
-      toStored(await put(context, await open(bucket), { key, body, sha256 })),
+      toStored(await put(context, await open('PutObject', bucket), { key, body, sha256 })),
     getObject: async ({ bucket, key, range, accountId: reader }) =>
       read(context, await openToRead(bucket, reader), key, range),
     headObject: async ({ bucket, key, accountId: reader }) =>
       toStored(await getObject(context, await openToRead(bucket, reader), key)),
     deleteObject: async ({ bucket, key }) =>
-      deleteObject(context, { bucket: await open(bucket), key, conditions: {} }),
+      deleteObject(context, { bucket: await open('DeleteObject', bucket), key, conditions: {} }),
     listObjects: async ({ bucket, prefix = '', startAfter }) => {
       const from = startAfter === undefined ? undefined : { key: startAfter, inclusive: false };
-      const input = { bucket: await open(bucket), prefix, delimiter: undefined, limit: PAGE, from };
+      const input = {
+        bucket: await open('ListObjects', bucket),
+        prefix,
+        delimiter: undefined,
+        limit: PAGE,
+        from,
+      };
       const { rows, next } = await listObjects(context, input);
       return { objects: rows.map(toStored), isTruncated: next !== undefined };
     },

@@ -23,8 +23,8 @@ function sendDocument(exchange: Exchange, result: S3Response, text: string): voi
   const body = Buffer.from(text);
   // HEAD answers bring the length of the body that they do not have; 204 and 304 have none at all.
   const isBare = result.status === 204 || result.status === 304;
-  const length = isBare ? {} : { 'content-length': String(body.length) };
-  writeHead(exchange, result.status, { ...length, ...result.headers });
+  const lengthBytes = isBare ? undefined : body.length;
+  writeHead(exchange, result.status, result.headers ?? {}, lengthBytes);
   exchange.response.end(exchange.request.method === 'HEAD' ? undefined : body);
 }
 
@@ -38,8 +38,7 @@ async function sendStream(
   try {
     // The first piece comes before the status: a blob that is missing or damaged is an error, not a short answer.
     let piece = await stream.chunks.next();
-    const length = { 'content-length': String(stream.sizeBytes) };
-    writeHead(exchange, result.status, { ...length, ...result.headers });
+    writeHead(exchange, result.status, result.headers ?? {}, stream.sizeBytes);
     while (!piece.done && !response.destroyed) {
       if (!response.write(piece.value)) await drained(response);
       piece = await stream.chunks.next();
@@ -98,25 +97,34 @@ function notModifiedHeaders(error: ServiceError): Record<string, string> {
   return etag === undefined ? {} : { etag: quoteEtag(etag) };
 }
 
+/** The length stands last: after it, Node reads a content-disposition as UTF-8 and refuses what that gives. */
 function writeHead(
   exchange: Exchange,
   status: number,
-  headers: Readonly<Record<string, string>>,
+  given: Readonly<Record<string, string>>,
+  bodyBytes: number | undefined,
 ): void {
+  const { 'content-length': ofObject, ...headers } = given;
+  const length = ofObject ?? (bodyBytes === undefined ? undefined : String(bodyBytes));
   exchange.response.writeHead(status, {
     server: 'Ironbark',
     'x-amz-request-id': exchange.requestId,
     'x-amz-id-2': exchange.hostId,
     ...headers,
+    ...(length === undefined ? {} : { 'content-length': length }),
   });
 }
 
 /** What is read of a refused body so that its sender gets to see the answer. */
 const MAX_DISCARD_BYTES = 64 * 1024 * 1024;
+/** And for how long: nobody who was refused holds a connection by sending a byte now and then. */
+const MAX_DISCARD_MS = 20_000;
 
 /** Lets the connection serve the next request: the rest of this one's body is thrown away, up to a limit. */
 export function discardRest({ request }: Exchange): void {
   if (request.complete || request.destroyed) return;
+  const timer = setTimeout(() => request.destroy(), MAX_DISCARD_MS);
+  request.once('close', () => clearTimeout(timer));
   let discarded = 0;
   request.on('data', (piece: Buffer) => {
     discarded += piece.length;

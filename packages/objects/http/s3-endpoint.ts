@@ -1,14 +1,14 @@
 // Owns the S3 endpoint: who asks, which operation, may they, then the action; and an answer whatever happens.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isServiceError } from '@ironbark/core/errors.ts';
+import { isServiceError, ServiceError } from '@ironbark/core/errors.ts';
 import type { HttpHandler } from '@ironbark/platform/http/server.ts';
 import type { AuditLog } from '@ironbark/protocol/internal/audit-log.ts';
 import type { IdentityClient } from '@ironbark/protocol/internal/identity-client.ts';
 import { INTERNAL_ERROR, toS3Error } from '@ironbark/protocol/s3/errors.ts';
 import type { VerifiedRequest } from '@ironbark/protocol/sigv4/verify.ts';
 import type { S3Request, S3Response } from '../actions/action.ts';
-import { requireBucket } from '../app/access.ts';
+import { requireAccount, requireBucket } from '../app/access.ts';
 import type { ObjectsContext } from '../app/context.ts';
 import { AuditTrace } from './audit-trace.ts';
 import { authenticate } from './authenticate.ts';
@@ -85,11 +85,17 @@ async function serve(
   trace.operation = route?.operation;
   const operation = route?.operation ?? 'unknown';
   if (route !== undefined && 'onAccount' in route) {
+    requireAccount(verified.principal, operation, address.bucket);
     return await route.onAccount(context, { ...described, operation });
   }
-  if (address.level === 'service') throw notOffered(method, address);
+  if (address.level === 'service') {
+    requireAccount(verified.principal, operation);
+    throw notOffered(method, address);
+  }
   const bucket = await requireBucket(context, verified.principal, {
+    operation,
     name: address.bucket,
+    key: address.key,
     expectedOwner: described.header('x-amz-expected-bucket-owner'),
   });
   if (route === undefined) throw notOffered(method, address);
@@ -128,11 +134,22 @@ function describeRequest({
 /** Presigning clients move x-amz-* headers into the query; S3 takes them from there. */
 function hoistedHeaders(address: RequestAddress): ReadonlyMap<string, string> {
   const entries = [...address.query].map(([name, value]) => [name.toLowerCase(), value] as const);
+  const hoisted = entries.filter(([name]) => name.startsWith('x-amz-') && !NOT_HOISTED.test(name));
+  for (const entry of hoisted) requireHeader(...entry);
   return new Map(
-    entries
-      .filter(([name]) => name.startsWith('x-amz-') && !NOT_HOISTED.test(name))
-      .map(([name, value]) => [name, Buffer.from(value).toString('latin1')]),
+    hoisted.map(([name, value]) => [name, Buffer.from(value).toString('latin1')] as const),
   );
+}
+
+/** What could not have come as a header is kept as none: it could not go back as one either. */
+function requireHeader(name: string, value: string): void {
+  if (/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name) && !/[\0-\x08\n-\x1f\x7f]/.test(value)) return;
+  throw new ServiceError({
+    kind: 'invalid-parameter',
+    resource: 'request',
+    message: 'A query parameter that stands for a header has characters that no header may have.',
+    details: { ArgumentName: JSON.stringify(name.slice(0, 64)) },
+  });
 }
 
 function singleHeader(request: IncomingMessage, name: string): string | undefined {

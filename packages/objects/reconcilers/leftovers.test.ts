@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -68,4 +68,34 @@ test('whatever step a crash fell on, the next start cleans up after it and keeps
   const { files, rows } = await listBlobs(dataDir);
   assert.equal(files.length, 1);
   assert.deepEqual(rows, files);
+});
+
+test('no flipped bit of the state makes a stored blob look like one that no row knows', async (t) => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'ironbark-rot-'));
+  t.after(() => rm(dataDir, { recursive: true }));
+  {
+    await using objects = await start(dataDir);
+    await objects.client.ensureBucket('kept');
+    await objects.client.putObject({ bucket: 'kept', key: 'k', body: Buffer.from('stays') });
+  }
+  const { files } = await listBlobs(dataDir);
+  const path = join(dataDir, 'objects.sqlite');
+  const sound = await readFile(path);
+  let places = 0;
+  for (let at = sound.indexOf(files[0]!); at !== -1; at = sound.indexOf(files[0]!, at + 1)) {
+    places += 1;
+    const flipped = Buffer.from(sound);
+    flipped[at]! ^= 1;
+    await writeFile(path, flipped);
+    {
+      await using objects = await start(dataDir);
+      const options = { clock: systemClock, timeoutMs: 10_000, what: 'a quiet store' };
+      await waitFor(() => objects.isQuiet(), options);
+    }
+    for (const name of ['-wal', '-shm']) await rm(`${path}${name}`, { force: true });
+    await writeFile(path, sound);
+    assert.deepEqual((await listBlobs(dataDir)).files, files, `byte ${at}`);
+  }
+  // The row, its index, and the segment with its own.
+  assert.ok(places >= 3, `${places} places`);
 });

@@ -12,6 +12,8 @@ export interface Database<Schema> extends AsyncDisposable {
    * `work` throws, nothing of it remains. Keep everything but queries out of `work`.
    */
   transaction<Result>(work: (tx: Transaction<Schema>) => Promise<Result>): Promise<Result>;
+  /** The first thing that is wrong with the file as a whole, undefined when it is sound. Reads all of it. */
+  findDamage(): Promise<string | undefined>;
 }
 
 /** A step of a service's schema. Names sort in order: `0001-instances`. */

@@ -13,6 +13,7 @@ import {
   SqliteQueryCompiler,
 } from 'kysely';
 import { Migrator } from 'kysely/migration';
+import { syncFile } from '../files.ts';
 import { WriteGuard } from '../write-guard.ts';
 import type { Database, Migrations } from './database.ts';
 
@@ -38,7 +39,8 @@ const SETTLE = 'PRAGMA wal_checkpoint(TRUNCATE)';
 
 export async function openSqlite<Schema>(options: SqliteOptions): Promise<Database<Schema>> {
   const engine = new DatabaseSync(options.path);
-  for (const pragma of [...PRAGMAS, SETTLE]) engine.exec(pragma);
+  for (const pragma of PRAGMAS) engine.exec(pragma);
+  await settle(engine, options.path);
   const guard = new WriteGuard(options.path);
   const query = new Kysely<Schema>({
     dialect: {
@@ -60,8 +62,26 @@ export async function openSqlite<Schema>(options: SqliteOptions): Promise<Databa
     get failure() {
       return guard.failure;
     },
+    findDamage: async () => findDamage(engine),
     [Symbol.asyncDispose]: () => query.destroy(),
   };
+}
+
+/** On a full disk the log stays where it is, and is synced as it is: whoever only reads needs no room. */
+async function settle(engine: DatabaseSync, path: string): Promise<void> {
+  try {
+    engine.exec(SETTLE);
+  } catch (error) {
+    if (errorCode(error) !== SQLITE_FULL) throw error;
+    await syncFile(`${path}-wal`);
+  }
+}
+
+/** Indexes are compared with their tables: one that has lost an entry makes a row look as if it were not there. */
+function findDamage(engine: DatabaseSync): string | undefined {
+  const answer = engine.prepare('PRAGMA integrity_check(1)').get();
+  const finding = String(answer?.['integrity_check']);
+  return finding === 'ok' ? undefined : finding;
 }
 
 async function migrate<Schema>(query: Kysely<Schema>, migrations: Migrations): Promise<void> {

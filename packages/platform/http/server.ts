@@ -4,6 +4,7 @@ import { chmod, chown } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from '../logger.ts';
+import { limitConnections, limitPeers } from './connection-limits.ts';
 
 export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
@@ -23,7 +24,7 @@ export interface ListenOptions {
   requestTimeoutMs?: number;
   /** More connections than this of one peer are closed at once; no limit of its own when absent. */
   maxConnectionsPerAddress?: number;
-  /** Of all peers together. */
+  /** Beyond this, a new connection takes the place of the one that has said nothing for longest. */
   maxConnections?: number;
   /** Whether a peer may speak at all; all may when absent. */
   admits?: (socket: Socket) => boolean;
@@ -40,18 +41,27 @@ const HEADERS_TIMEOUT_MS = 20_000;
 const REQUEST_TIMEOUT_MS = 60_000;
 /** S3 allows 8 KiB of headers with 2 KiB of them user metadata; a long signed query adds to that. */
 const MAX_HEADER_BYTES = 32 * 1024;
+/** Half of the open files that a process may usually have is left for disks and guests. */
 const MAX_CONNECTIONS = 10_000;
+/** How late a limit of time may be noticed; Node's own is half a minute. */
+const CHECK_INTERVAL_MS = 2_000;
 
 export async function listen(options: ListenOptions): Promise<HttpListener> {
   const server = createServer({
     keepAliveTimeout: KEEP_ALIVE_MS,
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
     noDelay: true,
   });
-  server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
+  const mayServe = limitConnections(server, options.maxConnections ?? MAX_CONNECTIONS);
   const handle = (request: IncomingMessage, response: ServerResponse) => {
+    if (!mayServe(request, response)) return;
+    if (isAmbiguous(request)) {
+      response.writeHead(400, { connection: 'close' }).end();
+      return;
+    }
     options.handler(request, response).catch((error: unknown) => {
       options.logger.error('request handler failed', { error });
       if (!response.headersSent) response.writeHead(500);
@@ -84,19 +94,10 @@ async function protect({ socketPath, gid }: { socketPath: string; gid?: number }
   await chmod(socketPath, gid === undefined ? 0o600 : 0o660);
 }
 
-function limitPeers(server: Server, limit: number): void {
-  const open = new Map<string, number>();
-  server.on('connection', (socket) => {
-    const peer = socket.remoteAddress ?? '';
-    const count = (open.get(peer) ?? 0) + 1;
-    open.set(peer, count);
-    socket.once('close', () => {
-      const left = open.get(peer)! - 1;
-      if (left === 0) open.delete(peer);
-      else open.set(peer, left);
-    });
-    if (count > limit) socket.destroy();
-  });
+/** Two hosts: a proxy may have chosen the other one. Node refuses the other ways to be read as two requests. */
+function isAmbiguous({ rawHeaders }: IncomingMessage): boolean {
+  const names = rawHeaders.filter((_, at) => at % 2 === 0);
+  return names.filter((name) => name.toLowerCase() === 'host').length > 1;
 }
 
 function started(server: Server, address: ListenAddress): Promise<void> {

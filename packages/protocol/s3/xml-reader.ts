@@ -13,6 +13,8 @@ export interface XmlNode {
 /** CompleteMultipartUpload with 10,000 parts and a checksum each is below 3 MB. */
 export const MAX_XML_BYTES = 4 * 1024 * 1024;
 const MAX_DEPTH = 16;
+/** Ten thousand parts with a quoted ETag each, and room; a megabyte of them takes long to read. */
+const MAX_REFERENCES = 32_768;
 /** Ten thousand parts with four members each, and room. */
 const MAX_ELEMENTS = 100_000;
 
@@ -25,9 +27,21 @@ interface OpenNode {
 /** Throws malformed-input / xml for anything but one well-formed document with this root. */
 export function parseXml(body: Uint8Array, rootName: string): XmlNode {
   if (body.length > MAX_XML_BYTES) throw malformedXml('it is too large');
+  if (hasMoreReferences(body, MAX_REFERENCES)) throw malformedXml('it has too many references');
   const root = readTree(decodeUtf8(body));
   if (root.name !== rootName) throw malformedXml(`its root is not ${rootName}`);
   return root;
+}
+
+const AMPERSAND = 0x26;
+
+function hasMoreReferences(body: Uint8Array, limit: number): boolean {
+  let count = 0;
+  for (let at = body.indexOf(AMPERSAND); at >= 0; at = body.indexOf(AMPERSAND, at + 1)) {
+    count += 1;
+    if (count > limit) return true;
+  }
+  return false;
 }
 
 function decodeUtf8(body: Uint8Array): string {

@@ -108,7 +108,7 @@ test('another service is verified once its body is hashed', async () => {
   assert.throws(() => payload.check(sha256Hex('Action=Y')), { kind: 'not-authenticated' });
 });
 
-test('a wrong secret is refused in every payload mode, in header and query form', async () => {
+test('A17: a wrong secret is refused in every payload mode, in header and query form', async () => {
   const modes = [
     undefined,
     'UNSIGNED-PAYLOAD',
@@ -151,14 +151,14 @@ test('a changed method, query or header is refused', async () => {
   );
 });
 
-test('an x-amz header that is not signed is refused, presigned or not', async () => {
+test('A16: an x-amz header that is not signed is refused, presigned or not', async () => {
   for (const wire of [signed(), presigned()]) {
     const rawHeaders = [...wire.rawHeaders, 'X-Amz-Copy-Source', '/other/secret'];
     assert.equal(await refusal({ ...wire, rawHeaders }), 'not-authorized/signature');
   }
 });
 
-test('an unsigned, a doubly signed and a Version 2 request are refused', async () => {
+test('A17: an unsigned, a doubly signed and a Version 2 request are refused', async () => {
   const bare = { method: 'GET', rawTarget: '/', rawHeaders: ['Host', 'cloud.test'] };
   assert.equal(await refusal(bare), 'not-authenticated/request');
   const both = { ...signed(), rawTarget: presigned().rawTarget };

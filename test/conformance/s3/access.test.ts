@@ -46,7 +46,7 @@ function everyRequest(): RawRequest[] {
   );
 }
 
-test('nobody but the root of the owning account gets past the door of any operation', async () => {
+test('A6, A22: nobody but the root of the owning account gets past the door of any operation', async () => {
   const creation = (r: RawRequest) => r.method === 'PUT' && r.path === '/mine?';
   for (const request of everyRequest().filter((candidate) => !creation(candidate))) {
     const name = `${request.method} ${request.path}`;
@@ -128,7 +128,7 @@ const MODES = [
   'STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER',
 ];
 
-test('a wrong secret opens no write, in any payload mode, in header or query', async () => {
+test('A17: a wrong secret opens no write, in any payload mode, in header or query', async () => {
   for (const write of WRITES) {
     for (const payloadHash of MODES) {
       const mode = payloadHash === undefined ? {} : { payloadHash };
@@ -165,7 +165,7 @@ test('a wrong secret opens no write, in any payload mode, in header or query', a
   await secretIsUntouched();
 });
 
-test('a presigned PUT does not become a copy by a header that nobody signed', async () => {
+test('A16: a presigned PUT does not become a copy by a header that nobody signed', async () => {
   const command = new PutObjectCommand({ Bucket: 'mine', Key: 'target' });
   const url = await getSignedUrl(s3, command, { expiresIn: 60 });
   const headers = { 'x-amz-copy-source': '/mine/secret' };
@@ -189,14 +189,14 @@ test('presigned URLs put and get, with the checksum of the empty body ignored', 
   assert.equal((await fetch(get.replace('pre/', 'pro/'))).status, 403);
 });
 
-test('a header cannot be injected through a query', async () => {
+test('A21: a header cannot be injected through a query', async () => {
   const response = await endpoint.send({
     path: '/mine/secret?response-content-type=a%0d%0ax-evil%3a%201',
   });
   assert.equal(await errorCode(response), 'InvalidArgument');
 });
 
-test('keys are names: dots, slashes and percent signs cross no bucket and reach no file', async () => {
+test('A18: keys are names: dots, slashes and percent signs cross no bucket and reach no file', async () => {
   await s3.send(new CreateBucketCommand({ Bucket: 'next-door' }));
   const keys = [
     '../mine/secret',
@@ -225,7 +225,7 @@ test('keys are names: dots, slashes and percent signs cross no bucket and reach 
   );
 });
 
-test('the same rules hold for keys in a body', async () => {
+test('A19: the same rules hold for keys in a body', async () => {
   const body =
     '<Delete><Object><Key>../mine/secret</Key></Object><Object><Key></Key></Object></Delete>';
   const response = await endpoint.send({ method: 'POST', path: '/next-door?delete', body });

@@ -31,7 +31,9 @@ async function countRunning(cloud: CloudUnderTest): Promise<number> {
 async function readGuests(cloud: CloudUnderTest): Promise<Map<string, string>> {
   const folder = join(cloud.dataDir, 'node/simulated-guests');
   const guests = new Map<string, string>();
-  for (const name of await readdir(folder)) {
+  // One that is written anew has another file beside it for a moment.
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.json'));
+  for (const name of names) {
     const { pid, boots } = JSON.parse(await readFile(join(folder, name), 'utf8'));
     guests.set(name, `${pid} ${boots}`);
   }

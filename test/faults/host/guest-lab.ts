@@ -5,14 +5,17 @@ import { join } from 'node:path';
 import { GIB } from '@ironbark/core/units.ts';
 import {
   findProcessIn,
+  isAlive,
   type ProcessIdentity,
   signalProcess,
 } from '@ironbark/platform/processes.ts';
 import { CloudUnderTest, eventually } from '../../support/cloud-under-test.ts';
 import { type DirectGuest, launchDirectGuest } from '../../support/direct-guest.ts';
+import { zeroFigure } from '../../support/figures.ts';
 import { findDevice } from '../../support/guests.ts';
 import { SmallDisk } from '../../support/small-disk.ts';
 import { attachVolume, createVolume } from '../../support/volumes.ts';
+import type { Fleet } from '../daemon-kill/fleet.ts';
 
 /** Two root disks and a volume of a GiB each, the image, and the GiB that a node leaves to its host. */
 const DISK_BYTES = 6 * GIB;
@@ -84,4 +87,20 @@ export async function untilStatus(
 export async function freeze(identity: ProcessIdentity): Promise<AsyncDisposable> {
   await signalProcess(identity, 'SIGSTOP');
   return { [Symbol.asyncDispose]: async () => void (await signalProcess(identity, 'SIGCONT')) };
+}
+
+/** The guests as those under which daemons are killed; `judge` compares with what they are now. */
+export async function asFleet({ cloud, first, other }: GuestLab): Promise<Fleet> {
+  const guests = [first, other];
+  const boots = await Promise.all(guests.map(readBootId));
+  const processes = await Promise.all(guests.map((guest) => hypervisorOf(cloud, guest)));
+  const judge = async () => {
+    const alive = await Promise.all(processes.map(isAlive));
+    const now = await Promise.all(guests.map(readBootId));
+    return [
+      zeroFigure('guests killed', alive.filter((each) => !each).length),
+      zeroFigure('guests booted again', now.filter((each, index) => each !== boots[index]).length),
+    ];
+  };
+  return { size: guests.length, judge };
 }

@@ -6,6 +6,7 @@ import { processesNaming } from '../../support/host-snapshot.ts';
 import { clockJumps } from './clock-jumps.ts';
 import { diskErrors } from './disk-errors.ts';
 import { fullDisk } from './full-disk.ts';
+import { fullState } from './full-state.ts';
 import { createGuestLab } from './guest-lab.ts';
 import { lostMessages } from './lost-messages.ts';
 import { processKills } from './process-kills.ts';
@@ -16,6 +17,7 @@ import { wedgedGuest } from './wedged-guest.ts';
 
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'clock-jumps': clockJumps,
+  'full-state': fullState,
   'lost-messages': lostMessages,
   'reused-pids': reusedPids,
   'slow-disk': slowDisk,

@@ -30,7 +30,10 @@ export function planCut(
   // The first process makes the stores.
   const isOpening = random.fraction() < OPENING_SHARE && number > 1;
   const mode = random.fraction() < DROP_ALL_SHARE ? 'drop-all' : 'torn';
-  const of = workloads[Math.floor(random.fraction() * (workloads.length + 1))];
+  const turns = workloads.flatMap((name) =>
+    Array.from({ length: WORKLOADS[name].turns }, () => name),
+  );
+  const of = turns[Math.floor(random.fraction() * (turns.length + 1))];
   const { maxRequests, patienceMs } = WORKLOADS[of ?? workloads[0]!];
   const most = isOpening ? MAX_REQUESTS_OF_OPENING : maxRequests;
   return {

@@ -17,6 +17,8 @@ export interface PowerCutRun {
   cuts: number;
   /** Every choice follows from it: what is written, when the power goes, what survives. */
   seed: number;
+  /** Ends with the first loss: more would show nothing new. */
+  untilBroken?: boolean;
   /** What was broken, as it is found. */
   onBroken?: (sentence: string) => void;
 }
@@ -38,7 +40,10 @@ export async function runPowerCuts(run: PowerCutRun): Promise<Map<WorkloadName, 
   await using disk = await PowerCutDisk.create({ seed, names });
   await using series = new Series(run, disk);
   try {
-    for (let number = 1; number <= run.cuts; number++) await series.run(number);
+    for (let number = 1; number <= run.cuts; number++) {
+      if (run.untilBroken === true && series.isBroken) break;
+      await series.run(number);
+    }
     await series.finish();
   } catch (error) {
     // A store that cannot be opened or read any more has lost all of it.
@@ -64,6 +69,10 @@ class Series implements AsyncDisposable {
     const { onBroken = () => {} } = run;
     this.#promises = new Map(run.workloads.map((name) => [name, new Promises(onBroken)]));
     this.#next = this.#load();
+  }
+
+  get isBroken(): boolean {
+    return [...this.#promises.values()].some(({ broken }) => broken.length > 0);
   }
 
   /** One cut, and one after a crash where it is its turn. */
@@ -104,7 +113,7 @@ class Series implements AsyncDisposable {
   }
 
   async #cut({ moment, patienceMs, of, ...plan }: CutPlan): Promise<void> {
-    const writer = this.#start();
+    const writer = this.#start('write', of);
     if (moment === 'writing') await writer.whenFound();
     const options = { ...plan, kill: [writer.pid], ...(of === undefined ? {} : { disk: of }) };
     await this.#disk.cutAfterRequests(options);
@@ -130,27 +139,27 @@ class Series implements AsyncDisposable {
 
   /** The process dies in place of a sync; the host goes on. */
   async #crash(store: WorkloadName, nth: number): Promise<void> {
-    const writer = this.#begin(
-      this.#load({ workloads: [store], killedAt: { calls: CRASH_CALLS.syncs, nth } }),
-    );
+    const killedAt = { calls: CRASH_CALLS.syncs, nth };
+    const writer = this.#begin(this.#load({ workloads: [store], killedAt }), 'write');
     const timer = setTimeout(() => void writer.kill(), WORKLOADS[store].patienceMs);
     await writer.whenEnded();
     clearTimeout(timer);
   }
 
-  #start(task: WriterTask = 'write'): WriterProcess {
-    const writer = this.#begin(this.#next, task);
+  #start(task: WriterTask, first?: WorkloadName): WriterProcess {
+    const writer = this.#begin(this.#next, task, first);
     // It loads its modules meanwhile.
     this.#next = this.#load();
     return writer;
   }
 
-  #begin(writer: WriterProcess, task: WriterTask = 'write'): WriterProcess {
+  #begin(writer: WriterProcess, task: WriterTask, first?: WorkloadName): WriterProcess {
     this.#sessions += 1;
     const seed = Math.floor(this.#random.fraction() * 2 ** 31);
     const session = this.#sessions;
     const places = this.#run.workloads.map((name) => [name, this.#disk.mountPathOf(name)]);
-    writer.begin({ folders: Object.fromEntries(places), seed, session, task }, this.#promises);
+    const orders = { folders: Object.fromEntries(places), seed, session, task };
+    writer.begin(first === undefined ? orders : { ...orders, first }, this.#promises);
     this.#current = writer;
     return writer;
   }

@@ -14,6 +14,8 @@ export interface Entry {
   load(): Promise<Workload>;
   /** The power goes within so many writes and flushes of the device; a few operations' worth. */
   maxRequests: number;
+  /** How often it begins to write alone and its requests decide the moment; more for what is slow. */
+  turns: number;
   /** The power goes after this even when there were fewer. */
   patienceMs: number;
   /** `any`: while the store is opened or written to, and now and then after a crash of its process. */
@@ -21,9 +23,9 @@ export interface Entry {
 }
 
 /** What syncs writes at once; this is for a busy host. */
-const STORE = { maxRequests: 200, patienceMs: 1_000, moments: 'any' } as const;
+const STORE = { maxRequests: 200, patienceMs: 1_000, turns: 1, moments: 'any' } as const;
 /** What does not sync writes to the host's memory alone, for seconds. */
-const DISCIPLINE = { maxRequests: 60, patienceMs: 300, moments: 'writing' } as const;
+const DISCIPLINE = { maxRequests: 60, patienceMs: 300, turns: 1, moments: 'writing' } as const;
 
 const ENTRIES = {
   state: { ...STORE, load: async () => (await import('./state-store.ts')).openStateStore },
@@ -31,6 +33,7 @@ const ENTRIES = {
   objects: {
     ...STORE,
     maxRequests: 400,
+    turns: 2,
     load: async () => (await import('./objects.ts')).openObjects,
   },
   volumes: { ...STORE, load: async () => (await import('./volumes.ts')).openVolumes },
@@ -38,6 +41,7 @@ const ENTRIES = {
     ...STORE,
     maxRequests: 800,
     patienceMs: 2_500,
+    turns: 3,
     load: async () => (await import('./snapshots.ts')).openSnapshots,
   },
   events: { ...STORE, load: async () => (await import('./events.ts')).openEvents },

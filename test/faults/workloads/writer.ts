@@ -4,6 +4,7 @@
 import { writeSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { text } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
 import { seededRandom } from '@ironbark/platform/random.ts';
 import { type CrashPoint, countCrashPoints } from '../../support/crash-points/points.ts';
 import type { WriterLine } from './promises.ts';
@@ -16,6 +17,8 @@ export interface WriterOrders {
   seed: number;
   session: number;
   task: WriterTask;
+  /** Begins to write alone; the others follow once it has something acknowledged, or after a while. */
+  first?: string;
   /** Kills itself there. */
   crash?: CrashPoint;
 }
@@ -34,11 +37,15 @@ function say(line: WriterLine): void {
 }
 
 let operations = 0;
+/** By the first store. */
+const acknowledged = Promise.withResolvers<void>();
+/** A store that needs longer for one operation shares the process from then on. */
+const HEAD_START_MS = 1_500;
 
 async function openStore(
   store: string,
   open: Workload,
-  { folders, seed, session }: WriterOrders,
+  { folders, seed, session, first }: WriterOrders,
 ): Promise<OpenWorkload> {
   const opened = await open({
     folder: folders[store]!,
@@ -49,11 +56,27 @@ async function openStore(
       say({ say: 'begin', store, operation, values });
       await work();
       say({ say: 'done', store, operation });
+      if (store === first) acknowledged.resolve();
     },
   });
   const faults = (await opened.findFaults?.()) ?? [];
   say({ say: 'found', store, values: await opened.read(), faults });
   return opened;
+}
+
+async function writeAll(
+  stores: readonly OpenWorkload[],
+  first: string | undefined,
+): Promise<never> {
+  const ahead = stores[names.indexOf(first as WorkloadName)];
+  const writing = ahead?.write();
+  const headStart = setTimeout(HEAD_START_MS);
+  if (writing !== undefined) await Promise.race([writing, acknowledged.promise, headStart]);
+  const others = stores.filter((store) => store !== ahead);
+  return await Promise.race([
+    ...(writing ? [writing] : []),
+    ...others.map((store) => store.write()),
+  ]);
 }
 
 const names = process.argv.slice(2) as WorkloadName[];
@@ -65,7 +88,7 @@ const orders = JSON.parse(await text(process.stdin)) as WriterOrders;
 const neverReached = { at: Number.MAX_SAFE_INTEGER, side: 'before' } as const;
 const points = await countCrashPoints(orders.crash ?? neverReached);
 const stores = await Promise.all(names.map((name, at) => openStore(name, workloads[at]!, orders)));
-if (orders.task === 'write') await Promise.race(stores.map((store) => store.write()));
+if (orders.task === 'write') await writeAll(stores, orders.first);
 if (orders.task === 'look') await new Promise(() => setInterval(() => {}, 1 << 30));
 if (orders.task === 'script') await Promise.all(stores.map((store) => store.script()));
 if (orders.task === 'halt') await Promise.all(stores.map((store) => store.halt?.()));

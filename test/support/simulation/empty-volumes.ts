@@ -1,11 +1,17 @@
-// Owns that snapshots of simulated volumes cost nothing: nobody writes to them, so every read finds zeros.
+// Owns what a simulated cloud adds to the storage's drivers: volumes that nobody writes to read as zeros at no cost,
+// and whoever takes a volume from a guest is seen.
 
+import type { VolumeId } from '@ironbark/core/ids.ts';
 import type { StorageDrivers } from '@ironbark/storage/main.ts';
 
 const CHUNK_BYTES = 4 * 2 ** 20;
 const ZEROS = Buffer.alloc(CHUNK_BYTES);
 
-export function withEmptyVolumes(drivers: StorageDrivers): StorageDrivers {
+/** `onUnexport` is told before a volume is closed to its node. */
+export function withEmptyVolumes(
+  drivers: StorageDrivers,
+  onUnexport: (id: VolumeId) => void,
+): StorageDrivers {
   const { target } = drivers;
   const openFrozen: typeof target.openFrozen = async (id, snapshotId) => {
     const reader = await target.openFrozen(id, snapshotId);
@@ -14,8 +20,13 @@ export function withEmptyVolumes(drivers: StorageDrivers): StorageDrivers {
       [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
     };
   };
+  const unexport: typeof target.unexport = (id) => {
+    onUnexport(id);
+    return target.unexport(id);
+  };
   const get = (object: typeof target, name: string | symbol) => {
     if (name === 'openFrozen') return openFrozen;
+    if (name === 'unexport') return unexport;
     const value = Reflect.get(object, name);
     return typeof value === 'function' ? value.bind(object) : value;
   };

@@ -63,6 +63,7 @@ function mortal<Schema>(
     get failure() {
       return database.failure;
     },
+    findDamage: () => database.findDamage(),
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };
 }

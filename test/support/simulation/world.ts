@@ -3,7 +3,7 @@
 
 import { startCloud } from '@ironbark/cloud/main.ts';
 import { startCluster } from '@ironbark/cluster/main.ts';
-import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
+import type { InstanceId, NodeId, VolumeId } from '@ironbark/core/ids.ts';
 import { GIB } from '@ironbark/core/units.ts';
 import { SimulatedNetwork } from '@ironbark/node/host/simulated-network.ts';
 import { startNode } from '@ironbark/node/main.ts';
@@ -205,7 +205,7 @@ export class World implements Disposable {
       ...this.#shared('storage', process),
       commands: this.#commands(),
       target: 'simulated',
-      drivers: withEmptyVolumes,
+      drivers: (drivers) => withEmptyVolumes(drivers, (id) => this.#checkUnplugged(id)),
     });
     this.messages.serve(process, service.client);
     return running(process, service);
@@ -279,6 +279,18 @@ export class World implements Disposable {
     if (planted !== undefined) return planted;
     if (!this.simulation.happens(this.failureRates.driver / 2)) return undefined;
     return new Error(`planted: ${moment} ${operation} of ${id}`);
+  }
+
+  /** Nobody of these users forces a volume out, so a guest has let go of it before it is closed. */
+  #checkUnplugged(id: VolumeId): void {
+    for (const nodeId of this.nodeIds) {
+      const folder = `/simulated/${nodeId}/simulated-guests`;
+      for (const name of this.files.list(folder)) {
+        const guest = this.files.peek(`${folder}/${name}`)?.toString() ?? '';
+        const isOpen = guest.includes('"power":"running"') && guest.includes(id);
+        if (isOpen) this.simulation.violate(`${id} is taken from the running guest ${name}`);
+      }
+    }
   }
 
   /** Looks at a few nodes only in very large clouds, where the check at the end finds the rest. */

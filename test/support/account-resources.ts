@@ -1,0 +1,163 @@
+// Owns one of everything that an account can have, made through the APIs of a simulated cloud.
+
+import { createHash } from 'node:crypto';
+import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
+import { createEc2Client, type Ec2Client } from '@ironbark/protocol/ec2/client.ts';
+import type { ImageManifest } from '@ironbark/protocol/internal/image-manifest.ts';
+import { type Answer, type Caller, type Key, send } from './signed-call.ts';
+
+export interface AccountResources {
+  key: Key;
+  caller: Caller;
+  /** Stands in every name that this account chose. */
+  mark: string;
+  image: string;
+  running: string;
+  stopped: string;
+  /** In use by nobody. */
+  volume: string;
+  /** Attached to `running`. */
+  attached: string;
+  snapshot: string;
+  keyPair: string;
+  keyName: string;
+  vpc: string;
+  subnet: string;
+  group: string;
+  rule: string;
+  networkInterface: string;
+  bucket: string;
+  object: string;
+  uploadId: string;
+  /** Of the image's manifest: bucket and key. */
+  location: string;
+}
+
+export const DEVICE = '/dev/sdf';
+const ROOT = Buffer.alloc(4096);
+
+export async function makeAccountResources(
+  caller: Caller & { key: Key },
+  mark: string,
+): Promise<AccountResources> {
+  const { endpoint, region, key } = caller;
+  const ec2 = createEc2Client({ endpoint, region, ...key, nowMs: () => systemClock.nowMs() });
+  const names = { bucket: `${mark}-bucket`, object: `${mark}/object`, keyName: `${mark}-key` };
+  const s3 = await makeObjects(caller, names.bucket, names.object);
+  const location = `${names.bucket}/manifest.json`;
+  const { ImageId: image } = await ec2.call('RegisterImage', {
+    Name: `${mark} image`,
+    ImageLocation: location,
+  });
+  const { KeyPairId: keyPair } = await ec2.call('CreateKeyPair', { KeyName: names.keyName });
+  const [running, stopped] = await launchTwo(ec2, image!, names.keyName);
+  const volumes = await makeVolumes(ec2, region, running!);
+  await ec2.call('StopInstances', { InstanceIds: [stopped!] });
+  await ec2.call('CreateTags', {
+    Resources: [running!, volumes.volume],
+    Tags: [{ Key: 'mark', Value: mark }],
+  });
+  await until(ec2, running!, 'running');
+  await until(ec2, stopped!, 'stopped');
+  const network = await readNetwork(ec2, running!);
+  return {
+    ...{ key, caller, mark, image: image!, running: running!, stopped: stopped!, location },
+    ...{ keyPair: keyPair!, ...names, ...s3, ...volumes, ...network },
+  };
+}
+
+async function makeObjects(caller: Caller, bucket: string, object: string) {
+  await sendS3(caller, 'PUT', `/${bucket}`);
+  await sendS3(caller, 'PUT', `/${bucket}/${object}`, 'what nobody else may read');
+  await sendS3(caller, 'PUT', `/${bucket}/root.raw`, ROOT.toString('latin1'));
+  await sendS3(caller, 'PUT', `/${bucket}/manifest.json`, JSON.stringify(manifest()));
+  const { text } = await sendS3(caller, 'POST', `/${bucket}/${object}?uploads`);
+  return { uploadId: /<UploadId>([^<]+)</.exec(text)![1]! };
+}
+
+async function sendS3(caller: Caller, method: string, target: string, body = ''): Promise<Answer> {
+  const answer = await send(caller, { service: 's3', method, target, body });
+  if (answer.status < 300) return answer;
+  throw new Error(`${method} ${target}: ${answer.status} ${answer.text}`);
+}
+
+function manifest(): ImageManifest {
+  const sha256 = createHash('sha256').update(ROOT).digest('hex');
+  const size = { sizeBytes: ROOT.length, unpackedBytes: ROOT.length };
+  return {
+    format: 'ironbark-image/1',
+    name: 'zeroes',
+    description: 'zeroes',
+    architecture: 'x86_64',
+    builtAt: '2026-01-01T00:00:00.000Z',
+    root: { key: 'root.raw', ...size, sha256, encoding: 'raw' },
+    rootDiskBytes: ROOT.length,
+    rootDeviceName: '/dev/vda',
+    minMemoryMib: 1,
+    loginUser: 'root',
+    packages: {},
+  };
+}
+
+async function launchTwo(ec2: Ec2Client, image: string, keyName: string): Promise<string[]> {
+  const { Instances } = await ec2.call('RunInstances', {
+    ImageId: image,
+    InstanceType: 't3.nano',
+    KeyName: keyName,
+    MinCount: 2,
+    MaxCount: 2,
+  });
+  const ids = Instances!.map((instance) => instance.InstanceId!);
+  for (const id of ids) await until(ec2, id, 'running');
+  return ids;
+}
+
+async function makeVolumes(ec2: Ec2Client, region: string, instance: string) {
+  const make = async () => {
+    const request = { AvailabilityZone: `${region}a`, Size: 1 };
+    const id = (await ec2.call('CreateVolume', request)).VolumeId!;
+    await settled(`${id} available`, async () => (await volumeState(ec2, id)) === 'available');
+    return id;
+  };
+  const [volume, attached] = [await make(), await make()];
+  const where = { InstanceId: instance, Device: DEVICE };
+  await ec2.call('AttachVolume', { VolumeId: attached, ...where });
+  await settled(`${attached} in use`, async () => {
+    const { Volumes } = await ec2.call('DescribeVolumes', { VolumeIds: [attached] });
+    return Volumes![0]!.Attachments![0]?.State === 'attached';
+  });
+  const { SnapshotId } = await ec2.call('CreateSnapshot', { VolumeId: volume });
+  await settled(`${SnapshotId} completed`, async () => {
+    const { Snapshots } = await ec2.call('DescribeSnapshots', { SnapshotIds: [SnapshotId!] });
+    return Snapshots![0]!.State === 'completed';
+  });
+  return { volume, attached, snapshot: SnapshotId! };
+}
+
+async function volumeState(ec2: Ec2Client, id: string): Promise<string | undefined> {
+  return (await ec2.call('DescribeVolumes', { VolumeIds: [id] })).Volumes![0]!.State;
+}
+
+function until(ec2: Ec2Client, id: string, state: string): Promise<unknown> {
+  return settled(`${id} ${state}`, async () => {
+    const { Reservations } = await ec2.call('DescribeInstances', { InstanceIds: [id] });
+    return Reservations![0]!.Instances![0]!.State!.Name === state;
+  });
+}
+
+function settled(what: string, condition: () => Promise<boolean>): Promise<unknown> {
+  return waitFor(condition, { clock: systemClock, timeoutMs: 60_000, intervalMs: 50, what });
+}
+
+async function readNetwork(ec2: Ec2Client, instance: string) {
+  const { Reservations } = await ec2.call('DescribeInstances', { InstanceIds: [instance] });
+  const { VpcId, SubnetId, SecurityGroups, NetworkInterfaces } = Reservations![0]!.Instances![0]!;
+  const { SecurityGroupRules } = await ec2.call('DescribeSecurityGroupRules', {});
+  return {
+    vpc: VpcId!,
+    subnet: SubnetId!,
+    group: SecurityGroups![0]!.GroupId!,
+    rule: SecurityGroupRules![0]!.SecurityGroupRuleId!,
+    networkInterface: NetworkInterfaces![0]!.NetworkInterfaceId!,
+  };
+}

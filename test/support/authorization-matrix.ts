@@ -1,0 +1,183 @@
+// Owns the authorization matrix: every action, every way to have no right to it, what has to be answered, and that
+// nothing changed. Built from the API tables, so that an action cannot be forgotten.
+
+import { EC2_ACTIONS } from '@ironbark/cloud/actions/table.ts';
+import { STS_ACTIONS } from '@ironbark/cloud/actions/table-sts.ts';
+import { ec2Model } from '@ironbark/protocol/ec2/model.ts';
+import type { Shape } from '@ironbark/protocol/models/service-model.ts';
+import type { AccountResources } from './account-resources.ts';
+import { ACTION_ROWS, OPEN_TO_USERS, REFERENCES, type Reference } from './matrix-actions.ts';
+import {
+  answers,
+  findTrace,
+  type MatrixCase,
+  type MatrixWorld,
+  unsigned,
+  wrongSecret,
+} from './matrix-case.ts';
+import { objectCases } from './matrix-objects.ts';
+import { type Answer, type Caller, callEc2, callSts } from './signed-call.ts';
+import { StoreWatch } from './store-content.ts';
+
+export interface MatrixResult {
+  /** The requests sent to each service, as `actions x ways`. */
+  sent: number;
+  actions: number;
+  wrong: string[];
+  changes: string[];
+}
+
+export async function runMatrix(world: MatrixWorld): Promise<MatrixResult> {
+  const cases = [...actionCases(world), ...stsCases(world), ...objectCases(world)];
+  const result: MatrixResult = { sent: 0, actions: countActions(cases), wrong: [], changes: [] };
+  using watch = new StoreWatch(world.dataDir);
+  for (const one of cases) {
+    const fault = one.check(await one.send());
+    if (fault !== undefined) result.wrong.push(`${one.name}: ${fault}`);
+    result.changes.push(...watch.changes().map((line) => `${one.name}: ${line}`));
+    result.sent += 1;
+  }
+  result.changes.push(...watch.blobChanges());
+  return result;
+}
+
+function countActions(cases: readonly MatrixCase[]): number {
+  return new Set(cases.map(({ name }) => name.split(',')[0]!.split(' ')[0]!)).size;
+}
+
+/** The rows that the id table lacks, and those of no action. */
+export function unmatchedActions(): string[] {
+  const rows = Object.keys(ACTION_ROWS);
+  const missing = EC2_ACTIONS.filter((action) => !rows.includes(action));
+  return [...missing, ...rows.filter((row) => !EC2_ACTIONS.includes(row))];
+}
+
+const NAMES_SOMETHING = /(?:Id|Ids|Name|Names|Groups|Resources|Location)(?:\[\])?$/;
+
+/** Members that look like the name of something and are not in the table of references. */
+export function unmatchedReferences(): string[] {
+  return EC2_ACTIONS.flatMap((action) =>
+    referencePaths(action)
+      .filter((path) => !Object.hasOwn(REFERENCES, path))
+      .map((path) => `${action} ${path}`),
+  );
+}
+
+function referencePaths(action: string): string[] {
+  const { input } = ec2Model().findOperation(action)!;
+  const paths = input === undefined ? [] : stringPaths(input, '');
+  return paths.filter((path) => NAMES_SOMETHING.test(path) && !path.startsWith('Filters'));
+}
+
+function stringPaths(shape: Shape, path: string): string[] {
+  if (shape.kind === 'list') return stringPaths(shape.item, `${path}[]`);
+  if (shape.kind !== 'structure') return shape.kind === 'string' ? [path] : [];
+  return shape.members.flatMap((member) =>
+    stringPaths(member.shape, path === '' ? member.name : `${path}.${member.name}`),
+  );
+}
+
+function actionCases({ owner, other, user }: MatrixWorld): MatrixCase[] {
+  return EC2_ACTIONS.flatMap((action) => {
+    const row = ACTION_ROWS[action]!;
+    const call = (caller: Caller, input: object) => () => callEc2(caller, action, input);
+    const own = row(owner);
+    const ways: [string, () => Promise<Answer>, MatrixCase['check']][] = [
+      ['unsigned', call(unsigned(owner.caller), own), answers(403, 'MissingAuthenticationToken')],
+      ['wrong secret', call(wrongSecret(owner.caller), own), answers(401, 'AuthFailure')],
+      ['denied user', call(user, own), answers(403, 'UnauthorizedOperation')],
+      ['owner', call(owner.caller, { ...own, DryRun: true }), answers(412, 'DryRunOperation')],
+      [
+        'another account, its own',
+        call(other.caller, { ...row(other), DryRun: true }),
+        answers(412, 'DryRunOperation'),
+      ],
+    ];
+    const basic = ways.map(([way, send, check]) => ({ name: `${action}, ${way}`, send, check }));
+    return [...basic, ...listingCases(action, owner, other), ...foreignCases(action, owner, other)];
+  });
+}
+
+/** What another account sees when it asks for everything has nothing of the owner in it. */
+function listingCases(
+  action: string,
+  owner: AccountResources,
+  other: AccountResources,
+): MatrixCase[] {
+  if (!/^Describe.*(?:s|Status)$/.test(action)) return [];
+  const send = () => callEc2(other.caller, action, ACTION_ROWS[action]!(other));
+  const check = (answer: Answer) =>
+    answer.status === 200 ? findTrace(answer, owner) : `${answer.status} ${answer.code}`;
+  return [{ name: `${action}, another account lists`, send, check }];
+}
+
+/** Each member that names something, in turn, names what is the owner's; all else in the request is the caller's. */
+function foreignCases(
+  action: string,
+  owner: AccountResources,
+  other: AccountResources,
+): MatrixCase[] {
+  return referencePaths(action).flatMap((path) => {
+    const reference = REFERENCES[`${action} ${path}`] ?? REFERENCES[path];
+    if (reference === undefined) return [];
+    const input = pointAt(ACTION_ROWS[action]!(other), path, reference.of(owner), reference);
+    const send = () => callEc2(other.caller, action, input);
+    const check = foreignCheck(action, reference, owner);
+    return [{ name: `${action} ${path}, of another account`, send, check }];
+  });
+}
+
+/** As in EC2, deleting a key pair that is not there succeeds; nothing may have changed all the same. */
+function foreignCheck(
+  action: string,
+  reference: Reference,
+  owner: AccountResources,
+): MatrixCase['check'] {
+  if (action === 'DeleteKeyPair') return (answer) => findTrace(answer, owner);
+  return (answer) => {
+    const isRefused = answer.status >= 400 && answer.status < 500;
+    if (isRefused && answer.code === reference.code) return undefined;
+    return `${answer.status} ${answer.code}, not ${reference.code}`;
+  };
+}
+
+function pointAt(input: object, path: string, id: string, reference: Reference): object {
+  const copy = structuredClone(input) as Record<string, unknown>;
+  for (const name of reference.without ?? []) delete copy[name];
+  setAt(copy, path.split('.'), id);
+  return copy;
+}
+
+/** Device names are needed beside whatever a mapping maps. */
+const BESIDE: Readonly<Record<string, object>> = {
+  BlockDeviceMappings: { DeviceName: '/dev/sdh' },
+  NetworkInterfaces: { DeviceIndex: 0 },
+};
+
+function setAt(target: Record<string, unknown>, [step, ...rest]: string[], id: string): void {
+  const name = step!.replace('[]', '');
+  const isList = step!.endsWith('[]');
+  if (rest.length === 0) {
+    target[name] = isList ? [id] : id;
+    return;
+  }
+  const inner: Record<string, unknown> = { ...BESIDE[name] };
+  setAt(inner, rest, id);
+  target[name] = isList ? [inner] : inner;
+}
+
+function stsCases({ owner, user }: MatrixWorld): MatrixCase[] {
+  return STS_ACTIONS.flatMap((action) => {
+    const isOpen = OPEN_TO_USERS.has(action);
+    const ways: [string, Caller, MatrixCase['check']][] = [
+      ['unsigned', unsigned(owner.caller), answers(403, 'MissingAuthenticationToken')],
+      ['wrong secret', wrongSecret(owner.caller), answers(403, 'SignatureDoesNotMatch')],
+      ['denied user', user, isOpen ? answers(200, '') : answers(403, 'AccessDenied')],
+    ];
+    return ways.map(([way, caller, check]) => ({
+      name: `${action}, ${way}`,
+      send: () => callSts(caller, action),
+      check,
+    }));
+  });
+}

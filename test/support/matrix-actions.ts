@@ -1,0 +1,164 @@
+// Owns the rows of the authorization matrix for EC2 and STS: one good request of each action, and which members of a
+// request name something that has an owner. A new action needs a row here, a new kind of id a line.
+
+import type { AccountResources } from './account-resources.ts';
+import { DEVICE } from './account-resources.ts';
+
+type Input = Readonly<Record<string, unknown>>;
+
+/** A request that would succeed for the owner of these resources; the matrix sends it as a dry run to be sure. */
+export const ACTION_ROWS: Readonly<Record<string, (own: AccountResources) => Input>> = {
+  AttachVolume: (own) => ({ VolumeId: own.volume, InstanceId: own.running, Device: '/dev/sdg' }),
+  CreateKeyPair: (own) => ({ KeyName: `${own.mark}-another` }),
+  CreateSnapshot: (own) => ({ VolumeId: own.volume }),
+  CreateTags: (own) => ({ Resources: [own.volume], Tags: [{ Key: 'k', Value: 'v' }] }),
+  CreateVolume: (own) => ({ AvailabilityZone: `${own.caller.region}a`, Size: 1 }),
+  DeleteKeyPair: (own) => ({ KeyPairId: own.keyPair }),
+  DeleteSnapshot: (own) => ({ SnapshotId: own.snapshot }),
+  DeleteTags: (own) => ({ Resources: [own.volume], Tags: [{ Key: 'mark' }] }),
+  DeleteVolume: (own) => ({ VolumeId: own.volume }),
+  DeregisterImage: (own) => ({ ImageId: own.image }),
+  DescribeAccountAttributes: () => ({}),
+  DescribeAvailabilityZones: () => ({}),
+  DescribeImageAttribute: (own) => ({ ImageId: own.image, Attribute: 'description' }),
+  DescribeImages: () => ({}),
+  DescribeInstanceAttribute: (own) => ({ InstanceId: own.running, Attribute: 'instanceType' }),
+  DescribeInstanceStatus: () => ({ IncludeAllInstances: true }),
+  DescribeInstanceTypeOfferings: () => ({}),
+  DescribeInstanceTypes: () => ({}),
+  DescribeInstances: () => ({}),
+  DescribeKeyPairs: () => ({}),
+  DescribeNetworkInterfaces: () => ({}),
+  DescribeRegions: () => ({}),
+  DescribeSecurityGroupRules: () => ({}),
+  DescribeSecurityGroups: () => ({}),
+  DescribeSnapshots: () => ({}),
+  DescribeSubnets: () => ({}),
+  DescribeTags: () => ({}),
+  DescribeVolumeStatus: () => ({}),
+  DescribeVolumes: () => ({}),
+  DescribeVpcAttribute: (own) => ({ VpcId: own.vpc, Attribute: 'enableDnsSupport' }),
+  DescribeVpcs: () => ({}),
+  DetachVolume: (own) => ({ VolumeId: own.attached, InstanceId: own.running, Device: DEVICE }),
+  GetConsoleOutput: (own) => ({ InstanceId: own.running }),
+  ImportKeyPair: (own) => ({ KeyName: `${own.mark}-imported`, PublicKeyMaterial: PUBLIC_KEY }),
+  ModifyInstanceAttribute: (own) => ({
+    InstanceId: own.running,
+    Attribute: 'disableApiTermination',
+    Value: 'false',
+  }),
+  ModifyInstanceMetadataOptions: (own) => ({ InstanceId: own.running, HttpTokens: 'required' }),
+  RebootInstances: (own) => ({ InstanceIds: [own.running] }),
+  RegisterImage: (own) => ({ Name: `${own.mark} another`, ImageLocation: own.location }),
+  RunInstances: (own) => ({
+    ImageId: own.image,
+    InstanceType: 't3.nano',
+    MinCount: 1,
+    MaxCount: 1,
+  }),
+  StartInstances: (own) => ({ InstanceIds: [own.stopped] }),
+  StopInstances: (own) => ({ InstanceIds: [own.running] }),
+  TerminateInstances: (own) => ({ InstanceIds: [own.running] }),
+};
+
+const PUBLIC_KEY = Buffer.from(
+  'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJyDsxU9BnUtIMKKAqZTUThJYoIz8UDVlLlKmyLdZ7pl x',
+);
+
+/** Actions that anybody may call who has a key at all: IAM User Guide, "GetCallerIdentity". */
+export const OPEN_TO_USERS: ReadonlySet<string> = new Set(['GetCallerIdentity']);
+
+export interface Reference {
+  /** What of the other account's is named. */
+  of: (other: AccountResources) => string;
+  /** What the answer has to be. */
+  code: string;
+  /** Members that cannot stand beside this one. */
+  without?: readonly string[];
+}
+
+const REFUSED = 'UnsupportedOperation';
+const INSTANCE = ref((other) => other.running, 'InvalidInstanceID.NotFound');
+const VOLUME = ref((other) => other.volume, 'InvalidVolume.NotFound');
+const SNAPSHOT = ref((other) => other.snapshot, 'InvalidSnapshot.NotFound');
+const IMAGE = ref((other) => other.image, 'InvalidAMIID.NotFound');
+const KEY_PAIR = ref((other) => other.keyPair, 'InvalidKeyPair.NotFound');
+const GROUP = ref((other) => other.group, 'InvalidGroup.NotFound');
+const SUBNET = ref((other) => other.subnet, 'InvalidSubnetID.NotFound');
+const VPC = ref((other) => other.vpc, 'InvalidVpcID.NotFound');
+
+function ref(of: Reference['of'], code: string, without: readonly string[] = []): Reference {
+  return { of, code, without };
+}
+
+function refused({ of }: Reference, without: readonly string[] = []): Reference {
+  return { of, code: REFUSED, without };
+}
+
+/**
+ * By member path, or by `Action path` where an action differs. `undefined`: the name means nothing that anybody owns,
+ * or it is looked up among the caller's own names.
+ */
+export const REFERENCES: Readonly<Record<string, Reference | undefined>> = {
+  InstanceId: INSTANCE,
+  'DetachVolume InstanceId': ref(INSTANCE.of, 'InvalidAttachment.NotFound'),
+  'InstanceIds[]': INSTANCE,
+  VolumeId: VOLUME,
+  'VolumeIds[]': VOLUME,
+  'BlockDeviceMappings[].Ebs.VolumeId': refused(VOLUME, ['Attribute', 'Value']),
+  SnapshotId: SNAPSHOT,
+  'SnapshotIds[]': SNAPSHOT,
+  'BlockDeviceMappings[].Ebs.SnapshotId': SNAPSHOT,
+  'RegisterImage BlockDeviceMappings[].Ebs.SnapshotId': refused(SNAPSHOT),
+  ImageId: IMAGE,
+  'ImageIds[]': IMAGE,
+  ImageLocation: ref((other) => other.location, 'UnauthorizedOperation'),
+  KeyPairId: KEY_PAIR,
+  'KeyPairIds[]': KEY_PAIR,
+  'KeyNames[]': ref((other) => other.keyName, KEY_PAIR.code),
+  'RunInstances KeyName': ref((other) => other.keyName, KEY_PAIR.code),
+  KeyName: undefined,
+  'GroupIds[]': GROUP,
+  'SecurityGroupIds[]': GROUP,
+  'Groups[]': refused(GROUP, ['Attribute', 'Value']),
+  'SecurityGroupRuleIds[]': ref((other) => other.rule, 'InvalidSecurityGroupRuleId.NotFound'),
+  SubnetId: SUBNET,
+  'SubnetIds[]': SUBNET,
+  VpcId: VPC,
+  'VpcIds[]': VPC,
+  'NetworkInterfaceIds[]': ref(
+    (other) => other.networkInterface,
+    'InvalidNetworkInterfaceID.NotFound',
+  ),
+  'NetworkInterfaces[].NetworkInterfaceId': refused(SUBNET),
+  'NetworkInterfaces[].SubnetId': refused(SUBNET),
+  'NetworkInterfaces[].Groups[]': refused(GROUP),
+  'Resources[]': INSTANCE,
+  'GroupNames[]': undefined,
+  'SecurityGroups[]': undefined,
+  'BlockDeviceMappings[].Ebs.KmsKeyId': undefined,
+  'BlockDeviceMappings[].Ebs.AvailabilityZoneId': undefined,
+  'BlockDeviceMappings[].VirtualName': undefined,
+  'BlockDeviceMappings[].DeviceName': undefined,
+  'CapacityReservationSpecification.CapacityReservationTarget.CapacityReservationId': undefined,
+  AvailabilityZoneId: undefined,
+  'IamInstanceProfile.Name': undefined,
+  'LaunchTemplate.LaunchTemplateId': undefined,
+  'LaunchTemplate.LaunchTemplateName': undefined,
+  KernelId: undefined,
+  RamdiskId: undefined,
+  KmsKeyId: undefined,
+  'Monitoring.MetricCategoryIds[]': undefined,
+  'OwnerIds[]': undefined,
+  'Placement.AvailabilityZoneId': undefined,
+  'Placement.GroupId': undefined,
+  'Placement.GroupName': undefined,
+  'Placement.HostId': undefined,
+  'RegionNames[]': undefined,
+  'RestorableByUserIds[]': undefined,
+  RootDeviceName: undefined,
+  Name: undefined,
+  'SecondaryInterfaces[].SecondarySubnetId': undefined,
+  'ZoneIds[]': undefined,
+  'ZoneNames[]': undefined,
+};
