@@ -17,3 +17,8 @@ export function renderBytes(bytes: number): string {
   const value = bytes / step[0];
   return `${value >= 100 || Number.isInteger(value) ? Math.round(value) : value.toFixed(1)} ${step[1]}`;
 }
+
+/** `plural` is a regular one: 1 image, 2 images. */
+export function renderCount(count: number, plural: string): string {
+  return `${count} ${count === 1 ? plural.replace(/s$/, '') : plural}`;
+}

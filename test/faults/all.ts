@@ -7,6 +7,7 @@ import { SUITES } from './suites.ts';
 /** A few minutes in all, to see that everything runs; a suite that is not listed has its own measure. */
 const QUICK_COUNTS: Readonly<Record<string, number>> = {
   backup: 1,
+  'bit-rot': 500,
   'crash-points': 5,
   'daemon-kill': 3,
   'power-cut': 5,

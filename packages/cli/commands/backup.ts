@@ -3,7 +3,7 @@
 import { lstat, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { renderBytes } from '@ironbark/core/units.ts';
+import { renderBytes, renderCount } from '@ironbark/core/units.ts';
 import { listStoredBlobs } from '@ironbark/objects/store/stored-blobs.ts';
 import { hasCode } from '@ironbark/platform/files.ts';
 import { ARCHIVE_FORMAT, type ArchiveSeal, type Piece } from '../backup/archive-frames.ts';
@@ -216,10 +216,11 @@ function describe(source: BackupSource, counts: Backup['counts'], seal: ArchiveS
 function render(
   summary: ReturnType<typeof describe> & { path: string; isEncrypted: boolean },
 ): string {
-  const volumes = summary.volumes === 0 ? 'no volumes’ contents' : `${summary.volumes} volumes`;
+  const volumes =
+    summary.volumes === 0 ? 'no volumes’ contents' : renderCount(summary.volumes, 'volumes');
   return [
     `Everything up to ${summary.takenAt} is in ${summary.path}`,
-    `${summary.files} files, ${renderBytes(summary.bytes)}, ${volumes}, seal ${summary.sha256}`,
+    `${renderCount(summary.files, 'files')}, ${renderBytes(summary.bytes)}, ${volumes}, seal ${summary.sha256}`,
     summary.isEncrypted
       ? 'It is encrypted: without its passphrase it is worth nothing.'
       : 'The cloud’s secret keys are in it: who can read it can use the cloud and everything in it. Its mode is 0600.',

@@ -1,6 +1,6 @@
 // Owns `ironbark status`: what runs here, on one screen.
 
-import { renderBytes } from '@ironbark/core/units.ts';
+import { renderBytes, renderCount } from '@ironbark/core/units.ts';
 import type { InstanceObservation } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { CliContext } from '../context.ts';
 import type { DaemonProcessFacts, DaemonStatus } from '../daemon/admin-api.ts';
@@ -44,7 +44,7 @@ function renderStatus(status: DaemonStatus, terminal: Terminal): string {
     [
       'holds',
       Object.entries(status.counts)
-        .map(([noun, count]) => `${count} ${noun}`)
+        .map(([noun, count]) => renderCount(count, noun))
         .join(', '),
     ],
     ['processes', status.processes.map(describeProcess).join('; ')],
