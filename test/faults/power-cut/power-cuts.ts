@@ -19,6 +19,8 @@ export interface PowerCutRun {
   seed: number;
   /** Ends with the first loss: more would show nothing new. */
   untilBroken?: boolean;
+  /** After each cut, with its number. */
+  onCut?: (number: number) => void;
   /** What was broken, as it is found. */
   onBroken?: (sentence: string) => void;
 }
@@ -43,6 +45,7 @@ export async function runPowerCuts(run: PowerCutRun): Promise<Map<WorkloadName, 
     for (let number = 1; number <= run.cuts; number++) {
       if (run.untilBroken === true && series.isBroken) break;
       await series.run(number);
+      run.onCut?.(number);
     }
     await series.finish();
   } catch (error) {

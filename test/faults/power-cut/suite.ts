@@ -7,6 +7,8 @@ import { powerCutFigures } from './figures.ts';
 import { runPowerCuts } from './power-cuts.ts';
 
 const DEFAULT_CUTS = 50;
+/** Whoever waits for 500 of them wants to hear how far it is. */
+const CUTS_A_LINE = 10;
 
 export const powerCutSuite: FaultSuite = async (options) => {
   const { seed, only, explain, count: cuts = DEFAULT_CUTS } = options;
@@ -14,6 +16,9 @@ export const powerCutSuite: FaultSuite = async (options) => {
   if (reason !== undefined) throw new Error(reason);
   const workloads = STORES.filter((name) => only === undefined || name === only);
   if (workloads.length === 0) throw new Error(`no store ${only}: there are ${STORES.join(', ')}`);
-  const results = await runPowerCuts({ workloads, cuts, seed, onBroken: explain });
+  const onCut = (number: number) => {
+    if (number % CUTS_A_LINE === 0) explain(`${number} of ${cuts} cuts`);
+  };
+  const results = await runPowerCuts({ workloads, cuts, seed, onCut, onBroken: explain });
   return [...results].flatMap(([store, result]) => powerCutFigures(store, cuts, result));
 };
