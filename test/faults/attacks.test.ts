@@ -1,5 +1,4 @@
-// The rows of the attack list that concern who may do what, each by its name. Every one was seen to fail without its
-// defence.
+// The rows of the attack list that concern who may do what, each by its name.
 
 import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { whyNoQemu } from '@ironbark/node/testing/driver-lab.ts';
+import { missedInTest } from '../support/figures.ts';
 import { isolationSuite } from './isolation/suite.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -20,6 +21,6 @@ test('guests and exporters are apart from the host and from each other, seen fro
     hypervisor: 'qemu',
     explain: (line) => said.push(line),
   });
-  const missed = figures.filter(({ ok }) => !ok).map(({ name, value }) => `${name}: ${value}`);
+  const missed = missedInTest(figures).map(({ name, value }) => `${name}: ${value}`);
   assert.deepEqual(missed, [], said.join('\n'));
 });
