@@ -1,4 +1,4 @@
-// The disk of the state stores is slow: each sync takes a tenth of a second more, while some clients write all the
+// The disk of the state stores is slow: each sync takes a twentieth of a second more, while some clients write all the
 // time. Reading stays in time, and nothing that was acknowledged is missing.
 
 import { systemClock } from '@ironbark/platform/clock.ts';
@@ -8,7 +8,7 @@ import { percentileFigure, zeroFigure } from '../../support/figures.ts';
 import { slowSyncs, whyNoSlowSyncs } from '../../support/slow-syncs.ts';
 import type { Scenario } from './scenario.ts';
 
-const SYNC_DELAY_MS = 100;
+const SYNC_DELAY_MS = 50;
 const WRITERS = 4;
 const CALLS = 40;
 const API_BAR_MS = 1_000;
