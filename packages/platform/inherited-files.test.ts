@@ -6,8 +6,8 @@ test('a child does not get what the parent of its parent left open', async () =>
   const module = new URL('./inherited-files.ts', import.meta.url).href;
   const look = `require('child_process').spawnSync('ls', ['-l', '/proc/self/fd'], { encoding: 'utf8' }).stdout`;
   const program = (closes: boolean) => `
-    const { closeInheritedFiles } = await import('${module}');
-    const count = ${closes} ? closeInheritedFiles() : 0;
+    const { keepInheritedFilesFromChildren } = await import('${module}');
+    const count = ${closes} ? keepInheritedFilesFromChildren() : 0;
     const { createRequire } = await import('node:module');
     const require = createRequire('/');
     console.log(count + '\\n' + ${look});`;

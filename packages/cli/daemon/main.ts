@@ -7,7 +7,7 @@ import { systemCommands } from '@ironbark/platform/commands.ts';
 import { acquireProcessLock } from '@ironbark/platform/database/process-lock.ts';
 import { removeFile, writeUnsynced } from '@ironbark/platform/files.ts';
 import type { HttpListener } from '@ironbark/platform/http/server.ts';
-import { closeInheritedFiles } from '@ironbark/platform/inherited-files.ts';
+import { keepInheritedFilesFromChildren } from '@ironbark/platform/inherited-files.ts';
 import { openLogFile } from '@ironbark/platform/log-file.ts';
 import { createLogger, type Logger } from '@ironbark/platform/logger.ts';
 import { systemRandom } from '@ironbark/platform/random.ts';
@@ -19,7 +19,7 @@ import type { RunningCloud } from './running-cloud.ts';
 import { type DaemonFacts, describeCloud } from './status.ts';
 
 async function main(dataDir: string, version: string, mode: string): Promise<void> {
-  closeInheritedFiles();
+  keepInheritedFilesFromChildren();
   const config = await findConfig(dataDir);
   if (config === undefined) throw new Error(`${dataDir} has no config.json; ironbark up makes it`);
   if (mode === 'controllers') await mainOfControllers(config, dataDir);

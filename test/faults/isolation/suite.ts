@@ -2,7 +2,7 @@
 // that confining them takes.
 
 import { userInfo } from 'node:os';
-import { closeInheritedFiles } from '@ironbark/platform/inherited-files.ts';
+import { keepInheritedFilesFromChildren } from '@ironbark/platform/inherited-files.ts';
 import type { SuiteOptions } from '../../support/fault-suite.ts';
 import { type Figure, zeroFigure } from '../../support/figures.ts';
 import { attackFrom } from './attacks.ts';
@@ -19,7 +19,7 @@ export async function isolationSuite({
 }: SuiteOptions): Promise<Figure[]> {
   if (userInfo().uid !== 0) throw new Error('without root guests share one user; run it as root');
   // As the daemon does, in whose place this process starts them.
-  closeInheritedFiles();
+  keepInheritedFilesFromChildren();
   await using subjects = await startSubjects({ guests, volumes: VOLUMES });
   const figures = isolationFigures(subjects.all, explain);
   const attempts = await attackFrom(subjects);
