@@ -39,7 +39,8 @@ const PRAGMAS = [
 const SETTLE = 'PRAGMA wal_checkpoint(TRUNCATE)';
 
 export async function openSqlite<Schema>(options: SqliteOptions): Promise<Database<Schema>> {
-  if (options.path !== ':memory:') closeToOthers(options.path);
+  // A name in SQLite's own form is one in memory.
+  if (!/^(?::memory:$|file:)/.test(options.path)) closeToOthers(options.path);
   const engine = new DatabaseSync(options.path);
   for (const pragma of PRAGMAS) engine.exec(pragma);
   await settle(engine, options.path);

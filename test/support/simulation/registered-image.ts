@@ -56,11 +56,15 @@ export async function callApi<Name extends Ec2Action>(
   const api = world.messages.connect<{
     call(name: string, input: unknown): Promise<Ec2Output<Name>>;
   }>(caller, 'cloud', limits);
+  const endMs = world.simulation.nowMs + LIMIT_MS;
   for (;;) {
     try {
       return await finish(world, api.call(action, input));
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
+      if (world.simulation.nowMs > endMs) {
+        throw new Error(`no answer: ${world.simulation.violations.join('; ')}`, { cause: error });
+      }
       await world.simulation.run(world.simulation.nowMs + 500);
     }
   }
