@@ -16,6 +16,7 @@ const TEST_PACKAGES: readonly HostPackage[] = [
   { name: 'awscli', programs: ['aws'], why: 'the AWS CLI, which the tests drive' },
   { name: 'util-linux', programs: ['setpriv', 'losetup', 'fallocate'], why: 'fault tests' },
   { name: 'libnbd-bin', programs: ['nbdfuse'], why: 'disks whose power is cut' },
+  { name: 'fuse3', programs: ['fusermount3'], why: 'their mounts' },
   { name: 'e2fsprogs', programs: ['mkfs.ext4', 'e2fsck'], why: 'their file systems' },
   { name: 'strace', programs: ['strace'], why: 'processes that die at a chosen moment' },
   { name: 'busybox-static', programs: ['busybox'], why: 'stands in for guests in network tests' },
