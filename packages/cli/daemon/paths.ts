@@ -17,6 +17,8 @@ export interface DataPaths {
   controllersSocket: string;
   /** Held by the one daemon of this folder. */
   daemonLock: string;
+  /** Room for a start on a full disk. */
+  startReserve: string;
   log: string;
   /** What a backup that is under way reads from. */
   backup: string;
@@ -48,6 +50,7 @@ export function dataPaths(root: string): DataPaths {
     controllersSocket: join(root, 'run', 'controllers', 'controllers.sock'),
     pidFile: join(root, 'run', 'daemon.pid'),
     daemonLock: join(root, 'run', 'daemon.lock'),
+    startReserve: join(root, 'run', 'start-reserve'),
     log: join(root, 'ironbark.log'),
     backup: join(root, 'run', 'controllers', 'backup'),
     cloud: join(root, 'cloud'),
