@@ -131,7 +131,8 @@ async function addAll(backup: Backup): Promise<void> {
   backup.progress('waiting for the disk');
 }
 
-const OBJECTS_STORE = 'objects/objects.sqlite';
+/** Its path within a backup, which has the layout of a data folder. */
+const OBJECTS_STORE = dataPaths('').stores.objects;
 
 /** The list is read from a copy that only we can change, since the engine follows links and writes. */
 async function addBlobs(backup: Backup, ownerUid: number): Promise<void> {

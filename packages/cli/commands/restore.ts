@@ -20,6 +20,7 @@ import { readPassphrase } from '../backup/passphrase.ts';
 import { ArchiveRestorer } from '../backup/restore-archive.ts';
 import { type CloudConfig, configPath, findConfig, renderConfig } from '../cloud-config.ts';
 import type { CliContext } from '../context.ts';
+import { dataPaths } from '../daemon/paths.ts';
 import { newCloudId, newNodeId } from '../decide-config.ts';
 import { Problem } from '../problem.ts';
 import type { StepProgress } from '../terminal.ts';
@@ -186,8 +187,9 @@ async function giveNewNames(context: CliContext, folder: string): Promise<CloudC
 
 async function settle(folder: string, { takenAt, version }: ArchiveHeader) {
   try {
-    await settleRestoredStorage(join(folder, 'storage/state/storage.db'));
-    return await settleRestoredCloud(join(folder, 'cloud/cloud.db'), takenAt);
+    const { stores } = dataPaths(folder);
+    await settleRestoredStorage(stores.storage);
+    return await settleRestoredCloud(stores.cloud, takenAt);
   } catch (cause) {
     const problem = new Problem(
       `the state in the backup cannot be used here (it is from version ${version})`,

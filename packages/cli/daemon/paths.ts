@@ -29,6 +29,8 @@ export interface DataPaths {
   /** The Storage Controller's rows, apart from what storage daemons use. */
   storageState: string;
   objects: string;
+  /** The databases of the three that have one, as these services name them. */
+  stores: { cloud: string; storage: string; objects: string };
   /** The record of API calls. */
   events: string;
   /** Private keys of key pairs that `ironbark launch` made. */
@@ -59,6 +61,11 @@ export function dataPaths(root: string): DataPaths {
     storage: join(root, 'storage'),
     storageState: join(root, 'storage', 'state'),
     objects: join(root, 'objects'),
+    stores: {
+      cloud: join(root, 'cloud', 'cloud.db'),
+      storage: join(root, 'storage', 'state', 'storage.db'),
+      objects: join(root, 'objects', 'objects.sqlite'),
+    },
     events: join(root, 'events'),
     keys: join(root, 'keys'),
   };
