@@ -4,6 +4,7 @@ import type { NodeId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { Migrations } from '@ironbark/platform/database/database.ts';
 import type { StorageVolumeIntent } from '@ironbark/protocol/internal/storage-client.ts';
 import { createStorageTables } from './migrations/0001-storage.ts';
+import { addSnapshotSets } from './migrations/0006-snapshot-sets.ts';
 
 export type Presence = StorageVolumeIntent['desired'];
 
@@ -46,6 +47,8 @@ export interface SnapshotTable {
   frozen_exported: number;
   /** Chunks below this index are in the object store or were zero. */
   next_chunk: number;
+  /** Ids of the snapshots that share its point in time, as JSON; null: it has one of its own. */
+  together: string | null;
   forgotten_at: number | null;
 }
 
@@ -64,4 +67,7 @@ export interface StorageSchema {
   snapshot_chunk: SnapshotChunkTable;
 }
 
-export const STORAGE_MIGRATIONS: Migrations = { '0001-storage': { up: createStorageTables } };
+export const STORAGE_MIGRATIONS: Migrations = {
+  '0001-storage': { up: createStorageTables },
+  '0006-snapshot-sets': { up: addSnapshotSets },
+};

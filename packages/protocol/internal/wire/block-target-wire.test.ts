@@ -31,6 +31,7 @@ function openWire() {
     grow: (id, sizeBytes) => note('grow', id, sizeBytes),
     stop: (id) => note('stop', id),
     freeze: (id, snapshotId, sizeBytes) => note('freeze', id, snapshotId, sizeBytes),
+    freezeTogether: (points) => note('freezeTogether', ...points),
     openFrozen: async (id, snapshotId) => ({
       read: async (offset, length) => {
         await note('read', id, snapshotId, offset);
@@ -78,6 +79,7 @@ test('every call reaches the target, and its answer comes back', async () => {
   await remote.unexport(VOLUME);
   await remote.grow(VOLUME, 5);
   await remote.freeze(VOLUME, SNAPSHOT, 6);
+  await remote.freezeTogether([{ id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 6 }]);
   await using reader = await remote.openFrozen(VOLUME, SNAPSHOT);
   assert.equal((await reader.read(7, 3)).toString(), 'zzz');
   await remote.thaw(VOLUME, SNAPSHOT);
@@ -87,6 +89,7 @@ test('every call reaches the target, and its answer comes back', async () => {
     ['unexport', VOLUME],
     ['grow', VOLUME, 5],
     ['freeze', VOLUME, SNAPSHOT, 6],
+    ['freezeTogether', { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 6 }],
     ['read', VOLUME, SNAPSHOT, 7],
     ['closed'],
     ['thaw', VOLUME, SNAPSHOT],
@@ -125,6 +128,7 @@ const INPUTS: Readonly<Record<string, object>> = {
   grow: { id: VOLUME, sizeBytes: 1 },
   stop: { id: VOLUME },
   freeze: { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 1 },
+  freezeTogether: { points: [{ id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 1 }] },
   thaw: { id: VOLUME, snapshotId: SNAPSHOT },
   sweep: {},
   readFrozen: { id: VOLUME, snapshotId: SNAPSHOT, offset: 0, length: 1 },

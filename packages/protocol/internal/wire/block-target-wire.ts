@@ -4,8 +4,13 @@
 import { Readable } from 'node:stream';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { MIB } from '@ironbark/core/units.ts';
-import type { BlockTarget, ExportedVolume, TargetFacts } from '../block-target.ts';
-import { id, integer, nothing, object } from './checks.ts';
+import {
+  type BlockTarget,
+  type ExportedVolume,
+  MAX_FROZEN_TOGETHER,
+  type TargetFacts,
+} from '../block-target.ts';
+import { id, integer, list, nothing, object } from './checks.ts';
 import type { ByteVerbTable, CallTransport, VerbTable } from './transport.ts';
 
 /** 64 TiB, EBS's largest volume. */
@@ -24,6 +29,7 @@ const sizedPoint = object({
   snapshotId: id('snap'),
   sizeBytes: integer(1, MAX_VOLUME_BYTES),
 });
+const sizedPoints = object({ points: list(sizedPoint, MAX_FROZEN_TOGETHER) });
 const range = object({
   id: id('vol'),
   snapshotId: id('snap'),
@@ -58,6 +64,7 @@ export function blockTargetVerbs(target: BlockTarget): VerbTable {
       const asked = sizedPoint(input, '');
       return target.freeze(asked.id, asked.snapshotId, asked.sizeBytes);
     },
+    freezeTogether: (input) => target.freezeTogether(sizedPoints(input, '').points),
     thaw: (input) => {
       const asked = point(input, '');
       return target.thaw(asked.id, asked.snapshotId);
@@ -105,6 +112,7 @@ export function remoteBlockTarget(transport: CallTransport): BlockTarget {
     stop: (volumeId) => ask('stop', { id: volumeId }),
     freeze: (volumeId, snapshotId, sizeBytes) =>
       ask('freeze', { id: volumeId, snapshotId, sizeBytes }),
+    freezeTogether: (points) => ask('freezeTogether', { points }),
     thaw: (volumeId, snapshotId) => ask('thaw', { id: volumeId, snapshotId }),
     sweep: () => ask('sweep', {}),
     openFrozen: async (volumeId, snapshotId) => ({
