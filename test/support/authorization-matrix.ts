@@ -161,7 +161,8 @@ function setAt(target: Record<string, unknown>, [step, ...rest]: string[], id: s
     target[name] = isList ? [id] : id;
     return;
   }
-  const inner: Record<string, unknown> = { ...BESIDE[name] };
+  const given = isList ? {} : (target[name] as object | undefined);
+  const inner: Record<string, unknown> = { ...BESIDE[name], ...given };
   setAt(inner, rest, id);
   target[name] = isList ? [inner] : inner;
 }

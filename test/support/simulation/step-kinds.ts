@@ -72,7 +72,11 @@ const ATTACHMENT: Kinds<Exclude<AttachmentStep['kind'], 'wait'>> = {
 const TERMINATION: Kinds<Exclude<TerminationStep, 'none'>> = { release: true, forget: true };
 const OUTCOME: Kinds<Exclude<Outcome['kind'], 'none'>> = { shutdown: true, failed: true };
 const VOLUME: Kinds<Exclude<VolumeTalk, 'wait-for-snapshots'>> = { send: true, forget: true };
-const SNAPSHOT: Kinds<Exclude<SnapshotTalk, 'wait-for-volumes'>> = { send: true, forget: true };
+const SNAPSHOT: Kinds<Exclude<SnapshotTalk, 'wait-for-readers' | 'settled'>> = {
+  send: true,
+  forget: true,
+  'forget-copy': true,
+};
 
 /** Steps of reconcilers without a plan; step-kinds' test finds those that the code names and this does not. */
 const PLAIN: Readonly<Record<string, Covered>> = {

@@ -75,6 +75,10 @@ export class StorageDouble implements StorageClient {
     return [...this.#volumes.keys()];
   }
 
+  getSnapshotIntent(id: SnapshotId): StorageSnapshotIntent {
+    return this.#snapshots.get(id)!.intent;
+  }
+
   listSnapshotIds(): SnapshotId[] {
     return [...this.#snapshots.keys()];
   }
