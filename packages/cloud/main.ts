@@ -31,6 +31,7 @@ import { createSnapshotReconciler } from './reconcilers/snapshot.ts';
 import { createStorageReport, STORAGE_KEY } from './reconcilers/storage-report.ts';
 import { createVolumeReconciler } from './reconcilers/volume.ts';
 import { createVolumeAttachment } from './reconcilers/volume-attachment.ts';
+import { createVolumeModification } from './reconcilers/volume-modification.ts';
 import { createZoneIntent } from './reconcilers/zone-intent.ts';
 import { createZoneReport, ZONE_KEY } from './reconcilers/zone-report.ts';
 import { getRootKey } from './store/accounts.ts';
@@ -159,6 +160,7 @@ function startReconcilers(
   const ofVolume = [
     runner.add(createVolumeReconciler(app)),
     runner.add(createVolumeAttachment(app)),
+    runner.add(createVolumeModification(app)),
   ];
   const snapshot = runner.add(createSnapshotReconciler(app));
   connect({

@@ -37,6 +37,7 @@ export const ACTION_ROWS: Readonly<Record<string, (own: AccountResources) => Inp
   DescribeTags: () => ({}),
   DescribeVolumeStatus: () => ({}),
   DescribeVolumes: () => ({}),
+  DescribeVolumesModifications: () => ({}),
   DescribeVpcAttribute: (own) => ({ VpcId: own.vpc, Attribute: 'enableDnsSupport' }),
   DescribeVpcs: () => ({}),
   DetachVolume: (own) => ({ VolumeId: own.attached, InstanceId: own.running, Device: DEVICE }),
@@ -48,6 +49,7 @@ export const ACTION_ROWS: Readonly<Record<string, (own: AccountResources) => Inp
     Value: 'false',
   }),
   ModifyInstanceMetadataOptions: (own) => ({ InstanceId: own.running, HttpTokens: 'required' }),
+  ModifyVolume: (own) => ({ VolumeId: own.volume, Size: 2 }),
   RebootInstances: (own) => ({ InstanceIds: [own.running] }),
   RegisterImage: (own) => ({ Name: `${own.mark} another`, ImageLocation: own.location }),
   RunInstances: (own) => ({

@@ -33,6 +33,7 @@ import { describeSubnets } from './describe-subnets.ts';
 import { describeTags } from './describe-tags.ts';
 import { describeVolumeStatus } from './describe-volume-status.ts';
 import { describeVolumes } from './describe-volumes.ts';
+import { describeVolumesModifications } from './describe-volumes-modifications.ts';
 import { describeVpcAttribute } from './describe-vpc-attribute.ts';
 import { describeVpcs } from './describe-vpcs.ts';
 import { detachVolume } from './detach-volume.ts';
@@ -41,6 +42,7 @@ import type { Ec2Handler } from './handler.ts';
 import { importKeyPair } from './import-key-pair.ts';
 import { modifyInstanceAttribute } from './modify-instance-attribute.ts';
 import { modifyInstanceMetadataOptions } from './modify-instance-metadata-options.ts';
+import { modifyVolume } from './modify-volume.ts';
 import { rebootInstances } from './reboot-instances.ts';
 import { registerImage } from './register-image.ts';
 import { runInstances } from './run-instances.ts';
@@ -78,6 +80,7 @@ const EC2_HANDLERS = {
   DescribeTags: describeTags,
   DescribeVolumeStatus: describeVolumeStatus,
   DescribeVolumes: describeVolumes,
+  DescribeVolumesModifications: describeVolumesModifications,
   DescribeVpcAttribute: describeVpcAttribute,
   DescribeVpcs: describeVpcs,
   DetachVolume: detachVolume,
@@ -85,6 +88,7 @@ const EC2_HANDLERS = {
   ImportKeyPair: importKeyPair,
   ModifyInstanceAttribute: modifyInstanceAttribute,
   ModifyInstanceMetadataOptions: modifyInstanceMetadataOptions,
+  ModifyVolume: modifyVolume,
   RebootInstances: rebootInstances,
   RegisterImage: registerImage,
   RunInstances: runInstances,

@@ -7,9 +7,11 @@ import { SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { StorageVolumeIntent } from '@ironbark/protocol/internal/storage-client.ts';
 import type { App } from '../app/app.ts';
 import { change } from '../app/change.ts';
+import { limitsOfShape } from '../app/volume-shape.ts';
 import type { VolumeRow } from '../store/schema.ts';
 import { listRunningSnapshots } from '../store/snapshots.ts';
 import { deleteTags } from '../store/tags.ts';
+import { deleteModification } from '../store/volume-modifications.ts';
 import { deleteVolume, findVolume, listVolumeIds } from '../store/volumes.ts';
 import { SentGenerations } from './sent-generations.ts';
 
@@ -78,6 +80,7 @@ function composeVolumeIntent(volume: VolumeRow): StorageVolumeIntent {
     generation,
     desired,
     sizeBytes: volume.sizeGib * GIB,
+    limits: limitsOfShape(volume),
     ...(snapshotId === null ? {} : { fromSnapshotId: snapshotId }),
     ...(desiredExportTo === null ? {} : { exportTo: desiredExportTo }),
   };
@@ -88,6 +91,7 @@ async function forget(app: App, volume: VolumeRow): Promise<void> {
   await change(app, async ({ tx, touched }) => {
     await deleteVolume(tx, volume.id);
     await deleteTags(tx, volume.id);
+    await deleteModification(tx, volume.id);
     if (volume.snapshotId !== null) touched.snapshots.add(volume.snapshotId);
   });
 }

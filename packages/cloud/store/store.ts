@@ -8,6 +8,7 @@ import { syncDirectory } from '@ironbark/platform/files.ts';
 import { CamelCasePlugin, type Kysely } from 'kysely';
 import { cloudTables } from './migrations/0001-cloud.ts';
 import { accountNames } from './migrations/0002-account-names.ts';
+import { volumeTypes } from './migrations/0003-volume-types.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -22,7 +23,11 @@ export async function openStore(
   if (path !== ':memory:') await ensurePrivateFile(path);
   const database = await openDatabase<Schema>({
     path,
-    migrations: { '0001-cloud': cloudTables, '0002-account-names': accountNames },
+    migrations: {
+      '0001-cloud': cloudTables,
+      '0002-account-names': accountNames,
+      '0003-volume-types': volumeTypes,
+    },
   });
   const names = new CamelCasePlugin();
   return {

@@ -4,6 +4,7 @@ import type { NodeId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { Migrations } from '@ironbark/platform/database/database.ts';
 import type { StorageVolumeIntent } from '@ironbark/protocol/internal/storage-client.ts';
 import { createStorageTables } from './migrations/0001-storage.ts';
+import { addLimits } from './migrations/0002-limits.ts';
 
 export type Presence = StorageVolumeIntent['desired'];
 
@@ -26,6 +27,8 @@ export interface VolumeTable {
   export_epoch: number;
   /** What the target opens the file with, such as `io_uring,direct`. */
   engine: string | null;
+  /** VolumeLimits as JSON; null: none. */
+  limits: string | null;
   forgotten_at: number | null;
 }
 
@@ -64,4 +67,7 @@ export interface StorageSchema {
   snapshot_chunk: SnapshotChunkTable;
 }
 
-export const STORAGE_MIGRATIONS: Migrations = { '0001-storage': { up: createStorageTables } };
+export const STORAGE_MIGRATIONS: Migrations = {
+  '0001-storage': { up: createStorageTables },
+  '0002-limits': { up: addLimits },
+};
