@@ -24,6 +24,7 @@ import { ensureAccount } from './app/bootstrap.ts';
 import { createIdentity, toAccessKey } from './app/identity.ts';
 import { parseObservation } from './app/instance-outcome.ts';
 import { countResources, listLoginUsers, type ResourceCounts } from './app/summary.ts';
+import { summarizeVolumes, type VolumeSummary } from './app/volume-summary.ts';
 import { createExpiry } from './reconcilers/expiry.ts';
 import { createInstanceOutcome } from './reconcilers/instance-outcome.ts';
 import { createInstancePlacement, PLACEMENT_KEY } from './reconcilers/instance-placement.ts';
@@ -77,6 +78,8 @@ export interface Cloud extends AsyncDisposable {
   findSsh(id: string): Promise<{ host: string; port: number } | undefined>;
   /** How many resources there are, terminated ones that are still listed included. */
   countResources(): Promise<ResourceCounts>;
+  /** Of all accounts. */
+  listVolumes(): Promise<VolumeSummary[]>;
   /** Image id to the user that a key pair logs in as. */
   loginUsers(): Promise<Record<string, string>>;
   /** True when no reconciler has work that it can do now. */
@@ -107,6 +110,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       adminKey: async () => toAccessKey(await getRootKey(store.query, accountId)),
       findSsh: (id) => findSsh(app, id as InstanceId),
       countResources: () => countResources(store.query),
+      listVolumes: () => summarizeVolumes(store.query),
       loginUsers: () => listLoginUsers(store.query, accountId),
       isQuiet: () => runner.isQuiet(),
       whileQuiet: (work) => store.transaction(() => work()),

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { GIB } from '@ironbark/core/units.ts';
+import type { VolumeFigures } from '@ironbark/core/volume-figures.ts';
 import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
 import { type DirectGuest, launchDirectGuest } from '../support/direct-guest.ts';
 import { checkBlocks, longestStall, startWriter } from '../support/guest-writer.ts';
@@ -15,7 +16,7 @@ const skip =
 /** The guest's requests under way are sent again within milliseconds; a busy host gets more. */
 const STALL_LIMIT_S = 4;
 const FIO = [
-  'fio --name=verified --filename=/mnt/v/fio --size=48m --bs=64k --rw=randwrite --iodepth=8',
+  'fio --name=verified --filename=/mnt/v/fio --size=24m --bs=64k --rw=randwrite --iodepth=8',
   '--ioengine=libaio --direct=1 --rate=,6m --verify=crc32c --verify_fatal=1 --end_fsync=1',
 ].join(' ');
 const TROUBLE = 'dmesg | grep -i -E "i/o error|ext4-fs error|aborting|remount" || true';
@@ -66,7 +67,7 @@ test('one that nobody reads or writes grows too, and is checked clean', { skip }
   await guest.run('umount /mnt/v');
   await modify({ Size: 3 });
   assert.equal(await sizeInGuest(), 3 * GIB);
-  await guest.run(`e2fsck -f -n ${device} && resize2fs ${device} && e2fsck -f -n ${device}`);
+  await guest.run(`e2fsck -f -p ${device} && resize2fs ${device} && e2fsck -f -n ${device}`);
 });
 
 test('a guest feels its volume’s limit, and the change of it at once', { skip }, async (t) => {
@@ -79,6 +80,31 @@ test('a guest feels its volume’s limit, and the change of it at once', { skip 
   assert.ok(slow <= 105 && slow >= 85, `${slow} IOPS`);
   assert.ok(faster <= 157.5 && faster >= 127, `${faster} IOPS`);
 });
+
+test('what a volume does is shown to people and to Prometheus', { skip }, async (t) => {
+  const before = await metricsOf('read_ops_total');
+  // What was written, again and again.
+  const once = `dd if=${device} of=/dev/null bs=64k iflag=direct count=250`;
+  await guest.start(`for i in $(seq 20); do ${once}; done`);
+  const shown = await cloud.json<{ volumeId: string; figures: VolumeFigures }[]>('volumes');
+  const { figures } = shown.find(({ volumeId }) => volumeId === volume)!;
+  t.diagnostic(JSON.stringify(figures));
+  assert.ok(
+    figures.VolumeReadOps > 0 && figures.VolumeReadBytes === figures.VolumeReadOps * 65_536,
+  );
+  assert.equal(figures.averageRequestSectors, 128);
+  // One request after another, held back by its limit of 150 a second.
+  assert.ok(figures.averageQueueDepth > 0.5 && figures.averageQueueDepth <= 1.1);
+  assert.ok(figures.VolumeThroughputPercentage! > 50);
+  assert.ok((await metricsOf('read_ops_total')) > before);
+  assert.ok((await metricsOf('read_latency_seconds_count')) > 0);
+});
+
+async function metricsOf(name: string): Promise<number> {
+  const { stdout } = await cloud.ironbark('metrics');
+  const line = stdout.split('\n').find((one) => one.startsWith(`ironbark_volume_${name}{`));
+  return Number(line?.split(' ').at(-1));
+}
 
 async function modify(
   change: { Size?: number; VolumeType?: 'gp3' | 'io1'; Iops?: number },

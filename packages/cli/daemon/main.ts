@@ -17,6 +17,7 @@ import { serveAdmin } from './admin-server.ts';
 import { dataPaths, FOLDER_TAKEN } from './paths.ts';
 import type { RunningCloud } from './running-cloud.ts';
 import { type DaemonFacts, describeCloud } from './status.ts';
+import { describeVolumes } from './volume-facts.ts';
 
 async function main(dataDir: string, version: string, mode: string): Promise<void> {
   keepInheritedFilesFromChildren();
@@ -112,6 +113,7 @@ function adminApi(
   return {
     ...cloud.admin,
     status: () => describeCloud(cloud, facts),
+    volumes: () => describeVolumes(cloud, systemClock),
     diskStats: async ({ instanceId }) => await cloud.node.readDiskStats(instanceId),
     halt,
   };

@@ -100,6 +100,20 @@ export interface DiskStats {
   /** Sums of request times; divided by wall time they give the average queue depth. */
   readNs: number;
   writeNs: number;
+  flushNs: number;
+  /** Requests that ended in an error which the guest saw. */
+  failedOps: number;
+  /** Since the last request ended; absent when there was none. */
+  idleNs?: number;
+  /** Absent where they are not counted. */
+  readLatency?: LatencyHistogram;
+  writeLatency?: LatencyHistogram;
+}
+
+/** `counts` has one more than `boundariesNs`: what took longer than the last. */
+export interface LatencyHistogram {
+  boundariesNs: number[];
+  counts: number[];
 }
 
 /**

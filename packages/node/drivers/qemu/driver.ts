@@ -29,7 +29,7 @@ import { Connections } from './connections.ts';
 import { effectiveDiskProfile } from './disk-profile.ts';
 import { type DiskRecords, readDiskRecords, writeDiskRecords } from './disk-records.ts';
 import { growDisk, readDiskSizes } from './disk-size.ts';
-import { parseDiskStats } from './disk-stats.ts';
+import { ensureHistograms, parseDiskStats } from './disk-stats.ts';
 import { type Host, lookAtHost } from './host.ts';
 import { listPlugged, plugDisk, unplugDisk } from './hot-plug.ts';
 import { boundLog, launchGuest, type OpenTap, startFailure } from './launch.ts';
@@ -237,6 +237,7 @@ class QemuDriver implements HypervisorDriver {
     await writeDiskRecords(handle.directory, { ...records, [serial]: { profile, source } });
     const context = { connections: this.#connections, clock: this.#options.clock };
     await plugDisk(context, handle, { serial, source, profile });
+    await ensureHistograms(this.#connections, handle);
     return profile;
   }
 
@@ -294,6 +295,7 @@ class QemuDriver implements HypervisorDriver {
   }
 
   async diskStats(handle: GuestHandle): Promise<DiskStats[]> {
+    await ensureHistograms(this.#connections, handle);
     return parseDiskStats(await this.#connections.execute(handle, 'query-blockstats'));
   }
 

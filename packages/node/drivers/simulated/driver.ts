@@ -212,7 +212,7 @@ export class SimulatedDriver implements HypervisorDriver {
 
   async diskStats(handle: GuestHandle): Promise<DiskStats[]> {
     const zero = { readOps: 0, writeOps: 0, flushOps: 0, readBytes: 0, writeBytes: 0 };
-    const times = { readNs: 0, writeNs: 0 };
+    const times = { readNs: 0, writeNs: 0, flushNs: 0, failedOps: 0 };
     return this.#get(handle).disks.map(({ serial }) => ({ serial, ...zero, ...times }));
   }
 
