@@ -24,6 +24,7 @@ import { ensureAccount } from './app/bootstrap.ts';
 import { createIdentity, toAccessKey } from './app/identity.ts';
 import { parseObservation } from './app/instance-outcome.ts';
 import { countResources, listLoginUsers, type ResourceCounts } from './app/summary.ts';
+import { summarizeVolumes, type VolumeSummary } from './app/volume-summary.ts';
 import { createExpiry } from './reconcilers/expiry.ts';
 import { createInstanceOutcome } from './reconcilers/instance-outcome.ts';
 import { createInstancePlacement, PLACEMENT_KEY } from './reconcilers/instance-placement.ts';
@@ -31,6 +32,7 @@ import { createSnapshotReconciler } from './reconcilers/snapshot.ts';
 import { createStorageReport, STORAGE_KEY } from './reconcilers/storage-report.ts';
 import { createVolumeReconciler } from './reconcilers/volume.ts';
 import { createVolumeAttachment } from './reconcilers/volume-attachment.ts';
+import { createVolumeModification } from './reconcilers/volume-modification.ts';
 import { createZoneIntent } from './reconcilers/zone-intent.ts';
 import { createZoneReport, ZONE_KEY } from './reconcilers/zone-report.ts';
 import { getRootKey } from './store/accounts.ts';
@@ -76,6 +78,8 @@ export interface Cloud extends AsyncDisposable {
   findSsh(id: string): Promise<{ host: string; port: number } | undefined>;
   /** How many resources there are, terminated ones that are still listed included. */
   countResources(): Promise<ResourceCounts>;
+  /** Of all accounts. */
+  listVolumes(): Promise<VolumeSummary[]>;
   /** Image id to the user that a key pair logs in as. */
   loginUsers(): Promise<Record<string, string>>;
   /** True when no reconciler has work that it can do now. */
@@ -106,6 +110,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       adminKey: async () => toAccessKey(await getRootKey(store.query, accountId)),
       findSsh: (id) => findSsh(app, id as InstanceId),
       countResources: () => countResources(store.query),
+      listVolumes: () => summarizeVolumes(store.query),
       loginUsers: () => listLoginUsers(store.query, accountId),
       isQuiet: () => runner.isQuiet(),
       whileQuiet: (work) => store.transaction(() => work()),
@@ -159,6 +164,7 @@ function startReconcilers(
   const ofVolume = [
     runner.add(createVolumeReconciler(app)),
     runner.add(createVolumeAttachment(app)),
+    runner.add(createVolumeModification(app)),
   ];
   const snapshot = runner.add(createSnapshotReconciler(app));
   connect({

@@ -46,6 +46,7 @@ export const ACTION_ROWS: Readonly<Record<string, (own: AccountResources) => Inp
   DescribeVolumeAttribute: (own) => ({ VolumeId: own.volume, Attribute: 'autoEnableIO' }),
   DescribeVolumeStatus: () => ({}),
   DescribeVolumes: () => ({}),
+  DescribeVolumesModifications: () => ({}),
   DescribeVpcAttribute: (own) => ({ VpcId: own.vpc, Attribute: 'enableDnsSupport' }),
   DescribeVpcs: () => ({}),
   DetachVolume: (own) => ({ VolumeId: own.attached, InstanceId: own.running, Device: DEVICE }),
@@ -70,6 +71,7 @@ export const ACTION_ROWS: Readonly<Record<string, (own: AccountResources) => Inp
     CreateVolumePermission: { Add: [{ Group: 'all' }] },
   }),
   ModifyVolumeAttribute: (own) => ({ VolumeId: own.volume, AutoEnableIO: { Value: true } }),
+  ModifyVolume: (own) => ({ VolumeId: own.volume, Size: 2 }),
   RebootInstances: (own) => ({ InstanceIds: [own.running] }),
   RegisterImage: (own) => ({ Name: `${own.mark} another`, ImageLocation: own.location }),
   ResetSnapshotAttribute: (own) => ({

@@ -18,6 +18,7 @@ import { dataPaths, FOLDER_TAKEN } from './paths.ts';
 import type { RunningCloud } from './running-cloud.ts';
 import { keepStartReserve, useStartReserve } from './start-reserve.ts';
 import { type DaemonFacts, describeCloud } from './status.ts';
+import { describeVolumes } from './volume-facts.ts';
 
 async function main(dataDir: string, version: string, mode: string): Promise<void> {
   keepInheritedFilesFromChildren();
@@ -114,6 +115,7 @@ function adminApi(
   return {
     ...cloud.admin,
     status: () => describeCloud(cloud, facts),
+    volumes: () => describeVolumes(cloud, systemClock),
     diskStats: async ({ instanceId }) => await cloud.node.readDiskStats(instanceId),
     halt,
   };

@@ -39,6 +39,7 @@ import { describeTags } from './describe-tags.ts';
 import { describeVolumeAttribute } from './describe-volume-attribute.ts';
 import { describeVolumeStatus } from './describe-volume-status.ts';
 import { describeVolumes } from './describe-volumes.ts';
+import { describeVolumesModifications } from './describe-volumes-modifications.ts';
 import { describeVpcAttribute } from './describe-vpc-attribute.ts';
 import { describeVpcs } from './describe-vpcs.ts';
 import { detachVolume } from './detach-volume.ts';
@@ -52,6 +53,7 @@ import { lockSnapshot } from './lock-snapshot.ts';
 import { modifyInstanceAttribute } from './modify-instance-attribute.ts';
 import { modifyInstanceMetadataOptions } from './modify-instance-metadata-options.ts';
 import { modifySnapshotAttribute } from './modify-snapshot-attribute.ts';
+import { modifyVolume } from './modify-volume.ts';
 import { modifyVolumeAttribute } from './modify-volume-attribute.ts';
 import { rebootInstances } from './reboot-instances.ts';
 import { registerImage } from './register-image.ts';
@@ -98,6 +100,7 @@ const EC2_HANDLERS = {
   DescribeVolumeAttribute: describeVolumeAttribute,
   DescribeVolumeStatus: describeVolumeStatus,
   DescribeVolumes: describeVolumes,
+  DescribeVolumesModifications: describeVolumesModifications,
   DescribeVpcAttribute: describeVpcAttribute,
   DescribeVpcs: describeVpcs,
   DetachVolume: detachVolume,
@@ -111,6 +114,7 @@ const EC2_HANDLERS = {
   ModifyInstanceMetadataOptions: modifyInstanceMetadataOptions,
   ModifySnapshotAttribute: modifySnapshotAttribute,
   ModifyVolumeAttribute: modifyVolumeAttribute,
+  ModifyVolume: modifyVolume,
   RebootInstances: rebootInstances,
   RegisterImage: registerImage,
   ResetSnapshotAttribute: resetSnapshotAttribute,

@@ -7,9 +7,11 @@ import { SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { StorageVolumeIntent } from '@ironbark/protocol/internal/storage-client.ts';
 import type { App } from '../app/app.ts';
 import { change } from '../app/change.ts';
+import { limitsOfShape } from '../app/volume-shape.ts';
 import type { VolumeRow } from '../store/schema.ts';
 import { findSnapshot, listRunningSnapshots } from '../store/snapshots.ts';
 import { deleteTags } from '../store/tags.ts';
+import { deleteModification } from '../store/volume-modifications.ts';
 import { deleteVolume, findVolume, listVolumeIds } from '../store/volumes.ts';
 import { SentGenerations } from './sent-generations.ts';
 
@@ -83,6 +85,7 @@ async function composeVolumeIntent(app: App, volume: VolumeRow): Promise<Storage
     desired,
     sizeBytes: volume.sizeGib * GIB,
     ...(source === null ? {} : { fromSnapshotId: source }),
+    limits: limitsOfShape(volume),
     ...(desiredExportTo === null ? {} : { exportTo: desiredExportTo }),
   };
 }
@@ -92,6 +95,7 @@ async function forget(app: App, volume: VolumeRow): Promise<void> {
   await change(app, async ({ tx, touched }) => {
     await deleteVolume(tx, volume.id);
     await deleteTags(tx, volume.id);
+    await deleteModification(tx, volume.id);
     if (volume.snapshotId !== null) touched.snapshots.add(volume.snapshotId);
   });
 }

@@ -17,6 +17,7 @@ import type {
   VpcId,
 } from '@ironbark/core/ids.ts';
 import type { Accelerator } from '@ironbark/core/tenancy.ts';
+import type { VolumeType } from '@ironbark/core/volume-types.ts';
 import type { ObservedPower } from '@ironbark/protocol/internal/instance-messages.ts';
 import type {
   SnapshotStorageObservation,
@@ -167,7 +168,12 @@ export interface VolumeTable {
   accountId: AccountId;
   zone: string;
   sizeGib: number;
-  volumeType: string;
+  volumeType: VolumeType;
+  /** As ordered, or the type's default; null: the type takes none, or the row is older than the column. */
+  iops: number | null;
+  throughputMibps: number | null;
+  /** What nodes are told while it grows at the storage; null: its size. */
+  offeredSizeGib: number | null;
   snapshotId: SnapshotId | null;
   createdAt: number;
   generation: number;
@@ -181,6 +187,32 @@ export interface VolumeTable {
   observedExport: string | null;
   /** As it was set. No volume here ever has its I/O disabled, so it has nothing to do. */
   autoEnableIo: Generated<Flag>;
+}
+
+/** What ModifyVolume can change. */
+export interface VolumeShape {
+  sizeGib: number;
+  volumeType: VolumeType;
+  iops: number | null;
+  throughputMibps: number | null;
+}
+
+/** The newest change of a volume. */
+export interface VolumeModificationTable {
+  volumeId: VolumeId;
+  accountId: AccountId;
+  /** The volume's generation with it. */
+  generation: number;
+  /** {@link VolumeShape} as JSON. */
+  original: string;
+  target: string;
+  state: 'modifying' | 'optimizing' | 'completed' | 'failed';
+  reason: string | null;
+  /** Who had it attached when the storage was done, and that instance's generation that says so to its node. */
+  instanceId: InstanceId | null;
+  instanceGeneration: number | null;
+  startedAt: number;
+  endedAt: number | null;
 }
 
 export interface AttachmentTable {
@@ -320,6 +352,7 @@ export interface Schema {
   networkInterface: NetworkInterfaceTable;
   interfaceGroup: InterfaceGroupTable;
   volume: VolumeTable;
+  volumeModification: VolumeModificationTable;
   attachment: AttachmentTable;
   snapshot: SnapshotTable;
   snapshotPermission: SnapshotPermissionTable;
@@ -335,6 +368,7 @@ export interface Schema {
 
 export type InstanceRow = Selectable<InstanceTable>;
 export type VolumeRow = Selectable<VolumeTable>;
+export type VolumeModificationRow = Selectable<VolumeModificationTable>;
 export type AttachmentRow = Selectable<AttachmentTable>;
 export type SnapshotRow = Selectable<SnapshotTable>;
 export type ImageRow = Selectable<ImageTable>;

@@ -8,6 +8,7 @@ import { syncDirectory } from '@ironbark/platform/files.ts';
 import { CamelCasePlugin, type Kysely } from 'kysely';
 import { cloudTables } from './migrations/0001-cloud.ts';
 import { accountNames } from './migrations/0002-account-names.ts';
+import { volumeTypes } from './migrations/0003-volume-types.ts';
 import { sharedSnapshots } from './migrations/0006-shared-snapshots.ts';
 import type { Schema } from './schema.ts';
 
@@ -18,6 +19,7 @@ export type Store = Database<Schema>;
 const MIGRATIONS: Migrations = {
   '0001-cloud': cloudTables,
   '0002-account-names': accountNames,
+  '0003-volume-types': volumeTypes,
   '0006-shared-snapshots': sharedSnapshots,
 };
 

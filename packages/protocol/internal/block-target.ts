@@ -1,6 +1,7 @@
 // Owns the contract of a block target: what lets a host open a volume, and holds a point in time still.
 
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import type { BlockExport } from './instance-messages.ts';
 
 export interface TargetFacts {
@@ -9,6 +10,10 @@ export interface TargetFacts {
   exported: boolean;
   /** Points in time that the target holds. */
   frozen: SnapshotId[];
+  /** As long as the volume is to those who open it now; absent when nothing has it open. */
+  sizeBytes?: number;
+  /** What holds those who open it back; absent when nothing does. */
+  limits?: VolumeLimits;
 }
 
 export const NO_TARGET: TargetFacts = { running: false, exported: false, frozen: [] };
@@ -38,10 +43,15 @@ export interface BlockTarget {
   inspect(id: VolumeId): Promise<TargetFacts>;
   /** Volumes that have a target running on this host. */
   list(): Promise<VolumeId[]>;
-  export(id: VolumeId): Promise<ExportedVolume>;
+  export(id: VolumeId, limits?: VolumeLimits): Promise<ExportedVolume>;
+  /** Changes what whoever has the volume open may do in a second. What reads a point in time is never held back. */
+  limit(id: VolumeId, limits: VolumeLimits): Promise<void>;
   /** When this resolves, whoever had the volume open is cut off and nobody can open it. */
   unexport(id: VolumeId): Promise<void>;
-  /** Lets an open volume see that its backend has grown. */
+  /**
+   * Lets an open volume see that its backend has grown. Whoever has it open is cut off for a moment and finds it
+   * longer. Not while the target holds a point in time.
+   */
   grow(id: VolumeId, sizeBytes: number): Promise<void>;
   /** Ends the target: its export and its points in time. */
   stop(id: VolumeId): Promise<void>;

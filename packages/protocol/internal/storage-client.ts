@@ -1,6 +1,7 @@
 // Owns the contract between the Cloud Controller and the Storage Controller of one zone.
 
 import type { NodeId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import type { BlockExport } from './instance-messages.ts';
 
 export interface StorageVolumeIntent {
@@ -12,6 +13,8 @@ export interface StorageVolumeIntent {
   fromSnapshotId?: SnapshotId;
   /** The node that may open the volume; absent: nobody may. */
   exportTo?: NodeId;
+  /** What whoever opens it may do in a second; absent: whatever the disk can. */
+  limits?: VolumeLimits;
 }
 
 export interface StorageSnapshotIntent {

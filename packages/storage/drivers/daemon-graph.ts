@@ -1,6 +1,6 @@
 // Owns what a running storage daemon is told: which exports it serves, and the points in time that it holds.
 //
-//   export volume -> disk (raw) -> b2 (copy-before-write) -> b1 -> file          the newest filter on top
+//   export volume -> limited -> disk (raw) -> b2 (copy-before-write) -> b1 -> file          the newest filter on top
 //   export snap-y -> v2 (snapshot-access of b2)      b2 keeps overwritten bytes in c2 (raw) -> f2 (file)
 //
 // Filters can only be taken off the top, so one that is thawed below another stays until that one goes too.
@@ -8,8 +8,10 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
 import { type QmpClient, QmpError } from '@ironbark/platform/qmp.ts';
 import { DAEMON_DIRECTORIES, DISK_NODE, type Engine, FILE_NODE } from './daemon-arguments.ts';
+import { topNode } from './daemon-limits.ts';
 
 export const VOLUME_EXPORT = 'volume';
 
@@ -47,11 +49,50 @@ export function isReadable(point: FrozenPoint): boolean {
   return point.kinds.has('v');
 }
 
-export async function listExports(qmp: QmpClient): Promise<Set<string>> {
-  const exports =
-    await qmp.execute<{ id: string; 'shutting-down': boolean }[]>('query-block-exports');
-  return new Set(exports.filter((each) => !each['shutting-down']).map((each) => each.id));
+/** By their names, the nodes that are served. */
+export async function listExports(qmp: QmpClient): Promise<Map<string, string>> {
+  const exports = await queryExports(qmp);
+  const served = exports.filter((each) => !each['shutting-down']);
+  return new Map(served.map((each) => [each.id, each['node-name']]));
 }
+
+interface ExportFacts {
+  id: string;
+  'node-name': string;
+  'shutting-down': boolean;
+}
+
+function queryExports(qmp: QmpClient): Promise<ExportFacts[]> {
+  return qmp.execute<ExportFacts[]>('query-block-exports');
+}
+
+/**
+ * Changes what hosts are given: they are cut off, and find the volume again under the same name once the change is
+ * made. Their requests under way are finished before: none of them can come after one of the next connection.
+ */
+export async function underClosedExport(
+  qmp: QmpClient,
+  options: { volumeId: VolumeId; clock: Clock },
+  change: () => Promise<void>,
+): Promise<void> {
+  const isExported = (await listExports(qmp)).has(VOLUME_EXPORT);
+  if (isExported) await qmp.execute('block-export-del', { id: VOLUME_EXPORT, mode: 'hard' });
+  await waitFor(async () => !(await queryExports(qmp)).some(({ id }) => id === VOLUME_EXPORT), {
+    clock: options.clock,
+    timeoutMs: CLOSE_TIMEOUT_MS,
+    intervalMs: CLOSE_LOOK_MS,
+    what: `hosts are cut off from ${options.volumeId}`,
+  });
+  try {
+    await change();
+  } finally {
+    if (isExported) await addMissingExports(qmp, options.volumeId);
+  }
+}
+
+/** What is under way is written out first. */
+const CLOSE_TIMEOUT_MS = 15_000;
+const CLOSE_LOOK_MS = 5;
 
 /** Serves exactly the frozen points, and the volume when `volumeId` is given, on the running NBD server. */
 export async function addMissingExports(
@@ -60,7 +101,7 @@ export async function addMissingExports(
 ): Promise<void> {
   const present = await listExports(qmp);
   if (volumeId !== undefined && !present.has(VOLUME_EXPORT)) {
-    const node = { 'node-name': DISK_NODE, name: volumeId, writable: true };
+    const node = { 'node-name': await topNode(qmp), name: volumeId, writable: true };
     await qmp.execute('block-export-add', { type: 'nbd', id: VOLUME_EXPORT, ...node });
   }
   for (const point of (await listFrozenPoints(qmp)).filter(isReadable)) {

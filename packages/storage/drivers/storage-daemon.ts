@@ -4,6 +4,7 @@
 import { type FileHandle, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import { groupNameFor, openControlGroups } from '@ironbark/platform/control-groups.ts';
@@ -27,7 +28,6 @@ import type {
 import { NO_TARGET } from '@ironbark/protocol/internal/block-target.ts';
 import {
   DAEMON_DIRECTORIES,
-  DISK_NODE,
   daemonPaths,
   ENGINES,
   type Engine,
@@ -46,9 +46,11 @@ import {
   overwrittenPath,
   removeView,
   stopServer,
+  underClosedExport,
   VOLUME_EXPORT,
 } from './daemon-graph.ts';
 import type { DaemonHost } from './daemon-host.ts';
+import { ensureLimits, LIMITED_NODE, readDiskSize, readLimits, topNode } from './daemon-limits.ts';
 import {
   endDaemon,
   findDaemon,
@@ -114,10 +116,14 @@ class StorageDaemonTarget implements BlockTarget {
     const qmp = await this.#connect(id);
     const exports = await listExports(qmp);
     const access = await readSocketAccess(this.#path(id).exportSocket);
+    const sizeBytes = await readDiskSize(qmp);
+    const limits = exports.get(VOLUME_EXPORT) === LIMITED_NODE ? await readLimits(qmp) : undefined;
     return {
       running: true,
       exported: exports.has(VOLUME_EXPORT) && access !== undefined,
       frozen: (await listFrozenPoints(qmp)).filter(isReadable).map((point) => point.snapshotId),
+      ...(sizeBytes === undefined ? {} : { sizeBytes }),
+      ...(limits === undefined ? {} : { limits }),
     };
   }
 
@@ -125,10 +131,11 @@ class StorageDaemonTarget implements BlockTarget {
     return (await scanDaemons(this.#host)).map((each) => each.id);
   }
 
-  async export(id: VolumeId): Promise<ExportedVolume> {
+  async export(id: VolumeId, limits?: VolumeLimits): Promise<ExportedVolume> {
     const socketPath = this.#path(id).exportSocket;
     requireSocketPath(socketPath);
     const qmp = await this.#ensureRunning(id);
+    if (limits !== undefined) await ensureLimits(qmp, limits);
     await this.#serve(id, qmp, 'hosts');
     await addMissingExports(qmp, id);
     return {
@@ -153,7 +160,20 @@ class StorageDaemonTarget implements BlockTarget {
   async grow(id: VolumeId, sizeBytes: number): Promise<void> {
     if ((await findDaemon(this.#host, id)) === undefined) return;
     const qmp = await this.#connect(id);
-    await qmp.execute('block_resize', { 'node-name': DISK_NODE, size: sizeBytes });
+    // An export knows the length that it began with, and keeps it.
+    await underClosedExport(qmp, { volumeId: id, clock: this.#host.clock }, async () => {
+      await qmp.execute('block_resize', { 'node-name': await topNode(qmp), size: sizeBytes });
+    });
+  }
+
+  async limit(id: VolumeId, limits: VolumeLimits): Promise<void> {
+    if ((await findDaemon(this.#host, id)) === undefined) return;
+    const qmp = await this.#connect(id);
+    await ensureLimits(qmp, limits);
+    const served = (await listExports(qmp)).get(VOLUME_EXPORT);
+    if (served === undefined || served === LIMITED_NODE) return;
+    // An earlier version served it past the filter.
+    await underClosedExport(qmp, { volumeId: id, clock: this.#host.clock }, async () => {});
   }
 
   async stop(id: VolumeId): Promise<void> {

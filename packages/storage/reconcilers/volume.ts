@@ -1,6 +1,7 @@
 // Owns bringing volumes to what is wanted: files made, filled and removed, targets opened and closed.
 
 import type { NodeId, VolumeId } from '@ironbark/core/ids.ts';
+import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import { type ReconcileResult, type Reconciler, SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { Updateable } from 'kysely';
 import type { StorageContext } from '../app/context.ts';
@@ -57,7 +58,12 @@ async function readDesired(context: StorageContext, row: VolumeRow): Promise<Des
     sizeBytes: row.size_bytes,
     ...(source === undefined ? {} : { source }),
     ...(row.export_to === null ? {} : { exportTo: row.export_to }),
+    ...limitsOfRow(row),
   };
+}
+
+function limitsOfRow({ limits }: VolumeRow): { limits?: VolumeLimits } {
+  return limits === null ? {} : { limits: JSON.parse(limits) as VolumeLimits };
 }
 
 async function readSource(
@@ -106,6 +112,8 @@ async function applyStep(
     if (!isFinal(error)) throw error;
     context.logger.warn('volume step failed for good', { id: row.id, step, error });
     await FAILURES[step]?.(context, row, error.message);
+    // What holds bytes is not given up for being too short: there may be room later.
+    if (step === 'grow') await record(context, row.id, { reason: error.message });
     if (FAILURES[step] === undefined) throw error;
   }
 }
@@ -135,8 +143,13 @@ const STEPS: Readonly<Record<VolumeStep, Apply>> = {
   grow: async (context, row) => {
     await context.backend.grow(row.id, row.size_bytes);
     await context.target.grow(row.id, row.size_bytes);
+    if (row.reason !== null) await record(context, row.id, { reason: null });
   },
   export: exportVolume,
+  limit: async (context, row) => {
+    const { limits } = limitsOfRow(row);
+    if (limits !== undefined) await context.target.limit(row.id, limits);
+  },
   unexport: async (context, row) => {
     await context.target.unexport(row.id);
     await record(context, row.id, { exported_to: null, export: null });
@@ -181,7 +194,7 @@ async function exportVolume(context: StorageContext, row: VolumeRow): Promise<vo
     const changes = { exported_to: exportTo, export: null, export_epoch: row.export_epoch + 1 };
     await updateVolume(context.database.query, row.id, changes);
   }
-  const exported = await context.target.export(row.id);
+  const exported = await context.target.export(row.id, limitsOfRow(row).limits);
   const place = { export: JSON.stringify(exported.export), engine: exported.engine };
   await record(context, row.id, { ...reached(row), ...place, reason: null });
 }

@@ -4,6 +4,7 @@ import type { NodeId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { Migrations } from '@ironbark/platform/database/database.ts';
 import type { StorageVolumeIntent } from '@ironbark/protocol/internal/storage-client.ts';
 import { createStorageTables } from './migrations/0001-storage.ts';
+import { addLimits } from './migrations/0002-limits.ts';
 import { addSnapshotSets } from './migrations/0006-snapshot-sets.ts';
 
 export type Presence = StorageVolumeIntent['desired'];
@@ -27,6 +28,8 @@ export interface VolumeTable {
   export_epoch: number;
   /** What the target opens the file with, such as `io_uring,direct`. */
   engine: string | null;
+  /** VolumeLimits as JSON; null: none. */
+  limits: string | null;
   forgotten_at: number | null;
 }
 
@@ -69,5 +72,6 @@ export interface StorageSchema {
 
 export const STORAGE_MIGRATIONS: Migrations = {
   '0001-storage': { up: createStorageTables },
+  '0002-limits': { up: addLimits },
   '0006-snapshot-sets': { up: addSnapshotSets },
 };

@@ -34,6 +34,7 @@ export async function putVolumeIntent(db: Queries, intent: StorageVolumeIntent):
     desired: intent.desired,
     size_bytes: intent.sizeBytes,
     export_to: intent.exportTo ?? null,
+    limits: intent.limits === undefined ? null : JSON.stringify(intent.limits),
   };
   const row: VolumeRow = {
     id: intent.id,

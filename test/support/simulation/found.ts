@@ -9,6 +9,8 @@ export interface FoundGuest {
   nodeId: NodeId;
   power: 'running' | 'off';
   volumes: string[];
+  /** As the guest sees them, by volume. */
+  sizes: Record<string, number | undefined>;
   boots: number;
 }
 
@@ -74,7 +76,8 @@ function listGuests(world: World, nodeId: NodeId): FoundGuest[] {
     if (bytes === undefined || !name.endsWith('.json')) return [];
     const guest = JSON.parse(bytes.toString()) as GuestFile;
     const volumes = guest.disks.map(({ serial }) => serial).filter((serial) => serial !== 'root');
-    return [{ id: guest.id, nodeId, power: guest.power, boots: guest.boots, volumes }];
+    const sizes = Object.fromEntries(guest.disks.map((disk) => [disk.serial, disk.sizeBytes]));
+    return [{ id: guest.id, nodeId, power: guest.power, boots: guest.boots, volumes, sizes }];
   });
 }
 
@@ -82,7 +85,7 @@ interface GuestFile {
   id: InstanceId;
   power: 'running' | 'off';
   boots: number;
-  disks: { serial: string }[];
+  disks: { serial: string; sizeBytes?: number }[];
 }
 
 async function listPorts(world: World): Promise<Found['ports']> {

@@ -187,7 +187,8 @@ export class Life {
 }
 
 /** The first try may have done it before its answer was lost. */
-function unless(kind: string): (error: unknown) => void {
+/** A call that was done although its answer was lost is refused when it is repeated. */
+export function unless(kind: string): (error: unknown) => void {
   return (error) => {
     if (!isServiceError(error) || error.kind !== kind) throw error;
   };

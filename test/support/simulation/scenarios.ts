@@ -3,6 +3,7 @@
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { GIB } from '@ironbark/core/units.ts';
+import { limitsOf } from '@ironbark/core/volume-types.ts';
 import { instanceIntent } from '@ironbark/node/testing/instance-intent.ts';
 import type {
   StorageSnapshotIntent,
@@ -10,7 +11,7 @@ import type {
 } from '@ironbark/protocol/internal/storage-client.ts';
 import { assertCleanSlate } from './clean-slate.ts';
 import { cloudRows } from './found.ts';
-import type { Life } from './life.ts';
+import { type Life, unless } from './life.ts';
 
 export type Scenario = (life: Life) => Promise<void>;
 
@@ -45,6 +46,32 @@ async function volumeLife(life: Life): Promise<void> {
   await life.until('the volume is free', ({ rows }) => rows.attachment.length === 0);
   await life.deleteVolume(volume);
   await assertCleanSlate(life.world);
+}
+
+/** A volume becomes larger and faster under its guest; one that is lost meanwhile does not. */
+async function volumeChanges(life: Life): Promise<void> {
+  const id = await life.launch();
+  const volume = await life.createVolume();
+  await life.untilPower(id, 'running');
+  await life.attach(volume, id);
+  const isModified = (state: string) => () => modificationOf(life, volume) === state;
+  const change = { VolumeId: volume, Size: 2, VolumeType: 'gp3' as const };
+  await life.call('ModifyVolume', change).catch(unless('incorrect-state'));
+  await life.until('the guest sees it', ({ guests }) => guests[0]?.sizes[volume] === 2 * GIB);
+  await life.until('it is completed', isModified('completed'));
+  await life.detach(volume);
+  life.world.files.overwrite(`/simulated/storage/volumes/${volume}.raw`, undefined);
+  const more = { VolumeId: volume, Size: 3 };
+  await life.call('ModifyVolume', more).catch(unless('incorrect-state'));
+  await life.until('it has failed', isModified('failed'));
+  await life.terminate(id);
+  await life.deleteVolume(volume);
+  await assertCleanSlate(life.world);
+}
+
+function modificationOf(life: Life, volume: string): unknown {
+  const rows = cloudRows(life.world, 'volume_modification');
+  return rows.find((row) => row['volume_id'] === volume)?.['state'];
 }
 
 async function snapshotLife(life: Life): Promise<void> {
@@ -195,10 +222,13 @@ async function strays(life: Life): Promise<void> {
   await life.until('both run', ({ guests }) => guests.length === 2);
   await putVolumes(life, { id: VOLUME, generation: 1, exportTo: life.node });
   await life.until('it is open', ({ stored }) => stored.volume.some((row) => row['export']));
-  await putVolumes(life, { id: VOLUME, generation: 2, sizeBytes: 2 * GIB });
-  await life.until('it is larger', ({ stored }) => stored.volume[0]?.['observed_generation'] === 2);
-  life.world.files.overwrite(`/simulated/storage/volumes/${VOLUME}.raw`, undefined);
+  const limits = limitsOf({ type: 'gp3', sizeGib: 2 });
+  await putVolumes(life, { id: VOLUME, generation: 2, exportTo: life.node, limits });
+  await life.until('it is slower', ({ stored }) => stored.volume[0]?.['observed_generation'] === 2);
   await putVolumes(life, { id: VOLUME, generation: 3, sizeBytes: 2 * GIB });
+  await life.until('it is larger', ({ stored }) => stored.volume[0]?.['observed_generation'] === 3);
+  life.world.files.overwrite(`/simulated/storage/volumes/${VOLUME}.raw`, undefined);
+  await putVolumes(life, { id: VOLUME, generation: 4, sizeBytes: 2 * GIB });
   await life.until('it is lost', ({ stored }) => stored.volume[0]?.['observed_state'] === 'failed');
   await putSnapshot(life, { generation: 1, desired: 'present' });
   await putVolumes(life, { id: COPY, generation: 1, fromSnapshotId: SNAPSHOT });
@@ -248,6 +278,7 @@ async function expiry(life: Life): Promise<void> {
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   instanceLife,
   volumeLife,
+  volumeChanges,
   snapshotLife,
   snapshotSet,
   snapshotsThatEndEarly,

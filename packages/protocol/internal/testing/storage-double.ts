@@ -83,6 +83,10 @@ export class StorageDouble implements StorageClient {
     return [...this.#snapshots.keys()];
   }
 
+  limitsOf(id: string): StorageVolumeIntent['limits'] {
+    return this.#volumes.get(id as VolumeId)?.intent.limits;
+  }
+
   /** Takes everything one step nearer to its intent. */
   step(): void {
     for (const volume of this.#volumes.values()) this.#stepVolume(volume);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isServiceError } from '@ironbark/core/errors.ts';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import { limitsOf } from '@ironbark/core/volume-types.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import type { BlockTarget } from '../block-target.ts';
 import { blockTargetBytes, blockTargetVerbs, remoteBlockTarget } from './block-target-wire.ts';
@@ -29,6 +30,7 @@ function openWire() {
     }),
     unexport: (id) => note('unexport', id),
     grow: (id, sizeBytes) => note('grow', id, sizeBytes),
+    limit: (id, limits) => note('limit', id, limits),
     stop: (id) => note('stop', id),
     freeze: (id, snapshotId, sizeBytes) => note('freeze', id, snapshotId, sizeBytes),
     freezeTogether: (points) => note('freezeTogether', ...points),
@@ -78,6 +80,7 @@ test('every call reaches the target, and its answer comes back', async () => {
   assert.equal((await remote.export(VOLUME)).export.exportName, VOLUME);
   await remote.unexport(VOLUME);
   await remote.grow(VOLUME, 5);
+  await remote.limit(VOLUME, limitsOf({ type: 'gp2', sizeGib: 1 }));
   await remote.freeze(VOLUME, SNAPSHOT, 6);
   await remote.freezeTogether([{ id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 6 }]);
   await using reader = await remote.openFrozen(VOLUME, SNAPSHOT);
@@ -88,6 +91,7 @@ test('every call reaches the target, and its answer comes back', async () => {
   assert.deepEqual(asked.slice(1), [
     ['unexport', VOLUME],
     ['grow', VOLUME, 5],
+    ['limit', VOLUME, limitsOf({ type: 'gp2', sizeGib: 1 })],
     ['freeze', VOLUME, SNAPSHOT, 6],
     ['freezeTogether', { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 6 }],
     ['read', VOLUME, SNAPSHOT, 7],
@@ -118,12 +122,15 @@ test('each exit is told once, also one that was missed, and the other side’s o
   assert.deepEqual(asked, []);
 });
 
+const LIMITS = { iops: 100, bytesPerSecond: 1_000, operationBytes: 4_096 };
+
 /** What each verb takes, so that one bad field is all that is wrong with an input. */
 const INPUTS: Readonly<Record<string, object>> = {
   exits: { after: 0 },
   inspect: { id: VOLUME },
   list: {},
-  export: { id: VOLUME },
+  export: { id: VOLUME, limits: LIMITS },
+  limit: { id: VOLUME, limits: LIMITS },
   unexport: { id: VOLUME },
   grow: { id: VOLUME, sizeBytes: 1 },
   stop: { id: VOLUME },

@@ -4,13 +4,14 @@
 import { Readable } from 'node:stream';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { MIB } from '@ironbark/core/units.ts';
+import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import {
   type BlockTarget,
   type ExportedVolume,
   MAX_FROZEN_TOGETHER,
   type TargetFacts,
 } from '../block-target.ts';
-import { id, integer, list, nothing, object } from './checks.ts';
+import { type Check, id, integer, list, nothing, object, oneOf } from './checks.ts';
 import type { ByteVerbTable, CallTransport, VerbTable } from './transport.ts';
 
 /** 64 TiB, EBS's largest volume. */
@@ -21,7 +22,31 @@ const MAX_READ_BYTES = 16 * MIB;
 /** Exits that nobody has asked for yet; what is forgotten is found at the next look at all volumes. */
 const MAX_EXITS = 1_024;
 
+/** Ten times what EBS's fastest type does. */
+const MAX_IOPS = 2_560_000;
+const MAX_BYTES_PER_SECOND = 40_000 * MIB;
+/** QEMU takes no store of more than 10^15; 64 TiB are less. */
+const MAX_BURST_SECONDS = 100_000;
+
+const limitsCheck: Check<VolumeLimits> = object<VolumeLimits>({
+  iops: integer(1, MAX_IOPS),
+  bytesPerSecond: integer(1, MAX_BYTES_PER_SECOND),
+  operationBytes: integer(512, 16 * MIB),
+  burst: {
+    optional: object({
+      of: oneOf('iops', 'bytes'),
+      perSecond: integer(1, MAX_BYTES_PER_SECOND),
+      seconds: integer(1, MAX_BURST_SECONDS),
+    }),
+  },
+});
+
 const volume = object({ id: id('vol') });
+const exported = object<{ id: VolumeId; limits?: VolumeLimits }>({
+  id: id('vol'),
+  limits: { optional: limitsCheck },
+});
+const limited = object({ id: id('vol'), limits: limitsCheck });
 const sized = object({ id: id('vol'), sizeBytes: integer(1, MAX_VOLUME_BYTES) });
 const point = object({ id: id('vol'), snapshotId: id('snap') });
 const sizedPoint = object({
@@ -53,7 +78,14 @@ export function blockTargetVerbs(target: BlockTarget): VerbTable {
       nothing(input, '');
       return target.list();
     },
-    export: (input) => target.export(volume(input, '').id),
+    export: (input) => {
+      const asked = exported(input, '');
+      return target.export(asked.id, asked.limits);
+    },
+    limit: (input) => {
+      const asked = limited(input, '');
+      return target.limit(asked.id, asked.limits);
+    },
     unexport: (input) => target.unexport(volume(input, '').id),
     grow: (input) => {
       const asked = sized(input, '');
@@ -105,8 +137,11 @@ export function remoteBlockTarget(transport: CallTransport): BlockTarget {
   return {
     inspect: async (volumeId) => (await transport.call('inspect', { id: volumeId })) as TargetFacts,
     list: async () => (await transport.call('list', {})) as VolumeId[],
-    export: async (volumeId) =>
-      (await transport.call('export', { id: volumeId })) as ExportedVolume,
+    export: async (volumeId, limits) => {
+      const asked = { id: volumeId, ...(limits === undefined ? {} : { limits }) };
+      return (await transport.call('export', asked)) as ExportedVolume;
+    },
+    limit: (volumeId, limits) => ask('limit', { id: volumeId, limits }),
     unexport: (volumeId) => ask('unexport', { id: volumeId }),
     grow: (volumeId, sizeBytes) => ask('grow', { id: volumeId, sizeBytes }),
     stop: (volumeId) => ask('stop', { id: volumeId }),
