@@ -185,6 +185,8 @@ export interface VolumeTable {
   observedReason: string | null;
   /** {@link BlockExport} */
   observedExport: string | null;
+  /** Since when whoever has it attached waits for it, as seen from here. */
+  awaySince: number | null;
 }
 
 /** What ModifyVolume can change. */
