@@ -29,6 +29,15 @@ export interface FrozenReader extends AsyncDisposable {
   read(offset: number, length: number): Promise<Buffer>;
 }
 
+export interface FreezePoint {
+  id: VolumeId;
+  snapshotId: SnapshotId;
+  sizeBytes: number;
+}
+
+/** The most volumes that can share a point in time: what an instance can have, with room to spare. */
+export const MAX_FROZEN_TOGETHER = 64;
+
 /** Every call is idempotent, and different volumes may be worked on at the same time. */
 export interface BlockTarget {
   inspect(id: VolumeId): Promise<TargetFacts>;
@@ -48,6 +57,11 @@ export interface BlockTarget {
   stop(id: VolumeId): Promise<void>;
   /** Holds the volume's contents of now for a reader, while writing goes on. Starts the target if need be. */
   freeze(id: VolumeId, snapshotId: SnapshotId, sizeBytes: number): Promise<void>;
+  /**
+   * As `freeze`, with one point in time for all: while it is taken nobody's write to any of the volumes ends. Hosts that
+   * have one open lose their connection for that long, come back and send again what was not answered.
+   */
+  freezeTogether(points: readonly FreezePoint[]): Promise<void>;
   openFrozen(id: VolumeId, snapshotId: SnapshotId): Promise<FrozenReader>;
   thaw(id: VolumeId, snapshotId: SnapshotId): Promise<void>;
   /** Removes what a crash left behind. Call it while nothing else is going on. */

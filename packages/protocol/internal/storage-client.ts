@@ -23,6 +23,8 @@ export interface StorageSnapshotIntent {
   desired: 'present' | 'absent';
   volumeId: VolumeId;
   volumeSizeBytes: number;
+  /** Snapshots of other volumes that are to have the very same point in time, this one among them. */
+  together?: SnapshotId[];
 }
 
 export interface VolumeStorageObservation {

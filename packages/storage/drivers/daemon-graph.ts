@@ -9,7 +9,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
-import type { QmpClient } from '@ironbark/platform/qmp.ts';
+import { type QmpClient, QmpError } from '@ironbark/platform/qmp.ts';
 import { DAEMON_DIRECTORIES, DISK_NODE, type Engine, FILE_NODE } from './daemon-arguments.ts';
 import { topNode } from './daemon-limits.ts';
 
@@ -108,6 +108,15 @@ export async function addMissingExports(
     if (present.has(point.snapshotId)) continue;
     const node = { 'node-name': nodeName('v', point), name: point.snapshotId, writable: false };
     await qmp.execute('block-export-add', { type: 'nbd', id: point.snapshotId, ...node });
+  }
+}
+
+export async function stopServer(qmp: QmpClient): Promise<void> {
+  try {
+    await qmp.execute('nbd-server-stop');
+  } catch (error) {
+    if (!(error instanceof QmpError)) throw error;
+    // It was not running, which is what was wanted.
   }
 }
 

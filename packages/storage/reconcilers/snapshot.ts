@@ -18,6 +18,7 @@ import {
 import { findVolume, isVolumeKnown, listVolumesFillingFrom } from '../store/volumes.ts';
 import { type ObservedSnapshot, planSnapshot, type SnapshotStep } from './plan-snapshot.ts';
 import { discardObjects, storeManifest, uploadSlice } from './snapshot-objects.ts';
+import { freezeSet, readSetState } from './snapshot-set.ts';
 
 /** What is waited for pokes; this is for the poke that was lost. */
 const WAIT_MS = 5_000;
@@ -66,7 +67,7 @@ async function observe(context: StorageContext, row: SnapshotRow): Promise<Obser
     isUnwritten: row.frozen_exported === 0 && volume?.export_epoch === row.frozen_epoch,
     isUploaded: row.next_chunk >= Math.ceil(row.volume_size_bytes / CHUNK_BYTES),
     hasObjects: row.frozen_epoch !== null,
-    volume: await readVolumeState(context, row),
+    volume: await readSetState(context, row, (each) => readVolumeState(context, each)),
     fillingVolumes: filling.length,
   };
 }
@@ -127,7 +128,7 @@ const STEPS: Readonly<
   },
   thaw,
   'fail-volume-missing': (context, row) =>
-    fail(context, row, `The volume ${row.volume_id} does not exist any more.`),
+    fail(context, row, row.together === null ? volumeGone(row) : SET_BROKEN),
   'fail-point-lost': (context, row) => fail(context, row, POINT_LOST),
   discard: async (context, row) => {
     await discardObjects(context, row.id);
@@ -146,10 +147,19 @@ const STEPS: Readonly<
     }),
 };
 
+const SET_BROKEN =
+  'A volume of the set does not exist any more, or its snapshot failed; the set has no common point in time.';
+
+function volumeGone(row: SnapshotRow): string {
+  return `The volume ${row.volume_id} does not exist any more.`;
+}
+
 const POINT_LOST =
   'The point in time was lost: the storage daemon of the volume ended before the snapshot was complete, and the volume may have been written to since. Take the snapshot again.';
 
 async function freeze(context: StorageContext, row: SnapshotRow): Promise<void> {
+  // One that had its point in time and lost it has its own again: nobody has written since.
+  if (row.together !== null && row.frozen_epoch === null) return freezeSet(context, row.id);
   await context.locks.run(row.volume_id, async () => {
     const volume = await findVolume(context.database.query, row.volume_id);
     // It may have gone while this waited for its turn; the next look sees that.

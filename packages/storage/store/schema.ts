@@ -5,6 +5,7 @@ import type { Migrations } from '@ironbark/platform/database/database.ts';
 import type { StorageVolumeIntent } from '@ironbark/protocol/internal/storage-client.ts';
 import { createStorageTables } from './migrations/0001-storage.ts';
 import { addLimits } from './migrations/0002-limits.ts';
+import { addSnapshotSets } from './migrations/0006-snapshot-sets.ts';
 
 export type Presence = StorageVolumeIntent['desired'];
 
@@ -51,6 +52,8 @@ export interface SnapshotTable {
   frozen_exported: number;
   /** Chunks below this index are in the object store or were zero. */
   next_chunk: number;
+  /** Ids of the snapshots that share its point in time, as JSON; null: it has one of its own. */
+  together: string | null;
   forgotten_at: number | null;
 }
 
@@ -72,4 +75,5 @@ export interface StorageSchema {
 export const STORAGE_MIGRATIONS: Migrations = {
   '0001-storage': { up: createStorageTables },
   '0002-limits': { up: addLimits },
+  '0006-snapshot-sets': { up: addSnapshotSets },
 };

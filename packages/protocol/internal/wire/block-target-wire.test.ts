@@ -33,6 +33,7 @@ function openWire() {
     limit: (id, limits) => note('limit', id, limits),
     stop: (id) => note('stop', id),
     freeze: (id, snapshotId, sizeBytes) => note('freeze', id, snapshotId, sizeBytes),
+    freezeTogether: (points) => note('freezeTogether', ...points),
     openFrozen: async (id, snapshotId) => ({
       read: async (offset, length) => {
         await note('read', id, snapshotId, offset);
@@ -81,6 +82,7 @@ test('every call reaches the target, and its answer comes back', async () => {
   await remote.grow(VOLUME, 5);
   await remote.limit(VOLUME, limitsOf({ type: 'gp2', sizeGib: 1 }));
   await remote.freeze(VOLUME, SNAPSHOT, 6);
+  await remote.freezeTogether([{ id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 6 }]);
   await using reader = await remote.openFrozen(VOLUME, SNAPSHOT);
   assert.equal((await reader.read(7, 3)).toString(), 'zzz');
   await remote.thaw(VOLUME, SNAPSHOT);
@@ -91,6 +93,7 @@ test('every call reaches the target, and its answer comes back', async () => {
     ['grow', VOLUME, 5],
     ['limit', VOLUME, limitsOf({ type: 'gp2', sizeGib: 1 })],
     ['freeze', VOLUME, SNAPSHOT, 6],
+    ['freezeTogether', { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 6 }],
     ['read', VOLUME, SNAPSHOT, 7],
     ['closed'],
     ['thaw', VOLUME, SNAPSHOT],
@@ -132,6 +135,7 @@ const INPUTS: Readonly<Record<string, object>> = {
   grow: { id: VOLUME, sizeBytes: 1 },
   stop: { id: VOLUME },
   freeze: { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 1 },
+  freezeTogether: { points: [{ id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 1 }] },
   thaw: { id: VOLUME, snapshotId: SNAPSHOT },
   sweep: {},
   readFrozen: { id: VOLUME, snapshotId: SNAPSHOT, offset: 0, length: 1 },

@@ -5,8 +5,13 @@ import { Readable } from 'node:stream';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { MIB } from '@ironbark/core/units.ts';
 import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
-import type { BlockTarget, ExportedVolume, TargetFacts } from '../block-target.ts';
-import { type Check, id, integer, nothing, object, oneOf } from './checks.ts';
+import {
+  type BlockTarget,
+  type ExportedVolume,
+  MAX_FROZEN_TOGETHER,
+  type TargetFacts,
+} from '../block-target.ts';
+import { type Check, id, integer, list, nothing, object, oneOf } from './checks.ts';
 import type { ByteVerbTable, CallTransport, VerbTable } from './transport.ts';
 
 /** 64 TiB, EBS's largest volume. */
@@ -49,6 +54,7 @@ const sizedPoint = object({
   snapshotId: id('snap'),
   sizeBytes: integer(1, MAX_VOLUME_BYTES),
 });
+const sizedPoints = object({ points: list(sizedPoint, MAX_FROZEN_TOGETHER) });
 const range = object({
   id: id('vol'),
   snapshotId: id('snap'),
@@ -90,6 +96,7 @@ export function blockTargetVerbs(target: BlockTarget): VerbTable {
       const asked = sizedPoint(input, '');
       return target.freeze(asked.id, asked.snapshotId, asked.sizeBytes);
     },
+    freezeTogether: (input) => target.freezeTogether(sizedPoints(input, '').points),
     thaw: (input) => {
       const asked = point(input, '');
       return target.thaw(asked.id, asked.snapshotId);
@@ -140,6 +147,7 @@ export function remoteBlockTarget(transport: CallTransport): BlockTarget {
     stop: (volumeId) => ask('stop', { id: volumeId }),
     freeze: (volumeId, snapshotId, sizeBytes) =>
       ask('freeze', { id: volumeId, snapshotId, sizeBytes }),
+    freezeTogether: (points) => ask('freezeTogether', { points }),
     thaw: (volumeId, snapshotId) => ask('thaw', { id: volumeId, snapshotId }),
     sweep: () => ask('sweep', {}),
     openFrozen: async (volumeId, snapshotId) => ({
