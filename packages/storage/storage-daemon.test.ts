@@ -211,10 +211,11 @@ test('a daemon that hangs holds up neither a start nor other volumes', async () 
     await harness.put(volume(2, { exportTo: NODE }));
     const other = await harness.untilVolume(volumeId(2), (each) => each.export !== undefined);
     await qemuIo(other, 'read -P 0 0 1M');
+    await harness.untilVolume(VOLUME, (each) => each.isAway === true);
   } finally {
     process.kill(pid, 'SIGCONT');
   }
-  const seen = await harness.volume(VOLUME);
+  const seen = await harness.untilVolume(VOLUME, (each) => each.isAway === undefined);
   await qemuIo(seen!, 'read -P 0 0 1M');
   assert.equal(await daemonPid(harness, VOLUME), pid);
 });

@@ -47,6 +47,7 @@ export async function makeVolume(
     zone: wish.zone,
     ...shape,
     offeredSizeGib: null,
+    awaySince: null,
     snapshotId: wish.snapshotId ?? null,
     createdAt: nowMs,
     generation: 1,

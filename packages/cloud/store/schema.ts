@@ -187,6 +187,8 @@ export interface VolumeTable {
   observedExport: string | null;
   /** As it was set. No volume here ever has its I/O disabled, so it has nothing to do. */
   autoEnableIo: Generated<Flag>;
+  /** Since when whoever has it attached waits for it, as seen from here. */
+  awaySince: number | null;
 }
 
 /** What ModifyVolume can change. */

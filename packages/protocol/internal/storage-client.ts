@@ -37,6 +37,8 @@ export interface VolumeStorageObservation {
   reason?: string;
   /** Where it can be opened; absent while nobody may. */
   export?: BlockExport;
+  /** Whoever has it open waits: what serves it does not answer, or does not start. */
+  isAway?: boolean;
 }
 
 export interface SnapshotStorageObservation {

@@ -43,7 +43,7 @@ async function reconcileVolume(
     signal.throwIfAborted();
     const row = await findVolume(context.database.query, id);
     if (row === undefined) return SETTLED;
-    const plan = planVolume(await readDesired(context, row), await observe(context, row));
+    const plan = planVolume(await readDesired(context, row), await observeOrTell(context, row));
     if (plan.kind === 'settled') return settle(context, row);
     if (plan.kind === 'wait') return { kind: 'again', afterMs: WAIT_MS };
     await applyStep(context, row, plan.step, signal);
@@ -78,6 +78,18 @@ async function readSource(
   return coming ? 'unfinished' : 'unusable';
 }
 
+/** Whoever has it open waits as long as its target does not answer. */
+async function observeOrTell(context: StorageContext, row: VolumeRow): Promise<ObservedVolume> {
+  try {
+    return await observe(context, row);
+  } catch (error) {
+    const note = () => record(context, row.id, { away: 1 });
+    const isNews = row.exported_to !== null && row.away === 0;
+    if (isNews) await context.aroundStep('volume/note-away', note);
+    throw error;
+  }
+}
+
 async function observe(context: StorageContext, row: VolumeRow): Promise<ObservedVolume> {
   const facts = await context.backend.inspect(row.id);
   const unfinished = await listUnfinishedSnapshots(context.database.query, row.id);
@@ -92,8 +104,8 @@ async function observe(context: StorageContext, row: VolumeRow): Promise<Observe
 }
 
 async function settle(context: StorageContext, row: VolumeRow): Promise<ReconcileResult> {
-  if (row.observed_generation !== row.generation) {
-    const note = () => record(context, row.id, reached(row));
+  if (row.observed_generation !== row.generation || row.away === 1) {
+    const note = () => record(context, row.id, { ...reached(row), away: 0 });
     await context.aroundStep('volume/note-reached', note);
   }
   return SETTLED;
@@ -108,7 +120,7 @@ async function applyStep(
   try {
     await context.aroundStep(`volume/${step}`, () => STEPS[step](context, row, signal));
   } catch (error) {
-    if (step === 'export') await record(context, row.id, { reason: NOT_OPEN });
+    if (step === 'export') await noteNotOpen(context, row);
     if (!isFinal(error)) throw error;
     context.logger.warn('volume step failed for good', { id: row.id, step, error });
     await FAILURES[step]?.(context, row, error.message);
@@ -116,6 +128,11 @@ async function applyStep(
     if (step === 'grow') await record(context, row.id, { reason: error.message });
     if (FAILURES[step] === undefined) throw error;
   }
+}
+
+/** Nobody waits for the first opening. */
+function noteNotOpen(context: StorageContext, row: VolumeRow): Promise<void> {
+  return record(context, row.id, { reason: NOT_OPEN, away: row.exported_to === null ? 0 : 1 });
 }
 
 const NOT_OPEN = 'The volume cannot be opened at the moment; it is tried again. The log says why.';
@@ -152,7 +169,7 @@ const STEPS: Readonly<Record<VolumeStep, Apply>> = {
   },
   unexport: async (context, row) => {
     await context.target.unexport(row.id);
-    await record(context, row.id, { exported_to: null, export: null });
+    await record(context, row.id, { exported_to: null, export: null, away: 0 });
   },
   'stop-target': (context, row) => context.target.stop(row.id),
   remove: (context, row) => context.backend.remove(row.id),
@@ -196,7 +213,7 @@ async function exportVolume(context: StorageContext, row: VolumeRow): Promise<vo
   }
   const exported = await context.target.export(row.id, limitsOfRow(row).limits);
   const place = { export: JSON.stringify(exported.export), engine: exported.engine };
-  await record(context, row.id, { ...reached(row), ...place, reason: null });
+  await record(context, row.id, { ...reached(row), ...place, reason: null, away: 0 });
 }
 
 function reached(row: VolumeRow): { observed_generation: number } {

@@ -30,6 +30,8 @@ export interface VolumeTable {
   engine: string | null;
   /** VolumeLimits as JSON; null: none. */
   limits: string | null;
+  /** 1 while whoever has it open waits: what serves it does not answer, or does not start. */
+  away: number;
   forgotten_at: number | null;
 }
 

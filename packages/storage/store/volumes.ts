@@ -48,6 +48,7 @@ export async function putVolumeIntent(db: Queries, intent: StorageVolumeIntent):
     export: null,
     export_epoch: 0,
     engine: null,
+    away: 0,
     forgotten_at: null,
   };
   const { numInsertedOrUpdatedRows } = await db

@@ -102,6 +102,8 @@ const PLAIN: Readonly<Record<string, Covered>> = {
   'node/network/ensure-subnets': true,
   'node/network/refresh-ports': true,
   'storage/volume/note-reached': true,
+  'storage/volume/note-away':
+    'simulated targets always answer; packages/storage stops the process of a real one',
   'storage/snapshot/note-reached': true,
 };
 

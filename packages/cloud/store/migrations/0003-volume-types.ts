@@ -1,4 +1,4 @@
-// Owns what people order of a volume besides its size, and changes of it.
+// Owns what people order of a volume besides its size, changes of it, and since when it is away.
 
 import type { Migration } from '@ironbark/platform/database/database.ts';
 import type { Kysely } from 'kysely';
@@ -8,6 +8,7 @@ export const volumeTypes: Migration = {
     for (const column of ['iops', 'throughput_mibps', 'offered_size_gib']) {
       await db.schema.alterTable('volume').addColumn(column, 'integer').execute();
     }
+    await db.schema.alterTable('volume').addColumn('away_since', 'bigint').execute();
     await db.schema
       .createTable('volume_modification')
       .addColumn('volume_id', 'text', (c) => c.primaryKey())

@@ -83,6 +83,14 @@ export class StorageDouble implements StorageClient {
     return [...this.#snapshots.keys()];
   }
 
+  /** What serves the volume does not answer, or does again. */
+  setAway(id: string, isAway: boolean): void {
+    const volume = this.#volumes.get(id as VolumeId)!;
+    const { isAway: _before, ...rest } = volume.observation;
+    volume.observation = isAway ? { ...rest, isAway } : rest;
+    this.#changed();
+  }
+
   limitsOf(id: string): StorageVolumeIntent['limits'] {
     return this.#volumes.get(id as VolumeId)?.intent.limits;
   }
