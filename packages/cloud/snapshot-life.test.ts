@@ -163,7 +163,9 @@ test('A31: a shared snapshot may be used by whom it is shared with, for as long 
     }),
     refused('not-found', 'snapshot'),
   );
-  await share({ Remove: [{ UserId: friend.accountId }], Add: [{ Group: 'all' }] });
+  await share({ Remove: [{ UserId: friend.accountId }] });
+  await isClosedTo(friend);
+  await share({ Add: [{ Group: 'all' }] });
   const all = await t.callAs(stranger, 'DescribeSnapshots', { RestorableByUserIds: ['all'] });
   assert.equal(all.Snapshots!.length, 1);
   assert.equal(

@@ -12,12 +12,14 @@ import {
 } from '@ironbark/platform/reconciler.ts';
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
+import type { SnapshotReader } from '@ironbark/protocol/internal/snapshot-reader.ts';
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
 import type { StorageContext } from './app/context.ts';
 import { type HeldVolumes, holdVolumes, letGoOfForgottenPoints } from './app/held-volumes.ts';
 import { forgetAbsent, putIntents } from './app/intents.ts';
 import { buildReport } from './app/report.ts';
 import { Slots } from './app/slots.ts';
+import { createSnapshotReader } from './app/snapshot-blocks.ts';
 import { sweep } from './app/sweep.ts';
 import { VolumeLocks } from './app/volume-locks.ts';
 import type { VolumeBackend } from './drivers/volume-backend.ts';
@@ -28,6 +30,7 @@ import type { StorageSchema } from './store/schema.ts';
 /** Disposing leaves the targets running, so that guests go on; the next start finds them again. */
 export interface Storage extends AsyncDisposable {
   readonly client: StorageClient;
+  readonly snapshots: SnapshotReader;
   /** Ends every target, for a cloud that goes down. Volumes and intents stay: the next start exports again. */
   halt(): Promise<void>;
   /** No volume or snapshot is being worked on. */
@@ -81,6 +84,7 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
   const stop = onlyOnce(() => runner[Symbol.asyncDispose]());
   return {
     client: createClient(context, listeners),
+    snapshots: createSnapshotReader(context.objects),
     isQuiet: () => runner.isQuiet(),
     whileQuiet: (work) => parts.database.transaction(() => work()),
     holdVolumes: () => holdVolumes(context, parts.random),

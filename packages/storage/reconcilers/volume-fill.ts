@@ -1,19 +1,10 @@
 // Owns filling a new volume from a snapshot: chunks fetched a few ahead, each checked before it is written.
 
-import { isServiceError, ServiceError } from '@ironbark/core/errors.ts';
+import { ServiceError } from '@ironbark/core/errors.ts';
 import type { SnapshotId } from '@ironbark/core/ids.ts';
-import { readBody, unpackChunk } from '../app/chunk-codec.ts';
 import type { StorageContext } from '../app/context.ts';
-import {
-  chunkKey,
-  damaged,
-  MAX_MANIFEST_BYTES,
-  type ManifestChunk,
-  manifestKey,
-  parseManifest,
-  SNAPSHOT_BUCKET,
-  type SnapshotManifest,
-} from '../app/snapshot-manifest.ts';
+import type { SnapshotManifest } from '../app/snapshot-manifest.ts';
+import { fetchChunk, fetchManifest } from '../app/snapshot-reading.ts';
 import type { VolumeContent } from '../drivers/volume-backend.ts';
 import { updateVolume, type VolumeRow } from '../store/volumes.ts';
 
@@ -28,7 +19,7 @@ export async function fillVolume(
   signal: AbortSignal,
 ): Promise<void> {
   const id = row.from_snapshot_id as SnapshotId;
-  const manifest = await fetchManifest(context, id);
+  const manifest = await fetchManifest(context.objects, id);
   if (manifest.volumeSizeBytes > row.size_bytes) {
     throw new ServiceError({
       kind: 'invalid-parameter',
@@ -38,24 +29,6 @@ export async function fillVolume(
   }
   const chunks = fetchChunks(context, manifest, signal);
   await context.backend.createFrom(row.id, row.size_bytes, reportingProgress(context, row, chunks));
-}
-
-async function fetchManifest(context: StorageContext, id: SnapshotId): Promise<SnapshotManifest> {
-  const key = manifestKey(id);
-  const { body } = await context.objects
-    .getObject({ bucket: SNAPSHOT_BUCKET, key })
-    .catch((error: unknown) => {
-      if (!isServiceError(error, 'not-found')) throw error;
-      throw new ServiceError({
-        kind: 'not-found',
-        resource: 'snapshot',
-        message: `The snapshot ${id} is not in the object store.`,
-        cause: error,
-      });
-    });
-  const bytes = await readBody(body, MAX_MANIFEST_BYTES);
-  if (bytes === undefined) throw damaged(id, 'its manifest is too long');
-  return parseManifest(bytes, id);
 }
 
 interface FetchedChunk extends VolumeContent {
@@ -74,7 +47,7 @@ async function* fetchChunks(
     for (let next = 0; next < chunks.length || ahead.length > 0; ) {
       while (next < chunks.length && ahead.length < CHUNKS_AHEAD) {
         const percent = Math.floor(((next + 1) * 100) / chunks.length);
-        const fetched = fetchChunk(context, manifest, chunks[next]!);
+        const fetched = fetchChunk(context.objects, manifest, chunks[next]!);
         ahead.push(fetched.then((content) => ({ ...content, percent })));
         next += 1;
       }
@@ -84,23 +57,6 @@ async function* fetchChunks(
   } finally {
     await Promise.allSettled(ahead);
   }
-}
-
-async function fetchChunk(
-  context: StorageContext,
-  manifest: SnapshotManifest,
-  chunk: ManifestChunk,
-): Promise<VolumeContent> {
-  const { snapshotId, chunkBytes, volumeSizeBytes } = manifest;
-  const offset = chunk.index * chunkBytes;
-  const length = Math.min(chunkBytes, volumeSizeBytes - offset);
-  const place = { bucket: SNAPSHOT_BUCKET, key: chunkKey(snapshotId, chunk.index) };
-  const { body } = await context.objects.getObject(place);
-  const packed = await readBody(body, length);
-  const expected = { encoding: chunk.encoding, sha256: chunk.sha256, length };
-  const bytes = packed === undefined ? undefined : await unpackChunk(packed, expected);
-  if (bytes === undefined) throw damaged(snapshotId, `chunk ${chunk.index} is not what was stored`);
-  return { offset, bytes };
 }
 
 async function* reportingProgress(
