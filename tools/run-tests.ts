@@ -18,7 +18,7 @@ interface Stage {
 const STAGES: readonly Stage[] = [
   {
     name: 'unit',
-    globs: ['packages/**/*.test.ts', 'tools/*.test.ts'],
+    globs: ['packages/**/*.test.ts', 'tools/*.test.ts', 'test/bench/**/*.test.ts'],
     concurrency: 2,
     timeoutMs: 600_000,
   },
