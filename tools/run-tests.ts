@@ -29,7 +29,7 @@ const FAULTS_OF_THE_HOST = [
 const STAGES: readonly Stage[] = [
   {
     name: 'unit',
-    globs: ['packages/**/*.test.ts', 'tools/*.test.ts'],
+    globs: ['packages/**/*.test.ts', 'tools/*.test.ts', 'test/bench/**/*.test.ts'],
     concurrency: 2,
     timeoutMs: 600_000,
   },

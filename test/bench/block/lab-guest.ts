@@ -3,7 +3,7 @@
 
 import { copyFile, mkdir, mkdtemp, readFile, truncate } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { DIRECT, type DiskProfile, PARAVIRTUAL } from '@ironbark/core/io-profile.ts';
 import { buildMicroImage } from '@ironbark/images/micro/build-micro-image.ts';
@@ -29,7 +29,8 @@ const ID = 'i-0b10cbe4c00000001';
 const MEMORY_MIB = 1_024;
 const VCPUS = 2;
 const COMMAND_TIMEOUT_MS = 180_000;
-const LOGIN_TIMEOUT_MS = 120_000;
+const LOGIN_TIMEOUT_MS = 60_000;
+const CONSOLE_SHOWN = 2_000;
 const QMP_TIMEOUT_MS = 30_000;
 
 export interface LabGuestOptions {
@@ -153,13 +154,24 @@ export class LabGuest implements AsyncDisposable {
   }
 
   async #awaitLogin(): Promise<void> {
+    let last: unknown;
     const answers = () =>
       this.run('true').then(
         () => true,
-        () => false,
+        (error: unknown) => {
+          last = error;
+          return false;
+        },
       );
     const what = 'the guest’s ssh server';
-    await waitFor(answers, { clock: systemClock, timeoutMs: LOGIN_TIMEOUT_MS, what });
+    await waitFor(answers, { clock: systemClock, timeoutMs: LOGIN_TIMEOUT_MS, what }).catch(
+      async (error: unknown) => {
+        const said = Buffer.from(await this.#driver.drainConsole(this.handle)).toString('latin1');
+        throw new Error(`${String(last)}; its console: ${said.slice(-CONSOLE_SHOWN)}`, {
+          cause: error,
+        });
+      },
+    );
     // What the guest does after its boot is not to be measured.
     await this.run('while pgrep -f after-boot > /dev/null; do usleep 200000; done; true');
   }
@@ -195,6 +207,8 @@ async function prepareSpec(
     const copy = [`if=${image.files.root}`, `of=${path}`, 'bs=1M', 'conv=sparse,notrunc'];
     await systemCommands.run('dd', copy);
   }
+  // The driver bounds what QEMU may write by the size of the file, which it looks for from there.
+  const inRunFolder = relative(join(directory, 'run'), path);
   return {
     id: ID,
     uuid: guestUuid(ID),
@@ -206,7 +220,7 @@ async function prepareSpec(
       initrdPath: image.files.initrd!,
       parameters: image.manifest.kernelParameters ?? '',
     },
-    rootDisk: { serial: 'root', source: { kind: 'file', path }, profile },
+    rootDisk: { serial: 'root', source: { kind: 'file', path: inRunFolder }, profile },
     nics: [
       {
         id: 'eni-0b10cbe4c00000001',

@@ -76,7 +76,7 @@ export async function measureServedVolume(
   await bench.disk.change(withCache(modelOf(bench)));
   const rows = await withServedVolume(bench, async (served) => [
     ...(isWanted('11') ? await measureInitiator(bench, served) : []),
-    ...(isWanted('12') ? await measureStalls(bench, served.device) : []),
+    ...(isWanted('12') ? await measureStalls(bench, served) : []),
   ]);
   await bench.disk.change(modelOf(bench));
   return rows;
@@ -100,10 +100,16 @@ async function measureInitiator(
   ];
 }
 
+function uriOf(source: BlockExport): string {
+  if (source.kind === 'nbd-tcp') {
+    return `nbd://${source.host}:${source.port}/${source.exportName}`;
+  }
+  return `nbd+unix:///${source.exportName}?socket=${source.socketPath}`;
+}
+
 /** QEMU's own client without a guest. */
 async function initiatorSample({ disk }: Bench, source: BlockExport) {
-  if (source.kind !== 'nbd-unix') throw new Error('the target is on this host');
-  const uri = `nbd+unix:///${source.exportName}?socket=${source.socketPath}`;
+  const uri = uriOf(source);
   const how = ['-c', String(BYTES / BLOCK), '-d', '1', '-s', String(BLOCK), '-t', 'none'];
   const { result, seen } = await disk.watch(() =>
     systemCommands.run('qemu-img', ['bench', '-f', 'raw', ...how, uri], {
@@ -114,7 +120,10 @@ async function initiatorSample({ disk }: Bench, source: BlockExport) {
   return { rate: BYTES / seconds / 1e6, seen };
 }
 
-async function measureStalls(bench: Bench, device: string): Promise<BlockRow[]> {
+async function measureStalls(
+  bench: Bench,
+  { device, source }: { device: string; source: BlockExport },
+): Promise<BlockRow[]> {
   const wire = modelOf(bench).writeBytesPerSecond / 1e6;
   const rows: BlockRow[] = [];
   for (const depth of STALL_DEPTHS) {
@@ -127,7 +136,7 @@ async function measureStalls(bench: Bench, device: string): Promise<BlockRow[]> 
       atLeast({ row: '12', isHard: true }, `volume, random write 64k QD${depth}, of the rate`, {
         value: median(rates) / wire,
         bar: STALL_BAR,
-        beside: `${mbps(median(rates))} of ${mbps(wire)}, Unix socket`,
+        beside: `${mbps(median(rates))} of ${mbps(wire)}, ${source.kind}`,
       }),
     );
   }
