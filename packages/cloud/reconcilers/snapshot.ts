@@ -61,10 +61,10 @@ async function send(
   sent: SentGenerations<SnapshotId>,
   snapshot: SnapshotRow,
 ): Promise<ReconcileResult> {
-  const { id, generation, observedGeneration, desired, volumeId } = snapshot;
+  const { id, generation, observedGeneration, desired, volumeId, accountId } = snapshot;
   if (sent.isDue(id, generation, observedGeneration)) {
     const volumeSizeBytes = snapshot.volumeSizeGib * GIB;
-    const snapshots = [{ id, generation, desired, volumeId, volumeSizeBytes }];
+    const snapshots = [{ id, generation, desired, volumeId, volumeSizeBytes, accountId }];
     const put = () => app.storage.putIntents({ volumes: [], snapshots });
     await app.aroundStep('snapshot/send', put);
     sent.record(id, generation);

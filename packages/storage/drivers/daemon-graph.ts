@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { QmpClient } from '@ironbark/platform/qmp.ts';
 import { DAEMON_DIRECTORIES, DISK_NODE, type Engine, FILE_NODE } from './daemon-arguments.ts';
+import { beginBitmap, copyBitmaps, listBitmaps } from './daemon-bitmaps.ts';
 
 export const VOLUME_EXPORT = 'volume';
 
@@ -65,7 +66,9 @@ export async function addMissingExports(
   }
   for (const point of (await listFrozenPoints(qmp)).filter(isReadable)) {
     if (present.has(point.snapshotId)) continue;
-    const node = { 'node-name': nodeName('v', point), name: point.snapshotId, writable: false };
+    const view = nodeName('v', point);
+    const bitmaps = (await listBitmaps(qmp, view)).map(({ name }) => name);
+    const node = { 'node-name': view, name: point.snapshotId, writable: false, bitmaps };
     await qmp.execute('block-export-add', { type: 'nbd', id: point.snapshotId, ...node });
   }
 }
@@ -78,8 +81,9 @@ export function overwrittenPath(snapshotId: SnapshotId): string {
 export async function insertFilter(
   qmp: QmpClient,
   snapshotId: SnapshotId,
-  engine: Engine,
+  { engine, tracksChanges }: { engine: Engine; tracksChanges: boolean },
 ): Promise<void> {
+  if (tracksChanges) await beginBitmap(qmp, snapshotId);
   const top = (await listFrozenPoints(qmp)).at(-1);
   const point = { sequence: (top?.sequence ?? 0) + 1, snapshotId };
   await qmp.execute('blockdev-add', {
@@ -109,6 +113,14 @@ export async function insertFilter(
     'node-name': nodeName('v', point),
     file: nodeName('b', point),
   });
+  if (tracksChanges) await copyBitmaps(qmp, nodeName('v', point), snapshotId);
+}
+
+/** Earlier points in time of which a point's view has the bitmap, newest first. */
+export async function listBases(qmp: QmpClient, snapshotId: SnapshotId) {
+  const points = await listFrozenPoints(qmp);
+  const point = points.find((each) => each.snapshotId === snapshotId && isReadable(each));
+  return point === undefined ? [] : listBitmaps(qmp, nodeName('v', point));
 }
 
 /** Ends a point's view, then takes every filter off the top that nobody views any more. */

@@ -3,9 +3,8 @@
 // Structured replies are never asked for: with them QEMU answers reads from the block status, and QEMU 7.2's
 // copy-before-write filter calls regions zero there that were zeroed only after the point in time.
 
-import { connect, type Socket } from 'node:net';
 import type { Clock } from '@ironbark/platform/clock.ts';
-import type { FrozenReader } from '@ironbark/protocol/internal/block-target.ts';
+import { connectNbd, type NbdConnection, renderRequest } from './nbd-connection.ts';
 
 export interface NbdReaderOptions {
   socketPath: string;
@@ -13,17 +12,8 @@ export interface NbdReaderOptions {
   clock: Clock;
 }
 
-const HANDSHAKE_MAGIC = Buffer.from('NBDMAGICIHAVEOPT', 'latin1');
-const OPTION_MAGIC = HANDSHAKE_MAGIC.subarray(8);
-const REPLY_MAGIC = 0x3e889045565a9n;
-const REQUEST_MAGIC = 0x25609513;
 const SIMPLE_REPLY_MAGIC = 0x67446698;
-const OPTION_GO = 7;
-const REPLY_ACK = 1;
-/** Fixed newstyle, and no padding after the handshake. */
-const CLIENT_FLAGS = 3;
-/** Replies to options carry export facts and error texts. */
-const MAX_REPLY_BYTES = 64 * 1024;
+const READ = 0;
 const REPLY_BYTES = 16;
 /**
  * The cluster of QEMU's copy-before-write filter. QEMU 7.2 answers a read that spans clusters put aside and
@@ -31,83 +21,46 @@ const REPLY_BYTES = 16;
  */
 const PIECE_BYTES = 64 * 1024;
 const PIECES_AHEAD = 16;
-/** Longer than any disk takes for a few MiB; a daemon that hangs must not hang its reader for good. */
-const READ_TIMEOUT_MS = 120_000;
 
-export async function openNbdReader(options: NbdReaderOptions): Promise<FrozenReader> {
-  const stream = new ByteStream(connect({ path: options.socketPath }), options.clock);
-  try {
-    await stream.within(() => negotiate(stream, options.exportName));
-  } catch (error) {
-    stream.close();
-    throw error;
-  }
+export interface NbdReader extends AsyncDisposable {
+  read(offset: number, length: number): Promise<Buffer>;
+}
+
+export async function openNbdReader(options: NbdReaderOptions): Promise<NbdReader> {
+  const connection = await connectNbd(options.socketPath, options.clock);
+  await connection.orClose(() => connection.go(options.exportName));
   let tail: Promise<unknown> = Promise.resolve();
   return {
     read: (offset, length) => {
-      const next = tail.then(() => stream.within(() => readRange(stream, offset, length)));
+      const next = tail.then(() => connection.within(() => readRange(connection, offset, length)));
       tail = next.catch(() => {});
       return next;
     },
-    [Symbol.asyncDispose]: async () => stream.close(),
+    [Symbol.asyncDispose]: async () => connection.close(),
   };
 }
 
-async function negotiate(stream: ByteStream, exportName: string): Promise<void> {
-  const hello = await stream.take(HANDSHAKE_MAGIC.length + 2);
-  if (!hello.subarray(0, HANDSHAKE_MAGIC.length).equals(HANDSHAKE_MAGIC)) {
-    throw new Error('nbd: the peer is no NBD server');
-  }
-  stream.send(renderGo(exportName));
-  for (;;) {
-    const head = await stream.take(20);
-    if (head.readBigUInt64BE(0) !== REPLY_MAGIC) throw new Error('nbd: unexpected option reply');
-    const type = head.readUInt32BE(12);
-    const length = head.readUInt32BE(16);
-    if (length > MAX_REPLY_BYTES) throw new Error(`nbd: option reply of ${length} bytes`);
-    const data = await stream.take(length);
-    if (type === REPLY_ACK) return;
-    if (type >= 2 ** 31) throw new Error(`nbd: ${exportName}: ${data.toString('utf8')}`);
-  }
-}
-
-function renderGo(exportName: string): Buffer {
-  const name = Buffer.from(exportName, 'utf8');
-  const message = Buffer.alloc(4 + 16 + 4 + name.length + 2);
-  message.writeUInt32BE(CLIENT_FLAGS, 0);
-  OPTION_MAGIC.copy(message, 4);
-  message.writeUInt32BE(OPTION_GO, 12);
-  message.writeUInt32BE(4 + name.length + 2, 16);
-  message.writeUInt32BE(name.length, 20);
-  name.copy(message, 24);
-  return message;
-}
-
 /** Asks for the pieces of a range, a window of them ahead. Answers come in any order. */
-async function readRange(stream: ByteStream, offset: number, length: number): Promise<Buffer> {
+async function readRange(
+  connection: NbdConnection,
+  offset: number,
+  length: number,
+): Promise<Buffer> {
   const range = Buffer.alloc(length);
   const count = Math.ceil(length / PIECE_BYTES);
   const lengthOf = (piece: number) => Math.min(PIECE_BYTES, length - piece * PIECE_BYTES);
   let failure: NbdReadError | undefined;
   for (let asked = 0, answered = 0; answered < count; answered++) {
     for (; asked < count && asked < answered + PIECES_AHEAD; asked++) {
-      stream.send(renderRead(asked, offset + asked * PIECE_BYTES, lengthOf(asked)));
+      const place = { offset: offset + asked * PIECE_BYTES, length: lengthOf(asked) };
+      connection.send(renderRequest({ command: READ, cookie: asked, ...place }));
     }
-    const { piece, errno } = parseReply(await stream.take(REPLY_BYTES), asked);
+    const { piece, errno } = parseReply(await connection.take(REPLY_BYTES), asked);
     if (errno !== 0) failure = new NbdReadError(offset + piece * PIECE_BYTES, errno);
-    else await stream.fill(range.subarray(piece * PIECE_BYTES).subarray(0, lengthOf(piece)));
+    else await connection.fill(range.subarray(piece * PIECE_BYTES).subarray(0, lengthOf(piece)));
   }
   if (failure !== undefined) throw failure;
   return range;
-}
-
-function renderRead(piece: number, offset: number, length: number): Buffer {
-  const request = Buffer.alloc(28);
-  request.writeUInt32BE(REQUEST_MAGIC, 0);
-  request.writeBigUInt64BE(BigInt(piece), 8);
-  request.writeBigUInt64BE(BigInt(offset), 16);
-  request.writeUInt32BE(length, 24);
-  return request;
 }
 
 function parseReply(head: Buffer, asked: number): { piece: number; errno: number } {
@@ -126,86 +79,5 @@ export class NbdReadError extends Error {
     super(`nbd: read at ${offset} failed with errno ${errno}`);
     this.name = 'NbdReadError';
     this.errno = errno;
-  }
-}
-
-/** Gives a socket's bytes out in the lengths that are asked for, one request at a time. */
-class ByteStream {
-  readonly #socket: Socket;
-  readonly #clock: Clock;
-  readonly #chunks: Buffer[] = [];
-  #wake: (() => void) | undefined;
-  #ended: Error | undefined;
-
-  constructor(socket: Socket, clock: Clock) {
-    this.#socket = socket;
-    this.#clock = clock;
-    socket.on('data', (chunk: Buffer) => {
-      this.#chunks.push(chunk);
-      this.#wake?.();
-    });
-    socket.on('error', (error) => this.#end(error));
-    socket.on('close', () => this.#end(new Error('nbd: the server closed the connection')));
-  }
-
-  send(bytes: Uint8Array): void {
-    this.#socket.write(bytes);
-  }
-
-  async take(length: number): Promise<Buffer> {
-    const bytes = Buffer.alloc(length);
-    await this.fill(bytes);
-    return bytes;
-  }
-
-  /** Fills `bytes` with what comes next. */
-  async fill(bytes: Buffer): Promise<void> {
-    let done = 0;
-    while (done < bytes.length) {
-      const chunk = this.#chunks.shift();
-      if (chunk === undefined) {
-        await this.#more();
-        continue;
-      }
-      const copied = chunk.copy(bytes, done);
-      done += copied;
-      if (copied < chunk.length) this.#chunks.unshift(chunk.subarray(copied));
-    }
-  }
-
-  /** Ends the stream when `work` on it takes too long. */
-  async within<Result>(work: () => Promise<Result>): Promise<Result> {
-    const done = new AbortController();
-    const late = this.#clock.sleep(READ_TIMEOUT_MS, done.signal).then(
-      () => this.#end(new Error(`nbd: no answer in ${READ_TIMEOUT_MS} ms`)),
-      () => {},
-    );
-    try {
-      return await work();
-    } finally {
-      done.abort();
-      await late;
-    }
-  }
-
-  close(): void {
-    this.#socket.destroy();
-  }
-
-  #more(): Promise<void> {
-    if (this.#ended !== undefined) return Promise.reject(this.#ended);
-    return new Promise((resolve, reject) => {
-      this.#wake = () => {
-        this.#wake = undefined;
-        if (this.#ended === undefined) resolve();
-        else reject(this.#ended);
-      };
-    });
-  }
-
-  #end(error: Error): void {
-    this.#ended ??= error;
-    this.#socket.destroy();
-    this.#wake?.();
   }
 }

@@ -20,6 +20,7 @@ import {
 import type {
   BlockTarget,
   ExportedVolume,
+  FreezeOptions,
   FrozenReader,
   TargetFacts,
 } from '@ironbark/protocol/internal/block-target.ts';
@@ -40,6 +41,7 @@ import {
   collapse,
   insertFilter,
   isReadable,
+  listBases,
   listExports,
   listFrozenPoints,
   overwrittenPath,
@@ -164,13 +166,18 @@ class StorageDaemonTarget implements BlockTarget {
     await removeVolumeDirectory(this.#host, id);
   }
 
-  async freeze(id: VolumeId, snapshotId: SnapshotId, sizeBytes: number): Promise<void> {
+  async freeze(
+    id: VolumeId,
+    snapshotId: SnapshotId,
+    sizeBytes: number,
+    { tracksChanges }: FreezeOptions,
+  ): Promise<void> {
     const qmp = await this.#ensureRunning(id);
     const points = await listFrozenPoints(qmp);
     if (points.some((point) => point.snapshotId === snapshotId && isReadable(point))) return;
     await collapse(qmp, this.#host.dataDir);
     await this.#makeOverwritten(id, snapshotId, sizeBytes);
-    await insertFilter(qmp, snapshotId, ENGINES[this.#engine]!);
+    await insertFilter(qmp, snapshotId, { engine: ENGINES[this.#engine]!, tracksChanges });
     const exported = (await listExports(qmp)).has(VOLUME_EXPORT);
     await this.#serve(id, qmp, exported ? 'hosts' : 'service');
     await addMissingExports(qmp, exported ? id : undefined);
@@ -183,6 +190,7 @@ class StorageDaemonTarget implements BlockTarget {
       socketPath: exported ? exportSocket : privateSocket,
       exportName: snapshotId,
       clock: this.#host.clock,
+      listBitmaps: async () => listBases(await this.#connect(id), snapshotId),
     });
   }
 

@@ -58,6 +58,7 @@ const STORAGE_SNAPSHOT: Kinds<SnapshotStep> = {
   'fail-volume-missing': true,
   'fail-point-lost': true,
   discard: true,
+  'rebuild-references': 'only after a restore; packages/storage/blocks.test.ts restores',
   'note-absent': true,
 };
 const ATTACHMENT: Kinds<Exclude<AttachmentStep['kind'], 'wait'>> = {
@@ -91,6 +92,7 @@ const PLAIN: Readonly<Record<string, Covered>> = {
   'node/network/refresh-ports': true,
   'storage/volume/note-reached': true,
   'storage/snapshot/note-reached': true,
+  'storage/block/collect': true,
 };
 
 /** By full name, such as `storage/volume/create`. */

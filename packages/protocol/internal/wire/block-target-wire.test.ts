@@ -30,11 +30,17 @@ function openWire() {
     unexport: (id) => note('unexport', id),
     grow: (id, sizeBytes) => note('grow', id, sizeBytes),
     stop: (id) => note('stop', id),
-    freeze: (id, snapshotId, sizeBytes) => note('freeze', id, snapshotId, sizeBytes),
+    freeze: (id, snapshotId, sizeBytes, { tracksChanges }) =>
+      note('freeze', id, snapshotId, sizeBytes, tracksChanges),
     openFrozen: async (id, snapshotId) => ({
       read: async (offset, length) => {
         await note('read', id, snapshotId, offset);
         return Buffer.alloc(length, 'z');
+      },
+      bases: async () => [SNAPSHOT],
+      changes: async (base, offset, length) => {
+        await note('changes', id, snapshotId, base);
+        return [{ offset, length }];
       },
       [Symbol.asyncDispose]: () => note('closed'),
     }),
@@ -77,17 +83,22 @@ test('every call reaches the target, and its answer comes back', async () => {
   assert.equal((await remote.export(VOLUME)).export.exportName, VOLUME);
   await remote.unexport(VOLUME);
   await remote.grow(VOLUME, 5);
-  await remote.freeze(VOLUME, SNAPSHOT, 6);
+  await remote.freeze(VOLUME, SNAPSHOT, 6, { tracksChanges: true });
   await using reader = await remote.openFrozen(VOLUME, SNAPSHOT);
   assert.equal((await reader.read(7, 3)).toString(), 'zzz');
+  assert.deepEqual(await reader.bases(), [SNAPSHOT]);
+  assert.deepEqual(await reader.changes(SNAPSHOT, 8, 9), [{ offset: 8, length: 9 }]);
   await remote.thaw(VOLUME, SNAPSHOT);
   await remote.stop(VOLUME);
   await remote.sweep();
   assert.deepEqual(asked.slice(1), [
     ['unexport', VOLUME],
     ['grow', VOLUME, 5],
-    ['freeze', VOLUME, SNAPSHOT, 6],
+    ['freeze', VOLUME, SNAPSHOT, 6, true],
     ['read', VOLUME, SNAPSHOT, 7],
+    ['closed'],
+    ['closed'],
+    ['changes', VOLUME, SNAPSHOT, SNAPSHOT],
     ['closed'],
     ['thaw', VOLUME, SNAPSHOT],
     ['stop', VOLUME],
@@ -124,8 +135,10 @@ const INPUTS: Readonly<Record<string, object>> = {
   unexport: { id: VOLUME },
   grow: { id: VOLUME, sizeBytes: 1 },
   stop: { id: VOLUME },
-  freeze: { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 1 },
+  freeze: { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 1, tracksChanges: true },
   thaw: { id: VOLUME, snapshotId: SNAPSHOT },
+  frozenBases: { id: VOLUME, snapshotId: SNAPSHOT },
+  frozenChanges: { id: VOLUME, snapshotId: SNAPSHOT, base: SNAPSHOT, offset: 0, length: 1 },
   sweep: {},
   readFrozen: { id: VOLUME, snapshotId: SNAPSHOT, offset: 0, length: 1 },
 };
