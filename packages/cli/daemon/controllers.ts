@@ -5,28 +5,17 @@ import { createApiHandler } from '@ironbark/cloud/http/ec2-endpoint.ts';
 import { type Cloud, startCloud } from '@ironbark/cloud/main.ts';
 import { startCluster } from '@ironbark/cluster/main.ts';
 import { type Objects, startObjects } from '@ironbark/objects/main.ts';
-import type { Clock } from '@ironbark/platform/clock.ts';
-import type { Commands } from '@ironbark/platform/commands.ts';
 import { type HttpListener, listen } from '@ironbark/platform/http/server.ts';
-import type { Logger } from '@ironbark/platform/logger.ts';
-import type { RandomSource } from '@ironbark/platform/random.ts';
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import { type Storage, startStorage } from '@ironbark/storage/main.ts';
-import type { CloudConfig } from '../cloud-config.ts';
 import { type EmbeddedAudit, openAudit } from './audit.ts';
 import { BackupSources } from './backup-source.ts';
+import type { DaemonParts } from './daemon-parts.ts';
 import { createFront } from './front.ts';
-import type { DataPaths } from './paths.ts';
 
-export interface ControllersOptions {
-  config: CloudConfig;
-  paths: DataPaths;
-  clock: Clock;
-  random: RandomSource;
-  logger: Logger;
-  commands: Commands;
+export interface ControllersOptions extends DaemonParts {
   /** Of another process; absent: one of this process. */
   blockTarget?: BlockTarget;
   /** Called once volumes are served: a guest whose volume is not may keep its hypervisor from answering. */

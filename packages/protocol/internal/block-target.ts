@@ -38,6 +38,15 @@ export interface FreezeOptions {
   tracksChanges: boolean;
 }
 
+export interface FreezePoint {
+  id: VolumeId;
+  snapshotId: SnapshotId;
+  sizeBytes: number;
+}
+
+/** The most volumes that can share a point in time: what an instance can have, with room to spare. */
+export const MAX_FROZEN_TOGETHER = 64;
+
 /** Every call is idempotent, and different volumes may be worked on at the same time. */
 export interface BlockTarget {
   inspect(id: VolumeId): Promise<TargetFacts>;
@@ -57,6 +66,12 @@ export interface BlockTarget {
     sizeBytes: number,
     options: FreezeOptions,
   ): Promise<void>;
+  /**
+   * As `freeze`, with one point in time for all: while it is taken nobody's write to any of the volumes ends. Hosts that
+   * have one open lose their connection for that long, come back and send again what was not answered. Changes are
+   * tracked.
+   */
+  freezeTogether(points: readonly FreezePoint[]): Promise<void>;
   openFrozen(id: VolumeId, snapshotId: SnapshotId): Promise<FrozenReader>;
   thaw(id: VolumeId, snapshotId: SnapshotId): Promise<void>;
   /** Removes what a crash left behind. Call it while nothing else is going on. */

@@ -22,6 +22,8 @@ export interface StorageSnapshotIntent {
   volumeSizeBytes: number;
   /** Blocks are shared among the snapshots of one account, never with another. */
   accountId: AccountId;
+  /** Snapshots of other volumes that are to have the very same point in time, this one among them. */
+  together?: SnapshotId[];
 }
 
 export interface VolumeStorageObservation {

@@ -8,7 +8,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
-import type { QmpClient } from '@ironbark/platform/qmp.ts';
+import { type QmpClient, QmpError } from '@ironbark/platform/qmp.ts';
 import { DAEMON_DIRECTORIES, DISK_NODE, type Engine, FILE_NODE } from './daemon-arguments.ts';
 import { beginBitmap, copyBitmaps, listBitmaps } from './daemon-bitmaps.ts';
 
@@ -70,6 +70,15 @@ export async function addMissingExports(
     const bitmaps = (await listBitmaps(qmp, view)).map(({ name }) => name);
     const node = { 'node-name': view, name: point.snapshotId, writable: false, bitmaps };
     await qmp.execute('block-export-add', { type: 'nbd', id: point.snapshotId, ...node });
+  }
+}
+
+export async function stopServer(qmp: QmpClient): Promise<void> {
+  try {
+    await qmp.execute('nbd-server-stop');
+  } catch (error) {
+    if (!(error instanceof QmpError)) throw error;
+    // It was not running, which is what was wanted.
   }
 }
 

@@ -1,10 +1,11 @@
 // Owns reading a point in time from a storage daemon, and saying so when the daemon has lost it.
 
 import { ServiceError } from '@ironbark/core/errors.ts';
+import { NbdError } from '@ironbark/platform/nbd/wire.ts';
 import type { FrozenReader } from '@ironbark/protocol/internal/block-target.ts';
 import type { Bitmap } from './daemon-bitmaps.ts';
 import { readBitmap } from './nbd-bitmap.ts';
-import { NbdReadError, type NbdReaderOptions, openNbdReader } from './nbd-reader.ts';
+import { type NbdReaderOptions, openNbdReader } from './nbd-reader.ts';
 
 export interface FrozenReaderOptions extends NbdReaderOptions {
   listBitmaps(): Promise<Bitmap[]>;
@@ -26,7 +27,7 @@ export async function openFrozenReader(options: FrozenReaderOptions): Promise<Fr
 
 /** The daemon refuses reads once it could not put overwritten bytes aside: guests go first. */
 function explainLoss(error: unknown): never {
-  if (!(error instanceof NbdReadError)) throw error;
+  if (!(error instanceof NbdError)) throw error;
   throw new ServiceError({
     kind: 'out-of-space',
     resource: 'snapshot',

@@ -3,8 +3,24 @@
 // Structured replies are never asked for: with them QEMU answers reads from the block status, and QEMU 7.2's
 // copy-before-write filter calls regions zero there that were zeroed only after the point in time.
 
+import { connect } from 'node:net';
 import type { Clock } from '@ironbark/platform/clock.ts';
-import { connectNbd, type NbdConnection, renderRequest } from './nbd-connection.ts';
+import { ByteStream } from '@ironbark/platform/nbd/byte-stream.ts';
+import {
+  checkHello,
+  HELLO_BYTES,
+  isOptionError,
+  NBD_COMMAND,
+  NBD_OPTION_REPLY,
+  NbdError,
+  OPTION_REPLY_HEAD_BYTES,
+  parseOptionReplyHead,
+  parseReply,
+  REPLY_BYTES,
+  renderClientFlags,
+  renderGo,
+  renderRequest,
+} from '@ironbark/platform/nbd/wire.ts';
 
 export interface NbdReaderOptions {
   socketPath: string;
@@ -12,72 +28,102 @@ export interface NbdReaderOptions {
   clock: Clock;
 }
 
-const SIMPLE_REPLY_MAGIC = 0x67446698;
-const READ = 0;
-const REPLY_BYTES = 16;
+/** Replies to options carry export facts and error texts. */
+const MAX_OPTION_REPLY_BYTES = 64 * 1024;
 /**
  * The cluster of QEMU's copy-before-write filter. QEMU 7.2 answers a read that spans clusters put aside and
  * clusters untouched with what the volume holds now; within one cluster there is no such mixture.
  */
 const PIECE_BYTES = 64 * 1024;
 const PIECES_AHEAD = 16;
+/** Longer than any disk takes for a few MiB; a daemon that hangs must not hang its reader for good. */
+const READ_TIMEOUT_MS = 120_000;
 
 export interface NbdReader extends AsyncDisposable {
   read(offset: number, length: number): Promise<Buffer>;
 }
 
 export async function openNbdReader(options: NbdReaderOptions): Promise<NbdReader> {
-  const connection = await connectNbd(options.socketPath, options.clock);
-  await connection.orClose(() => connection.go(options.exportName));
+  const stream = new ByteStream(connect({ path: options.socketPath }));
+  const within = <T>(work: () => Promise<T>) => inTime({ stream, clock: options.clock }, work);
+  try {
+    await within(() => negotiate(stream, options.exportName));
+  } catch (error) {
+    stream.end(closed());
+    throw error;
+  }
   let tail: Promise<unknown> = Promise.resolve();
   return {
     read: (offset, length) => {
-      const next = tail.then(() => connection.within(() => readRange(connection, offset, length)));
+      const next = tail.then(() => within(() => readRange(stream, offset, length)));
       tail = next.catch(() => {});
       return next;
     },
-    [Symbol.asyncDispose]: async () => connection.close(),
+    [Symbol.asyncDispose]: async () => stream.end(closed()),
   };
 }
 
+function closed(): Error {
+  return new Error('nbd: the reader is closed');
+}
+
+/** Ends the stream when `work` on it takes too long. */
+export async function inTime<T>(
+  { stream, clock }: { stream: ByteStream; clock: Clock },
+  work: () => Promise<T>,
+): Promise<T> {
+  const done = new AbortController();
+  const late = clock.sleep(READ_TIMEOUT_MS, done.signal).then(
+    () => stream.end(new Error(`nbd: no answer in ${READ_TIMEOUT_MS} ms`)),
+    () => {},
+  );
+  try {
+    return await work();
+  } finally {
+    done.abort();
+    await late;
+  }
+}
+
+async function negotiate(stream: ByteStream, exportName: string): Promise<void> {
+  checkHello(await stream.take(HELLO_BYTES));
+  await stream.send(Buffer.concat([renderClientFlags(), renderGo(exportName)]));
+  for (;;) {
+    const head = await stream.take(OPTION_REPLY_HEAD_BYTES);
+    const { type, length } = parseOptionReplyHead(head);
+    if (length > MAX_OPTION_REPLY_BYTES) throw new Error(`nbd: option reply of ${length} bytes`);
+    const data = await stream.take(length);
+    if (type === NBD_OPTION_REPLY.ack) return;
+    if (isOptionError(type)) throw new Error(`nbd: ${exportName}: ${data.toString('utf8')}`);
+  }
+}
+
 /** Asks for the pieces of a range, a window of them ahead. Answers come in any order. */
-async function readRange(
-  connection: NbdConnection,
-  offset: number,
-  length: number,
-): Promise<Buffer> {
+async function readRange(stream: ByteStream, offset: number, length: number): Promise<Buffer> {
   const range = Buffer.alloc(length);
   const count = Math.ceil(length / PIECE_BYTES);
   const lengthOf = (piece: number) => Math.min(PIECE_BYTES, length - piece * PIECE_BYTES);
-  let failure: NbdReadError | undefined;
+  let failure: NbdError | undefined;
   for (let asked = 0, answered = 0; answered < count; answered++) {
     for (; asked < count && asked < answered + PIECES_AHEAD; asked++) {
-      const place = { offset: offset + asked * PIECE_BYTES, length: lengthOf(asked) };
-      connection.send(renderRequest({ command: READ, cookie: asked, ...place }));
+      await stream.send(renderRead(asked, offset + asked * PIECE_BYTES, lengthOf(asked)));
     }
-    const { piece, errno } = parseReply(await connection.take(REPLY_BYTES), asked);
-    if (errno !== 0) failure = new NbdReadError(offset + piece * PIECE_BYTES, errno);
-    else await connection.fill(range.subarray(piece * PIECE_BYTES).subarray(0, lengthOf(piece)));
+    const { cookie, errno } = parseReply(await stream.take(REPLY_BYTES));
+    const piece = Number(cookie);
+    if (piece >= asked) throw new Error('nbd: unexpected reply');
+    if (errno !== 0) failure = readError(offset + piece * PIECE_BYTES, errno);
+    else await stream.fill(range.subarray(piece * PIECE_BYTES).subarray(0, lengthOf(piece)));
   }
   if (failure !== undefined) throw failure;
   return range;
 }
 
-function parseReply(head: Buffer, asked: number): { piece: number; errno: number } {
-  const piece = Number(head.readBigUInt64BE(8));
-  if (head.readUInt32BE(0) !== SIMPLE_REPLY_MAGIC || piece >= asked) {
-    throw new Error('nbd: unexpected reply');
-  }
-  return { piece, errno: head.readUInt32BE(4) };
+function renderRead(piece: number, offset: number, length: number): Buffer {
+  const { read: command } = NBD_COMMAND;
+  return renderRequest({ flags: 0, command, cookie: BigInt(piece), offset, length });
 }
 
 /** The server could not read the range; the connection is still good. */
-export class NbdReadError extends Error {
-  readonly errno: number;
-
-  constructor(offset: number, errno: number) {
-    super(`nbd: read at ${offset} failed with errno ${errno}`);
-    this.name = 'NbdReadError';
-    this.errno = errno;
-  }
+function readError(offset: number, errno: number): NbdError {
+  return new NbdError(`nbd: read at ${offset} failed with errno ${errno}`, errno);
 }

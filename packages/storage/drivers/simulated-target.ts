@@ -10,6 +10,7 @@ import { ensureDirectory } from '@ironbark/platform/files.ts';
 import type {
   BlockTarget,
   ExportedVolume,
+  FreezePoint,
   FrozenReader,
   TargetFacts,
 } from '@ironbark/protocol/internal/block-target.ts';
@@ -78,6 +79,11 @@ class SimulatedTarget implements BlockTarget {
     const copy = ['--sparse=always', '--reflink=auto', '--', source, this.#copyPath(snapshotId)];
     await this.#options.commands.run('cp', copy);
     volume.frozen.add(snapshotId);
+  }
+
+  /** Nobody writes to a simulated volume but whoever has its file, and they are not stopped by anything here. */
+  async freezeTogether(points: readonly FreezePoint[]): Promise<void> {
+    for (const { id, snapshotId } of points) await this.freeze(id, snapshotId);
   }
 
   async openFrozen(_id: VolumeId, snapshotId: SnapshotId): Promise<FrozenReader> {

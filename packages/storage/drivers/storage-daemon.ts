@@ -10,7 +10,7 @@ import { groupNameFor, openControlGroups } from '@ironbark/platform/control-grou
 import { hasCode, removeFile } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import { isAlive, type ProcessIdentity } from '@ironbark/platform/processes.ts';
-import { connectQmp, type QmpClient, QmpError } from '@ironbark/platform/qmp.ts';
+import { connectQmp, type QmpClient } from '@ironbark/platform/qmp.ts';
 import {
   grantSocketAccess,
   linkSocket,
@@ -21,6 +21,7 @@ import type {
   BlockTarget,
   ExportedVolume,
   FreezeOptions,
+  FreezePoint,
   FrozenReader,
   TargetFacts,
 } from '@ironbark/protocol/internal/block-target.ts';
@@ -46,6 +47,7 @@ import {
   listFrozenPoints,
   overwrittenPath,
   removeView,
+  stopServer,
   VOLUME_EXPORT,
 } from './daemon-graph.ts';
 import type { DaemonHost } from './daemon-host.ts';
@@ -57,6 +59,7 @@ import {
   startDaemon,
   writePidFile,
 } from './daemon-process.ts';
+import { freezeTogether } from './freeze-together.ts';
 import { openFrozenReader } from './frozen-reader.ts';
 import type { VolumeUsers } from './volume-users.ts';
 
@@ -172,15 +175,21 @@ class StorageDaemonTarget implements BlockTarget {
     sizeBytes: number,
     { tracksChanges }: FreezeOptions,
   ): Promise<void> {
-    const qmp = await this.#ensureRunning(id);
-    const points = await listFrozenPoints(qmp);
+    const points = await listFrozenPoints(await this.#ensureRunning(id));
     if (points.some((point) => point.snapshotId === snapshotId && isReadable(point))) return;
-    await collapse(qmp, this.#host.dataDir);
-    await this.#makeOverwritten(id, snapshotId, sizeBytes);
+    const qmp = await this.#prepareFreeze({ id, snapshotId, sizeBytes });
     await insertFilter(qmp, snapshotId, { engine: ENGINES[this.#engine]!, tracksChanges });
-    const exported = (await listExports(qmp)).has(VOLUME_EXPORT);
-    await this.#serve(id, qmp, exported ? 'hosts' : 'service');
-    await addMissingExports(qmp, exported ? id : undefined);
+    await this.#serveFrozen(id, qmp, (await listExports(qmp)).has(VOLUME_EXPORT));
+  }
+
+  async freezeTogether(points: readonly FreezePoint[]): Promise<void> {
+    const tracking = () => ({ engine: ENGINES[this.#engine]!, tracksChanges: true });
+    await freezeTogether(points, {
+      prepare: (point) => this.#prepareFreeze(point),
+      insert: (qmp, { snapshotId }) => insertFilter(qmp, snapshotId, tracking()),
+      serve: ({ id }, qmp, exported) => this.#serveFrozen(id, qmp, exported),
+      clock: this.#host.clock,
+    });
   }
 
   async openFrozen(id: VolumeId, snapshotId: SnapshotId): Promise<FrozenReader> {
@@ -334,6 +343,18 @@ class StorageDaemonTarget implements BlockTarget {
     if (isForHosts) await linkSocket(ownSocket, exportSocket);
   }
 
+  async #prepareFreeze({ id, snapshotId, sizeBytes }: FreezePoint): Promise<QmpClient> {
+    const qmp = await this.#ensureRunning(id);
+    await collapse(qmp, this.#host.dataDir);
+    await this.#makeOverwritten(id, snapshotId, sizeBytes);
+    return qmp;
+  }
+
+  async #serveFrozen(id: VolumeId, qmp: QmpClient, exported: boolean): Promise<void> {
+    await this.#serve(id, qmp, exported ? 'hosts' : 'service');
+    await addMissingExports(qmp, exported ? id : undefined);
+  }
+
   async #makeOverwritten(id: VolumeId, snapshotId: SnapshotId, sizeBytes: number): Promise<void> {
     const path = join(this.#host.dataDir, overwrittenPath(snapshotId));
     await rm(path, { force: true });
@@ -359,15 +380,6 @@ class StorageDaemonTarget implements BlockTarget {
     const entries = Object.entries(daemonPaths(id));
     const absolute = entries.map(([name, path]) => [name, join(this.#host.dataDir, path)]);
     return Object.fromEntries(absolute) as ReturnType<typeof daemonPaths>;
-  }
-}
-
-async function stopServer(qmp: QmpClient): Promise<void> {
-  try {
-    await qmp.execute('nbd-server-stop');
-  } catch (error) {
-    if (!(error instanceof QmpError)) throw error;
-    // It was not running, which is what was wanted.
   }
 }
 

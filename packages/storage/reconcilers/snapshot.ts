@@ -20,6 +20,7 @@ import { findVolume, isVolumeKnown, listVolumesFillingFrom } from '../store/volu
 import { type ObservedSnapshot, planSnapshot, type SnapshotStep } from './plan-snapshot.ts';
 import { discardObjects, storeManifest } from './snapshot-objects.ts';
 import { rebuildReferences } from './snapshot-references.ts';
+import { freezeSet, readSetState } from './snapshot-set.ts';
 import { uploadSlice } from './snapshot-upload.ts';
 
 /** What is waited for pokes; this is for the poke that was lost. */
@@ -70,7 +71,7 @@ async function observe(context: StorageContext, row: SnapshotRow): Promise<Obser
     isUploaded: row.next_chunk >= Math.ceil(row.volume_size_bytes / BLOCK_BYTES),
     hasObjects: row.frozen_epoch !== null,
     hasUnknownBlocks: row.unknown_blocks === 1,
-    volume: await readVolumeState(context, row),
+    volume: await readSetState(context, row, (each) => readVolumeState(context, each)),
     fillingVolumes: filling.length,
   };
 }
@@ -121,7 +122,7 @@ const STEPS: Readonly<
   complete,
   thaw,
   'fail-volume-missing': (context, row) =>
-    fail(context, row, `The volume ${row.volume_id} does not exist any more.`),
+    fail(context, row, row.together === null ? volumeGone(row) : SET_BROKEN),
   'fail-point-lost': (context, row) => fail(context, row, POINT_LOST),
   discard: async (context, row) => {
     await discardObjects(context, row.id);
@@ -162,10 +163,19 @@ async function complete(context: StorageContext, row: SnapshotRow): Promise<void
   await pokeFilling(context, row.id);
 }
 
+const SET_BROKEN =
+  'A volume of the set does not exist any more, or its snapshot failed; the set has no common point in time.';
+
+function volumeGone(row: SnapshotRow): string {
+  return `The volume ${row.volume_id} does not exist any more.`;
+}
+
 const POINT_LOST =
   'The point in time was lost: the storage daemon of the volume ended before the snapshot was complete, and the volume may have been written to since. Take the snapshot again.';
 
 async function freeze(context: StorageContext, row: SnapshotRow): Promise<void> {
+  // One that had its point in time and lost it has its own again: nobody has written since.
+  if (row.together !== null && row.frozen_epoch === null) return freezeSet(context, row.id);
   await context.locks.run(row.volume_id, async () => {
     const volume = await findVolume(context.database.query, row.volume_id);
     // It may have gone while this waited for its turn; the next look sees that.

@@ -5,6 +5,7 @@ import type { Migrations } from '@ironbark/platform/database/database.ts';
 import type { StorageVolumeIntent } from '@ironbark/protocol/internal/storage-client.ts';
 import { createStorageTables } from './migrations/0001-storage.ts';
 import { createBlockTables } from './migrations/0003-blocks.ts';
+import { addSnapshotSets } from './migrations/0006-snapshot-sets.ts';
 
 export type Presence = StorageVolumeIntent['desired'];
 
@@ -47,6 +48,8 @@ export interface SnapshotTable {
   frozen_exported: number;
   /** Blocks below this index are in the object store or were zero. */
   next_chunk: number;
+  /** Ids of the snapshots that share its point in time, as JSON; null: it has one of its own. */
+  together: string | null;
   forgotten_at: number | null;
   /** Whose blocks it shares; null when an earlier version was told of it. */
   scope: string | null;
@@ -87,4 +90,5 @@ export interface StorageSchema {
 export const STORAGE_MIGRATIONS: Migrations = {
   '0001-storage': { up: createStorageTables },
   '0003-blocks': { up: createBlockTables },
+  '0006-snapshot-sets': { up: addSnapshotSets },
 };

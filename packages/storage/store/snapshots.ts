@@ -26,6 +26,11 @@ export function listSnapshots(db: Queries): Promise<SnapshotRow[]> {
   return db.selectFrom('snapshot').selectAll().where('forgotten_at', 'is', null).execute();
 }
 
+/** Those that the Storage Controller has ever heard of, forgotten ones too. */
+export function findSnapshotsEver(db: Queries, ids: readonly SnapshotId[]): Promise<SnapshotRow[]> {
+  return db.selectFrom('snapshot').selectAll().where('id', 'in', ids).orderBy('id').execute();
+}
+
 /** Snapshots that still need their volume: wanted and not yet complete. */
 export function listUnfinishedSnapshots(db: Queries, volumeId: VolumeId): Promise<SnapshotRow[]> {
   return db
@@ -84,6 +89,7 @@ export async function putSnapshotIntent(
     frozen_epoch: null,
     frozen_exported: 0,
     next_chunk: 0,
+    together: intent.together === undefined ? null : JSON.stringify(intent.together),
     forgotten_at: null,
     scope: intent.accountId,
     added_bytes: 0,

@@ -32,6 +32,7 @@ function openWire() {
     stop: (id) => note('stop', id),
     freeze: (id, snapshotId, sizeBytes, { tracksChanges }) =>
       note('freeze', id, snapshotId, sizeBytes, tracksChanges),
+    freezeTogether: (points) => note('freezeTogether', ...points),
     openFrozen: async (id, snapshotId) => ({
       read: async (offset, length) => {
         await note('read', id, snapshotId, offset);
@@ -84,6 +85,7 @@ test('every call reaches the target, and its answer comes back', async () => {
   await remote.unexport(VOLUME);
   await remote.grow(VOLUME, 5);
   await remote.freeze(VOLUME, SNAPSHOT, 6, { tracksChanges: true });
+  await remote.freezeTogether([{ id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 6 }]);
   await using reader = await remote.openFrozen(VOLUME, SNAPSHOT);
   assert.equal((await reader.read(7, 3)).toString(), 'zzz');
   assert.deepEqual(await reader.bases(), [SNAPSHOT]);
@@ -95,6 +97,7 @@ test('every call reaches the target, and its answer comes back', async () => {
     ['unexport', VOLUME],
     ['grow', VOLUME, 5],
     ['freeze', VOLUME, SNAPSHOT, 6, true],
+    ['freezeTogether', { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 6 }],
     ['read', VOLUME, SNAPSHOT, 7],
     ['closed'],
     ['closed'],
@@ -136,6 +139,7 @@ const INPUTS: Readonly<Record<string, object>> = {
   grow: { id: VOLUME, sizeBytes: 1 },
   stop: { id: VOLUME },
   freeze: { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 1, tracksChanges: true },
+  freezeTogether: { points: [{ id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 1 }] },
   thaw: { id: VOLUME, snapshotId: SNAPSHOT },
   frozenBases: { id: VOLUME, snapshotId: SNAPSHOT },
   frozenChanges: { id: VOLUME, snapshotId: SNAPSHOT, base: SNAPSHOT, offset: 0, length: 1 },

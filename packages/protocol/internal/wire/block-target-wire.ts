@@ -4,8 +4,14 @@
 import { Readable } from 'node:stream';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { GIB, MIB } from '@ironbark/core/units.ts';
-import type { BlockTarget, ByteRange, ExportedVolume, TargetFacts } from '../block-target.ts';
-import { flag, id, integer, nothing, object } from './checks.ts';
+import {
+  type BlockTarget,
+  type ByteRange,
+  type ExportedVolume,
+  MAX_FROZEN_TOGETHER,
+  type TargetFacts,
+} from '../block-target.ts';
+import { flag, id, integer, list, nothing, object } from './checks.ts';
 import type { ByteVerbTable, CallTransport, VerbTable } from './transport.ts';
 
 /** 64 TiB, EBS's largest volume. */
@@ -26,6 +32,11 @@ const sizedPoint = object({
   id: id('vol'),
   snapshotId: id('snap'),
   sizeBytes: integer(1, MAX_VOLUME_BYTES),
+});
+const trackedPoint = object({
+  id: id('vol'),
+  snapshotId: id('snap'),
+  sizeBytes: integer(1, MAX_VOLUME_BYTES),
   tracksChanges: flag,
 });
 const changesRange = object({
@@ -35,6 +46,7 @@ const changesRange = object({
   offset: integer(0, MAX_VOLUME_BYTES),
   length: integer(1, MAX_CHANGES_BYTES),
 });
+const sizedPoints = object({ points: list(sizedPoint, MAX_FROZEN_TOGETHER) });
 const range = object({
   id: id('vol'),
   snapshotId: id('snap'),
@@ -66,10 +78,11 @@ export function blockTargetVerbs(target: BlockTarget): VerbTable {
     },
     stop: (input) => target.stop(volume(input, '').id),
     freeze: (input) => {
-      const asked = sizedPoint(input, '');
+      const asked = trackedPoint(input, '');
       const { tracksChanges } = asked;
       return target.freeze(asked.id, asked.snapshotId, asked.sizeBytes, { tracksChanges });
     },
+    freezeTogether: (input) => target.freezeTogether(sizedPoints(input, '').points),
     thaw: (input) => {
       const asked = point(input, '');
       return target.thaw(asked.id, asked.snapshotId);
@@ -127,6 +140,7 @@ export function remoteBlockTarget(transport: CallTransport): BlockTarget {
     stop: (volumeId) => ask('stop', { id: volumeId }),
     freeze: (volumeId, snapshotId, sizeBytes, { tracksChanges }) =>
       ask('freeze', { id: volumeId, snapshotId, sizeBytes, tracksChanges }),
+    freezeTogether: (points) => ask('freezeTogether', { points }),
     thaw: (volumeId, snapshotId) => ask('thaw', { id: volumeId, snapshotId }),
     sweep: () => ask('sweep', {}),
     openFrozen: async (volumeId, snapshotId) => ({
