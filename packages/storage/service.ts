@@ -14,6 +14,7 @@ import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { SnapshotReader } from '@ironbark/protocol/internal/snapshot-reader.ts';
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
+import type { Compressor } from './app/chunk-codec.ts';
 import type { StorageContext } from './app/context.ts';
 import { type HeldVolumes, holdVolumes, letGoOfForgottenPoints } from './app/held-volumes.ts';
 import { forgetAbsent, putIntents } from './app/intents.ts';
@@ -23,6 +24,7 @@ import { createSnapshotReader } from './app/snapshot-blocks.ts';
 import { sweep } from './app/sweep.ts';
 import { VolumeLocks } from './app/volume-locks.ts';
 import type { VolumeBackend } from './drivers/volume-backend.ts';
+import { COLLECTOR_KEY, createBlockCollector } from './reconcilers/block-collector.ts';
 import { createSnapshotReconciler } from './reconcilers/snapshot.ts';
 import { createVolumeReconciler } from './reconcilers/volume.ts';
 import type { StorageSchema } from './store/schema.ts';
@@ -48,6 +50,7 @@ export interface StorageParts {
   backend: VolumeBackend;
   target: BlockTarget;
   objects: ObjectsClient;
+  compressor: Compressor;
   clock: Clock;
   random: RandomSource;
   logger: Logger;
@@ -62,7 +65,7 @@ const UPLOADS_AT_A_TIME = 2;
 export async function runStorage(parts: StorageParts): Promise<Storage> {
   const runner = new ReconcilerRunner(parts);
   const listeners = new Set<() => void>();
-  const handles: { volume?: ReconcilerHandle; snapshot?: ReconcilerHandle } = {};
+  const handles: Partial<Record<'volume' | 'snapshot' | 'block', ReconcilerHandle>> = {};
   const context: StorageContext = {
     ...parts,
     locks: new VolumeLocks(),
@@ -71,6 +74,7 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
     },
     pokeVolume: (id: VolumeId) => handles.volume?.poke(id),
     pokeSnapshot: (id: SnapshotId) => handles.snapshot?.poke(id),
+    pokeCollector: () => handles.block?.poke(COLLECTOR_KEY),
   };
   await letGoOfForgottenPoints(context);
   await sweep(context);
@@ -81,10 +85,11 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
   const snapshots = createSnapshotReconciler(context, new Slots(UPLOADS_AT_A_TIME));
   handles.snapshot = runner.add(snapshots, { concurrency: SNAPSHOTS_AT_A_TIME });
   handles.volume = runner.add(createVolumeReconciler(context));
+  handles.block = runner.add(createBlockCollector(context));
   const stop = onlyOnce(() => runner[Symbol.asyncDispose]());
   return {
     client: createClient(context, listeners),
-    snapshots: createSnapshotReader(context.objects),
+    snapshots: createSnapshotReader(context),
     isQuiet: () => runner.isQuiet(),
     whileQuiet: (work) => parts.database.transaction(() => work()),
     holdVolumes: () => holdVolumes(context, parts.random),

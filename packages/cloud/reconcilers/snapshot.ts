@@ -78,12 +78,12 @@ async function send(
   sent: SentGenerations<SnapshotId>,
   snapshot: SnapshotRow,
 ): Promise<ReconcileResult> {
-  const { id, generation, observedGeneration, desired, volumeId } = snapshot;
+  const { id, generation, observedGeneration, desired, volumeId, accountId } = snapshot;
   if (sent.isDue(id, generation, observedGeneration)) {
     const volumeSizeBytes = snapshot.volumeSizeGib * GIB;
     const together = parseTogether(snapshot);
-    const intent = { id, generation, desired, volumeId, volumeSizeBytes, ...together };
-    const snapshots = [intent];
+    const wanted = { id, generation, desired, volumeId, volumeSizeBytes, accountId, ...together };
+    const snapshots = [wanted];
     const put = () => app.storage.putIntents({ volumes: [], snapshots });
     await app.aroundStep('snapshot/send', put);
     sent.record(id, generation);

@@ -1,8 +1,7 @@
-// Owns reading snapshots by EBS's blocks. The chunks in the object store are larger than a block: where two snapshots'
-// chunks differ, their bytes say which blocks do.
+// Owns reading snapshots by EBS's blocks. Snapshots of earlier versions have larger chunks: where those of two
+// snapshots differ, their bytes say which blocks do.
 
 import type { SnapshotId } from '@ironbark/core/ids.ts';
-import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import {
   type BlockPage,
   type BlockRange,
@@ -10,18 +9,26 @@ import {
   SNAPSHOT_BLOCK_BYTES,
   type SnapshotReader,
 } from '@ironbark/protocol/internal/snapshot-reader.ts';
-import type { ManifestChunk, SnapshotManifest } from './snapshot-manifest.ts';
-import { fetchChunk, fetchManifest } from './snapshot-reading.ts';
+import type { StorageContext } from './context.ts';
+import {
+  type ContentBlock,
+  fetchBlock,
+  openSnapshotContent,
+  type SnapshotContent,
+} from './snapshot-content.ts';
 
 /** A manifest never changes, and one is read for many blocks. */
 const MANIFESTS_KEPT = 4;
 /** Each has up to 16 MiB; the blocks of a chunk are asked for one after another. */
-const CHUNKS_KEPT = 4;
-/** Of each snapshot, for one page: about a second's work. */
-const CHUNKS_COMPARED = 32;
+const PARTS_KEPT = 4;
+/** For one page: about a second's work. */
+const BLOCKS_READ = 256;
+const BLOCKS_LOOKED_AT = 262_144;
 
-export function createSnapshotReader(objects: ObjectsClient): SnapshotReader {
-  const contents = new Contents(objects);
+export function createSnapshotReader(
+  context: Pick<StorageContext, 'objects' | 'compressor'>,
+): SnapshotReader {
+  const contents = new Contents(context);
   return {
     listBlocks: async (id, range) => listBlocks(await contents.open(id), range),
     listChangedBlocks: ({ first, second }, range) => contents.compare(first, second, range),
@@ -30,39 +37,38 @@ export function createSnapshotReader(objects: ObjectsClient): SnapshotReader {
 }
 
 interface Opened {
-  manifest: SnapshotManifest;
-  chunks: ReadonlyMap<number, ManifestChunk>;
+  content: SnapshotContent;
   blocks: number;
-  blocksInChunk: number;
+  /** EBS's blocks in one of the content's. */
+  blocksInPart: number;
 }
 
 class Contents {
-  readonly #objects: ObjectsClient;
+  readonly #context: Pick<StorageContext, 'objects' | 'compressor'>;
   readonly #opened = new Recent<Opened>(MANIFESTS_KEPT);
-  readonly #chunks = new Recent<Buffer>(CHUNKS_KEPT);
+  readonly #parts = new Recent<Buffer>(PARTS_KEPT);
 
-  constructor(objects: ObjectsClient) {
-    this.#objects = objects;
+  constructor(context: Pick<StorageContext, 'objects' | 'compressor'>) {
+    this.#context = context;
   }
 
   open(id: SnapshotId): Promise<Opened> {
     return this.#opened.get(id, async () => {
-      const manifest = await fetchManifest(this.#objects, id);
+      const content = await openSnapshotContent(this.#context.objects, id);
       return {
-        manifest,
-        chunks: new Map(manifest.chunks.map((chunk) => [chunk.index, chunk])),
-        blocks: Math.ceil(manifest.volumeSizeBytes / SNAPSHOT_BLOCK_BYTES),
-        blocksInChunk: manifest.chunkBytes / SNAPSHOT_BLOCK_BYTES,
+        content,
+        blocks: Math.ceil(content.volumeSizeBytes / SNAPSHOT_BLOCK_BYTES),
+        blocksInPart: content.blockBytes / SNAPSHOT_BLOCK_BYTES,
       };
     });
   }
 
   async readBlock(opened: Opened, index: number): Promise<Buffer> {
-    const chunk = opened.chunks.get(Math.floor(index / opened.blocksInChunk));
+    const part = await findPart(opened, index);
     const block = Buffer.alloc(SNAPSHOT_BLOCK_BYTES);
-    if (chunk === undefined) return block;
-    const bytes = await this.#readChunk(opened, chunk);
-    const offset = (index % opened.blocksInChunk) * SNAPSHOT_BLOCK_BYTES;
+    if (part === undefined) return block;
+    const bytes = await this.#readPart(opened, part);
+    const offset = (index % opened.blocksInPart) * SNAPSHOT_BLOCK_BYTES;
     bytes.copy(block, 0, offset, offset + SNAPSHOT_BLOCK_BYTES);
     return block;
   }
@@ -74,34 +80,31 @@ class Contents {
   ): Promise<BlockPage<ChangedBlock>> {
     const second = await this.open(secondId);
     if (firstId === undefined) {
-      const { blocks, ...rest } = listBlocks(second, range);
+      const { blocks, ...rest } = await listBlocks(second, range);
       const changed = blocks.map((index) => ({ index, isInFirst: false, isInSecond: true }));
       return { blocks: changed, ...rest };
     }
-    return this.#compareChunks(await this.open(firstId), second, range);
+    return this.#compareBlocks(await this.open(firstId), second, range);
   }
 
-  async #compareChunks(
+  async #compareBlocks(
     first: Opened,
     second: Opened,
     { from, limit }: BlockRange,
   ): Promise<BlockPage<ChangedBlock>> {
     const found: ChangedBlock[] = [];
     const end = Math.max(first.blocks, second.blocks);
-    let compared = 0;
-    for (let index = from; index < end; ) {
-      const at = Math.floor(index / second.blocksInChunk);
-      const chunkEnd = Math.min(end, (at + 1) * second.blocksInChunk);
-      if (first.chunks.get(at)?.sha256 !== second.chunks.get(at)?.sha256) {
-        if (compared === CHUNKS_COMPARED) return { blocks: found, next: index };
-        compared += 1;
-        for (; index < chunkEnd; index++) {
-          if (found.length === limit) return { blocks: found, next: index };
-          if (await this.#differ(first, second, index))
-            found.push(describeChange(first, second, index));
-        }
-      }
-      index = chunkEnd;
+    let read = 0;
+    for (let index = from; index < end; index++) {
+      const isPageFull = found.length === limit || index - from === BLOCKS_LOOKED_AT;
+      if (isPageFull || read >= BLOCKS_READ) return { blocks: found, next: index };
+      const [left, right] = [await findPart(first, index), await findPart(second, index)];
+      const isSameForm = first.blocksInPart === second.blocksInPart;
+      if (left?.sha256 === right?.sha256 && isSameForm) continue;
+      const isCertain = isSameForm && first.blocksInPart === 1;
+      if (!isCertain) read += 1;
+      if (!isCertain && !(await this.#differ(first, second, index))) continue;
+      found.push({ index, isInFirst: left !== undefined, isInSecond: right !== undefined });
     }
     return { blocks: found };
   }
@@ -111,27 +114,22 @@ class Contents {
     return !left.equals(right);
   }
 
-  #readChunk({ manifest }: Opened, chunk: ManifestChunk): Promise<Buffer> {
-    return this.#chunks.get(`${manifest.snapshotId} ${chunk.index}`, async () => {
-      return (await fetchChunk(this.#objects, manifest, chunk)).bytes;
-    });
+  #readPart({ content }: Opened, part: ContentBlock): Promise<Buffer> {
+    const key = `${content.snapshotId} ${part.index}`;
+    return this.#parts.get(key, () => fetchBlock(this.#context, content, part));
   }
 }
 
-function describeChange(first: Opened, second: Opened, index: number): ChangedBlock {
-  const at = Math.floor(index / second.blocksInChunk);
-  return { index, isInFirst: first.chunks.has(at), isInSecond: second.chunks.has(at) };
+function findPart({ content, blocksInPart }: Opened, index: number) {
+  return content.find(Math.floor(index / blocksInPart));
 }
 
-function listBlocks(
-  { chunks, blocks, blocksInChunk }: Opened,
-  { from, limit }: BlockRange,
-): BlockPage<number> {
+async function listBlocks(opened: Opened, { from, limit }: BlockRange): Promise<BlockPage<number>> {
   const found: number[] = [];
-  for (let index = from; index < blocks; index++) {
-    if (!chunks.has(Math.floor(index / blocksInChunk))) continue;
-    if (found.length === limit) return { blocks: found, next: index };
-    found.push(index);
+  for (let index = from; index < opened.blocks; index++) {
+    const isPageFull = found.length === limit || index - from === BLOCKS_LOOKED_AT;
+    if (isPageFull) return { blocks: found, next: index };
+    if ((await findPart(opened, index)) !== undefined) found.push(index);
   }
   return { blocks: found };
 }

@@ -21,6 +21,7 @@ import {
 import type {
   BlockTarget,
   ExportedVolume,
+  FreezeOptions,
   FreezePoint,
   FrozenReader,
   TargetFacts,
@@ -41,6 +42,7 @@ import {
   collapse,
   insertFilter,
   isReadable,
+  listBases,
   listExports,
   listFrozenPoints,
   overwrittenPath,
@@ -61,6 +63,7 @@ import {
 } from './daemon-process.ts';
 import { freezeTogether } from './freeze-together.ts';
 import { openFrozenReader } from './frozen-reader.ts';
+import { makeOverwritten, sweepOverwritten } from './overwritten-files.ts';
 import type { VolumeUsers } from './volume-users.ts';
 
 export interface StorageDaemonOptions {
@@ -187,18 +190,24 @@ class StorageDaemonTarget implements BlockTarget {
     await removeVolumeDirectory(this.#host, id);
   }
 
-  async freeze(id: VolumeId, snapshotId: SnapshotId, sizeBytes: number): Promise<void> {
+  async freeze(
+    id: VolumeId,
+    snapshotId: SnapshotId,
+    sizeBytes: number,
+    { tracksChanges }: FreezeOptions,
+  ): Promise<void> {
     const points = await listFrozenPoints(await this.#ensureRunning(id));
     if (points.some((point) => point.snapshotId === snapshotId && isReadable(point))) return;
     const qmp = await this.#prepareFreeze({ id, snapshotId, sizeBytes });
-    await insertFilter(qmp, snapshotId, ENGINES[this.#engine]!);
+    await insertFilter(qmp, snapshotId, { engine: ENGINES[this.#engine]!, tracksChanges });
     await this.#serveFrozen(id, qmp, (await listExports(qmp)).has(VOLUME_EXPORT));
   }
 
   async freezeTogether(points: readonly FreezePoint[]): Promise<void> {
+    const tracking = () => ({ engine: ENGINES[this.#engine]!, tracksChanges: true });
     await freezeTogether(points, {
       prepare: (point) => this.#prepareFreeze(point),
-      insert: (qmp, { snapshotId }) => insertFilter(qmp, snapshotId, ENGINES[this.#engine]!),
+      insert: (qmp, { snapshotId }) => insertFilter(qmp, snapshotId, tracking()),
       serve: ({ id }, qmp, exported) => this.#serveFrozen(id, qmp, exported),
       clock: this.#host.clock,
     });
@@ -211,6 +220,7 @@ class StorageDaemonTarget implements BlockTarget {
       socketPath: exported ? exportSocket : privateSocket,
       exportName: snapshotId,
       clock: this.#host.clock,
+      listBitmaps: async () => listBases(await this.#connect(id), snapshotId),
     });
   }
 
@@ -240,7 +250,7 @@ class StorageDaemonTarget implements BlockTarget {
       return;
     }
     const kept = frozen.flatMap((each) => (each.status === 'fulfilled' ? each.value.frozen : []));
-    await this.#sweepOverwritten(new Set(kept.map((snapshotId) => `${snapshotId}.raw`)));
+    await sweepOverwritten(this.#host, kept);
   }
 
   onExit(listener: (id: VolumeId) => void): () => void {
@@ -357,29 +367,13 @@ class StorageDaemonTarget implements BlockTarget {
   async #prepareFreeze({ id, snapshotId, sizeBytes }: FreezePoint): Promise<QmpClient> {
     const qmp = await this.#ensureRunning(id);
     await collapse(qmp, this.#host.dataDir);
-    await this.#makeOverwritten(id, snapshotId, sizeBytes);
+    await makeOverwritten(this.#host, { id, snapshotId, sizeBytes });
     return qmp;
   }
 
   async #serveFrozen(id: VolumeId, qmp: QmpClient, exported: boolean): Promise<void> {
     await this.#serve(id, qmp, exported ? 'hosts' : 'service');
     await addMissingExports(qmp, exported ? id : undefined);
-  }
-
-  async #makeOverwritten(id: VolumeId, snapshotId: SnapshotId, sizeBytes: number): Promise<void> {
-    const path = join(this.#host.dataDir, overwrittenPath(snapshotId));
-    await rm(path, { force: true });
-    await using file: FileHandle = await open(path, 'wx', 0o600);
-    const uid = this.#host.users?.uidOf(id);
-    if (uid !== undefined) await file.chown(uid, uid);
-    await file.truncate(sizeBytes);
-  }
-
-  async #sweepOverwritten(kept: ReadonlySet<string>): Promise<void> {
-    const directory = join(this.#host.dataDir, DAEMON_DIRECTORIES.overwritten);
-    for (const name of await readdir(directory)) {
-      if (!kept.has(name)) await rm(join(directory, name), { force: true });
-    }
   }
 
   #runFiles(id: VolumeId): string[] {

@@ -260,7 +260,8 @@ function putSnapshot(
   life: Life,
   intent: Pick<StorageSnapshotIntent, 'generation' | 'desired'>,
 ): Promise<void> {
-  const whole = { id: SNAPSHOT, volumeId: VOLUME, volumeSizeBytes: GIB, ...intent };
+  const account = { accountId: '000000000001' as const };
+  const whole = { id: SNAPSHOT, volumeId: VOLUME, volumeSizeBytes: GIB, ...account, ...intent };
   return life.tell(() => life.storage.putIntents({ volumes: [], snapshots: [whole] }));
 }
 

@@ -61,6 +61,7 @@ const STORAGE_SNAPSHOT: Kinds<SnapshotStep> = {
   'fail-volume-missing': true,
   'fail-point-lost': true,
   discard: true,
+  'rebuild-references': 'only after a restore; packages/storage/blocks.test.ts restores',
   'note-absent': true,
 };
 const ATTACHMENT: Kinds<Exclude<AttachmentStep['kind'], 'wait'>> = {
@@ -105,6 +106,7 @@ const PLAIN: Readonly<Record<string, Covered>> = {
   'storage/volume/note-away':
     'simulated targets always answer; packages/storage stops the process of a real one',
   'storage/snapshot/note-reached': true,
+  'storage/block/collect': true,
 };
 
 /** By full name, such as `storage/volume/create`. */
