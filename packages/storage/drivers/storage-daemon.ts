@@ -1,7 +1,7 @@
 // Owns the block target `qemu-storage-daemon`: one detached, unprivileged process per open volume, NBD on a
 // Unix socket. The processes outlive this one and are found again by looking.
 
-import { type FileHandle, open, readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
@@ -28,7 +28,6 @@ import type {
 } from '@ironbark/protocol/internal/block-target.ts';
 import { NO_TARGET } from '@ironbark/protocol/internal/block-target.ts';
 import {
-  DAEMON_DIRECTORIES,
   daemonPaths,
   ENGINES,
   type Engine,
