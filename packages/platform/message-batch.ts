@@ -25,7 +25,7 @@ let loaded: Calls | undefined;
 export class MessageBatch {
   readonly capacity: number;
   readonly #address: number;
-  readonly #headers: Buffer;
+  readonly #words: Uint32Array;
   readonly #pieces: PieceList;
 
   constructor(capacity: number) {
@@ -33,12 +33,13 @@ export class MessageBatch {
     const headers = allocatePinned(capacity * MMSGHDR_BYTES);
     const pieces = allocatePinned(capacity * IOVEC_BYTES);
     this.#address = headers.address;
-    this.#headers = headers.bytes;
+    const { bytes } = headers;
+    this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
     this.#pieces = new PieceList(pieces);
     for (let index = 0; index < capacity; index += 1) {
       const at = index * MMSGHDR_BYTES;
-      this.#headers.writeBigUInt64LE(BigInt(pieces.address + index * IOVEC_BYTES), at + IOV_OFFSET);
-      this.#headers.writeBigUInt64LE(1n, at + IOVLEN_OFFSET);
+      bytes.writeBigUInt64LE(BigInt(pieces.address + index * IOVEC_BYTES), at + IOV_OFFSET);
+      bytes.writeBigUInt64LE(1n, at + IOVLEN_OFFSET);
     }
   }
 
@@ -48,7 +49,7 @@ export class MessageBatch {
 
   /** Of a message that was received. */
   lengthOf(index: number): number {
-    return this.#headers.readUInt32LE(index * MMSGHDR_BYTES + LENGTH_OFFSET);
+    return this.#words[(index * MMSGHDR_BYTES + LENGTH_OFFSET) / 4]!;
   }
 
   /** Takes what waits, up to `count`; 0 when nothing does. */

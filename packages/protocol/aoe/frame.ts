@@ -93,7 +93,7 @@ export interface Responder {
 
 /** Turns the request in `frame` into the reply of `responder`: same command and tag, its own address. */
 export function turnIntoReply(frame: Buffer, { mac, shelf, slot }: Responder, error = 0): void {
-  frame.copyWithin(0, AT.source, AT.type);
+  for (let at = 0; at < MAC_BYTES; at += 1) frame[at] = frame[AT.source + at]!;
   frame.writeUIntBE(mac, AT.source, MAC_BYTES);
   frame[AT.version] = (VERSION << 4) | FLAG_RESPONSE | (error === 0 ? 0 : FLAG_ERROR);
   frame[AT.error] = error;

@@ -10,7 +10,7 @@ import {
   VERSION,
 } from '@ironbark/protocol/aoe/frame.ts';
 import type { FramePort } from './frame-port.ts';
-import { FRAME_BYTES, type FrameSlots } from './frame-slots.ts';
+import type { FrameSlots } from './frame-slots.ts';
 
 export interface DiskAddress {
   shelf: number;
@@ -28,7 +28,7 @@ export class FrameReplies {
 
   /** The whole slot, for a reply that is longer than its request. */
   room(slot: number): Buffer {
-    return this.#slots.frame(slot, FRAME_BYTES);
+    return this.#slots.room(slot);
   }
 
   answer(from: DiskAddress, slot: number, length: number, error = 0): void {

@@ -13,9 +13,14 @@ export const FRAME_BYTES = SLOT_BYTES - FRAME_AT;
 export class FrameSlots {
   readonly #memory: PinnedMemory;
   readonly #free: number[];
+  readonly #rooms: readonly Buffer[];
 
   constructor(count: number) {
     this.#memory = allocatePinned(count * SLOT_BYTES);
+    this.#rooms = Array.from({ length: count }, (_, slot) => {
+      const at = slot * SLOT_BYTES + FRAME_AT;
+      return this.#memory.bytes.subarray(at, at + FRAME_BYTES);
+    });
     this.#free = Array.from({ length: count }, (_, index) => count - 1 - index);
   }
 
@@ -39,8 +44,12 @@ export class FrameSlots {
     return this.address(slot) + DATA_OFFSET;
   }
 
+  /** All of the slot, for a reply that is longer than its request. */
+  room(slot: number): Buffer {
+    return this.#rooms[slot]!;
+  }
+
   frame(slot: number, length: number): Buffer {
-    const at = slot * SLOT_BYTES + FRAME_AT;
-    return this.#memory.bytes.subarray(at, at + length);
+    return this.room(slot).subarray(0, length);
   }
 }

@@ -129,12 +129,14 @@ export class ServedDisk {
       this.#replies.give(place.slot);
       return;
     }
-    if (kind === 'flush') counters.flushes += 1;
-    else {
-      counters[`${kind}s`] += 1;
-      counters[`${kind}Bytes`] += place.length;
-    }
-    queue.add({ kind, ...place });
+    if (kind === 'read') {
+      counters.reads += 1;
+      counters.readBytes += place.length;
+    } else if (kind === 'write') {
+      counters.writes += 1;
+      counters.writeBytes += place.length;
+    } else counters.flushes += 1;
+    queue.add({ kind, slot: place.slot, offset: place.offset, length: place.length });
   }
 
   #end({ kind, slot, length }: DiskCommand, fault?: AtaFault): void {

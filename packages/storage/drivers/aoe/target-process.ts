@@ -13,7 +13,7 @@ import {
 } from '@ironbark/platform/confined-start.ts';
 import { asUser, CLEAN_ENVIRONMENT } from '@ironbark/platform/confinement.ts';
 import { type Enclosure, ensureEnclosure } from '@ironbark/platform/enclosure.ts';
-import { ensureDirectory, readFileIfPresent } from '@ironbark/platform/files.ts';
+import { ensureDirectory, readFileIfPresent, removeFile } from '@ironbark/platform/files.ts';
 import {
   endProcess,
   findProcess,
@@ -61,6 +61,8 @@ export async function startAoeTarget(
   port: PortFacts,
 ): Promise<ProcessIdentity> {
   await prepareFolder(host);
+  // A socket that a target before it left would be taken for its own.
+  await removeFile(controlSocketOf(host.folder));
   const flags = constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY | constants.O_APPEND;
   const log = await open(join(host.folder, PATHS.log), flags, 0o600);
   try {
@@ -125,8 +127,8 @@ async function prepareFolder({ folder, uid }: AoeTargetHost): Promise<void> {
 
 async function untilReady(host: AoeTargetHost, pid: number): Promise<ProcessIdentity> {
   const ready = async () => {
-    const found = await findAoeTarget(host);
-    if (found === undefined) return (await findProcess(pid)) === undefined ? 'ended' : undefined;
+    const found = await findProcess(pid);
+    if (found === undefined) return 'ended';
     return readTargetStatus(controlSocketOf(host.folder)).then(
       () => found,
       () => undefined,
