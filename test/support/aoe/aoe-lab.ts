@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { endProcess, findProcess } from '@ironbark/platform/processes.ts';
-import { serveExports } from '@ironbark/storage/drivers/aoe/control-client.ts';
+import { readTargetStatus, serveExports } from '@ironbark/storage/drivers/aoe/control-client.ts';
 import type { ExportSettings } from '@ironbark/storage/drivers/aoe/export-settings.ts';
 import {
   type AoeTargetHost,
@@ -77,6 +77,10 @@ export class AoeLab implements AsyncDisposable {
 
   serve(exports: readonly ExportSettings[]) {
     return serveExports(controlSocketOf(this.host.folder), exports);
+  }
+
+  status() {
+    return readTargetStatus(controlSocketOf(this.host.folder));
   }
 
   async initiator(end: WireEnd = 'initiator'): Promise<AoeInitiator> {

@@ -9,7 +9,8 @@ import { openPacketSocket } from '@ironbark/platform/packet-socket.ts';
 import { ETHERTYPE_AOE, parseMac } from '@ironbark/protocol/aoe/frame.ts';
 import type { PortFacts } from '@ironbark/storage/drivers/aoe/frame-port.ts';
 
-export type WireEnd = 'target' | 'initiator' | 'stranger';
+/** `tap`: no name space, but a real guest's end of the wire, and the target's on the host itself. */
+export type WireEnd = 'target' | 'initiator' | 'stranger' | 'tap';
 
 /** From linux/sched.h. */
 const CLONE_NEWNET = 0x40000000;
@@ -19,6 +20,7 @@ let made = 0;
 export class FrameLab implements AsyncDisposable {
   readonly #name: string;
   readonly #sockets: number[] = [];
+  #hasTap = false;
 
   private constructor(name: string) {
     this.#name = name;
@@ -28,10 +30,24 @@ export class FrameLab implements AsyncDisposable {
   static async create(mtuBytes: number, ends: readonly WireEnd[] = ['target', 'initiator']) {
     made += 1;
     const lab = new FrameLab(`ibaoe-${process.pid}-${made}`);
+    if (ends[0] === 'tap') {
+      await lab.#tap(mtuBytes);
+      return lab;
+    }
     for (const end of ends) await ip('netns', 'add', lab.nameSpace(end));
     if (ends.length === 2) await lab.#pair(mtuBytes);
     else await lab.#bridge(mtuBytes, ends);
     return lab;
+  }
+
+  get tapName(): string {
+    return `ibaoe${process.pid}`;
+  }
+
+  async #tap(mtuBytes: number): Promise<void> {
+    await ip('tuntap', 'add', 'dev', this.tapName, 'mode', 'tap');
+    this.#hasTap = true;
+    await ip('link', 'set', this.tapName, 'mtu', `${mtuBytes}`, 'up');
   }
 
   nameSpace(end: WireEnd): string {
@@ -60,16 +76,26 @@ export class FrameLab implements AsyncDisposable {
   }
 
   async open(end: WireEnd): Promise<PortFacts> {
-    const text = await ip('-n', this.nameSpace(end), '-j', 'link', 'show', 'dev', 'eth0');
+    const where = this.#hasTap ? [] : ['-n', this.nameSpace(end)];
+    const text = await ip(
+      ...where,
+      '-j',
+      'link',
+      'show',
+      'dev',
+      this.#hasTap ? this.tapName : 'eth0',
+    );
     const [link] = JSON.parse(text) as { ifindex: number; address: string; mtu: number }[];
     const options = { interfaceIndex: link!.ifindex, protocol: ETHERTYPE_AOE };
-    const { fd } = inNameSpace(this.nameSpace(end), () => openPacketSocket(options));
+    const open = () => openPacketSocket(options);
+    const { fd } = this.#hasTap ? open() : inNameSpace(this.nameSpace(end), open);
     this.#sockets.push(fd);
     return { fd, mac: parseMac(link!.address)!, mtuBytes: link!.mtu };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const fd of this.#sockets) closeSync(fd);
+    if (this.#hasTap) await ip('link', 'delete', this.tapName);
     for (const end of ['target', 'initiator', 'stranger'] as const) {
       await systemCommands.run('ip', ['netns', 'delete', this.nameSpace(end)], {
         allowExitCodes: [0, 1],

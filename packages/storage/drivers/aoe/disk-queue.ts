@@ -2,8 +2,8 @@
 // hand are answered at once; whatever may wait for the disk does so on another thread, a few at a time, so that a slow
 // disk holds up nobody else's.
 //
-// Writes go in batches, one after the other: a frame that was sent twice can therefore never overwrite what was written
-// after it was answered. A write is told done when it is in the file, and, where the disk has no write cache, when it is
+// Writes to the same sector go one after the other, in the order in which they came: a frame that was sent twice can
+// therefore never overwrite what was written after it was answered. A write is told done when it is in the file, and, where the disk has no write cache, when it is
 // on stable storage: one sync for the whole batch.
 
 import { allocatePinned, IOVEC_BYTES, PieceList } from '@ironbark/platform/pinned-memory.ts';
@@ -35,7 +35,9 @@ export class DiskQueue {
   readonly #readLists = makeLists();
   readonly #writeLists = makeLists();
   readonly #waiting: Record<CommandKind, DiskCommand[]> = { read: [], write: [], flush: [] };
-  #isWriting = false;
+  #batches = 0;
+  /** Of all batches under way: no two of them touch the same sector. */
+  readonly #writing = new Set<DiskCommand>();
   #isFlushing = false;
   /** A sync that failed is final: what it should have kept may be gone. */
   #isBroken = false;
@@ -65,7 +67,7 @@ export class DiskQueue {
   /** Starts what can be started. */
   run(): void {
     this.#runReads();
-    if (!this.#isWriting && this.#waiting.write.length > 0) void this.#runWrites();
+    this.#runWrites();
     if (!this.#isFlushing && this.#waiting.flush.length > 0) void this.#runFlushes();
   }
 
@@ -125,19 +127,37 @@ export class DiskQueue {
     );
   }
 
-  async #runWrites(): Promise<void> {
-    this.#isWriting = true;
-    while (this.#waiting.write.length > 0) {
-      const { taken, left } = takeWithoutOverlap(this.#waiting.write, RUN_FRAMES);
+  /** Several batches are under way only where none waits for a sync: one sync is enough for all that has come. */
+  #runWrites(): void {
+    const atATime = this.isWriteThrough ? 1 : CALLS_AT_A_TIME;
+    while (this.#batches < atATime && this.#waiting.write.length > 0) {
+      const busy = [...this.#writing];
+      const { taken, left } = takeWithoutOverlap(this.#waiting.write, busy, RUN_FRAMES);
+      if (taken.length === 0) return;
       this.#waiting.write = left;
-      const faults = await this.#writeBatch(taken);
-      for (const command of taken) this.#finish([command], faults.get(command));
-      this.#options.settled();
+      void this.#runBatch(taken);
     }
-    this.#isWriting = false;
   }
 
-  async #writeBatch(batch: DiskCommand[]): Promise<Map<DiskCommand, AtaFault>> {
+  async #runBatch(batch: DiskCommand[]): Promise<void> {
+    this.#batches += 1;
+    for (const command of batch) this.#writing.add(command);
+    const lists = this.#writeLists.splice(0, this.isWriteThrough ? CALLS_AT_A_TIME : 1);
+    const faults = await this.#writeBatch(batch, lists);
+    this.#writeLists.push(...lists);
+    this.#batches -= 1;
+    for (const command of batch) {
+      this.#writing.delete(command);
+      this.#finish([command], faults.get(command));
+    }
+    this.run();
+    this.#options.settled();
+  }
+
+  async #writeBatch(
+    batch: DiskCommand[],
+    lists: readonly PieceList[],
+  ): Promise<Map<DiskCommand, AtaFault>> {
     const faults = new Map<DiskCommand, AtaFault>();
     const fail = (commands: DiskCommand[]) => {
       for (const command of commands) faults.set(command, 'uncorrectable');
@@ -149,7 +169,7 @@ export class DiskQueue {
         await this.#writeRun(ofRun, list).catch(() => fail(ofRun));
       }
     };
-    await Promise.all(this.#writeLists.slice(0, runs.length).map(work));
+    await Promise.all(lists.slice(0, runs.length).map(work));
     if (this.isWriteThrough && !this.#isBroken) await this.#sync();
     if (this.#isBroken) fail(batch);
     return faults;

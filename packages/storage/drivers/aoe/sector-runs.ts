@@ -30,13 +30,15 @@ export function joinNeighbours<C extends DiskCommand>(
   return runs;
 }
 
-/** The first commands of a queue, none of which touches a sector of another. */
+/** The first commands of a queue that touch no sector of each other, and none of what is busy. */
 export function takeWithoutOverlap<C extends DiskCommand>(
   queue: readonly C[],
+  busy: readonly DiskCommand[],
   atMost: number,
 ): { taken: C[]; left: C[] } {
   const candidates = queue.slice(0, atMost);
-  const count = overlaps(candidates) ? countUntilOverlap(candidates) : candidates.length;
+  const isClear = !overlaps([...busy, ...candidates]);
+  const count = isClear ? candidates.length : countUntilOverlap(candidates, busy);
   return { taken: candidates.slice(0, count), left: queue.slice(count) };
 }
 
@@ -50,9 +52,9 @@ function overlaps(commands: readonly DiskCommand[]): boolean {
 }
 
 /** Rare, and the queue's front is short. */
-function countUntilOverlap(commands: readonly DiskCommand[]): number {
+function countUntilOverlap(commands: readonly DiskCommand[], busy: readonly DiskCommand[]): number {
   const index = commands.findIndex((each, at) =>
-    commands.slice(0, at).some((earlier) => touch(earlier, each)),
+    [...busy, ...commands.slice(0, at)].some((earlier) => touch(earlier, each)),
   );
   return index < 0 ? commands.length : index;
 }
