@@ -96,25 +96,24 @@ export class AoeLab implements AsyncDisposable {
     });
   }
 
-  async startVblade(bufferCount: number): Promise<void> {
+  /** `isSync`: each write is on stable storage when it is answered. */
+  async startVblade({ isSync = false } = {}): Promise<number> {
     const inside = ['netns', 'exec', this.wire.nameSpace('target')];
-    const vblade = [
-      'vblade',
-      '-b',
-      `${bufferCount}`,
-      '7',
-      '3',
-      'eth0',
-      join(this.host.folder, 'disk'),
-    ];
-    const { pid } = await systemCommands.startDetached('ip', [...inside, ...vblade], {
-      stdio: ['ignore', 'ignore', 'ignore'],
-    });
+    const options = ['-b', '64', ...(isSync ? ['-s'] : [])];
+    const disk = join(this.host.folder, 'disk');
+    // `ip` becomes the program that it starts.
+    const { pid } = await systemCommands.startDetached(
+      'ip',
+      [...inside, 'vblade', ...options, '7', '3', 'eth0', disk],
+      { stdio: ['ignore', 'ignore', 'ignore'] },
+    );
     const identity = await findProcess(pid);
     this.#disposal.push(async () => {
-      if (identity !== undefined)
+      if (identity !== undefined) {
         await endProcess(identity, { clock: systemClock, graceMs: 2_000 });
+      }
     });
+    return pid;
   }
 
   async end(): Promise<void> {
