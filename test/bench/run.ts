@@ -2,9 +2,9 @@
 
 import { parseArgs } from 'node:util';
 import { type Figure, renderFigures } from '../support/figures.ts';
+import { measureAoe } from './aoe.ts';
 import { BLOCK_ROWS, measureBlock, parseTestbed } from './block/block.ts';
 import { renderRows, verdictOf } from './block/rows.ts';
-import { measureAoe } from './aoe.ts';
 import { measureLaunch } from './launch.ts';
 import { measureUp } from './up.ts';
 
