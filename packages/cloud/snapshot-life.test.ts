@@ -240,6 +240,15 @@ test('tiers and attributes are told as they are', async () => {
     SnapshotTierStatuses!.map(({ SnapshotId, StorageTier }) => [SnapshotId, StorageTier]),
     [[id, 'standard']],
   );
+  // What cannot be had is refused by its name: these would have to move bytes, or to encrypt them.
+  for (const name of [
+    'ModifySnapshotTier',
+    'RestoreSnapshotTier',
+    'EnableEbsEncryptionByDefault',
+    'GetEbsDefaultKmsKeyId',
+  ]) {
+    assert.equal(t.cloud.ec2.has(name), false, name);
+  }
   const volume = await makeVolume(t);
   const attribute = async () =>
     (await t.call('DescribeVolumeAttribute', { VolumeId: volume, Attribute: 'autoEnableIO' }))

@@ -2,14 +2,18 @@
 // not in it either.
 
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import type { SnapshotId } from '@ironbark/core/ids.ts';
+import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { KIB, MIB } from '@ironbark/core/units.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
+import { connectQmp } from '@ironbark/platform/qmp.ts';
+import { daemonPaths } from '@ironbark/storage/drivers/daemon-arguments.ts';
 import {
   Harness,
   NODE,
   nbdUri,
+  qemuIo,
   snapshot,
   snapshotId,
   volume,
@@ -130,3 +134,80 @@ async function restore(harness: Harness, set: number, at: number): Promise<Buffe
   await harness.untilVolume(volumeId(digit), (each) => each.state === 'ready');
   return harness.read(volumeId(digit), 0, SIZE_BYTES);
 }
+
+test('a set whose freezing is cut short at any point ends whole, and its volumes are served', async () => {
+  let cuts = 0;
+  await using harness = await Harness.start({
+    drivers: (drivers) => {
+      const freeze = drivers.target.freezeTogether.bind(drivers.target);
+      // Held, but not written down.
+      drivers.target.freezeTogether = async (points) => {
+        await freeze(points);
+        cuts += 1;
+        if (cuts < 3) throw new Error('planted');
+      };
+      return drivers;
+    },
+  });
+  for (const at of EACH) (await openDisk(harness, at + 1)).end();
+  const together = EACH.map((at) => snapshotId(digitOf(0, at)));
+  await harness.put(...together.map((_, at) => member(together, 0, at)));
+  for (const id of together) {
+    const done = await harness.untilSnapshot(id, (each) => each.state !== 'pending');
+    assert.equal(done.state, 'completed', done.reason);
+  }
+  assert.equal(cuts, 3);
+  await harness.untilQuiet();
+  const left = (await harness.files()).filter((path) => path.startsWith('overwritten/'));
+  assert.deepEqual(left, []);
+  // As a controller leaves them that dies before it has exported them again.
+  await harness.storage[Symbol.asyncDispose]();
+  for (const at of EACH) await endExport(harness, volumeId(at + 1));
+  await harness.restart();
+  for (const at of EACH) {
+    const seen = (await harness.volume(volumeId(at + 1)))!;
+    await harness.until('it is served', () =>
+      qemuIo(seen, 'read -P 0 0 1M').then(
+        () => true,
+        () => false,
+      ),
+    );
+  }
+});
+
+async function endExport(harness: Harness, id: VolumeId): Promise<void> {
+  const socketPath = join(harness.dataDir, daemonPaths(id).controlSocket);
+  const qmp = await connectQmp({ socketPath, clock: systemClock, timeoutMs: 5_000 });
+  await qmp.execute('block-export-del', { id: 'volume', mode: 'hard' });
+  qmp.close();
+}
+
+test('a set of which a volume is gone fails as a whole', async () => {
+  await using harness = await Harness.start({ target: 'simulated' });
+  await harness.put(volume(1, { sizeBytes: SIZE_BYTES }));
+  await harness.untilVolume(volumeId(1), (each) => each.state === 'ready');
+  await harness.put(volume(2, { sizeBytes: SIZE_BYTES, desired: 'absent' }));
+  await harness.untilVolume(volumeId(2), (each) => each.state === 'absent');
+  const together = [snapshotId(1), snapshotId(2)];
+  await harness.put(...together.map((_, at) => member(together, 0, at)));
+  for (const id of together) {
+    const failed = await harness.untilSnapshot(id, (each) => each.state !== 'pending');
+    assert.equal(failed.state, 'failed');
+    assert.match(failed.reason ?? '', /no common point in time/);
+  }
+});
+
+test('one that is deleted before its time has come is not waited for', async () => {
+  await using harness = await Harness.start({ target: 'simulated' });
+  for (const digit of [1, 2]) {
+    await harness.put(volume(digit, { sizeBytes: SIZE_BYTES }));
+    await harness.untilVolume(volumeId(digit), (each) => each.state === 'ready');
+  }
+  const together = [snapshotId(1), snapshotId(2)];
+  const [first, second] = together.map((_, at) => member(together, 0, at));
+  await harness.put({ ...second!, generation: 2, desired: 'absent' });
+  await harness.untilSnapshot(snapshotId(2), (each) => each.state === 'absent');
+  await harness.storage.client.forget({ volumes: [], snapshots: [snapshotId(2)] });
+  await harness.put(first!);
+  await harness.untilSnapshot(snapshotId(1), (each) => each.state === 'completed');
+});

@@ -6,7 +6,7 @@ import type { Principal } from './identity-client.ts';
 export interface AuditEvent {
   /** ISO 8601, when the answer was ready. */
   eventTime: string;
-  /** `ec2.amazonaws.com`, `sts.amazonaws.com`, `s3.amazonaws.com`. */
+  /** `ec2.amazonaws.com`, `sts.amazonaws.com`, `ebs.amazonaws.com`, `s3.amazonaws.com`. */
   eventSource: string;
   /** The API's action; `Unknown` when the request was refused before it was read. */
   eventName: string;
