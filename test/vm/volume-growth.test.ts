@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { GIB } from '@ironbark/core/units.ts';
 import type { VolumeFigures } from '@ironbark/core/volume-figures.ts';
+import { systemClock } from '@ironbark/platform/clock.ts';
 import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
 import { type DirectGuest, launchDirectGuest } from '../support/direct-guest.ts';
 import { checkBlocks, longestStall, startWriter } from '../support/guest-writer.ts';
@@ -16,7 +17,7 @@ const skip =
 /** The guest's requests under way are sent again within milliseconds; a busy host gets more. */
 const STALL_LIMIT_S = 4;
 const FIO = [
-  'fio --name=verified --filename=/mnt/v/fio --size=24m --bs=64k --rw=randwrite --iodepth=8',
+  'fio --name=verified --filename=/mnt/v/fio --size=16m --bs=64k --rw=randwrite --iodepth=8',
   '--ioengine=libaio --direct=1 --rate=,6m --verify=crc32c --verify_fatal=1 --end_fsync=1',
 ].join(' ');
 const TROUBLE = 'dmesg | grep -i -E "i/o error|ext4-fs error|aborting|remount" || true';
@@ -46,7 +47,9 @@ test('a volume grows under a guest that writes to it, and the guest loses nothin
   await guest.start(`${FIO} > /root/fio.log 2>&1; echo $? > /root/fio.exit`);
   const writer = await startWriter(guest, '/mnt/v/data');
   await writer.untilMore(3);
+  const askedMs = systemClock.monotonicMs();
   await modify({ Size: 2, VolumeType: 'gp3' });
+  t.diagnostic(`the change took ${Math.round(systemClock.monotonicMs() - askedMs)} ms`);
   assert.equal(await sizeInGuest(), 2 * GIB);
   const seen = await writer.untilMore(3);
   t.diagnostic(`stalled for ${longestStall(seen)} s`);
