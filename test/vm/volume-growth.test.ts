@@ -14,7 +14,7 @@ import { attachVolume, connectEc2, createVolume } from '../support/volumes.ts';
 
 const skip =
   process.getuid?.() === 0 ? false : 'NOT TESTED: real guests on a bridge need root for taps';
-/** The guest's requests under way are sent again within milliseconds; a busy host gets more. */
+/** QEMU tries again one second after its first try; a busy host gets more. */
 const STALL_LIMIT_S = 4;
 const FIO = [
   'fio --name=verified --filename=/mnt/v/fio --size=16m --bs=64k --rw=randwrite --iodepth=8',

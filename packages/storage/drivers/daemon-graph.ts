@@ -66,33 +66,20 @@ function queryExports(qmp: QmpClient): Promise<ExportFacts[]> {
   return qmp.execute<ExportFacts[]>('query-block-exports');
 }
 
-/**
- * Changes what hosts are given: they are cut off, and find the volume again under the same name once the change is
- * made. Their requests under way are finished before: none of them can come after one of the next connection.
- */
-export async function underClosedExport(
-  qmp: QmpClient,
-  options: { volumeId: VolumeId; clock: Clock },
-  change: () => Promise<void>,
-): Promise<void> {
-  const isExported = (await listExports(qmp)).has(VOLUME_EXPORT);
-  if (isExported) await qmp.execute('block-export-del', { id: VOLUME_EXPORT, mode: 'hard' });
+/** Cuts hosts off from the volume. Once the daemon does not list its export any more, no request of it is under way. */
+export async function endExport(qmp: QmpClient, clock: Clock): Promise<void> {
+  await qmp.execute('block-export-del', { id: VOLUME_EXPORT, mode: 'hard' });
   await waitFor(async () => !(await queryExports(qmp)).some(({ id }) => id === VOLUME_EXPORT), {
-    clock: options.clock,
-    timeoutMs: CLOSE_TIMEOUT_MS,
-    intervalMs: CLOSE_LOOK_MS,
-    what: `hosts are cut off from ${options.volumeId}`,
+    clock,
+    timeoutMs: END_TIMEOUT_MS,
+    intervalMs: END_LOOK_MS,
+    what: 'the end of an export',
   });
-  try {
-    await change();
-  } finally {
-    if (isExported) await addMissingExports(qmp, options.volumeId);
-  }
 }
 
-/** What is under way is written out first. */
-const CLOSE_TIMEOUT_MS = 15_000;
-const CLOSE_LOOK_MS = 5;
+/** Requests under way end first; a disk that takes longer than this has the change fail, not the guest. */
+const END_TIMEOUT_MS = 15_000;
+const END_LOOK_MS = 2;
 
 /** Serves exactly the frozen points, and the volume when `volumeId` is given, on the running NBD server. */
 export async function addMissingExports(

@@ -6,10 +6,10 @@
 //
 // A host whose export went away tries again a second later, and sends what was not answered once more.
 
-import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
+import type { Clock } from '@ironbark/platform/clock.ts';
 import type { QmpClient } from '@ironbark/platform/qmp.ts';
 import type { FreezePoint } from '@ironbark/protocol/internal/block-target.ts';
-import { listExports, VOLUME_EXPORT } from './daemon-graph.ts';
+import { endExport, listExports, VOLUME_EXPORT } from './daemon-graph.ts';
 
 export interface FreezingParts {
   prepare(point: FreezePoint): Promise<QmpClient>;
@@ -17,10 +17,6 @@ export interface FreezingParts {
   serve(point: FreezePoint, qmp: QmpClient, exported: boolean): Promise<void>;
   clock: Clock;
 }
-
-/** Requests under way end first; a disk that takes longer than this has the set fail, not the guest. */
-const END_TIMEOUT_MS = 15_000;
-const END_POLL_MS = 2;
 
 interface Prepared {
   point: FreezePoint;
@@ -45,23 +41,6 @@ export async function freezeTogether(
     // Whatever went wrong, guests get their volumes back.
     await allEnded(prepared.map(({ point, qmp, exported }) => parts.serve(point, qmp, exported)));
   }
-}
-
-/** Once the daemon does not list it any more, no request of it is under way. */
-async function endExport(qmp: QmpClient, clock: Clock): Promise<void> {
-  await qmp.execute('block-export-del', { id: VOLUME_EXPORT, mode: 'hard' });
-  await waitFor(async () => !(await isListed(qmp)), {
-    clock,
-    timeoutMs: END_TIMEOUT_MS,
-    intervalMs: END_POLL_MS,
-    what: 'the end of an export',
-  });
-}
-
-/** Also while it is shutting down. */
-async function isListed(qmp: QmpClient): Promise<boolean> {
-  const exports = await qmp.execute<{ id: string }[]>('query-block-exports');
-  return exports.some(({ id }) => id === VOLUME_EXPORT);
 }
 
 /** The first error, once all have come to an end. */
