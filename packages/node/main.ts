@@ -126,8 +126,9 @@ async function untilVolumesAreServed(
   { intents }: InstanceContext,
   { volumesServed }: NodeOptions,
 ): Promise<void> {
+  if (volumesServed === undefined) return;
   const served = await Promise.all(intents.socketPaths().map(isListening));
-  if (!served.every(Boolean)) await volumesServed?.();
+  if (!served.every(Boolean)) await volumesServed();
 }
 
 async function createDriver(options: NodeOptions, users: GuestUsers): Promise<HypervisorDriver> {
