@@ -18,7 +18,7 @@ const skip =
 const STALL_LIMIT_S = 4;
 const FIO = [
   'fio --name=verified --filename=/mnt/v/fio --size=16m --bs=64k --rw=randwrite --iodepth=8',
-  '--ioengine=libaio --direct=1 --rate=,6m --verify=crc32c --verify_fatal=1 --end_fsync=1',
+  '--ioengine=libaio --direct=1 --rate=,2m --verify=crc32c --verify_fatal=1 --end_fsync=1',
 ].join(' ');
 const TROUBLE = 'dmesg | grep -i -E "i/o error|ext4-fs error|aborting|remount" || true';
 
@@ -43,10 +43,10 @@ after(async () => {
 test('a volume grows under a guest that writes to it, and the guest loses nothing', {
   skip,
 }, async (t) => {
-  await guest.run('rm -f /root/fio.exit');
-  await guest.start(`${FIO} > /root/fio.log 2>&1; echo $? > /root/fio.exit`);
   const writer = await startWriter(guest, '/mnt/v/data');
   await writer.untilMore(3);
+  await guest.start(`${FIO} > /root/fio.log 2>&1; echo $? > /root/fio.exit`);
+  await eventually('fio at work', async () => (await guest.run('ls /mnt/v')).includes('fio'));
   const askedMs = systemClock.monotonicMs();
   await modify({ Size: 2, VolumeType: 'gp3' });
   t.diagnostic(`the change took ${Math.round(systemClock.monotonicMs() - askedMs)} ms`);
