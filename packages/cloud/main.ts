@@ -14,12 +14,16 @@ import type {
   IdentityClient,
 } from '@ironbark/protocol/internal/identity-client.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
+import type { SnapshotReader } from '@ironbark/protocol/internal/snapshot-reader.ts';
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
 import type { ActionTable } from './actions/action.ts';
+import type { EbsActions } from './actions/ebs-handler.ts';
 import { createEc2Actions } from './actions/table.ts';
+import { createEbsActions } from './actions/table-ebs.ts';
 import { createStsActions } from './actions/table-sts.ts';
 import { type AccountAdmin, createAccountAdmin } from './app/accounts.ts';
 import type { App, Wake } from './app/app.ts';
+import { ensureBlockSecret } from './app/block-tokens.ts';
 import { ensureAccount } from './app/bootstrap.ts';
 import { createIdentity, toAccessKey } from './app/identity.ts';
 import { parseObservation } from './app/instance-outcome.ts';
@@ -58,6 +62,7 @@ export interface CloudOptions {
   allowSharedEmulation?: boolean;
   cluster: ClusterClient;
   storage: StorageClient;
+  snapshotReader?: SnapshotReader;
   objects: ObjectsClient;
   /** Tests keep the state elsewhere, and interfere with steps. */
   openDatabase?: OpenDatabase;
@@ -67,6 +72,7 @@ export interface CloudOptions {
 export interface Cloud extends AsyncDisposable {
   ec2: ActionTable;
   sts: ActionTable;
+  ebs: EbsActions;
   identity: IdentityClient;
   /** For the one who runs the cloud: no request of a client gets here. */
   accounts: AccountAdmin;
@@ -95,6 +101,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const store = await openStore(join(options.dataDir, 'cloud.db'), options.openDatabase);
   try {
     const accountId = await ensureAccount(store, { ...options, nowMs: options.clock.nowMs() });
+    await ensureBlockSecret(store, options.random);
     const { wake, connect } = createWake();
     const { dataDir: _dataDir, vpcCidr: _vpcCidr, aroundStep = takeStep, ...parts } = options;
     const { allowSharedEmulation = false } = options;
@@ -104,6 +111,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     return {
       ec2: createEc2Actions(app),
       sts: createStsActions(app),
+      ebs: createEbsActions(app),
       identity: createIdentity(store),
       accounts: createAccountAdmin({ ...options, store }),
       accountId,

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SnapshotId } from '@ironbark/core/ids.ts';
 import { KIB, MIB } from '@ironbark/core/units.ts';
+import { systemClock } from '@ironbark/platform/clock.ts';
 import {
   Harness,
   NODE,
@@ -24,10 +25,10 @@ const RECORDS_BETWEEN = 20;
 const SETS = 2;
 const MAX_RECORDS = (SIZE_BYTES / RECORD_BYTES) * VOLUMES;
 
-test('of records written to three volumes in turn, no later one is in a set without its predecessor', async () => {
+test('of records written to three volumes in turn, no later one is in a set without its predecessor', async (t) => {
   await using harness = await Harness.start();
   const disks = await Promise.all(EACH.map((at) => openDisk(harness, at + 1)));
-  const writer: Writer = { written: 0, mayEnd: false };
+  const writer: Writer = { written: 0, mayEnd: false, longestMs: 0 };
   const writing = writeInTurn(disks, writer);
   for (let set = 0; set < SETS; set++) {
     await records(harness, writer, RECORDS_BETWEEN);
@@ -44,6 +45,7 @@ test('of records written to three volumes in turn, no later one is in a set with
   writer.mayEnd = true;
   await writing;
   for (const disk of disks) disk.end();
+  t.diagnostic(`the longest write took ${Math.round(writer.longestMs)} ms`);
   for (let set = 0; set < SETS; set++) {
     const { count, later } = await readSet(harness, set, writer.written);
     assert.ok(count >= RECORDS_BETWEEN, `set ${set} has ${count} records in a row`);
@@ -66,6 +68,7 @@ async function snapOneByOne(harness: Harness, writer: Writer): Promise<void> {
 interface Writer {
   written: number;
   mayEnd: boolean;
+  longestMs: number;
 }
 
 const EACH = Array.from({ length: VOLUMES }, (_, at) => at);
@@ -93,7 +96,9 @@ async function writeInTurn(disks: readonly QemuIo[], writer: Writer): Promise<vo
   while (!writer.mayEnd && writer.written < MAX_RECORDS) {
     const record = writer.written;
     const offset = Math.floor(record / VOLUMES) * RECORD_BYTES;
+    const startedMs = systemClock.monotonicMs();
     await disks[record % VOLUMES]!.write(offset, RECORD_BYTES, 1 + (record % 250));
+    writer.longestMs = Math.max(writer.longestMs, systemClock.monotonicMs() - startedMs);
     writer.written += 1;
   }
 }

@@ -6,12 +6,12 @@ import { newId } from '@ironbark/platform/random.ts';
 import type { StorageReport } from '@ironbark/protocol/internal/storage-client.ts';
 import { findAttachment, insertAttachment } from '../store/attachments.ts';
 import { toFlag, type VolumeRow } from '../store/schema.ts';
-import { findSnapshots } from '../store/snapshots.ts';
 import type { Queries } from '../store/store.ts';
 import { changeVolume, findVolumes, insertVolume, listAllVolumes } from '../store/volumes.ts';
 import type { App } from './app.ts';
 import type { Caller, Change } from './change.ts';
 import { invalidValue, missingParameter, notFound, refuse } from './refusals.ts';
+import { getRestorable } from './snapshot-access.ts';
 import { chooseShape, type RateWish } from './volume-shape.ts';
 import { viewSnapshotState, viewVolumeState } from './volume-view.ts';
 
@@ -71,10 +71,7 @@ async function chooseSize(tx: Queries, accountId: string, wish: VolumeWish): Pro
 
 async function getSnapshotSize(tx: Queries, accountId: string, wish: VolumeWish): Promise<number> {
   const id = wish.snapshotId!;
-  const [snapshot] = await findSnapshots(tx, accountId, [id]);
-  if (snapshot === undefined || snapshot.desired === 'absent') {
-    throw notFound('snapshot', 'snapshot', [id]);
-  }
+  const snapshot = await getRestorable(tx, { accountId }, id);
   if (viewSnapshotState(snapshot) === 'completed') return snapshot.volumeSizeGib;
   throw refuse('incorrect-state', 'snapshot', `Snapshot '${id}' is not 'completed'.`);
 }

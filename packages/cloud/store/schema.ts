@@ -23,7 +23,7 @@ import type {
   SnapshotStorageObservation,
   VolumeStorageObservation,
 } from '@ironbark/protocol/internal/storage-client.ts';
-import type { Selectable } from 'kysely';
+import type { Generated, Selectable } from 'kysely';
 
 export type Flag = 0 | 1;
 /** AWS's form of a user's unique id. */
@@ -185,6 +185,8 @@ export interface VolumeTable {
   observedReason: string | null;
   /** {@link BlockExport} */
   observedExport: string | null;
+  /** As it was set. No volume here ever has its I/O disabled, so it has nothing to do. */
+  autoEnableIo: Generated<Flag>;
   /** Since when whoever has it attached waits for it, as seen from here. */
   awaySince: number | null;
 }
@@ -246,6 +248,29 @@ export interface SnapshotTable {
   observedReason: string | null;
   storedBytes: number;
   completedAt: number | null;
+  /** The snapshot whose bytes this one's are; the storage knows that one only. null: its own. */
+  contentId: SnapshotId | null;
+  /** Ids of the snapshots that share its point in time, as JSON; null: it was taken alone. */
+  together: string | null;
+  lockMode: 'compliance' | 'governance' | null;
+  lockCreatedAt: number | null;
+  lockCoolOffHours: number | null;
+  /** This or an end is set while there is a lock. */
+  lockDurationDays: number | null;
+  lockExpiresAt: number | null;
+}
+
+export interface SnapshotPermissionTable {
+  snapshotId: SnapshotId;
+  /** Who may make volumes from it: an account, or `all`. */
+  grantee: AccountId | 'all';
+}
+
+/** What this cloud signs with for itself, made when it is first needed. */
+export interface SigningSecretTable {
+  name: string;
+  /** Base64. */
+  secret: string;
 }
 
 export interface VpcTable {
@@ -332,6 +357,8 @@ export interface Schema {
   volumeModification: VolumeModificationTable;
   attachment: AttachmentTable;
   snapshot: SnapshotTable;
+  snapshotPermission: SnapshotPermissionTable;
+  signingSecret: SigningSecretTable;
   vpc: VpcTable;
   subnet: SubnetTable;
   securityGroup: SecurityGroupTable;

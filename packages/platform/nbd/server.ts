@@ -43,10 +43,11 @@ export interface ReadableDisk {
   read(offset: number, length: number): Answer<Buffer>;
 }
 
-/** `zero` also serves discarded ranges, which the kernel's loop device takes for zeros. */
 export interface WritableDisk extends ReadableDisk {
   write(offset: number, bytes: Buffer): Answer<void>;
   zero(offset: number, length: number): Answer<void>;
+  /** `zero` when absent: the kernel's loop device takes discarded ranges for zeros. */
+  trim?(offset: number, length: number): Answer<void>;
   flush(): Answer<void>;
 }
 
@@ -215,8 +216,9 @@ async function perform(
   if (command === NBD_COMMAND.read) return disk.read(offset, length);
   if (!isWritable(disk)) throw new NbdError('nbd: the export is read-only', NBD_ERROR.permission);
   if (command === NBD_COMMAND.write) await disk.write(offset, bytes!);
-  else if (command === NBD_COMMAND.trim || command === NBD_COMMAND.writeZeroes) {
-    await disk.zero(offset, length);
+  else if (command === NBD_COMMAND.writeZeroes) await disk.zero(offset, length);
+  else if (command === NBD_COMMAND.trim) {
+    await (disk.trim === undefined ? disk.zero(offset, length) : disk.trim(offset, length));
   } else throw new NbdError(`nbd: unknown command ${command}`, NBD_ERROR.invalid);
   if ((request.flags & NBD_FORCE_UNIT_ACCESS) !== 0) await disk.flush();
   return undefined;

@@ -24,9 +24,23 @@ export interface ExportedVolume {
   engine: string;
 }
 
+export interface ByteRange {
+  offset: number;
+  length: number;
+}
+
 /** Reads a volume as it was at its point in time. */
 export interface FrozenReader extends AsyncDisposable {
   read(offset: number, length: number): Promise<Buffer>;
+  /** Earlier points in time since which the target has kept what changed, newest first. Often there are none. */
+  bases(): Promise<SnapshotId[]>;
+  /** Where bytes may have changed since one of `bases`, within a range; what is not named has not. */
+  changes(base: SnapshotId, offset: number, length: number): Promise<ByteRange[]>;
+}
+
+export interface FreezeOptions {
+  /** Keep what changes from now on, for the reader of a later point in time. */
+  tracksChanges: boolean;
 }
 
 export interface FreezePoint {
@@ -56,10 +70,16 @@ export interface BlockTarget {
   /** Ends the target: its export and its points in time. */
   stop(id: VolumeId): Promise<void>;
   /** Holds the volume's contents of now for a reader, while writing goes on. Starts the target if need be. */
-  freeze(id: VolumeId, snapshotId: SnapshotId, sizeBytes: number): Promise<void>;
+  freeze(
+    id: VolumeId,
+    snapshotId: SnapshotId,
+    sizeBytes: number,
+    options: FreezeOptions,
+  ): Promise<void>;
   /**
    * As `freeze`, with one point in time for all: while it is taken nobody's write to any of the volumes ends. Hosts that
-   * have one open lose their connection for that long, come back and send again what was not answered.
+   * have one open lose their connection for that long, come back and send again what was not answered. Changes are
+   * tracked.
    */
   freezeTogether(points: readonly FreezePoint[]): Promise<void>;
   openFrozen(id: VolumeId, snapshotId: SnapshotId): Promise<FrozenReader>;

@@ -45,5 +45,6 @@ export function observeSnapshot(row: SnapshotRow): SnapshotStorageObservation {
     progressPercent: row.progress_percent,
     ...(row.reason === null ? {} : { reason: row.reason }),
     storedBytes: row.stored_bytes,
+    addedBytes: row.added_bytes,
   };
 }

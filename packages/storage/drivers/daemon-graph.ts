@@ -11,6 +11,7 @@ import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
 import { type QmpClient, QmpError } from '@ironbark/platform/qmp.ts';
 import { DAEMON_DIRECTORIES, DISK_NODE, type Engine, FILE_NODE } from './daemon-arguments.ts';
+import { beginBitmap, copyBitmaps, listBitmaps } from './daemon-bitmaps.ts';
 import { topNode } from './daemon-limits.ts';
 
 export const VOLUME_EXPORT = 'volume';
@@ -66,20 +67,44 @@ function queryExports(qmp: QmpClient): Promise<ExportFacts[]> {
   return qmp.execute<ExportFacts[]>('query-block-exports');
 }
 
-/** Cuts hosts off from the volume. Once the daemon does not list its export any more, no request of it is under way. */
-export async function endExport(qmp: QmpClient, clock: Clock): Promise<void> {
-  await qmp.execute('block-export-del', { id: VOLUME_EXPORT, mode: 'hard' });
+/** Once the daemon does not list it any more, no request of it is under way. */
+export async function closeExport(
+  qmp: QmpClient,
+  { volumeId, clock }: { volumeId: VolumeId; clock: Clock },
+): Promise<void> {
+  if ((await listExports(qmp)).has(VOLUME_EXPORT)) {
+    await qmp.execute('block-export-del', { id: VOLUME_EXPORT, mode: 'hard' });
+  }
+  // Also while it is shutting down.
   await waitFor(async () => !(await queryExports(qmp)).some(({ id }) => id === VOLUME_EXPORT), {
     clock,
-    timeoutMs: END_TIMEOUT_MS,
-    intervalMs: END_LOOK_MS,
-    what: 'the end of an export',
+    timeoutMs: CLOSE_TIMEOUT_MS,
+    intervalMs: CLOSE_LOOK_MS,
+    what: `hosts are cut off from ${volumeId}`,
   });
 }
 
+/**
+ * Changes what hosts are given: they are cut off, and find the volume again under the same name once the change is
+ * made. Their requests under way are finished before: none of them can come after one of the next connection.
+ */
+export async function underClosedExport(
+  qmp: QmpClient,
+  options: { volumeId: VolumeId; clock: Clock },
+  change: () => Promise<void>,
+): Promise<void> {
+  const isExported = (await listExports(qmp)).has(VOLUME_EXPORT);
+  await closeExport(qmp, options);
+  try {
+    await change();
+  } finally {
+    if (isExported) await addMissingExports(qmp, options.volumeId);
+  }
+}
+
 /** Requests under way end first; a disk that takes longer than this has the change fail, not the guest. */
-const END_TIMEOUT_MS = 15_000;
-const END_LOOK_MS = 2;
+const CLOSE_TIMEOUT_MS = 15_000;
+const CLOSE_LOOK_MS = 2;
 
 /** Serves exactly the frozen points, and the volume when `volumeId` is given, on the running NBD server. */
 export async function addMissingExports(
@@ -93,7 +118,9 @@ export async function addMissingExports(
   }
   for (const point of (await listFrozenPoints(qmp)).filter(isReadable)) {
     if (present.has(point.snapshotId)) continue;
-    const node = { 'node-name': nodeName('v', point), name: point.snapshotId, writable: false };
+    const view = nodeName('v', point);
+    const bitmaps = (await listBitmaps(qmp, view)).map(({ name }) => name);
+    const node = { 'node-name': view, name: point.snapshotId, writable: false, bitmaps };
     await qmp.execute('block-export-add', { type: 'nbd', id: point.snapshotId, ...node });
   }
 }
@@ -115,8 +142,9 @@ export function overwrittenPath(snapshotId: SnapshotId): string {
 export async function insertFilter(
   qmp: QmpClient,
   snapshotId: SnapshotId,
-  engine: Engine,
+  { engine, tracksChanges }: { engine: Engine; tracksChanges: boolean },
 ): Promise<void> {
+  if (tracksChanges) await beginBitmap(qmp, snapshotId);
   const top = (await listFrozenPoints(qmp)).at(-1);
   const point = { sequence: (top?.sequence ?? 0) + 1, snapshotId };
   await qmp.execute('blockdev-add', {
@@ -146,6 +174,14 @@ export async function insertFilter(
     'node-name': nodeName('v', point),
     file: nodeName('b', point),
   });
+  if (tracksChanges) await copyBitmaps(qmp, nodeName('v', point), snapshotId);
+}
+
+/** Earlier points in time of which a point's view has the bitmap, newest first. */
+export async function listBases(qmp: QmpClient, snapshotId: SnapshotId) {
+  const points = await listFrozenPoints(qmp);
+  const point = points.find((each) => each.snapshotId === snapshotId && isReadable(each));
+  return point === undefined ? [] : listBitmaps(qmp, nodeName('v', point));
 }
 
 /** Ends a point's view, then takes every filter off the top that nobody views any more. */

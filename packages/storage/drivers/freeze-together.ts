@@ -9,7 +9,7 @@
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { QmpClient } from '@ironbark/platform/qmp.ts';
 import type { FreezePoint } from '@ironbark/protocol/internal/block-target.ts';
-import { endExport, listExports, VOLUME_EXPORT } from './daemon-graph.ts';
+import { closeExport, listExports, VOLUME_EXPORT } from './daemon-graph.ts';
 
 export interface FreezingParts {
   prepare(point: FreezePoint): Promise<QmpClient>;
@@ -35,7 +35,9 @@ export async function freezeTogether(
   }
   try {
     const open = prepared.filter(({ exported }) => exported);
-    await allEnded(open.map(({ qmp }) => endExport(qmp, parts.clock)));
+    await allEnded(
+      open.map(({ qmp, point }) => closeExport(qmp, { volumeId: point.id, clock: parts.clock })),
+    );
     await allEnded(prepared.map(({ qmp, point }) => parts.insert(qmp, point)));
   } finally {
     // Whatever went wrong, guests get their volumes back.

@@ -107,6 +107,9 @@ class SimulatedTarget implements BlockTarget {
           message: 'The volume is shorter than the snapshot that was asked for.',
         });
       },
+      // It does not watch what is written.
+      bases: async () => [],
+      changes: async (_base, first, length) => [{ offset: first, length }],
       [Symbol.asyncDispose]: () => file.close(),
     };
   }

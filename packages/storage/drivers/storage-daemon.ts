@@ -1,7 +1,7 @@
 // Owns the block target `qemu-storage-daemon`: one detached, unprivileged process per open volume, NBD on a
 // Unix socket. The processes outlive this one and are found again by looking.
 
-import { type FileHandle, open, readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
@@ -21,13 +21,13 @@ import {
 import type {
   BlockTarget,
   ExportedVolume,
+  FreezeOptions,
   FreezePoint,
   FrozenReader,
   TargetFacts,
 } from '@ironbark/protocol/internal/block-target.ts';
 import { NO_TARGET } from '@ironbark/protocol/internal/block-target.ts';
 import {
-  DAEMON_DIRECTORIES,
   daemonPaths,
   ENGINES,
   type Engine,
@@ -42,6 +42,7 @@ import {
   collapse,
   insertFilter,
   isReadable,
+  listBases,
   listExports,
   listFrozenPoints,
   overwrittenPath,
@@ -61,6 +62,7 @@ import {
 } from './daemon-process.ts';
 import { freezeTogether } from './freeze-together.ts';
 import { openFrozenReader } from './frozen-reader.ts';
+import { makeOverwritten, sweepOverwritten } from './overwritten-files.ts';
 import type { VolumeUsers } from './volume-users.ts';
 
 export interface StorageDaemonOptions {
@@ -159,12 +161,18 @@ class StorageDaemonTarget implements BlockTarget {
 
   async grow(id: VolumeId, sizeBytes: number): Promise<void> {
     if ((await findDaemon(this.#host, id)) === undefined) return;
-    await growServed({ id, qmp: await this.#connect(id), clock: this.#host.clock }, sizeBytes);
+    await growServed(
+      { volumeId: id, qmp: await this.#connect(id), clock: this.#host.clock },
+      sizeBytes,
+    );
   }
 
   async limit(id: VolumeId, limits: VolumeLimits): Promise<void> {
     if ((await findDaemon(this.#host, id)) === undefined) return;
-    await limitServed({ id, qmp: await this.#connect(id), clock: this.#host.clock }, limits);
+    await limitServed(
+      { volumeId: id, qmp: await this.#connect(id), clock: this.#host.clock },
+      limits,
+    );
   }
 
   async stop(id: VolumeId): Promise<void> {
@@ -178,18 +186,24 @@ class StorageDaemonTarget implements BlockTarget {
     await removeVolumeDirectory(this.#host, id);
   }
 
-  async freeze(id: VolumeId, snapshotId: SnapshotId, sizeBytes: number): Promise<void> {
+  async freeze(
+    id: VolumeId,
+    snapshotId: SnapshotId,
+    sizeBytes: number,
+    { tracksChanges }: FreezeOptions,
+  ): Promise<void> {
     const points = await listFrozenPoints(await this.#ensureRunning(id));
     if (points.some((point) => point.snapshotId === snapshotId && isReadable(point))) return;
     const qmp = await this.#prepareFreeze({ id, snapshotId, sizeBytes });
-    await insertFilter(qmp, snapshotId, ENGINES[this.#engine]!);
+    await insertFilter(qmp, snapshotId, { engine: ENGINES[this.#engine]!, tracksChanges });
     await this.#serveFrozen(id, qmp, (await listExports(qmp)).has(VOLUME_EXPORT));
   }
 
   async freezeTogether(points: readonly FreezePoint[]): Promise<void> {
+    const tracking = () => ({ engine: ENGINES[this.#engine]!, tracksChanges: true });
     await freezeTogether(points, {
       prepare: (point) => this.#prepareFreeze(point),
-      insert: (qmp, { snapshotId }) => insertFilter(qmp, snapshotId, ENGINES[this.#engine]!),
+      insert: (qmp, { snapshotId }) => insertFilter(qmp, snapshotId, tracking()),
       serve: ({ id }, qmp, exported) => this.#serveFrozen(id, qmp, exported),
       clock: this.#host.clock,
     });
@@ -202,6 +216,7 @@ class StorageDaemonTarget implements BlockTarget {
       socketPath: exported ? exportSocket : privateSocket,
       exportName: snapshotId,
       clock: this.#host.clock,
+      listBitmaps: async () => listBases(await this.#connect(id), snapshotId),
     });
   }
 
@@ -231,7 +246,7 @@ class StorageDaemonTarget implements BlockTarget {
       return;
     }
     const kept = frozen.flatMap((each) => (each.status === 'fulfilled' ? each.value.frozen : []));
-    await this.#sweepOverwritten(new Set(kept.map((snapshotId) => `${snapshotId}.raw`)));
+    await sweepOverwritten(this.#host, kept);
   }
 
   onExit(listener: (id: VolumeId) => void): () => void {
@@ -348,29 +363,13 @@ class StorageDaemonTarget implements BlockTarget {
   async #prepareFreeze({ id, snapshotId, sizeBytes }: FreezePoint): Promise<QmpClient> {
     const qmp = await this.#ensureRunning(id);
     await collapse(qmp, this.#host.dataDir);
-    await this.#makeOverwritten(id, snapshotId, sizeBytes);
+    await makeOverwritten(this.#host, { id, snapshotId, sizeBytes });
     return qmp;
   }
 
   async #serveFrozen(id: VolumeId, qmp: QmpClient, exported: boolean): Promise<void> {
     await this.#serve(id, qmp, exported ? 'hosts' : 'service');
     await addMissingExports(qmp, exported ? id : undefined);
-  }
-
-  async #makeOverwritten(id: VolumeId, snapshotId: SnapshotId, sizeBytes: number): Promise<void> {
-    const path = join(this.#host.dataDir, overwrittenPath(snapshotId));
-    await rm(path, { force: true });
-    await using file: FileHandle = await open(path, 'wx', 0o600);
-    const uid = this.#host.users?.uidOf(id);
-    if (uid !== undefined) await file.chown(uid, uid);
-    await file.truncate(sizeBytes);
-  }
-
-  async #sweepOverwritten(kept: ReadonlySet<string>): Promise<void> {
-    const directory = join(this.#host.dataDir, DAEMON_DIRECTORIES.overwritten);
-    for (const name of await readdir(directory)) {
-      if (!kept.has(name)) await rm(join(directory, name), { force: true });
-    }
   }
 
   #runFiles(id: VolumeId): string[] {

@@ -29,6 +29,8 @@ export interface Found {
   placed: Row[];
   /** The Storage Controller's. */
   stored: Record<'volume' | 'snapshot', Row[]>;
+  /** Blocks that the Storage Controller knows of. */
+  blocks: Row[];
 }
 
 const SNAPSHOT_BUCKET = 'ironbark-snapshots';
@@ -52,6 +54,7 @@ export async function lookAround(world: World): Promise<Found> {
       networkInterface: cloudRows(world, 'network_interface'),
     },
     placed: unforgotten(world, 'cluster', 'placed_instance'),
+    blocks: world.databases.rows('/simulated/storage/storage.db', 'select * from block'),
     stored: {
       volume: unforgotten(world, 'storage', 'volume'),
       snapshot: unforgotten(world, 'storage', 'snapshot'),

@@ -84,6 +84,25 @@ async function snapshotLife(life: Life): Promise<void> {
   await assertCleanSlate(life.world);
 }
 
+/** Two volumes at one moment; a copy has the bytes on after what it is a copy of is deleted. */
+async function snapshotSet(life: Life): Promise<void> {
+  const id = await life.launch();
+  const volumes = [await life.createVolume(), await life.createVolume()];
+  await life.untilPower(id, 'running');
+  await life.attach(volumes[0]!, id);
+  await life.attach(volumes[1]!, id, '/dev/sdg');
+  const [first, second] = await life.snapshots(id);
+  for (const each of [first!, second!]) await life.untilSnapshot(each, 'completed');
+  const copy = await life.copySnapshot(first!);
+  for (const each of [first!, second!]) await life.deleteSnapshot(each);
+  volumes.push(await life.createVolume({ SnapshotId: copy as SnapshotId }));
+  await life.deleteSnapshot(copy);
+  await life.terminate(id);
+  await life.until('the volumes are free', ({ rows }) => rows.attachment.length === 0);
+  for (const each of volumes) await life.deleteVolume(each);
+  await assertCleanSlate(life.world);
+}
+
 /** Half of the failures come before the effect. */
 const ALL_CALLS = 2;
 
@@ -241,7 +260,8 @@ function putSnapshot(
   life: Life,
   intent: Pick<StorageSnapshotIntent, 'generation' | 'desired'>,
 ): Promise<void> {
-  const whole = { id: SNAPSHOT, volumeId: VOLUME, volumeSizeBytes: GIB, ...intent };
+  const account = { accountId: '000000000001' as const };
+  const whole = { id: SNAPSHOT, volumeId: VOLUME, volumeSizeBytes: GIB, ...account, ...intent };
   return life.tell(() => life.storage.putIntents({ volumes: [], snapshots: [whole] }));
 }
 
@@ -261,6 +281,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   volumeLife,
   volumeChanges,
   snapshotLife,
+  snapshotSet,
   snapshotsThatEndEarly,
   guestsThatEnd,
   stopTakenBack,

@@ -61,6 +61,7 @@ const STORAGE_SNAPSHOT: Kinds<SnapshotStep> = {
   'fail-volume-missing': true,
   'fail-point-lost': true,
   discard: true,
+  'rebuild-references': 'only after a restore; packages/storage/blocks.test.ts restores',
   'note-absent': true,
 };
 const ATTACHMENT: Kinds<Exclude<AttachmentStep['kind'], 'wait'>> = {
@@ -80,7 +81,11 @@ const MODIFICATION: Kinds<Exclude<ModificationStep, 'wait'>> = {
 const TERMINATION: Kinds<Exclude<TerminationStep, 'none'>> = { release: true, forget: true };
 const OUTCOME: Kinds<Exclude<Outcome['kind'], 'none'>> = { shutdown: true, failed: true };
 const VOLUME: Kinds<Exclude<VolumeTalk, 'wait-for-snapshots'>> = { send: true, forget: true };
-const SNAPSHOT: Kinds<Exclude<SnapshotTalk, 'wait-for-volumes'>> = { send: true, forget: true };
+const SNAPSHOT: Kinds<Exclude<SnapshotTalk, 'wait-for-readers' | 'settled'>> = {
+  send: true,
+  forget: true,
+  'forget-copy': true,
+};
 
 /** Steps of reconcilers without a plan; step-kinds' test finds those that the code names and this does not. */
 const PLAIN: Readonly<Record<string, Covered>> = {
@@ -101,6 +106,7 @@ const PLAIN: Readonly<Record<string, Covered>> = {
   'storage/volume/note-away':
     'simulated targets always answer; packages/storage stops the process of a real one',
   'storage/snapshot/note-reached': true,
+  'storage/block/collect': true,
 };
 
 /** By full name, such as `storage/volume/create`. */

@@ -32,12 +32,18 @@ function openWire() {
     grow: (id, sizeBytes) => note('grow', id, sizeBytes),
     limit: (id, limits) => note('limit', id, limits),
     stop: (id) => note('stop', id),
-    freeze: (id, snapshotId, sizeBytes) => note('freeze', id, snapshotId, sizeBytes),
+    freeze: (id, snapshotId, sizeBytes, { tracksChanges }) =>
+      note('freeze', id, snapshotId, sizeBytes, tracksChanges),
     freezeTogether: (points) => note('freezeTogether', ...points),
     openFrozen: async (id, snapshotId) => ({
       read: async (offset, length) => {
         await note('read', id, snapshotId, offset);
         return Buffer.alloc(length, 'z');
+      },
+      bases: async () => [SNAPSHOT],
+      changes: async (base, offset, length) => {
+        await note('changes', id, snapshotId, base);
+        return [{ offset, length }];
       },
       [Symbol.asyncDispose]: () => note('closed'),
     }),
@@ -81,10 +87,12 @@ test('every call reaches the target, and its answer comes back', async () => {
   await remote.unexport(VOLUME);
   await remote.grow(VOLUME, 5);
   await remote.limit(VOLUME, limitsOf({ type: 'gp2', sizeGib: 1 }));
-  await remote.freeze(VOLUME, SNAPSHOT, 6);
+  await remote.freeze(VOLUME, SNAPSHOT, 6, { tracksChanges: true });
   await remote.freezeTogether([{ id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 6 }]);
   await using reader = await remote.openFrozen(VOLUME, SNAPSHOT);
   assert.equal((await reader.read(7, 3)).toString(), 'zzz');
+  assert.deepEqual(await reader.bases(), [SNAPSHOT]);
+  assert.deepEqual(await reader.changes(SNAPSHOT, 8, 9), [{ offset: 8, length: 9 }]);
   await remote.thaw(VOLUME, SNAPSHOT);
   await remote.stop(VOLUME);
   await remote.sweep();
@@ -92,9 +100,12 @@ test('every call reaches the target, and its answer comes back', async () => {
     ['unexport', VOLUME],
     ['grow', VOLUME, 5],
     ['limit', VOLUME, limitsOf({ type: 'gp2', sizeGib: 1 })],
-    ['freeze', VOLUME, SNAPSHOT, 6],
+    ['freeze', VOLUME, SNAPSHOT, 6, true],
     ['freezeTogether', { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 6 }],
     ['read', VOLUME, SNAPSHOT, 7],
+    ['closed'],
+    ['closed'],
+    ['changes', VOLUME, SNAPSHOT, SNAPSHOT],
     ['closed'],
     ['thaw', VOLUME, SNAPSHOT],
     ['stop', VOLUME],
@@ -134,9 +145,11 @@ const INPUTS: Readonly<Record<string, object>> = {
   unexport: { id: VOLUME },
   grow: { id: VOLUME, sizeBytes: 1 },
   stop: { id: VOLUME },
-  freeze: { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 1 },
+  freeze: { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 1, tracksChanges: true },
   freezeTogether: { points: [{ id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 1 }] },
   thaw: { id: VOLUME, snapshotId: SNAPSHOT },
+  frozenBases: { id: VOLUME, snapshotId: SNAPSHOT },
+  frozenChanges: { id: VOLUME, snapshotId: SNAPSHOT, base: SNAPSHOT, offset: 0, length: 1 },
   sweep: {},
   readFrozen: { id: VOLUME, snapshotId: SNAPSHOT, offset: 0, length: 1 },
 };

@@ -2,22 +2,26 @@
 // Controller has of it.
 
 import { Readable } from 'node:stream';
-import type { VolumeId } from '@ironbark/core/ids.ts';
-import { MIB } from '@ironbark/core/units.ts';
+import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import { GIB, MIB } from '@ironbark/core/units.ts';
 import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import {
   type BlockTarget,
+  type ByteRange,
   type ExportedVolume,
   MAX_FROZEN_TOGETHER,
   type TargetFacts,
 } from '../block-target.ts';
-import { type Check, id, integer, list, nothing, object, oneOf } from './checks.ts';
+import { type Check, flag, id, integer, list, nothing, object, oneOf } from './checks.ts';
 import type { ByteVerbTable, CallTransport, VerbTable } from './transport.ts';
 
 /** 64 TiB, EBS's largest volume. */
 const MAX_VOLUME_BYTES = 2 ** 46;
 /** Snapshots are read in chunks of 4 MiB. */
 const MAX_READ_BYTES = 16 * MIB;
+
+/** A snapshot asks how it differs from an earlier one in steps of 8 GiB. */
+const MAX_CHANGES_BYTES = 16 * GIB;
 
 /** Exits that nobody has asked for yet; what is forgotten is found at the next look at all volumes. */
 const MAX_EXITS = 1_024;
@@ -53,6 +57,19 @@ const sizedPoint = object({
   id: id('vol'),
   snapshotId: id('snap'),
   sizeBytes: integer(1, MAX_VOLUME_BYTES),
+});
+const trackedPoint = object({
+  id: id('vol'),
+  snapshotId: id('snap'),
+  sizeBytes: integer(1, MAX_VOLUME_BYTES),
+  tracksChanges: flag,
+});
+const changesRange = object({
+  id: id('vol'),
+  snapshotId: id('snap'),
+  base: id('snap'),
+  offset: integer(0, MAX_VOLUME_BYTES),
+  length: integer(1, MAX_CHANGES_BYTES),
 });
 const sizedPoints = object({ points: list(sizedPoint, MAX_FROZEN_TOGETHER) });
 const range = object({
@@ -93,13 +110,24 @@ export function blockTargetVerbs(target: BlockTarget): VerbTable {
     },
     stop: (input) => target.stop(volume(input, '').id),
     freeze: (input) => {
-      const asked = sizedPoint(input, '');
-      return target.freeze(asked.id, asked.snapshotId, asked.sizeBytes);
+      const asked = trackedPoint(input, '');
+      const { tracksChanges } = asked;
+      return target.freeze(asked.id, asked.snapshotId, asked.sizeBytes, { tracksChanges });
     },
     freezeTogether: (input) => target.freezeTogether(sizedPoints(input, '').points),
     thaw: (input) => {
       const asked = point(input, '');
       return target.thaw(asked.id, asked.snapshotId);
+    },
+    frozenBases: async (input) => {
+      const asked = point(input, '');
+      await using reader = await target.openFrozen(asked.id, asked.snapshotId);
+      return await reader.bases();
+    },
+    frozenChanges: async (input) => {
+      const asked = changesRange(input, '');
+      await using reader = await target.openFrozen(asked.id, asked.snapshotId);
+      return await reader.changes(asked.base, asked.offset, asked.length);
     },
     sweep: (input) => {
       nothing(input, '');
@@ -145,13 +173,19 @@ export function remoteBlockTarget(transport: CallTransport): BlockTarget {
     unexport: (volumeId) => ask('unexport', { id: volumeId }),
     grow: (volumeId, sizeBytes) => ask('grow', { id: volumeId, sizeBytes }),
     stop: (volumeId) => ask('stop', { id: volumeId }),
-    freeze: (volumeId, snapshotId, sizeBytes) =>
-      ask('freeze', { id: volumeId, snapshotId, sizeBytes }),
+    freeze: (volumeId, snapshotId, sizeBytes, { tracksChanges }) =>
+      ask('freeze', { id: volumeId, snapshotId, sizeBytes, tracksChanges }),
     freezeTogether: (points) => ask('freezeTogether', { points }),
     thaw: (volumeId, snapshotId) => ask('thaw', { id: volumeId, snapshotId }),
     sweep: () => ask('sweep', {}),
     openFrozen: async (volumeId, snapshotId) => ({
       read: (offset, length) => read(transport, { id: volumeId, snapshotId, offset, length }),
+      bases: async () =>
+        (await transport.call('frozenBases', { id: volumeId, snapshotId })) as SnapshotId[],
+      changes: async (base, offset, length) => {
+        const asked = { id: volumeId, snapshotId, base, offset, length };
+        return (await transport.call('frozenChanges', asked)) as ByteRange[];
+      },
       [Symbol.asyncDispose]: async () => {},
     }),
     onExit: (listener) => watchExits(transport, listener),
