@@ -216,3 +216,20 @@ test('a volume that is lost while it is changed fails its change', async () => {
   const failed = await settleModification(t, VolumeId!, 'failed');
   assert.equal(failed.StatusMessage, 'planted');
 });
+
+test('a launch orders volumes with the same rules', async () => {
+  await using t = await TestCloud.start();
+  const image = await t.registerImage();
+  const mapped = (ebs: object) => ({
+    BlockDeviceMappings: [{ DeviceName: '/dev/sdf', Ebs: { VolumeSize: 4, ...ebs } }],
+  });
+  await assert.rejects(
+    t.launch(image, mapped({ VolumeType: 'io2' })),
+    refused('missing-parameter', 'request', 'iops'),
+  );
+  const [id] = await t.launch(image, mapped({ VolumeType: 'io2', Iops: 1_000 }));
+  await t.settleState(id!, 'running');
+  const [volume] = (await t.call('DescribeVolumes', {})).Volumes!;
+  assert.deepEqual([volume!.VolumeType, volume!.Iops], ['io2', 1_000]);
+  assert.equal(t.storage.limitsOf(volume!.VolumeId!)?.iops, 1_000);
+});

@@ -99,6 +99,21 @@ const cases: Case[] = [
     steps: ['unplug-volume', 'plug-volume'],
   },
   {
+    name: 'a volume that the guest sees too short grows, after others are plugged',
+    desired: {
+      ...withVolume,
+      volumes: [...withVolume.volumes, { ...withVolume.volumes[0]!, volumeId: 'vol-2' }],
+    },
+    observed: up({ volumes: [VOLUME], short: [VOLUME] }),
+    steps: ['plug-volume', 'grow-volume'],
+  },
+  {
+    name: 'not of a guest that does not answer',
+    desired: withVolume,
+    observed: up({ guest: 'silent', volumes: [VOLUME], short: [VOLUME] }),
+    steps: ['wait until 10000'],
+  },
+  {
     name: 'a guest is led back to a volume that was started again, before anything else',
     desired: instanceIntent(),
     observed: up({ volumes: [VOLUME], cutOff: [VOLUME] }),

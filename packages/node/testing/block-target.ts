@@ -11,11 +11,11 @@ export interface BlockTarget extends Disposable {
   source: Extract<BlockExport, { kind: 'nbd-unix' }>;
 }
 
-/** Serves a volume of 1 MiB from a file in the folder, until it is disposed. */
-export async function serveVolume(directory: string): Promise<BlockTarget> {
+/** Serves a volume of zeros from a file in the folder, until it is disposed. */
+export async function serveVolume(directory: string, sizeBytes = MIB): Promise<BlockTarget> {
   const file = join(directory, 'volume.raw');
   const socketPath = join(directory, 'nbd.sock');
-  await writeFile(file, Buffer.alloc(MIB));
+  await writeFile(file, Buffer.alloc(sizeBytes));
   const { pid } = await systemCommands.startDetached(
     'qemu-storage-daemon',
     [

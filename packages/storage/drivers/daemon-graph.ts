@@ -102,9 +102,9 @@ export async function underClosedExport(
   }
 }
 
-/** What is under way is written out first. */
+/** Requests under way end first; a disk that takes longer than this has the change fail, not the guest. */
 const CLOSE_TIMEOUT_MS = 15_000;
-const CLOSE_LOOK_MS = 5;
+const CLOSE_LOOK_MS = 2;
 
 /** Serves exactly the frozen points, and the volume when `volumeId` is given, on the running NBD server. */
 export async function addMissingExports(

@@ -34,6 +34,7 @@ import {
   renderEngine,
   requireSocketPath,
 } from './daemon-arguments.ts';
+import { growServed, limitServed } from './daemon-changes.ts';
 import { prepareDirectories, removeVolumeDirectory } from './daemon-directories.ts';
 import { openDaemonEnclosure } from './daemon-enclosure.ts';
 import {
@@ -47,11 +48,10 @@ import {
   overwrittenPath,
   removeView,
   stopServer,
-  underClosedExport,
   VOLUME_EXPORT,
 } from './daemon-graph.ts';
 import type { DaemonHost } from './daemon-host.ts';
-import { ensureLimits, LIMITED_NODE, readDiskSize, readLimits, topNode } from './daemon-limits.ts';
+import { ensureLimits, LIMITED_NODE, readDiskSize, readLimits } from './daemon-limits.ts';
 import {
   endDaemon,
   findDaemon,
@@ -161,21 +161,18 @@ class StorageDaemonTarget implements BlockTarget {
 
   async grow(id: VolumeId, sizeBytes: number): Promise<void> {
     if ((await findDaemon(this.#host, id)) === undefined) return;
-    const qmp = await this.#connect(id);
-    // An export knows the length that it began with, and keeps it.
-    await underClosedExport(qmp, { volumeId: id, clock: this.#host.clock }, async () => {
-      await qmp.execute('block_resize', { 'node-name': await topNode(qmp), size: sizeBytes });
-    });
+    await growServed(
+      { volumeId: id, qmp: await this.#connect(id), clock: this.#host.clock },
+      sizeBytes,
+    );
   }
 
   async limit(id: VolumeId, limits: VolumeLimits): Promise<void> {
     if ((await findDaemon(this.#host, id)) === undefined) return;
-    const qmp = await this.#connect(id);
-    await ensureLimits(qmp, limits);
-    const served = (await listExports(qmp)).get(VOLUME_EXPORT);
-    if (served === undefined || served === LIMITED_NODE) return;
-    // An earlier version served it past the filter.
-    await underClosedExport(qmp, { volumeId: id, clock: this.#host.clock }, async () => {});
+    await limitServed(
+      { volumeId: id, qmp: await this.#connect(id), clock: this.#host.clock },
+      limits,
+    );
   }
 
   async stop(id: VolumeId): Promise<void> {

@@ -1,5 +1,6 @@
 // Owns the second, simple cloud: what the acknowledged calls promise, in maps, without a reconciler anywhere.
 
+import { GIB } from '@ironbark/core/units.ts';
 import type { Found } from './found.ts';
 import type { Row } from './memory-databases.ts';
 
@@ -9,10 +10,15 @@ export interface PromisedInstance {
   ownVolumes: number;
 }
 
+export interface PromisedVolume {
+  sizeGib: number;
+  attachedTo?: string;
+}
+
 export class PromisesModel {
   readonly instances = new Map<string, PromisedInstance>();
   /** Volumes that were made on their own, and the instance that each is attached to. */
-  readonly volumes = new Map<string, { attachedTo?: string }>();
+  readonly volumes = new Map<string, PromisedVolume>();
   readonly snapshots = new Set<string>();
   /** CreateSnapshot has no token: a call whose answer was lost may have made one that nobody knows. */
   readonly unsureSnapshots = new Set<string>();
@@ -95,11 +101,13 @@ function compareInstance(id: string, promised: PromisedInstance, row: Row, found
   return differences;
 }
 
-function compareVolumes(model: PromisesModel, { rows, stored }: Found): string[] {
+function compareVolumes(model: PromisesModel, found: Found): string[] {
+  const { rows, stored } = found;
   const known = new Map(rows.volume.map((row) => [row['id'], row]));
   const attachments = new Map(rows.attachment.map((row) => [row['volume_id'], row]));
   const differences: string[] = [];
-  for (const [id, { attachedTo }] of model.volumes) {
+  for (const [id, { attachedTo, sizeGib }] of model.volumes) {
+    differences.push(...compareSizes(id, sizeGib, found));
     const row = known.get(id);
     if (row === undefined || row['desired'] !== 'present') differences.push(`${id} is lost`);
     if (row !== undefined && row['observed_state'] !== 'ready') {
@@ -117,6 +125,15 @@ function compareVolumes(model: PromisesModel, { rows, stored }: Found): string[]
     if (isOpen && !attachments.has(row['id']!)) differences.push(`${row['id']} is open for nobody`);
   }
   return differences;
+}
+
+/** Of the cloud, the storage, and the guest that has it. */
+function compareSizes(id: string, sizeGib: number, { rows, stored, guests }: Found): string[] {
+  const own = rows.volume.find((row) => row['id'] === id)?.['size_gib'];
+  const kept = Number(stored.volume.find((row) => row['id'] === id)?.['size_bytes']) / GIB;
+  const seen = guests.flatMap(({ sizes }) => (sizes[id] === undefined ? [] : sizes[id] / GIB));
+  const wrong = [own, kept, ...seen].filter((size) => size !== sizeGib);
+  return wrong.map((size) => `${id} has ${size} GiB, not ${sizeGib}`);
 }
 
 function compareSnapshots(model: PromisesModel, { rows }: Found): string[] {

@@ -23,6 +23,7 @@ export interface UserOptions {
 const PATIENCE_MS = 60_000;
 const INSTANCES_AT_MOST = 6;
 const VOLUMES_AT_MOST = 4;
+const LARGEST_GIB = 4;
 
 interface Api {
   call(action: string, input: unknown): Promise<unknown>;
@@ -95,7 +96,8 @@ export class User {
     if (volume === undefined || (choice < 70 && this.#volumes.length < VOLUMES_AT_MOST)) {
       return this.#createVolume();
     }
-    if (choice < 82) return this.#attach(volume, instance);
+    if (choice < 80) return this.#attach(volume, instance);
+    if (choice < 84) return this.#grow(volume);
     if (choice < 92) return this.#detach(volume);
     if (choice < 95 || !this.#options.takesSnapshots) return this.#deleteVolume(volume);
     const snapshot = this.#pick(this.#snapshots);
@@ -148,8 +150,22 @@ export class User {
       ClientToken: this.#nextName(),
     });
     if (answer === undefined) return;
-    this.#model.volumes.set(answer.VolumeId!, {});
+    this.#model.volumes.set(answer.VolumeId!, { sizeGib: 1 });
     this.#volumes.push(answer.VolumeId!);
+  }
+
+  async #grow(id: string): Promise<void> {
+    const promised = this.#model.volumes.get(id)!;
+    const Size = promised.sizeGib + 1;
+    if (Size > LARGEST_GIB) return;
+    const answer = await this.#insist('ModifyVolume', { VolumeId: id, Size });
+    const isDone = answer !== undefined || (this.#tries > 1 && (await this.#sizeOf(id)) === Size);
+    if (isDone) promised.sizeGib = Size;
+  }
+
+  async #sizeOf(volume: string): Promise<number | undefined> {
+    const answer = await this.#insist('DescribeVolumes', { VolumeIds: [volume] });
+    return answer?.Volumes?.[0]?.Size;
   }
 
   async #deleteVolume(id: string): Promise<void> {

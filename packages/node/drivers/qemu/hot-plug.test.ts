@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { DIRECT } from '@ironbark/core/io-profile.ts';
+import { MIB } from '@ironbark/core/units.ts';
 import { serveVolume } from '../../testing/block-target.ts';
 import { createDriverLab, isRoot, readConsoleUntil, whyNoQemu } from '../../testing/driver-lab.ts';
 
@@ -74,6 +75,28 @@ describe('hot-plug', { skip, concurrency: 1 }, () => {
     assert.equal(await lab.driver.detachDisk(handle, VOLUME), true);
     await lab.driver.reconnectDisk(handle, VOLUME);
     assert.deepEqual(await readdir(join(handle.directory, 'run')), ['qmp.sock']);
+  });
+
+  test('a guest sees that its volume has grown, once the target says so', async () => {
+    await using lab = await createDriverLab();
+    const handle = await lab.driver.start(await lab.prepare(1));
+    const first = await serveVolume(lab.dataDir);
+    const disk = { serial: VOLUME, source: first.source, profile: DIRECT };
+    await lab.driver.attachDisk(handle, disk);
+    const sizeOf = async () =>
+      (await lab.driver.listDisks(handle)).find(({ serial }) => serial === VOLUME)?.sizeBytes;
+    assert.equal(await sizeOf(), MIB);
+    await assert.rejects(lab.driver.growDisk(handle, VOLUME, 2 * MIB), /Cannot grow NBD nodes/);
+    assert.equal(await sizeOf(), MIB);
+    first[Symbol.dispose]();
+    await rm(disk.source.socketPath);
+    await assert.rejects(lab.driver.growDisk(handle, VOLUME, 2 * MIB), /not being served/);
+    using _second = await serveVolume(lab.dataDir, 2 * MIB);
+    await lab.driver.reconnectDisk(handle, VOLUME);
+    await lab.driver.growDisk(handle, VOLUME, 2 * MIB);
+    assert.equal(await sizeOf(), 2 * MIB);
+    await lab.driver.growDisk(handle, VOLUME, 2 * MIB);
+    assert.equal(await lab.driver.detachDisk(handle, VOLUME), true);
   });
 
   test('a target that accepts and does not greet is refused while the guest runs on', async () => {

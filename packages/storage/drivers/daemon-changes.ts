@@ -1,0 +1,31 @@
+// Owns changing a volume under whoever has it open: its length and its limits.
+
+import type { VolumeId } from '@ironbark/core/ids.ts';
+import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
+import type { Clock } from '@ironbark/platform/clock.ts';
+import type { QmpClient } from '@ironbark/platform/qmp.ts';
+import { listExports, underClosedExport, VOLUME_EXPORT } from './daemon-graph.ts';
+import { ensureLimits, LIMITED_NODE, topNode } from './daemon-limits.ts';
+
+interface Served {
+  qmp: QmpClient;
+  volumeId: VolumeId;
+  clock: Clock;
+}
+
+/** QEMU's NBD export knows the length that it began with and keeps it, and refuses a resize of what it serves. */
+export function growServed(served: Served, sizeBytes: number): Promise<void> {
+  const { qmp } = served;
+  return underClosedExport(qmp, served, async () => {
+    await qmp.execute('block_resize', { 'node-name': await topNode(qmp), size: sizeBytes });
+  });
+}
+
+export async function limitServed(served: Served, limits: VolumeLimits): Promise<void> {
+  const { qmp } = served;
+  await ensureLimits(qmp, limits);
+  const node = (await listExports(qmp)).get(VOLUME_EXPORT);
+  // An earlier version served it past the filter.
+  if (node !== undefined && node !== LIMITED_NODE)
+    await underClosedExport(qmp, served, async () => {});
+}
