@@ -17,6 +17,8 @@ export interface ConfigWishes {
   network?: CloudConfig['network'];
   hypervisor?: CloudConfig['hypervisor'];
   allowSharedEmulation?: boolean;
+  /** Empty: none any more. */
+  volumeDevices?: string[];
   /** Share of the simulated hypervisor's operations that fail. */
   simulatedFailures?: number;
 }
@@ -96,6 +98,7 @@ async function firstConfig(context: CliContext, wishes: ConfigWishes): Promise<C
     network,
     vpcCidr: network === 'bridge' ? await chooseFreeCidr(context) : AWS_DEFAULT_CIDR,
     ...(wishes.allowSharedEmulation === true ? { allowSharedEmulation: true } : {}),
+    ...devicesOf(wishes.volumeDevices),
     ...(wishes.simulatedFailures === undefined
       ? {}
       : { simulated: { failureRate: wishes.simulatedFailures } }),
@@ -131,14 +134,19 @@ export function keepConfig(saved: CloudConfig, wishes: ConfigWishes): CloudConfi
       ]);
     }
   }
-  const { allowSharedEmulation: savedSharing, ...rest } = saved;
+  const { allowSharedEmulation: savedSharing, volumeDevices: savedDevices, ...rest } = saved;
   const sharing = wishes.allowSharedEmulation ?? savedSharing;
   return {
     ...rest,
     host: wishes.host ?? saved.host,
     port: wishes.port ?? saved.port,
     ...(sharing === true ? { allowSharedEmulation: true } : {}),
+    ...devicesOf(wishes.volumeDevices ?? savedDevices),
   };
+}
+
+function devicesOf(paths: string[] | undefined): Pick<CloudConfig, 'volumeDevices'> {
+  return paths === undefined || paths.length === 0 ? {} : { volumeDevices: paths };
 }
 
 /** The port to use: a free one for 0, else the same one if it is free. */

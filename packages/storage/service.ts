@@ -12,6 +12,7 @@ import {
 } from '@ironbark/platform/reconciler.ts';
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
+import type { StagedBackends } from '@ironbark/protocol/internal/staged-backend.ts';
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
 import type { StorageContext } from './app/context.ts';
 import { type HeldVolumes, holdVolumes, letGoOfForgottenPoints } from './app/held-volumes.ts';
@@ -43,6 +44,9 @@ export interface Storage extends AsyncDisposable {
 export interface StorageParts {
   database: Database<StorageSchema>;
   backend: VolumeBackend;
+  staged: StagedBackends;
+  /** Ends with the service. */
+  privileged?: AsyncDisposable;
   target: BlockTarget;
   objects: ObjectsClient;
   clock: Clock;
@@ -96,6 +100,7 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
       await stop();
       await parts.target.detach();
       await parts.database[Symbol.asyncDispose]();
+      await parts.privileged?.[Symbol.asyncDispose]();
     },
   };
 }

@@ -1,5 +1,6 @@
 // Owns `ironbark up`: from whatever the host has to a cloud that is ready, and the lines to use it.
 
+import { isDeepStrictEqual } from 'node:util';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
 import { findConfig, saveConfig } from '../cloud-config.ts';
 import type { CliContext } from '../context.ts';
@@ -10,6 +11,7 @@ import { startDaemon } from '../daemon/start-daemon.ts';
 import { type ConfigWishes, decideConfig, keepConfig } from '../decide-config.ts';
 import { openEc2 } from '../ec2.ts';
 import { ensurePackages, NETWORK_PACKAGES, RUN_PACKAGES } from '../host-packages.ts';
+import { checkDevices } from '../volume-devices.ts';
 import { ensureMicroImage } from './image-build.ts';
 
 export interface UpOptions extends ConfigWishes {
@@ -43,7 +45,9 @@ function checkWishes({ terminal, self }: CliContext, status: DaemonStatus, wishe
   const kept = keepConfig(config, wishes);
   const isOtherPort = wishes.port !== 0 && kept.port !== config.port;
   const isOtherAddress = kept.host !== config.host || isOtherPort;
-  if (!isOtherAddress && kept.allowSharedEmulation === config.allowSharedEmulation) return;
+  const isSame = (name: 'allowSharedEmulation' | 'volumeDevices') =>
+    isDeepStrictEqual(kept[name], config[name]);
+  if (!isOtherAddress && isSame('allowSharedEmulation') && isSame('volumeDevices')) return;
   const what = isOtherAddress ? 'another address' : 'this setting';
   terminal.warn(`it already runs at ${status.endpoint}; ${what} takes a restart:`);
   terminal.warn(`${self} down --keep-guests, then this again`);
@@ -52,6 +56,7 @@ function checkWishes({ terminal, self }: CliContext, status: DaemonStatus, wishe
 async function start(context: CliContext, options: UpOptions): Promise<AdminApi> {
   const { terminal } = context;
   const saved = await findConfig(context.dataDir);
+  await checkDevices(context, options);
   const wantsGuests = (saved?.hypervisor ?? options.hypervisor) !== 'simulated';
   if (wantsGuests) {
     const network =

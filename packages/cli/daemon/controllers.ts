@@ -13,6 +13,7 @@ import type { RandomSource } from '@ironbark/platform/random.ts';
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
+import type { StagedBackends } from '@ironbark/protocol/internal/staged-backend.ts';
 import { type Storage, startStorage } from '@ironbark/storage/main.ts';
 import type { CloudConfig } from '../cloud-config.ts';
 import { type EmbeddedAudit, openAudit } from './audit.ts';
@@ -29,6 +30,8 @@ export interface ControllersOptions {
   commands: Commands;
   /** Of another process; absent: one of this process. */
   blockTarget?: BlockTarget;
+  /** Of that process, too. */
+  staged?: StagedBackends;
   /** Called once volumes are served: a guest whose volume is not may keep its hypervisor from answering. */
   openNode(objects: ObjectsClient): Promise<NodeClient>;
 }
@@ -100,7 +103,7 @@ export async function startControllers(options: ControllersOptions): Promise<Con
 }
 
 function openStorage(options: ControllersOptions, objects: Objects): Promise<Storage> {
-  const { config, paths, blockTarget } = options;
+  const { config, paths, blockTarget, staged } = options;
   return startStorage({
     ...shared(options, 'storage'),
     dataDir: paths.storage,
@@ -108,6 +111,7 @@ function openStorage(options: ControllersOptions, objects: Objects): Promise<Sto
     objects: objects.client,
     target: config.hypervisor === 'simulated' ? 'simulated' : 'qemu-storage-daemon',
     ...(blockTarget === undefined ? {} : { blockTarget }),
+    ...(staged === undefined ? {} : { staged }),
   });
 }
 

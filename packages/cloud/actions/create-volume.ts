@@ -6,6 +6,7 @@ import { makeOnce } from '../app/client-tokens.ts';
 import { missingParameter, notOffered, refuse, refuseParameters } from '../app/refusals.ts';
 import { parseId, SNAPSHOT } from '../app/resource-ids.ts';
 import { parseTagSpecifications, setTags, TagIndex } from '../app/tags.ts';
+import { chooseBackend } from '../app/volume-backends.ts';
 import { checkVolumeType, DEFAULT_VOLUME_TYPE, getVolume, makeVolume } from '../app/volumes.ts';
 import { listTagsOf } from '../store/tags.ts';
 import type { Ec2Handler } from './handler.ts';
@@ -33,12 +34,14 @@ export const createVolume: Ec2Handler<'CreateVolume'> = async (app, context, inp
   }
   const { SnapshotId } = input;
   const { volume: tags } = parseTagSpecifications(input.TagSpecifications, ['volume']);
+  const storage = await app.storage.getReport();
   const wish = {
     zone,
     sizeGib: input.Size,
     snapshotId: SnapshotId === undefined ? undefined : parseId(SNAPSHOT, SnapshotId, 'SnapshotId'),
     volumeType: checkVolumeType(input.VolumeType ?? DEFAULT_VOLUME_TYPE),
-    storage: await app.storage.getReport(),
+    backend: chooseBackend(tags, storage),
+    storage,
   };
   const call = { action: 'CreateVolume', token: input.ClientToken, parameters: input };
   return changeFor(app, context, async (change) => {

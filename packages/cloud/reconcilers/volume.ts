@@ -4,9 +4,11 @@ import type { VolumeId } from '@ironbark/core/ids.ts';
 import { GIB } from '@ironbark/core/units.ts';
 import type { ReconcileResult, Reconciler } from '@ironbark/platform/reconciler.ts';
 import { SETTLED } from '@ironbark/platform/reconciler.ts';
+import type { BackendName } from '@ironbark/protocol/internal/staged-backend.ts';
 import type { StorageVolumeIntent } from '@ironbark/protocol/internal/storage-client.ts';
 import type { App } from '../app/app.ts';
 import { change } from '../app/change.ts';
+import { findBackend } from '../app/volume-backends.ts';
 import type { VolumeRow } from '../store/schema.ts';
 import { listRunningSnapshots } from '../store/snapshots.ts';
 import { deleteTags } from '../store/tags.ts';
@@ -64,14 +66,18 @@ async function send(
 ): Promise<ReconcileResult> {
   const { id, generation, observedGeneration } = volume;
   if (sent.isDue(id, generation, observedGeneration)) {
-    const intent = { volumes: [composeVolumeIntent(volume)], snapshots: [] };
+    const backend = await findBackend(app.store.query, id);
+    const intent = { volumes: [composeVolumeIntent(volume, backend)], snapshots: [] };
     await app.aroundStep('volume/send', () => app.storage.putIntents(intent));
     sent.record(id, generation);
   }
   return sent.next(generation, observedGeneration);
 }
 
-function composeVolumeIntent(volume: VolumeRow): StorageVolumeIntent {
+function composeVolumeIntent(
+  volume: VolumeRow,
+  backend: BackendName | undefined,
+): StorageVolumeIntent {
   const { id, generation, desired, snapshotId, desiredExportTo } = volume;
   return {
     id,
@@ -79,6 +85,7 @@ function composeVolumeIntent(volume: VolumeRow): StorageVolumeIntent {
     desired,
     sizeBytes: volume.sizeGib * GIB,
     ...(snapshotId === null ? {} : { fromSnapshotId: snapshotId }),
+    ...(backend === undefined ? {} : { backend }),
     ...(desiredExportTo === null ? {} : { exportTo: desiredExportTo }),
   };
 }

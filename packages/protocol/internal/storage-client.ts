@@ -2,6 +2,7 @@
 
 import type { NodeId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { BlockExport } from './instance-messages.ts';
+import type { BackendName, StagedBackendName, StagedSpace } from './staged-backend.ts';
 
 export interface StorageVolumeIntent {
   id: VolumeId;
@@ -10,6 +11,8 @@ export interface StorageVolumeIntent {
   sizeBytes: number;
   /** The snapshot whose contents a new volume starts with. */
   fromSnapshotId?: SnapshotId;
+  /** Where its bytes are to lie, heeded when the volume is new; absent: files. */
+  backend?: BackendName;
   /** The node that may open the volume; absent: nobody may. */
   exportTo?: NodeId;
 }
@@ -44,10 +47,16 @@ export interface SnapshotStorageObservation {
   storedBytes: number;
 }
 
+export interface BackendReport extends StagedSpace {
+  name: StagedBackendName;
+}
+
 export interface StorageReport {
   /** Bytes that new volumes can still claim. */
   freeBytes: number;
   totalBytes: number;
+  /** Backends besides files, each with its own space; absent: none. */
+  backends?: BackendReport[];
   volumes: VolumeStorageObservation[];
   snapshots: SnapshotStorageObservation[];
 }

@@ -56,6 +56,7 @@ import {
   writePidFile,
 } from './daemon-process.ts';
 import { openFrozenReader } from './frozen-reader.ts';
+import { type FindPlace, windowNode } from './volume-place.ts';
 import type { VolumeUsers } from './volume-users.ts';
 
 export interface StorageDaemonOptions {
@@ -65,6 +66,8 @@ export interface StorageDaemonOptions {
   clock: Clock;
   logger: Logger;
   users: VolumeUsers | undefined;
+  /** Absent: every volume is a file. */
+  findPlace?: FindPlace;
 }
 
 interface TargetHost extends DaemonHost {
@@ -88,7 +91,8 @@ export async function openStorageDaemonTarget(options: StorageDaemonOptions): Pr
     if (lacking !== undefined)
       options.logger.warn('storage daemons are less confined', { lacking });
   }
-  const host = { ...options, enclosure, controlGroups };
+  const { findPlace = async () => ({ kind: 'file' as const }) } = options;
+  const host = { ...options, findPlace, enclosure, controlGroups };
   await prepareDirectories(host);
   return new StorageDaemonTarget(host);
 }
@@ -150,6 +154,11 @@ class StorageDaemonTarget implements BlockTarget {
   async grow(id: VolumeId, sizeBytes: number): Promise<void> {
     if ((await findDaemon(this.#host, id)) === undefined) return;
     const qmp = await this.#connect(id);
+    const place = await this.#host.findPlace(id);
+    if (place.kind === 'device') {
+      await qmp.execute('blockdev-reopen', { options: [windowNode(sizeBytes)] });
+      return;
+    }
     await qmp.execute('block_resize', { 'node-name': DISK_NODE, size: sizeBytes });
   }
 
@@ -343,8 +352,9 @@ class StorageDaemonTarget implements BlockTarget {
   }
 
   #runFiles(id: VolumeId): string[] {
-    const { exportSocket, ownSocket, privateSocket, controlSocket, pidFile, log } = this.#path(id);
-    return [exportSocket, ownSocket, privateSocket, controlSocket, pidFile, log];
+    const { exportSocket, ownSocket, privateSocket, ...paths } = this.#path(id);
+    const { controlSocket, pidFile, log, mounts } = paths;
+    return [exportSocket, ownSocket, privateSocket, controlSocket, pidFile, log, mounts];
   }
 
   #path(id: VolumeId): ReturnType<typeof daemonPaths> {

@@ -2,8 +2,10 @@
 
 import type { NodeId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { Migrations } from '@ironbark/platform/database/database.ts';
+import type { BackendName } from '@ironbark/protocol/internal/staged-backend.ts';
 import type { StorageVolumeIntent } from '@ironbark/protocol/internal/storage-client.ts';
 import { createStorageTables } from './migrations/0001-storage.ts';
+import { addVolumeBackend } from './migrations/0005-backends.ts';
 
 export type Presence = StorageVolumeIntent['desired'];
 
@@ -27,6 +29,8 @@ export interface VolumeTable {
   /** What the target opens the file with, such as `io_uring,direct`. */
   engine: string | null;
   forgotten_at: number | null;
+  /** Chosen when the volume was first heard of. */
+  backend: BackendName;
 }
 
 export interface SnapshotTable {
@@ -64,4 +68,7 @@ export interface StorageSchema {
   snapshot_chunk: SnapshotChunkTable;
 }
 
-export const STORAGE_MIGRATIONS: Migrations = { '0001-storage': { up: createStorageTables } };
+export const STORAGE_MIGRATIONS: Migrations = {
+  '0001-storage': { up: createStorageTables },
+  '0005-backends': { up: addVolumeBackend },
+};

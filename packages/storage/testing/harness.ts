@@ -147,6 +147,10 @@ export class Harness implements AsyncDisposable {
     });
   }
 
+  log(): string {
+    return this.#lines.join('');
+  }
+
   /** Every file of the data folder that is not the state store's. */
   /** Without what every start makes: the database, and what daemons see instead of the host. */
   async files(): Promise<string[]> {
