@@ -96,6 +96,13 @@ function addCloudCommands(program: Command, options: ProgramOptions, context: Ma
       'empty disks or partitions, each for one volume that asks for it; "none" takes that back',
       parseDevices,
     )
+    .option(
+      '--ceph-pool <name>',
+      'pool of a Ceph cluster for volumes that ask for it; "none" takes that back',
+    )
+    .option('--ceph-user <name>', 'who opens it, without "client." (default ironbark)')
+    .option('--ceph-conf <file>', 'where its monitors are (default /etc/ceph/ceph.conf)')
+    .option('--ceph-keyring <file>', 'the user’s key (default /etc/ceph/ceph.client.USER.keyring)')
     .option('--no-image', 'do not build the first image')
     .addOption(new Option('--simulated-failures <rate>').argParser(parseRate).hideHelp())
     .action(async (flags: Flags, command: Command) => {

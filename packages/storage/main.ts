@@ -134,12 +134,12 @@ async function openDrivers(options: StorageOptions, dataDir: string): Promise<Op
   const isRoot = process.getuid?.() === 0;
   const users = isRoot ? volumeUsersOf(dataDir, serviceUid('block-targets', dataDir)) : undefined;
   const access = users === undefined ? {} : { access: { kind: 'owner' as const, gid: users.gid } };
-  const host = { commands, clock, logger };
+  const host = { commands, clock, logger, dataDir };
   const privileged = await openPrivilegedBackends(options.backends ?? {}, host);
   const { findPlace } = privileged;
   return {
     backend: await openFileBackend({ directory, allocation, ...access }),
-    target: await openStorageDaemonTarget({ dataDir, ...host, users, findPlace }),
+    target: await openStorageDaemonTarget({ ...host, users, findPlace }),
     privileged,
   };
 }

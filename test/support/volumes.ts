@@ -50,6 +50,17 @@ export async function detachVolume(cloud: CloudUnderTest, volumeId: string): Pro
   await untilVolume(cloud, volumeId, 'available');
 }
 
+/** Resolves once it is gone, bytes and all. */
+export async function deleteVolume(cloud: CloudUnderTest, volumeId: string): Promise<void> {
+  await connectEc2(cloud).call('DeleteVolume', { VolumeId: volumeId });
+  await eventually(`${volumeId} gone`, () =>
+    describe(cloud, volumeId).then(
+      () => false,
+      () => true,
+    ),
+  );
+}
+
 export async function createSnapshot(cloud: CloudUnderTest, volumeId: string): Promise<string> {
   const ec2 = connectEc2(cloud);
   const { SnapshotId } = await ec2.call('CreateSnapshot', { VolumeId: volumeId });

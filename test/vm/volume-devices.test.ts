@@ -13,8 +13,8 @@ import { launchDirectGuest } from '../support/direct-guest.ts';
 import { findDevice } from '../support/guests.ts';
 import {
   attachVolume,
-  connectEc2,
   createVolumeIn,
+  deleteVolume,
   detachVolume,
   targetPid,
 } from '../support/volumes.ts';
@@ -42,14 +42,7 @@ test('a guest writes to a disk of its own, and nothing is left of it', { skip },
   await eventually('fio is done', async () => (await guest.run('cat /tmp/done || true')) !== '');
   assert.equal(await guest.run('cat /tmp/done'), '0', await guest.run('cat /tmp/fio'));
   await detachVolume(cloud, volume);
-  const ec2 = connectEc2(cloud);
-  await ec2.call('DeleteVolume', { VolumeId: volume });
-  await eventually('the volume is gone', () =>
-    ec2.call('DescribeVolumes', { VolumeIds: [volume] }).then(
-      () => false,
-      () => true,
-    ),
-  );
+  await deleteVolume(cloud, volume);
   await using disk = await open(disks.paths[0]!, 'r');
   for (let at = 0; at < 1024; at += 1) {
     const { buffer } = await disk.read(Buffer.alloc(MIB), 0, MIB, at * MIB);

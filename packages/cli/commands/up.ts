@@ -10,7 +10,7 @@ import { dataPaths } from '../daemon/paths.ts';
 import { startDaemon } from '../daemon/start-daemon.ts';
 import { type ConfigWishes, decideConfig, keepConfig } from '../decide-config.ts';
 import { openEc2 } from '../ec2.ts';
-import { ensurePackages, NETWORK_PACKAGES, RUN_PACKAGES } from '../host-packages.ts';
+import { CEPH_PACKAGES, ensurePackages, NETWORK_PACKAGES, RUN_PACKAGES } from '../host-packages.ts';
 import { checkDevices } from '../volume-devices.ts';
 import { ensureMicroImage } from './image-build.ts';
 
@@ -45,9 +45,9 @@ function checkWishes({ terminal, self }: CliContext, status: DaemonStatus, wishe
   const kept = keepConfig(config, wishes);
   const isOtherPort = wishes.port !== 0 && kept.port !== config.port;
   const isOtherAddress = kept.host !== config.host || isOtherPort;
-  const isSame = (name: 'allowSharedEmulation' | 'volumeDevices') =>
-    isDeepStrictEqual(kept[name], config[name]);
-  if (!isOtherAddress && isSame('allowSharedEmulation') && isSame('volumeDevices')) return;
+  const settings = ['allowSharedEmulation', 'volumeDevices', 'ceph'] as const;
+  const isSame = settings.every((name) => isDeepStrictEqual(kept[name], config[name]));
+  if (!isOtherAddress && isSame) return;
   const what = isOtherAddress ? 'another address' : 'this setting';
   terminal.warn(`it already runs at ${status.endpoint}; ${what} takes a restart:`);
   terminal.warn(`${self} down --keep-guests, then this again`);
@@ -61,7 +61,12 @@ async function start(context: CliContext, options: UpOptions): Promise<AdminApi>
   if (wantsGuests) {
     const network =
       (saved?.network ?? options.network ?? (context.isRoot ? 'bridge' : 'user')) === 'bridge';
-    const wanted = network ? [...RUN_PACKAGES, ...NETWORK_PACKAGES] : RUN_PACKAGES;
+    const wantsCeph = (options.cephPool ?? saved?.ceph?.pool ?? 'none') !== 'none';
+    const wanted = [
+      ...RUN_PACKAGES,
+      ...(network ? NETWORK_PACKAGES : []),
+      ...(wantsCeph ? CEPH_PACKAGES : []),
+    ];
     await ensurePackages(context, { wanted, path: options.path, yes: options.yes });
   }
   await terminal.step(`Data folder ${context.dataDir}`, async () => {

@@ -48,7 +48,7 @@ export async function composePrivileged(options: PrivilegedOptions): Promise<Run
   const { config, paths, clock, logger } = options;
   const users = await findCloudUsers(paths);
   await shareFolders(paths, users);
-  const backends = starting.use(await openBackends(options));
+  const backends = starting.use(await openBackends(options, users));
   const target = await openTarget(options, users, backends.findPlace);
   const doors = await openDoors(options, users, { target, staged: backends.staged });
   starting.use(doors);
@@ -117,8 +117,11 @@ function patient(transport: CallTransport, clock: Clock): CallTransport {
   return { ...transport, call };
 }
 
-function openBackends({ config, commands, clock, logger }: PrivilegedOptions) {
-  const host = { commands, clock, logger: logger.child({ service: 'backends' }) };
+function openBackends(
+  { config, commands, clock, logger }: PrivilegedOptions,
+  { storageDir: dataDir }: CloudUsers,
+) {
+  const host = { commands, clock, logger: logger.child({ service: 'backends' }), dataDir };
   return openPrivilegedBackends(backendSettings(config), host);
 }
 

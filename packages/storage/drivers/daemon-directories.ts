@@ -1,13 +1,14 @@
 // Owns the folders that storage daemons use, and who may enter them.
 
 import { constants } from 'node:fs';
-import { chmod, chown, open, rm, stat } from 'node:fs/promises';
+import { chmod, chown, open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VolumeId } from '@ironbark/core/ids.ts';
-import { ensureDirectory, removeFile } from '@ironbark/platform/files.ts';
+import { ensureDirectory, removeFile, writeUnsynced } from '@ironbark/platform/files.ts';
 import { DAEMON_DIRECTORIES, daemonPaths } from './daemon-arguments.ts';
 import type { DaemonHost } from './daemon-host.ts';
-import { deviceNodePath, type VolumePlace } from './volume-place.ts';
+import type { CephSettings } from './rbd-command.ts';
+import { cephConfPath, cephKeyringPath, deviceNodePath, type VolumePlace } from './volume-place.ts';
 
 /** Search permission for everybody: what lies inside is protected by itself. */
 const SEARCHABLE = 0o011;
@@ -36,12 +37,36 @@ export async function prepareVolume(
 ): Promise<void> {
   const directory = join(host.dataDir, daemonPaths(id).directory);
   await ensureDirectory(directory, 0o700);
+  if (host.users !== undefined) await chown(directory, 0, 0);
+  if (place.kind === 'rbd') await copyCephFiles(host, id, place.ceph);
   if (place.kind === 'device') await makeDeviceNode(host, id, place.rdev);
   if (host.users === undefined) return;
   const uid = host.users.uidOf(id);
   await chown(directory, uid, uid);
   if (place.kind !== 'file') return;
   await giveVolume(join(host.dataDir, daemonPaths(id).volume), uid);
+}
+
+/** The daemon's user may read neither the administrator's files nor, enclosed, any of the host's. */
+async function copyCephFiles(host: DaemonHost, id: VolumeId, ceph: CephSettings): Promise<void> {
+  const uid = host.users?.uidOf(id);
+  const conf = await readFile(ceph.confPath, 'utf8');
+  const keyring = await readFile(ceph.keyringPath ?? defaultKeyring(ceph.user), 'utf8');
+  const said = `${conf.trimEnd()}\n[client.${ceph.user}]\nkeyring = ${cephKeyringPath(id)}\n`;
+  for (const [name, text] of [
+    [cephConfPath(id), said],
+    [cephKeyringPath(id), keyring],
+  ] as const) {
+    const path = join(host.dataDir, name);
+    await removeFile(path);
+    // The folder is root's until all of it is made.
+    await writeUnsynced(path, text, { mode: 0o400 });
+    if (uid !== undefined) await chown(path, uid, uid);
+  }
+}
+
+function defaultKeyring(user: string): string {
+  return `/etc/ceph/ceph.client.${user}.keyring`;
 }
 
 /** Not the host's own node: udev gives that back to whom it thinks best, whenever it likes. */

@@ -59,7 +59,11 @@ export async function startDaemon(
     const bottom = bottomNodes(id, place, { engine, isEnclosed: enclosure !== undefined });
     const program = confinedDaemon(
       { ...host, enclosure },
-      { uid: host.users?.uidOf(id), args: daemonArguments(id, bottom) },
+      {
+        uid: host.users?.uidOf(id),
+        args: daemonArguments(id, bottom),
+        ownNetwork: place.kind !== 'rbd',
+      },
     );
     const { pid } = await startConfined(host.commands, program, { log: log.fd });
     await writePidFile(host, id, pid);
@@ -86,8 +90,10 @@ async function enclosureFor(
 /** Every daemon sees the data folder, in which its user may open its own volume and nothing else. */
 export function confinedDaemon(
   { dataDir, users, enclosure }: Pick<DaemonHost, 'dataDir' | 'users' | 'enclosure'>,
-  { uid, args }: { uid: number | undefined; args: readonly string[] },
+  program: { uid: number | undefined; args: readonly string[]; ownNetwork?: boolean },
 ): ConfinedProgram {
+  // Without one it reaches the host's networks: Ceph's monitors and disks are on them.
+  const { uid, args, ownNetwork = true } = program;
   return {
     file: DAEMON,
     args,
@@ -96,7 +102,7 @@ export function confinedDaemon(
     enclosure,
     folder: dataDir,
     workingDirectory: '',
-    ownNetwork: true,
+    ownNetwork,
   };
 }
 

@@ -1,12 +1,21 @@
 // Owns what a volume's daemon opens: the bottom of its graph, by the backend that has the volume's bytes.
 
 import type { VolumeId } from '@ironbark/core/ids.ts';
-import { DAEMON_DIRECTORIES, type Engine, FILE_NODE, volumePath } from './daemon-arguments.ts';
+import {
+  DAEMON_DIRECTORIES,
+  daemonPaths,
+  type Engine,
+  FILE_NODE,
+  volumePath,
+} from './daemon-arguments.ts';
+import type { CephSettings } from './rbd-command.ts';
 
 export type VolumePlace =
   | { kind: 'file' }
   /** A whole disk, of which the volume is the first bytes. */
-  | { kind: 'device'; rdev: number; sizeBytes: number };
+  | { kind: 'device'; rdev: number; sizeBytes: number }
+  /** An image of a Ceph pool, which QEMU opens itself. */
+  | { kind: 'rbd'; ceph: CephSettings; image: string };
 
 export type FindPlace = (id: VolumeId) => Promise<VolumePlace>;
 
@@ -31,9 +40,27 @@ export function bottomNodes(
   if (place.kind === 'file') {
     return [{ driver: 'file', 'node-name': FILE_NODE, filename: volumePath(id), ...how }];
   }
+  if (place.kind === 'rbd') return [rbdNode(id, place)];
   const filename = options.isEnclosed ? ENCLOSED_DEVICE : deviceNodePath(id);
   const device = { driver: 'host_device', 'node-name': DEVICE_NODE, filename, ...how };
   return [device, windowNode(place.sizeBytes)];
+}
+
+/** Its configuration lies in the daemon's own folder and names the key, which lies there too. */
+function rbdNode(
+  id: VolumeId,
+  { ceph, image }: Extract<VolumePlace, { kind: 'rbd' }>,
+): Record<string, unknown> {
+  const where = { pool: ceph.pool, image, user: ceph.user, conf: cephConfPath(id) };
+  return { driver: 'rbd', 'node-name': FILE_NODE, ...where, discard: 'unmap' };
+}
+
+export function cephConfPath(id: VolumeId): string {
+  return `${daemonPaths(id).directory}/ceph.conf`;
+}
+
+export function cephKeyringPath(id: VolumeId): string {
+  return `${daemonPaths(id).directory}/ceph.keyring`;
 }
 
 /** What of a disk is the volume; nobody above reaches the rest. */
