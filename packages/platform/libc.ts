@@ -51,6 +51,16 @@ export function setIpTtl(fd: number, ttl: number): void {
   check(libC().setsockopt(fd, IPPROTO_IP, IP_TTL, value, value.length), 'IP_TTL');
 }
 
+const IPPROTO_TCP = 6;
+const TCP_NODELAY = 1;
+
+/** Of a listening socket: what it accepts has it, too. */
+export function setTcpNoDelay(fd: number): void {
+  const value = Buffer.alloc(4);
+  value.writeInt32LE(1);
+  check(libC().setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, value, value.length), 'TCP_NODELAY');
+}
+
 /** The same on every architecture that Linux has had since 5.1. */
 const SYS_IO_URING_SETUP = 425;
 /** sizeof(struct io_uring_params). */
