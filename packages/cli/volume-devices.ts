@@ -1,7 +1,10 @@
-// Owns what `--volume-devices` may name: whole disks or partitions of this host that nobody uses and that are empty.
+// Owns the look at what volumes shall lie on before a cloud starts with it: disks or partitions of this host that nobody
+// uses and that are empty, a pool of a Ceph cluster that answers.
 
 import { isServiceError } from '@ironbark/core/errors.ts';
 import { openDevice } from '@ironbark/storage/drivers/device-check.ts';
+import { RbdCommand } from '@ironbark/storage/drivers/rbd-command.ts';
+import type { CloudConfig } from './cloud-config.ts';
 import type { CliContext } from './context.ts';
 import { Problem } from './problem.ts';
 
@@ -25,6 +28,26 @@ export async function checkDevices(
     if (other !== undefined) throw new Problem(`${path} and ${other} are the same disk`);
     seen.set(rdev, path);
   }
+}
+
+export async function checkCeph(
+  context: CliContext,
+  config: Pick<CloudConfig, 'ceph' | 'hypervisor'>,
+): Promise<void> {
+  const { ceph, hypervisor } = config;
+  if (ceph === undefined) return;
+  if (hypervisor === 'simulated') throw new Problem('--ceph-pool needs real guests');
+  const { pool, user, confPath } = ceph;
+  const rbd = new RbdCommand(ceph, context.commands);
+  const answer = await rbd.run('rbd', ['ls', '--pool', pool]).catch((error: unknown) => error);
+  if (typeof answer === 'string') return;
+  const problem = new Problem(`client.${user} cannot use the pool ${pool} of the Ceph cluster`, [
+    `try it: rbd --conf ${confPath} --id ${user} --pool ${pool} ls`,
+    `make them: ceph osd pool create ${pool} && rbd pool init ${pool}`,
+    `ceph auth get-or-create client.${user} mon 'profile rbd' osd 'profile rbd pool=${pool}' -o /etc/ceph/ceph.client.${user}.keyring`,
+  ]);
+  problem.cause = answer;
+  throw problem;
 }
 
 function explain(error: unknown): never {

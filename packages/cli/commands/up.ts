@@ -11,7 +11,7 @@ import { startDaemon } from '../daemon/start-daemon.ts';
 import { type ConfigWishes, decideConfig, keepConfig } from '../decide-config.ts';
 import { openEc2 } from '../ec2.ts';
 import { CEPH_PACKAGES, ensurePackages, NETWORK_PACKAGES, RUN_PACKAGES } from '../host-packages.ts';
-import { checkDevices } from '../volume-devices.ts';
+import { checkCeph, checkDevices } from '../volume-devices.ts';
 import { ensureMicroImage } from './image-build.ts';
 
 export interface UpOptions extends ConfigWishes {
@@ -73,7 +73,10 @@ async function start(context: CliContext, options: UpOptions): Promise<AdminApi>
     // Guests run as users of their own and have to reach their files inside, hence the execute bits.
     await ensureDirectory(context.dataDir, 0o711);
     await ensureDirectory(dataPaths(context.dataDir).run, 0o711);
-    await saveConfig(context.dataDir, await decideConfig(context, saved, options), saved);
+    const config = await decideConfig(context, saved, options);
+    const isNew = !isDeepStrictEqual(config.ceph, saved?.ceph);
+    if (isNew) await checkCeph(context, config);
+    await saveConfig(context.dataDir, config, saved);
   });
   if (!context.isRoot) warnWithoutRoot(context);
   return await terminal.step('Starting the services', async () => (await startDaemon(context))!);

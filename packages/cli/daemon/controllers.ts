@@ -15,7 +15,7 @@ import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { StagedBackends } from '@ironbark/protocol/internal/staged-backend.ts';
 import { type Storage, startStorage } from '@ironbark/storage/main.ts';
-import type { CloudConfig } from '../cloud-config.ts';
+import { backendSettings, type CloudConfig } from '../cloud-config.ts';
 import { type EmbeddedAudit, openAudit } from './audit.ts';
 import { BackupSources } from './backup-source.ts';
 import { createFront } from './front.ts';
@@ -112,6 +112,7 @@ function openStorage(options: ControllersOptions, objects: Objects): Promise<Sto
     target: config.hypervisor === 'simulated' ? 'simulated' : 'qemu-storage-daemon',
     ...(blockTarget === undefined ? {} : { blockTarget }),
     ...(staged === undefined ? {} : { staged }),
+    backends: backendSettings(config),
   });
 }
 
