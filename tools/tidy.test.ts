@@ -18,7 +18,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   storage: ['core', 'protocol', 'platform'],
   objects: ['core', 'protocol', 'platform'],
   images: ['core', 'protocol', 'platform'],
-  cli: ['core', 'protocol', 'platform', 'cloud', 'cluster', 'node', 'storage', 'objects', 'images'],
+  lab: ['core', 'protocol', 'platform'],
+  cli: [
+    'core',
+    'protocol',
+    'platform',
+    'cloud',
+    'cluster',
+    'node',
+    'storage',
+    'objects',
+    'images',
+    'lab',
+  ],
 };
 
 /** Rooms of a service, and what each may import of its own service. Files at the top may use every room. */

@@ -51,6 +51,12 @@ export const DIRECT: DiskProfile = {
   attachMode: 'host',
 };
 
+/**
+ * For programs that read one request at a time past the guest's own cache: the host's page cache reads ahead of them.
+ * A flush still reaches the disk, so what a guest has synced is as safe as with `direct`.
+ */
+export const READ_STREAM: DiskProfile = { ...DIRECT, name: 'read-stream', cache: 'writeback' };
+
 /** The default of every NIC. */
 export const PARAVIRTUAL: NicProfile = {
   name: 'paravirtual',
@@ -61,6 +67,35 @@ export const PARAVIRTUAL: NicProfile = {
   mtu: 1500,
   offloads: true,
 };
+
+/** The tag by which a user asks for a profile; it holds from the next start of the guest on. */
+export const IO_PROFILE_TAG = 'ironbark:io-profile';
+
+/** What a user may ask for, by name. */
+const DISK_PROFILES: ReadonlyMap<string, DiskProfile> = new Map(
+  [DIRECT, READ_STREAM].map((profile) => [profile.name, profile]),
+);
+
+/** Why a profile that is known is not to be had outside the lab. */
+const KNOWN_BAD: Readonly<Record<string, string>> = {
+  'paper-kvm-2010':
+    'It is the KVM of 2010, with an emulated LSI 53c895a and every write waited for: a tenth of the speed and no request beside another.',
+  'paper-xen-2010':
+    'It is the Xen of 2010, with a sparse file and every write waited for: a tenth of the speed.',
+};
+
+export function findDiskProfile(name: string): DiskProfile | undefined {
+  return DISK_PROFILES.get(name);
+}
+
+export function diskProfileNames(): string[] {
+  return [...DISK_PROFILES.keys()];
+}
+
+/** For people; undefined for one that is good or that nobody knows. */
+export function whyKnownBad(name: string): string | undefined {
+  return Object.hasOwn(KNOWN_BAD, name) ? KNOWN_BAD[name] : undefined;
+}
 
 /** How a profile is named in reports, tags and logs: `direct@1`. */
 export function profileLabel(profile: DiskProfile | NicProfile): string {

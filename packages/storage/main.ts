@@ -18,6 +18,7 @@ import type {
   StagedBackendName,
   StagedBackends,
 } from '@ironbark/protocol/internal/staged-backend.ts';
+import { type Compressor, THREADED_COMPRESSOR } from './app/chunk-codec.ts';
 import { DAEMON_DIRECTORIES } from './drivers/daemon-arguments.ts';
 import { openFileBackend } from './drivers/file-backend.ts';
 import {
@@ -62,6 +63,7 @@ export interface StorageOptions {
   /** Tests keep the state elsewhere, and interfere with steps. */
   openDatabase?: OpenDatabase;
   aroundStep?: AroundStep;
+  compressor?: Compressor;
 }
 
 export interface StorageDrivers {
@@ -87,11 +89,13 @@ export async function startStorage(options: StorageOptions): Promise<Storage> {
   await ensureDirectory(stateDir);
   const path = join(stateDir, 'storage.db');
   const { openDatabase = openSqlite, aroundStep = takeStep } = options;
+  const { compressor = THREADED_COMPRESSOR } = options;
   const database = await openDatabase<StorageSchema>({ path, migrations: STORAGE_MIGRATIONS });
   try {
     const backend = routeByRow(drivers.backend, staged, database);
     const state = { database, ...(privileged === undefined ? {} : { privileged }) };
-    return await runStorage({ ...options, ...drivers, backend, staged, aroundStep, ...state });
+    const parts = { ...options, ...drivers, backend, staged, aroundStep, compressor };
+    return await runStorage({ ...parts, ...state });
   } catch (error) {
     await database[Symbol.asyncDispose]();
     await privileged?.[Symbol.asyncDispose]();

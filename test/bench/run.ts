@@ -2,6 +2,8 @@
 
 import { parseArgs } from 'node:util';
 import { type Figure, renderFigures } from '../support/figures.ts';
+import { BLOCK_ROWS, measureBlock, parseTestbed } from './block/block.ts';
+import { renderRows, verdictOf } from './block/rows.ts';
 import { measureLaunch } from './launch.ts';
 import { measureUp } from './up.ts';
 
@@ -10,20 +12,59 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   up: measureUp,
 };
 
+const BLOCK_USAGE = '[--testbed slow|paper] [--rows 1,4,path] [--repeat N] [--quick]';
+const REPEAT = 3;
+const QUICK_REPEAT = 1;
+
+interface Flags {
+  json: boolean;
+  testbed: string;
+  rows: string | undefined;
+  repeat: string | undefined;
+  quick: boolean;
+}
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { json: { type: 'boolean', default: false } },
+    options: {
+      json: { type: 'boolean', default: false },
+      testbed: { type: 'string', default: 'slow' },
+      rows: { type: 'string' },
+      repeat: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+    },
   });
-  const measure = BENCHMARKS[positionals[0] ?? ''];
+  const flags: Flags = { rows: undefined, repeat: undefined, ...values };
+  const name = positionals[0] ?? '';
+  if (name === 'block') return await runBlock(flags);
+  const measure = BENCHMARKS[name];
   if (measure === undefined) {
-    console.error(`usage: npm run bench -- ${Object.keys(BENCHMARKS).join('|')} [--json]`);
+    const names = Object.keys(BENCHMARKS).join('|');
+    console.error(
+      `usage: npm run bench -- ${names} [--json]\n       npm run bench -- block ${BLOCK_USAGE} [--json]`,
+    );
     process.exitCode = 2;
     return;
   }
   const figures = await measure();
   console.log(values.json ? JSON.stringify({ figures }) : renderFigures(figures));
   if (figures.some((figure) => !figure.ok)) process.exitCode = 1;
+}
+
+async function runBlock({ json, testbed, rows, repeat, quick }: Flags): Promise<void> {
+  const wanted = rows?.split(',') ?? [];
+  const unknown = wanted.find((row) => !BLOCK_ROWS.some((known) => known === row));
+  if (unknown !== undefined) throw new Error(`no row ${unknown}: ${BLOCK_ROWS.join(', ')}`);
+  const measured = await measureBlock({
+    testbed: parseTestbed(testbed),
+    rows: wanted,
+    repeat: Number(repeat ?? (quick ? QUICK_REPEAT : REPEAT)),
+    quick,
+    onRows: (more) => console.error(renderRows(more)),
+  });
+  console.log(json ? JSON.stringify({ testbed, rows: measured }) : renderRows(measured));
+  if (measured.some((row) => verdictOf(row) === 'MISSED')) process.exitCode = 1;
 }
 
 await main();

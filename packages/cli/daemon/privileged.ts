@@ -24,13 +24,13 @@ import { openStorageDaemonTarget } from '@ironbark/storage/drivers/storage-daemo
 import type { FindPlace } from '@ironbark/storage/drivers/volume-place.ts';
 import { volumeUsersOf } from '@ironbark/storage/drivers/volume-users.ts';
 import { backendSettings } from '../cloud-config.ts';
-import type { ComposeOptions } from './compose.ts';
 import { remoteAdmin } from './controllers-admin.ts';
 import { ControllersProcess } from './controllers-process.ts';
+import type { DaemonParts } from './daemon-parts.ts';
 import { type CloudUsers, findCloudUsers, shareFolders } from './privileged-folders.ts';
 import { GUEST_GRACE_MS, type RunningCloud } from './running-cloud.ts';
 
-export interface PrivilegedOptions extends ComposeOptions {
+export interface PrivilegedOptions extends DaemonParts {
   writeLog: (line: string) => void;
   /** Runs this program as the controllers with this user. */
   controllersProgram: (uid: number) => { file: string; args: readonly string[] };

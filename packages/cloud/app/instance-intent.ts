@@ -20,6 +20,7 @@ import type {
   VolumeRow,
 } from '../store/schema.ts';
 import { privateDnsName } from './addresses.ts';
+import { rootDiskProfile } from './io-profiles.ts';
 
 /** Every row that the document is made of. */
 export interface InstanceRows {
@@ -70,7 +71,7 @@ export function composeIntent(rows: InstanceRows, region: string): InstanceInten
     rootDisk: {
       sizeBytes: instance.rootDiskBytes,
       deviceName: instance.rootDeviceName,
-      profile: DIRECT,
+      profile: rootDiskProfile(rows.tags),
     },
     interfaces: rows.interfaces.map(composeInterface),
     volumes: instance.desiredPower === 'terminated' ? [] : rows.attachments.flatMap(composeVolume),
@@ -92,7 +93,7 @@ function composeVolume({
     {
       volumeId: volume.id,
       deviceName: attachment.deviceName,
-      sizeBytes: volume.sizeGib * GIB,
+      sizeBytes: (volume.offeredSizeGib ?? volume.sizeGib) * GIB,
       source: JSON.parse(attachment.offeredExport) as BlockExport,
       profile: DIRECT,
     },

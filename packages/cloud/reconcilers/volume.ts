@@ -4,14 +4,15 @@ import type { VolumeId } from '@ironbark/core/ids.ts';
 import { GIB } from '@ironbark/core/units.ts';
 import type { ReconcileResult, Reconciler } from '@ironbark/platform/reconciler.ts';
 import { SETTLED } from '@ironbark/platform/reconciler.ts';
-import type { BackendName } from '@ironbark/protocol/internal/staged-backend.ts';
 import type { StorageVolumeIntent } from '@ironbark/protocol/internal/storage-client.ts';
 import type { App } from '../app/app.ts';
 import { change } from '../app/change.ts';
 import { findBackend } from '../app/volume-backends.ts';
+import { limitsOfShape } from '../app/volume-shape.ts';
 import type { VolumeRow } from '../store/schema.ts';
-import { listRunningSnapshots } from '../store/snapshots.ts';
+import { findSnapshot, listRunningSnapshots } from '../store/snapshots.ts';
 import { deleteTags } from '../store/tags.ts';
+import { deleteModification } from '../store/volume-modifications.ts';
 import { deleteVolume, findVolume, listVolumeIds } from '../store/volumes.ts';
 import { SentGenerations } from './sent-generations.ts';
 
@@ -66,26 +67,28 @@ async function send(
 ): Promise<ReconcileResult> {
   const { id, generation, observedGeneration } = volume;
   if (sent.isDue(id, generation, observedGeneration)) {
-    const backend = await findBackend(app.store.query, id);
-    const intent = { volumes: [composeVolumeIntent(volume, backend)], snapshots: [] };
+    const intent = { volumes: [await composeVolumeIntent(app, volume)], snapshots: [] };
     await app.aroundStep('volume/send', () => app.storage.putIntents(intent));
     sent.record(id, generation);
   }
   return sent.next(generation, observedGeneration);
 }
 
-function composeVolumeIntent(
-  volume: VolumeRow,
-  backend: BackendName | undefined,
-): StorageVolumeIntent {
+async function composeVolumeIntent(app: App, volume: VolumeRow): Promise<StorageVolumeIntent> {
   const { id, generation, desired, snapshotId, desiredExportTo } = volume;
+  const snapshot =
+    snapshotId === null ? undefined : await findSnapshot(app.store.query, snapshotId);
+  // The storage knows a copy by what it is a copy of.
+  const source = snapshot?.contentId ?? snapshotId;
+  const backend = await findBackend(app.store.query, id);
   return {
     id,
     generation,
     desired,
     sizeBytes: volume.sizeGib * GIB,
-    ...(snapshotId === null ? {} : { fromSnapshotId: snapshotId }),
+    ...(source === null ? {} : { fromSnapshotId: source }),
     ...(backend === undefined ? {} : { backend }),
+    limits: limitsOfShape(volume),
     ...(desiredExportTo === null ? {} : { exportTo: desiredExportTo }),
   };
 }
@@ -95,6 +98,7 @@ async function forget(app: App, volume: VolumeRow): Promise<void> {
   await change(app, async ({ tx, touched }) => {
     await deleteVolume(tx, volume.id);
     await deleteTags(tx, volume.id);
+    await deleteModification(tx, volume.id);
     if (volume.snapshotId !== null) touched.snapshots.add(volume.snapshotId);
   });
 }

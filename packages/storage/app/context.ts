@@ -10,6 +10,7 @@ import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.t
 import type { StagedBackends } from '@ironbark/protocol/internal/staged-backend.ts';
 import type { VolumeBackend } from '../drivers/volume-backend.ts';
 import type { StorageSchema } from '../store/schema.ts';
+import type { Compressor } from './chunk-codec.ts';
 import type { VolumeLocks } from './volume-locks.ts';
 
 export interface StorageContext {
@@ -20,6 +21,7 @@ export interface StorageContext {
   staged: StagedBackends;
   target: BlockTarget;
   objects: ObjectsClient;
+  compressor: Compressor;
   clock: Clock;
   logger: Logger;
   aroundStep: AroundStep;
@@ -29,4 +31,5 @@ export interface StorageContext {
   /** Hints that now is a good time to look at these. */
   pokeVolume(id: VolumeId): void;
   pokeSnapshot(id: SnapshotId): void;
+  pokeCollector(): void;
 }

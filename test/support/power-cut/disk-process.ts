@@ -2,11 +2,11 @@
 // however that ends, it takes everything down and removes its folder.
 
 import { rm } from 'node:fs/promises';
+import type { WritableDisk } from '@ironbark/platform/nbd/server.ts';
 import type { Arming, DiskEvent, DiskFailure, DiskOrder, Order } from './disk-orders.ts';
 import { diskPaths } from './host-disk.ts';
 import { MountedDisk } from './mounted-disk.ts';
-import type { NbdBackend } from './nbd-server.ts';
-import { type CutMode, type CutReport, VolatileDisk } from './volatile-disk.ts';
+import { type CutMode, type CutReport, SECTOR_BYTES, VolatileDisk } from './volatile-disk.ts';
 
 /** Gives disks of one seed different fates. */
 const SEED_STEP = 7919;
@@ -68,7 +68,7 @@ function requireHealth(name: string, request: DiskFailure): void {
   if (failure === 'writes' || failure === request) throw new Error('the disk has failed');
 }
 
-function backendOf(name: string, disk: VolatileDisk): NbdBackend {
+function backendOf(name: string, disk: VolatileDisk): WritableDisk {
   const change = (request: DiskFailure, work: () => void) => {
     countRequest(name);
     requireHealth(name, request);
@@ -76,6 +76,7 @@ function backendOf(name: string, disk: VolatileDisk): NbdBackend {
   };
   return {
     sizeBytes: disk.sizeBytes,
+    blockBytes: SECTOR_BYTES,
     read: (offset, length) => {
       requirePower();
       return disk.read(offset, length);

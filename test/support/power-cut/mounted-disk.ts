@@ -5,8 +5,8 @@ import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
+import { serveNbd, type WritableDisk } from '@ironbark/platform/nbd/server.ts';
 import { type DiskPaths, tearDown } from './host-disk.ts';
-import { type NbdBackend, serveNbd } from './nbd-server.ts';
 
 /** An idle host needs 20 ms. */
 const FUSE_TIMEOUT_MS = 10_000;
@@ -14,23 +14,23 @@ const POLL_MS = 2;
 
 export class MountedDisk {
   readonly #paths: DiskPaths;
-  readonly #backend: NbdBackend;
+  readonly #backend: WritableDisk;
   #fuse: ChildProcess | undefined;
 
-  private constructor(paths: DiskPaths, backend: NbdBackend) {
+  private constructor(paths: DiskPaths, backend: WritableDisk) {
     this.#paths = paths;
     this.#backend = backend;
   }
 
   /** Makes its file system in the image, and serves it; it is not mounted yet. */
-  static async create(paths: DiskPaths, backend: NbdBackend): Promise<MountedDisk> {
+  static async create(paths: DiskPaths, backend: WritableDisk): Promise<MountedDisk> {
     const disk = new MountedDisk(paths, backend);
     await mkdir(paths.mount);
     await systemCommands.run('mkfs.ext4', [
       ...['-q', '-m', '0', '-E', 'lazy_itable_init=1,lazy_journal_init=1,nodiscard'],
       ...['-J', 'size=4', paths.image],
     ]);
-    const server = createServer((socket) => void serveNbd(socket, backend));
+    const server = createServer((socket) => void serveNbd(socket, { find: () => backend }));
     await new Promise<void>((resolve) => server.listen(paths.socket, resolve));
     return disk;
   }

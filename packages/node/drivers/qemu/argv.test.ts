@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { DIRECT, PARAVIRTUAL } from '@ironbark/core/io-profile.ts';
+import { DIRECT, PARAVIRTUAL, READ_STREAM } from '@ironbark/core/io-profile.ts';
 import { guestUuid } from '../../app/guest-uuid.ts';
 import type { GuestNic, GuestSpec } from '../hypervisor-driver.ts';
 import { exportNode, guestSerial, renderArguments, renderOption } from './argv.ts';
@@ -58,6 +58,17 @@ describe("QEMU's command line", () => {
       disk,
       'virtio-blk-pci,id=disk-root,drive=root,serial=root,iothread=io-root,num-queues=2,queue-size=256,werror=enospc,rerror=report,opt_io_size=1048576,write-cache=on,bootindex=0',
     );
+  });
+
+  test('opens the root disk through the page cache for read-stream, flushes passed on', () => {
+    const engine = { aio: 'io_uring', direct: true } as const;
+    const stream = effectiveDiskProfile(READ_STREAM, engine, 2);
+    const args = render({ rootDisk: { ...spec.rootDisk, profile: stream } });
+    const [file] = valuesOf(args, '-blockdev');
+    assert.match(file ?? '', /aio=io_uring,cache\.direct=off/);
+    assert.ok(!args.some((argument) => argument.includes('no-flush')));
+    const disk = valuesOf(args, '-device').find((device) => device.startsWith('virtio-blk'));
+    assert.match(disk ?? '', /,opt_io_size=1048576,write-cache=on/);
   });
 
   test('boots a kernel without another first disk, with where its metadata are', () => {

@@ -1,0 +1,42 @@
+// Owns how a user asks for an I/O profile: a tag, refused where it would have no effect.
+
+import {
+  DIRECT,
+  type DiskProfile,
+  diskProfileNames,
+  findDiskProfile,
+  IO_PROFILE_TAG,
+  whyKnownBad,
+} from '@ironbark/core/io-profile.ts';
+import { invalidValue, notOffered } from './refusals.ts';
+
+interface ProfileTag {
+  key: string;
+  value: string;
+}
+
+/** Throws for a profile that nobody knows, that is known to be bad, or that this kind of resource cannot have. */
+export function checkIoProfile(resourceType: string, tags: readonly ProfileTag[]): void {
+  const name = tags.find(({ key }) => key === IO_PROFILE_TAG)?.value;
+  if (name === undefined) return;
+  const why = whyKnownBad(name);
+  if (why !== undefined) throw notOffered(`The I/O profile ${name}`, `${why} The lab measures it.`);
+  if (findDiskProfile(name) === undefined) {
+    const expected = `I/O profiles are ${diskProfileNames().join(', ')}.`;
+    throw invalidValue(IO_PROFILE_TAG, name, expected);
+  }
+  if (resourceType === 'instance') return;
+  if (resourceType !== 'volume') {
+    throw notOffered(`An I/O profile of a ${resourceType}`, 'Instances and volumes have one.');
+  }
+  if (name !== DIRECT.name) {
+    const instead = `Its target opens it past the host's page cache: ${DIRECT.name}.`;
+    throw notOffered(`The I/O profile ${name} for a volume`, instead);
+  }
+}
+
+/** A tag that an earlier version took, and this one does not know, is the default. */
+export function rootDiskProfile(tags: readonly ProfileTag[]): DiskProfile {
+  const name = tags.find(({ key }) => key === IO_PROFILE_TAG)?.value;
+  return (name === undefined ? undefined : findDiskProfile(name)) ?? DIRECT;
+}

@@ -1,0 +1,101 @@
+// Owns a modelled disk of a measurement: its process, its socket for guests, and a file for the host's own programs.
+
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Clock } from '@ironbark/platform/clock.ts';
+import type { AttachedProcess, Commands } from '@ironbark/platform/commands.ts';
+import type { DiskModel } from '../testbeds.ts';
+import { type DiskCounters, type DiskFigures, figuresOf } from './disk-figures.ts';
+import { type DiskOrder, type DiskReply, renderModel } from './disk-orders.ts';
+import { exportAsFile } from './file-export.ts';
+
+export interface LabDiskOptions {
+  commands: Commands;
+  clock: Clock;
+  /** Made, and holds everything of the disk. */
+  folder: string;
+  sizeBytes: number;
+  model: DiskModel;
+}
+
+/** What the disk saw. */
+export interface DiskSeen extends DiskFigures {
+  counters: DiskCounters;
+}
+
+const SCRIPT = join(import.meta.dirname, 'main.ts');
+
+export class LabDisk implements AsyncDisposable {
+  readonly socketPath: string;
+  /** The disk as a file of the host. */
+  readonly file: string;
+  readonly #process: AttachedProcess;
+  readonly #replies: AsyncIterator<string>;
+  #export: AsyncDisposable | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(folder: string, child: AttachedProcess) {
+    this.socketPath = join(folder, 'nbd.sock');
+    this.file = join(folder, 'disk');
+    this.#process = child;
+    child.stderr.pipe(process.stderr);
+    this.#replies = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  }
+
+  static async start(options: LabDiskOptions): Promise<LabDisk> {
+    const { commands, folder, sizeBytes, model } = options;
+    await mkdir(folder, { recursive: true });
+    const args = [join(folder, 'nbd.sock'), join(folder, 'bytes'), String(sizeBytes)];
+    const child = await commands.startAttached(
+      process.execPath,
+      [SCRIPT, ...args, renderModel(model)],
+      { cwd: folder, env: {} },
+    );
+    const disk = new LabDisk(folder, child);
+    try {
+      await disk.#hear();
+      const { socketPath, file: path } = disk;
+      disk.#export = await exportAsFile({ ...options, socketPath, path });
+    } catch (error) {
+      await disk[Symbol.asyncDispose]();
+      throw error;
+    }
+    return disk;
+  }
+
+  async change(model: DiskModel): Promise<void> {
+    await this.#order({ kind: 'change', model: renderModel(model) });
+  }
+
+  /** What the disk saw while `work` went on. */
+  async watch<T>(work: () => Promise<T>): Promise<{ result: T; seen: DiskSeen }> {
+    await this.#order({ kind: 'begin' });
+    const result = await work();
+    const counters = await this.#order({ kind: 'look' });
+    return { result, seen: { counters, ...figuresOf(counters) } };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#export?.[Symbol.asyncDispose]();
+    this.#process.stdin.end();
+    await this.#process.ended;
+  }
+
+  async #order(order: DiskOrder): Promise<DiskCounters> {
+    const answer = this.#last.then(async () => {
+      this.#process.stdin.write(`${JSON.stringify(order)}\n`);
+      return await this.#hear();
+    });
+    this.#last = answer.catch(() => {});
+    const reply = await answer;
+    if (reply.kind !== 'done') throw new Error('the modelled disk answered something else');
+    return reply.counters;
+  }
+
+  async #hear(): Promise<DiskReply> {
+    const { value, done } = await this.#replies.next();
+    if (done === true) throw new Error('the process of the modelled disk has ended');
+    return JSON.parse(value) as DiskReply;
+  }
+}

@@ -1,0 +1,61 @@
+// Owns the testbeds of the lab: disks and wires of known speed, so that a ratio means the same on every machine.
+
+/** A disk that works on one request at a time, as a platter under one head does. */
+export interface DiskModel {
+  readBytesPerSecond: number;
+  writeBytesPerSecond: number;
+  /** Added to a request that does not begin where the one before it ended. */
+  seekMs: number;
+  /**
+   * How much idle time the disk makes up for afterwards: what the cache of a drive, or a token bucket, does. 0: an
+   * idle moment is lost for good, so that latency costs bandwidth.
+   */
+  creditMs: number;
+}
+
+export interface WireModel {
+  bitsPerSecond: number;
+  mtu: number;
+}
+
+export interface Testbed {
+  /** Undefined: the host's own. */
+  disk: DiskModel | undefined;
+  wire: WireModel | undefined;
+}
+
+const MEGA = 1e6;
+
+/** `paper`: Shafer, WIOV 2010: 111 MB/s written and 108 read by the host, 1 Gb/s. */
+export const TESTBEDS = {
+  paper: {
+    disk: {
+      readBytesPerSecond: 108 * MEGA,
+      writeBytesPerSecond: 111 * MEGA,
+      seekMs: 0,
+      creditMs: 0,
+    },
+    wire: { bitsPerSecond: 1_000 * MEGA, mtu: 9_000 },
+  },
+  /** For busy machines: slow enough for an emulated guest's processor not to be what is measured. */
+  slow: {
+    disk: { readBytesPerSecond: 25 * MEGA, writeBytesPerSecond: 25 * MEGA, seekMs: 0, creditMs: 0 },
+    wire: { bitsPerSecond: 250 * MEGA, mtu: 9_000 },
+  },
+  native: { disk: undefined, wire: undefined },
+} as const satisfies Readonly<Record<string, Testbed>>;
+
+export type TestbedName = keyof typeof TESTBEDS;
+
+/** For setting a disk up: nothing is waited for. */
+export const UNLIMITED: DiskModel = {
+  readBytesPerSecond: Number.POSITIVE_INFINITY,
+  writeBytesPerSecond: Number.POSITIVE_INFINITY,
+  seekMs: 0,
+  creditMs: 0,
+};
+
+/** The same disk with a drive's cache, which makes up for a tenth of a second. */
+export function withCache(disk: DiskModel): DiskModel {
+  return { ...disk, creditMs: 100 };
+}
