@@ -3,6 +3,9 @@
 import { join } from 'node:path';
 import type { SimulatedOptions } from '@ironbark/node/drivers/simulated/driver.ts';
 import { createFile, readKeptFile, replaceFile } from '@ironbark/platform/files.ts';
+import type { StagedBackendName } from '@ironbark/protocol/internal/staged-backend.ts';
+import type { BackendSettings } from '@ironbark/storage/drivers/privileged-backends.ts';
+import type { CephSettings } from '@ironbark/storage/drivers/rbd-command.ts';
 import { Problem } from './problem.ts';
 
 export interface CloudConfig {
@@ -18,8 +21,26 @@ export interface CloudConfig {
   vpcCidr: string;
   /** Nodes that emulate, which is no boundary between accounts, take guests of several; absent: they do not. */
   allowSharedEmulation?: boolean;
+  /** Disks and partitions that each hold one volume; absent: volumes are files alone. */
+  volumeDevices?: string[];
+  /** The Ceph cluster that volumes may be in; absent: none. */
+  ceph?: CephSettings;
   /** How the simulated hypervisor misbehaves; absent: not at all. */
   simulated?: SimulatedOptions;
+}
+
+/** What of it the Storage Controller’s backends are opened with. */
+export function backendSettings({ volumeDevices = [], ceph }: CloudConfig): BackendSettings {
+  return { volumeDevices, ...(ceph === undefined ? {} : { ceph }) };
+}
+
+/** The backends besides files. */
+export function stagedNames(config: CloudConfig): StagedBackendName[] {
+  const { volumeDevices = [], ceph } = config;
+  return [
+    ...(volumeDevices.length > 0 ? ['device' as const] : []),
+    ...(ceph ? ['rbd' as const] : []),
+  ];
 }
 
 export function configPath(dataDir: string): string {

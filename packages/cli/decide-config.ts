@@ -5,6 +5,7 @@ import { candidatesFrom, chooseVpcCidr } from '@ironbark/node/host/choose-cidr.t
 import { readHostNetworks } from '@ironbark/node/host/host-networks.ts';
 import { hasCode, readFileIfPresent } from '@ironbark/platform/files.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
+import { type CephSettings, requireCephSettings } from '@ironbark/storage/drivers/rbd-command.ts';
 import type { CloudConfig } from './cloud-config.ts';
 import type { CliContext } from './context.ts';
 import { Problem } from './problem.ts';
@@ -17,6 +18,13 @@ export interface ConfigWishes {
   network?: CloudConfig['network'];
   hypervisor?: CloudConfig['hypervisor'];
   allowSharedEmulation?: boolean;
+  /** Empty: none any more. */
+  volumeDevices?: string[];
+  /** `none`: no cluster any more. */
+  cephPool?: string;
+  cephUser?: string;
+  cephConf?: string;
+  cephKeyring?: string;
   /** Share of the simulated hypervisor's operations that fail. */
   simulatedFailures?: number;
 }
@@ -96,6 +104,8 @@ async function firstConfig(context: CliContext, wishes: ConfigWishes): Promise<C
     network,
     vpcCidr: network === 'bridge' ? await chooseFreeCidr(context) : AWS_DEFAULT_CIDR,
     ...(wishes.allowSharedEmulation === true ? { allowSharedEmulation: true } : {}),
+    ...devicesOf(wishes.volumeDevices),
+    ...cephOf(wishes, undefined),
     ...(wishes.simulatedFailures === undefined
       ? {}
       : { simulated: { failureRate: wishes.simulatedFailures } }),
@@ -131,14 +141,38 @@ export function keepConfig(saved: CloudConfig, wishes: ConfigWishes): CloudConfi
       ]);
     }
   }
-  const { allowSharedEmulation: savedSharing, ...rest } = saved;
+  const { allowSharedEmulation: savedSharing, volumeDevices: savedDevices, ceph, ...rest } = saved;
   const sharing = wishes.allowSharedEmulation ?? savedSharing;
   return {
     ...rest,
     host: wishes.host ?? saved.host,
     port: wishes.port ?? saved.port,
     ...(sharing === true ? { allowSharedEmulation: true } : {}),
+    ...devicesOf(wishes.volumeDevices ?? savedDevices),
+    ...cephOf(wishes, ceph),
   };
+}
+
+const DEFAULT_CEPH = { user: 'ironbark', confPath: '/etc/ceph/ceph.conf' };
+
+/** What is not said again stays. */
+function cephOf(wishes: ConfigWishes, saved: CloudConfig['ceph']): Pick<CloudConfig, 'ceph'> {
+  const { cephPool: pool = saved?.pool, cephUser, cephConf, cephKeyring } = wishes;
+  if (pool === 'none') return {};
+  if (pool === undefined) {
+    if ((cephUser ?? cephConf ?? cephKeyring) === undefined) return {};
+    throw new Problem('which pool of Ceph is to have the volumes?', ['add --ceph-pool NAME']);
+  }
+  const ceph: CephSettings = { ...DEFAULT_CEPH, ...saved, pool };
+  if (cephUser !== undefined) ceph.user = cephUser;
+  if (cephConf !== undefined) ceph.confPath = cephConf;
+  if (cephKeyring !== undefined) ceph.keyringPath = cephKeyring;
+  requireCephSettings(ceph);
+  return { ceph };
+}
+
+function devicesOf(paths: string[] | undefined): Pick<CloudConfig, 'volumeDevices'> {
+  return paths === undefined || paths.length === 0 ? {} : { volumeDevices: paths };
 }
 
 /** The port to use: a free one for 0, else the same one if it is free. */

@@ -16,6 +16,8 @@ through forwarded ports, and do not reach each other.
 Examples:
   ironbark up --yes                            for scripts: never asks
   ironbark --data-dir ~/second up              a second cloud beside the first
+  ironbark up --volume-devices /dev/sdb,/dev/sdc    empty disks, each for a volume that asks for it
+  ironbark up --ceph-pool volumes              for volumes in a Ceph cluster
   ironbark up --hypervisor simulated           the APIs alone: instances are only pretended`,
 
   'ironbark down': `Examples:

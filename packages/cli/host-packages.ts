@@ -1,6 +1,6 @@
 // Owns the Debian packages that the host needs, and how they come onto it.
 
-import { access, constants } from 'node:fs/promises';
+import { access, constants, glob } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CliContext } from './context.ts';
 import { Problem } from './problem.ts';
@@ -9,6 +9,8 @@ export interface HostPackage {
   name: string;
   /** The package is there when all of these programs are. */
   programs: readonly string[];
+  /** And these files below the folders of libraries. */
+  files?: readonly string[];
   why: string;
 }
 
@@ -28,6 +30,17 @@ export const NETWORK_PACKAGES: readonly HostPackage[] = [
   { name: 'iproute2', programs: ['ip'], why: 'bridges and taps' },
   { name: 'nftables', programs: ['nft'], why: 'address translation and spoof protection' },
   { name: 'dnsmasq-base', programs: ['dnsmasq'], why: 'addresses and names for guests' },
+];
+
+/** Needed for volumes in a Ceph cluster. */
+export const CEPH_PACKAGES: readonly HostPackage[] = [
+  { name: 'ceph-common', programs: ['rbd', 'ceph'], why: 'makes and removes images in Ceph' },
+  {
+    name: 'qemu-block-extra',
+    programs: [],
+    files: ['qemu/block-rbd.so'],
+    why: 'lets QEMU open them',
+  },
 ];
 
 export const DEBIAN_IMAGE_PACKAGES: readonly HostPackage[] = [
@@ -59,6 +72,14 @@ async function isExecutable(file: string): Promise<boolean> {
   );
 }
 
+const LIBRARIES = '/usr/lib/*-linux-gnu*';
+
+async function isInstalled(name: string): Promise<boolean> {
+  const folders = await Array.fromAsync(glob(LIBRARIES));
+  const found = folders.map((folder) => access(join(folder, name)));
+  return (await Promise.allSettled(found)).some(({ status }) => status === 'fulfilled');
+}
+
 export async function missingPackages(
   wanted: readonly HostPackage[],
   path: string,
@@ -66,7 +87,8 @@ export async function missingPackages(
   const missing: HostPackage[] = [];
   for (const entry of wanted) {
     const found = await Promise.all(entry.programs.map((program) => findProgram(program, path)));
-    if (found.includes(undefined)) missing.push(entry);
+    const files = await Promise.all((entry.files ?? []).map(isInstalled));
+    if (found.includes(undefined) || files.includes(false)) missing.push(entry);
   }
   return missing;
 }

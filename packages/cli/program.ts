@@ -91,6 +91,18 @@ function addCloudCommands(program: Command, options: ProgramOptions, context: Ma
       'let nodes without KVM run guests of several accounts, though that is no boundary between them',
     )
     .option('--no-allow-shared-emulation', 'take that back')
+    .option(
+      '--volume-devices <paths>',
+      'empty disks or partitions, each for one volume that asks for it; "none" takes that back',
+      parseDevices,
+    )
+    .option(
+      '--ceph-pool <name>',
+      'pool of a Ceph cluster for volumes that ask for it; "none" takes that back',
+    )
+    .option('--ceph-user <name>', 'who opens it, without "client." (default ironbark)')
+    .option('--ceph-conf <file>', 'where its monitors are (default /etc/ceph/ceph.conf)')
+    .option('--ceph-keyring <file>', 'the user’s key (default /etc/ceph/ceph.client.USER.keyring)')
     .option('--no-image', 'do not build the first image')
     .addOption(new Option('--simulated-failures <rate>').argParser(parseRate).hideHelp())
     .action(async (flags: Flags, command: Command) => {
@@ -312,6 +324,17 @@ function parseRegion(text: string): string {
     throw new InvalidArgumentError('a name like us-east-1 is needed');
   }
   return text;
+}
+
+/** As many as a large host has; a longer list is a mistake. */
+const MAX_DEVICES = 256;
+
+function parseDevices(text: string): string[] {
+  if (text === 'none') return [];
+  const paths = [...new Set(text.split(',').map((path) => path.trim()))];
+  const isGood = paths.every((path) => /^\/[\x21-\x7e]+$/.test(path));
+  if (isGood && paths.length <= MAX_DEVICES) return paths;
+  throw new InvalidArgumentError('paths are needed, such as /dev/sdb,/dev/disk/by-id/nvme-A');
 }
 
 function parseRate(text: string): number {

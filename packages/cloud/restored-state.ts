@@ -5,6 +5,7 @@
 // node: none is deleted with its instance here, whatever was wished for its orderly end.
 
 import type { InstanceId } from '@ironbark/core/ids.ts';
+import { BACKEND_TAG } from './app/volume-backends.ts';
 import { openStore } from './store/store.ts';
 
 const CODE = 'Server.InternalError';
@@ -47,6 +48,8 @@ export async function settleRestoredCloud(path: string, takenAt: string): Promis
         .where('id', '=', id)
         .execute();
     }
+    // As the storage has them from now on.
+    await tx.updateTable('tag').set({ value: 'file' }).where('key', '=', BACKEND_TAG).execute();
     const volumes = await tx
       .selectFrom('volume')
       .select('id')

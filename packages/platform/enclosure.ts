@@ -6,7 +6,7 @@
 // and nothing is left when it ends.
 
 import { constants } from 'node:fs';
-import { access, lstat, readlink, symlink } from 'node:fs/promises';
+import { access, lstat, readFile, readlink, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ensureDirectory, hasCode, removeFile, writeUnsynced } from './files.ts';
 
@@ -27,6 +27,8 @@ export interface EnclosureOptions {
   devices: readonly string[];
   /** Further files and folders, absolute: they are at the same places inside. */
   readOnly?: readonly string[];
+  /** Where further files can be mounted, for one process and not for all: `withDevice`. */
+  places?: readonly string[];
 }
 
 /** Where a process finds its own folder. */
@@ -75,12 +77,24 @@ export async function ensureEnclosure(options: EnclosureOptions): Promise<Enclos
     if ((await look(path)) !== 'none') mounts.push({ path, isFolder: false, options: DEVICE });
   }
   for (const mount of mounts) await makeMountPoint(root, mount);
+  for (const path of options.places ?? []) await makeMountPoint(root, { path, isFolder: false });
   for (const name of [OLD_ROOT, OWN_FOLDER]) await ensureDirectory(join(root, name), 0o755);
   // The tools that take the old root away read /proc; with the old root it is gone.
   await makeLink(join(root, 'proc'), `${OLD_ROOT}/proc`);
   const table = join(options.directory, 'mounts');
   await writeUnsynced(table, renderTable(root, mounts), { mode: 0o600 });
   return { root, mounts: table };
+}
+
+/** The same with a device of the host's at one of its places; `table` is a file of the caller's. */
+export async function withDevice(
+  { root, mounts }: Enclosure,
+  device: { source: string; target: string; table: string },
+): Promise<Enclosure> {
+  const line = renderLine(device.source, join(root, device.target), DEVICE);
+  const all = `${await readFile(mounts, 'utf8')}${line}\n`;
+  await writeUnsynced(device.table, all, { mode: 0o600 });
+  return { root, mounts: device.table };
 }
 
 async function look(path: string): Promise<'none' | 'link' | 'folder' | 'file'> {
@@ -107,7 +121,10 @@ async function findProgram(name: string, searchPath: string): Promise<string> {
   throw new Error(`${name} is not in ${searchPath}`);
 }
 
-async function makeMountPoint(root: string, { path, isFolder }: Mount): Promise<void> {
+async function makeMountPoint(
+  root: string,
+  { path, isFolder }: Omit<Mount, 'options'>,
+): Promise<void> {
   const point = join(root, path);
   await ensureDirectory(isFolder ? point : dirname(point), 0o755);
   if (!isFolder && (await look(point)) === 'none') await writeUnsynced(point, '', { mode: 0o444 });

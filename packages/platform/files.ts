@@ -37,6 +37,17 @@ export async function appendDurably(handle: FileHandle, bytes: Uint8Array): Prom
   await handle.datasync();
 }
 
+/** All that was written before is durable before these bytes are, and they are when it resolves. One failure is final. */
+export async function writeAfterAll(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  position: number,
+): Promise<void> {
+  await handle.datasync();
+  await writeFully(handle, bytes, position);
+  await handle.datasync();
+}
+
 /** Makes a directory's entries durable: new names, renames and removals in it. */
 export async function syncDirectory(path: string): Promise<void> {
   const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);

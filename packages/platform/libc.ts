@@ -23,6 +23,15 @@ interface LibC {
       done: (failure: Error | null, errno: number) => void,
     ): void;
   };
+  /** With a pointer, and on another thread: what it does takes long. */
+  ioctl_pointer: {
+    async(
+      fd: number,
+      request: number,
+      argument: Buffer,
+      done: (failure: Error | null, result: number) => void,
+    ): void;
+  };
   errno: () => number;
 }
 
@@ -40,6 +49,16 @@ export function setIpTtl(fd: number, ttl: number): void {
   const value = Buffer.alloc(4);
   value.writeInt32LE(ttl);
   check(libC().setsockopt(fd, IPPROTO_IP, IP_TTL, value, value.length), 'IP_TTL');
+}
+
+const IPPROTO_TCP = 6;
+const TCP_NODELAY = 1;
+
+/** Of a listening socket: what it accepts has it, too. */
+export function setTcpNoDelay(fd: number): void {
+  const value = Buffer.alloc(4);
+  value.writeInt32LE(1);
+  check(libC().setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, value, value.length), 'TCP_NODELAY');
 }
 
 /** The same on every architecture that Linux has had since 5.1. */
@@ -86,6 +105,22 @@ export async function claimSpace(fd: number, lengthBytes: number): Promise<void>
   if (errno !== 0) throw systemError(errno, 'posix_fallocate');
 }
 
+/** From linux/fs.h: the range is zeros afterwards, by the device's own means or by writing. */
+const BLKZEROOUT = 0x127f;
+
+/** False when the device or the kernel does not do it, for whatever reason; writing then says which. */
+export async function zeroOut(fd: number, offset: number, length: number): Promise<boolean> {
+  const range = Buffer.alloc(16);
+  range.writeBigUInt64LE(BigInt(offset), 0);
+  range.writeBigUInt64LE(BigInt(length), 8);
+  return await new Promise<boolean>((resolve, reject) => {
+    libC().ioctl_pointer.async(fd, BLKZEROOUT, range, (failure, result) => {
+      if (failure === null) resolve(result === 0);
+      else reject(failure);
+    });
+  });
+}
+
 function check(result: number, what: string): void {
   if (result >= 0) return;
   throw systemError(libC().errno(), what);
@@ -118,6 +153,11 @@ function load(): LibC {
     posix_fallocate: library.func(
       'int posix_fallocate(int fd, int64_t offset, int64_t length)',
     ) as unknown as LibC['posix_fallocate'],
+    ioctl_pointer: library.func('ioctl', 'int', [
+      'int',
+      'unsigned long',
+      'void *',
+    ]) as unknown as LibC['ioctl_pointer'],
     errno: () => koffi.errno(),
   };
 }

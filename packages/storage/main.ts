@@ -4,7 +4,7 @@ import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
-import type { OpenDatabase } from '@ironbark/platform/database/database.ts';
+import type { Database, OpenDatabase } from '@ironbark/platform/database/database.ts';
 import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
@@ -13,15 +13,28 @@ import { type AroundStep, takeStep } from '@ironbark/platform/reconciler.ts';
 import { serviceUid } from '@ironbark/platform/service-users.ts';
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
+import type {
+  StagedBackend,
+  StagedBackendName,
+  StagedBackends,
+} from '@ironbark/protocol/internal/staged-backend.ts';
 import { type Compressor, THREADED_COMPRESSOR } from './app/chunk-codec.ts';
 import { DAEMON_DIRECTORIES } from './drivers/daemon-arguments.ts';
 import { openFileBackend } from './drivers/file-backend.ts';
+import {
+  type BackendSettings,
+  openPrivilegedBackends,
+  type PrivilegedBackends,
+} from './drivers/privileged-backends.ts';
+import { routeBackends } from './drivers/routed-backend.ts';
 import { openSimulatedTarget } from './drivers/simulated-target.ts';
+import { type IsWanted, openStagedVolumes } from './drivers/staged-volumes.ts';
 import { openStorageDaemonTarget } from './drivers/storage-daemon.ts';
 import type { VolumeBackend } from './drivers/volume-backend.ts';
 import { volumeUsersOf } from './drivers/volume-users.ts';
 import { runStorage, type Storage } from './service.ts';
 import { STORAGE_MIGRATIONS, type StorageSchema } from './store/schema.ts';
+import { backendOf, findVolume } from './store/volumes.ts';
 
 export type { Storage } from './service.ts';
 
@@ -41,6 +54,10 @@ export interface StorageOptions {
    * the group of their folder.
    */
   blockTarget?: BlockTarget;
+  /** Of that process too: the backends besides files. */
+  staged?: StagedBackends;
+  /** Those that this process opens itself, without `blockTarget`. */
+  backends?: BackendSettings;
   /** Wraps the drivers; for tests that have them fail. */
   drivers?: (drivers: StorageDrivers) => StorageDrivers;
   /** Tests keep the state elsewhere, and interfere with steps. */
@@ -55,11 +72,19 @@ export interface StorageDrivers {
   objects: ObjectsClient;
 }
 
+interface OpenedDrivers {
+  backend: VolumeBackend;
+  target: BlockTarget;
+  privileged?: PrivilegedBackends;
+}
+
 export async function startStorage(options: StorageOptions): Promise<Storage> {
   await ensureDirectory(options.dataDir, 0o711);
   const dataDir = await realpath(options.dataDir);
-  const opened = { ...(await openDrivers(options, dataDir)), objects: options.objects };
+  const { privileged, ...own } = await openDrivers(options, dataDir);
+  const opened = { ...own, objects: options.objects };
   const drivers = options.drivers?.(opened) ?? opened;
+  const staged = options.staged ?? privileged?.staged ?? {};
   const stateDir = options.stateDir ?? dataDir;
   await ensureDirectory(stateDir);
   const path = join(stateDir, 'storage.db');
@@ -67,17 +92,33 @@ export async function startStorage(options: StorageOptions): Promise<Storage> {
   const { compressor = THREADED_COMPRESSOR } = options;
   const database = await openDatabase<StorageSchema>({ path, migrations: STORAGE_MIGRATIONS });
   try {
-    return await runStorage({ ...options, ...drivers, aroundStep, compressor, database });
+    const backend = routeByRow(drivers.backend, staged, database);
+    const state = { database, ...(privileged === undefined ? {} : { privileged }) };
+    const parts = { ...options, ...drivers, backend, staged, aroundStep, compressor };
+    return await runStorage({ ...parts, ...state });
   } catch (error) {
     await database[Symbol.asyncDispose]();
+    await privileged?.[Symbol.asyncDispose]();
     throw error;
   }
 }
 
-async function openDrivers(
-  options: StorageOptions,
-  dataDir: string,
-): Promise<{ backend: VolumeBackend; target: BlockTarget }> {
+function routeByRow(
+  file: VolumeBackend,
+  staged: StagedBackends,
+  database: Database<StorageSchema>,
+): VolumeBackend {
+  const entries = Object.entries(staged) as [StagedBackendName, StagedBackend][];
+  const isWanted: IsWanted = async (id) => {
+    const row = await findVolume(database.query, id);
+    return row?.desired === 'present' && row.observed_state === 'creating';
+  };
+  const others = entries.map(([name, each]) => [name, openStagedVolumes(each, isWanted)] as const);
+  const backends = { file, ...Object.fromEntries(others) };
+  return routeBackends(backends, (id) => backendOf(database.query, id));
+}
+
+async function openDrivers(options: StorageOptions, dataDir: string): Promise<OpenedDrivers> {
   const { commands, clock, logger, blockTarget } = options;
   const directory = join(dataDir, DAEMON_DIRECTORIES.volumes);
   if (options.target === 'simulated') {
@@ -97,9 +138,13 @@ async function openDrivers(
   const isRoot = process.getuid?.() === 0;
   const users = isRoot ? volumeUsersOf(dataDir, serviceUid('block-targets', dataDir)) : undefined;
   const access = users === undefined ? {} : { access: { kind: 'owner' as const, gid: users.gid } };
+  const host = { commands, clock, logger, dataDir };
+  const privileged = await openPrivilegedBackends(options.backends ?? {}, host);
+  const { findPlace } = privileged;
   return {
     backend: await openFileBackend({ directory, allocation, ...access }),
-    target: await openStorageDaemonTarget({ dataDir, commands, clock, logger, users }),
+    target: await openStorageDaemonTarget({ ...host, users, findPlace }),
+    privileged,
   };
 }
 

@@ -1,5 +1,6 @@
 // Owns what a Storage Controller's state means after its machine was lost: points in time that snapshots were being
-// read from are gone. What it says of volumes stays: one whose file did not come back is found to be lost.
+// read from are gone, and what was not lost with it may still be another cloud's: volumes that had a disk or an image in
+// Ceph are files from now on, and one whose file did not come back is found to be lost.
 
 import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
 import { STORAGE_MIGRATIONS, type StorageSchema } from './store/schema.ts';
@@ -15,6 +16,7 @@ export async function settleRestoredStorage(path: string): Promise<void> {
       .where('observed_state', '=', 'pending')
       .where('frozen_epoch', 'is not', null)
       .execute();
+    await tx.updateTable('volume').set({ backend: 'file' }).execute();
     // The objects came back by another way than this state: what each snapshot needs is read from its manifest.
     await tx
       .updateTable('snapshot')

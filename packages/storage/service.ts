@@ -13,6 +13,7 @@ import {
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { SnapshotReader } from '@ironbark/protocol/internal/snapshot-reader.ts';
+import type { StagedBackends } from '@ironbark/protocol/internal/staged-backend.ts';
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
 import type { Compressor } from './app/chunk-codec.ts';
 import type { StorageContext } from './app/context.ts';
@@ -48,6 +49,9 @@ export interface Storage extends AsyncDisposable {
 export interface StorageParts {
   database: Database<StorageSchema>;
   backend: VolumeBackend;
+  staged: StagedBackends;
+  /** Ends with the service. */
+  privileged?: AsyncDisposable;
   target: BlockTarget;
   objects: ObjectsClient;
   compressor: Compressor;
@@ -105,6 +109,7 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
       await stop();
       await parts.target.detach();
       await parts.database[Symbol.asyncDispose]();
+      await parts.privileged?.[Symbol.asyncDispose]();
     },
   };
 }

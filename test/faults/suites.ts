@@ -6,6 +6,7 @@ export const SUITES: Readonly<Record<string, () => Promise<FaultSuite>>> = {
   backup: async () => (await import('./backup/suite.ts')).backupSuite,
   'bit-rot': async () => (await import('./bit-rot/suite.ts')).bitRotSuite,
   bounds: async () => (await import('./bounds-suite.ts')).boundsSuite,
+  ceph: async () => (await import('./ceph/suite.ts')).cephSuite,
   'crash-points': async () => (await import('./crash-points/suite.ts')).crashPointSuite,
   'daemon-kill': async () => (await import('./daemon-kill/suite.ts')).daemonKillSuite,
   host: async () => (await import('./host/suite.ts')).hostSuite,

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createEc2Client, type Ec2Client } from '@ironbark/protocol/ec2/client.ts';
+import type { Ec2Input } from '@ironbark/protocol/ec2/types.ts';
 import { type CloudUnderTest, eventually } from './cloud-under-test.ts';
 
 export function connectEc2(cloud: CloudUnderTest): Ec2Client {
@@ -10,11 +11,23 @@ export function connectEc2(cloud: CloudUnderTest): Ec2Client {
 }
 
 /** A volume of 1 GiB, with zeroes or what a snapshot holds. */
-export async function createVolume(cloud: CloudUnderTest, snapshotId?: string): Promise<string> {
+export function createVolume(cloud: CloudUnderTest, snapshotId?: string): Promise<string> {
+  return makeVolume(cloud, snapshotId === undefined ? { Size: 1 } : { SnapshotId: snapshotId });
+}
+
+/** Of 1 GiB, with its bytes in this backend. */
+export function createVolumeIn(cloud: CloudUnderTest, backend: string): Promise<string> {
+  const Tags = [{ Key: 'ironbark:backend', Value: backend }];
+  return makeVolume(cloud, { Size: 1, TagSpecifications: [{ ResourceType: 'volume', Tags }] });
+}
+
+async function makeVolume(
+  cloud: CloudUnderTest,
+  wish: Omit<Ec2Input<'CreateVolume'>, 'AvailabilityZone'>,
+): Promise<string> {
   const ec2 = connectEc2(cloud);
   const AvailabilityZone = `${cloud.credentials.region}a`;
-  const from = snapshotId === undefined ? { Size: 1 } : { SnapshotId: snapshotId };
-  const { VolumeId } = await ec2.call('CreateVolume', { AvailabilityZone, ...from });
+  const { VolumeId } = await ec2.call('CreateVolume', { ...wish, AvailabilityZone });
   await untilVolume(cloud, VolumeId!, 'available');
   return VolumeId!;
 }
@@ -35,6 +48,17 @@ export async function attachVolume(
 export async function detachVolume(cloud: CloudUnderTest, volumeId: string): Promise<void> {
   await connectEc2(cloud).call('DetachVolume', { VolumeId: volumeId });
   await untilVolume(cloud, volumeId, 'available');
+}
+
+/** Resolves once it is gone, bytes and all. */
+export async function deleteVolume(cloud: CloudUnderTest, volumeId: string): Promise<void> {
+  await connectEc2(cloud).call('DeleteVolume', { VolumeId: volumeId });
+  await eventually(`${volumeId} gone`, () =>
+    describe(cloud, volumeId).then(
+      () => false,
+      () => true,
+    ),
+  );
 }
 
 export async function createSnapshot(cloud: CloudUnderTest, volumeId: string): Promise<string> {

@@ -2,7 +2,7 @@
 
 import { dirname } from 'node:path';
 import { syncDirectory } from '@ironbark/platform/files.ts';
-import { findConfig } from '../cloud-config.ts';
+import { type CloudConfig, findConfig } from '../cloud-config.ts';
 import type { CliContext } from '../context.ts';
 import { Problem } from '../problem.ts';
 import { stopCloud } from './down.ts';
@@ -12,7 +12,8 @@ const REMOVE_TIMEOUT_MS = 60 * 60 * 1000;
 
 export async function purge(context: CliContext, options: { yes: boolean }): Promise<void> {
   const { terminal, dataDir } = context;
-  if ((await findConfig(dataDir)) === undefined) {
+  const config = await findConfig(dataDir);
+  if (config === undefined) {
     throw new Problem(`${dataDir} holds no cloud`, ['nothing was removed']);
   }
   const question = `Remove every instance, volume, snapshot, image and object in ${dataDir}, for good?`;
@@ -30,7 +31,17 @@ export async function purge(context: CliContext, options: { yes: boolean }): Pro
   terminal.result({ purged: dataDir, cacheDir: context.cacheDir }, () =>
     [
       `Removed ${dataDir}`,
+      ...renderElsewhere(config),
       `What can be made again stays for the next cloud (rm -r ${context.cacheDir} removes it)`,
     ].join('\n'),
   );
+}
+
+/** What is not in the folder stays: it is not for this command to guess what else is on a disk or in a pool. */
+function renderElsewhere({ volumeDevices = [], ceph }: CloudConfig): string[] {
+  const disks = volumeDevices.map(
+    (path) => `A volume may be left on ${path}; to use it otherwise: blkdiscard --zeroout ${path}`,
+  );
+  const images = `Volumes may be left in Ceph: rbd --pool ${ceph?.pool} ls`;
+  return [...disks, ...(ceph === undefined ? [] : [images])];
 }

@@ -175,12 +175,13 @@ async function fill(
   };
 }
 
-/** The names of bridges, taps and tables follow from these: the lost machine may not be lost after all. */
+/** Its disks and its pool of Ceph are not taken along, either. The names of bridges, taps and tables follow from these: the lost machine may not be lost after all. */
 async function giveNewNames(context: CliContext, folder: string): Promise<CloudConfig> {
   const saved = await findConfig(folder);
   if (saved === undefined) throw new Problem('the backup has no config.json');
   const { random } = context;
-  const config = { ...saved, cloudId: newCloudId(random), nodeId: newNodeId(random) };
+  const { volumeDevices: _disks, ceph: _cluster, ...rest } = saved;
+  const config = { ...rest, cloudId: newCloudId(random), nodeId: newNodeId(random) };
   await replaceFile(configPath(folder), renderConfig(config));
   return config;
 }

@@ -1,5 +1,6 @@
 // Owns `ironbark up`: from whatever the host has to a cloud that is ready, and the lines to use it.
 
+import { isDeepStrictEqual } from 'node:util';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
 import { findConfig, saveConfig } from '../cloud-config.ts';
 import type { CliContext } from '../context.ts';
@@ -9,7 +10,8 @@ import { dataPaths } from '../daemon/paths.ts';
 import { startDaemon } from '../daemon/start-daemon.ts';
 import { type ConfigWishes, decideConfig, keepConfig } from '../decide-config.ts';
 import { openEc2 } from '../ec2.ts';
-import { ensurePackages, NETWORK_PACKAGES, RUN_PACKAGES } from '../host-packages.ts';
+import { CEPH_PACKAGES, ensurePackages, NETWORK_PACKAGES, RUN_PACKAGES } from '../host-packages.ts';
+import { checkCeph, checkDevices } from '../volume-devices.ts';
 import { ensureMicroImage } from './image-build.ts';
 
 export interface UpOptions extends ConfigWishes {
@@ -43,7 +45,9 @@ function checkWishes({ terminal, self }: CliContext, status: DaemonStatus, wishe
   const kept = keepConfig(config, wishes);
   const isOtherPort = wishes.port !== 0 && kept.port !== config.port;
   const isOtherAddress = kept.host !== config.host || isOtherPort;
-  if (!isOtherAddress && kept.allowSharedEmulation === config.allowSharedEmulation) return;
+  const settings = ['allowSharedEmulation', 'volumeDevices', 'ceph'] as const;
+  const isSame = settings.every((name) => isDeepStrictEqual(kept[name], config[name]));
+  if (!isOtherAddress && isSame) return;
   const what = isOtherAddress ? 'another address' : 'this setting';
   terminal.warn(`it already runs at ${status.endpoint}; ${what} takes a restart:`);
   terminal.warn(`${self} down --keep-guests, then this again`);
@@ -52,18 +56,27 @@ function checkWishes({ terminal, self }: CliContext, status: DaemonStatus, wishe
 async function start(context: CliContext, options: UpOptions): Promise<AdminApi> {
   const { terminal } = context;
   const saved = await findConfig(context.dataDir);
+  await checkDevices(context, options);
   const wantsGuests = (saved?.hypervisor ?? options.hypervisor) !== 'simulated';
   if (wantsGuests) {
     const network =
       (saved?.network ?? options.network ?? (context.isRoot ? 'bridge' : 'user')) === 'bridge';
-    const wanted = network ? [...RUN_PACKAGES, ...NETWORK_PACKAGES] : RUN_PACKAGES;
+    const wantsCeph = (options.cephPool ?? saved?.ceph?.pool ?? 'none') !== 'none';
+    const wanted = [
+      ...RUN_PACKAGES,
+      ...(network ? NETWORK_PACKAGES : []),
+      ...(wantsCeph ? CEPH_PACKAGES : []),
+    ];
     await ensurePackages(context, { wanted, path: options.path, yes: options.yes });
   }
   await terminal.step(`Data folder ${context.dataDir}`, async () => {
     // Guests run as users of their own and have to reach their files inside, hence the execute bits.
     await ensureDirectory(context.dataDir, 0o711);
     await ensureDirectory(dataPaths(context.dataDir).run, 0o711);
-    await saveConfig(context.dataDir, await decideConfig(context, saved, options), saved);
+    const config = await decideConfig(context, saved, options);
+    const isNew = !isDeepStrictEqual(config.ceph, saved?.ceph);
+    if (isNew) await checkCeph(context, config);
+    await saveConfig(context.dataDir, config, saved);
   });
   if (!context.isRoot) warnWithoutRoot(context);
   return await terminal.step('Starting the services', async () => (await startDaemon(context))!);

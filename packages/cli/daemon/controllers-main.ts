@@ -10,11 +10,14 @@ import { createLogger } from '@ironbark/platform/logger.ts';
 import { dropPrivileges } from '@ironbark/platform/privileges.ts';
 import { systemRandom } from '@ironbark/platform/random.ts';
 import { ec2Model } from '@ironbark/protocol/ec2/model.ts';
+import type { StagedBackends } from '@ironbark/protocol/internal/staged-backend.ts';
 import { remoteBlockTarget } from '@ironbark/protocol/internal/wire/block-target-wire.ts';
 import { remoteNode } from '@ironbark/protocol/internal/wire/node-wire.ts';
 import { imageSourceBytes } from '@ironbark/protocol/internal/wire/objects-wire.ts';
+import { remoteStagedBackend } from '@ironbark/protocol/internal/wire/staged-backend-wire.ts';
+import type { CallTransport } from '@ironbark/protocol/internal/wire/transport.ts';
 import { stsModel } from '@ironbark/protocol/sts/model.ts';
-import type { CloudConfig } from '../cloud-config.ts';
+import { type CloudConfig, stagedNames } from '../cloud-config.ts';
 import { startControllers } from './controllers.ts';
 import { adminVerbs, controllersAdmin } from './controllers-admin.ts';
 import { READY } from './controllers-process.ts';
@@ -34,6 +37,12 @@ export interface ControllersMainOptions {
   uid: number;
   /** Resolves when the process is to end. */
   ended: Promise<void>;
+}
+
+function remoteBackends(config: CloudConfig, transport: CallTransport): StagedBackends {
+  const names = stagedNames(config);
+  const remote = names.map((name) => [name, remoteStagedBackend(transport, name)] as const);
+  return Object.fromEntries(remote);
 }
 
 export async function runControllers(options: ControllersMainOptions): Promise<void> {
@@ -66,6 +75,7 @@ export async function runControllers(options: ControllersMainOptions): Promise<v
     random: systemRandom,
     commands: systemCommands,
     blockTarget: remoteBlockTarget(targets),
+    staged: remoteBackends(config, targets),
     openNode: async () => remoteNode(node),
   });
   await using _listener = await serveCalls({

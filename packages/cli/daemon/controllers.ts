@@ -10,7 +10,9 @@ import { type HttpListener, listen } from '@ironbark/platform/http/server.ts';
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
+import type { StagedBackends } from '@ironbark/protocol/internal/staged-backend.ts';
 import { type Storage, startStorage } from '@ironbark/storage/main.ts';
+import { backendSettings } from '../cloud-config.ts';
 import { type EmbeddedAudit, openAudit } from './audit.ts';
 import { BackupSources } from './backup-source.ts';
 import type { DaemonParts } from './daemon-parts.ts';
@@ -19,6 +21,8 @@ import { createFront } from './front.ts';
 export interface ControllersOptions extends DaemonParts {
   /** Of another process; absent: one of this process. */
   blockTarget?: BlockTarget;
+  /** Of that process, too. */
+  staged?: StagedBackends;
   /** Called once volumes are served: a guest whose volume is not may keep its hypervisor from answering. */
   openNode(objects: ObjectsClient): Promise<NodeClient>;
 }
@@ -91,7 +95,7 @@ export async function startControllers(options: ControllersOptions): Promise<Con
 }
 
 function openStorage(options: ControllersOptions, objects: Objects): Promise<Storage> {
-  const { config, paths, blockTarget } = options;
+  const { config, paths, blockTarget, staged } = options;
   return startStorage({
     ...shared(options, 'storage'),
     dataDir: paths.storage,
@@ -99,6 +103,8 @@ function openStorage(options: ControllersOptions, objects: Objects): Promise<Sto
     objects: objects.client,
     target: config.hypervisor === 'simulated' ? 'simulated' : 'qemu-storage-daemon',
     ...(blockTarget === undefined ? {} : { blockTarget }),
+    ...(staged === undefined ? {} : { staged }),
+    backends: backendSettings(config),
   });
 }
 

@@ -9,16 +9,21 @@ import { notReadyYet, serveCalls } from '@ironbark/platform/http/call-server.ts'
 import { readPeerUser } from '@ironbark/platform/libc.ts';
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
+import type { StagedBackends } from '@ironbark/protocol/internal/staged-backend.ts';
 import {
   blockTargetBytes,
   blockTargetVerbs,
 } from '@ironbark/protocol/internal/wire/block-target-wire.ts';
 import { nodeVerbs } from '@ironbark/protocol/internal/wire/node-wire.ts';
 import { remoteImageSource } from '@ironbark/protocol/internal/wire/objects-wire.ts';
+import { stagedBackendVerbs } from '@ironbark/protocol/internal/wire/staged-backend-wire.ts';
 import type { CallTransport } from '@ironbark/protocol/internal/wire/transport.ts';
 import { exportSocketOf } from '@ironbark/storage/drivers/daemon-arguments.ts';
+import { openPrivilegedBackends } from '@ironbark/storage/drivers/privileged-backends.ts';
 import { openStorageDaemonTarget } from '@ironbark/storage/drivers/storage-daemon.ts';
+import type { FindPlace } from '@ironbark/storage/drivers/volume-place.ts';
 import { volumeUsersOf } from '@ironbark/storage/drivers/volume-users.ts';
+import { backendSettings } from '../cloud-config.ts';
 import { remoteAdmin } from './controllers-admin.ts';
 import { ControllersProcess } from './controllers-process.ts';
 import type { DaemonParts } from './daemon-parts.ts';
@@ -33,7 +38,8 @@ export interface PrivilegedOptions extends DaemonParts {
 
 /** Thousands of instances with their user data. */
 const MAX_INTENT_BYTES = 64 * 1024 * 1024;
-const MAX_TARGET_INPUT_BYTES = 64 * 1024;
+/** A piece of a volume in base64, and then some. */
+const MAX_TARGET_INPUT_BYTES = 4 * 1024 * 1024;
 const CONTROLLERS_TIMEOUT_MS = 60_000;
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
@@ -42,8 +48,9 @@ export async function composePrivileged(options: PrivilegedOptions): Promise<Run
   const { config, paths, clock, logger } = options;
   const users = await findCloudUsers(paths);
   await shareFolders(paths, users);
-  const target = await openTarget(options, users);
-  const doors = await openDoors(options, users, target);
+  const backends = starting.use(await openBackends(options, users));
+  const target = await openTarget(options, users, backends.findPlace);
+  const doors = await openDoors(options, users, { target, staged: backends.staged });
   starting.use(doors);
   const controllers = starting.use(
     await ControllersProcess.start({
@@ -77,6 +84,7 @@ export async function composePrivileged(options: PrivilegedOptions): Promise<Run
     admin: remoteAdmin(patient(transport, clock)),
     node: opened.node,
     controllersPid: () => controllers.pid,
+    listProblems: () => backends.listProblems(),
     halt: async () => {
       await opened.node.halt({ timeoutMs: GUEST_GRACE_MS });
       // Before the targets: nobody starts them again.
@@ -109,9 +117,18 @@ function patient(transport: CallTransport, clock: Clock): CallTransport {
   return { ...transport, call };
 }
 
+function openBackends(
+  { config, commands, clock, logger }: PrivilegedOptions,
+  { storageDir: dataDir }: CloudUsers,
+) {
+  const host = { commands, clock, logger: logger.child({ service: 'backends' }), dataDir };
+  return openPrivilegedBackends(backendSettings(config), host);
+}
+
 function openTarget(
   { paths, commands, clock, logger }: PrivilegedOptions,
   { targets: uid, storageDir }: CloudUsers,
+  findPlace: FindPlace,
 ): Promise<BlockTarget> {
   return openStorageDaemonTarget({
     dataDir: storageDir,
@@ -119,6 +136,7 @@ function openTarget(
     clock,
     logger: logger.child({ service: 'targets', folder: paths.storage }),
     users: volumeUsersOf(storageDir, uid),
+    findPlace,
   });
 }
 
@@ -130,7 +148,7 @@ interface Doors extends AsyncDisposable {
 async function openDoors(
   { config, paths, logger }: PrivilegedOptions,
   users: CloudUsers,
-  target: BlockTarget,
+  { target, staged }: { target: BlockTarget; staged: StagedBackends },
 ): Promise<Doors> {
   await using opening = new AsyncDisposableStack();
   const late = lateNode();
@@ -150,7 +168,7 @@ async function openDoors(
     ...access,
     socketPath: paths.targetSocket,
     logger: logger.child({ service: 'targets' }),
-    verbs: blockTargetVerbs(target),
+    verbs: { ...blockTargetVerbs(target), ...stagedBackendVerbs(staged) },
     byteVerbs: blockTargetBytes(target),
     onChange: (listener) => target.onExit(listener),
     maxInputBytes: MAX_TARGET_INPUT_BYTES,

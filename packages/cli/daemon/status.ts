@@ -20,11 +20,13 @@ export async function describeCloud(
   facts: DaemonFacts,
 ): Promise<DaemonStatus> {
   const { node, endpoint, controllersPid } = cloud;
+  const described = await cloud.admin.describe().catch(explainAbsence);
   return {
     ...facts,
     pid: process.pid,
     endpoint,
-    ...(await cloud.admin.describe().catch(explainAbsence)),
+    ...described,
+    failures: [...described.failures, ...(cloud.listProblems?.() ?? [])],
     node: await node.client.getReport(),
     processes: await describeProcesses(controllersPid),
   };

@@ -6,6 +6,7 @@ import { makeOnce } from '../app/client-tokens.ts';
 import { missingParameter, notOffered, refuse, refuseParameters } from '../app/refusals.ts';
 import { parseId, SNAPSHOT } from '../app/resource-ids.ts';
 import { parseTagSpecifications, setTags, TagIndex } from '../app/tags.ts';
+import { chooseBackend } from '../app/volume-backends.ts';
 import { parseRates } from '../app/volume-shape.ts';
 import { getVolume, makeVolume } from '../app/volumes.ts';
 import { listTagsOf } from '../store/tags.ts';
@@ -32,12 +33,14 @@ export const createVolume: Ec2Handler<'CreateVolume'> = async (app, context, inp
   }
   const { SnapshotId } = input;
   const { volume: tags } = parseTagSpecifications(input.TagSpecifications, ['volume']);
+  const storage = await app.storage.getReport();
   const wish = {
     zone,
     sizeGib: input.Size,
     snapshotId: SnapshotId === undefined ? undefined : parseId(SNAPSHOT, SnapshotId, 'SnapshotId'),
     ...parseRates(input),
-    storage: await app.storage.getReport(),
+    backend: chooseBackend(tags, storage),
+    storage,
   };
   const call = { action: 'CreateVolume', token: input.ClientToken, parameters: input };
   return changeFor(app, context, async (change) => {

@@ -3,6 +3,7 @@
 import { changeFor } from '../app/change.ts';
 import { missingParameter } from '../app/refusals.ts';
 import { checkResources, tellGuest } from '../app/tagged-resources.ts';
+import { keepingBackendTag, refuseBackendTag } from '../app/volume-backends.ts';
 import { deleteTags as remove } from '../store/tags.ts';
 import type { Ec2Handler } from './handler.ts';
 
@@ -10,10 +11,16 @@ export const deleteTags: Ec2Handler<'DeleteTags'> = async (app, context, input) 
   const ids = [...new Set(input.Resources ?? [])];
   if (ids.length === 0) throw missingParameter('ResourceId');
   const only = input.Tags?.length ? input.Tags : [{}];
+  refuseBackendTag(
+    ids,
+    only.map((tag) => tag.Key),
+  );
   await changeFor(app, context, async (change) => {
     await checkResources(change.tx, context, ids);
     for (const id of ids) {
-      for (const tag of only) await remove(change.tx, id, { key: tag.Key, value: tag.Value });
+      await keepingBackendTag(change.tx, context.accountId, id, async () => {
+        for (const tag of only) await remove(change.tx, id, { key: tag.Key, value: tag.Value });
+      });
       await tellGuest(change, id);
     }
   });

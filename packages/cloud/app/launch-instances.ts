@@ -26,6 +26,7 @@ import { chooseSubnet, findGroups, takeAddress } from './networks.ts';
 import { placeInstances } from './place-instances.ts';
 import { invalidCombination, invalidValue, notFound, refuse } from './refusals.ts';
 import { setTags, type Tag } from './tags.ts';
+import { chooseBackend } from './volume-backends.ts';
 import { makeAttachedVolume, type VolumeMapping } from './volumes.ts';
 
 export interface LaunchRequest {
@@ -206,6 +207,7 @@ async function writeInstance(
       instanceId: place.id,
       zone: launch.subnet.zone,
       mapping,
+      backend: chooseBackend(request.tags.volume, launch.storage),
       storage: launch.storage,
     });
     await setTags(tx, caller.accountId, volumeId, request.tags.volume);

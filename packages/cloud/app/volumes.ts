@@ -3,6 +3,7 @@
 import type { InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { GIB, renderBytes } from '@ironbark/core/units.ts';
 import { newId } from '@ironbark/platform/random.ts';
+import type { BackendName } from '@ironbark/protocol/internal/staged-backend.ts';
 import type { StorageReport } from '@ironbark/protocol/internal/storage-client.ts';
 import { findAttachment, insertAttachment } from '../store/attachments.ts';
 import { toFlag, type VolumeRow } from '../store/schema.ts';
@@ -12,6 +13,7 @@ import type { App } from './app.ts';
 import type { Caller, Change } from './change.ts';
 import { invalidValue, missingParameter, notFound, refuse } from './refusals.ts';
 import { getRestorable } from './snapshot-access.ts';
+import { checkBackendRoom, findBackend } from './volume-backends.ts';
 import { chooseShape, type RateWish } from './volume-shape.ts';
 import { viewSnapshotState, viewVolumeState } from './volume-view.ts';
 
@@ -28,6 +30,7 @@ export interface VolumeMapping extends VolumeWish {
 
 export interface NewVolume extends VolumeWish {
   zone: string;
+  backend: BackendName;
   storage: StorageReport | undefined;
 }
 
@@ -39,7 +42,8 @@ export async function makeVolume(
 ): Promise<VolumeId> {
   const { tx, nowMs, touched } = change;
   const shape = chooseShape({ ...wish, sizeGib: await chooseSize(tx, accountId, wish) });
-  await checkRoom(tx, shape.sizeGib, wish.storage);
+  if (wish.backend === 'file') await checkRoom(tx, shape.sizeGib, wish.storage);
+  else checkBackendRoom(wish.backend, shape.sizeGib, wish.storage);
   const id = newId(app.random, 'vol');
   await insertVolume(tx, {
     id,
@@ -84,10 +88,12 @@ export async function checkRoom(
 ): Promise<void> {
   if (storage === undefined) throw new Error('a new volume needs the storage report');
   const known = new Set(storage.volumes.map((volume) => volume.id));
-  const waiting = (await listAllVolumes(tx)).filter(
-    (volume) => volume.desired === 'present' && !known.has(volume.id),
-  );
-  const promised = waiting.reduce((total, volume) => total + volume.sizeGib * GIB, 0);
+  let promised = 0;
+  for (const volume of await listAllVolumes(tx)) {
+    if (volume.desired !== 'present' || known.has(volume.id)) continue;
+    const backend = (await findBackend(tx, volume.id)) ?? 'file';
+    if (backend === 'file') promised += volume.sizeGib * GIB;
+  }
   const free = Math.max(0, storage.freeBytes - promised);
   if (sizeGib * GIB <= free) return;
   throw refuse(
@@ -106,6 +112,7 @@ export async function makeAttachedVolume(
     instanceId: InstanceId;
     zone: string;
     mapping: VolumeMapping;
+    backend: BackendName;
     storage: StorageReport | undefined;
   },
 ): Promise<VolumeId> {

@@ -7,6 +7,7 @@ import { SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { StorageVolumeIntent } from '@ironbark/protocol/internal/storage-client.ts';
 import type { App } from '../app/app.ts';
 import { change } from '../app/change.ts';
+import { findBackend } from '../app/volume-backends.ts';
 import { limitsOfShape } from '../app/volume-shape.ts';
 import type { VolumeRow } from '../store/schema.ts';
 import { findSnapshot, listRunningSnapshots } from '../store/snapshots.ts';
@@ -79,12 +80,14 @@ async function composeVolumeIntent(app: App, volume: VolumeRow): Promise<Storage
     snapshotId === null ? undefined : await findSnapshot(app.store.query, snapshotId);
   // The storage knows a copy by what it is a copy of.
   const source = snapshot?.contentId ?? snapshotId;
+  const backend = await findBackend(app.store.query, id);
   return {
     id,
     generation,
     desired,
     sizeBytes: volume.sizeGib * GIB,
     ...(source === null ? {} : { fromSnapshotId: source }),
+    ...(backend === undefined ? {} : { backend }),
     limits: limitsOfShape(volume),
     ...(desiredExportTo === null ? {} : { exportTo: desiredExportTo }),
   };

@@ -14,6 +14,7 @@ import { renderEc2Response } from '@ironbark/protocol/ec2/render-response.ts';
 import type { Ec2Action, Ec2Input, Ec2Output } from '@ironbark/protocol/ec2/types.ts';
 import type { Principal } from '@ironbark/protocol/internal/identity-client.ts';
 import type { ImageManifest } from '@ironbark/protocol/internal/image-manifest.ts';
+import type { BackendReport } from '@ironbark/protocol/internal/storage-client.ts';
 import { ClusterDouble, doubleNode } from '@ironbark/protocol/internal/testing/cluster-double.ts';
 import { ObjectsDouble } from '@ironbark/protocol/internal/testing/objects-double.ts';
 import { StorageDouble } from '@ironbark/protocol/internal/testing/storage-double.ts';
@@ -28,6 +29,8 @@ export interface TestCloudOptions {
   failVolume?: (id: string) => boolean;
   memoryMib?: number;
   storageBytes?: number;
+  /** Of the storage, besides files. */
+  backends?: BackendReport[];
   vcpus?: number;
   accelerator?: Accelerator;
   allowSharedEmulation?: boolean;
@@ -60,6 +63,7 @@ export class TestCloud implements AsyncDisposable {
     });
     this.storage = new StorageDouble({
       totalBytes: options.storageBytes ?? 1024 * GIB,
+      ...(options.backends === undefined ? {} : { backends: options.backends }),
       checkUnexport: (id) => {
         if (this.cluster.hasOpen(id)) throw new Error(`${id} was taken from a running guest`);
       },

@@ -3,6 +3,7 @@
 import type { AccountId, NodeId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import type { BlockExport } from './instance-messages.ts';
+import type { BackendName, StagedBackendName, StagedSpace } from './staged-backend.ts';
 
 export interface StorageVolumeIntent {
   id: VolumeId;
@@ -11,6 +12,8 @@ export interface StorageVolumeIntent {
   sizeBytes: number;
   /** The snapshot whose contents a new volume starts with. */
   fromSnapshotId?: SnapshotId;
+  /** Where its bytes are to lie, heeded when the volume is new; absent: files. */
+  backend?: BackendName;
   /** The node that may open the volume; absent: nobody may. */
   exportTo?: NodeId;
   /** What whoever opens it may do in a second; absent: whatever the disk can. */
@@ -55,10 +58,16 @@ export interface SnapshotStorageObservation {
   addedBytes: number;
 }
 
+export interface BackendReport extends StagedSpace {
+  name: StagedBackendName;
+}
+
 export interface StorageReport {
   /** Bytes that new volumes can still claim. */
   freeBytes: number;
   totalBytes: number;
+  /** Backends besides files, each with its own space; absent: none. */
+  backends?: BackendReport[];
   volumes: VolumeStorageObservation[];
   snapshots: SnapshotStorageObservation[];
 }

@@ -7,6 +7,7 @@ import type { Logger } from '@ironbark/platform/logger.ts';
 import type { AroundStep } from '@ironbark/platform/reconciler.ts';
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
+import type { StagedBackends } from '@ironbark/protocol/internal/staged-backend.ts';
 import type { VolumeBackend } from '../drivers/volume-backend.ts';
 import type { StorageSchema } from '../store/schema.ts';
 import type { Compressor } from './chunk-codec.ts';
@@ -14,7 +15,10 @@ import type { VolumeLocks } from './volume-locks.ts';
 
 export interface StorageContext {
   database: Database<StorageSchema>;
+  /** Finds the backend of each volume by its row. */
   backend: VolumeBackend;
+  /** Those besides files that this cloud is set up for. */
+  staged: StagedBackends;
   target: BlockTarget;
   objects: ObjectsClient;
   compressor: Compressor;

@@ -2,6 +2,11 @@
 
 import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type {
+  StagedBackend,
+  StagedBackendName,
+} from '@ironbark/protocol/internal/staged-backend.ts';
+import type {
+  BackendReport,
   SnapshotStorageObservation,
   StorageReport,
   VolumeStorageObservation,
@@ -14,13 +19,29 @@ import { measureSpace } from './space.ts';
 export async function buildReport(context: StorageContext): Promise<StorageReport> {
   const volumes = await listVolumes(context.database.query);
   const snapshots = await listSnapshots(context.database.query);
+  const backends = await reportBackends(context);
   const space = await measureSpace(context.backend, volumes);
   return {
     freeBytes: space.claimableBytes,
     totalBytes: space.totalBytes,
+    ...(backends.length === 0 ? {} : { backends }),
     volumes: volumes.map(observeVolume),
     snapshots: snapshots.map(observeSnapshot),
   };
+}
+
+/** One that does not answer is reported without room, not as if it were not there. */
+async function reportBackends(context: StorageContext): Promise<BackendReport[]> {
+  const entries = Object.entries(context.staged) as [StagedBackendName, StagedBackend][];
+  const report = async ([name, backend]: (typeof entries)[number]): Promise<BackendReport> => {
+    try {
+      return { name, ...(await backend.space()) };
+    } catch (error) {
+      context.logger.warn('a backend does not say what room it has', { name, error });
+      return { name, totalBytes: 0, freeBytes: 0, largestBytes: 0 };
+    }
+  };
+  return await Promise.all(entries.map(report));
 }
 
 export function observeVolume(row: VolumeRow): VolumeStorageObservation {

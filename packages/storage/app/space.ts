@@ -33,6 +33,8 @@ export async function requireSpace(
   volume: VolumeRow,
   others: readonly VolumeRow[],
 ): Promise<void> {
+  // The other backends find room while they make it, or say that there is none.
+  if (volume.backend !== 'file') return;
   // Others that are not made yet take their chances: one that is far too large must not fail all the rest.
   const made = others.filter((each) => each.id !== volume.id && each.observed_state === 'ready');
   if ((await leftBytes(backend, [...made, volume])) >= 0) return;
@@ -53,6 +55,7 @@ async function leftBytes(backend: VolumeBackend, volumes: readonly VolumeRow[]):
 }
 
 async function promisedBytes(backend: VolumeBackend, row: VolumeRow): Promise<number> {
+  if (row.backend !== 'file') return 0;
   if (row.observed_state === 'absent' || row.observed_state === 'failed') return 0;
   const facts = await backend.inspect(row.id);
   if (facts === undefined && row.desired === 'absent') return 0;

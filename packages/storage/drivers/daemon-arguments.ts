@@ -38,29 +38,38 @@ export interface DaemonPaths {
   controlSocket: string;
   pidFile: string;
   log: string;
+  /** What an enclosed daemon has mounted, when it is more than all daemons have. */
+  mounts: string;
 }
 
 export const DAEMON_DIRECTORIES = {
   volumes: 'volumes',
   exports: 'run/exports',
   control: 'run/control',
+  /** A name of its own for each disk that holds a volume. */
+  devices: 'run/devices',
   /** Pid files and logs: daemons cannot enter it. QEMU's own --pidfile resolves the whole path. */
   processes: 'run/processes',
   /** What a volume held at a point in time and has overwritten since. */
   overwritten: 'overwritten',
 } as const;
 
+export function volumePath(id: VolumeId): string {
+  return `${DAEMON_DIRECTORIES.volumes}/${volumeFileName(id)}`;
+}
+
 export function daemonPaths(id: VolumeId): DaemonPaths {
-  const { volumes, exports, control, processes } = DAEMON_DIRECTORIES;
+  const { exports, control, processes } = DAEMON_DIRECTORIES;
   return {
     directory: `${control}/${id}`,
-    volume: `${volumes}/${volumeFileName(id)}`,
+    volume: volumePath(id),
     exportSocket: `${exports}/${id}.nbd`,
     ownSocket: `${control}/${id}/export`,
     privateSocket: `${control}/${id}/nbd`,
     controlSocket: `${control}/${id}/qmp`,
     pidFile: `${processes}/${id}.pid`,
     log: `${processes}/${id}.log`,
+    mounts: `${processes}/${id}.mounts`,
   };
 }
 
@@ -86,12 +95,14 @@ export const DAEMON = 'qemu-storage-daemon';
 export const FILE_NODE = 'file';
 export const DISK_NODE = 'disk';
 
-export function daemonArguments(id: VolumeId, engine: Engine): string[] {
+/** `bottom`: what ends in FILE_NODE, wherever the volume's bytes are. */
+export function daemonArguments(
+  id: VolumeId,
+  bottom: readonly Record<string, unknown>[],
+): string[] {
   const paths = daemonPaths(id);
   return [
-    '--blockdev',
-    `driver=file,node-name=${FILE_NODE},filename=${paths.volume},aio=${engine.aio},` +
-      `cache.direct=${engine.direct ? 'on' : 'off'},discard=unmap`,
+    ...bottom.flatMap((node) => ['--blockdev', JSON.stringify(node)]),
     '--blockdev',
     `driver=raw,node-name=${DISK_NODE},file=${FILE_NODE},discard=unmap`,
     '--chardev',

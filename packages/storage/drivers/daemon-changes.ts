@@ -6,6 +6,7 @@ import type { Clock } from '@ironbark/platform/clock.ts';
 import type { QmpClient } from '@ironbark/platform/qmp.ts';
 import { listExports, underClosedExport, VOLUME_EXPORT } from './daemon-graph.ts';
 import { ensureLimits, LIMITED_NODE, topNode } from './daemon-limits.ts';
+import { type VolumePlace, windowNode } from './volume-place.ts';
 
 interface Served {
   qmp: QmpClient;
@@ -14,10 +15,13 @@ interface Served {
 }
 
 /** QEMU's NBD export knows the length that it began with and keeps it, and refuses a resize of what it serves. */
-export function growServed(served: Served, sizeBytes: number): Promise<void> {
+export function growServed(served: Served, place: VolumePlace, sizeBytes: number): Promise<void> {
   const { qmp } = served;
   return underClosedExport(qmp, served, async () => {
-    await qmp.execute('block_resize', { 'node-name': await topNode(qmp), size: sizeBytes });
+    // The window on a disk is opened further; what has a length of its own is told the new one.
+    if (place.kind === 'device') {
+      await qmp.execute('blockdev-reopen', { options: [windowNode(sizeBytes)] });
+    } else await qmp.execute('block_resize', { 'node-name': await topNode(qmp), size: sizeBytes });
   });
 }
 

@@ -7,6 +7,7 @@ import { CLEAN_ENVIRONMENT } from '@ironbark/platform/confinement.ts';
 import { type Enclosure, ensureEnclosure } from '@ironbark/platform/enclosure.ts';
 import { DAEMON } from './daemon-arguments.ts';
 import { confinedDaemon } from './daemon-process.ts';
+import { ENCLOSED_DEVICE } from './volume-place.ts';
 import type { VolumeUsers } from './volume-users.ts';
 
 export interface EnclosureContext {
@@ -27,6 +28,7 @@ export async function openDaemonEnclosure({
     programs: [DAEMON],
     searchPath: CLEAN_ENVIRONMENT['PATH']!,
     devices: ['/dev/null'],
+    places: [ENCLOSED_DEVICE],
   });
   const trial = { uid: users.gid, args: ['--version'] };
   const why = await tryConfined(commands, confinedDaemon({ dataDir, users, enclosure }, trial));

@@ -4,6 +4,7 @@ import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import type { ControlGroups } from '@ironbark/platform/control-groups.ts';
 import type { Enclosure } from '@ironbark/platform/enclosure.ts';
+import type { FindPlace } from './volume-place.ts';
 import type { VolumeUsers } from './volume-users.ts';
 
 export interface DaemonHost {
@@ -11,6 +12,7 @@ export interface DaemonHost {
   dataDir: string;
   commands: Commands;
   clock: Clock;
+  findPlace: FindPlace;
   /** Undefined: this process is not root, and daemons run as its user. */
   users: VolumeUsers | undefined;
   /** Undefined: the host does not allow it. */

@@ -15,6 +15,7 @@ import {
 } from '@ironbark/platform/confined-start.ts';
 import { asUser } from '@ironbark/platform/confinement.ts';
 import type { ResourceLimits } from '@ironbark/platform/control-groups.ts';
+import { type Enclosure, withDevice } from '@ironbark/platform/enclosure.ts';
 import { readFileIfPresent, writeUnsynced } from '@ironbark/platform/files.ts';
 import {
   endProcess,
@@ -34,6 +35,7 @@ import {
 } from './daemon-arguments.ts';
 import { prepareVolume } from './daemon-directories.ts';
 import type { DaemonHost } from './daemon-host.ts';
+import { bottomNodes, deviceNodePath, ENCLOSED_DEVICE, type VolumePlace } from './volume-place.ts';
 
 /** It needs 50 MiB with all that it has under way; what it reads past the page cache is not counted. */
 const RESOURCES: ResourceLimits = { memoryBytes: GIB, vcpus: 1, processes: 1_024 };
@@ -51,11 +53,18 @@ export async function startDaemon(
   const flags = constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY | constants.O_APPEND;
   const log = await open(join(host.dataDir, daemonPaths(id).log), flags, 0o600);
   try {
-    await prepareVolume(host, id);
-    const program = confinedDaemon(host, {
-      uid: host.users?.uidOf(id),
-      args: daemonArguments(id, engine),
-    });
+    const place = await host.findPlace(id);
+    await prepareVolume(host, id, place);
+    const enclosure = await enclosureFor(host, id, place);
+    const bottom = bottomNodes(id, place, { engine, isEnclosed: enclosure !== undefined });
+    const program = confinedDaemon(
+      { ...host, enclosure },
+      {
+        uid: host.users?.uidOf(id),
+        args: daemonArguments(id, bottom),
+        ownNetwork: place.kind !== 'rbd',
+      },
+    );
     const { pid } = await startConfined(host.commands, program, { log: log.fd });
     await writePidFile(host, id, pid);
     const identity = await findProcess(pid);
@@ -66,11 +75,25 @@ export async function startDaemon(
   }
 }
 
+/** With the volume's disk in it, if it has one. */
+async function enclosureFor(
+  host: DaemonHost,
+  id: VolumeId,
+  place: VolumePlace,
+): Promise<Enclosure | undefined> {
+  if (host.enclosure === undefined || place.kind !== 'device') return host.enclosure;
+  const source = join(host.dataDir, deviceNodePath(id));
+  const table = join(host.dataDir, daemonPaths(id).mounts);
+  return await withDevice(host.enclosure, { source, target: ENCLOSED_DEVICE, table });
+}
+
 /** Every daemon sees the data folder, in which its user may open its own volume and nothing else. */
 export function confinedDaemon(
   { dataDir, users, enclosure }: Pick<DaemonHost, 'dataDir' | 'users' | 'enclosure'>,
-  { uid, args }: { uid: number | undefined; args: readonly string[] },
+  program: { uid: number | undefined; args: readonly string[]; ownNetwork?: boolean },
 ): ConfinedProgram {
+  // Without one it reaches the host's networks: Ceph's monitors and disks are on them.
+  const { uid, args, ownNetwork = true } = program;
   return {
     file: DAEMON,
     args,
@@ -79,7 +102,7 @@ export function confinedDaemon(
     enclosure,
     folder: dataDir,
     workingDirectory: '',
-    ownNetwork: true,
+    ownNetwork,
   };
 }
 

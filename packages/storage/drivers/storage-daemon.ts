@@ -63,6 +63,7 @@ import {
 import { freezeTogether } from './freeze-together.ts';
 import { openFrozenReader } from './frozen-reader.ts';
 import { makeOverwritten, sweepOverwritten } from './overwritten-files.ts';
+import type { FindPlace } from './volume-place.ts';
 import type { VolumeUsers } from './volume-users.ts';
 
 export interface StorageDaemonOptions {
@@ -72,6 +73,8 @@ export interface StorageDaemonOptions {
   clock: Clock;
   logger: Logger;
   users: VolumeUsers | undefined;
+  /** Absent: every volume is a file. */
+  findPlace?: FindPlace;
 }
 
 interface TargetHost extends DaemonHost {
@@ -95,7 +98,8 @@ export async function openStorageDaemonTarget(options: StorageDaemonOptions): Pr
     if (lacking !== undefined)
       options.logger.warn('storage daemons are less confined', { lacking });
   }
-  const host = { ...options, enclosure, controlGroups };
+  const { findPlace = async () => ({ kind: 'file' as const }) } = options;
+  const host = { ...options, findPlace, enclosure, controlGroups };
   await prepareDirectories(host);
   return new StorageDaemonTarget(host);
 }
@@ -161,10 +165,9 @@ class StorageDaemonTarget implements BlockTarget {
 
   async grow(id: VolumeId, sizeBytes: number): Promise<void> {
     if ((await findDaemon(this.#host, id)) === undefined) return;
-    await growServed(
-      { volumeId: id, qmp: await this.#connect(id), clock: this.#host.clock },
-      sizeBytes,
-    );
+    const place = await this.#host.findPlace(id);
+    const served = { volumeId: id, qmp: await this.#connect(id), clock: this.#host.clock };
+    await growServed(served, place, sizeBytes);
   }
 
   async limit(id: VolumeId, limits: VolumeLimits): Promise<void> {
@@ -373,8 +376,9 @@ class StorageDaemonTarget implements BlockTarget {
   }
 
   #runFiles(id: VolumeId): string[] {
-    const { exportSocket, ownSocket, privateSocket, controlSocket, pidFile, log } = this.#path(id);
-    return [exportSocket, ownSocket, privateSocket, controlSocket, pidFile, log];
+    const { exportSocket, ownSocket, privateSocket, ...paths } = this.#path(id);
+    const { controlSocket, pidFile, log, mounts } = paths;
+    return [exportSocket, ownSocket, privateSocket, controlSocket, pidFile, log, mounts];
   }
 
   #path(id: VolumeId): ReturnType<typeof daemonPaths> {

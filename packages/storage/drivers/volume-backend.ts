@@ -1,4 +1,4 @@
-// Owns the contract of a volume backend: where the bytes of volumes lie. Files now; devices and RBD join here.
+// Owns the contract of a volume backend: where the bytes of volumes lie: files, disks of their own, Ceph.
 
 import type { VolumeId } from '@ironbark/core/ids.ts';
 
@@ -19,13 +19,19 @@ export interface VolumeContent {
   bytes: Uint8Array;
 }
 
+export interface MakeOptions {
+  /** Ends the work between two pieces; what is done stays, and the next call goes on. */
+  signal?: AbortSignal;
+  onProgress?: (percent: number) => Promise<void>;
+}
+
 /** Every call is idempotent. A full backend throws out-of-space and leaves nothing behind. */
 export interface VolumeBackend {
   /** Undefined when there is no such volume; one that is half made does not exist. */
   inspect(id: VolumeId): Promise<VolumeFacts | undefined>;
   list(): Promise<VolumeId[]>;
   /** Makes a volume of zeros, with its space claimed. */
-  create(id: VolumeId, sizeBytes: number): Promise<void>;
+  create(id: VolumeId, sizeBytes: number, options?: MakeOptions): Promise<void>;
   /** Makes a volume whose bytes are zeros except for `contents`; it exists once all of them are durable. */
   createFrom(
     id: VolumeId,

@@ -85,15 +85,26 @@ async function* reportingProgress(
   row: VolumeRow,
   blocks: AsyncIterable<FetchedBlock>,
 ): AsyncGenerator<VolumeContent> {
-  let reportedAt = context.clock.monotonicMs();
+  const report = reportProgress(context, row);
   for await (const { percent, ...content } of blocks) {
     yield content;
+    await report(percent);
+  }
+}
+
+/** Writes down how far a volume is, not more often than people look. */
+export function reportProgress(
+  context: StorageContext,
+  row: VolumeRow,
+): (percent: number) => Promise<void> {
+  let reportedAt = context.clock.monotonicMs();
+  return async (percent) => {
     const now = context.clock.monotonicMs();
-    if (now - reportedAt < PROGRESS_PERIOD_MS) continue;
+    if (now - reportedAt < PROGRESS_PERIOD_MS) return;
     reportedAt = now;
     // All bytes are there only once they are synced.
     const progress = { progress_percent: Math.min(percent, 99) };
     await updateVolume(context.database.query, row.id, progress);
     context.changed();
-  }
+  };
 }

@@ -16,7 +16,7 @@ import {
   planVolume,
   type VolumeStep,
 } from './plan-volume.ts';
-import { fillVolume } from './volume-fill.ts';
+import { fillVolume, reportProgress } from './volume-fill.ts';
 
 /** No volume needs more steps in a row; more than this is a plan that goes in circles. */
 const MAX_STEPS = 16;
@@ -140,9 +140,10 @@ const NOT_OPEN = 'The volume cannot be opened at the moment; it is tried again. 
 type Apply = (context: StorageContext, row: VolumeRow, signal: AbortSignal) => Promise<void>;
 
 const STEPS: Readonly<Record<VolumeStep, Apply>> = {
-  create: async (context, row) => {
+  create: async (context, row, signal) => {
     await requireSpace(context.backend, row, await listVolumes(context.database.query));
-    await context.backend.create(row.id, row.size_bytes);
+    const onProgress = reportProgress(context, row);
+    await context.backend.create(row.id, row.size_bytes, { signal, onProgress });
   },
   fill: async (context, row, signal) => {
     await requireSpace(context.backend, row, await listVolumes(context.database.query));
@@ -173,13 +174,12 @@ const STEPS: Readonly<Record<VolumeStep, Apply>> = {
   },
   'stop-target': (context, row) => context.target.stop(row.id),
   remove: (context, row) => context.backend.remove(row.id),
-  'note-absent': (context, row) =>
-    record(context, row.id, {
-      ...reached(row),
-      observed_state: 'absent',
-      progress_percent: 0,
-      reason: null,
-    }),
+  'note-absent': async (context, row) => {
+    // One that failed while it was made may still have its disk.
+    if (row.backend !== 'file') await context.backend.remove(row.id);
+    const absent = { observed_state: 'absent', progress_percent: 0, reason: null } as const;
+    await record(context, row.id, { ...reached(row), ...absent });
+  },
 };
 
 /** What a final failure means, by step. A step that is not listed is repeated whatever happens. */

@@ -2,10 +2,12 @@
 
 import type { NodeId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { Migrations } from '@ironbark/platform/database/database.ts';
+import type { BackendName } from '@ironbark/protocol/internal/staged-backend.ts';
 import type { StorageVolumeIntent } from '@ironbark/protocol/internal/storage-client.ts';
 import { createStorageTables } from './migrations/0001-storage.ts';
 import { addLimits } from './migrations/0002-limits.ts';
 import { createBlockTables } from './migrations/0003-blocks.ts';
+import { addVolumeBackend } from './migrations/0005-backends.ts';
 import { addSnapshotSets } from './migrations/0006-snapshot-sets.ts';
 
 export type Presence = StorageVolumeIntent['desired'];
@@ -34,6 +36,8 @@ export interface VolumeTable {
   /** 1 while whoever has it open waits: what serves it does not answer, or does not start. */
   away: number;
   forgotten_at: number | null;
+  /** Chosen when the volume was first heard of. */
+  backend: BackendName;
 }
 
 export interface SnapshotTable {
@@ -96,5 +100,6 @@ export const STORAGE_MIGRATIONS: Migrations = {
   '0001-storage': { up: createStorageTables },
   '0002-limits': { up: addLimits },
   '0003-blocks': { up: createBlockTables },
+  '0005-backends': { up: addVolumeBackend },
   '0006-snapshot-sets': { up: addSnapshotSets },
 };

@@ -1,6 +1,7 @@
 // Owns the rows of volumes: what is wanted, what was seen.
 
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { BackendName } from '@ironbark/protocol/internal/staged-backend.ts';
 import type { StorageVolumeIntent } from '@ironbark/protocol/internal/storage-client.ts';
 import type { Kysely, Selectable, Updateable } from 'kysely';
 import type { StorageSchema, VolumeTable } from './schema.ts';
@@ -15,6 +16,16 @@ export function findVolume(db: Queries, id: VolumeId): Promise<VolumeRow | undef
     .where('id', '=', id)
     .where('forgotten_at', 'is', null)
     .executeTakeFirst();
+}
+
+/** Of a volume that is not known: where files are, and are looked for. */
+export async function backendOf(db: Queries, id: VolumeId): Promise<BackendName> {
+  const row = await db
+    .selectFrom('volume')
+    .select('backend')
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return row?.backend ?? 'file';
 }
 
 /** True also for a volume that is long gone, as long as its id is remembered. */
@@ -50,6 +61,7 @@ export async function putVolumeIntent(db: Queries, intent: StorageVolumeIntent):
     engine: null,
     away: 0,
     forgotten_at: null,
+    backend: intent.backend ?? 'file',
   };
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('volume')

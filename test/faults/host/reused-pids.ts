@@ -86,7 +86,8 @@ async function meetAsVolume(folder: string, { pid }: ProcessIdentity): Promise<b
   await mkdir(join(folder, pidFile, '..'), { recursive: true });
   await writeFile(join(folder, pidFile), `${pid}\n`);
   const controlGroups = await useControllers('ironbark-none', [], parts.clock);
-  const confined = { users: undefined, enclosure: undefined, controlGroups };
+  const findPlace = async () => ({ kind: 'file' as const });
+  const confined = { users: undefined, findPlace, enclosure: undefined, controlGroups };
   const host = { ...parts, ...confined, dataDir: folder };
   return (await findDaemon(host, VOLUME)) !== undefined;
 }

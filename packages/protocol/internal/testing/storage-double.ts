@@ -2,6 +2,7 @@
 
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type {
+  BackendReport,
   SnapshotStorageObservation,
   StorageClient,
   StorageIntent,
@@ -13,6 +14,8 @@ import type {
 
 export interface StorageDoubleOptions {
   totalBytes: number;
+  /** Backends besides files. */
+  backends?: BackendReport[];
   failAt?: (step: string) => void;
   /** Called before an export is taken back; throw when it is still needed. */
   checkUnexport?: (id: VolumeId) => void;
@@ -58,11 +61,13 @@ export class StorageDouble implements StorageClient {
     this.#options.failAt?.('storage getReport');
     const volumes = [...this.#volumes.values()];
     const used = volumes
+      .filter(({ intent }) => (intent.backend ?? 'file') === 'file')
       .filter(({ observation }) => observation.state !== 'absent')
       .reduce((total, { intent }) => total + intent.sizeBytes, 0);
     return structuredClone({
       totalBytes: this.#options.totalBytes,
       freeBytes: this.#options.totalBytes - used,
+      ...(this.#options.backends === undefined ? {} : { backends: this.#options.backends }),
       volumes: volumes.map((volume) => volume.observation),
       snapshots: [...this.#snapshots.values()].map((snapshot) => snapshot.observation),
     });
@@ -75,6 +80,10 @@ export class StorageDouble implements StorageClient {
 
   listVolumeIds(): VolumeId[] {
     return [...this.#volumes.keys()];
+  }
+
+  findIntent(id: VolumeId): StorageVolumeIntent | undefined {
+    return this.#volumes.get(id)?.intent;
   }
 
   getSnapshotIntent(id: SnapshotId): StorageSnapshotIntent {

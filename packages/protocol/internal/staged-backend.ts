@@ -1,0 +1,46 @@
+// Owns the contract of a volume backend that needs rights which the Storage Controller has not: disks, a Ceph cluster.
+// Each call does a piece of work that ends soon, so that a crash or a restart loses one piece and not the day's work.
+
+import type { VolumeId } from '@ironbark/core/ids.ts';
+
+export type StagedBackendName = 'device' | 'rbd';
+/** Where a volume's bytes lie. `file`: in a file of the data folder, by the Storage Controller itself. */
+export type BackendName = 'file' | StagedBackendName;
+
+export const BACKEND_NAMES: readonly BackendName[] = ['file', 'device', 'rbd'];
+
+export interface StagedVolume {
+  sizeBytes: number;
+}
+
+export interface StagedSpace {
+  totalBytes: number;
+  freeBytes: number;
+  /** Of the largest volume that could be made now. */
+  largestBytes: number;
+}
+
+/** Bytes that one call of `write` may bring. */
+export const MAX_WRITE_BYTES = 1024 * 1024;
+export const DONE_PERCENT = 100;
+
+/** Every call is idempotent. */
+export interface StagedBackend {
+  /** Undefined for a volume that is not finished, or gone. One that is being removed is there until its bytes are gone. */
+  inspect(id: VolumeId): Promise<StagedVolume | undefined>;
+  list(): Promise<VolumeId[]>;
+  /** Begun and not finished: somebody goes on with them, or nobody wants them. */
+  listUnfinished(): Promise<VolumeId[]>;
+  /** Goes on making a volume of zeros; at 100 percent it can be written to and finished. */
+  prepare(id: VolumeId, sizeBytes: number): Promise<number>;
+  write(id: VolumeId, offset: number, bytes: Uint8Array): Promise<void>;
+  /** What was written is durable and the volume exists. */
+  finish(id: VolumeId): Promise<void>;
+  /** Goes on making a volume longer; the new bytes are zeros. */
+  grow(id: VolumeId, sizeBytes: number): Promise<number>;
+  /** Goes on destroying a volume's bytes, finished or not; at 100 percent there is no trace of it. */
+  remove(id: VolumeId): Promise<number>;
+  space(): Promise<StagedSpace>;
+}
+
+export type StagedBackends = Partial<Record<StagedBackendName, StagedBackend>>;

@@ -1,0 +1,114 @@
+// Owns the suite of a volume in Ceph: a real guest writes to it while disks of the cluster are killed and come back.
+// The packages of a whole Ceph are some 50 MB, so this is by command and installs them itself.
+
+import { access } from 'node:fs/promises';
+import { systemCommands } from '@ironbark/platform/commands.ts';
+import { CephCluster, POOL } from '../../support/ceph-cluster.ts';
+import { CloudUnderTest, eventually } from '../../support/cloud-under-test.ts';
+import { type DirectGuest, launchDirectGuest } from '../../support/direct-guest.ts';
+import type { SuiteOptions } from '../../support/fault-suite.ts';
+import { type Figure, zeroFigure } from '../../support/figures.ts';
+import {
+  checkBlocks,
+  type GuestWriter,
+  longestStall,
+  startWriter,
+} from '../../support/guest-writer.ts';
+import { findDevice } from '../../support/guests.ts';
+import {
+  attachVolume,
+  createSnapshot,
+  createVolumeIn,
+  deleteVolume,
+  detachVolume,
+} from '../../support/volumes.ts';
+
+const PACKAGES = ['ceph-mon', 'ceph-mgr', 'ceph-osd', 'ceph-common', 'qemu-block-extra'];
+const PROGRAM = '/usr/bin/ceph-osd';
+const INSTALL_TIMEOUT_MS = 600_000;
+/** A pause that nobody takes for a slow write. */
+const STALL_S = 5;
+const FIO = [
+  'fio --name=verified --filename=/mnt/v/fio --size=24m --bs=64k --rw=randwrite --iodepth=4',
+  '--ioengine=libaio --direct=1 --rate=,2m --verify=crc32c --verify_fatal=1 --end_fsync=1',
+].join(' ');
+const TROUBLE = 'dmesg | grep -c -i -E "i/o error|ext4-fs error|aborting|remount" || true';
+
+export async function cephSuite({ explain }: SuiteOptions): Promise<Figure[]> {
+  await ensurePackages(explain);
+  await using ceph = await CephCluster.start();
+  explain('a monitor, a manager and three disks are there');
+  const where = ['--ceph-conf', ceph.confPath, '--ceph-keyring', ceph.keyringPath];
+  await using cloud = await CloudUnderTest.start({ flags: ['--ceph-pool', POOL, ...where] });
+  const guest = await launchDirectGuest(cloud);
+  const volume = await createVolumeIn(cloud, 'rbd');
+  await attachVolume(cloud, volume, { instanceId: guest.id, device: '/dev/sdf' });
+  const device = await findDevice(cloud, guest.id, volume);
+  await guest.run(`mke2fs -q -t ext4 ${device} && mkdir -p /mnt/v && mount ${device} /mnt/v`);
+  const figures = await harm(ceph, guest, explain);
+  await createSnapshot(cloud, volume);
+  await guest.run('umount /mnt/v');
+  await detachVolume(cloud, volume);
+  await deleteVolume(cloud, volume);
+  const left = (await ceph.rbd('ls', POOL)).split('\n').filter((name) => name !== '');
+  return [...figures, zeroFigure('images left after the volume was deleted', left.length)];
+}
+
+async function harm(
+  ceph: CephCluster,
+  guest: DirectGuest,
+  explain: (line: string) => void,
+): Promise<Figure[]> {
+  await guest.start(`${FIO} > /root/fio.log 2>&1; echo $? > /root/fio.exit`);
+  const writer = await startWriter(guest, '/mnt/v/data');
+  await writer.untilMore(3);
+  await ceph.killDisk(0);
+  const one = await writer.untilMore(5);
+  explain(`one disk of three killed: stalled for ${longestStall(one)} s`);
+  await ceph.startDisk(0);
+  await ceph.untilHealthy();
+  await ceph.killDisk(1);
+  await ceph.killDisk(2);
+  await untilStalled(guest, writer);
+  await ceph.startDisk(1);
+  await ceph.startDisk(2);
+  const two = await writer.untilMore(5);
+  explain(`two disks of three killed: stalled for ${longestStall(two)} s`);
+  const code = await eventually('fio has read everything back', async () => {
+    return (await guest.run('cat /root/fio.exit 2> /dev/null || true')) || undefined;
+  });
+  if (code !== '0') explain(await guest.run('cat /root/fio.log'));
+  const wrong = await checkBlocks(guest, '/mnt/v/data', await writer.stop()).then(
+    () => 0,
+    (error: unknown) => {
+      explain(String(error));
+      return 1;
+    },
+  );
+  return [
+    zeroFigure('errors of fio with verify', Number(code)),
+    zeroFigure('acknowledged blocks that are not as written', wrong),
+    zeroFigure('errors that the guest saw', Number(await guest.run(TROUBLE))),
+  ];
+}
+
+/** The guest waits: its clock goes on and its writer does not. */
+async function untilStalled(guest: DirectGuest, writer: GuestWriter): Promise<void> {
+  await eventually('the guest to stall', async () => {
+    const now = Number((await guest.run('cat /proc/uptime')).split(' ')[0]);
+    return now - (await writer.read()).at(-1)!.uptimeS > STALL_S;
+  });
+}
+
+async function ensurePackages(explain: (line: string) => void): Promise<void> {
+  const isThere = await access(PROGRAM).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return;
+  explain(`installing ${PACKAGES.join(', ')}`);
+  const apt = ['DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq'];
+  for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...PACKAGES]]) {
+    await systemCommands.run('env', [...apt, ...args], { timeoutMs: INSTALL_TIMEOUT_MS });
+  }
+}

@@ -1,0 +1,53 @@
+// A volume that has a whole disk: a real guest writes and verifies, its target is killed under it, and when the volume
+// is deleted no byte of it is left on the disk.
+
+import assert from 'node:assert/strict';
+import { open } from 'node:fs/promises';
+import { test } from 'node:test';
+import { MIB } from '@ironbark/core/units.ts';
+import { systemCommands } from '@ironbark/platform/commands.ts';
+import { openDevice } from '@ironbark/storage/drivers/device-check.ts';
+import { LoopDevices } from '@ironbark/storage/testing/loop-devices.ts';
+import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
+import { launchDirectGuest } from '../support/direct-guest.ts';
+import { findDevice } from '../support/guests.ts';
+import {
+  attachVolume,
+  createVolumeIn,
+  deleteVolume,
+  detachVolume,
+  targetPid,
+} from '../support/volumes.ts';
+
+const skip = process.getuid?.() === 0 ? false : 'NOT TESTED: disks and bridges need root';
+/** Four seconds of writes with eight in flight, then everything is read and compared. */
+const FIO = [
+  'fio --name=verified --filename=$DEVICE --size=32m --bs=64k --rw=randwrite --iodepth=8',
+  '--ioengine=libaio --direct=1 --rate=,8m --verify=crc32c --verify_fatal=1 --end_fsync=1',
+].join(' ');
+
+test('a guest writes to a disk of its own, and nothing is left of it', { skip }, async () => {
+  await using disks = await LoopDevices.make([1040, 2000], { oldMib: 64 });
+  const flags = ['--volume-devices', disks.paths.join(',')];
+  await using cloud = await CloudUnderTest.start({ flags });
+  await assert.rejects(openDevice(disks.paths[0]!, systemCommands), /in use/, 'it is held');
+  const volume = await createVolumeIn(cloud, 'device');
+  const guest = await launchDirectGuest(cloud);
+  await attachVolume(cloud, volume, { instanceId: guest.id, device: '/dev/sdf' });
+  const device = await findDevice(cloud, guest.id, volume);
+  assert.equal(await guest.run(`cat /sys/class/block/${device.slice(5)}/size`), '2097152');
+  assert.equal(await guest.run(`head -c 67108864 ${device} | tr -d '\\0' | wc -c`), '0');
+  await guest.start(`${FIO.replace('$DEVICE', device)} > /tmp/fio 2>&1; echo $? > /tmp/done`);
+  process.kill(await targetPid(cloud, volume), 'SIGKILL');
+  await eventually('fio is done', async () => (await guest.run('cat /tmp/done || true')) !== '');
+  assert.equal(await guest.run('cat /tmp/done'), '0', await guest.run('cat /tmp/fio'));
+  await detachVolume(cloud, volume);
+  await deleteVolume(cloud, volume);
+  await using disk = await open(disks.paths[0]!, 'r');
+  for (let at = 0; at < 1024; at += 1) {
+    const { buffer } = await disk.read(Buffer.alloc(MIB), 0, MIB, at * MIB);
+    assert.ok(buffer.equals(ZEROS), `MiB ${at}`);
+  }
+});
+
+const ZEROS = Buffer.alloc(MIB);
