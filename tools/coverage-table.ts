@@ -1,6 +1,7 @@
 // Owns docs/api-coverage.md: which operations of AWS's models this cloud offers.
 
 import { access, readFile, writeFile } from 'node:fs/promises';
+import { EBS_OPERATIONS } from '@ironbark/protocol/ebs/operations.ts';
 import { ec2Model } from '@ironbark/protocol/ec2/model.ts';
 import type { Operation, ServiceModel } from '@ironbark/protocol/models/service-model.ts';
 import { stsModel } from '@ironbark/protocol/sts/model.ts';
@@ -34,7 +35,8 @@ export async function renderCoverage(): Promise<string> {
     'An operation that is not offered answers `UnsupportedOperation` with its name, never an empty success.',
     '',
   ];
-  return [...head, ...services.flatMap(renderService)].join('\n');
+  const blocks = await renderBlocks();
+  return [...head, ...services.flatMap(renderService), ...blocks].join('\n');
 }
 
 export async function readDocument(): Promise<string> {
@@ -69,6 +71,20 @@ function renderService({ title, model, offered }: Coverage): string[] {
     `${rest.join(', ')}.`,
     '',
     '</details>',
+    '',
+  ];
+}
+
+/** A REST protocol of six operations, which has no model here. */
+async function renderBlocks(): Promise<string[]> {
+  const offered = await readNames('packages/cloud/actions/table-ebs.ts', 'EBS_ACTIONS');
+  const rest = EBS_OPERATIONS.filter((name) => !offered.includes(name));
+  return [
+    `## EBS direct APIs: ${offered.length} of ${EBS_OPERATIONS.length} operations`,
+    '',
+    `Offered: ${offered.join(', ')}.`,
+    '',
+    `Not offered: ${rest.join(', ')}.`,
     '',
   ];
 }

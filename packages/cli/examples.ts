@@ -26,6 +26,14 @@ Examples:
   ironbark status || ironbark up                  start it unless it runs
   ironbark status --json | jq -r .endpoint`,
 
+  'ironbark volumes': `Examples:
+  ironbark volumes                     what each volume does in this second
+  ironbark volumes --interval 60 --json | jq '.[].figures'      CloudWatch's names for a minute`,
+
+  'ironbark metrics': `Examples:
+  ironbark metrics > /var/lib/prometheus/node-exporter/ironbark.prom
+  curl --unix-socket FOLDER/admin.sock http://localhost/metrics`,
+
   'ironbark env': `Examples:
   eval "$(ironbark env)"           this shell's AWS clients now talk to this cloud
   ironbark env --json              the same for programs`,

@@ -214,7 +214,26 @@ function addInstanceCommands(
         options.onExit(await showLogs(context(command), target, { follow, lines }));
       },
     );
+  addVolumeCommands(program, context);
   addImageCommands(program, options, context);
+}
+
+function addVolumeCommands(program: Command, context: MakeContext): void {
+  program
+    .command('volumes')
+    .description('every volume, and what it does at the moment')
+    .option('--interval <seconds>', 'how long to look', parseCount, 1)
+    .action(async (flags: { interval: number }, command: Command) => {
+      const { showVolumes } = await import('./commands/volumes.ts');
+      await showVolumes(context(command), flags);
+    });
+  program
+    .command('metrics')
+    .description('counters of volumes, as Prometheus reads them')
+    .action(async (_flags: Flags, command: Command) => {
+      const { showMetrics } = await import('./commands/volumes.ts');
+      await showMetrics(context(command));
+    });
 }
 
 function addImageCommands(program: Command, options: ProgramOptions, context: MakeContext): void {

@@ -14,16 +14,21 @@ import type {
   IdentityClient,
 } from '@ironbark/protocol/internal/identity-client.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
+import type { SnapshotReader } from '@ironbark/protocol/internal/snapshot-reader.ts';
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
 import type { ActionTable } from './actions/action.ts';
+import type { EbsActions } from './actions/ebs-handler.ts';
 import { createEc2Actions } from './actions/table.ts';
+import { createEbsActions } from './actions/table-ebs.ts';
 import { createStsActions } from './actions/table-sts.ts';
 import { type AccountAdmin, createAccountAdmin } from './app/accounts.ts';
 import type { App, Wake } from './app/app.ts';
+import { ensureBlockSecret } from './app/block-tokens.ts';
 import { ensureAccount } from './app/bootstrap.ts';
 import { createIdentity, toAccessKey } from './app/identity.ts';
 import { parseObservation } from './app/instance-outcome.ts';
 import { countResources, listLoginUsers, type ResourceCounts } from './app/summary.ts';
+import { summarizeVolumes, type VolumeSummary } from './app/volume-summary.ts';
 import { createExpiry } from './reconcilers/expiry.ts';
 import { createInstanceOutcome } from './reconcilers/instance-outcome.ts';
 import { createInstancePlacement, PLACEMENT_KEY } from './reconcilers/instance-placement.ts';
@@ -31,6 +36,7 @@ import { createSnapshotReconciler } from './reconcilers/snapshot.ts';
 import { createStorageReport, STORAGE_KEY } from './reconcilers/storage-report.ts';
 import { createVolumeReconciler } from './reconcilers/volume.ts';
 import { createVolumeAttachment } from './reconcilers/volume-attachment.ts';
+import { createVolumeModification } from './reconcilers/volume-modification.ts';
 import { createZoneIntent } from './reconcilers/zone-intent.ts';
 import { createZoneReport, ZONE_KEY } from './reconcilers/zone-report.ts';
 import { getRootKey } from './store/accounts.ts';
@@ -56,6 +62,7 @@ export interface CloudOptions {
   allowSharedEmulation?: boolean;
   cluster: ClusterClient;
   storage: StorageClient;
+  snapshotReader?: SnapshotReader;
   objects: ObjectsClient;
   /** Tests keep the state elsewhere, and interfere with steps. */
   openDatabase?: OpenDatabase;
@@ -65,6 +72,7 @@ export interface CloudOptions {
 export interface Cloud extends AsyncDisposable {
   ec2: ActionTable;
   sts: ActionTable;
+  ebs: EbsActions;
   identity: IdentityClient;
   /** For the one who runs the cloud: no request of a client gets here. */
   accounts: AccountAdmin;
@@ -76,6 +84,8 @@ export interface Cloud extends AsyncDisposable {
   findSsh(id: string): Promise<{ host: string; port: number } | undefined>;
   /** How many resources there are, terminated ones that are still listed included. */
   countResources(): Promise<ResourceCounts>;
+  /** Of all accounts. */
+  listVolumes(): Promise<VolumeSummary[]>;
   /** Image id to the user that a key pair logs in as. */
   loginUsers(): Promise<Record<string, string>>;
   /** True when no reconciler has work that it can do now. */
@@ -91,6 +101,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const store = await openStore(join(options.dataDir, 'cloud.db'), options.openDatabase);
   try {
     const accountId = await ensureAccount(store, { ...options, nowMs: options.clock.nowMs() });
+    await ensureBlockSecret(store, options.random);
     const { wake, connect } = createWake();
     const { dataDir: _dataDir, vpcCidr: _vpcCidr, aroundStep = takeStep, ...parts } = options;
     const { allowSharedEmulation = false } = options;
@@ -100,12 +111,14 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     return {
       ec2: createEc2Actions(app),
       sts: createStsActions(app),
+      ebs: createEbsActions(app),
       identity: createIdentity(store),
       accounts: createAccountAdmin({ ...options, store }),
       accountId,
       adminKey: async () => toAccessKey(await getRootKey(store.query, accountId)),
       findSsh: (id) => findSsh(app, id as InstanceId),
       countResources: () => countResources(store.query),
+      listVolumes: () => summarizeVolumes(store.query),
       loginUsers: () => listLoginUsers(store.query, accountId),
       isQuiet: () => runner.isQuiet(),
       whileQuiet: (work) => store.transaction(() => work()),
@@ -159,6 +172,7 @@ function startReconcilers(
   const ofVolume = [
     runner.add(createVolumeReconciler(app)),
     runner.add(createVolumeAttachment(app)),
+    runner.add(createVolumeModification(app)),
   ];
   const snapshot = runner.add(createSnapshotReconciler(app));
   connect({

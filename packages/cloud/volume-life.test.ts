@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ErrorKind, type ErrorResource, isServiceError } from '@ironbark/core/errors.ts';
+import { systemClock } from '@ironbark/platform/clock.ts';
 import { TestCloud } from './testing/test-cloud.ts';
 
 async function makeVolume(t: TestCloud, sizeGib = 1): Promise<string> {
@@ -166,4 +167,33 @@ test('detaching by force does not wait for the guest', async () => {
     t.call('DetachVolume', { VolumeId: volume }),
     refused('incorrect-state', 'volume'),
   );
+});
+
+test('the status of an attached volume tells that its guest waits, since when, and its end', async () => {
+  await using t = await TestCloud.start();
+  const instance = await launchRunning(t);
+  const volume = await makeVolume(t);
+  await t.call('AttachVolume', { VolumeId: volume, InstanceId: instance, Device: '/dev/sdf' });
+  await t.settleVolume(volume, 'in-use');
+  const describe = async (status: string) => {
+    const Filters = [{ Name: 'volume-status.status', Values: [status] }];
+    return (await t.call('DescribeVolumeStatus', { Filters })).VolumeStatuses!;
+  };
+  assert.equal((await describe('ok')).length, 1);
+  t.storage.setAway(volume, true);
+  await t.settle('impaired', async () => (await describe('impaired')).length === 1);
+  const [seen] = await describe('impaired');
+  assert.deepEqual(
+    seen!.VolumeStatus!.Details!.map(({ Name, Status }) => [Name, Status]),
+    [
+      ['io-enabled', 'passed'],
+      ['io-performance', 'stalled'],
+    ],
+  );
+  const [event] = seen!.Events!;
+  assert.deepEqual([event!.EventType, event!.InstanceId], ['io-performance:stalled', instance]);
+  assert.ok(event!.NotBefore! <= new Date(systemClock.nowMs()));
+  t.storage.setAway(volume, false);
+  await t.settle('ok again', async () => (await describe('ok')).length === 1);
+  assert.deepEqual((await describe('ok'))[0]!.Events, []);
 });

@@ -41,6 +41,7 @@ export type ErrorKind =
 export type ErrorResource =
   | 'instance'
   | 'volume'
+  | 'volume-modification'
   | 'snapshot'
   | 'image'
   | 'key-pair'

@@ -16,6 +16,7 @@ import {
   ReconcilerRunner,
   takeStep,
 } from '@ironbark/platform/reconciler.ts';
+import { isListening } from '@ironbark/platform/sockets.ts';
 import type {
   InstanceIntent,
   InstanceObservation,
@@ -65,7 +66,7 @@ export interface NodeOptions {
   commands: Commands;
   simulated?: SimulatedOptions;
   /**
-   * Awaited before guests with volumes are looked at: one whose volume is not served may keep its hypervisor from
+   * Awaited before guests are looked at when one of their volumes is not served: it may keep its hypervisor from
    * answering. Absent: volumes are served already.
    */
   volumesServed?: () => Promise<void>;
@@ -111,13 +112,22 @@ export async function startNode(options: NodeOptions): Promise<NodeController> {
   options.logger.info('hypervisor probed', { ...fingerprint });
   const context = await createContext(options, { users, driver });
   const node = new Node(options, context, fingerprint);
-  if (context.intents.socketPaths().length > 0) await options.volumesServed?.();
+  await untilVolumesAreServed(context, options);
   await node.start();
   const { instances } = await node.client.getReport();
   const running = instances.filter(({ power }) => power === 'running').length;
   const tookMs = Math.round(options.clock.monotonicMs() - startedMs);
   options.logger.info('guests taken up', { running, tookMs });
   return node;
+}
+
+/** Targets outlive what started them: as a rule there is nothing to wait for. */
+async function untilVolumesAreServed(
+  { intents }: InstanceContext,
+  { volumesServed }: NodeOptions,
+): Promise<void> {
+  const served = await Promise.all(intents.socketPaths().map(isListening));
+  if (!served.every(Boolean)) await volumesServed?.();
 }
 
 async function createDriver(options: NodeOptions, users: GuestUsers): Promise<HypervisorDriver> {

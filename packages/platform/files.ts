@@ -1,14 +1,16 @@
 // Owns how bytes reach stable storage. Node's own write calls come back short on a full disk and a later
 // fsync still succeeds, so everything that must be kept goes through here.
 
-import { constants } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import {
   type FileHandle,
   link,
   mkdir,
   open,
+  readdir,
   readFile,
   rename,
+  stat,
   unlink,
   writeFile,
 } from 'node:fs/promises';
@@ -146,10 +148,40 @@ export async function writeUnsynced(
   await writeFile(path, contents, { flag, mode: options.mode ?? 0o666 });
 }
 
+/** As `writeUnsynced`, into the blocks that an earlier file of the name has: a full disk does not prevent it. */
+export async function overwriteUnsynced(path: string, contents: string): Promise<void> {
+  const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  try {
+    const bytes = Buffer.from(contents);
+    await writeFully(handle, bytes, 0);
+    await handle.truncate(bytes.length);
+  } finally {
+    await handle.close();
+  }
+}
+
 /** Undefined when there is no such file. */
 export async function readFileIfPresent(path: string): Promise<Buffer | undefined> {
+  return await unlessAbsent(readFile(path));
+}
+
+/** Undefined when nothing has this path; what a symbolic link leads to counts. */
+export async function statIfPresent(path: string): Promise<Stats | undefined> {
+  return await unlessAbsent(stat(path));
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return (await statIfPresent(path)) !== undefined;
+}
+
+/** Names in a directory; none when there is no such directory. */
+export async function listIfPresent(directory: string): Promise<string[]> {
+  return (await unlessAbsent(readdir(directory))) ?? [];
+}
+
+async function unlessAbsent<T>(looking: Promise<T>): Promise<T | undefined> {
   try {
-    return await readFile(path);
+    return await looking;
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw error;

@@ -1,9 +1,8 @@
 // Owns the form of a chain of records on disk: names of files, lines, and how a line is bound to the one before it.
 
 import { createHash } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasCode } from './files.ts';
+import { listIfPresent } from './files.ts';
 
 /** What stands before the first line. */
 export const FIRST_HASH = '0'.repeat(64);
@@ -44,17 +43,11 @@ export function headPath(directory: string, name: string): string {
 
 /** Numbers of the segments, oldest first. */
 export async function listSegments(directory: string, name: string): Promise<number[]> {
-  try {
-    const names = await readdir(directory);
-    return names
-      .filter((each) => each.startsWith(`${name}-`) && each.endsWith(SUFFIX))
-      .map((each) => Number(each.slice(name.length + 1, -SUFFIX.length)))
-      .filter((segment) => Number.isSafeInteger(segment) && segment > 0)
-      .sort((a, b) => a - b);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return [];
-    throw error;
-  }
+  return (await listIfPresent(directory))
+    .filter((each) => each.startsWith(`${name}-`) && each.endsWith(SUFFIX))
+    .map((each) => Number(each.slice(name.length + 1, -SUFFIX.length)))
+    .filter((segment) => Number.isSafeInteger(segment) && segment > 0)
+    .sort((a, b) => a - b);
 }
 
 export function renderLine(

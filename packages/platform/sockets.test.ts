@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { link, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { grantSocketAccess, linkSocket, readSocketAccess } from './sockets.ts';
+import { grantSocketAccess, isListening, linkSocket, readSocketAccess } from './sockets.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -57,6 +57,24 @@ test('a second name leads to a socket; what is none is refused, and the name sta
     assert.equal((await stat(name)).ino, (await stat(path)).ino);
   } finally {
     server.close();
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('a socket is listened on, or left behind by somebody, or not there', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'ironbark-sockets-'));
+  const path = join(folder, 'served.sock');
+  try {
+    assert.equal(await isListening(path), false);
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    assert.equal(await isListening(path), true);
+    // As a process leaves it that is killed: a name stays.
+    await link(path, `${path}.left`);
+    await new Promise((resolve) => server.close(resolve));
+    assert.equal(await isListening(`${path}.left`), false);
+    assert.equal(await isListening(join(folder, 'nowhere', 'x.sock')), false);
+  } finally {
     await rm(folder, { recursive: true });
   }
 });

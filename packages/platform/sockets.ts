@@ -65,6 +65,22 @@ export async function linkSocket(from: string, to: string): Promise<void> {
   await rename(temporary, to);
 }
 
+/** Somebody takes connections at the path. */
+export async function isListening(path: string): Promise<boolean> {
+  const handle = await openPlace(path).catch(() => undefined);
+  if (handle === undefined) return false;
+  const socket = createConnection(`/proc/self/fd/${handle.fd}`);
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+    await handle.close();
+  }
+}
+
 /**
  * Connects to a socket that belongs to this user. The place is held while it is looked at and connected to, so that a
  * link, or somebody else's socket, is found out and cannot be put there in between.

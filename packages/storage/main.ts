@@ -13,6 +13,7 @@ import { type AroundStep, takeStep } from '@ironbark/platform/reconciler.ts';
 import { serviceUid } from '@ironbark/platform/service-users.ts';
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
+import { type Compressor, THREADED_COMPRESSOR } from './app/chunk-codec.ts';
 import { DAEMON_DIRECTORIES } from './drivers/daemon-arguments.ts';
 import { openFileBackend } from './drivers/file-backend.ts';
 import { openSimulatedTarget } from './drivers/simulated-target.ts';
@@ -45,6 +46,7 @@ export interface StorageOptions {
   /** Tests keep the state elsewhere, and interfere with steps. */
   openDatabase?: OpenDatabase;
   aroundStep?: AroundStep;
+  compressor?: Compressor;
 }
 
 export interface StorageDrivers {
@@ -62,9 +64,10 @@ export async function startStorage(options: StorageOptions): Promise<Storage> {
   await ensureDirectory(stateDir);
   const path = join(stateDir, 'storage.db');
   const { openDatabase = openSqlite, aroundStep = takeStep } = options;
+  const { compressor = THREADED_COMPRESSOR } = options;
   const database = await openDatabase<StorageSchema>({ path, migrations: STORAGE_MIGRATIONS });
   try {
-    return await runStorage({ ...options, ...drivers, aroundStep, database });
+    return await runStorage({ ...options, ...drivers, aroundStep, compressor, database });
   } catch (error) {
     await database[Symbol.asyncDispose]();
     throw error;

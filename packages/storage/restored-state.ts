@@ -15,5 +15,11 @@ export async function settleRestoredStorage(path: string): Promise<void> {
       .where('observed_state', '=', 'pending')
       .where('frozen_epoch', 'is not', null)
       .execute();
+    // The objects came back by another way than this state: what each snapshot needs is read from its manifest.
+    await tx
+      .updateTable('snapshot')
+      .set({ unknown_blocks: 1 })
+      .where('observed_state', '=', 'completed')
+      .execute();
   });
 }

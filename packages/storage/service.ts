@@ -12,15 +12,19 @@ import {
 } from '@ironbark/platform/reconciler.ts';
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
+import type { SnapshotReader } from '@ironbark/protocol/internal/snapshot-reader.ts';
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
+import type { Compressor } from './app/chunk-codec.ts';
 import type { StorageContext } from './app/context.ts';
 import { type HeldVolumes, holdVolumes, letGoOfForgottenPoints } from './app/held-volumes.ts';
 import { forgetAbsent, putIntents } from './app/intents.ts';
 import { buildReport } from './app/report.ts';
 import { Slots } from './app/slots.ts';
+import { createSnapshotReader } from './app/snapshot-blocks.ts';
 import { sweep } from './app/sweep.ts';
 import { VolumeLocks } from './app/volume-locks.ts';
 import type { VolumeBackend } from './drivers/volume-backend.ts';
+import { COLLECTOR_KEY, createBlockCollector } from './reconcilers/block-collector.ts';
 import { createSnapshotReconciler } from './reconcilers/snapshot.ts';
 import { createVolumeReconciler } from './reconcilers/volume.ts';
 import type { StorageSchema } from './store/schema.ts';
@@ -28,6 +32,7 @@ import type { StorageSchema } from './store/schema.ts';
 /** Disposing leaves the targets running, so that guests go on; the next start finds them again. */
 export interface Storage extends AsyncDisposable {
   readonly client: StorageClient;
+  readonly snapshots: SnapshotReader;
   /** Ends every target, for a cloud that goes down. Volumes and intents stay: the next start exports again. */
   halt(): Promise<void>;
   /** No volume or snapshot is being worked on. */
@@ -45,6 +50,7 @@ export interface StorageParts {
   backend: VolumeBackend;
   target: BlockTarget;
   objects: ObjectsClient;
+  compressor: Compressor;
   clock: Clock;
   random: RandomSource;
   logger: Logger;
@@ -59,7 +65,7 @@ const UPLOADS_AT_A_TIME = 2;
 export async function runStorage(parts: StorageParts): Promise<Storage> {
   const runner = new ReconcilerRunner(parts);
   const listeners = new Set<() => void>();
-  const handles: { volume?: ReconcilerHandle; snapshot?: ReconcilerHandle } = {};
+  const handles: Partial<Record<'volume' | 'snapshot' | 'block', ReconcilerHandle>> = {};
   const context: StorageContext = {
     ...parts,
     locks: new VolumeLocks(),
@@ -68,6 +74,7 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
     },
     pokeVolume: (id: VolumeId) => handles.volume?.poke(id),
     pokeSnapshot: (id: SnapshotId) => handles.snapshot?.poke(id),
+    pokeCollector: () => handles.block?.poke(COLLECTOR_KEY),
   };
   await letGoOfForgottenPoints(context);
   await sweep(context);
@@ -78,9 +85,11 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
   const snapshots = createSnapshotReconciler(context, new Slots(UPLOADS_AT_A_TIME));
   handles.snapshot = runner.add(snapshots, { concurrency: SNAPSHOTS_AT_A_TIME });
   handles.volume = runner.add(createVolumeReconciler(context));
+  handles.block = runner.add(createBlockCollector(context));
   const stop = onlyOnce(() => runner[Symbol.asyncDispose]());
   return {
     client: createClient(context, listeners),
+    snapshots: createSnapshotReader(context),
     isQuiet: () => runner.isQuiet(),
     whileQuiet: (work) => parts.database.transaction(() => work()),
     holdVolumes: () => holdVolumes(context, parts.random),

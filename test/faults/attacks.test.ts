@@ -328,3 +328,33 @@ test('A31: another account’s instance gets no volume and loses none, by force 
   }
   assert.deepEqual(watch.changes(), []);
 });
+
+test('A31: another account’s volumes and snapshots are not deleted, snapshotted, copied or shared', async () => {
+  watch.changes();
+  const { owner: victim, other } = world;
+  const zone = { AvailabilityZone: `${other.caller.region}a` };
+  const all = { CreateVolumePermission: { Add: [{ Group: 'all' }] } };
+  const copied = { SourceRegion: other.caller.region, SourceSnapshotId: victim.snapshot };
+  const together = { InstanceSpecification: { InstanceId: victim.running } };
+  const lock = { LockMode: 'governance', LockDuration: 1 };
+  const volume = 'InvalidVolume.NotFound';
+  const snapshot = 'InvalidSnapshot.NotFound';
+  const attempts: [string, object, string][] = [
+    ['DeleteVolume', { VolumeId: victim.volume }, volume],
+    ['CreateSnapshot', { VolumeId: victim.volume }, volume],
+    ['CreateSnapshot', { VolumeId: victim.attached }, volume],
+    ['CreateSnapshots', together, 'InvalidInstanceID.NotFound'],
+    ['ModifyVolumeAttribute', { VolumeId: victim.volume, AutoEnableIO: { Value: true } }, volume],
+    ['DeleteSnapshot', { SnapshotId: victim.snapshot }, snapshot],
+    ['CopySnapshot', copied, snapshot],
+    ['CreateVolume', { ...zone, SnapshotId: victim.snapshot }, snapshot],
+    ['ModifySnapshotAttribute', { SnapshotId: victim.snapshot, ...all }, snapshot],
+    ['LockSnapshot', { SnapshotId: victim.snapshot, ...lock }, snapshot],
+    ['UnlockSnapshot', { SnapshotId: victim.locked }, snapshot],
+  ];
+  for (const [action, input, code] of attempts) {
+    const answer = await callEc2(other.caller, action, input);
+    assert.equal(answer.code, code, `${action} ${JSON.stringify(input)}`);
+  }
+  assert.deepEqual(watch.changes(), []);
+});

@@ -7,6 +7,7 @@ import { processesNaming } from '../support/host-snapshot.ts';
 import { whyNoSlowSyncs } from '../support/slow-syncs.ts';
 import { runDaemonKills } from './daemon-kill/daemon-kills.ts';
 import { clockJumps } from './host/clock-jumps.ts';
+import { fullState } from './host/full-state.ts';
 import { asFleet, createGuestLab, type GuestLab } from './host/guest-lab.ts';
 import { lostMessages } from './host/lost-messages.ts';
 import { reusedPids } from './host/reused-pids.ts';
@@ -33,6 +34,10 @@ test('clocks that jump: nobody is switched off early, stuck or lost', async () =
 
 test('a pid that is somebody else’s by now is never taken for ours and never killed', async () => {
   assertReached(await reusedPids(quiet));
+});
+
+test('a daemon starts on a disk that has not one block left', { skip }, async () => {
+  assertReached(await fullState(quiet));
 });
 
 test('messages that are lost one way: what is wanted happens once', async () => {

@@ -19,6 +19,8 @@ export interface AccountResources {
   /** Attached to `running`. */
   attached: string;
   snapshot: string;
+  /** In governance mode. */
+  locked: string;
   keyPair: string;
   keyName: string;
   vpc: string;
@@ -131,7 +133,16 @@ async function makeVolumes(ec2: Ec2Client, region: string, instance: string) {
     const { Snapshots } = await ec2.call('DescribeSnapshots', { SnapshotIds: [SnapshotId!] });
     return Snapshots![0]!.State === 'completed';
   });
-  return { volume, attached, snapshot: SnapshotId! };
+  const locked = await lockCopy(ec2, region, SnapshotId!);
+  return { volume, attached, snapshot: SnapshotId!, locked };
+}
+
+async function lockCopy(ec2: Ec2Client, region: string, snapshot: string): Promise<string> {
+  const wish = { SourceRegion: region, SourceSnapshotId: snapshot };
+  const { SnapshotId } = await ec2.call('CopySnapshot', wish);
+  const lock = { SnapshotId: SnapshotId!, LockMode: 'governance', LockDuration: 1 } as const;
+  await ec2.call('LockSnapshot', lock);
+  return SnapshotId!;
 }
 
 async function volumeState(ec2: Ec2Client, id: string): Promise<string | undefined> {

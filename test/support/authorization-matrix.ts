@@ -16,6 +16,7 @@ import {
   wrongSecret,
 } from './matrix-case.ts';
 import { objectCases } from './matrix-objects.ts';
+import { snapshotBlockCases } from './matrix-snapshot-blocks.ts';
 import { type Answer, type Caller, callEc2, callSts } from './signed-call.ts';
 import { StoreWatch } from './store-content.ts';
 
@@ -28,7 +29,12 @@ export interface MatrixResult {
 }
 
 export async function runMatrix(world: MatrixWorld): Promise<MatrixResult> {
-  const cases = [...actionCases(world), ...stsCases(world), ...objectCases(world)];
+  const cases = [
+    ...actionCases(world),
+    ...stsCases(world),
+    ...snapshotBlockCases(world),
+    ...objectCases(world),
+  ];
   const result: MatrixResult = { sent: 0, actions: countActions(cases), wrong: [], changes: [] };
   using watch = new StoreWatch(world.dataDir);
   for (const one of cases) {
@@ -161,7 +167,8 @@ function setAt(target: Record<string, unknown>, [step, ...rest]: string[], id: s
     target[name] = isList ? [id] : id;
     return;
   }
-  const inner: Record<string, unknown> = { ...BESIDE[name] };
+  const given = isList ? {} : (target[name] as object | undefined);
+  const inner: Record<string, unknown> = { ...BESIDE[name], ...given };
   setAt(inner, rest, id);
   target[name] = isList ? [inner] : inner;
 }

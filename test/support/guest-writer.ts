@@ -19,6 +19,7 @@ while :; do
   else
     echo "error $i" >> ${NOTES}
   fi
+  [ $2 = 0 ] || usleep $2
 done
 `;
 
@@ -44,9 +45,20 @@ export interface GuestWriter {
   stop(): Promise<Acknowledged[]>;
 }
 
-export async function startWriter(guest: DirectGuest, path: string): Promise<GuestWriter> {
+export interface WriterOptions {
+  /** Between a write and the next. A guest that is emulated and never waits takes a processor of the host. */
+  pauseMs?: number;
+}
+
+export async function startWriter(
+  guest: DirectGuest,
+  path: string,
+  { pauseMs = 0 }: WriterOptions = {},
+): Promise<GuestWriter> {
   await guest.run(`cat > /root/writer.sh <<'END'\n${SCRIPT}\nEND\nrm -f ${NOTES}; touch ${NOTES}`);
-  await guest.start(`echo $$ > /root/writer.pid; exec sh /root/writer.sh ${path}`);
+  await guest.start(
+    `echo $$ > /root/writer.pid; exec sh /root/writer.sh ${path} ${pauseMs * 1_000}`,
+  );
   const read = async () => parseNotes(await guest.run(`cat ${NOTES}`));
   const untilMore = async (count: number) => {
     const known = (await read()).length;

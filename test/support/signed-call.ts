@@ -25,7 +25,7 @@ export interface Answer {
 }
 
 export interface RawCall {
-  service: 'ec2' | 'sts' | 's3';
+  service: 'ec2' | 'sts' | 's3' | 'ebs';
   method: string;
   /** Path and query, as it goes out. */
   target: string;
@@ -55,7 +55,8 @@ export async function send(caller: Caller, call: RawCall): Promise<Answer> {
   const hasBody = method !== 'GET' && method !== 'HEAD';
   const response = await fetch(signedUrl, { method, headers, ...(hasBody ? { body } : {}) });
   const text = await response.text();
-  const code = /<Code>([^<]*)<\/Code>/.exec(text)?.[1] ?? '';
+  const inHeader = response.headers.get('x-amzn-errortype');
+  const code = inHeader ?? /<Code>([^<]*)<\/Code>/.exec(text)?.[1] ?? '';
   return { status: response.status, code, text, headers: response.headers };
 }
 

@@ -3,16 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { type DataPaths, dataPaths } from '../../packages/cli/daemon/paths.ts';
-
-/** The databases of a data folder that the APIs write to. */
-function databasesOf({ cloud, objects, storageState }: DataPaths): string[] {
-  return [
-    join(cloud, 'cloud.db'),
-    join(objects, 'objects.sqlite'),
-    join(storageState, 'storage.db'),
-  ];
-}
+import { dataPaths } from '../../packages/cli/daemon/paths.ts';
 
 /** What the cloud itself writes down without being asked: how full the host's disk is. */
 const UNASKED = new Set(['node']);
@@ -28,7 +19,7 @@ export class StoreWatch implements Disposable {
 
   constructor(dataDir: string) {
     const paths = dataPaths(dataDir);
-    this.#databases = databasesOf(paths).map((path) => new WatchedDatabase(path));
+    this.#databases = Object.values(paths.stores).map((path) => new WatchedDatabase(path));
     this.#blobFolder = join(paths.objects, 'blobs');
     this.#blobs = listFiles(this.#blobFolder);
   }

@@ -1,11 +1,11 @@
 // Owns `ironbark backup`: one file with everything of a cloud that runs, as it was at one moment.
 
-import { lstat, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { lstat, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { renderBytes, renderCount } from '@ironbark/core/units.ts';
 import { listStoredBlobs } from '@ironbark/objects/store/stored-blobs.ts';
-import { hasCode } from '@ironbark/platform/files.ts';
+import { hasCode, listIfPresent, statIfPresent } from '@ironbark/platform/files.ts';
 import { ARCHIVE_FORMAT, type ArchiveSeal, type Piece } from '../backup/archive-frames.ts';
 import { ArchiveWriter, alreadyThere } from '../backup/archive-writer.ts';
 import { copyOwned, filePieces, ownerOf } from '../backup/file-pieces.ts';
@@ -131,7 +131,8 @@ async function addAll(backup: Backup): Promise<void> {
   backup.progress('waiting for the disk');
 }
 
-const OBJECTS_STORE = 'objects/objects.sqlite';
+/** Its path within a backup, which has the layout of a data folder. */
+const OBJECTS_STORE = dataPaths('').stores.objects;
 
 /** The list is read from a copy that only we can change, since the engine follows links and writes. */
 async function addBlobs(backup: Backup, ownerUid: number): Promise<void> {
@@ -153,12 +154,7 @@ async function addFileAt({ writer }: Backup, path: string, from: string): Promis
 }
 
 async function listKeys(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(folder)).sort();
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return [];
-    throw error;
-  }
+  return (await listIfPresent(folder)).sort();
 }
 
 /** One that is missing or of another length was lost before: its loss must not prevent the rest’s backup. */
@@ -168,14 +164,7 @@ async function addBlob(
   ownerUid: number,
 ): Promise<void> {
   const from = join(backup.source.blobs, path);
-  const size = await stat(from).then(
-    (found) => found.size,
-    (error: unknown) => {
-      if (hasCode(error, 'ENOENT')) return undefined;
-      throw error;
-    },
-  );
-  if (size !== sizeBytes) {
+  if ((await statIfPresent(from))?.size !== sizeBytes) {
     backup.counts.damaged.push(path);
     return;
   }

@@ -1,12 +1,17 @@
 // Owns `ironbark restore`: a cloud's folder made again from a backup, whole or not at all.
 
 import { rmSync } from 'node:fs';
-import { chmod, readdir, realpath, rm, stat } from 'node:fs/promises';
+import { chmod, realpath, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { settleRestoredCloud } from '@ironbark/cloud/restored-state.ts';
 import { renderBytes } from '@ironbark/core/units.ts';
 import { acquireProcessLock } from '@ironbark/platform/database/process-lock.ts';
-import { ensureDirectory, hasCode, renameDurably, replaceFile } from '@ironbark/platform/files.ts';
+import {
+  ensureDirectory,
+  listIfPresent,
+  renameDurably,
+  replaceFile,
+} from '@ironbark/platform/files.ts';
 import { openRestoredVolumes } from '@ironbark/storage/main.ts';
 import { settleRestoredStorage } from '@ironbark/storage/restored-state.ts';
 import type { ArchiveHeader, ArchiveSeal } from '../backup/archive-frames.ts';
@@ -15,6 +20,7 @@ import { readPassphrase } from '../backup/passphrase.ts';
 import { ArchiveRestorer } from '../backup/restore-archive.ts';
 import { type CloudConfig, configPath, findConfig, renderConfig } from '../cloud-config.ts';
 import type { CliContext } from '../context.ts';
+import { dataPaths } from '../daemon/paths.ts';
 import { newCloudId, newNodeId } from '../decide-config.ts';
 import { Problem } from '../problem.ts';
 import type { StepProgress } from '../terminal.ts';
@@ -67,11 +73,7 @@ export async function restoreBackup(
 
 /** An existing cloud is never touched. */
 async function requireEmpty(dataDir: string): Promise<void> {
-  const names = await readdir(dataDir).catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT')) return [];
-    throw error;
-  });
-  if (names.length === 0) return;
+  if ((await listIfPresent(dataDir)).length === 0) return;
   throw new Problem(`${dataDir} is not empty`, [
     'nothing was restored; a backup goes into a folder of its own: --data-dir FOLDER',
   ]);
@@ -185,8 +187,9 @@ async function giveNewNames(context: CliContext, folder: string): Promise<CloudC
 
 async function settle(folder: string, { takenAt, version }: ArchiveHeader) {
   try {
-    await settleRestoredStorage(join(folder, 'storage/state/storage.db'));
-    return await settleRestoredCloud(join(folder, 'cloud/cloud.db'), takenAt);
+    const { stores } = dataPaths(folder);
+    await settleRestoredStorage(stores.storage);
+    return await settleRestoredCloud(stores.cloud, takenAt);
   } catch (cause) {
     const problem = new Problem(
       `the state in the backup cannot be used here (it is from version ${version})`,

@@ -1,6 +1,7 @@
 // Owns what the command line and the daemon say to each other over the socket in the data folder.
 
 import type { AccountAdmin } from '@ironbark/cloud/app/accounts.ts';
+import type { VolumeSummary } from '@ironbark/cloud/app/volume-summary.ts';
 import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
 import type { DiskStats } from '@ironbark/node/drivers/hypervisor-driver.ts';
 import type { NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
@@ -75,11 +76,19 @@ export interface HeldVolumePart {
   nextOffset?: number;
 }
 
+/** Counters of an attached volume, read at that moment of a clock that never jumps. */
+export interface VolumeFacts extends VolumeSummary {
+  stats?: DiskStats;
+  readAtMs?: number;
+}
+
 /** The whole surface; each is a POST with a JSON body and a JSON answer. */
 export interface AdminApi extends AccountAdmin {
   status(): Promise<DaemonStatus>;
   credentials(): Promise<Credentials>;
   diskStats(request: { instanceId: InstanceId }): Promise<DiskStats[]>;
+  /** Every volume of the cloud; those of guests that run with their counters. */
+  volumes(): Promise<VolumeFacts[]>;
   beginBackup(request: BackupRequest): Promise<BackupSource>;
   renewBackup(): Promise<{ renewed: true }>;
   endBackup(): Promise<{ ended: true }>;
@@ -94,6 +103,7 @@ export const ADMIN_METHODS: readonly AdminMethod[] = [
   'status',
   'credentials',
   'diskStats',
+  'volumes',
   'addAccount',
   'listAccounts',
   'addUser',

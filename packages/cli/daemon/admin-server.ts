@@ -5,6 +5,7 @@ import { isServiceError } from '@ironbark/core/errors.ts';
 import { type HttpListener, listen } from '@ironbark/platform/http/server.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import { ADMIN_METHODS, type AdminApi, type AdminMethod } from './admin-api.ts';
+import { renderVolumeMetrics } from './volume-metrics.ts';
 
 /** The largest request is a flag or two. */
 const MAX_BODY_BYTES = 64 * 1024;
@@ -28,6 +29,10 @@ async function answer(
   api: AdminApi,
   logger: Logger,
 ): Promise<void> {
+  if (request.url === '/metrics' && request.method === 'GET') {
+    await answerMetrics(response, api, logger);
+    return;
+  }
   const method = ADMIN_METHODS.find((name) => request.url === `/${name}`);
   if (method === undefined || request.method !== 'POST') {
     send(response, 404, { error: 'no such call' });
@@ -37,6 +42,22 @@ async function answer(
     send(response, 200, await dispatch(api, method, await readBody(request)));
   } catch (error) {
     if (!isServiceError(error)) logger.error('admin call failed', { method, error });
+    send(response, 500, { error: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+/** For a Prometheus that reads Unix sockets, or whatever collects for one. */
+async function answerMetrics(
+  response: ServerResponse,
+  api: AdminApi,
+  logger: Logger,
+): Promise<void> {
+  try {
+    const text = renderVolumeMetrics(await api.volumes());
+    response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' });
+    response.end(text);
+  } catch (error) {
+    if (!isServiceError(error)) logger.error('metrics cannot be told', { error });
     send(response, 500, { error: error instanceof Error ? error.message : String(error) });
   }
 }

@@ -163,11 +163,8 @@ async function holdState({
   objects,
   paths,
 }: BackupSourcesOptions): Promise<StoreSnapshot[]> {
-  const files = [
-    join(paths.cloud, 'cloud.db'),
-    join(paths.storageState, 'storage.db'),
-    join(paths.objects, 'objects.sqlite'),
-  ];
+  const { stores } = paths;
+  const files = [stores.cloud, stores.storage, stores.objects];
   return await cloud.whileQuiet(() =>
     storage.whileQuiet(() =>
       objects.whileQuiet(async () =>

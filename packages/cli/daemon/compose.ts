@@ -1,18 +1,17 @@
 // Owns the embedded cloud in one process, joined by the same contracts that join its services elsewhere: for whoever
 // has no root, and for guests that are simulated. With root, privileged.ts has the node and starts the controllers.
 
-import { type Controllers, type ControllersOptions, startControllers } from './controllers.ts';
+import { type Controllers, startControllers } from './controllers.ts';
 import { controllersAdmin } from './controllers-admin.ts';
+import type { DaemonParts } from './daemon-parts.ts';
 import { type OpenedNode, openNode } from './open-node.ts';
 import { GUEST_GRACE_MS, type RunningCloud } from './running-cloud.ts';
 import { moveStorageState } from './storage-state.ts';
 
-export type ComposeOptions = Omit<ControllersOptions, 'blockTarget' | 'openNode'>;
-
 /** With its services at hand, for whoever is in the same process. */
 export interface EmbeddedCloud extends RunningCloud, Pick<Controllers, 'cloud' | 'objects'> {}
 
-export async function composeCloud(options: ComposeOptions): Promise<EmbeddedCloud> {
+export async function composeCloud(options: DaemonParts): Promise<EmbeddedCloud> {
   await using starting = new AsyncDisposableStack();
   await moveStorageState(options.paths);
   let opened: OpenedNode | undefined;

@@ -1,12 +1,13 @@
 // Owns what the controllers answer to whoever runs the cloud, in one process with the node or in their own.
 
+import type { VolumeSummary } from '@ironbark/cloud/app/volume-summary.ts';
 import type { CallTransport, VerbTable } from '@ironbark/protocol/internal/wire/transport.ts';
 import type { CloudConfig } from '../cloud-config.ts';
 import { ADMIN_METHODS, type AdminApi, type AdminMethod } from './admin-api.ts';
 import type { Controllers } from './controllers.ts';
 
 /** What the privileged process answers itself. */
-const PRIVILEGED_METHODS = ['status', 'diskStats', 'halt'] as const;
+const PRIVILEGED_METHODS = ['status', 'diskStats', 'volumes', 'halt'] as const;
 type PrivilegedMethod = (typeof PRIVILEGED_METHODS)[number];
 
 export interface CloudFacts {
@@ -18,10 +19,12 @@ export interface CloudFacts {
 
 export type ControllersAdmin = Omit<AdminApi, PrivilegedMethod> & {
   describe(): Promise<CloudFacts>;
+  listVolumes(): Promise<VolumeSummary[]>;
 };
 
 const METHODS: readonly string[] = [
   'describe',
+  'listVolumes',
   ...ADMIN_METHODS.filter((name: AdminMethod) => !PRIVILEGED_METHODS.some((own) => own === name)),
 ];
 
@@ -37,6 +40,7 @@ export function controllersAdmin(
       loginUsers: await cloud.loginUsers(),
       failures: listFailures(),
     }),
+    listVolumes: () => cloud.listVolumes(),
     credentials: async () => {
       const { accessKeyId, secretAccessKey } = await cloud.adminKey();
       return { endpoint, region, accessKeyId, secretAccessKey };

@@ -1,32 +1,22 @@
 // Owns the controllers: all services but the node, joined in one process, and the one address that clients use. They
 // need no privilege; what needs some is behind NodeClient and BlockTarget.
 
+import { createEbsHandler } from '@ironbark/cloud/http/ebs-endpoint.ts';
 import { createApiHandler } from '@ironbark/cloud/http/ec2-endpoint.ts';
 import { type Cloud, startCloud } from '@ironbark/cloud/main.ts';
 import { startCluster } from '@ironbark/cluster/main.ts';
 import { type Objects, startObjects } from '@ironbark/objects/main.ts';
-import type { Clock } from '@ironbark/platform/clock.ts';
-import type { Commands } from '@ironbark/platform/commands.ts';
 import { type HttpListener, listen } from '@ironbark/platform/http/server.ts';
-import type { Logger } from '@ironbark/platform/logger.ts';
-import type { RandomSource } from '@ironbark/platform/random.ts';
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import { type Storage, startStorage } from '@ironbark/storage/main.ts';
-import type { CloudConfig } from '../cloud-config.ts';
 import { type EmbeddedAudit, openAudit } from './audit.ts';
 import { BackupSources } from './backup-source.ts';
+import type { DaemonParts } from './daemon-parts.ts';
 import { createFront } from './front.ts';
-import type { DataPaths } from './paths.ts';
 
-export interface ControllersOptions {
-  config: CloudConfig;
-  paths: DataPaths;
-  clock: Clock;
-  random: RandomSource;
-  logger: Logger;
-  commands: Commands;
+export interface ControllersOptions extends DaemonParts {
   /** Of another process; absent: one of this process. */
   blockTarget?: BlockTarget;
   /** Called once volumes are served: a guest whose volume is not may keep its hypervisor from answering. */
@@ -82,6 +72,7 @@ export async function startControllers(options: ControllersOptions): Promise<Con
       allowSharedEmulation: config.allowSharedEmulation === true,
       cluster: cluster.client,
       storage: storage.client,
+      snapshotReader: storage.snapshots,
       objects: objects.client,
     }),
   );
@@ -119,12 +110,14 @@ function openFront(
   { config, clock, random, logger }: ControllersOptions,
   { cloud, objects, audit }: { cloud: Cloud; objects: Objects; audit: EmbeddedAudit },
 ): Promise<HttpListener> {
-  const { ec2, sts, identity } = cloud;
+  const { ec2, sts, ebs, identity } = cloud;
   const { region, host, port } = config;
-  const api = createApiHandler({ ec2, sts, identity, region, clock, random, logger, audit });
+  const shared = { identity, region, clock, random, logger, audit };
+  const api = createApiHandler({ ec2, sts, ...shared });
+  const blocks = createEbsHandler({ ebs, ...shared });
   return listen({
     address: { host, port },
-    handler: createFront({ api, objects: objects.handler }),
+    handler: createFront({ api, blocks, objects: objects.handler }),
     logger,
     handlesContinue: true,
     // Large uploads take long; the services watch that each makes progress.

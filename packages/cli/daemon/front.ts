@@ -7,26 +7,23 @@ import type { HttpHandler } from '@ironbark/platform/http/server.ts';
 export interface FrontServices {
   /** EC2, STS: the Query services. */
   api: HttpHandler;
+  /** The EBS direct APIs. */
+  blocks: HttpHandler;
   /** S3. */
   objects: HttpHandler;
 }
 
 export function createFront(services: FrontServices): HttpHandler {
   return async (request, response) => {
-    if (isForObjects(request)) {
+    const service = signedService(request);
+    if (service === undefined ? !looksLikeQuery(request) : service === 's3') {
       await services.objects(request, response);
       return;
     }
     // Query requests are small and always welcome; S3 answers the expectation itself.
     if (request.headers.expect !== undefined) response.writeContinue();
-    await services.api(request, response);
+    await (service === 'ebs' ? services.blocks : services.api)(request, response);
   };
-}
-
-function isForObjects(request: IncomingMessage): boolean {
-  const service = signedService(request);
-  if (service !== undefined) return service === 's3';
-  return !looksLikeQuery(request);
 }
 
 /** The service in the credential scope `KEY/date/region/service/aws4_request`, wherever it stands. */

@@ -5,7 +5,7 @@ import { rm } from 'node:fs/promises';
 import { renderTime, systemClock } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { acquireProcessLock } from '@ironbark/platform/database/process-lock.ts';
-import { removeFile, writeUnsynced } from '@ironbark/platform/files.ts';
+import { overwriteUnsynced, removeFile } from '@ironbark/platform/files.ts';
 import type { HttpListener } from '@ironbark/platform/http/server.ts';
 import { keepInheritedFilesFromChildren } from '@ironbark/platform/inherited-files.ts';
 import { openLogFile } from '@ironbark/platform/log-file.ts';
@@ -16,7 +16,9 @@ import type { AdminApi, HaltRequest } from './admin-api.ts';
 import { serveAdmin } from './admin-server.ts';
 import { dataPaths, FOLDER_TAKEN } from './paths.ts';
 import type { RunningCloud } from './running-cloud.ts';
+import { keepStartReserve, useStartReserve } from './start-reserve.ts';
 import { type DaemonFacts, describeCloud } from './status.ts';
+import { describeVolumes } from './volume-facts.ts';
 
 async function main(dataDir: string, version: string, mode: string): Promise<void> {
   keepInheritedFilesFromChildren();
@@ -37,6 +39,7 @@ async function mainOfDaemon(config: CloudConfig, given: DaemonArguments): Promis
   const paths = dataPaths(dataDir);
   using lock = acquireProcessLock(paths.daemonLock);
   if (lock === undefined) throw new Error(`${FOLDER_TAKEN}: ${dataDir}`);
+  await useStartReserve(paths.startReserve);
   const writeLog = openLogFile(paths.log);
   const logger = createLogger({ write: writeLog, nowMs: () => systemClock.nowMs() });
   const crash = crashOnBugs(logger);
@@ -55,8 +58,8 @@ async function mainOfDaemon(config: CloudConfig, given: DaemonArguments): Promis
     return { halted: true as const };
   };
   await removeFile(paths.adminSocket);
-  // In place: a daemon that starts on a full disk has the room of the last one's file.
-  await writeUnsynced(paths.pidFile, `${process.pid}\n`);
+  await overwriteUnsynced(paths.pidFile, `${process.pid}\n`);
+  await keepStartReserve(paths.startReserve);
   const api = adminApi(cloud, { config, dataDir, version, startedAt }, halt);
   const admin = await serveAdmin(paths.adminSocket, api, logger);
   const onSignal = () => void halt({ keepGuests: true }).catch(crash);
@@ -112,6 +115,7 @@ function adminApi(
   return {
     ...cloud.admin,
     status: () => describeCloud(cloud, facts),
+    volumes: () => describeVolumes(cloud, systemClock),
     diskStats: async ({ instanceId }) => await cloud.node.readDiskStats(instanceId),
     halt,
   };

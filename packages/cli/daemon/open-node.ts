@@ -3,20 +3,9 @@
 import type { HostNetwork } from '@ironbark/node/host/host-network.ts';
 import { type NodeController, type NodeOptions, startNode } from '@ironbark/node/main.ts';
 import { startNodeNetwork } from '@ironbark/node/node-network.ts';
-import type { Clock } from '@ironbark/platform/clock.ts';
-import type { Commands } from '@ironbark/platform/commands.ts';
-import type { Logger } from '@ironbark/platform/logger.ts';
-import type { RandomSource } from '@ironbark/platform/random.ts';
-import type { CloudConfig } from '../cloud-config.ts';
-import type { DataPaths } from './paths.ts';
+import type { DaemonParts } from './daemon-parts.ts';
 
-export interface OpenNodeOptions {
-  config: CloudConfig;
-  paths: DataPaths;
-  clock: Clock;
-  random: RandomSource;
-  logger: Logger;
-  commands: Commands;
+export interface OpenNodeOptions extends DaemonParts {
   objects: NodeOptions['objects'];
   volumesServed?: () => Promise<void>;
 }

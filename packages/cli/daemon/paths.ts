@@ -17,6 +17,8 @@ export interface DataPaths {
   controllersSocket: string;
   /** Held by the one daemon of this folder. */
   daemonLock: string;
+  /** Room for a start on a full disk. */
+  startReserve: string;
   log: string;
   /** What a backup that is under way reads from. */
   backup: string;
@@ -27,6 +29,8 @@ export interface DataPaths {
   /** The Storage Controller's rows, apart from what storage daemons use. */
   storageState: string;
   objects: string;
+  /** The databases of the three that have one, as these services name them. */
+  stores: { cloud: string; storage: string; objects: string };
   /** The record of API calls. */
   events: string;
   /** Private keys of key pairs that `ironbark launch` made. */
@@ -48,6 +52,7 @@ export function dataPaths(root: string): DataPaths {
     controllersSocket: join(root, 'run', 'controllers', 'controllers.sock'),
     pidFile: join(root, 'run', 'daemon.pid'),
     daemonLock: join(root, 'run', 'daemon.lock'),
+    startReserve: join(root, 'run', 'start-reserve'),
     log: join(root, 'ironbark.log'),
     backup: join(root, 'run', 'controllers', 'backup'),
     cloud: join(root, 'cloud'),
@@ -56,6 +61,11 @@ export function dataPaths(root: string): DataPaths {
     storage: join(root, 'storage'),
     storageState: join(root, 'storage', 'state'),
     objects: join(root, 'objects'),
+    stores: {
+      cloud: join(root, 'cloud', 'cloud.db'),
+      storage: join(root, 'storage', 'state', 'storage.db'),
+      objects: join(root, 'objects', 'objects.sqlite'),
+    },
     events: join(root, 'events'),
     keys: join(root, 'keys'),
   };

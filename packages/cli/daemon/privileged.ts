@@ -19,13 +19,13 @@ import type { CallTransport } from '@ironbark/protocol/internal/wire/transport.t
 import { exportSocketOf } from '@ironbark/storage/drivers/daemon-arguments.ts';
 import { openStorageDaemonTarget } from '@ironbark/storage/drivers/storage-daemon.ts';
 import { volumeUsersOf } from '@ironbark/storage/drivers/volume-users.ts';
-import type { ComposeOptions } from './compose.ts';
 import { remoteAdmin } from './controllers-admin.ts';
 import { ControllersProcess } from './controllers-process.ts';
+import type { DaemonParts } from './daemon-parts.ts';
 import { type CloudUsers, findCloudUsers, shareFolders } from './privileged-folders.ts';
 import { GUEST_GRACE_MS, type RunningCloud } from './running-cloud.ts';
 
-export interface PrivilegedOptions extends ComposeOptions {
+export interface PrivilegedOptions extends DaemonParts {
   writeLog: (line: string) => void;
   /** Runs this program as the controllers with this user. */
   controllersProgram: (uid: number) => { file: string; args: readonly string[] };

@@ -1,10 +1,10 @@
 // Owns the move of the Storage Controller's state from where earlier versions had it, beside the volumes.
 
-import { link, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { link, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   ensureDirectory,
-  hasCode,
+  exists,
   removeFile,
   renameDurably,
   syncDirectory,
@@ -30,14 +30,4 @@ async function moveAll(names: readonly string[], from: string, to: string): Prom
   for (const name of names) await link(join(from, name), join(unfinished, name));
   await syncDirectory(unfinished);
   await renameDurably(unfinished, to);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return false;
-    throw error;
-  }
 }

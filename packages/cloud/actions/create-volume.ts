@@ -6,14 +6,13 @@ import { makeOnce } from '../app/client-tokens.ts';
 import { missingParameter, notOffered, refuse, refuseParameters } from '../app/refusals.ts';
 import { parseId, SNAPSHOT } from '../app/resource-ids.ts';
 import { parseTagSpecifications, setTags, TagIndex } from '../app/tags.ts';
-import { checkVolumeType, DEFAULT_VOLUME_TYPE, getVolume, makeVolume } from '../app/volumes.ts';
+import { parseRates } from '../app/volume-shape.ts';
+import { getVolume, makeVolume } from '../app/volumes.ts';
 import { listTagsOf } from '../store/tags.ts';
 import type { Ec2Handler } from './handler.ts';
 import { renderVolume } from './render-volume.ts';
 
 const NOT_OFFERED = [
-  'Iops',
-  'Throughput',
   'KmsKeyId',
   'OutpostArn',
   'VolumeInitializationRate',
@@ -37,7 +36,7 @@ export const createVolume: Ec2Handler<'CreateVolume'> = async (app, context, inp
     zone,
     sizeGib: input.Size,
     snapshotId: SnapshotId === undefined ? undefined : parseId(SNAPSHOT, SnapshotId, 'SnapshotId'),
-    volumeType: checkVolumeType(input.VolumeType ?? DEFAULT_VOLUME_TYPE),
+    ...parseRates(input),
     storage: await app.storage.getReport(),
   };
   const call = { action: 'CreateVolume', token: input.ClientToken, parameters: input };

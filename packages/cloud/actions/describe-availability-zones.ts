@@ -4,6 +4,7 @@ import type { AvailabilityZone } from '@aws-sdk/client-ec2';
 import { applyFilters, type FilterTable } from '../app/filters.ts';
 import { zoneUnknown } from '../app/networks.ts';
 import { refuse } from '../app/refusals.ts';
+import { zoneIdOf } from '../app/zone-ids.ts';
 import type { Ec2Handler } from './handler.ts';
 
 const FILTERS: FilterTable<AvailabilityZone> = {
@@ -25,7 +26,7 @@ export const describeAvailabilityZones: Ec2Handler<'DescribeAvailabilityZones'> 
 ) => {
   const zone: AvailabilityZone = {
     ZoneName: app.zone,
-    ZoneId: zoneId(app.zone),
+    ZoneId: zoneIdOf(app.zone),
     ZoneType: 'availability-zone',
     RegionName: app.region,
     GroupName: app.region,
@@ -42,11 +43,3 @@ export const describeAvailabilityZones: Ec2Handler<'DescribeAvailabilityZones'> 
   }
   return { AvailabilityZones: applyFilters([zone], input.Filters, FILTERS) };
 };
-
-/** `us-east-1a` is `use1-az1`, in AWS's manner. */
-function zoneId(zone: string): string {
-  const match = /^([a-z]+)-([a-z]+)-(\d+)([a-z])$/.exec(zone);
-  if (match === null) return zone;
-  const [, area, side, number, letter] = match;
-  return `${area}${side!.slice(0, 1)}${number}-az${letter!.charCodeAt(0) - 96}`;
-}

@@ -2,11 +2,11 @@
 
 import type { FilterTable } from '../app/filters.ts';
 import { matchIds, parseIds, SNAPSHOT } from '../app/resource-ids.ts';
+import { listVisible, type VisibleSnapshot } from '../app/snapshot-access.ts';
 import { TagIndex } from '../app/tags.ts';
 import { viewSnapshotState } from '../app/volume-view.ts';
-import type { SnapshotRow } from '../store/schema.ts';
-import { listSnapshots } from '../store/snapshots.ts';
 import { listTags } from '../store/tags.ts';
+import type { RequestContext } from './action.ts';
 import type { Ec2Handler } from './handler.ts';
 import { renderSnapshot, type SnapshotItem, viewProgress } from './render-snapshot.ts';
 import { selectPage } from './select-page.ts';
@@ -19,29 +19,29 @@ const FILTERS: FilterTable<SnapshotItem> = {
     description: ({ row }) => row.description,
     encrypted: () => false,
     'owner-id': ({ row }) => row.accountId,
-    'owner-alias': () => 'self',
+    'owner-alias': () => undefined,
     progress: viewProgress,
     'start-time': ({ row }) => new Date(row.createdAt).toISOString(),
     status: ({ row }) => viewSnapshotState(row),
     'storage-tier': () => 'standard',
+    // A copy is made in one go, whatever was paid for.
+    'transfer-type': () => undefined,
   },
   tags: ({ tags }) => tags,
 };
 
 export const describeSnapshots: Ec2Handler<'DescribeSnapshots'> = async (app, context, input) => {
   const ids = parseIds(SNAPSHOT, input.SnapshotIds, 'SnapshotId');
-  const { accountId } = context;
-  const tags = new TagIndex(await listTags(app.store.query, accountId));
-  // A deleted snapshot is gone for its owner at once, whatever the storage still has to do.
-  const rows = (await listSnapshots(app.store.query, accountId)).filter(
-    (row) => row.desired === 'present',
-  );
-  const named = ids.length === 0 ? rows : matchIds(SNAPSHOT, ids, rows);
+  const tags = new TagIndex(await listTags(app.store.query, context.accountId));
+  const visible = await listVisible(app.store.query, context);
+  const named = ids.length === 0 ? visible : matchIds(SNAPSHOT, ids, visible);
   const shown = named.filter(
-    (row) => isOf(row, input.OwnerIds) && isOf(row, input.RestorableByUserIds),
+    (one) =>
+      isOwnedBy(one, input.OwnerIds, context) &&
+      isRestorableBy(one, input.RestorableByUserIds, context),
   );
   const { items, nextToken } = selectPage(
-    shown.map((row) => ({ row, tags: tags.of(row.id) })),
+    shown.map(({ row }) => ({ row, tags: tags.of(row.id) })),
     input,
     {
       action: 'DescribeSnapshots',
@@ -54,8 +54,24 @@ export const describeSnapshots: Ec2Handler<'DescribeSnapshots'> = async (app, co
   return { Snapshots: items.map(renderSnapshot), NextToken: nextToken };
 };
 
-/** Snapshots are their owner's alone. */
-function isOf(row: SnapshotRow, users: readonly string[] | undefined): boolean {
+type Asker = Pick<RequestContext, 'accountId'>;
+
+function isOwnedBy(
+  { row }: VisibleSnapshot,
+  owners: readonly string[] | undefined,
+  { accountId }: Asker,
+): boolean {
+  if (owners === undefined || owners.length === 0) return true;
+  return owners.some((owner) => row.accountId === (owner === 'self' ? accountId : owner));
+}
+
+/** `all` is those that everybody may use; an account is those that it owns or is named for. */
+function isRestorableBy(
+  { row, grantees }: VisibleSnapshot,
+  users: readonly string[] | undefined,
+  { accountId }: Asker,
+): boolean {
   if (users === undefined || users.length === 0) return true;
-  return users.includes('self') || users.includes(row.accountId);
+  const mine = users.map((user) => (user === 'self' ? accountId : user));
+  return mine.some((user) => user === row.accountId || grantees.includes(user));
 }

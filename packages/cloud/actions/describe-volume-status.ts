@@ -1,18 +1,36 @@
 // Owns DescribeVolumeStatus.
 
-import type { VolumeStatusInfo, VolumeStatusItem } from '@aws-sdk/client-ec2';
+import type { VolumeStatusItem } from '@aws-sdk/client-ec2';
 import type { FilterTable } from '../app/filters.ts';
 import { parseIds, VOLUME } from '../app/resource-ids.ts';
+import { viewHealth } from '../app/volume-health.ts';
 import { selectVolumes } from './describe-volumes.ts';
 import type { Ec2Handler } from './handler.ts';
 import type { VolumeItem } from './render-volume.ts';
 import { selectPage } from './select-page.ts';
 import { loadVolumes } from './volume-items.ts';
 
+/** Names and meanings: API reference of DescribeVolumeStatus. No event here has an action or an end that is known. */
 const FILTERS: FilterTable<VolumeItem> = {
   names: {
+    'action.code': () => undefined,
+    'action.description': () => undefined,
+    'action.event-id': () => undefined,
+    'attachment-status.instance-id': ({ attachment }) => attachment?.instanceId,
+    'attachment-status.io-performance': (item) =>
+      item.attachment === undefined ? undefined : healthOf(item).ioPerformance,
     'availability-zone': ({ row }) => row.zone,
-    'volume-status.status': ({ row }) => viewHealth(row.observedState),
+    'event.description': (item) => healthOf(item).event?.description,
+    'event.event-id': (item) => healthOf(item).event?.id,
+    'event.event-type': (item) => healthOf(item).event?.type,
+    'event.not-after': () => undefined,
+    'event.not-before': (item) => sinceOf(item)?.toISOString(),
+    'volume-status.details-name': () => ['io-enabled', 'io-performance'],
+    'volume-status.details-status': (item) => {
+      const { ioEnabled, ioPerformance } = healthOf(item);
+      return [ioEnabled, ioPerformance];
+    },
+    'volume-status.status': (item) => healthOf(item).status,
   },
 };
 
@@ -37,19 +55,46 @@ export const describeVolumeStatus: Ec2Handler<'DescribeVolumeStatus'> = async (
   return { VolumeStatuses: items.map(render), NextToken: nextToken };
 };
 
-function viewHealth(state: string | null): NonNullable<VolumeStatusInfo['Status']> {
-  if (state === 'ready') return 'ok';
-  return state === 'failed' || state === 'absent' ? 'impaired' : 'insufficient-data';
+function healthOf({ row, attachment }: VolumeItem) {
+  return viewHealth(row, attachment);
 }
 
-function render({ row }: VolumeItem): VolumeStatusItem {
-  const status = viewHealth(row.observedState);
-  const check = { ok: 'passed', impaired: 'failed' }[status as string] ?? 'insufficient-data';
+function sinceOf(item: VolumeItem): Date | undefined {
+  const since = healthOf(item).event?.since;
+  return since === undefined ? undefined : new Date(since);
+}
+
+function render(item: VolumeItem): VolumeStatusItem {
+  const { row, attachment } = item;
+  const { status, ioEnabled, ioPerformance } = healthOf(item);
+  const instanceId = attachment?.instanceId;
   return {
     VolumeId: row.id,
     AvailabilityZone: row.zone,
-    VolumeStatus: { Status: status, Details: [{ Name: 'io-enabled', Status: check }] },
+    VolumeStatus: {
+      Status: status,
+      Details: [
+        { Name: 'io-enabled', Status: ioEnabled },
+        { Name: 'io-performance', Status: ioPerformance },
+      ],
+    },
     Actions: [],
-    Events: [],
+    Events: renderEvents(item),
+    AttachmentStatuses:
+      instanceId === undefined ? [] : [{ InstanceId: instanceId, IoPerformance: ioPerformance }],
   };
+}
+
+function renderEvents(item: VolumeItem): NonNullable<VolumeStatusItem['Events']> {
+  const { event } = healthOf(item);
+  if (event === undefined) return [];
+  return [
+    {
+      EventId: event.id,
+      EventType: event.type,
+      Description: event.description,
+      InstanceId: item.attachment?.instanceId,
+      NotBefore: sinceOf(item),
+    },
+  ];
 }

@@ -14,7 +14,8 @@ import {
 } from '../app/refusals.ts';
 import { GROUP, IMAGE, parseId, parseIds, SNAPSHOT, SUBNET } from '../app/resource-ids.ts';
 import { parseTagSpecifications } from '../app/tags.ts';
-import { checkVolumeType, DEFAULT_VOLUME_TYPE, type VolumeMapping } from '../app/volumes.ts';
+import { parseRates } from '../app/volume-shape.ts';
+import type { VolumeMapping } from '../app/volumes.ts';
 
 type Input = Ec2Input<'RunInstances'>;
 
@@ -166,14 +167,14 @@ function parseMapping(mapping: WireMapping): VolumeMapping {
     throw badMapping(`${DeviceName}: only EBS volumes can be mapped.`);
   }
   if (Ebs.Encrypted === true || Ebs.KmsKeyId !== undefined) throw notOffered('Volume encryption');
-  refuseParameters(Ebs, ['Iops', 'Throughput', 'OutpostArn', 'VolumeInitializationRate']);
+  refuseParameters(Ebs, ['OutpostArn', 'VolumeInitializationRate']);
   const { SnapshotId } = Ebs;
   return {
     deviceName: checkDeviceName(DeviceName),
     deleteOnTermination: Ebs.DeleteOnTermination !== false,
     sizeGib: Ebs.VolumeSize,
     snapshotId: SnapshotId === undefined ? undefined : parseId(SNAPSHOT, SnapshotId, 'SnapshotId'),
-    volumeType: checkVolumeType(Ebs.VolumeType ?? DEFAULT_VOLUME_TYPE),
+    ...parseRates(Ebs),
   };
 }
 

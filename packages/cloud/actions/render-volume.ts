@@ -3,6 +3,7 @@
 import type { Volume, VolumeAttachment } from '@aws-sdk/client-ec2';
 import type { AttachmentState } from '@ironbark/core/states.ts';
 import type { Tag } from '../app/tags.ts';
+import { shownIops, shownThroughput } from '../app/volume-shape.ts';
 import { viewAttachmentState, viewVolumeState } from '../app/volume-view.ts';
 import type { AttachmentRow, VolumeRow } from '../store/schema.ts';
 import { renderTags } from './render-instance.ts';
@@ -21,7 +22,9 @@ export function renderVolume({ row, attachment, tags }: VolumeItem): Volume {
     AvailabilityZone: row.zone,
     State: viewVolumeState(row, attachment),
     CreateTime: new Date(row.createdAt),
-    VolumeType: row.volumeType as NonNullable<Volume['VolumeType']>,
+    VolumeType: row.volumeType,
+    Iops: shownIops(row),
+    Throughput: shownThroughput(row),
     Encrypted: false,
     MultiAttachEnabled: false,
     Attachments: attachment === undefined ? [] : [renderAttachment(attachment)],

@@ -4,6 +4,7 @@ import type { AccountId } from '@ironbark/core/ids.ts';
 import type { FilterTable } from '../app/filters.ts';
 import { TagIndex } from '../app/tags.ts';
 import { viewAttachmentState, viewVolumeState } from '../app/volume-view.ts';
+import { zoneIdOf } from '../app/zone-ids.ts';
 import { listAttachments } from '../store/attachments.ts';
 import type { Queries } from '../store/store.ts';
 import { listTags } from '../store/tags.ts';
@@ -23,9 +24,13 @@ export const VOLUME_FILTERS: FilterTable<VolumeItem> = {
   names: {
     'volume-id': ({ row }) => row.id,
     'availability-zone': ({ row }) => row.zone,
+    'availability-zone-id': ({ row }) => zoneIdOf(row.zone),
     'create-time': ({ row }) => new Date(row.createdAt).toISOString(),
     encrypted: () => false,
+    'fast-restored': () => false,
     'multi-attach-enabled': () => false,
+    'operator.managed': () => false,
+    'operator.principal': () => undefined,
     size: ({ row }) => row.sizeGib,
     'snapshot-id': ({ row }) => row.snapshotId ?? undefined,
     status: ({ row, attachment }) => viewVolumeState(row, attachment),

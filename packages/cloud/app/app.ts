@@ -7,6 +7,7 @@ import type { RandomSource } from '@ironbark/platform/random.ts';
 import type { AroundStep } from '@ironbark/platform/reconciler.ts';
 import type { ClusterClient } from '@ironbark/protocol/internal/cluster-client.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
+import type { SnapshotReader } from '@ironbark/protocol/internal/snapshot-reader.ts';
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
 import type { Store } from '../store/store.ts';
 
@@ -32,6 +33,8 @@ export interface App {
   allowSharedEmulation: boolean;
   cluster: ClusterClient;
   storage: StorageClient;
+  /** Absent where snapshots cannot be read block by block. */
+  snapshotReader?: SnapshotReader;
   objects: ObjectsClient;
   wake: Wake;
   aroundStep: AroundStep;

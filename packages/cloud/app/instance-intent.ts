@@ -93,7 +93,7 @@ function composeVolume({
     {
       volumeId: volume.id,
       deviceName: attachment.deviceName,
-      sizeBytes: volume.sizeGib * GIB,
+      sizeBytes: (volume.offeredSizeGib ?? volume.sizeGib) * GIB,
       source: JSON.parse(attachment.offeredExport) as BlockExport,
       profile: DIRECT,
     },

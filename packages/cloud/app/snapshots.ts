@@ -1,58 +1,165 @@
-// Owns the rules of snapshots.
+// Owns the rules of snapshots: taken of one volume or of several at one moment, copied, removed.
 
-import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { newId } from '@ironbark/platform/random.ts';
-import { findAttachment } from '../store/attachments.ts';
-import type { SnapshotRow } from '../store/schema.ts';
+import { findAttachment, listAttachmentsOf } from '../store/attachments.ts';
+import type { SnapshotRow, VolumeRow } from '../store/schema.ts';
 import { findSnapshot, findSnapshots, insertSnapshot, updateSnapshot } from '../store/snapshots.ts';
+import type { Queries } from '../store/store.ts';
 import type { App } from './app.ts';
 import type { Caller, Change } from './change.ts';
+import { getInstance } from './instances.ts';
 import { notFound, refuse } from './refusals.ts';
-import { viewVolumeState } from './volume-view.ts';
+import { getRestorable } from './snapshot-access.ts';
+import { requireUnlocked } from './snapshot-lock.ts';
+import { viewSnapshotState, viewVolumeState } from './volume-view.ts';
 import { getVolume } from './volumes.ts';
 
 export async function takeSnapshot(
   app: App,
   caller: Caller,
-  { tx, nowMs, touched }: Change,
+  change: Change,
   wanted: { volumeId: VolumeId; description: string },
 ): Promise<SnapshotRow> {
-  const volume = await getVolume(tx, caller, wanted.volumeId);
-  const state = viewVolumeState(volume, await findAttachment(tx, volume.id));
-  if (volume.observedState !== 'ready' || state === 'deleting') {
+  const volume = await getVolumeToSnap(change.tx, caller, wanted.volumeId);
+  const id = newId(app.random, 'snap');
+  return insert(caller, change, { id, volume, description: wanted.description });
+}
+
+export interface SetWish {
+  instanceId: InstanceId;
+  description: string;
+  exclude: readonly VolumeId[];
+}
+
+/**
+ * Snapshots of an instance's volumes, all of the same moment. Its root disk is none of them: it is no volume, so
+ * there is nothing to exclude or to include about it.
+ */
+export async function takeSnapshots(
+  app: App,
+  caller: Caller,
+  change: Change,
+  wish: SetWish,
+): Promise<SnapshotRow[]> {
+  const volumes = await listVolumesToSnap(change.tx, caller, wish);
+  const ids = volumes.map(() => newId(app.random, 'snap'));
+  const rows: SnapshotRow[] = [];
+  for (const [at, volume] of volumes.entries()) {
+    const { description } = wish;
+    const together = ids.length > 1 ? JSON.stringify(ids) : null;
+    rows.push(await insert(caller, change, { id: ids[at]!, volume, description, together }));
+  }
+  return rows;
+}
+
+async function listVolumesToSnap(
+  tx: Queries,
+  caller: Caller,
+  { instanceId, exclude }: SetWish,
+): Promise<VolumeRow[]> {
+  await getInstance(tx, caller, instanceId);
+  const attachments = await listAttachmentsOf(tx, instanceId);
+  const attached = attachments.map(({ volumeId }) => volumeId).sort();
+  const strange = exclude.filter((id) => !attached.includes(id));
+  if (strange.length > 0) throw notFound('volume', 'volume', strange);
+  const wanted = attached.filter((id) => !exclude.includes(id));
+  if (wanted.length === 0) {
     throw refuse(
       'incorrect-state',
-      'volume',
-      `Volume '${volume.id}' is '${state}'; snapshots can be taken of volumes that are 'available' or 'in-use'.`,
+      'snapshot',
+      `Instance '${instanceId}' has no EBS volume that is not excluded; its root device is an instance store.`,
     );
   }
-  const id = newId(app.random, 'snap');
+  return Promise.all(wanted.map((id) => getVolumeToSnap(tx, caller, id)));
+}
+
+async function getVolumeToSnap(tx: Queries, caller: Caller, id: VolumeId): Promise<VolumeRow> {
+  const volume = await getVolume(tx, caller, id);
+  const state = viewVolumeState(volume, await findAttachment(tx, volume.id));
+  if (volume.observedState === 'ready' && state !== 'deleting') return volume;
+  throw refuse(
+    'incorrect-state',
+    'volume',
+    `Volume '${volume.id}' is '${state}'; snapshots can be taken of volumes that are 'available' or 'in-use'.`,
+  );
+}
+
+async function insert(
+  caller: Caller,
+  { tx, nowMs, touched }: Change,
+  wanted: { id: SnapshotId; volume: VolumeRow; description: string; together?: string | null },
+): Promise<SnapshotRow> {
+  const { id, volume, description, together = null } = wanted;
   await insertSnapshot(tx, {
     id,
     accountId: caller.accountId,
     volumeId: volume.id,
     volumeSizeGib: volume.sizeGib,
-    description: wanted.description,
+    description,
     createdAt: nowMs,
     generation: 1,
     desired: 'present',
     observedGeneration: 0,
     observedProgress: 0,
     storedBytes: 0,
+    together,
   });
   touched.snapshots.add(id);
   return (await findSnapshot(tx, id))!;
 }
 
+/** As AWS has it of a copy: "an arbitrary volume ID that you should not use for any purpose". */
+const NO_VOLUME: VolumeId = 'vol-ffffffff';
+
+/** A snapshot of its own with the same bytes: they are kept once, until the last that has them goes. */
+export async function copySnapshot(
+  app: App,
+  caller: Caller,
+  { tx, nowMs }: Change,
+  wanted: { source: SnapshotId; description: string },
+): Promise<SnapshotRow> {
+  const source = await getRestorable(tx, caller, wanted.source);
+  if (viewSnapshotState(source) !== 'completed') {
+    throw refuse('incorrect-state', 'snapshot', `Snapshot '${source.id}' is not 'completed'.`);
+  }
+  const id = newId(app.random, 'snap');
+  await insertSnapshot(tx, {
+    id,
+    accountId: caller.accountId,
+    volumeId: NO_VOLUME,
+    volumeSizeGib: source.volumeSizeGib,
+    description: wanted.description,
+    createdAt: nowMs,
+    completedAt: nowMs,
+    generation: 1,
+    desired: 'present',
+    observedGeneration: 1,
+    observedState: 'completed',
+    observedProgress: 100,
+    storedBytes: 0,
+    contentId: source.contentId ?? source.id,
+  });
+  return (await findSnapshot(tx, id))!;
+}
+
 export async function removeSnapshot(
-  { accountId }: Caller,
-  { tx, touched }: Change,
+  caller: Caller,
+  { tx, nowMs, touched }: Change,
   id: SnapshotId,
 ): Promise<void> {
-  const [snapshot] = await findSnapshots(tx, accountId, [id]);
-  if (snapshot === undefined || snapshot.desired === 'absent') {
-    throw notFound('snapshot', 'snapshot', [id]);
-  }
+  const snapshot = await getOwnSnapshot(tx, caller, id);
+  requireUnlocked(snapshot, nowMs);
   await updateSnapshot(tx, id, { desired: 'absent', generation: snapshot.generation + 1 });
   touched.snapshots.add(id);
+}
+
+export async function getOwnSnapshot(
+  tx: Queries,
+  { accountId }: Pick<Caller, 'accountId'>,
+  id: SnapshotId,
+): Promise<SnapshotRow> {
+  const [snapshot] = await findSnapshots(tx, accountId, [id]);
+  if (snapshot?.desired === 'present') return snapshot;
+  throw notFound('snapshot', 'snapshot', [id]);
 }

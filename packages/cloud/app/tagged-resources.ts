@@ -21,7 +21,15 @@ import {
 
 type TaggedTable = Exclude<
   keyof Schema,
-  'clientToken' | 'node' | 'account' | 'user' | 'interfaceGroup' | 'tag' | 'attachment'
+  | 'clientToken'
+  | 'node'
+  | 'account'
+  | 'user'
+  | 'interfaceGroup'
+  | 'tag'
+  | 'attachment'
+  | 'snapshotPermission'
+  | 'signingSecret'
 >;
 
 const NOUNS = [

@@ -6,43 +6,24 @@ import { newId } from '@ironbark/platform/random.ts';
 import type { StorageReport } from '@ironbark/protocol/internal/storage-client.ts';
 import { findAttachment, insertAttachment } from '../store/attachments.ts';
 import { toFlag, type VolumeRow } from '../store/schema.ts';
-import { findSnapshots } from '../store/snapshots.ts';
 import type { Queries } from '../store/store.ts';
 import { changeVolume, findVolumes, insertVolume, listAllVolumes } from '../store/volumes.ts';
 import type { App } from './app.ts';
 import type { Caller, Change } from './change.ts';
 import { invalidValue, missingParameter, notFound, refuse } from './refusals.ts';
+import { getRestorable } from './snapshot-access.ts';
+import { chooseShape, type RateWish } from './volume-shape.ts';
 import { viewSnapshotState, viewVolumeState } from './volume-view.ts';
 
-export interface VolumeWish {
+export interface VolumeWish extends RateWish {
   sizeGib: number | undefined;
   snapshotId: SnapshotId | undefined;
-  volumeType: string;
 }
 
 /** A data volume that a launch asks for. */
 export interface VolumeMapping extends VolumeWish {
   deviceName: string;
   deleteOnTermination: boolean;
-}
-
-/** Sizes in GiB that EC2 takes for each type (EBS User Guide, "Amazon EBS volume types"). */
-const VOLUME_TYPES: Readonly<Record<string, readonly [min: number, max: number]>> = {
-  standard: [1, 1024],
-  gp2: [1, 16384],
-  gp3: [1, 16384],
-  st1: [125, 16384],
-  sc1: [125, 16384],
-};
-export const DEFAULT_VOLUME_TYPE = 'gp2';
-
-export function checkVolumeType(name: string): string {
-  if (Object.hasOwn(VOLUME_TYPES, name)) return name;
-  throw invalidValue(
-    'VolumeType',
-    name,
-    `This cloud offers ${Object.keys(VOLUME_TYPES).join(', ')}; provisioned IOPS are not offered.`,
-  );
 }
 
 export interface NewVolume extends VolumeWish {
@@ -57,15 +38,16 @@ export async function makeVolume(
   wish: NewVolume,
 ): Promise<VolumeId> {
   const { tx, nowMs, touched } = change;
-  const sizeGib = await chooseSize(tx, accountId, wish);
-  await checkRoom(tx, sizeGib, wish.storage);
+  const shape = chooseShape({ ...wish, sizeGib: await chooseSize(tx, accountId, wish) });
+  await checkRoom(tx, shape.sizeGib, wish.storage);
   const id = newId(app.random, 'vol');
   await insertVolume(tx, {
     id,
     accountId,
     zone: wish.zone,
-    sizeGib,
-    volumeType: wish.volumeType,
+    ...shape,
+    offeredSizeGib: null,
+    awaySince: null,
     snapshotId: wish.snapshotId ?? null,
     createdAt: nowMs,
     generation: 1,
@@ -84,25 +66,18 @@ async function chooseSize(tx: Queries, accountId: string, wish: VolumeWish): Pro
   if (sizeGib < least) {
     throw invalidValue('Size', sizeGib, `The snapshot needs at least ${least} GiB.`);
   }
-  const [min, max] = VOLUME_TYPES[wish.volumeType]!;
-  if (sizeGib < min || sizeGib > max) {
-    throw invalidValue('Size', sizeGib, `A ${wish.volumeType} volume has ${min} to ${max} GiB.`);
-  }
   return sizeGib;
 }
 
 async function getSnapshotSize(tx: Queries, accountId: string, wish: VolumeWish): Promise<number> {
   const id = wish.snapshotId!;
-  const [snapshot] = await findSnapshots(tx, accountId, [id]);
-  if (snapshot === undefined || snapshot.desired === 'absent') {
-    throw notFound('snapshot', 'snapshot', [id]);
-  }
+  const snapshot = await getRestorable(tx, { accountId }, id);
   if (viewSnapshotState(snapshot) === 'completed') return snapshot.volumeSizeGib;
   throw refuse('incorrect-state', 'snapshot', `Snapshot '${id}' is not 'completed'.`);
 }
 
 /** What the storage says is free, less what it has not been told of yet. */
-async function checkRoom(
+export async function checkRoom(
   tx: Queries,
   sizeGib: number,
   storage: StorageReport | undefined,

@@ -22,6 +22,7 @@ import type { ActionTable } from '../actions/action.ts';
 import { TouchedResources } from './audit-resources.ts';
 import { type ApiService, dispatch } from './dispatch.ts';
 import { discardBody, readBody } from './read-body.ts';
+import { newRequestId } from './request-id.ts';
 
 export interface ApiOptions {
   ec2: ActionTable;
@@ -219,12 +220,4 @@ function send(response: ServerResponse, requestId: string, answer: Answer): void
     ...(answer.mustClose === true ? { connection: 'close' } : {}),
   });
   response.end(body);
-}
-
-/** A version 4 UUID, as AWS writes request ids. */
-function newRequestId(random: RandomSource): string {
-  const bytes = random.bytes(16);
-  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
-  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }

@@ -108,10 +108,16 @@ test('a volume waits for its snapshots before it goes, a snapshot for its volume
   assert.equal(planVolume({ ...gone, observedGeneration: 1 }, 1), 'wait-for-snapshots');
   assert.equal(planVolume({ ...gone, observedState: 'ready' }, 0), 'send');
   assert.equal(planVolume(gone, 0), 'forget');
-  assert.equal(planSnapshot({ ...gone, desired: 'present' }, 1), 'send');
-  assert.equal(planSnapshot({ ...gone, observedGeneration: 1 }, 1), 'wait-for-volumes');
-  assert.equal(planSnapshot({ ...gone, observedState: 'completed' }, 0), 'send');
-  assert.equal(planSnapshot(gone, 0), 'forget');
+  const own = { ...gone, contentId: null };
+  assert.equal(planSnapshot({ ...own, desired: 'present' }, 1), 'send');
+  assert.equal(planSnapshot({ ...own, observedGeneration: 1 }, 1), 'wait-for-readers');
+  assert.equal(planSnapshot({ ...own, observedState: 'completed' }, 0), 'send');
+  assert.equal(planSnapshot(own, 0), 'forget');
+  // The storage is never told of a copy.
+  const copy = { ...gone, contentId: 'snap-00000000000000001', observedGeneration: 1 } as const;
+  assert.equal(planSnapshot({ ...copy, desired: 'present' }, 0), 'settled');
+  assert.equal(planSnapshot(copy, 1), 'wait-for-readers');
+  assert.equal(planSnapshot(copy, 0), 'forget-copy');
 });
 
 test('an instance without a place waits, and fails when it has waited long enough', () => {

@@ -7,24 +7,35 @@ import { SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { App } from '../app/app.ts';
 import { change } from '../app/change.ts';
 import type { SnapshotRow } from '../store/schema.ts';
-import { deleteSnapshot, findSnapshot, listAllSnapshots } from '../store/snapshots.ts';
+import { deleteSnapshot, findSnapshot, listAllSnapshots, listCopies } from '../store/snapshots.ts';
 import { deleteTags } from '../store/tags.ts';
 import { listFillingVolumes } from '../store/volumes.ts';
 import { SentGenerations } from './sent-generations.ts';
 
-export type SnapshotStep = 'wait-for-volumes' | 'send' | 'forget';
+export type SnapshotStep = 'wait-for-readers' | 'send' | 'forget' | 'forget-copy' | 'settled';
 
-/** A volume pokes its snapshot when it is filled; this is for the poke that got lost. */
-const VOLUMES_AGAIN_MS = 2_000;
+/** A volume pokes its snapshot when it is filled, a copy when it goes; this is for the poke that got lost. */
+const READERS_AGAIN_MS = 2_000;
 
 export function planSnapshot(
-  snapshot: Pick<SnapshotRow, 'desired' | 'generation' | 'observedGeneration' | 'observedState'>,
-  fillingVolumes: number,
+  snapshot: Pick<
+    SnapshotRow,
+    'desired' | 'generation' | 'observedGeneration' | 'observedState' | 'contentId'
+  >,
+  /** Volumes that are being filled from it, and copies that have its bytes. */
+  readers: number,
 ): SnapshotStep {
+  if (snapshot.contentId !== null) return planCopy(snapshot.desired, readers);
   if (snapshot.desired === 'present') return 'send';
   const isReached = snapshot.observedGeneration >= snapshot.generation;
   if (isReached && snapshot.observedState === 'absent') return 'forget';
-  return fillingVolumes > 0 ? 'wait-for-volumes' : 'send';
+  return readers > 0 ? 'wait-for-readers' : 'send';
+}
+
+/** The storage knows nothing of a copy. */
+function planCopy(desired: SnapshotRow['desired'], readers: number): SnapshotStep {
+  if (desired === 'present') return 'settled';
+  return readers > 0 ? 'wait-for-readers' : 'forget-copy';
 }
 
 export function createSnapshotReconciler(app: App): Reconciler {
@@ -44,11 +55,17 @@ async function reconcileSnapshot(
   const snapshot = await findSnapshot(app.store.query, id);
   if (snapshot === undefined) return SETTLED;
   const filling = await listFillingVolumes(app.store.query, id);
-  switch (planSnapshot(snapshot, filling.length)) {
-    case 'wait-for-volumes':
-      return { kind: 'again', afterMs: VOLUMES_AGAIN_MS };
+  const copies = await listCopies(app.store.query, id);
+  switch (planSnapshot(snapshot, filling.length + copies.length)) {
+    case 'settled':
+      return SETTLED;
+    case 'wait-for-readers':
+      return { kind: 'again', afterMs: READERS_AGAIN_MS };
+    case 'forget-copy':
+      await app.aroundStep('snapshot/forget-copy', () => drop(app, snapshot));
+      return SETTLED;
     case 'forget':
-      await app.aroundStep('snapshot/forget', () => forget(app, id));
+      await app.aroundStep('snapshot/forget', () => forget(app, snapshot));
       sent.forget(id);
       return SETTLED;
     case 'send':
@@ -61,10 +78,12 @@ async function send(
   sent: SentGenerations<SnapshotId>,
   snapshot: SnapshotRow,
 ): Promise<ReconcileResult> {
-  const { id, generation, observedGeneration, desired, volumeId } = snapshot;
+  const { id, generation, observedGeneration, desired, volumeId, accountId } = snapshot;
   if (sent.isDue(id, generation, observedGeneration)) {
     const volumeSizeBytes = snapshot.volumeSizeGib * GIB;
-    const snapshots = [{ id, generation, desired, volumeId, volumeSizeBytes }];
+    const together = parseTogether(snapshot);
+    const wanted = { id, generation, desired, volumeId, volumeSizeBytes, accountId, ...together };
+    const snapshots = [wanted];
     const put = () => app.storage.putIntents({ volumes: [], snapshots });
     await app.aroundStep('snapshot/send', put);
     sent.record(id, generation);
@@ -72,10 +91,19 @@ async function send(
   return sent.next(generation, observedGeneration);
 }
 
-async function forget(app: App, id: SnapshotId): Promise<void> {
-  await app.storage.forget({ volumes: [], snapshots: [id] });
-  await change(app, async ({ tx }) => {
+function parseTogether({ together }: SnapshotRow): { together?: SnapshotId[] } {
+  return together === null ? {} : { together: JSON.parse(together) as SnapshotId[] };
+}
+
+async function forget(app: App, snapshot: SnapshotRow): Promise<void> {
+  await app.storage.forget({ volumes: [], snapshots: [snapshot.id] });
+  await drop(app, snapshot);
+}
+
+async function drop(app: App, { id, contentId }: SnapshotRow): Promise<void> {
+  await change(app, async ({ tx, touched }) => {
     await deleteSnapshot(tx, id);
     await deleteTags(tx, id);
+    if (contentId !== null) touched.snapshots.add(contentId);
   });
 }

@@ -71,7 +71,9 @@ function volumeColumns(observation: VolumeStorageObservation) {
 }
 
 function isVolumeNews(row: VolumeRow | undefined, observation: VolumeStorageObservation): boolean {
-  return row !== undefined && differs(row, volumeColumns(observation));
+  if (row === undefined) return false;
+  const isAway = observation.isAway === true;
+  return isAway !== (row.awaySince !== null) || differs(row, volumeColumns(observation));
 }
 
 function differs<Columns extends object>(row: Columns, columns: Partial<Columns>): boolean {
@@ -79,12 +81,13 @@ function differs<Columns extends object>(row: Columns, columns: Partial<Columns>
 }
 
 async function recordVolume(
-  { tx, touched }: Change,
+  { tx, touched, nowMs }: Change,
   observation: VolumeStorageObservation,
 ): Promise<void> {
   const row = await findVolume(tx, observation.id);
   if (row === undefined) return;
-  await updateVolume(tx, row.id, volumeColumns(observation));
+  const awaySince = observation.isAway === true ? (row.awaySince ?? nowMs) : null;
+  await updateVolume(tx, row.id, { ...volumeColumns(observation), awaySince });
   touched.volumes.add(row.id);
   if (row.snapshotId !== null) touched.snapshots.add(row.snapshotId);
 }

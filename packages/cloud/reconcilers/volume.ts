@@ -7,9 +7,11 @@ import { SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { StorageVolumeIntent } from '@ironbark/protocol/internal/storage-client.ts';
 import type { App } from '../app/app.ts';
 import { change } from '../app/change.ts';
+import { limitsOfShape } from '../app/volume-shape.ts';
 import type { VolumeRow } from '../store/schema.ts';
-import { listRunningSnapshots } from '../store/snapshots.ts';
+import { findSnapshot, listRunningSnapshots } from '../store/snapshots.ts';
 import { deleteTags } from '../store/tags.ts';
+import { deleteModification } from '../store/volume-modifications.ts';
 import { deleteVolume, findVolume, listVolumeIds } from '../store/volumes.ts';
 import { SentGenerations } from './sent-generations.ts';
 
@@ -64,21 +66,26 @@ async function send(
 ): Promise<ReconcileResult> {
   const { id, generation, observedGeneration } = volume;
   if (sent.isDue(id, generation, observedGeneration)) {
-    const intent = { volumes: [composeVolumeIntent(volume)], snapshots: [] };
+    const intent = { volumes: [await composeVolumeIntent(app, volume)], snapshots: [] };
     await app.aroundStep('volume/send', () => app.storage.putIntents(intent));
     sent.record(id, generation);
   }
   return sent.next(generation, observedGeneration);
 }
 
-function composeVolumeIntent(volume: VolumeRow): StorageVolumeIntent {
+async function composeVolumeIntent(app: App, volume: VolumeRow): Promise<StorageVolumeIntent> {
   const { id, generation, desired, snapshotId, desiredExportTo } = volume;
+  const snapshot =
+    snapshotId === null ? undefined : await findSnapshot(app.store.query, snapshotId);
+  // The storage knows a copy by what it is a copy of.
+  const source = snapshot?.contentId ?? snapshotId;
   return {
     id,
     generation,
     desired,
     sizeBytes: volume.sizeGib * GIB,
-    ...(snapshotId === null ? {} : { fromSnapshotId: snapshotId }),
+    ...(source === null ? {} : { fromSnapshotId: source }),
+    limits: limitsOfShape(volume),
     ...(desiredExportTo === null ? {} : { exportTo: desiredExportTo }),
   };
 }
@@ -88,6 +95,7 @@ async function forget(app: App, volume: VolumeRow): Promise<void> {
   await change(app, async ({ tx, touched }) => {
     await deleteVolume(tx, volume.id);
     await deleteTags(tx, volume.id);
+    await deleteModification(tx, volume.id);
     if (volume.snapshotId !== null) touched.snapshots.add(volume.snapshotId);
   });
 }

@@ -17,12 +17,13 @@ import type {
   VpcId,
 } from '@ironbark/core/ids.ts';
 import type { Accelerator } from '@ironbark/core/tenancy.ts';
+import type { VolumeType } from '@ironbark/core/volume-types.ts';
 import type { ObservedPower } from '@ironbark/protocol/internal/instance-messages.ts';
 import type {
   SnapshotStorageObservation,
   VolumeStorageObservation,
 } from '@ironbark/protocol/internal/storage-client.ts';
-import type { Selectable } from 'kysely';
+import type { Generated, Selectable } from 'kysely';
 
 export type Flag = 0 | 1;
 /** AWS's form of a user's unique id. */
@@ -167,7 +168,12 @@ export interface VolumeTable {
   accountId: AccountId;
   zone: string;
   sizeGib: number;
-  volumeType: string;
+  volumeType: VolumeType;
+  /** As ordered, or the type's default; null: the type takes none, or the row is older than the column. */
+  iops: number | null;
+  throughputMibps: number | null;
+  /** What nodes are told while it grows at the storage; null: its size. */
+  offeredSizeGib: number | null;
   snapshotId: SnapshotId | null;
   createdAt: number;
   generation: number;
@@ -179,6 +185,36 @@ export interface VolumeTable {
   observedReason: string | null;
   /** {@link BlockExport} */
   observedExport: string | null;
+  /** As it was set. No volume here ever has its I/O disabled, so it has nothing to do. */
+  autoEnableIo: Generated<Flag>;
+  /** Since when whoever has it attached waits for it, as seen from here. */
+  awaySince: number | null;
+}
+
+/** What ModifyVolume can change. */
+export interface VolumeShape {
+  sizeGib: number;
+  volumeType: VolumeType;
+  iops: number | null;
+  throughputMibps: number | null;
+}
+
+/** The newest change of a volume. */
+export interface VolumeModificationTable {
+  volumeId: VolumeId;
+  accountId: AccountId;
+  /** The volume's generation with it. */
+  generation: number;
+  /** {@link VolumeShape} as JSON. */
+  original: string;
+  target: string;
+  state: 'modifying' | 'optimizing' | 'completed' | 'failed';
+  reason: string | null;
+  /** Who had it attached when the storage was done, and that instance's generation that says so to its node. */
+  instanceId: InstanceId | null;
+  instanceGeneration: number | null;
+  startedAt: number;
+  endedAt: number | null;
 }
 
 export interface AttachmentTable {
@@ -212,6 +248,29 @@ export interface SnapshotTable {
   observedReason: string | null;
   storedBytes: number;
   completedAt: number | null;
+  /** The snapshot whose bytes this one's are; the storage knows that one only. null: its own. */
+  contentId: SnapshotId | null;
+  /** Ids of the snapshots that share its point in time, as JSON; null: it was taken alone. */
+  together: string | null;
+  lockMode: 'compliance' | 'governance' | null;
+  lockCreatedAt: number | null;
+  lockCoolOffHours: number | null;
+  /** This or an end is set while there is a lock. */
+  lockDurationDays: number | null;
+  lockExpiresAt: number | null;
+}
+
+export interface SnapshotPermissionTable {
+  snapshotId: SnapshotId;
+  /** Who may make volumes from it: an account, or `all`. */
+  grantee: AccountId | 'all';
+}
+
+/** What this cloud signs with for itself, made when it is first needed. */
+export interface SigningSecretTable {
+  name: string;
+  /** Base64. */
+  secret: string;
 }
 
 export interface VpcTable {
@@ -295,8 +354,11 @@ export interface Schema {
   networkInterface: NetworkInterfaceTable;
   interfaceGroup: InterfaceGroupTable;
   volume: VolumeTable;
+  volumeModification: VolumeModificationTable;
   attachment: AttachmentTable;
   snapshot: SnapshotTable;
+  snapshotPermission: SnapshotPermissionTable;
+  signingSecret: SigningSecretTable;
   vpc: VpcTable;
   subnet: SubnetTable;
   securityGroup: SecurityGroupTable;
@@ -308,6 +370,7 @@ export interface Schema {
 
 export type InstanceRow = Selectable<InstanceTable>;
 export type VolumeRow = Selectable<VolumeTable>;
+export type VolumeModificationRow = Selectable<VolumeModificationTable>;
 export type AttachmentRow = Selectable<AttachmentTable>;
 export type SnapshotRow = Selectable<SnapshotTable>;
 export type ImageRow = Selectable<ImageTable>;

@@ -31,6 +31,11 @@ export function findSnapshot(db: Queries, id: SnapshotId): Promise<SnapshotRow |
   return db.selectFrom('snapshot').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
+/** Snapshots whose bytes are those of this one, of whoever. */
+export function listCopies(db: Queries, id: SnapshotId): Promise<SnapshotRow[]> {
+  return db.selectFrom('snapshot').selectAll().where('contentId', '=', id).execute();
+}
+
 /** Snapshots that are still read from the volume. */
 export function listRunningSnapshots(db: Queries, volumeId: VolumeId): Promise<SnapshotRow[]> {
   return db
@@ -55,5 +60,6 @@ export async function updateSnapshot(
 }
 
 export async function deleteSnapshot(db: Queries, id: SnapshotId): Promise<void> {
+  await db.deleteFrom('snapshotPermission').where('snapshotId', '=', id).execute();
   await db.deleteFrom('snapshot').where('id', '=', id).execute();
 }

@@ -2,17 +2,26 @@
 
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Database, OpenDatabase } from '@ironbark/platform/database/database.ts';
+import type { Database, Migrations, OpenDatabase } from '@ironbark/platform/database/database.ts';
 import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
 import { syncDirectory } from '@ironbark/platform/files.ts';
 import { CamelCasePlugin, type Kysely } from 'kysely';
 import { cloudTables } from './migrations/0001-cloud.ts';
 import { accountNames } from './migrations/0002-account-names.ts';
+import { volumeTypes } from './migrations/0003-volume-types.ts';
+import { sharedSnapshots } from './migrations/0006-shared-snapshots.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
 export type Queries = Kysely<Schema>;
 export type Store = Database<Schema>;
+
+const MIGRATIONS: Migrations = {
+  '0001-cloud': cloudTables,
+  '0002-account-names': accountNames,
+  '0003-volume-types': volumeTypes,
+  '0006-shared-snapshots': sharedSnapshots,
+};
 
 /** `path` is a file, or `:memory:`. */
 export async function openStore(
@@ -22,7 +31,7 @@ export async function openStore(
   if (path !== ':memory:') await ensurePrivateFile(path);
   const database = await openDatabase<Schema>({
     path,
-    migrations: { '0001-cloud': cloudTables, '0002-account-names': accountNames },
+    migrations: MIGRATIONS,
   });
   const names = new CamelCasePlugin();
   return {

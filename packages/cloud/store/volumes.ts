@@ -2,7 +2,7 @@
 
 import type { AccountId, NodeId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { Insertable, Updateable } from 'kysely';
-import type { VolumeRow, VolumeTable } from './schema.ts';
+import type { VolumeRow, VolumeShape, VolumeTable } from './schema.ts';
 import type { Queries } from './store.ts';
 
 export function listVolumes(db: Queries, accountId: AccountId): Promise<VolumeRow[]> {
@@ -57,6 +57,21 @@ export async function updateVolume(
   values: Updateable<VolumeTable>,
 ): Promise<void> {
   await db.updateTable('volume').set(values).where('id', '=', id).execute();
+}
+
+/** Changes what the volume is like; the storage is told again. */
+export async function reshapeVolume(
+  db: Queries,
+  id: VolumeId,
+  values: VolumeShape & { offeredSizeGib: number | null },
+): Promise<number> {
+  const row = await db
+    .updateTable('volume')
+    .set((e) => ({ ...values, generation: e('generation', '+', 1) }))
+    .where('id', '=', id)
+    .returning('generation')
+    .executeTakeFirstOrThrow();
+  return row.generation;
 }
 
 /** Changes who may open the volume, or whether it is to exist; the storage is told again. */

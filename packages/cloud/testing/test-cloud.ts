@@ -12,6 +12,7 @@ import { encodeEc2Request } from '@ironbark/protocol/ec2/encode-request.ts';
 import { parseEc2Response } from '@ironbark/protocol/ec2/parse-response.ts';
 import { renderEc2Response } from '@ironbark/protocol/ec2/render-response.ts';
 import type { Ec2Action, Ec2Input, Ec2Output } from '@ironbark/protocol/ec2/types.ts';
+import type { Principal } from '@ironbark/protocol/internal/identity-client.ts';
 import type { ImageManifest } from '@ironbark/protocol/internal/image-manifest.ts';
 import { ClusterDouble, doubleNode } from '@ironbark/protocol/internal/testing/cluster-double.ts';
 import { ObjectsDouble } from '@ironbark/protocol/internal/testing/objects-double.ts';
@@ -96,7 +97,21 @@ export class TestCloud implements AsyncDisposable {
     input: Partial<Ec2Input<Name>>,
     dryRun = false,
   ): Promise<Ec2Output<Name>> {
-    const { principal } = await this.cloud.adminKey();
+    return this.callAs((await this.cloud.adminKey()).principal, action, input, dryRun);
+  }
+
+  /** The root of a new account. */
+  async addAccount(name: string): Promise<Principal> {
+    const { accountId, arn } = await this.cloud.accounts.addAccount({ name });
+    return { accountId, arn, userId: accountId, isRoot: true };
+  }
+
+  async callAs<Name extends Ec2Action>(
+    principal: Principal,
+    action: Name,
+    input: Partial<Ec2Input<Name>>,
+    dryRun = false,
+  ): Promise<Ec2Output<Name>> {
     const { accountId } = principal;
     const context = { requestId: 'test', principal, accountId, region: 'us-east-1', dryRun };
     const request = decodeEc2Request(encodeEc2Request(action, input));

@@ -4,7 +4,7 @@ import { open, stat } from 'node:fs/promises';
 import type { InstanceId } from '@ironbark/core/ids.ts';
 import { KIB } from '@ironbark/core/units.ts';
 import { renderTime } from '@ironbark/platform/clock.ts';
-import { hasCode, replaceFile, writeUnsynced } from '@ironbark/platform/files.ts';
+import { replaceFile, statIfPresent, writeUnsynced } from '@ironbark/platform/files.ts';
 import type { ConsoleOutput } from '@ironbark/protocol/internal/node-client.ts';
 import { instanceLayout } from '../store/instance-layout.ts';
 
@@ -46,11 +46,7 @@ export class ConsoleLog {
 }
 
 async function sizeOf(path: string): Promise<number> {
-  const facts = await stat(path).catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT')) return undefined;
-    throw error;
-  });
-  return facts?.size ?? 0;
+  return (await statIfPresent(path))?.size ?? 0;
 }
 
 async function readTail(path: string): Promise<Buffer> {

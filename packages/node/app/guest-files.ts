@@ -1,9 +1,9 @@
 // Owns an instance's files: its folder, its boot files and its root disk.
 
-import { chmod, chown, link, mkdir, rm, stat } from 'node:fs/promises';
+import { chmod, chown, link, mkdir, rm } from 'node:fs/promises';
 import type { InstanceId } from '@ironbark/core/ids.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
-import { ensureDirectory, hasCode, removeFile, syncDirectory } from '@ironbark/platform/files.ts';
+import { ensureDirectory, exists, removeFile, syncDirectory } from '@ironbark/platform/files.ts';
 import type { ImageBlob, InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import { instanceLayout, instancesDirectory } from '../store/instance-layout.ts';
 import type { ImageCache } from './image-cache.ts';
@@ -64,16 +64,6 @@ async function observe(
     hasRootDisk,
     isImageCached: cached.every(Boolean),
   };
-}
-
-export async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return false;
-    throw error;
-  }
 }
 
 /** Guests pass through the folder and own nothing in it but `run` and their disk. */

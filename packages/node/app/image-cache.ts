@@ -2,14 +2,14 @@
 // when they have not been used for the longest.
 
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, readdir, stat, utimes } from 'node:fs/promises';
+import { type FileHandle, readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createZstdDecompress } from 'node:zlib';
 import { GIB } from '@ironbark/core/units.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
-import { ensureDirectory, hasCode, makeFile, removeFile } from '@ironbark/platform/files.ts';
+import { ensureDirectory, makeFile, removeFile, statIfPresent } from '@ironbark/platform/files.ts';
 import type { ImageBlob } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import { readDiskSpace, withSpace } from './disk-space.ts';
@@ -167,15 +167,6 @@ function checkBlob(blob: ImageBlob): void {
 function explainUnpacking(error: unknown): never {
   const isZstd = error instanceof Error && 'code' in error && /ZSTD/.test(String(error.code));
   throw isZstd ? damagedImage('its bytes cannot be unpacked', error) : error;
-}
-
-async function statIfPresent(path: string) {
-  try {
-    return await stat(path);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
-    throw error;
-  }
 }
 
 /** Passes the stored bytes on and fails at their end, or as soon as there are too many. */

@@ -1,9 +1,10 @@
 // Owns the files of simulated instances: real folders and records, but no image is fetched and no disk allocated.
 
 import { open } from 'node:fs/promises';
+import { exists } from '@ironbark/platform/files.ts';
 import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import { instanceLayout } from '../store/instance-layout.ts';
-import { exists, type GuestFiles, makeDirectory, removeDirectory } from './guest-files.ts';
+import { type GuestFiles, makeDirectory, removeDirectory } from './guest-files.ts';
 
 export function createSimulatedFiles(dataDir: string): GuestFiles {
   const layoutOf = (intent: InstanceIntent) => instanceLayout(dataDir, intent.id);

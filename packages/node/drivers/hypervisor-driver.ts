@@ -12,6 +12,15 @@ export interface GuestDisk {
   serial: string;
   source: { kind: 'file'; path: string } | BlockExport;
   profile: DiskProfile;
+  /** As the intent has it; what the target says counts. */
+  sizeBytes?: number;
+}
+
+export interface PluggedDisk {
+  serial: string;
+  profile: DiskProfile;
+  /** As the guest sees it; absent where that cannot be told. */
+  sizeBytes?: number;
 }
 
 export interface GuestNic {
@@ -91,6 +100,20 @@ export interface DiskStats {
   /** Sums of request times; divided by wall time they give the average queue depth. */
   readNs: number;
   writeNs: number;
+  flushNs: number;
+  /** Requests that ended in an error which the guest saw. */
+  failedOps: number;
+  /** Since the last request ended; absent when there was none. */
+  idleNs?: number;
+  /** Absent where they are not counted. */
+  readLatency?: LatencyHistogram;
+  writeLatency?: LatencyHistogram;
+}
+
+/** `counts` has one more than `boundariesNs`: what took longer than the last. */
+export interface LatencyHistogram {
+  boundariesNs: number[];
+  counts: number[];
 }
 
 /**
@@ -122,9 +145,11 @@ export interface HypervisorDriver extends AsyncDisposable {
   /** Asks the guest to let go of a disk and waits; resolves false when it has not done so in time. */
   detachDisk(handle: GuestHandle, volumeId: VolumeId): Promise<boolean>;
   /** Serials of the disks that are plugged now, with what they really run with. */
-  listDisks(handle: GuestHandle): Promise<{ serial: string; profile: DiskProfile }[]>;
+  listDisks(handle: GuestHandle): Promise<PluggedDisk[]>;
   /** The same for a guest that does not answer, as far as it was written down. */
-  recallDisks(handle: GuestHandle): Promise<{ serial: string; profile: DiskProfile }[]>;
+  recallDisks(handle: GuestHandle): Promise<PluggedDisk[]>;
+  /** Shows the running guest that a volume is so long now, which its target says already. */
+  growDisk(handle: GuestHandle, volumeId: VolumeId, sizeBytes: number): Promise<void>;
   /**
    * Volumes to whose target the guest has lost its way, since the target was started again. Also tells when the
    * hypervisor does not answer; may name one that is no longer plugged.

@@ -40,6 +40,8 @@ export async function applyStep(
       return plugVolume(context, intent, step.volumeId);
     case 'unplug-volume':
       return unplugVolume(context, intent, step.volumeId);
+    case 'grow-volume':
+      return growVolume(context, intent, step.volumeId);
     case 'reconnect-volume':
       context.logger.warn('a guest is led back to its volume', {
         instance: id,
@@ -86,8 +88,19 @@ async function plugVolume(
 ): Promise<void> {
   const volume = intent.volumes.find((candidate) => candidate.volumeId === volumeId);
   if (volume === undefined) throw new Error(`${intent.id} has no volume ${volumeId}`);
-  const { source, profile } = volume;
-  await context.driver.attachDisk(handleOf(context, intent), { serial: volumeId, source, profile });
+  const { source, profile, sizeBytes } = volume;
+  const disk = { serial: volumeId, source, profile, sizeBytes };
+  await context.driver.attachDisk(handleOf(context, intent), disk);
+}
+
+async function growVolume(
+  context: InstanceContext,
+  intent: InstanceIntent,
+  volumeId: VolumeId,
+): Promise<void> {
+  const volume = intent.volumes.find((candidate) => candidate.volumeId === volumeId);
+  if (volume === undefined) throw new Error(`${intent.id} has no volume ${volumeId}`);
+  await context.driver.growDisk(handleOf(context, intent), volumeId, volume.sizeBytes);
 }
 
 async function unplugVolume(

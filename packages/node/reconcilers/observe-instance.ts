@@ -4,7 +4,7 @@ import type { VolumeId } from '@ironbark/core/ids.ts';
 import { isResourceId } from '@ironbark/core/ids.ts';
 import type { DiskProfile } from '@ironbark/core/io-profile.ts';
 import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
-import type { GuestHandle } from '../drivers/hypervisor-driver.ts';
+import type { GuestHandle, PluggedDisk } from '../drivers/hypervisor-driver.ts';
 import type { InstanceContext } from './instance-context.ts';
 import { isUp, type ObservedGuest, type ObservedInstance, SILENT } from './plan-instance.ts';
 
@@ -13,6 +13,8 @@ export interface InstanceView {
   /** What the plugged disks run with. */
   disks: ReadonlyMap<string, DiskProfile>;
 }
+
+type Disks = ReadonlyMap<string, PluggedDisk>;
 
 export async function observeInstance(
   context: InstanceContext,
@@ -36,8 +38,10 @@ export async function observeInstance(
     strayPorts: existing,
     volumes,
     cutOff: await findCutOff(context, intent, volumes),
+    short: findShort(intent, disks),
   };
-  return { observed, disks };
+  const profiles = new Map([...disks].map(([serial, { profile }]) => [serial, profile]));
+  return { observed, disks: profiles };
 }
 
 async function observeGuest(
@@ -74,11 +78,11 @@ async function observeDisks(
   context: InstanceContext,
   { id }: InstanceIntent,
   guest: ObservedGuest,
-): Promise<Map<string, DiskProfile>> {
+): Promise<Disks> {
   const handle = context.records.find(id)?.handle;
   if (handle === undefined || !isUp(guest)) return new Map();
   const disks = await listDisks(context, handle, guest);
-  return new Map(disks.map(({ serial, profile }) => [serial, profile]));
+  return new Map(disks.map((disk) => [disk.serial, disk]));
 }
 
 async function listDisks(
@@ -93,6 +97,14 @@ async function listDisks(
     logger.warn('disks of a guest cannot be listed', { instance: handle.id, error });
     return await driver.recallDisks(handle);
   }
+}
+
+function findShort({ volumes }: InstanceIntent, disks: Disks): VolumeId[] {
+  const short = volumes.filter(({ volumeId, sizeBytes }) => {
+    const seen = disks.get(volumeId)?.sizeBytes;
+    return seen !== undefined && seen < sizeBytes;
+  });
+  return short.map(({ volumeId }) => volumeId);
 }
 
 async function findCutOff(

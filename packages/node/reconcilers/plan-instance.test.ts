@@ -29,6 +29,7 @@ const NOTHING: ObservedInstance = {
   strayPorts: [],
   volumes: [],
   cutOff: [],
+  short: [],
 };
 
 const ports = { ports: [NIC] as InterfaceId[], strayPorts: [NIC] as InterfaceId[] };

@@ -24,6 +24,7 @@ export type Step =
   | { kind: 'plug-volume'; volumeId: VolumeId }
   | { kind: 'unplug-volume'; volumeId: VolumeId }
   | { kind: 'reconnect-volume'; volumeId: VolumeId }
+  | { kind: 'grow-volume'; volumeId: VolumeId }
   | { kind: 'ask-to-stop' }
   | { kind: 'ask-to-reboot' }
   | { kind: 'reset' }
@@ -71,6 +72,8 @@ export interface ObservedInstance {
   volumes: readonly VolumeId[];
   /** Plugged ones to whose target the guest has no way. */
   cutOff: readonly VolumeId[];
+  /** Plugged ones that are longer in the intent than the guest sees them. */
+  short: readonly VolumeId[];
 }
 
 /** EC2 pulls the plug after a few minutes; emulated guests with systemd take half a minute to stop. */
@@ -216,6 +219,7 @@ function planVolumes(desired: InstanceIntent, observed: ObservedInstance): Step[
   return [
     ...unplug.map((volumeId): Step => ({ kind: 'unplug-volume', volumeId })),
     ...plug.map((volumeId): Step => ({ kind: 'plug-volume', volumeId })),
+    ...observed.short.map((volumeId): Step => ({ kind: 'grow-volume', volumeId })),
   ];
 }
 

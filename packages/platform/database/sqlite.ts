@@ -157,6 +157,7 @@ const MAX_STATEMENTS = 512;
 
 interface Prepared {
   statement: ReturnType<DatabaseSync['prepare']>;
+  isRead: boolean;
   /** Asking SQLite for a statement's columns costs more than most queries. */
   hasRows: boolean;
 }
@@ -172,9 +173,8 @@ class SqliteConnection implements DatabaseConnection {
   }
 
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
-    const { statement, hasRows } = this.#prepare(query.sql);
+    const { statement, isRead, hasRows } = this.#prepare(query.sql);
     const parameters = query.parameters.map(toSqlValue);
-    const isRead = /^\s*select\b/i.test(query.sql);
     if (isRead) return { rows: withSpace(() => statement.all(...parameters)) as Row[] };
     if (hasRows) {
       return { rows: change(this.#guard, () => statement.all(...parameters)) as Row[] };
@@ -196,7 +196,8 @@ class SqliteConnection implements DatabaseConnection {
     if (known !== undefined) return known;
     if (this.#statements.size >= MAX_STATEMENTS) this.#statements.clear();
     const statement = this.#engine.prepare(sql);
-    const prepared = { statement, hasRows: statement.columns().length > 0 };
+    const isRead = /^\s*select\b/i.test(sql);
+    const prepared = { statement, isRead, hasRows: statement.columns().length > 0 };
     this.#statements.set(sql, prepared);
     return prepared;
   }

@@ -1,10 +1,19 @@
 // Owns the bytes of the NBD protocol (doc/proto.md of the NBD project): fixed newstyle handshake, simple replies.
 
-export const NBD_OPTION = { exportName: 1, abort: 2, list: 3, info: 6, go: 7 } as const;
+export const NBD_OPTION = {
+  exportName: 1,
+  abort: 2,
+  list: 3,
+  info: 6,
+  go: 7,
+  structuredReply: 8,
+  setMetaContext: 10,
+} as const;
 export const NBD_OPTION_REPLY = {
   ack: 1,
   server: 2,
   info: 3,
+  metaContext: 4,
   unsupported: 2 ** 31 + 1,
   invalid: 2 ** 31 + 3,
   unknown: 2 ** 31 + 6,
@@ -16,6 +25,7 @@ export const NBD_COMMAND = {
   flush: 3,
   trim: 4,
   writeZeroes: 6,
+  blockStatus: 7,
 } as const;
 /** Of a request: its bytes are on stable storage before it is answered. */
 export const NBD_FORCE_UNIT_ACCESS = 1;
@@ -110,9 +120,27 @@ export function parseExportName(data: Buffer): string | undefined {
 
 /** A client's choice of an export. */
 export function renderGo(exportName: string): Buffer {
-  const name = Buffer.from(exportName, 'utf8');
-  const data = Buffer.concat([uint32(name.length), name, uint16(0)]);
-  return Buffer.concat([OPTION_MAGIC, uint32(NBD_OPTION.go), uint32(data.length), data]);
+  return renderOption(NBD_OPTION.go, Buffer.concat([counted(exportName), uint16(0)]));
+}
+
+/** A client's wish for replies that say what they are; block status needs them. */
+export function renderStructuredReplies(): Buffer {
+  return renderOption(NBD_OPTION.structuredReply, Buffer.alloc(0));
+}
+
+/** A client's choice of what it will ask the block status of. */
+export function renderMetaContext(exportName: string, context: string): Buffer {
+  const data = Buffer.concat([counted(exportName), uint32(1), counted(context)]);
+  return renderOption(NBD_OPTION.setMetaContext, data);
+}
+
+function renderOption(option: number, data: Buffer): Buffer {
+  return Buffer.concat([OPTION_MAGIC, uint32(option), uint32(data.length), data]);
+}
+
+function counted(text: string): Buffer {
+  const bytes = Buffer.from(text, 'utf8');
+  return Buffer.concat([uint32(bytes.length), bytes]);
 }
 
 export function renderOptionReply(

@@ -9,6 +9,7 @@ export const EC2_ERRORS: ErrorTable = {
     any: bad('InvalidParameterValue'),
     instance: bad('InvalidInstanceID.NotFound'),
     volume: bad('InvalidVolume.NotFound'),
+    'volume-modification': bad('InvalidVolumeModification.NotFound'),
     snapshot: bad('InvalidSnapshot.NotFound'),
     image: bad('InvalidAMIID.NotFound'),
     'key-pair': bad('InvalidKeyPair.NotFound'),
@@ -51,6 +52,7 @@ export const EC2_ERRORS: ErrorTable = {
   'incorrect-state': {
     any: bad('IncorrectState'),
     instance: bad('IncorrectInstanceState'),
+    'volume-modification': bad('IncorrectModificationState'),
     image: bad('InvalidAMIID.Unavailable'),
   },
   'in-use': {

@@ -58,7 +58,7 @@ const MAX_TEXT = 256;
 /** What the services know of a call, before it is an event. */
 export interface AuditedCall {
   nowMs: number;
-  service: 'ec2' | 'sts' | 's3';
+  service: 'ec2' | 'sts' | 's3' | 'ebs';
   action: string | undefined;
   region: string;
   requestId: string;

@@ -1,6 +1,7 @@
 // Owns the contract of a block target: what lets a host open a volume, and holds a point in time still.
 
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import type { BlockExport } from './instance-messages.ts';
 
 export interface TargetFacts {
@@ -9,6 +10,10 @@ export interface TargetFacts {
   exported: boolean;
   /** Points in time that the target holds. */
   frozen: SnapshotId[];
+  /** As long as the volume is to those who open it now; absent when nothing has it open. */
+  sizeBytes?: number;
+  /** What holds those who open it back; absent when nothing does. */
+  limits?: VolumeLimits;
 }
 
 export const NO_TARGET: TargetFacts = { running: false, exported: false, frozen: [] };
@@ -19,25 +24,64 @@ export interface ExportedVolume {
   engine: string;
 }
 
+export interface ByteRange {
+  offset: number;
+  length: number;
+}
+
 /** Reads a volume as it was at its point in time. */
 export interface FrozenReader extends AsyncDisposable {
   read(offset: number, length: number): Promise<Buffer>;
+  /** Earlier points in time since which the target has kept what changed, newest first. Often there are none. */
+  bases(): Promise<SnapshotId[]>;
+  /** Where bytes may have changed since one of `bases`, within a range; what is not named has not. */
+  changes(base: SnapshotId, offset: number, length: number): Promise<ByteRange[]>;
 }
+
+export interface FreezeOptions {
+  /** Keep what changes from now on, for the reader of a later point in time. */
+  tracksChanges: boolean;
+}
+
+export interface FreezePoint {
+  id: VolumeId;
+  snapshotId: SnapshotId;
+  sizeBytes: number;
+}
+
+/** The most volumes that can share a point in time: what an instance can have, with room to spare. */
+export const MAX_FROZEN_TOGETHER = 64;
 
 /** Every call is idempotent, and different volumes may be worked on at the same time. */
 export interface BlockTarget {
   inspect(id: VolumeId): Promise<TargetFacts>;
   /** Volumes that have a target running on this host. */
   list(): Promise<VolumeId[]>;
-  export(id: VolumeId): Promise<ExportedVolume>;
+  export(id: VolumeId, limits?: VolumeLimits): Promise<ExportedVolume>;
+  /** Changes what whoever has the volume open may do in a second. What reads a point in time is never held back. */
+  limit(id: VolumeId, limits: VolumeLimits): Promise<void>;
   /** When this resolves, whoever had the volume open is cut off and nobody can open it. */
   unexport(id: VolumeId): Promise<void>;
-  /** Lets an open volume see that its backend has grown. */
+  /**
+   * Lets an open volume see that its backend has grown. Whoever has it open is cut off for a moment and finds it
+   * longer. Not while the target holds a point in time.
+   */
   grow(id: VolumeId, sizeBytes: number): Promise<void>;
   /** Ends the target: its export and its points in time. */
   stop(id: VolumeId): Promise<void>;
   /** Holds the volume's contents of now for a reader, while writing goes on. Starts the target if need be. */
-  freeze(id: VolumeId, snapshotId: SnapshotId, sizeBytes: number): Promise<void>;
+  freeze(
+    id: VolumeId,
+    snapshotId: SnapshotId,
+    sizeBytes: number,
+    options: FreezeOptions,
+  ): Promise<void>;
+  /**
+   * As `freeze`, with one point in time for all: while it is taken nobody's write to any of the volumes ends. Hosts that
+   * have one open lose their connection for that long, come back and send again what was not answered. Changes are
+   * tracked.
+   */
+  freezeTogether(points: readonly FreezePoint[]): Promise<void>;
   openFrozen(id: VolumeId, snapshotId: SnapshotId): Promise<FrozenReader>;
   thaw(id: VolumeId, snapshotId: SnapshotId): Promise<void>;
   /** Removes what a crash left behind. Call it while nothing else is going on. */

@@ -1,6 +1,7 @@
 // Owns the contract between the Cloud Controller and the Storage Controller of one zone.
 
-import type { NodeId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { AccountId, NodeId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import type { BlockExport } from './instance-messages.ts';
 
 export interface StorageVolumeIntent {
@@ -12,6 +13,8 @@ export interface StorageVolumeIntent {
   fromSnapshotId?: SnapshotId;
   /** The node that may open the volume; absent: nobody may. */
   exportTo?: NodeId;
+  /** What whoever opens it may do in a second; absent: whatever the disk can. */
+  limits?: VolumeLimits;
 }
 
 export interface StorageSnapshotIntent {
@@ -20,6 +23,10 @@ export interface StorageSnapshotIntent {
   desired: 'present' | 'absent';
   volumeId: VolumeId;
   volumeSizeBytes: number;
+  /** Blocks are shared among the snapshots of one account, never with another. */
+  accountId: AccountId;
+  /** Snapshots of other volumes that are to have the very same point in time, this one among them. */
+  together?: SnapshotId[];
 }
 
 export interface VolumeStorageObservation {
@@ -32,6 +39,8 @@ export interface VolumeStorageObservation {
   reason?: string;
   /** Where it can be opened; absent while nobody may. */
   export?: BlockExport;
+  /** Whoever has it open waits: what serves it does not answer, or does not start. */
+  isAway?: boolean;
 }
 
 export interface SnapshotStorageObservation {
@@ -40,8 +49,10 @@ export interface SnapshotStorageObservation {
   state: 'pending' | 'completed' | 'deleting' | 'absent' | 'failed';
   progressPercent: number;
   reason?: string;
-  /** Bytes that the snapshot holds in the object store. */
+  /** Bytes in the object store that the snapshot needs, with those that it shares; packed, each block counted once. */
   storedBytes: number;
+  /** Of these, bytes that were stored for it alone: no snapshot before it had them. */
+  addedBytes: number;
 }
 
 export interface StorageReport {

@@ -3,34 +3,47 @@ import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { zstdCompressSync } from 'node:zlib';
-import { digestOf, isAllZeros, packChunk, readBody, unpackChunk } from './chunk-codec.ts';
+import {
+  digestOf,
+  isAllZeros,
+  packChunk,
+  readBody,
+  THREADED_COMPRESSOR,
+  unpackChunk,
+} from './chunk-codec.ts';
 
 test('chunks come back as they were, packed where that is worth it', async () => {
   for (const [bytes, encoding] of [
     [Buffer.alloc(100_000, 'text '), 'zstd'],
     [randomBytes(100_000), 'raw'],
   ] as const) {
-    const packed = await packChunk(bytes);
+    const packed = await packChunk(THREADED_COMPRESSOR, bytes);
     assert.equal(packed.encoding, encoding);
-    const unpacked = await unpackChunk(packed.bytes, { ...packed, length: bytes.length });
+    const unpacked = await unpackChunk(THREADED_COMPRESSOR, packed.bytes, {
+      ...packed,
+      length: bytes.length,
+    });
     assert.deepEqual(unpacked, bytes);
   }
 });
 
 test('a flipped bit, a wrong length and a bomb are all noticed', async () => {
   const bytes = Buffer.alloc(100_000, 'text ');
-  const packed = await packChunk(bytes);
+  const packed = await packChunk(THREADED_COMPRESSOR, bytes);
   const expected = { ...packed, length: bytes.length };
   for (let at = 0; at < packed.bytes.length; at++) {
     const flipped = Buffer.from(packed.bytes);
     flipped[at]! ^= 4;
-    const unpacked = await unpackChunk(flipped, expected);
+    const unpacked = await unpackChunk(THREADED_COMPRESSOR, flipped, expected);
     assert.ok(unpacked === undefined || unpacked.equals(bytes), `byte ${at}`);
   }
-  assert.equal(await unpackChunk(packed.bytes, { ...expected, length: 99_999 }), undefined);
+  assert.equal(
+    await unpackChunk(THREADED_COMPRESSOR, packed.bytes, { ...expected, length: 99_999 }),
+    undefined,
+  );
   const bomb = zstdCompressSync(Buffer.alloc(64 * 1024 * 1024));
   const pretended = { encoding: 'zstd', sha256: digestOf(bytes), length: 1024 } as const;
-  assert.equal(await unpackChunk(bomb, pretended), undefined);
+  assert.equal(await unpackChunk(THREADED_COMPRESSOR, bomb, pretended), undefined);
 });
 
 test('zeros are told from everything else', () => {

@@ -5,11 +5,23 @@ import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
 
+/** Who compresses. Threads of their own as a rule; a simulation wants the same order of events each time. */
+export interface Compressor {
+  compress(bytes: Buffer): Promise<Buffer>;
+  /** Fails when there is more than `maxBytes`. */
+  decompress(bytes: Buffer, maxBytes: number): Promise<Buffer>;
+}
+
+/** The level that keeps up with a disk; higher ones gain a few per cent for several times the time. */
+export const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
 
-/** The level that keeps up with a disk; higher ones gain a few per cent for several times the time. */
-const OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+export const THREADED_COMPRESSOR: Compressor = {
+  compress: (bytes) => compress(bytes, COMPRESSION),
+  decompress: (bytes, maxBytes) => decompress(bytes, { maxOutputLength: maxBytes }),
+};
+
 /** Packing that saves less than this is not worth unpacking. */
 const WORTHWHILE = 0.95;
 
@@ -25,8 +37,8 @@ export function isAllZeros(bytes: Buffer): boolean {
   return bytes.length === 0 || (bytes[0] === 0 && bytes.subarray(1).equals(bytes.subarray(0, -1)));
 }
 
-export async function packChunk(bytes: Buffer): Promise<PackedChunk> {
-  const packed = await compress(bytes, OPTIONS);
+export async function packChunk(compressor: Compressor, bytes: Buffer): Promise<PackedChunk> {
+  const packed = await compressor.compress(bytes);
   const sha256 = digestOf(bytes);
   if (packed.length > bytes.length * WORTHWHILE) return { bytes, encoding: 'raw', sha256 };
   return { bytes: packed, encoding: 'zstd', sha256 };
@@ -34,10 +46,12 @@ export async function packChunk(bytes: Buffer): Promise<PackedChunk> {
 
 /** The unpacked bytes, or undefined when they are not what was packed. */
 export async function unpackChunk(
+  compressor: Compressor,
   packed: Buffer,
   expected: { encoding: 'raw' | 'zstd'; sha256: string; length: number },
 ): Promise<Buffer | undefined> {
-  const bytes = expected.encoding === 'raw' ? packed : await unzip(packed, expected.length);
+  const { encoding, length } = expected;
+  const bytes = encoding === 'raw' ? packed : await unzip(compressor, packed, length);
   if (bytes?.length !== expected.length || digestOf(bytes) !== expected.sha256) return undefined;
   return bytes;
 }
@@ -59,9 +73,13 @@ export function digestOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-async function unzip(packed: Buffer, maxBytes: number): Promise<Buffer | undefined> {
+async function unzip(
+  compressor: Compressor,
+  packed: Buffer,
+  maxBytes: number,
+): Promise<Buffer | undefined> {
   try {
-    return await decompress(packed, { maxOutputLength: maxBytes });
+    return await compressor.decompress(packed, maxBytes);
   } catch {
     // Whatever is wrong with it, it is not what was packed.
     return undefined;

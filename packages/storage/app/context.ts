@@ -9,6 +9,7 @@ import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { VolumeBackend } from '../drivers/volume-backend.ts';
 import type { StorageSchema } from '../store/schema.ts';
+import type { Compressor } from './chunk-codec.ts';
 import type { VolumeLocks } from './volume-locks.ts';
 
 export interface StorageContext {
@@ -16,6 +17,7 @@ export interface StorageContext {
   backend: VolumeBackend;
   target: BlockTarget;
   objects: ObjectsClient;
+  compressor: Compressor;
   clock: Clock;
   logger: Logger;
   aroundStep: AroundStep;
@@ -25,4 +27,5 @@ export interface StorageContext {
   /** Hints that now is a good time to look at these. */
   pokeVolume(id: VolumeId): void;
   pokeSnapshot(id: SnapshotId): void;
+  pokeCollector(): void;
 }

@@ -68,7 +68,7 @@ function freeze(
     if (row?.observed_state !== 'ready' || row.desired !== 'present') return undefined;
     // Lost: there is a record of it and no file.
     if (facts === undefined) return undefined;
-    await context.target.freeze(id, point, facts.sizeBytes);
+    await context.target.freeze(id, point, facts.sizeBytes, { tracksChanges: false });
     return facts.sizeBytes;
   });
 }

@@ -32,6 +32,7 @@ export function observeVolume(row: VolumeRow): VolumeStorageObservation {
     progressPercent: row.progress_percent,
     ...(row.reason === null ? {} : { reason: row.reason }),
     ...(row.export === null ? {} : { export: JSON.parse(row.export) as BlockExport }),
+    ...(row.away === 1 ? { isAway: true } : {}),
   };
 }
 
@@ -44,5 +45,6 @@ export function observeSnapshot(row: SnapshotRow): SnapshotStorageObservation {
     progressPercent: row.progress_percent,
     ...(row.reason === null ? {} : { reason: row.reason }),
     storedBytes: row.stored_bytes,
+    addedBytes: row.added_bytes,
   };
 }

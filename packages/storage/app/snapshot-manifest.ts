@@ -1,37 +1,43 @@
-// Owns the form of a snapshot in the object store: `snap-x/manifest.json`, and one object for each chunk that
-// is not all zeros. The manifest is written last, so a snapshot that has one is whole.
+// Owns the form of a snapshot in the object store:
+//
+//   snap-x/manifest.json             written last, so a snapshot that has one is whole
+//   snap-x/lists/000000000000        the blocks of each stretch of the volume that has any (block-list.ts)
+//   blocks/SCOPE/9f/9f86d081…        a block under the digest of its bytes, shared by all snapshots of the scope
+//
+// The scope is the account. Blocks are not shared between accounts: one that could see, by the time or the size of its
+// own snapshot, that a block was there already would learn what others have on their volumes.
 
-import { ServiceError } from '@ironbark/core/errors.ts';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
-import { MIB } from '@ironbark/core/units.ts';
+import { KIB, MIB } from '@ironbark/core/units.ts';
+import { LIST_BLOCKS } from './block-list.ts';
+import { damaged, isPositive } from './snapshot-damage.ts';
 
 export const SNAPSHOT_BUCKET = 'ironbark-snapshots';
-const FORMAT = 'ironbark-snapshot/1';
-/** Large enough that requests cost little beside bytes, small enough to keep several in memory. */
-export const CHUNK_BYTES = 4 * MIB;
-/** About 100 bytes a chunk: 2 TiB of data that is not zeros. Longer snapshots need another format. */
+export const SNAPSHOT_FORMAT = 'ironbark-snapshot/2';
+/** EBS's own: small enough that a change costs little, large enough that requests cost little beside bytes. */
+export const BLOCK_BYTES = 512 * KIB;
+/** About 100 bytes a list: a volume of 64 TiB has 2,048. The first form had a line for each chunk. */
 export const MAX_MANIFEST_BYTES = 64 * MIB;
-/** A reader of other chunk sizes must not be made to hold more than this in memory. */
-const MAX_CHUNK_BYTES = 16 * MIB;
-
-export interface ManifestChunk {
-  index: number;
-  /** Lower-case hexadecimal SHA-256 of the chunk's unpacked bytes. */
-  sha256: string;
-  encoding: 'raw' | 'zstd';
-  storedBytes: number;
-}
 
 export interface SnapshotManifest {
-  format: typeof FORMAT;
+  format: typeof SNAPSHOT_FORMAT;
   snapshotId: SnapshotId;
   volumeId: VolumeId;
+  /** Within which blocks are shared. */
+  scope: string;
   volumeSizeBytes: number;
-  chunkBytes: number;
+  blockBytes: number;
   /** ISO 8601 time at which the manifest was written. */
   completedAt: string;
-  /** In order of index; chunks that are missing here are zeros. */
-  chunks: ManifestChunk[];
+  /** In order; stretches that are missing here are zeros. */
+  lists: ManifestList[];
+}
+
+export interface ManifestList {
+  /** The stretch: its first block's index is this times LIST_BLOCKS. */
+  number: number;
+  /** Of the list's bytes, lower-case hexadecimal. */
+  sha256: string;
 }
 
 export function snapshotPrefix(id: SnapshotId): string {
@@ -42,41 +48,34 @@ export function manifestKey(id: SnapshotId): string {
   return `${snapshotPrefix(id)}manifest.json`;
 }
 
-/** Twelve digits sort in order of index. */
-export function chunkKey(id: SnapshotId, index: number): string {
-  return `${snapshotPrefix(id)}chunks/${String(index).padStart(12, '0')}`;
+/** Twelve digits sort in order. */
+export function listKey(id: SnapshotId, number: number): string {
+  return `${snapshotPrefix(id)}lists/${String(number).padStart(12, '0')}`;
+}
+
+export function blockKey(scope: string, sha256: string): string {
+  return `blocks/${scope}/${sha256.slice(0, 2)}/${sha256}`;
 }
 
 export function renderManifest(manifest: Omit<SnapshotManifest, 'format'>): Buffer {
-  return Buffer.from(JSON.stringify({ format: FORMAT, ...manifest }));
+  return Buffer.from(JSON.stringify({ format: SNAPSHOT_FORMAT, ...manifest }));
 }
 
 /** The manifest, once everything that a reader relies on has been checked. */
-export function parseManifest(bytes: Uint8Array, id: SnapshotId): SnapshotManifest {
-  const manifest = parseJson(bytes, id) as Partial<SnapshotManifest> | null;
-  if (manifest?.format !== FORMAT) throw damaged(id, 'its format is not known here');
+export function parseManifest(parsed: unknown, id: SnapshotId): SnapshotManifest {
+  const manifest = parsed as Partial<SnapshotManifest> | null;
+  if (manifest?.format !== SNAPSHOT_FORMAT) throw damaged(id, 'its format is not known here');
   if (manifest.snapshotId !== id) throw damaged(id, 'it names another snapshot');
-  const { volumeSizeBytes, chunkBytes, chunks } = manifest;
+  const { volumeSizeBytes, blockBytes, scope, lists } = manifest;
   if (!isPositive(volumeSizeBytes)) throw damaged(id, 'its volume size is wrong');
-  if (!isPositive(chunkBytes) || chunkBytes > MAX_CHUNK_BYTES) {
-    throw damaged(id, 'its chunk size is wrong');
-  }
-  if (!Array.isArray(chunks)) throw damaged(id, 'it has no chunks');
-  const count = Math.ceil(volumeSizeBytes / chunkBytes);
-  if (!areInOrder(chunks, count)) throw damaged(id, 'its chunks are wrong');
+  if (blockBytes !== BLOCK_BYTES) throw damaged(id, 'its block size is wrong');
+  if (!/^[a-z0-9-]{1,64}$/.test(scope ?? '')) throw damaged(id, 'its scope is wrong');
+  const count = Math.ceil(volumeSizeBytes / (blockBytes * LIST_BLOCKS));
+  if (!Array.isArray(lists) || !areInOrder(lists, count)) throw damaged(id, 'its lists are wrong');
   return manifest as SnapshotManifest;
 }
 
-export function damaged(id: SnapshotId, what: string, cause?: unknown): ServiceError {
-  return new ServiceError({
-    kind: 'digest-mismatch',
-    resource: 'snapshot',
-    message: `The snapshot ${id} is damaged: ${what}.`,
-    cause,
-  });
-}
-
-function parseJson(bytes: Uint8Array, id: SnapshotId): unknown {
+export function parseManifestJson(bytes: Uint8Array, id: SnapshotId): unknown {
   try {
     return JSON.parse(Buffer.from(bytes).toString('utf8'));
   } catch (error) {
@@ -84,23 +83,13 @@ function parseJson(bytes: Uint8Array, id: SnapshotId): unknown {
   }
 }
 
-function areInOrder(chunks: readonly Partial<ManifestChunk>[], count: number): boolean {
+function areInOrder(lists: readonly (Partial<ManifestList> | null)[], count: number): boolean {
   let last = -1;
-  for (const chunk of chunks) {
-    if (!isGoodChunk(chunk) || chunk.index <= last || chunk.index >= count) return false;
-    last = chunk.index;
+  for (const list of lists) {
+    const number = list?.number;
+    if (!Number.isSafeInteger(number) || !/^[0-9a-f]{64}$/.test(list?.sha256 ?? '')) return false;
+    if (number! <= last || number! >= count) return false;
+    last = number!;
   }
   return true;
-}
-
-function isGoodChunk(chunk: Partial<ManifestChunk> | null): chunk is ManifestChunk {
-  return (
-    Number.isSafeInteger(chunk?.index) &&
-    /^[0-9a-f]{64}$/.test(chunk?.sha256 ?? '') &&
-    (chunk?.encoding === 'raw' || chunk?.encoding === 'zstd')
-  );
-}
-
-function isPositive(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) > 0;
 }

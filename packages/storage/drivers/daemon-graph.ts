@@ -1,6 +1,6 @@
 // Owns what a running storage daemon is told: which exports it serves, and the points in time that it holds.
 //
-//   export volume -> disk (raw) -> b2 (copy-before-write) -> b1 -> file          the newest filter on top
+//   export volume -> limited -> disk (raw) -> b2 (copy-before-write) -> b1 -> file          the newest filter on top
 //   export snap-y -> v2 (snapshot-access of b2)      b2 keeps overwritten bytes in c2 (raw) -> f2 (file)
 //
 // Filters can only be taken off the top, so one that is thawed below another stays until that one goes too.
@@ -8,8 +8,11 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
-import type { QmpClient } from '@ironbark/platform/qmp.ts';
+import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
+import { type QmpClient, QmpError } from '@ironbark/platform/qmp.ts';
 import { DAEMON_DIRECTORIES, DISK_NODE, type Engine, FILE_NODE } from './daemon-arguments.ts';
+import { beginBitmap, copyBitmaps, listBitmaps } from './daemon-bitmaps.ts';
+import { topNode } from './daemon-limits.ts';
 
 export const VOLUME_EXPORT = 'volume';
 
@@ -47,11 +50,61 @@ export function isReadable(point: FrozenPoint): boolean {
   return point.kinds.has('v');
 }
 
-export async function listExports(qmp: QmpClient): Promise<Set<string>> {
-  const exports =
-    await qmp.execute<{ id: string; 'shutting-down': boolean }[]>('query-block-exports');
-  return new Set(exports.filter((each) => !each['shutting-down']).map((each) => each.id));
+/** By their names, the nodes that are served. */
+export async function listExports(qmp: QmpClient): Promise<Map<string, string>> {
+  const exports = await queryExports(qmp);
+  const served = exports.filter((each) => !each['shutting-down']);
+  return new Map(served.map((each) => [each.id, each['node-name']]));
 }
+
+interface ExportFacts {
+  id: string;
+  'node-name': string;
+  'shutting-down': boolean;
+}
+
+function queryExports(qmp: QmpClient): Promise<ExportFacts[]> {
+  return qmp.execute<ExportFacts[]>('query-block-exports');
+}
+
+/** Once the daemon does not list it any more, no request of it is under way. */
+export async function closeExport(
+  qmp: QmpClient,
+  { volumeId, clock }: { volumeId: VolumeId; clock: Clock },
+): Promise<void> {
+  if ((await listExports(qmp)).has(VOLUME_EXPORT)) {
+    await qmp.execute('block-export-del', { id: VOLUME_EXPORT, mode: 'hard' });
+  }
+  // Also while it is shutting down.
+  await waitFor(async () => !(await queryExports(qmp)).some(({ id }) => id === VOLUME_EXPORT), {
+    clock,
+    timeoutMs: CLOSE_TIMEOUT_MS,
+    intervalMs: CLOSE_LOOK_MS,
+    what: `hosts are cut off from ${volumeId}`,
+  });
+}
+
+/**
+ * Changes what hosts are given: they are cut off, and find the volume again under the same name once the change is
+ * made. Their requests under way are finished before: none of them can come after one of the next connection.
+ */
+export async function underClosedExport(
+  qmp: QmpClient,
+  options: { volumeId: VolumeId; clock: Clock },
+  change: () => Promise<void>,
+): Promise<void> {
+  const isExported = (await listExports(qmp)).has(VOLUME_EXPORT);
+  await closeExport(qmp, options);
+  try {
+    await change();
+  } finally {
+    if (isExported) await addMissingExports(qmp, options.volumeId);
+  }
+}
+
+/** What is under way is written out first. */
+const CLOSE_TIMEOUT_MS = 15_000;
+const CLOSE_LOOK_MS = 5;
 
 /** Serves exactly the frozen points, and the volume when `volumeId` is given, on the running NBD server. */
 export async function addMissingExports(
@@ -60,13 +113,24 @@ export async function addMissingExports(
 ): Promise<void> {
   const present = await listExports(qmp);
   if (volumeId !== undefined && !present.has(VOLUME_EXPORT)) {
-    const node = { 'node-name': DISK_NODE, name: volumeId, writable: true };
+    const node = { 'node-name': await topNode(qmp), name: volumeId, writable: true };
     await qmp.execute('block-export-add', { type: 'nbd', id: VOLUME_EXPORT, ...node });
   }
   for (const point of (await listFrozenPoints(qmp)).filter(isReadable)) {
     if (present.has(point.snapshotId)) continue;
-    const node = { 'node-name': nodeName('v', point), name: point.snapshotId, writable: false };
+    const view = nodeName('v', point);
+    const bitmaps = (await listBitmaps(qmp, view)).map(({ name }) => name);
+    const node = { 'node-name': view, name: point.snapshotId, writable: false, bitmaps };
     await qmp.execute('block-export-add', { type: 'nbd', id: point.snapshotId, ...node });
+  }
+}
+
+export async function stopServer(qmp: QmpClient): Promise<void> {
+  try {
+    await qmp.execute('nbd-server-stop');
+  } catch (error) {
+    if (!(error instanceof QmpError)) throw error;
+    // It was not running, which is what was wanted.
   }
 }
 
@@ -78,8 +142,9 @@ export function overwrittenPath(snapshotId: SnapshotId): string {
 export async function insertFilter(
   qmp: QmpClient,
   snapshotId: SnapshotId,
-  engine: Engine,
+  { engine, tracksChanges }: { engine: Engine; tracksChanges: boolean },
 ): Promise<void> {
+  if (tracksChanges) await beginBitmap(qmp, snapshotId);
   const top = (await listFrozenPoints(qmp)).at(-1);
   const point = { sequence: (top?.sequence ?? 0) + 1, snapshotId };
   await qmp.execute('blockdev-add', {
@@ -109,6 +174,14 @@ export async function insertFilter(
     'node-name': nodeName('v', point),
     file: nodeName('b', point),
   });
+  if (tracksChanges) await copyBitmaps(qmp, nodeName('v', point), snapshotId);
+}
+
+/** Earlier points in time of which a point's view has the bitmap, newest first. */
+export async function listBases(qmp: QmpClient, snapshotId: SnapshotId) {
+  const points = await listFrozenPoints(qmp);
+  const point = points.find((each) => each.snapshotId === snapshotId && isReadable(each));
+  return point === undefined ? [] : listBitmaps(qmp, nodeName('v', point));
 }
 
 /** Ends a point's view, then takes every filter off the top that nobody views any more. */

@@ -1,6 +1,6 @@
 // Owns volumes as raw files: `volumes/vol-x.raw`, their space claimed when they are made, never old bytes.
 
-import { chmod, chown, type FileHandle, open, readdir, stat, statfs } from 'node:fs/promises';
+import { chmod, chown, type FileHandle, open, readdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { isResourceId, type VolumeId } from '@ironbark/core/ids.ts';
@@ -10,6 +10,7 @@ import {
   hasCode,
   makeFile,
   removeFile,
+  statIfPresent,
   syncDirectory,
   syncFile,
   writeFully,
@@ -58,13 +59,8 @@ class FileBackend implements VolumeBackend {
   }
 
   async inspect(id: VolumeId): Promise<VolumeFacts | undefined> {
-    try {
-      const { size, blocks } = await stat(this.#path(id));
-      return { sizeBytes: size, allocatedBytes: blocks * STAT_BLOCK_BYTES };
-    } catch (error) {
-      if (hasCode(error, 'ENOENT')) return undefined;
-      throw error;
-    }
+    const facts = await statIfPresent(this.#path(id));
+    return facts && { sizeBytes: facts.size, allocatedBytes: facts.blocks * STAT_BLOCK_BYTES };
   }
 
   async list(): Promise<VolumeId[]> {

@@ -3,12 +3,24 @@
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { NbdError } from '@ironbark/platform/nbd/wire.ts';
 import type { FrozenReader } from '@ironbark/protocol/internal/block-target.ts';
+import type { Bitmap } from './daemon-bitmaps.ts';
+import { readBitmap } from './nbd-bitmap.ts';
 import { type NbdReaderOptions, openNbdReader } from './nbd-reader.ts';
 
-export async function openFrozenReader(options: NbdReaderOptions): Promise<FrozenReader> {
+export interface FrozenReaderOptions extends NbdReaderOptions {
+  listBitmaps(): Promise<Bitmap[]>;
+}
+
+export async function openFrozenReader(options: FrozenReaderOptions): Promise<FrozenReader> {
   const reader = await openNbdReader(options);
   return {
     read: (offset, length) => reader.read(offset, length).catch(explainLoss),
+    bases: async () => (await options.listBitmaps()).map(({ base }) => base),
+    changes: async (base, offset, length) => {
+      const bitmap = (await options.listBitmaps()).find((each) => each.base === base);
+      if (bitmap === undefined) throw new Error(`the changes since ${base} are not known any more`);
+      return readBitmap({ ...options, bitmap: bitmap.name }, offset, length);
+    },
     [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
   };
 }

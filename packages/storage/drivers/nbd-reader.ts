@@ -21,7 +21,6 @@ import {
   renderGo,
   renderRequest,
 } from '@ironbark/platform/nbd/wire.ts';
-import type { FrozenReader } from '@ironbark/protocol/internal/block-target.ts';
 
 export interface NbdReaderOptions {
   socketPath: string;
@@ -40,7 +39,11 @@ const PIECES_AHEAD = 16;
 /** Longer than any disk takes for a few MiB; a daemon that hangs must not hang its reader for good. */
 const READ_TIMEOUT_MS = 120_000;
 
-export async function openNbdReader(options: NbdReaderOptions): Promise<FrozenReader> {
+export interface NbdReader extends AsyncDisposable {
+  read(offset: number, length: number): Promise<Buffer>;
+}
+
+export async function openNbdReader(options: NbdReaderOptions): Promise<NbdReader> {
   const stream = new ByteStream(connect({ path: options.socketPath }));
   const within = <T>(work: () => Promise<T>) => inTime({ stream, clock: options.clock }, work);
   try {
@@ -65,7 +68,7 @@ function closed(): Error {
 }
 
 /** Ends the stream when `work` on it takes too long. */
-async function inTime<T>(
+export async function inTime<T>(
   { stream, clock }: { stream: ByteStream; clock: Clock },
   work: () => Promise<T>,
 ): Promise<T> {

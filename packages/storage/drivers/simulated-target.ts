@@ -5,11 +5,13 @@ import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
 import type {
   BlockTarget,
   ExportedVolume,
+  FreezePoint,
   FrozenReader,
   TargetFacts,
 } from '@ironbark/protocol/internal/block-target.ts';
@@ -28,6 +30,7 @@ export async function openSimulatedTarget(options: SimulatedTargetOptions): Prom
 interface SimulatedVolume {
   exported: boolean;
   frozen: Set<SnapshotId>;
+  limits?: VolumeLimits;
 }
 
 class SimulatedTarget implements BlockTarget {
@@ -44,6 +47,7 @@ class SimulatedTarget implements BlockTarget {
       running: volume !== undefined,
       exported: volume?.exported ?? false,
       frozen: [...(volume?.frozen ?? [])],
+      ...(volume?.limits === undefined ? {} : { limits: volume.limits }),
     };
   }
 
@@ -51,10 +55,16 @@ class SimulatedTarget implements BlockTarget {
     return [...this.#volumes.keys()];
   }
 
-  async export(id: VolumeId): Promise<ExportedVolume> {
-    this.#ensure(id).exported = true;
+  async export(id: VolumeId, limits?: VolumeLimits): Promise<ExportedVolume> {
+    const volume = this.#ensure(id);
+    volume.exported = true;
+    if (limits !== undefined) volume.limits = limits;
     const socketPath = join(this.#options.dataDir, daemonPaths(id).exportSocket);
     return { export: { kind: 'nbd-unix', socketPath, exportName: id }, engine: 'simulated' };
+  }
+
+  async limit(id: VolumeId, limits: VolumeLimits): Promise<void> {
+    this.#ensure(id).limits = limits;
   }
 
   async unexport(id: VolumeId): Promise<void> {
@@ -80,6 +90,11 @@ class SimulatedTarget implements BlockTarget {
     volume.frozen.add(snapshotId);
   }
 
+  /** Nobody writes to a simulated volume but whoever has its file, and they are not stopped by anything here. */
+  async freezeTogether(points: readonly FreezePoint[]): Promise<void> {
+    for (const { id, snapshotId } of points) await this.freeze(id, snapshotId);
+  }
+
   async openFrozen(_id: VolumeId, snapshotId: SnapshotId): Promise<FrozenReader> {
     const file = await open(this.#copyPath(snapshotId), 'r');
     return {
@@ -92,6 +107,9 @@ class SimulatedTarget implements BlockTarget {
           message: 'The volume is shorter than the snapshot that was asked for.',
         });
       },
+      // It does not watch what is written.
+      bases: async () => [],
+      changes: async (_base, first, length) => [{ offset: first, length }],
       [Symbol.asyncDispose]: () => file.close(),
     };
   }

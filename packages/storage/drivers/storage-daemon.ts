@@ -1,16 +1,17 @@
 // Owns the block target `qemu-storage-daemon`: one detached, unprivileged process per open volume, NBD on a
 // Unix socket. The processes outlive this one and are found again by looking.
 
-import { type FileHandle, open, readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import { groupNameFor, openControlGroups } from '@ironbark/platform/control-groups.ts';
 import { hasCode, removeFile } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import { isAlive, type ProcessIdentity } from '@ironbark/platform/processes.ts';
-import { connectQmp, type QmpClient, QmpError } from '@ironbark/platform/qmp.ts';
+import { connectQmp, type QmpClient } from '@ironbark/platform/qmp.ts';
 import {
   grantSocketAccess,
   linkSocket,
@@ -20,13 +21,13 @@ import {
 import type {
   BlockTarget,
   ExportedVolume,
+  FreezeOptions,
+  FreezePoint,
   FrozenReader,
   TargetFacts,
 } from '@ironbark/protocol/internal/block-target.ts';
 import { NO_TARGET } from '@ironbark/protocol/internal/block-target.ts';
 import {
-  DAEMON_DIRECTORIES,
-  DISK_NODE,
   daemonPaths,
   ENGINES,
   type Engine,
@@ -40,13 +41,17 @@ import {
   collapse,
   insertFilter,
   isReadable,
+  listBases,
   listExports,
   listFrozenPoints,
   overwrittenPath,
   removeView,
+  stopServer,
+  underClosedExport,
   VOLUME_EXPORT,
 } from './daemon-graph.ts';
 import type { DaemonHost } from './daemon-host.ts';
+import { ensureLimits, LIMITED_NODE, readDiskSize, readLimits, topNode } from './daemon-limits.ts';
 import {
   endDaemon,
   findDaemon,
@@ -55,7 +60,9 @@ import {
   startDaemon,
   writePidFile,
 } from './daemon-process.ts';
+import { freezeTogether } from './freeze-together.ts';
 import { openFrozenReader } from './frozen-reader.ts';
+import { makeOverwritten, sweepOverwritten } from './overwritten-files.ts';
 import type { VolumeUsers } from './volume-users.ts';
 
 export interface StorageDaemonOptions {
@@ -111,10 +118,14 @@ class StorageDaemonTarget implements BlockTarget {
     const qmp = await this.#connect(id);
     const exports = await listExports(qmp);
     const access = await readSocketAccess(this.#path(id).exportSocket);
+    const sizeBytes = await readDiskSize(qmp);
+    const limits = exports.get(VOLUME_EXPORT) === LIMITED_NODE ? await readLimits(qmp) : undefined;
     return {
       running: true,
       exported: exports.has(VOLUME_EXPORT) && access !== undefined,
       frozen: (await listFrozenPoints(qmp)).filter(isReadable).map((point) => point.snapshotId),
+      ...(sizeBytes === undefined ? {} : { sizeBytes }),
+      ...(limits === undefined ? {} : { limits }),
     };
   }
 
@@ -122,10 +133,11 @@ class StorageDaemonTarget implements BlockTarget {
     return (await scanDaemons(this.#host)).map((each) => each.id);
   }
 
-  async export(id: VolumeId): Promise<ExportedVolume> {
+  async export(id: VolumeId, limits?: VolumeLimits): Promise<ExportedVolume> {
     const socketPath = this.#path(id).exportSocket;
     requireSocketPath(socketPath);
     const qmp = await this.#ensureRunning(id);
+    if (limits !== undefined) await ensureLimits(qmp, limits);
     await this.#serve(id, qmp, 'hosts');
     await addMissingExports(qmp, id);
     return {
@@ -150,7 +162,20 @@ class StorageDaemonTarget implements BlockTarget {
   async grow(id: VolumeId, sizeBytes: number): Promise<void> {
     if ((await findDaemon(this.#host, id)) === undefined) return;
     const qmp = await this.#connect(id);
-    await qmp.execute('block_resize', { 'node-name': DISK_NODE, size: sizeBytes });
+    // An export knows the length that it began with, and keeps it.
+    await underClosedExport(qmp, { volumeId: id, clock: this.#host.clock }, async () => {
+      await qmp.execute('block_resize', { 'node-name': await topNode(qmp), size: sizeBytes });
+    });
+  }
+
+  async limit(id: VolumeId, limits: VolumeLimits): Promise<void> {
+    if ((await findDaemon(this.#host, id)) === undefined) return;
+    const qmp = await this.#connect(id);
+    await ensureLimits(qmp, limits);
+    const served = (await listExports(qmp)).get(VOLUME_EXPORT);
+    if (served === undefined || served === LIMITED_NODE) return;
+    // An earlier version served it past the filter.
+    await underClosedExport(qmp, { volumeId: id, clock: this.#host.clock }, async () => {});
   }
 
   async stop(id: VolumeId): Promise<void> {
@@ -164,16 +189,27 @@ class StorageDaemonTarget implements BlockTarget {
     await removeVolumeDirectory(this.#host, id);
   }
 
-  async freeze(id: VolumeId, snapshotId: SnapshotId, sizeBytes: number): Promise<void> {
-    const qmp = await this.#ensureRunning(id);
-    const points = await listFrozenPoints(qmp);
+  async freeze(
+    id: VolumeId,
+    snapshotId: SnapshotId,
+    sizeBytes: number,
+    { tracksChanges }: FreezeOptions,
+  ): Promise<void> {
+    const points = await listFrozenPoints(await this.#ensureRunning(id));
     if (points.some((point) => point.snapshotId === snapshotId && isReadable(point))) return;
-    await collapse(qmp, this.#host.dataDir);
-    await this.#makeOverwritten(id, snapshotId, sizeBytes);
-    await insertFilter(qmp, snapshotId, ENGINES[this.#engine]!);
-    const exported = (await listExports(qmp)).has(VOLUME_EXPORT);
-    await this.#serve(id, qmp, exported ? 'hosts' : 'service');
-    await addMissingExports(qmp, exported ? id : undefined);
+    const qmp = await this.#prepareFreeze({ id, snapshotId, sizeBytes });
+    await insertFilter(qmp, snapshotId, { engine: ENGINES[this.#engine]!, tracksChanges });
+    await this.#serveFrozen(id, qmp, (await listExports(qmp)).has(VOLUME_EXPORT));
+  }
+
+  async freezeTogether(points: readonly FreezePoint[]): Promise<void> {
+    const tracking = () => ({ engine: ENGINES[this.#engine]!, tracksChanges: true });
+    await freezeTogether(points, {
+      prepare: (point) => this.#prepareFreeze(point),
+      insert: (qmp, { snapshotId }) => insertFilter(qmp, snapshotId, tracking()),
+      serve: ({ id }, qmp, exported) => this.#serveFrozen(id, qmp, exported),
+      clock: this.#host.clock,
+    });
   }
 
   async openFrozen(id: VolumeId, snapshotId: SnapshotId): Promise<FrozenReader> {
@@ -183,6 +219,7 @@ class StorageDaemonTarget implements BlockTarget {
       socketPath: exported ? exportSocket : privateSocket,
       exportName: snapshotId,
       clock: this.#host.clock,
+      listBitmaps: async () => listBases(await this.#connect(id), snapshotId),
     });
   }
 
@@ -212,7 +249,7 @@ class StorageDaemonTarget implements BlockTarget {
       return;
     }
     const kept = frozen.flatMap((each) => (each.status === 'fulfilled' ? each.value.frozen : []));
-    await this.#sweepOverwritten(new Set(kept.map((snapshotId) => `${snapshotId}.raw`)));
+    await sweepOverwritten(this.#host, kept);
   }
 
   onExit(listener: (id: VolumeId) => void): () => void {
@@ -326,20 +363,16 @@ class StorageDaemonTarget implements BlockTarget {
     if (isForHosts) await linkSocket(ownSocket, exportSocket);
   }
 
-  async #makeOverwritten(id: VolumeId, snapshotId: SnapshotId, sizeBytes: number): Promise<void> {
-    const path = join(this.#host.dataDir, overwrittenPath(snapshotId));
-    await rm(path, { force: true });
-    await using file: FileHandle = await open(path, 'wx', 0o600);
-    const uid = this.#host.users?.uidOf(id);
-    if (uid !== undefined) await file.chown(uid, uid);
-    await file.truncate(sizeBytes);
+  async #prepareFreeze({ id, snapshotId, sizeBytes }: FreezePoint): Promise<QmpClient> {
+    const qmp = await this.#ensureRunning(id);
+    await collapse(qmp, this.#host.dataDir);
+    await makeOverwritten(this.#host, { id, snapshotId, sizeBytes });
+    return qmp;
   }
 
-  async #sweepOverwritten(kept: ReadonlySet<string>): Promise<void> {
-    const directory = join(this.#host.dataDir, DAEMON_DIRECTORIES.overwritten);
-    for (const name of await readdir(directory)) {
-      if (!kept.has(name)) await rm(join(directory, name), { force: true });
-    }
+  async #serveFrozen(id: VolumeId, qmp: QmpClient, exported: boolean): Promise<void> {
+    await this.#serve(id, qmp, exported ? 'hosts' : 'service');
+    await addMissingExports(qmp, exported ? id : undefined);
   }
 
   #runFiles(id: VolumeId): string[] {
@@ -351,15 +384,6 @@ class StorageDaemonTarget implements BlockTarget {
     const entries = Object.entries(daemonPaths(id));
     const absolute = entries.map(([name, path]) => [name, join(this.#host.dataDir, path)]);
     return Object.fromEntries(absolute) as ReturnType<typeof daemonPaths>;
-  }
-}
-
-async function stopServer(qmp: QmpClient): Promise<void> {
-  try {
-    await qmp.execute('nbd-server-stop');
-  } catch (error) {
-    if (!(error instanceof QmpError)) throw error;
-    // It was not running, which is what was wanted.
   }
 }
 

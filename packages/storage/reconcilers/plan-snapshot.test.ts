@@ -9,6 +9,7 @@ const asked: ObservedSnapshot = {
   isUnwritten: false,
   isUploaded: false,
   hasObjects: false,
+  hasUnknownBlocks: false,
   volume: 'ready',
   fillingVolumes: 0,
 };
@@ -29,6 +30,13 @@ const cases: [string, 'present' | 'absent', ObservedSnapshot, string][] = [
   ['unless nobody wrote', 'present', { ...held, isHeld: false, isUnwritten: true }, 'freeze'],
   ['complete lets go', 'present', { ...done, isHeld: true }, 'thaw'],
   ['complete', 'present', done, 'settled'],
+  ['restored', 'present', { ...done, hasUnknownBlocks: true }, 'rebuild-references'],
+  [
+    'what it refers to is known before it goes',
+    'absent',
+    { ...done, hasUnknownBlocks: true },
+    'rebuild-references',
+  ],
   ['failed lets go', 'present', { ...failed, isHeld: true }, 'thaw'],
   ['failed leaves no objects', 'present', failed, 'discard'],
   ['failed', 'present', { ...failed, hasObjects: false }, 'settled'],

@@ -1,6 +1,6 @@
 // Owns what to do next about a snapshot. Pure: desired and observed in, steps out.
 //
-//   pending --freeze--> frozen --upload...--> all chunks stored --complete--> completed --thaw
+//   pending --freeze--> frozen --upload...--> all blocks stored --complete--> completed --thaw
 //      '--- volume gone, point in time lost ---> failed --discard--'
 
 import type { SnapshotRow } from '../store/snapshots.ts';
@@ -17,6 +17,8 @@ export interface ObservedSnapshot {
   /** The object store may hold something of it. */
   hasObjects: boolean;
   volume: 'making' | 'ready' | 'missing';
+  /** Its references may be missing: its manifest has them. */
+  hasUnknownBlocks: boolean;
   /** Volumes that are being filled from it. */
   fillingVolumes: number;
 }
@@ -29,6 +31,7 @@ export type SnapshotStep =
   | 'fail-volume-missing'
   | 'fail-point-lost'
   | 'discard'
+  | 'rebuild-references'
   | 'note-absent';
 
 export type SnapshotPlan =
@@ -55,13 +58,16 @@ export function planSnapshot(
 function planEnded(observed: ObservedSnapshot): SnapshotPlan {
   if (observed.isHeld) return step('thaw');
   if (observed.state === 'failed' && observed.hasObjects) return step('discard');
-  return SETTLED;
+  const isLacking = observed.state === 'completed' && observed.hasUnknownBlocks;
+  return isLacking ? step('rebuild-references') : SETTLED;
 }
 
 function planAbsent(observed: ObservedSnapshot): SnapshotPlan {
   if (observed.state === 'absent') return SETTLED;
   if (observed.isHeld) return step('thaw');
   if (observed.fillingVolumes > 0) return WAIT;
+  if (observed.state === 'completed' && observed.hasUnknownBlocks)
+    return step('rebuild-references');
   return step(observed.hasObjects ? 'discard' : 'note-absent');
 }
 

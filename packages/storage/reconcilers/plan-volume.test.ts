@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { limitsOf } from '@ironbark/core/volume-types.ts';
 import { NO_TARGET } from '@ironbark/protocol/internal/block-target.ts';
 import { type DesiredVolume, type ObservedVolume, planVolume } from './plan-volume.ts';
 
@@ -25,6 +26,14 @@ const open: ObservedVolume = {
 };
 const frozen = { running: true, exported: false, frozen: ['snap-1' as const] };
 
+const short = { ...serving, sizeBytes: GIB / 2 };
+const larger = { ...present, sizeBytes: 2 * GIB };
+const openAndFrozen = { ...open, target: { ...serving, frozen: frozen.frozen } };
+const readyAndFrozen = { ...ready, target: frozen };
+const limits = limitsOf({ type: 'gp2', sizeGib: 1 });
+const limited = { ...serving, limits: structuredClone(limits) };
+const faster = { ...serving, limits: limitsOf({ type: 'gp3', sizeGib: 1 }) };
+
 const cases: [string, DesiredVolume, ObservedVolume, string][] = [
   ['a new volume is made', present, nothing, 'create'],
   ['a new volume from a snapshot is filled', { ...present, source: 'complete' }, nothing, 'fill'],
@@ -40,6 +49,15 @@ const cases: [string, DesiredVolume, ObservedVolume, string][] = [
   ['a file that is gone is never made anew', present, { ...nothing, state: 'ready' }, 'note-lost'],
   ['a longer volume is grown', { ...present, sizeBytes: 2 * GIB }, ready, 'grow'],
   ['a shorter wish changes nothing', { ...present, sizeBytes: 1 }, ready, 'settled'],
+  ['a target that was not told is told', toA, { ...open, target: short }, 'grow'],
+  ['a point in time keeps it short', larger, { ...ready, target: frozen }, 'wait'],
+  ['and whoever has it open too', { ...larger, exportTo: 'node-a' }, openAndFrozen, 'wait'],
+  ['it is opened all the same', { ...larger, exportTo: 'node-a' }, readyAndFrozen, 'export'],
+  ['limits are set', { ...toA, limits }, open, 'limit'],
+  ['others are changed', { ...toA, limits }, { ...open, target: faster }, 'limit'],
+  ['the right ones stay', { ...toA, limits }, { ...open, target: limited }, 'settled'],
+  ['limits that nobody set stay', toA, { ...open, target: limited }, 'settled'],
+  ['limits wait for the export', { ...toA, limits }, ready, 'export'],
   ['export', toA, ready, 'export'],
   ['export again after the target died', toA, { ...open, target: NO_TARGET }, 'export'],
   [

@@ -1,9 +1,11 @@
 // Owns what to do next about a volume. Pure: desired and observed in, steps out.
 //
 //   creating --create|fill--> ready --export--> exported --unexport--> ready --remove--> absent
+//                             grow             grow, limit
 //      '------- no room, snapshot damaged -------> failed -------------remove-------------'
 
 import type { NodeId } from '@ironbark/core/ids.ts';
+import { sameLimits, type VolumeLimits } from '@ironbark/core/volume-types.ts';
 import type { TargetFacts } from '@ironbark/protocol/internal/block-target.ts';
 
 export interface DesiredVolume {
@@ -12,6 +14,7 @@ export interface DesiredVolume {
   /** How far the snapshot is that a new volume starts with; undefined when it starts with zeros. */
   source?: 'unfinished' | 'complete' | 'unusable';
   exportTo?: NodeId;
+  limits?: VolumeLimits;
 }
 
 export interface ObservedVolume {
@@ -36,6 +39,7 @@ export type VolumeStep =
   | 'note-source-unusable'
   | 'grow'
   | 'export'
+  | 'limit'
   | 'unexport'
   | 'stop-target'
   | 'remove'
@@ -60,9 +64,24 @@ export function planVolume(desired: DesiredVolume, observed: ObservedVolume): Vo
   if (observed.state === 'failed') return planIdle(observed);
   if (observed.state !== 'ready') return planMaking(desired, observed);
   if (observed.sizeBytes === undefined) return step('note-lost');
-  if (observed.sizeBytes < desired.sizeBytes) return step('grow');
-  if (openFor === undefined) return planIdle(observed);
-  return observed.target.exported && observed.isExportRecorded ? SETTLED : step('export');
+  const isShort = isShorter(desired, observed);
+  // What holds a point in time cannot become longer under it.
+  if (isShort && observed.target.frozen.length === 0) return step('grow');
+  if (openFor === undefined) return isShort ? WAIT : planIdle(observed);
+  if (!observed.target.exported || !observed.isExportRecorded) return step('export');
+  if (isLimitedOtherwise(desired, observed)) return step('limit');
+  return isShort ? WAIT : SETTLED;
+}
+
+/** Also when only the backend has grown, and the target has not been told. */
+function isShorter({ sizeBytes }: DesiredVolume, observed: ObservedVolume): boolean {
+  const { sizeBytes: own = 0, target } = observed;
+  return own < sizeBytes || (target.sizeBytes ?? own) < sizeBytes;
+}
+
+function isLimitedOtherwise({ limits }: DesiredVolume, { target }: ObservedVolume): boolean {
+  if (limits === undefined) return false;
+  return target.limits === undefined || !sameLimits(limits, target.limits);
 }
 
 /** Also true when the record says so and the target is gone: its end has to be made certain. */

@@ -1,4 +1,4 @@
-// Owns bringing snapshots to what is wanted: a point in time held, its chunks uploaded, the manifest last.
+// Owns bringing snapshots to what is wanted: a point in time held, its blocks uploaded, the manifest last.
 
 import type { SnapshotId } from '@ironbark/core/ids.ts';
 import { type ReconcileResult, type Reconciler, SETTLED } from '@ironbark/platform/reconciler.ts';
@@ -6,18 +6,22 @@ import type { Updateable } from 'kysely';
 import type { StorageContext } from '../app/context.ts';
 import { isFinal } from '../app/final-errors.ts';
 import type { Slots } from '../app/slots.ts';
-import { CHUNK_BYTES } from '../app/snapshot-manifest.ts';
+import { BLOCK_BYTES } from '../app/snapshot-manifest.ts';
+import { findUnstored, releaseBlocks, sumStoredBytes } from '../store/blocks.ts';
 import type { SnapshotTable } from '../store/schema.ts';
 import {
   findSnapshot,
   listSnapshots,
-  removeChunks,
   type SnapshotRow,
+  scopeOf,
   updateSnapshot,
 } from '../store/snapshots.ts';
 import { findVolume, isVolumeKnown, listVolumesFillingFrom } from '../store/volumes.ts';
 import { type ObservedSnapshot, planSnapshot, type SnapshotStep } from './plan-snapshot.ts';
-import { discardObjects, storeManifest, uploadSlice } from './snapshot-objects.ts';
+import { discardObjects, storeManifest } from './snapshot-objects.ts';
+import { rebuildReferences } from './snapshot-references.ts';
+import { freezeSet, readSetState } from './snapshot-set.ts';
+import { uploadSlice } from './snapshot-upload.ts';
 
 /** What is waited for pokes; this is for the poke that was lost. */
 const WAIT_MS = 5_000;
@@ -64,9 +68,10 @@ async function observe(context: StorageContext, row: SnapshotRow): Promise<Obser
     isFrozen: row.frozen_epoch !== null,
     isHeld: target.frozen.includes(row.id),
     isUnwritten: row.frozen_exported === 0 && volume?.export_epoch === row.frozen_epoch,
-    isUploaded: row.next_chunk >= Math.ceil(row.volume_size_bytes / CHUNK_BYTES),
+    isUploaded: row.next_chunk >= Math.ceil(row.volume_size_bytes / BLOCK_BYTES),
     hasObjects: row.frozen_epoch !== null,
-    volume: await readVolumeState(context, row),
+    hasUnknownBlocks: row.unknown_blocks === 1,
+    volume: await readSetState(context, row, (each) => readVolumeState(context, each)),
     fillingVolumes: filling.length,
   };
 }
@@ -114,29 +119,21 @@ const STEPS: Readonly<
     await uploadSlice(context, row);
     context.changed();
   },
-  complete: async (context, row) => {
-    await storeManifest(context, row);
-    await thaw(context, row);
-    await context.database.transaction(async (tx) => {
-      const changes = { observed_state: 'completed', progress_percent: 100 } as const;
-      await updateSnapshot(tx, row.id, { ...reached(row), ...changes, reason: null });
-      await removeChunks(tx, row.id);
-    });
-    context.changed();
-    await pokeFilling(context, row.id);
-  },
+  complete,
   thaw,
   'fail-volume-missing': (context, row) =>
-    fail(context, row, `The volume ${row.volume_id} does not exist any more.`),
+    fail(context, row, row.together === null ? volumeGone(row) : SET_BROKEN),
   'fail-point-lost': (context, row) => fail(context, row, POINT_LOST),
   discard: async (context, row) => {
     await discardObjects(context, row.id);
     await context.database.transaction(async (tx) => {
-      const changes = { frozen_epoch: null, next_chunk: 0, stored_bytes: 0 };
-      await updateSnapshot(tx, row.id, changes);
-      await removeChunks(tx, row.id);
+      const nothing = { frozen_epoch: null, next_chunk: 0, stored_bytes: 0, added_bytes: 0 };
+      await updateSnapshot(tx, row.id, { ...nothing, unknown_blocks: 0 });
+      await releaseBlocks(tx, { scope: scopeOf(row), snapshotId: row.id }, context.clock.nowMs());
     });
+    context.pokeCollector();
   },
+  'rebuild-references': rebuildReferences,
   'note-absent': (context, row) =>
     record(context, row.id, {
       ...reached(row),
@@ -146,15 +143,45 @@ const STEPS: Readonly<
     }),
 };
 
+/** A block may have been found damaged since it was referred to: then it is read and stored once more. */
+async function complete(context: StorageContext, row: SnapshotRow): Promise<void> {
+  const unstored = await findUnstored(context.database.query, row.id);
+  if (unstored !== undefined) return record(context, row.id, { next_chunk: unstored });
+  const scope = scopeOf(row);
+  await storeManifest(context, row, scope);
+  await thaw(context, row);
+  await context.database.transaction(async (tx) => {
+    await updateSnapshot(tx, row.id, {
+      ...reached(row),
+      observed_state: 'completed',
+      progress_percent: 100,
+      stored_bytes: await sumStoredBytes(tx, { scope, snapshotId: row.id }),
+      reason: null,
+    });
+  });
+  context.changed();
+  await pokeFilling(context, row.id);
+}
+
+const SET_BROKEN =
+  'A volume of the set does not exist any more, or its snapshot failed; the set has no common point in time.';
+
+function volumeGone(row: SnapshotRow): string {
+  return `The volume ${row.volume_id} does not exist any more.`;
+}
+
 const POINT_LOST =
   'The point in time was lost: the storage daemon of the volume ended before the snapshot was complete, and the volume may have been written to since. Take the snapshot again.';
 
 async function freeze(context: StorageContext, row: SnapshotRow): Promise<void> {
+  // One that had its point in time and lost it has its own again: nobody has written since.
+  if (row.together !== null && row.frozen_epoch === null) return freezeSet(context, row.id);
   await context.locks.run(row.volume_id, async () => {
     const volume = await findVolume(context.database.query, row.volume_id);
     // It may have gone while this waited for its turn; the next look sees that.
     if (volume?.observed_state !== 'ready') return;
-    await context.target.freeze(row.volume_id, row.id, volume.size_bytes);
+    const tracking = { tracksChanges: true };
+    await context.target.freeze(row.volume_id, row.id, volume.size_bytes, tracking);
     await record(context, row.id, {
       frozen_epoch: volume.export_epoch,
       frozen_exported: volume.exported_to === null ? 0 : 1,

@@ -1,24 +1,20 @@
-// Owns filling a new volume from a snapshot: chunks fetched a few ahead, each checked before it is written.
+// Owns filling a new volume from a snapshot: blocks fetched a few ahead, each checked before it is written.
 
 import { isServiceError, ServiceError } from '@ironbark/core/errors.ts';
 import type { SnapshotId } from '@ironbark/core/ids.ts';
-import { readBody, unpackChunk } from '../app/chunk-codec.ts';
 import type { StorageContext } from '../app/context.ts';
 import {
-  chunkKey,
-  damaged,
-  MAX_MANIFEST_BYTES,
-  type ManifestChunk,
-  manifestKey,
-  parseManifest,
-  SNAPSHOT_BUCKET,
-  type SnapshotManifest,
-} from '../app/snapshot-manifest.ts';
+  type ContentBlock,
+  fetchBlock,
+  openSnapshotContent,
+  type SnapshotContent,
+} from '../app/snapshot-content.ts';
 import type { VolumeContent } from '../drivers/volume-backend.ts';
+import { noteDamaged } from '../store/blocks.ts';
 import { updateVolume, type VolumeRow } from '../store/volumes.ts';
 
-/** Hides the time of a request behind the writing of others; each holds two chunks in memory. */
-const CHUNKS_AHEAD = 4;
+/** Hides the time of a request behind the writing of others; each holds two blocks in memory. */
+const BLOCKS_AHEAD = 8;
 /** Progress is for people. */
 const PROGRESS_PERIOD_MS = 500;
 
@@ -28,88 +24,69 @@ export async function fillVolume(
   signal: AbortSignal,
 ): Promise<void> {
   const id = row.from_snapshot_id as SnapshotId;
-  const manifest = await fetchManifest(context, id);
-  if (manifest.volumeSizeBytes > row.size_bytes) {
+  const content = await openSnapshotContent(context.objects, id);
+  if (content.volumeSizeBytes > row.size_bytes) {
     throw new ServiceError({
       kind: 'invalid-parameter',
       resource: 'volume',
       message: `The volume is smaller than the snapshot ${id} that it is to start with.`,
     });
   }
-  const chunks = fetchChunks(context, manifest, signal);
-  await context.backend.createFrom(row.id, row.size_bytes, reportingProgress(context, row, chunks));
+  const blocks = fetchBlocks(context, content, signal);
+  await context.backend.createFrom(row.id, row.size_bytes, reportingProgress(context, row, blocks));
 }
 
-async function fetchManifest(context: StorageContext, id: SnapshotId): Promise<SnapshotManifest> {
-  const key = manifestKey(id);
-  const { body } = await context.objects
-    .getObject({ bucket: SNAPSHOT_BUCKET, key })
-    .catch((error: unknown) => {
-      if (!isServiceError(error, 'not-found')) throw error;
-      throw new ServiceError({
-        kind: 'not-found',
-        resource: 'snapshot',
-        message: `The snapshot ${id} is not in the object store.`,
-        cause: error,
-      });
-    });
-  const bytes = await readBody(body, MAX_MANIFEST_BYTES);
-  if (bytes === undefined) throw damaged(id, 'its manifest is too long');
-  return parseManifest(bytes, id);
-}
-
-interface FetchedChunk extends VolumeContent {
-  /** Share of the chunks that are done with this one. */
+interface FetchedBlock extends VolumeContent {
+  /** Share of the volume that is done with this one. */
   percent: number;
 }
 
-async function* fetchChunks(
+async function* fetchBlocks(
   context: StorageContext,
-  manifest: SnapshotManifest,
+  content: SnapshotContent,
   signal: AbortSignal,
-): AsyncGenerator<FetchedChunk> {
-  const { chunks } = manifest;
-  const ahead: Promise<FetchedChunk>[] = [];
+): AsyncGenerator<FetchedBlock> {
+  const ahead: Promise<FetchedBlock>[] = [];
   try {
-    for (let next = 0; next < chunks.length || ahead.length > 0; ) {
-      while (next < chunks.length && ahead.length < CHUNKS_AHEAD) {
-        const percent = Math.floor(((next + 1) * 100) / chunks.length);
-        const fetched = fetchChunk(context, manifest, chunks[next]!);
-        ahead.push(fetched.then((content) => ({ ...content, percent })));
-        next += 1;
-      }
+    for await (const block of content.blocks()) {
       signal.throwIfAborted();
-      yield await ahead.shift()!;
+      const fetched = fetchOne(context, content, block);
+      // Whoever waits for it later sees it fail.
+      fetched.catch(() => {});
+      ahead.push(fetched);
+      if (ahead.length >= BLOCKS_AHEAD) yield await ahead.shift()!;
     }
+    for (let next = ahead.shift(); next !== undefined; next = ahead.shift()) yield await next;
   } finally {
     await Promise.allSettled(ahead);
   }
 }
 
-async function fetchChunk(
+async function fetchOne(
   context: StorageContext,
-  manifest: SnapshotManifest,
-  chunk: ManifestChunk,
-): Promise<VolumeContent> {
-  const { snapshotId, chunkBytes, volumeSizeBytes } = manifest;
-  const offset = chunk.index * chunkBytes;
-  const length = Math.min(chunkBytes, volumeSizeBytes - offset);
-  const place = { bucket: SNAPSHOT_BUCKET, key: chunkKey(snapshotId, chunk.index) };
-  const { body } = await context.objects.getObject(place);
-  const packed = await readBody(body, length);
-  const expected = { encoding: chunk.encoding, sha256: chunk.sha256, length };
-  const bytes = packed === undefined ? undefined : await unpackChunk(packed, expected);
-  if (bytes === undefined) throw damaged(snapshotId, `chunk ${chunk.index} is not what was stored`);
-  return { offset, bytes };
+  content: SnapshotContent,
+  block: ContentBlock,
+): Promise<FetchedBlock> {
+  const { blockBytes, volumeSizeBytes, scope } = content;
+  const offset = block.index * blockBytes;
+  const fetched = fetchBlock(context, content, block).catch(async (error: unknown) => {
+    if (isServiceError(error, 'digest-mismatch') && scope !== undefined) {
+      await context.database.transaction((tx) => noteDamaged(tx, scope, block.sha256));
+    }
+    throw error;
+  });
+  const bytes = await fetched;
+  const percent = Math.floor(((offset + bytes.length) * 100) / volumeSizeBytes);
+  return { offset, bytes, percent };
 }
 
 async function* reportingProgress(
   context: StorageContext,
   row: VolumeRow,
-  chunks: AsyncIterable<FetchedChunk>,
+  blocks: AsyncIterable<FetchedBlock>,
 ): AsyncGenerator<VolumeContent> {
   let reportedAt = context.clock.monotonicMs();
-  for await (const { percent, ...content } of chunks) {
+  for await (const { percent, ...content } of blocks) {
     yield content;
     const now = context.clock.monotonicMs();
     if (now - reportedAt < PROGRESS_PERIOD_MS) continue;

@@ -1,6 +1,7 @@
 // Owns bringing volumes to what is wanted: files made, filled and removed, targets opened and closed.
 
 import type { NodeId, VolumeId } from '@ironbark/core/ids.ts';
+import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import { type ReconcileResult, type Reconciler, SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { Updateable } from 'kysely';
 import type { StorageContext } from '../app/context.ts';
@@ -42,7 +43,7 @@ async function reconcileVolume(
     signal.throwIfAborted();
     const row = await findVolume(context.database.query, id);
     if (row === undefined) return SETTLED;
-    const plan = planVolume(await readDesired(context, row), await observe(context, row));
+    const plan = planVolume(await readDesired(context, row), await observeOrTell(context, row));
     if (plan.kind === 'settled') return settle(context, row);
     if (plan.kind === 'wait') return { kind: 'again', afterMs: WAIT_MS };
     await applyStep(context, row, plan.step, signal);
@@ -57,7 +58,12 @@ async function readDesired(context: StorageContext, row: VolumeRow): Promise<Des
     sizeBytes: row.size_bytes,
     ...(source === undefined ? {} : { source }),
     ...(row.export_to === null ? {} : { exportTo: row.export_to }),
+    ...limitsOfRow(row),
   };
+}
+
+function limitsOfRow({ limits }: VolumeRow): { limits?: VolumeLimits } {
+  return limits === null ? {} : { limits: JSON.parse(limits) as VolumeLimits };
 }
 
 async function readSource(
@@ -70,6 +76,18 @@ async function readSource(
   if (snapshot === undefined || snapshot.observed_state === 'completed') return 'complete';
   const coming = snapshot.observed_state === 'pending' && snapshot.desired === 'present';
   return coming ? 'unfinished' : 'unusable';
+}
+
+/** Whoever has it open waits as long as its target does not answer. */
+async function observeOrTell(context: StorageContext, row: VolumeRow): Promise<ObservedVolume> {
+  try {
+    return await observe(context, row);
+  } catch (error) {
+    const note = () => record(context, row.id, { away: 1 });
+    const isNews = row.exported_to !== null && row.away === 0;
+    if (isNews) await context.aroundStep('volume/note-away', note);
+    throw error;
+  }
 }
 
 async function observe(context: StorageContext, row: VolumeRow): Promise<ObservedVolume> {
@@ -86,8 +104,8 @@ async function observe(context: StorageContext, row: VolumeRow): Promise<Observe
 }
 
 async function settle(context: StorageContext, row: VolumeRow): Promise<ReconcileResult> {
-  if (row.observed_generation !== row.generation) {
-    const note = () => record(context, row.id, reached(row));
+  if (row.observed_generation !== row.generation || row.away === 1) {
+    const note = () => record(context, row.id, { ...reached(row), away: 0 });
     await context.aroundStep('volume/note-reached', note);
   }
   return SETTLED;
@@ -102,12 +120,19 @@ async function applyStep(
   try {
     await context.aroundStep(`volume/${step}`, () => STEPS[step](context, row, signal));
   } catch (error) {
-    if (step === 'export') await record(context, row.id, { reason: NOT_OPEN });
+    if (step === 'export') await noteNotOpen(context, row);
     if (!isFinal(error)) throw error;
     context.logger.warn('volume step failed for good', { id: row.id, step, error });
     await FAILURES[step]?.(context, row, error.message);
+    // What holds bytes is not given up for being too short: there may be room later.
+    if (step === 'grow') await record(context, row.id, { reason: error.message });
     if (FAILURES[step] === undefined) throw error;
   }
+}
+
+/** Nobody waits for the first opening. */
+function noteNotOpen(context: StorageContext, row: VolumeRow): Promise<void> {
+  return record(context, row.id, { reason: NOT_OPEN, away: row.exported_to === null ? 0 : 1 });
 }
 
 const NOT_OPEN = 'The volume cannot be opened at the moment; it is tried again. The log says why.';
@@ -135,11 +160,16 @@ const STEPS: Readonly<Record<VolumeStep, Apply>> = {
   grow: async (context, row) => {
     await context.backend.grow(row.id, row.size_bytes);
     await context.target.grow(row.id, row.size_bytes);
+    if (row.reason !== null) await record(context, row.id, { reason: null });
   },
   export: exportVolume,
+  limit: async (context, row) => {
+    const { limits } = limitsOfRow(row);
+    if (limits !== undefined) await context.target.limit(row.id, limits);
+  },
   unexport: async (context, row) => {
     await context.target.unexport(row.id);
-    await record(context, row.id, { exported_to: null, export: null });
+    await record(context, row.id, { exported_to: null, export: null, away: 0 });
   },
   'stop-target': (context, row) => context.target.stop(row.id),
   remove: (context, row) => context.backend.remove(row.id),
@@ -181,9 +211,9 @@ async function exportVolume(context: StorageContext, row: VolumeRow): Promise<vo
     const changes = { exported_to: exportTo, export: null, export_epoch: row.export_epoch + 1 };
     await updateVolume(context.database.query, row.id, changes);
   }
-  const exported = await context.target.export(row.id);
+  const exported = await context.target.export(row.id, limitsOfRow(row).limits);
   const place = { export: JSON.stringify(exported.export), engine: exported.engine };
-  await record(context, row.id, { ...reached(row), ...place, reason: null });
+  await record(context, row.id, { ...reached(row), ...place, reason: null, away: 0 });
 }
 
 function reached(row: VolumeRow): { observed_generation: number } {

@@ -4,6 +4,9 @@ import type { NodeId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { Migrations } from '@ironbark/platform/database/database.ts';
 import type { StorageVolumeIntent } from '@ironbark/protocol/internal/storage-client.ts';
 import { createStorageTables } from './migrations/0001-storage.ts';
+import { addLimits } from './migrations/0002-limits.ts';
+import { createBlockTables } from './migrations/0003-blocks.ts';
+import { addSnapshotSets } from './migrations/0006-snapshot-sets.ts';
 
 export type Presence = StorageVolumeIntent['desired'];
 
@@ -26,6 +29,10 @@ export interface VolumeTable {
   export_epoch: number;
   /** What the target opens the file with, such as `io_uring,direct`. */
   engine: string | null;
+  /** VolumeLimits as JSON; null: none. */
+  limits: string | null;
+  /** 1 while whoever has it open waits: what serves it does not answer, or does not start. */
+  away: number;
   forgotten_at: number | null;
 }
 
@@ -44,24 +51,50 @@ export interface SnapshotTable {
   frozen_epoch: number | null;
   /** 1 when somebody could write at the point in time. */
   frozen_exported: number;
-  /** Chunks below this index are in the object store or were zero. */
+  /** Blocks below this index are in the object store or were zero. */
   next_chunk: number;
+  /** Ids of the snapshots that share its point in time, as JSON; null: it has one of its own. */
+  together: string | null;
   forgotten_at: number | null;
+  /** Whose blocks it shares; null when an earlier version was told of it. */
+  scope: string | null;
+  /** Bytes that were stored for it alone, since no snapshot before it had them. */
+  added_bytes: number;
+  /** 1 when its references have to be read from its manifest again. */
+  unknown_blocks: number;
 }
 
-/** A chunk that the object store holds, until the manifest that lists it is written. */
-export interface SnapshotChunkTable {
-  snapshot_id: SnapshotId;
-  chunk_index: number;
+/** A block that the object store holds, or may hold. */
+export interface BlockTable {
+  scope: string;
   sha256: string;
-  stored_bytes: number;
-  encoding: 'raw' | 'zstd';
+  /** Both null until the object is known to be stored. */
+  encoding: 'raw' | 'zstd' | null;
+  stored_bytes: number | null;
+  /** When its last reference went; null while there is one. */
+  condemned_at: number | null;
+  /** 1 while its object is being removed: nobody may refer to it then. */
+  is_deleting: number;
+}
+
+/** A snapshot needs a block at an index of its volume. */
+export interface SnapshotBlockTable {
+  snapshot_id: SnapshotId;
+  block_index: number;
+  scope: string;
+  sha256: string;
 }
 
 export interface StorageSchema {
   volume: VolumeTable;
   snapshot: SnapshotTable;
-  snapshot_chunk: SnapshotChunkTable;
+  block: BlockTable;
+  snapshot_block: SnapshotBlockTable;
 }
 
-export const STORAGE_MIGRATIONS: Migrations = { '0001-storage': { up: createStorageTables } };
+export const STORAGE_MIGRATIONS: Migrations = {
+  '0001-storage': { up: createStorageTables },
+  '0002-limits': { up: addLimits },
+  '0003-blocks': { up: createBlockTables },
+  '0006-snapshot-sets': { up: addSnapshotSets },
+};

@@ -1,13 +1,17 @@
-// Owns the rows of snapshots, and of the chunks that they have uploaded so far.
+// Owns the rows of snapshots: what is wanted, what was seen.
 
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { StorageSnapshotIntent } from '@ironbark/protocol/internal/storage-client.ts';
 import type { Kysely, Selectable, Updateable } from 'kysely';
-import type { SnapshotChunkTable, SnapshotTable, StorageSchema } from './schema.ts';
+import type { SnapshotTable, StorageSchema } from './schema.ts';
 
 export type SnapshotRow = Selectable<SnapshotTable>;
-export type SnapshotChunkRow = Selectable<SnapshotChunkTable>;
 type Queries = Kysely<StorageSchema>;
+
+/** Rows of earlier versions have none: their blocks are shared among the snapshots of their volume. */
+export function scopeOf(row: SnapshotRow): string {
+  return row.scope ?? row.volume_id;
+}
 
 export function findSnapshot(db: Queries, id: SnapshotId): Promise<SnapshotRow | undefined> {
   return db
@@ -22,6 +26,11 @@ export function listSnapshots(db: Queries): Promise<SnapshotRow[]> {
   return db.selectFrom('snapshot').selectAll().where('forgotten_at', 'is', null).execute();
 }
 
+/** Those that the Storage Controller has ever heard of, forgotten ones too. */
+export function findSnapshotsEver(db: Queries, ids: readonly SnapshotId[]): Promise<SnapshotRow[]> {
+  return db.selectFrom('snapshot').selectAll().where('id', 'in', ids).orderBy('id').execute();
+}
+
 /** Snapshots that still need their volume: wanted and not yet complete. */
 export function listUnfinishedSnapshots(db: Queries, volumeId: VolumeId): Promise<SnapshotRow[]> {
   return db
@@ -30,6 +39,33 @@ export function listUnfinishedSnapshots(db: Queries, volumeId: VolumeId): Promis
     .where('volume_id', '=', volumeId)
     .where('desired', '=', 'present')
     .where('observed_state', '=', 'pending')
+    .where('forgotten_at', 'is', null)
+    .execute();
+}
+
+/** Whose references are not known: nothing may be removed as long as there is one. */
+export async function hasUnknownBlocks(db: Queries): Promise<boolean> {
+  const row = await db
+    .selectFrom('snapshot')
+    .select('id')
+    .where('unknown_blocks', '=', 1)
+    .where('forgotten_at', 'is', null)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Snapshots of a volume that are whole and stay, so that the next one may refer to their blocks. */
+export async function listCompletedSnapshots(
+  db: Queries,
+  volumeId: VolumeId,
+): Promise<SnapshotRow[]> {
+  return db
+    .selectFrom('snapshot')
+    .selectAll()
+    .where('volume_id', '=', volumeId)
+    .where('desired', '=', 'present')
+    .where('observed_state', '=', 'completed')
+    .where('unknown_blocks', '=', 0)
     .where('forgotten_at', 'is', null)
     .execute();
 }
@@ -53,7 +89,11 @@ export async function putSnapshotIntent(
     frozen_epoch: null,
     frozen_exported: 0,
     next_chunk: 0,
+    together: intent.together === undefined ? null : JSON.stringify(intent.together),
     forgotten_at: null,
+    scope: intent.accountId,
+    added_bytes: 0,
+    unknown_blocks: 0,
   };
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('snapshot')
@@ -75,29 +115,6 @@ export async function updateSnapshot(
   changes: Updateable<SnapshotTable>,
 ): Promise<void> {
   await db.updateTable('snapshot').set(changes).where('id', '=', id).execute();
-}
-
-export async function putChunks(db: Queries, chunks: SnapshotChunkRow[]): Promise<void> {
-  for (const chunk of chunks) {
-    await db
-      .insertInto('snapshot_chunk')
-      .values(chunk)
-      .onConflict((conflict) => conflict.columns(['snapshot_id', 'chunk_index']).doUpdateSet(chunk))
-      .execute();
-  }
-}
-
-export function listChunks(db: Queries, id: SnapshotId): Promise<SnapshotChunkRow[]> {
-  return db
-    .selectFrom('snapshot_chunk')
-    .selectAll()
-    .where('snapshot_id', '=', id)
-    .orderBy('chunk_index')
-    .execute();
-}
-
-export async function removeChunks(db: Queries, id: SnapshotId): Promise<void> {
-  await db.deleteFrom('snapshot_chunk').where('snapshot_id', '=', id).execute();
 }
 
 /** Hides snapshots that are observed absent. The id stays known, so that a late intent revives nothing. */

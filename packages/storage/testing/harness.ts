@@ -4,9 +4,9 @@ import { mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { NodeId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { AccountId, NodeId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { MIB } from '@ironbark/core/units.ts';
-import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
+import { type Clock, systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { writeFully } from '@ironbark/platform/files.ts';
 import { createLogger } from '@ironbark/platform/logger.ts';
@@ -21,6 +21,7 @@ import { MemoryObjects } from '@ironbark/protocol/internal/testing/memory-object
 import { type Storage, type StorageOptions, startStorage } from '../main.ts';
 
 export const NODE: NodeId = 'node-a';
+export const ACCOUNT: AccountId = '000000000001';
 const TIMEOUT_MS = 20_000;
 const LINES_SHOWN = 5;
 
@@ -39,7 +40,23 @@ export function volume(digit: number, changes: Partial<StorageVolumeIntent> = {}
 
 export function snapshot(digit: number, changes: Partial<StorageSnapshotIntent> = {}) {
   const base = { id: snapshotId(digit), generation: 1, desired: 'present' as const };
-  return { ...base, volumeId: volumeId(1), volumeSizeBytes: 16 * MIB, ...changes };
+  return {
+    ...base,
+    volumeId: volumeId(1),
+    volumeSizeBytes: 16 * MIB,
+    accountId: ACCOUNT,
+    ...changes,
+  };
+}
+
+/** On which what is done later is done soon: waits are so many times shorter. */
+export function hurriedClock(rate: number): Clock {
+  const startMs = systemClock.nowMs();
+  return {
+    ...systemClock,
+    nowMs: () => startMs + (systemClock.nowMs() - startMs) * rate,
+    sleep: (ms, signal) => systemClock.sleep(ms / rate, signal),
+  };
 }
 
 export class Harness implements AsyncDisposable {
@@ -83,6 +100,16 @@ export class Harness implements AsyncDisposable {
       ...options,
       dataDir: this.dataDir,
     });
+  }
+
+  /** Ends the service, not its targets. */
+  async stop(): Promise<void> {
+    await this.#storage?.[Symbol.asyncDispose]();
+    this.#storage = undefined;
+  }
+
+  log(): string {
+    return this.#lines.join('');
   }
 
   put(...intents: (StorageVolumeIntent | StorageSnapshotIntent)[]): Promise<void> {

@@ -11,6 +11,8 @@ import { attachVolume, createVolume, targetPid } from '../../support/volumes.ts'
 import type { Fleet } from './fleet.ts';
 
 const DATA = '/mnt/v/data';
+/** Emulated guests that write without a pause take the processors that the next daemon starts on. */
+const WRITE_PAUSE_MS = 250;
 
 interface Subject {
   guest: DirectGuest;
@@ -33,7 +35,7 @@ async function makeSubject(cloud: CloudUnderTest): Promise<Subject> {
   await attachVolume(cloud, volumeId, { instanceId: guest.id, device: '/dev/sdf' });
   const device = await findDevice(cloud, guest.id, volumeId);
   await guest.run(`mke2fs -q -t ext4 ${device} && mkdir -p /mnt/v && mount ${device} /mnt/v`);
-  const writer = await startWriter(guest, DATA);
+  const writer = await startWriter(guest, DATA, { pauseMs: WRITE_PAUSE_MS });
   await writer.untilMore(1);
   const hypervisor = (await findProcessIn(runFolder(cloud, guest)))!;
   const target = await targetPid(cloud, volumeId);

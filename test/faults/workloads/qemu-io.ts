@@ -11,8 +11,10 @@ export class QemuIo {
   #isOver = false;
   #isAtPrompt = false;
 
-  constructor(uri: string) {
-    this.#child = spawn('qemu-io', ['-f', 'raw', uri], { stdio: ['pipe', 'pipe', 'ignore'] });
+  /** With `waitsSeconds` an export that went away is waited for, and what it did not answer is sent again. */
+  constructor(uri: string, { waitsSeconds }: { waitsSeconds?: number } = {}) {
+    const disk = waitsSeconds === undefined ? ['-f', 'raw', uri] : waiting(uri, waitsSeconds);
+    this.#child = spawn('qemu-io', disk, { stdio: ['pipe', 'pipe', 'ignore'] });
     this.#child.stdin!.on('error', () => {});
     this.#child.stdout!.on('data', (chunk: Buffer) => {
       this.#output += chunk.toString();
@@ -36,6 +38,10 @@ export class QemuIo {
     if (answer !== '') throw new Error(`qemu-io: ${answer}`);
   }
 
+  end(): void {
+    this.#child.stdin!.end('quit\n');
+  }
+
   async #command(line: string): Promise<string> {
     if (!this.#isAtPrompt) await this.#untilPrompt();
     this.#isAtPrompt = false;
@@ -55,4 +61,18 @@ export class QemuIo {
     this.#isAtPrompt = true;
     return said;
   }
+}
+
+function waiting(uri: string, seconds: number): string[] {
+  const { pathname, searchParams } = new URL(uri);
+  const options = {
+    driver: 'raw',
+    'file.driver': 'nbd',
+    'file.server.type': 'unix',
+    'file.server.path': searchParams.get('socket'),
+    'file.export': pathname.replace(/^\/+/, ''),
+    'file.reconnect-delay': seconds,
+  };
+  const given = Object.entries(options).map(([name, value]) => `${name}=${value}`);
+  return ['--image-opts', given.join(',')];
 }

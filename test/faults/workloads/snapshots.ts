@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { SnapshotId } from '@ironbark/core/ids.ts';
 import { MIB } from '@ironbark/core/units.ts';
 import type { Objects } from '@ironbark/objects/main.ts';
@@ -25,6 +26,7 @@ import {
 import type { OpenWorkload, WorkloadInput } from './workload.ts';
 
 const MAX_WRITE_BYTES = MIB / 4;
+const ACCOUNT = '000000000001';
 /** So many are kept; each is restored after each cut. */
 const KEPT = 1;
 /** Numbers of the volumes that snapshots are restored to, clear of the others. */
@@ -87,17 +89,38 @@ function digestOf(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** Chunks belong to snapshots that are completed, and nothing is put aside while none is being taken. */
+/** Each object belongs to a completed snapshot or is known as a block, and nothing is put aside meanwhile. */
 async function findStrays({ storage, objects, input }: Parts): Promise<string[]> {
   const { snapshots } = await storage.client.getReport();
   const completed = snapshots.filter(({ state }) => state === 'completed').map(({ id }) => id);
+  const { blocks, unneeded } = readBlocks(input.folder);
   const listed = await objects.client.listObjects({ bucket: SNAPSHOT_BUCKET });
-  const strays = listed.objects.filter(({ key }) => !completed.some((id) => key.includes(id)));
+  const strays = listed.objects.filter(({ key }) =>
+    key.startsWith('blocks/')
+      ? !blocks.has(key.split('/').at(-1)!)
+      : !completed.some((id) => key.includes(id)),
+  );
   const aside = await readdir(join(input.folder, 's/overwritten'));
   return [
     ...strays.map(({ key }) => `object ${key} of no completed snapshot`),
+    ...unneeded.map((sha256) => `block ${sha256} that nobody needs and nobody will remove`),
     ...aside.map((name) => `overwritten bytes ${name} of no snapshot under way`),
   ];
+}
+
+function readBlocks(folder: string): { blocks: Set<string>; unneeded: string[] } {
+  using database = new DatabaseSync(join(folder, 's/storage.db'), { readOnly: true });
+  const column = (query: string) =>
+    database
+      .prepare(query)
+      .all()
+      .map((row) => String(row['sha256']));
+  return {
+    blocks: new Set(column('SELECT sha256 FROM block')),
+    unneeded: column(
+      'SELECT sha256 FROM block WHERE condemned_at IS NULL AND sha256 NOT IN (SELECT sha256 FROM snapshot_block)',
+    ),
+  };
 }
 
 /** The volume that is written to; the answer takes its nth snapshot and removes old ones. */
@@ -132,7 +155,14 @@ async function snapshot(
   desired: 'present' | 'absent',
 ): Promise<void> {
   const generation = desired === 'present' ? 1 : 2;
-  const intent = { id, desired, generation, volumeId: volumeId(1), volumeSizeBytes: VOLUME_BYTES };
+  const intent = {
+    id,
+    desired,
+    generation,
+    volumeId: volumeId(1),
+    volumeSizeBytes: VOLUME_BYTES,
+    accountId: ACCOUNT,
+  };
   await storage.client.putIntents({ volumes: [], snapshots: [intent] });
   await untilSnapshot(storage, id, desired === 'present' ? 'completed' : 'absent');
 }

@@ -16,6 +16,7 @@ export function listLeftovers(found: Found): string[] {
     'volume file': found.volumeFiles,
     'point in time': found.frozenFiles,
     object: found.objects,
+    block: found.blocks,
     'instance that is not over': rows.instance.filter((row) => row['forgotten_at'] === null),
     attachment: rows.attachment,
     volume: rows.volume,

@@ -1,11 +1,13 @@
 // Owns what a simulated cloud adds to the storage's drivers: volumes that nobody writes to read as zeros at no cost,
-// and whoever takes a volume from a guest is seen.
+// but for their first byte, so that a snapshot has a block to store; and whoever takes a volume from a guest is seen.
 
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import type { StorageDrivers } from '@ironbark/storage/main.ts';
 
 const CHUNK_BYTES = 4 * 2 ** 20;
 const ZEROS = Buffer.alloc(CHUNK_BYTES);
+const START = Buffer.alloc(CHUNK_BYTES);
+START[0] = 1;
 
 /** `onUnexport` is told before a volume is closed to its node. */
 export function withEmptyVolumes(
@@ -16,7 +18,8 @@ export function withEmptyVolumes(
   const openFrozen: typeof target.openFrozen = async (id, snapshotId) => {
     const reader = await target.openFrozen(id, snapshotId);
     return {
-      read: async (_offset, length) => ZEROS.subarray(0, length),
+      ...reader,
+      read: async (offset, length) => (offset === 0 ? START : ZEROS).subarray(0, length),
       [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
     };
   };

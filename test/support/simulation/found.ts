@@ -9,6 +9,8 @@ export interface FoundGuest {
   nodeId: NodeId;
   power: 'running' | 'off';
   volumes: string[];
+  /** As the guest sees them, by volume. */
+  sizes: Record<string, number | undefined>;
   boots: number;
 }
 
@@ -27,6 +29,8 @@ export interface Found {
   placed: Row[];
   /** The Storage Controller's. */
   stored: Record<'volume' | 'snapshot', Row[]>;
+  /** Blocks that the Storage Controller knows of. */
+  blocks: Row[];
 }
 
 const SNAPSHOT_BUCKET = 'ironbark-snapshots';
@@ -50,6 +54,7 @@ export async function lookAround(world: World): Promise<Found> {
       networkInterface: cloudRows(world, 'network_interface'),
     },
     placed: unforgotten(world, 'cluster', 'placed_instance'),
+    blocks: world.databases.rows('/simulated/storage/storage.db', 'select * from block'),
     stored: {
       volume: unforgotten(world, 'storage', 'volume'),
       snapshot: unforgotten(world, 'storage', 'snapshot'),
@@ -74,7 +79,8 @@ function listGuests(world: World, nodeId: NodeId): FoundGuest[] {
     if (bytes === undefined || !name.endsWith('.json')) return [];
     const guest = JSON.parse(bytes.toString()) as GuestFile;
     const volumes = guest.disks.map(({ serial }) => serial).filter((serial) => serial !== 'root');
-    return [{ id: guest.id, nodeId, power: guest.power, boots: guest.boots, volumes }];
+    const sizes = Object.fromEntries(guest.disks.map((disk) => [disk.serial, disk.sizeBytes]));
+    return [{ id: guest.id, nodeId, power: guest.power, boots: guest.boots, volumes, sizes }];
   });
 }
 
@@ -82,7 +88,7 @@ interface GuestFile {
   id: InstanceId;
   power: 'running' | 'off';
   boots: number;
-  disks: { serial: string }[];
+  disks: { serial: string; sizeBytes?: number }[];
 }
 
 async function listPorts(world: World): Promise<Found['ports']> {

@@ -123,8 +123,8 @@ export class Life {
     );
   }
 
-  async attach(volume: string, instance: InstanceId): Promise<void> {
-    const wish = { VolumeId: volume, InstanceId: instance, Device: '/dev/sdf' };
+  async attach(volume: string, instance: InstanceId, device = '/dev/sdf'): Promise<void> {
+    const wish = { VolumeId: volume, InstanceId: instance, Device: device };
     await this.call('AttachVolume', wish).catch(unless('in-use'));
     await this.until(`${volume} is attached`, ({ rows }) =>
       rows.attachment.some((row) => row['volume_id'] === volume && row['observed'] === 'attached'),
@@ -145,6 +145,17 @@ export class Life {
 
   async snapshot(volume: string): Promise<string> {
     return (await this.call('CreateSnapshot', { VolumeId: volume })).SnapshotId!;
+  }
+
+  /** Of all its volumes. */
+  async snapshots(instance: InstanceId): Promise<string[]> {
+    const wish = { InstanceSpecification: { InstanceId: instance } };
+    return (await this.call('CreateSnapshots', wish)).Snapshots!.map((one) => one.SnapshotId!);
+  }
+
+  async copySnapshot(id: string): Promise<string> {
+    const wish = { SourceRegion: REGION, SourceSnapshotId: id };
+    return (await this.call('CopySnapshot', wish)).SnapshotId!;
   }
 
   untilSnapshot(id: string, state: string): Promise<void> {
@@ -176,7 +187,8 @@ export class Life {
 }
 
 /** The first try may have done it before its answer was lost. */
-function unless(kind: string): (error: unknown) => void {
+/** A call that was done although its answer was lost is refused when it is repeated. */
+export function unless(kind: string): (error: unknown) => void {
   return (error) => {
     if (!isServiceError(error) || error.kind !== kind) throw error;
   };

@@ -11,6 +11,7 @@ export function findOrphans(found: Found): string[] {
   const interfaces = new Set(rows.networkInterface.map((row) => row['id']));
   const volumes = new Set(rows.volume.map((row) => row['id']));
   const snapshots = new Set(rows.snapshot.map((row) => row['id']));
+  const blocks = new Set(found.blocks.map((row) => row['sha256']));
   const attached = new Set(
     rows.attachment.map((row) => `${row['volume_id']} ${row['instance_id']}`),
   );
@@ -40,7 +41,11 @@ export function findOrphans(found: Found): string[] {
       .filter((row) => !snapshots.has(row['id']!))
       .map((row) => `snapshot ${row['id']} in the storage`),
     ...found.objects
+      .filter((key) => !key.startsWith('blocks/'))
       .filter((key) => !snapshots.has(/snap-[0-9a-f]+/.exec(key)?.[0] ?? ''))
+      .map((key) => `object ${key}`),
+    ...found.objects
+      .filter((key) => key.startsWith('blocks/') && !blocks.has(key.split('/').at(-1)!))
       .map((key) => `object ${key}`),
     ...found.frozenFiles.map((name) => `point in time ${name}`),
   ];

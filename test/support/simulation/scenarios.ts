@@ -3,6 +3,7 @@
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { GIB } from '@ironbark/core/units.ts';
+import { limitsOf } from '@ironbark/core/volume-types.ts';
 import { instanceIntent } from '@ironbark/node/testing/instance-intent.ts';
 import type {
   StorageSnapshotIntent,
@@ -10,7 +11,7 @@ import type {
 } from '@ironbark/protocol/internal/storage-client.ts';
 import { assertCleanSlate } from './clean-slate.ts';
 import { cloudRows } from './found.ts';
-import type { Life } from './life.ts';
+import { type Life, unless } from './life.ts';
 
 export type Scenario = (life: Life) => Promise<void>;
 
@@ -47,6 +48,32 @@ async function volumeLife(life: Life): Promise<void> {
   await assertCleanSlate(life.world);
 }
 
+/** A volume becomes larger and faster under its guest; one that is lost meanwhile does not. */
+async function volumeChanges(life: Life): Promise<void> {
+  const id = await life.launch();
+  const volume = await life.createVolume();
+  await life.untilPower(id, 'running');
+  await life.attach(volume, id);
+  const isModified = (state: string) => () => modificationOf(life, volume) === state;
+  const change = { VolumeId: volume, Size: 2, VolumeType: 'gp3' as const };
+  await life.call('ModifyVolume', change).catch(unless('incorrect-state'));
+  await life.until('the guest sees it', ({ guests }) => guests[0]?.sizes[volume] === 2 * GIB);
+  await life.until('it is completed', isModified('completed'));
+  await life.detach(volume);
+  life.world.files.overwrite(`/simulated/storage/volumes/${volume}.raw`, undefined);
+  const more = { VolumeId: volume, Size: 3 };
+  await life.call('ModifyVolume', more).catch(unless('incorrect-state'));
+  await life.until('it has failed', isModified('failed'));
+  await life.terminate(id);
+  await life.deleteVolume(volume);
+  await assertCleanSlate(life.world);
+}
+
+function modificationOf(life: Life, volume: string): unknown {
+  const rows = cloudRows(life.world, 'volume_modification');
+  return rows.find((row) => row['volume_id'] === volume)?.['state'];
+}
+
 async function snapshotLife(life: Life): Promise<void> {
   const volume = await life.createVolume();
   const snapshot = await life.snapshot(volume);
@@ -54,6 +81,25 @@ async function snapshotLife(life: Life): Promise<void> {
   const copy = await life.createVolume({ SnapshotId: snapshot as SnapshotId });
   for (const each of [volume, copy]) await life.deleteVolume(each);
   await life.deleteSnapshot(snapshot);
+  await assertCleanSlate(life.world);
+}
+
+/** Two volumes at one moment; a copy has the bytes on after what it is a copy of is deleted. */
+async function snapshotSet(life: Life): Promise<void> {
+  const id = await life.launch();
+  const volumes = [await life.createVolume(), await life.createVolume()];
+  await life.untilPower(id, 'running');
+  await life.attach(volumes[0]!, id);
+  await life.attach(volumes[1]!, id, '/dev/sdg');
+  const [first, second] = await life.snapshots(id);
+  for (const each of [first!, second!]) await life.untilSnapshot(each, 'completed');
+  const copy = await life.copySnapshot(first!);
+  for (const each of [first!, second!]) await life.deleteSnapshot(each);
+  volumes.push(await life.createVolume({ SnapshotId: copy as SnapshotId }));
+  await life.deleteSnapshot(copy);
+  await life.terminate(id);
+  await life.until('the volumes are free', ({ rows }) => rows.attachment.length === 0);
+  for (const each of volumes) await life.deleteVolume(each);
   await assertCleanSlate(life.world);
 }
 
@@ -176,10 +222,13 @@ async function strays(life: Life): Promise<void> {
   await life.until('both run', ({ guests }) => guests.length === 2);
   await putVolumes(life, { id: VOLUME, generation: 1, exportTo: life.node });
   await life.until('it is open', ({ stored }) => stored.volume.some((row) => row['export']));
-  await putVolumes(life, { id: VOLUME, generation: 2, sizeBytes: 2 * GIB });
-  await life.until('it is larger', ({ stored }) => stored.volume[0]?.['observed_generation'] === 2);
-  life.world.files.overwrite(`/simulated/storage/volumes/${VOLUME}.raw`, undefined);
+  const limits = limitsOf({ type: 'gp3', sizeGib: 2 });
+  await putVolumes(life, { id: VOLUME, generation: 2, exportTo: life.node, limits });
+  await life.until('it is slower', ({ stored }) => stored.volume[0]?.['observed_generation'] === 2);
   await putVolumes(life, { id: VOLUME, generation: 3, sizeBytes: 2 * GIB });
+  await life.until('it is larger', ({ stored }) => stored.volume[0]?.['observed_generation'] === 3);
+  life.world.files.overwrite(`/simulated/storage/volumes/${VOLUME}.raw`, undefined);
+  await putVolumes(life, { id: VOLUME, generation: 4, sizeBytes: 2 * GIB });
   await life.until('it is lost', ({ stored }) => stored.volume[0]?.['observed_state'] === 'failed');
   await putSnapshot(life, { generation: 1, desired: 'present' });
   await putVolumes(life, { id: COPY, generation: 1, fromSnapshotId: SNAPSHOT });
@@ -211,7 +260,8 @@ function putSnapshot(
   life: Life,
   intent: Pick<StorageSnapshotIntent, 'generation' | 'desired'>,
 ): Promise<void> {
-  const whole = { id: SNAPSHOT, volumeId: VOLUME, volumeSizeBytes: GIB, ...intent };
+  const account = { accountId: '000000000001' as const };
+  const whole = { id: SNAPSHOT, volumeId: VOLUME, volumeSizeBytes: GIB, ...account, ...intent };
   return life.tell(() => life.storage.putIntents({ volumes: [], snapshots: [whole] }));
 }
 
@@ -229,7 +279,9 @@ async function expiry(life: Life): Promise<void> {
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   instanceLife,
   volumeLife,
+  volumeChanges,
   snapshotLife,
+  snapshotSet,
   snapshotsThatEndEarly,
   guestsThatEnd,
   stopTakenBack,

@@ -3,6 +3,7 @@
 
 import type { AttachmentStep } from '@ironbark/cloud/app/attachment-plan.ts';
 import type { Outcome } from '@ironbark/cloud/app/instance-outcome.ts';
+import type { ModificationStep } from '@ironbark/cloud/app/modification-plan.ts';
 import type { TerminationStep } from '@ironbark/cloud/reconcilers/instance-termination.ts';
 import type { SnapshotStep as SnapshotTalk } from '@ironbark/cloud/reconcilers/snapshot.ts';
 import type { VolumeStep as VolumeTalk } from '@ironbark/cloud/reconcilers/volume.ts';
@@ -26,6 +27,7 @@ const INSTANCE: Kinds<Exclude<InstanceStep['kind'], 'wait'>> = {
   resume: 'simulated guests never wait for room; the tests of packages/node pause one',
   'plug-volume': true,
   'unplug-volume': true,
+  'grow-volume': true,
   'reconnect-volume': 'simulated disks have no target to lose; test/vm ends a real one',
   'ask-to-stop': true,
   'ask-to-reboot': true,
@@ -45,6 +47,7 @@ const STORAGE_VOLUME: Kinds<VolumeStep> = {
   'note-source-unusable': true,
   grow: true,
   export: true,
+  limit: true,
   unexport: true,
   'stop-target': true,
   remove: true,
@@ -58,6 +61,7 @@ const STORAGE_SNAPSHOT: Kinds<SnapshotStep> = {
   'fail-volume-missing': true,
   'fail-point-lost': true,
   discard: true,
+  'rebuild-references': 'only after a restore; packages/storage/blocks.test.ts restores',
   'note-absent': true,
 };
 const ATTACHMENT: Kinds<Exclude<AttachmentStep['kind'], 'wait'>> = {
@@ -69,10 +73,19 @@ const ATTACHMENT: Kinds<Exclude<AttachmentStep['kind'], 'wait'>> = {
   unexport: true,
   finish: true,
 };
+const MODIFICATION: Kinds<Exclude<ModificationStep, 'wait'>> = {
+  offer: true,
+  complete: true,
+  fail: true,
+};
 const TERMINATION: Kinds<Exclude<TerminationStep, 'none'>> = { release: true, forget: true };
 const OUTCOME: Kinds<Exclude<Outcome['kind'], 'none'>> = { shutdown: true, failed: true };
 const VOLUME: Kinds<Exclude<VolumeTalk, 'wait-for-snapshots'>> = { send: true, forget: true };
-const SNAPSHOT: Kinds<Exclude<SnapshotTalk, 'wait-for-volumes'>> = { send: true, forget: true };
+const SNAPSHOT: Kinds<Exclude<SnapshotTalk, 'wait-for-readers' | 'settled'>> = {
+  send: true,
+  forget: true,
+  'forget-copy': true,
+};
 
 /** Steps of reconcilers without a plan; step-kinds' test finds those that the code names and this does not. */
 const PLAIN: Readonly<Record<string, Covered>> = {
@@ -90,7 +103,10 @@ const PLAIN: Readonly<Record<string, Covered>> = {
   'node/network/ensure-subnets': true,
   'node/network/refresh-ports': true,
   'storage/volume/note-reached': true,
+  'storage/volume/note-away':
+    'simulated targets always answer; packages/storage stops the process of a real one',
   'storage/snapshot/note-reached': true,
+  'storage/block/collect': true,
 };
 
 /** By full name, such as `storage/volume/create`. */
@@ -100,6 +116,7 @@ export const STEP_KINDS: Readonly<Record<string, Covered>> = {
   ...named('storage/volume', STORAGE_VOLUME),
   ...named('storage/snapshot', STORAGE_SNAPSHOT),
   ...named('cloud/volume-attachment', ATTACHMENT),
+  ...named('cloud/volume-modification', MODIFICATION),
   ...named('cloud/instance-termination', TERMINATION),
   ...named('cloud/instance-outcome', OUTCOME),
   ...named('cloud/volume', VOLUME),

@@ -20,6 +20,7 @@ import { MemoryDatabases } from './memory-databases.ts';
 import type { MemoryFiles } from './memory-files.ts';
 import { Messages } from './messages.ts';
 import { mountFiles } from './mounted-files.ts';
+import { PROMPT_COMPRESSOR } from './prompt-compressor.ts';
 import { objectsFor } from './simulated-objects.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 import { Simulation } from './simulation.ts';
@@ -202,6 +203,7 @@ export class World implements Disposable {
 
   async #startStorage(process: SimulatedProcess): Promise<Running> {
     const service = await startStorage({
+      compressor: PROMPT_COMPRESSOR,
       ...this.#shared('storage', process),
       commands: this.#commands(),
       target: 'simulated',

@@ -22,16 +22,18 @@ import type {
   GuestSpec,
   GuestStatus,
   HypervisorDriver,
+  PluggedDisk,
 } from '../hypervisor-driver.ts';
-import { CONSOLE_CHARDEV, CONSOLE_RING_BYTES } from './argv.ts';
+import { CONSOLE_CHARDEV, CONSOLE_RING_BYTES, diskNames } from './argv.ts';
 import { Connections } from './connections.ts';
 import { effectiveDiskProfile } from './disk-profile.ts';
 import { type DiskRecords, readDiskRecords, writeDiskRecords } from './disk-records.ts';
-import { parseDiskStats } from './disk-stats.ts';
+import { growDisk, readDiskSizes } from './disk-size.ts';
+import { ensureHistograms, parseDiskStats } from './disk-stats.ts';
 import { type Host, lookAtHost } from './host.ts';
 import { listPlugged, plugDisk, unplugDisk } from './hot-plug.ts';
 import { boundLog, launchGuest, type OpenTap, startFailure } from './launch.ts';
-import { ensureReachable, isCutOff } from './target-socket.ts';
+import { ensureReachable, isCutOff, requireServed } from './target-socket.ts';
 
 export interface QemuDriverOptions {
   commands: Commands;
@@ -235,6 +237,7 @@ class QemuDriver implements HypervisorDriver {
     await writeDiskRecords(handle.directory, { ...records, [serial]: { profile, source } });
     const context = { connections: this.#connections, clock: this.#options.clock };
     await plugDisk(context, handle, { serial, source, profile });
+    await ensureHistograms(this.#connections, handle);
     return profile;
   }
 
@@ -267,21 +270,32 @@ class QemuDriver implements HypervisorDriver {
     );
   }
 
-  async listDisks(handle: GuestHandle): Promise<{ serial: string; profile: DiskProfile }[]> {
+  async listDisks(handle: GuestHandle): Promise<PluggedDisk[]> {
     const plugged = await listPlugged(this.#connections, handle);
     const records = await readDiskRecords(handle.directory);
+    const sizes = await readDiskSizes(this.#connections, handle);
     return plugged.flatMap((serial) => {
       const profile = records[serial]?.profile;
-      return profile === undefined ? [] : [{ serial, profile }];
+      const sizeBytes = sizes.get(diskNames(serial).node);
+      if (profile === undefined) return [];
+      return [{ serial, profile, ...(sizeBytes === undefined ? {} : { sizeBytes }) }];
     });
   }
 
-  async recallDisks(handle: GuestHandle): Promise<{ serial: string; profile: DiskProfile }[]> {
+  async growDisk(handle: GuestHandle, volumeId: VolumeId, sizeBytes: number): Promise<void> {
+    const source = (await readDiskRecords(handle.directory))[volumeId]?.source;
+    // Its target is asked while QEMU, and the guest with it, stands still.
+    if (source !== undefined) await requireServed(source);
+    await growDisk(this.#connections, handle, { serial: volumeId, sizeBytes });
+  }
+
+  async recallDisks(handle: GuestHandle): Promise<PluggedDisk[]> {
     const records = await readDiskRecords(handle.directory);
     return Object.entries(records).map(([serial, { profile }]) => ({ serial, profile }));
   }
 
   async diskStats(handle: GuestHandle): Promise<DiskStats[]> {
+    await ensureHistograms(this.#connections, handle);
     return parseDiskStats(await this.#connections.execute(handle, 'query-blockstats'));
   }
 

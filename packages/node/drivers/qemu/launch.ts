@@ -1,7 +1,7 @@
 // Owns how a QEMU process comes to life: taps opened, privileges dropped, detached, and answering on its socket.
 
 import { constants } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
@@ -14,7 +14,7 @@ import {
 } from '@ironbark/platform/confined-start.ts';
 import type { ControlGroups } from '@ironbark/platform/control-groups.ts';
 import type { Enclosure } from '@ironbark/platform/enclosure.ts';
-import { hasCode } from '@ironbark/platform/files.ts';
+import { statIfPresent } from '@ironbark/platform/files.ts';
 import { findProcess } from '@ironbark/platform/processes.ts';
 import type { GuestHandle, GuestNic, GuestSpec } from '../hypervisor-driver.ts';
 import { type Accelerator, type InheritedTap, QEMU, renderArguments } from './argv.ts';
@@ -126,12 +126,7 @@ async function confinedGuest(
 
 /** QEMU itself says what is wrong with a disk that is not there. */
 async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return 0;
-    throw error;
-  }
+  return (await statIfPresent(path))?.size ?? 0;
 }
 
 function diskPath({ rootDisk: { source } }: GuestSpec): string {

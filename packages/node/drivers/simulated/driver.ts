@@ -22,6 +22,7 @@ import type {
   GuestSpec,
   GuestStatus,
   HypervisorDriver,
+  PluggedDisk,
 } from '../hypervisor-driver.ts';
 
 export interface SimulatedOptions {
@@ -50,7 +51,7 @@ interface SimulatedGuest {
   startedAt: string;
   power: 'running' | 'off';
   boots: number;
-  disks: { serial: string; profile: DiskProfile }[];
+  disks: PluggedDisk[];
   console: string;
 }
 
@@ -163,7 +164,8 @@ export class SimulatedDriver implements HypervisorDriver {
     await this.#operate('attachDisk', handle.id, async () => {
       const guest = this.#get(handle);
       if (guest.disks.some(({ serial }) => serial === disk.serial)) return;
-      const plugged = { serial: disk.serial, profile: disk.profile };
+      const { serial, profile, sizeBytes } = disk;
+      const plugged = { serial, profile, ...(sizeBytes === undefined ? {} : { sizeBytes }) };
       await this.#put({ ...guest, disks: [...guest.disks, plugged] });
     });
     return disk.profile;
@@ -179,12 +181,22 @@ export class SimulatedDriver implements HypervisorDriver {
     return true;
   }
 
-  async listDisks(handle: GuestHandle): Promise<{ serial: string; profile: DiskProfile }[]> {
+  async listDisks(handle: GuestHandle): Promise<PluggedDisk[]> {
     return this.#get(handle).disks;
   }
 
-  recallDisks(handle: GuestHandle): Promise<{ serial: string; profile: DiskProfile }[]> {
+  recallDisks(handle: GuestHandle): Promise<PluggedDisk[]> {
     return this.listDisks(handle);
+  }
+
+  async growDisk(handle: GuestHandle, volumeId: VolumeId, sizeBytes: number): Promise<void> {
+    await this.#operate('growDisk', handle.id, async () => {
+      const guest = this.#get(handle);
+      const disks = guest.disks.map((disk) =>
+        disk.serial === volumeId ? { ...disk, sizeBytes } : disk,
+      );
+      await this.#put({ ...guest, disks });
+    });
   }
 
   async resume(): Promise<boolean> {
@@ -200,7 +212,7 @@ export class SimulatedDriver implements HypervisorDriver {
 
   async diskStats(handle: GuestHandle): Promise<DiskStats[]> {
     const zero = { readOps: 0, writeOps: 0, flushOps: 0, readBytes: 0, writeBytes: 0 };
-    const times = { readNs: 0, writeNs: 0 };
+    const times = { readNs: 0, writeNs: 0, flushNs: 0, failedOps: 0 };
     return this.#get(handle).disks.map(({ serial }) => ({ serial, ...zero, ...times }));
   }
 

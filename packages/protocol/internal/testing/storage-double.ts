@@ -28,6 +28,8 @@ interface Kept<Intent, Observation> {
 type Volume = Kept<StorageVolumeIntent, VolumeStorageObservation>;
 type Snapshot = Kept<StorageSnapshotIntent, SnapshotStorageObservation>;
 
+const NO_BYTES = { storedBytes: 0, addedBytes: 0 };
+
 export class StorageDouble implements StorageClient {
   readonly #options: StorageDoubleOptions;
   readonly #volumes = new Map<VolumeId, Volume>();
@@ -75,8 +77,24 @@ export class StorageDouble implements StorageClient {
     return [...this.#volumes.keys()];
   }
 
+  getSnapshotIntent(id: SnapshotId): StorageSnapshotIntent {
+    return this.#snapshots.get(id)!.intent;
+  }
+
   listSnapshotIds(): SnapshotId[] {
     return [...this.#snapshots.keys()];
+  }
+
+  /** What serves the volume does not answer, or does again. */
+  setAway(id: string, isAway: boolean): void {
+    const volume = this.#volumes.get(id as VolumeId)!;
+    const { isAway: _before, ...rest } = volume.observation;
+    volume.observation = isAway ? { ...rest, isAway } : rest;
+    this.#changed();
+  }
+
+  limitsOf(id: string): StorageVolumeIntent['limits'] {
+    return this.#volumes.get(id as VolumeId)?.intent.limits;
   }
 
   /** Takes everything one step nearer to its intent. */
@@ -100,7 +118,7 @@ export class StorageDouble implements StorageClient {
     const snapshot = this.#snapshots.get(id);
     if (snapshot === undefined) {
       const state = intent.desired === 'absent' ? 'absent' : 'pending';
-      const observation = { id, generation: 0, state, progressPercent: 0, storedBytes: 0 } as const;
+      const observation = { id, generation: 0, state, progressPercent: 0, ...NO_BYTES } as const;
       this.#snapshots.set(id, { intent, observation });
     } else if (intent.generation > snapshot.intent.generation) snapshot.intent = intent;
   }
@@ -141,7 +159,7 @@ export class StorageDouble implements StorageClient {
         generation,
         state: 'absent',
         progressPercent: 0,
-        storedBytes: 0,
+        ...NO_BYTES,
       };
     } else if (observation.progressPercent === 0) {
       snapshot.observation = { ...observation, progressPercent: 50 };
@@ -155,6 +173,7 @@ export class StorageDouble implements StorageClient {
         state: 'completed',
         progressPercent: 100,
         storedBytes,
+        addedBytes: storedBytes,
       };
     }
     this.#changed();

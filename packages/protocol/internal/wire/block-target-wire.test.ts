@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isServiceError } from '@ironbark/core/errors.ts';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import { limitsOf } from '@ironbark/core/volume-types.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import type { BlockTarget } from '../block-target.ts';
 import { blockTargetBytes, blockTargetVerbs, remoteBlockTarget } from './block-target-wire.ts';
@@ -29,12 +30,20 @@ function openWire() {
     }),
     unexport: (id) => note('unexport', id),
     grow: (id, sizeBytes) => note('grow', id, sizeBytes),
+    limit: (id, limits) => note('limit', id, limits),
     stop: (id) => note('stop', id),
-    freeze: (id, snapshotId, sizeBytes) => note('freeze', id, snapshotId, sizeBytes),
+    freeze: (id, snapshotId, sizeBytes, { tracksChanges }) =>
+      note('freeze', id, snapshotId, sizeBytes, tracksChanges),
+    freezeTogether: (points) => note('freezeTogether', ...points),
     openFrozen: async (id, snapshotId) => ({
       read: async (offset, length) => {
         await note('read', id, snapshotId, offset);
         return Buffer.alloc(length, 'z');
+      },
+      bases: async () => [SNAPSHOT],
+      changes: async (base, offset, length) => {
+        await note('changes', id, snapshotId, base);
+        return [{ offset, length }];
       },
       [Symbol.asyncDispose]: () => note('closed'),
     }),
@@ -77,17 +86,26 @@ test('every call reaches the target, and its answer comes back', async () => {
   assert.equal((await remote.export(VOLUME)).export.exportName, VOLUME);
   await remote.unexport(VOLUME);
   await remote.grow(VOLUME, 5);
-  await remote.freeze(VOLUME, SNAPSHOT, 6);
+  await remote.limit(VOLUME, limitsOf({ type: 'gp2', sizeGib: 1 }));
+  await remote.freeze(VOLUME, SNAPSHOT, 6, { tracksChanges: true });
+  await remote.freezeTogether([{ id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 6 }]);
   await using reader = await remote.openFrozen(VOLUME, SNAPSHOT);
   assert.equal((await reader.read(7, 3)).toString(), 'zzz');
+  assert.deepEqual(await reader.bases(), [SNAPSHOT]);
+  assert.deepEqual(await reader.changes(SNAPSHOT, 8, 9), [{ offset: 8, length: 9 }]);
   await remote.thaw(VOLUME, SNAPSHOT);
   await remote.stop(VOLUME);
   await remote.sweep();
   assert.deepEqual(asked.slice(1), [
     ['unexport', VOLUME],
     ['grow', VOLUME, 5],
-    ['freeze', VOLUME, SNAPSHOT, 6],
+    ['limit', VOLUME, limitsOf({ type: 'gp2', sizeGib: 1 })],
+    ['freeze', VOLUME, SNAPSHOT, 6, true],
+    ['freezeTogether', { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 6 }],
     ['read', VOLUME, SNAPSHOT, 7],
+    ['closed'],
+    ['closed'],
+    ['changes', VOLUME, SNAPSHOT, SNAPSHOT],
     ['closed'],
     ['thaw', VOLUME, SNAPSHOT],
     ['stop', VOLUME],
@@ -115,17 +133,23 @@ test('each exit is told once, also one that was missed, and the other side’s o
   assert.deepEqual(asked, []);
 });
 
+const LIMITS = { iops: 100, bytesPerSecond: 1_000, operationBytes: 4_096 };
+
 /** What each verb takes, so that one bad field is all that is wrong with an input. */
 const INPUTS: Readonly<Record<string, object>> = {
   exits: { after: 0 },
   inspect: { id: VOLUME },
   list: {},
-  export: { id: VOLUME },
+  export: { id: VOLUME, limits: LIMITS },
+  limit: { id: VOLUME, limits: LIMITS },
   unexport: { id: VOLUME },
   grow: { id: VOLUME, sizeBytes: 1 },
   stop: { id: VOLUME },
-  freeze: { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 1 },
+  freeze: { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 1, tracksChanges: true },
+  freezeTogether: { points: [{ id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 1 }] },
   thaw: { id: VOLUME, snapshotId: SNAPSHOT },
+  frozenBases: { id: VOLUME, snapshotId: SNAPSHOT },
+  frozenChanges: { id: VOLUME, snapshotId: SNAPSHOT, base: SNAPSHOT, offset: 0, length: 1 },
   sweep: {},
   readFrozen: { id: VOLUME, snapshotId: SNAPSHOT, offset: 0, length: 1 },
 };

@@ -2,10 +2,17 @@
 // Controller has of it.
 
 import { Readable } from 'node:stream';
-import type { VolumeId } from '@ironbark/core/ids.ts';
-import { MIB } from '@ironbark/core/units.ts';
-import type { BlockTarget, ExportedVolume, TargetFacts } from '../block-target.ts';
-import { id, integer, nothing, object } from './checks.ts';
+import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import { GIB, MIB } from '@ironbark/core/units.ts';
+import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
+import {
+  type BlockTarget,
+  type ByteRange,
+  type ExportedVolume,
+  MAX_FROZEN_TOGETHER,
+  type TargetFacts,
+} from '../block-target.ts';
+import { type Check, flag, id, integer, list, nothing, object, oneOf } from './checks.ts';
 import type { ByteVerbTable, CallTransport, VerbTable } from './transport.ts';
 
 /** 64 TiB, EBS's largest volume. */
@@ -13,10 +20,37 @@ const MAX_VOLUME_BYTES = 2 ** 46;
 /** Snapshots are read in chunks of 4 MiB. */
 const MAX_READ_BYTES = 16 * MIB;
 
+/** A snapshot asks how it differs from an earlier one in steps of 8 GiB. */
+const MAX_CHANGES_BYTES = 16 * GIB;
+
 /** Exits that nobody has asked for yet; what is forgotten is found at the next look at all volumes. */
 const MAX_EXITS = 1_024;
 
+/** Ten times what EBS's fastest type does. */
+const MAX_IOPS = 2_560_000;
+const MAX_BYTES_PER_SECOND = 40_000 * MIB;
+/** QEMU takes no store of more than 10^15; 64 TiB are less. */
+const MAX_BURST_SECONDS = 100_000;
+
+const limitsCheck: Check<VolumeLimits> = object<VolumeLimits>({
+  iops: integer(1, MAX_IOPS),
+  bytesPerSecond: integer(1, MAX_BYTES_PER_SECOND),
+  operationBytes: integer(512, 16 * MIB),
+  burst: {
+    optional: object({
+      of: oneOf('iops', 'bytes'),
+      perSecond: integer(1, MAX_BYTES_PER_SECOND),
+      seconds: integer(1, MAX_BURST_SECONDS),
+    }),
+  },
+});
+
 const volume = object({ id: id('vol') });
+const exported = object<{ id: VolumeId; limits?: VolumeLimits }>({
+  id: id('vol'),
+  limits: { optional: limitsCheck },
+});
+const limited = object({ id: id('vol'), limits: limitsCheck });
 const sized = object({ id: id('vol'), sizeBytes: integer(1, MAX_VOLUME_BYTES) });
 const point = object({ id: id('vol'), snapshotId: id('snap') });
 const sizedPoint = object({
@@ -24,6 +58,20 @@ const sizedPoint = object({
   snapshotId: id('snap'),
   sizeBytes: integer(1, MAX_VOLUME_BYTES),
 });
+const trackedPoint = object({
+  id: id('vol'),
+  snapshotId: id('snap'),
+  sizeBytes: integer(1, MAX_VOLUME_BYTES),
+  tracksChanges: flag,
+});
+const changesRange = object({
+  id: id('vol'),
+  snapshotId: id('snap'),
+  base: id('snap'),
+  offset: integer(0, MAX_VOLUME_BYTES),
+  length: integer(1, MAX_CHANGES_BYTES),
+});
+const sizedPoints = object({ points: list(sizedPoint, MAX_FROZEN_TOGETHER) });
 const range = object({
   id: id('vol'),
   snapshotId: id('snap'),
@@ -47,7 +95,14 @@ export function blockTargetVerbs(target: BlockTarget): VerbTable {
       nothing(input, '');
       return target.list();
     },
-    export: (input) => target.export(volume(input, '').id),
+    export: (input) => {
+      const asked = exported(input, '');
+      return target.export(asked.id, asked.limits);
+    },
+    limit: (input) => {
+      const asked = limited(input, '');
+      return target.limit(asked.id, asked.limits);
+    },
     unexport: (input) => target.unexport(volume(input, '').id),
     grow: (input) => {
       const asked = sized(input, '');
@@ -55,12 +110,24 @@ export function blockTargetVerbs(target: BlockTarget): VerbTable {
     },
     stop: (input) => target.stop(volume(input, '').id),
     freeze: (input) => {
-      const asked = sizedPoint(input, '');
-      return target.freeze(asked.id, asked.snapshotId, asked.sizeBytes);
+      const asked = trackedPoint(input, '');
+      const { tracksChanges } = asked;
+      return target.freeze(asked.id, asked.snapshotId, asked.sizeBytes, { tracksChanges });
     },
+    freezeTogether: (input) => target.freezeTogether(sizedPoints(input, '').points),
     thaw: (input) => {
       const asked = point(input, '');
       return target.thaw(asked.id, asked.snapshotId);
+    },
+    frozenBases: async (input) => {
+      const asked = point(input, '');
+      await using reader = await target.openFrozen(asked.id, asked.snapshotId);
+      return await reader.bases();
+    },
+    frozenChanges: async (input) => {
+      const asked = changesRange(input, '');
+      await using reader = await target.openFrozen(asked.id, asked.snapshotId);
+      return await reader.changes(asked.base, asked.offset, asked.length);
     },
     sweep: (input) => {
       nothing(input, '');
@@ -98,17 +165,27 @@ export function remoteBlockTarget(transport: CallTransport): BlockTarget {
   return {
     inspect: async (volumeId) => (await transport.call('inspect', { id: volumeId })) as TargetFacts,
     list: async () => (await transport.call('list', {})) as VolumeId[],
-    export: async (volumeId) =>
-      (await transport.call('export', { id: volumeId })) as ExportedVolume,
+    export: async (volumeId, limits) => {
+      const asked = { id: volumeId, ...(limits === undefined ? {} : { limits }) };
+      return (await transport.call('export', asked)) as ExportedVolume;
+    },
+    limit: (volumeId, limits) => ask('limit', { id: volumeId, limits }),
     unexport: (volumeId) => ask('unexport', { id: volumeId }),
     grow: (volumeId, sizeBytes) => ask('grow', { id: volumeId, sizeBytes }),
     stop: (volumeId) => ask('stop', { id: volumeId }),
-    freeze: (volumeId, snapshotId, sizeBytes) =>
-      ask('freeze', { id: volumeId, snapshotId, sizeBytes }),
+    freeze: (volumeId, snapshotId, sizeBytes, { tracksChanges }) =>
+      ask('freeze', { id: volumeId, snapshotId, sizeBytes, tracksChanges }),
+    freezeTogether: (points) => ask('freezeTogether', { points }),
     thaw: (volumeId, snapshotId) => ask('thaw', { id: volumeId, snapshotId }),
     sweep: () => ask('sweep', {}),
     openFrozen: async (volumeId, snapshotId) => ({
       read: (offset, length) => read(transport, { id: volumeId, snapshotId, offset, length }),
+      bases: async () =>
+        (await transport.call('frozenBases', { id: volumeId, snapshotId })) as SnapshotId[],
+      changes: async (base, offset, length) => {
+        const asked = { id: volumeId, snapshotId, base, offset, length };
+        return (await transport.call('frozenChanges', asked)) as ByteRange[];
+      },
       [Symbol.asyncDispose]: async () => {},
     }),
     onExit: (listener) => watchExits(transport, listener),

@@ -1,0 +1,94 @@
+// Owns the rules of changing a volume: its size, type and rates, one change at a time.
+//
+// EC2 allows a few changes in a day. This cloud has no such limit: a change can follow as soon as the one before is
+// completed.
+
+import type { VolumeId } from '@ironbark/core/ids.ts';
+import { VOLUME_TYPES } from '@ironbark/core/volume-types.ts';
+import type { StorageReport } from '@ironbark/protocol/internal/storage-client.ts';
+import { findAttachment } from '../store/attachments.ts';
+import type { VolumeModificationRow, VolumeRow, VolumeShape } from '../store/schema.ts';
+import { findModification, putModification } from '../store/volume-modifications.ts';
+import { reshapeVolume } from '../store/volumes.ts';
+import type { Caller, Change } from './change.ts';
+import { invalidValue, missingParameter, refuse } from './refusals.ts';
+import { chooseShape, type RateWish } from './volume-shape.ts';
+import { viewVolumeState } from './volume-view.ts';
+import { checkRoom, getVolume } from './volumes.ts';
+
+export interface ModificationWish extends Partial<RateWish> {
+  sizeGib: number | undefined;
+}
+
+/** EC2's default for a volume that becomes io1 or io2; those have none when they are made. */
+const IOPS_OF_CHANGED_TYPE = 3_000;
+
+export async function modifyVolume(
+  caller: Caller,
+  { tx, nowMs, touched }: Change,
+  id: VolumeId,
+  wish: ModificationWish & { storage: StorageReport },
+): Promise<VolumeModificationRow> {
+  const volume = await getVolume(tx, caller, id);
+  checkState(volume, viewVolumeState(volume, await findAttachment(tx, id)));
+  checkNoneUnderWay(await findModification(tx, id));
+  const target = chooseTarget(volume, wish);
+  const moreGib = target.sizeGib - volume.sizeGib;
+  if (moreGib > 0) await checkRoom(tx, moreGib, wish.storage);
+  const { sizeGib, volumeType, iops, throughputMibps } = volume;
+  const original: VolumeShape = { sizeGib, volumeType, iops, throughputMibps };
+  const offeredSizeGib = moreGib > 0 ? sizeGib : null;
+  const generation = await reshapeVolume(tx, id, { ...target, offeredSizeGib });
+  await putModification(tx, {
+    volumeId: id,
+    accountId: caller.accountId,
+    generation,
+    original: JSON.stringify(original),
+    target: JSON.stringify(target),
+    state: 'modifying',
+    startedAt: nowMs,
+  });
+  touched.volumes.add(id);
+  return (await findModification(tx, id))!;
+}
+
+function checkState({ id }: VolumeRow, state: string): void {
+  if (state === 'available' || state === 'in-use') return;
+  const message = `Volume '${id}' is '${state}'; it can be modified while it is 'available' or 'in-use'.`;
+  throw refuse('incorrect-state', 'volume', message);
+}
+
+function checkNoneUnderWay(before: VolumeModificationRow | undefined): void {
+  if (before === undefined || before.endedAt !== null) return;
+  const { volumeId, state } = before;
+  const message = `Volume ${volumeId} cannot be modified in modification state ${state.toUpperCase()}. Wait until it is completed.`;
+  throw refuse('incorrect-state', 'volume-modification', message);
+}
+
+/** What is not named stays, except that a new type begins with its own rates. */
+function chooseTarget(volume: VolumeRow, wish: ModificationWish): VolumeShape {
+  const { sizeGib: size, volumeType: type, iops, throughputMibps } = wish;
+  if ([size, type, iops, throughputMibps].every((each) => each === undefined)) {
+    throw missingParameter('size, volumeType, iops or throughput');
+  }
+  const { sizeGib = volume.sizeGib, volumeType = volume.volumeType } = wish;
+  if (sizeGib < volume.sizeGib) {
+    const message = `New size cannot be smaller than existing size (${volume.sizeGib} GiB).`;
+    throw invalidValue('Size', sizeGib, message);
+  }
+  const isSameType = volumeType === volume.volumeType;
+  if (volumeType === 'standard' && !isSameType) {
+    throw invalidValue('VolumeType', volumeType, 'A volume cannot be changed to Magnetic.');
+  }
+  const kept = isSameType ? volume : { iops: startingIops(volumeType), throughputMibps: null };
+  return chooseShape({
+    sizeGib,
+    volumeType,
+    iops: iops ?? kept.iops ?? undefined,
+    throughputMibps: throughputMibps ?? kept.throughputMibps ?? undefined,
+  });
+}
+
+function startingIops(volumeType: VolumeRow['volumeType']): number | null {
+  return VOLUME_TYPES[volumeType].iops === undefined ? null : IOPS_OF_CHANGED_TYPE;
+}

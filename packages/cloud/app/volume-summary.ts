@@ -1,0 +1,41 @@
+// Owns what an administrator sees of the volumes of all accounts.
+
+import type { AccountId, InstanceId, VolumeId } from '@ironbark/core/ids.ts';
+import type { VolumeState } from '@ironbark/core/states.ts';
+import type { VolumeLimits, VolumeType } from '@ironbark/core/volume-types.ts';
+import type { Queries } from '../store/store.ts';
+import { listAllVolumes } from '../store/volumes.ts';
+import { limitsOfShape } from './volume-shape.ts';
+import { viewVolumeState } from './volume-view.ts';
+
+export interface VolumeSummary {
+  volumeId: VolumeId;
+  accountId: AccountId;
+  state: VolumeState;
+  volumeType: VolumeType;
+  sizeGib: number;
+  limits: VolumeLimits;
+  instanceId?: InstanceId;
+  deviceName?: string;
+  /** What is wrong with it, or what it waits for. */
+  reason?: string;
+}
+
+export async function summarizeVolumes(db: Queries): Promise<VolumeSummary[]> {
+  const attachments = await db.selectFrom('attachment').selectAll().execute();
+  const byVolume = new Map(attachments.map((row) => [row.volumeId, row]));
+  const rows = await listAllVolumes(db);
+  return rows.map((row) => {
+    const attachment = byVolume.get(row.id);
+    const { instanceId, deviceName } = attachment ?? {};
+    const { id: volumeId, accountId, volumeType, sizeGib, observedReason } = row;
+    return {
+      ...{ volumeId, accountId, volumeType, sizeGib },
+      state: viewVolumeState(row, attachment),
+      limits: limitsOfShape(row),
+      ...(instanceId === undefined ? {} : { instanceId }),
+      ...(deviceName === undefined ? {} : { deviceName }),
+      ...(observedReason === null ? {} : { reason: observedReason }),
+    };
+  });
+}

@@ -1,0 +1,123 @@
+// Owns reading a dirty bitmap of QEMU's over NBD: which ranges of an export it marks. On a connection of its own, which
+// never reads: see nbd-reader.ts for why reads must not have structured replies.
+
+import { connect } from 'node:net';
+import type { Clock } from '@ironbark/platform/clock.ts';
+import { ByteStream } from '@ironbark/platform/nbd/byte-stream.ts';
+import {
+  checkHello,
+  HELLO_BYTES,
+  isOptionError,
+  NBD_COMMAND,
+  NBD_OPTION_REPLY,
+  OPTION_REPLY_HEAD_BYTES,
+  parseOptionReplyHead,
+  renderClientFlags,
+  renderGo,
+  renderMetaContext,
+  renderRequest,
+  renderStructuredReplies,
+} from '@ironbark/platform/nbd/wire.ts';
+import type { ByteRange } from '@ironbark/protocol/internal/block-target.ts';
+import { inTime } from './nbd-reader.ts';
+
+export interface NbdBitmapOptions {
+  socketPath: string;
+  exportName: string;
+  bitmap: string;
+  clock: Clock;
+}
+
+const STRUCTURED_REPLY_MAGIC = 0x668e33ef;
+const REPLY_HEAD_BYTES = 20;
+const CHUNK_BLOCK_STATUS = 5;
+const FLAG_DONE = 1;
+const DIRTY = 1;
+/** A request's length has 32 bits; the server answers for the start of it and may leave the rest to the next. */
+const STEP_BYTES = 2 ** 30;
+/** QEMU sends at most 128 KiB of extents. */
+const MAX_CHUNK_BYTES = 256 * 1024;
+/** Replies to options carry export facts and error texts. */
+const MAX_OPTION_REPLY_BYTES = 64 * 1024;
+
+export async function readBitmap(
+  options: NbdBitmapOptions,
+  offset: number,
+  length: number,
+): Promise<ByteRange[]> {
+  const { exportName, bitmap, socketPath, clock } = options;
+  const stream = new ByteStream(connect({ path: socketPath }));
+  try {
+    return await inTime({ stream, clock }, async () => {
+      await negotiate(stream, exportName, `qemu:dirty-bitmap:${bitmap}`);
+      return await readRanges(stream, offset, offset + length);
+    });
+  } finally {
+    stream.end(new Error('nbd: the bitmap is read'));
+  }
+}
+
+async function negotiate(stream: ByteStream, exportName: string, context: string): Promise<void> {
+  checkHello(await stream.take(HELLO_BYTES));
+  await stream.send(Buffer.concat([renderClientFlags(), renderStructuredReplies()]));
+  await takeOptionReplies(stream);
+  await stream.send(renderMetaContext(exportName, context));
+  const { metaContext } = NBD_OPTION_REPLY;
+  if (!(await takeOptionReplies(stream)).includes(metaContext)) {
+    throw new Error(`nbd: ${exportName} has no ${context}`);
+  }
+  await stream.send(renderGo(exportName));
+  await takeOptionReplies(stream);
+}
+
+/** The types of the replies before the acknowledgement. */
+async function takeOptionReplies(stream: ByteStream): Promise<number[]> {
+  for (const types: number[] = []; ; ) {
+    const { type, length } = parseOptionReplyHead(await stream.take(OPTION_REPLY_HEAD_BYTES));
+    if (length > MAX_OPTION_REPLY_BYTES) throw new Error(`nbd: option reply of ${length} bytes`);
+    const text = await stream.take(length);
+    if (type === NBD_OPTION_REPLY.ack) return types;
+    if (isOptionError(type)) throw new Error(`nbd: ${text.toString('utf8')}`);
+    types.push(type);
+  }
+}
+
+async function readRanges(stream: ByteStream, first: number, end: number): Promise<ByteRange[]> {
+  const ranges: ByteRange[] = [];
+  for (let offset = first; offset < end; ) {
+    const length = Math.min(STEP_BYTES, end - offset);
+    const request = { flags: 0, command: NBD_COMMAND.blockStatus, cookie: 0n, offset, length };
+    await stream.send(renderRequest(request));
+    const before = offset;
+    for (const extent of await takeExtents(stream)) {
+      const last = ranges.at(-1);
+      const isMore = last !== undefined && last.offset + last.length === offset;
+      if (extent.isDirty && isMore) last.length += extent.length;
+      else if (extent.isDirty) ranges.push({ offset, length: extent.length });
+      offset += extent.length;
+    }
+    if (offset === before) throw new Error('nbd: a block status of nothing');
+  }
+  return ranges;
+}
+
+async function takeExtents(stream: ByteStream): Promise<{ length: number; isDirty: boolean }[]> {
+  const extents: { length: number; isDirty: boolean }[] = [];
+  for (let isDone = false; !isDone; ) {
+    const head = await stream.take(REPLY_HEAD_BYTES);
+    const length = head.readUInt32BE(16);
+    const type = head.readUInt16BE(6);
+    if (head.readUInt32BE(0) !== STRUCTURED_REPLY_MAGIC || length > MAX_CHUNK_BYTES) {
+      throw new Error('nbd: unexpected reply to a block status');
+    }
+    const data = await stream.take(length);
+    isDone = (head.readUInt16BE(4) & FLAG_DONE) !== 0;
+    if (type >= 2 ** 15) throw new Error('nbd: the block status failed');
+    if (type !== CHUNK_BLOCK_STATUS) continue;
+    for (let at = 4; at + 8 <= data.length; at += 8) {
+      const isDirty = (data.readUInt32BE(at + 4) & DIRTY) !== 0;
+      extents.push({ length: data.readUInt32BE(at), isDirty });
+    }
+  }
+  return extents;
+}

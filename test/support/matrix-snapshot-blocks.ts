@@ -1,0 +1,73 @@
+// Owns the rows of the authorization matrix for the EBS direct APIs: every operation, offered or not.
+
+import { EBS_ACTIONS } from '@ironbark/cloud/actions/table-ebs.ts';
+import { EBS_OPERATIONS, type EbsOperation } from '@ironbark/protocol/ebs/operations.ts';
+import type { AccountResources } from './account-resources.ts';
+import {
+  answers,
+  findTrace,
+  type MatrixCase,
+  type MatrixWorld,
+  unsigned,
+  wrongSecret,
+} from './matrix-case.ts';
+import { type Answer, type Caller, type RawCall, send } from './signed-call.ts';
+
+type Row = (own: AccountResources) => Pick<RawCall, 'method' | 'target'>;
+
+/** A new operation does not compile until it has a row. */
+const ROWS: Readonly<Record<EbsOperation, Row>> = {
+  ListSnapshotBlocks: (own) => ({ method: 'GET', target: `/snapshots/${own.snapshot}/blocks` }),
+  ListChangedBlocks: (own) => ({
+    method: 'GET',
+    target: `/snapshots/${own.snapshot}/changedblocks?firstSnapshotId=${own.snapshot}`,
+  }),
+  GetSnapshotBlock: (own) => ({
+    method: 'GET',
+    target: `/snapshots/${own.snapshot}/blocks/0?blockToken=x`,
+  }),
+  PutSnapshotBlock: (own) => ({ method: 'PUT', target: `/snapshots/${own.snapshot}/blocks/0` }),
+  StartSnapshot: () => ({ method: 'POST', target: '/snapshots' }),
+  CompleteSnapshot: (own) => ({ method: 'POST', target: `/snapshots/completion/${own.snapshot}` }),
+};
+
+export function snapshotBlockCases({ owner, other, user }: MatrixWorld): MatrixCase[] {
+  return EBS_OPERATIONS.flatMap((operation) => {
+    const isOffered = EBS_ACTIONS.includes(operation);
+    // Nothing says that an unsigned request is for this service, so S3 refuses it as an object of nobody's.
+    const ways: [string, Caller, AccountResources, MatrixCase['check']][] = [
+      ['unsigned', unsigned(owner.caller), owner, answers(403, 'AccessDenied')],
+      ['wrong secret', wrongSecret(owner.caller), owner, answers(403, 'InvalidSignatureException')],
+      ['denied user', user, owner, answers(403, 'AccessDeniedException')],
+      ['owner', owner.caller, owner, isOffered ? reaches(operation) : NOT_OFFERED],
+      ['another account', other.caller, owner, isOffered ? absent(owner) : NOT_OFFERED],
+      [
+        'another account, its own',
+        other.caller,
+        other,
+        isOffered ? reaches(operation) : NOT_OFFERED,
+      ],
+    ];
+    return ways.map(([way, caller, whose, check]) => ({
+      name: `${operation}, ${way}`,
+      send: () => send(caller, { service: 'ebs', ...ROWS[operation](whose) }),
+      check,
+    }));
+  });
+}
+
+const NOT_OFFERED = answers(400, 'UnsupportedOperation');
+
+/** A block is read with a token, which nobody has here: that is what is missing then, and nothing else. */
+function reaches(operation: EbsOperation): MatrixCase['check'] {
+  return operation === 'GetSnapshotBlock' ? answers(400, 'ValidationException') : answers(200, '');
+}
+
+function absent(owner: AccountResources): MatrixCase['check'] {
+  const refused = answers(404, 'ResourceNotFoundException');
+  return (answer: Answer) => {
+    const { snapshot, ...rest } = owner;
+    // The message repeats what was asked for.
+    return refused(answer) ?? findTrace(answer, { ...rest, snapshot: '' });
+  };
+}
