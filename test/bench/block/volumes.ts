@@ -5,6 +5,7 @@ import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { KIB, MIB } from '@ironbark/core/units.ts';
+import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import { withCache } from '@ironbark/lab/testbeds.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
@@ -43,10 +44,11 @@ const HOST_TIMEOUT_MS = 60_000;
 export async function withServedVolume<T>(
   bench: Bench,
   work: (served: { device: string; source: BlockExport }) => Promise<T>,
+  limits?: VolumeLimits,
 ): Promise<T> {
   const target = await openTarget(bench);
   try {
-    const { export: source } = await target.export(SERVED);
+    const { export: source } = await target.export(SERVED, limits);
     const device = await bench.guest.attach(SERVED, source);
     try {
       return await work({ device, source });
