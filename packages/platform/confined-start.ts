@@ -22,6 +22,8 @@ export interface ConfinedProgram {
   args: readonly string[];
   confinement: Confinement;
   limits: ProcessLimits;
+  /** Besides what every confined process has. */
+  environment?: Readonly<Record<string, string>>;
   /** Absent: it sees the host's files, and what their owners let its user do with them. */
   enclosure?: Enclosure | undefined;
   /** The folder on the host that is its own. */
@@ -84,7 +86,7 @@ export async function startConfined(
 ): Promise<DetachedProcess> {
   const { enclosure } = program;
   const inner = confine(program.confinement, program.file, program.args);
-  const env = CLEAN_ENVIRONMENT;
+  const env = { ...CLEAN_ENVIRONMENT, ...program.environment };
   if (enclosure === undefined) {
     const { file, args } = limited(program, inner);
     const cwd = insideOf(program.folder, program.workingDirectory);

@@ -25,6 +25,8 @@ export interface EnclosureOptions {
   searchPath: string;
   /** Device nodes that the programs open; those that the host lacks are left out. */
   devices: readonly string[];
+  /** Further files and folders, absolute: they are at the same places inside. */
+  readOnly?: readonly string[];
 }
 
 /** Where a process finds its own folder. */
@@ -65,6 +67,9 @@ export async function ensureEnclosure(options: EnclosureOptions): Promise<Enclos
   }
   for (const path of [...files, LIBRARY_INDEX]) {
     if ((await look(path)) !== 'none') mounts.push({ path, isFolder: false, options: READ_ONLY });
+  }
+  for (const path of options.readOnly ?? []) {
+    mounts.push({ path, isFolder: (await look(path)) === 'folder', options: READ_ONLY });
   }
   for (const path of options.devices) {
     if ((await look(path)) !== 'none') mounts.push({ path, isFolder: false, options: DEVICE });

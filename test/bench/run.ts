@@ -2,12 +2,14 @@
 
 import { parseArgs } from 'node:util';
 import { type Figure, renderFigures } from '../support/figures.ts';
+import { measureAoe } from './aoe.ts';
 import { BLOCK_ROWS, measureBlock, parseTestbed } from './block/block.ts';
 import { renderRows, verdictOf } from './block/rows.ts';
 import { measureLaunch } from './launch.ts';
 import { measureUp } from './up.ts';
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<Figure[]>>> = {
+  aoe: measureAoe,
   launch: measureLaunch,
   up: measureUp,
 };

@@ -23,6 +23,13 @@ export function medianFigure(name: string, values: readonly number[], bar: numbe
   return { name, value, bar, ok: value <= bar };
 }
 
+/** The median of several ratios, which has to be at least the bar; without one it is shown and nothing is asked of it. */
+export function ratioFigure(name: string, values: readonly number[], bar = 0): Figure {
+  const sorted = values.toSorted((a, b) => a - b);
+  const value = Number(sorted[Math.floor(sorted.length / 2)]!.toFixed(2));
+  return { name, value, bar, ok: value >= bar };
+}
+
 /** What 99 of 100 measurements do not exceed, which has to be at most the bar. */
 export function percentileFigure(name: string, values: readonly number[], bar: number): Figure {
   const sorted = values.toSorted((a, b) => a - b);

@@ -20,6 +20,8 @@ export interface GuestOptions {
   keyPath: string;
   metadataPort: number;
   memoryMib?: number;
+  /** Further devices. */
+  extraArguments?: readonly string[];
 }
 
 export interface Guest extends AsyncDisposable {
@@ -106,6 +108,7 @@ function renderArguments(
     ['-device', 'pcie-root-port,id=plug,slot=1'],
     ['-chardev', `file,id=console,path=${where.consolePath}`, '-serial', 'chardev:console'],
     ['-qmp', `unix:${where.qmpPath},server=on,wait=off`],
+    options.extraArguments ?? [],
   ].flat();
 }
 

@@ -1,0 +1,208 @@
+// Our AoE target on a real wire between name spaces, asked by an initiator in user space: what it answers, what it does
+// not, and what of it is on the disk when it says so.
+
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
+import { systemCommands } from '@ironbark/platform/commands.ts';
+import { ATA, DATA_OFFSET } from '@ironbark/protocol/aoe/ata.ts';
+import { CONFIG, parseConfig, renderConfigQuestion } from '@ironbark/protocol/aoe/config-string.ts';
+import { COMMAND, ERROR, ETHERTYPE_AOE } from '@ironbark/protocol/aoe/frame.ts';
+import { RESERVE, renderReserve } from '@ironbark/protocol/aoe/mac-lists.ts';
+import { findAoeTarget } from '@ironbark/storage/drivers/aoe/target-process.ts';
+import type { AoeInitiator, Peer } from '../support/aoe/aoe-initiator.ts';
+import { AoeLab } from '../support/aoe/aoe-lab.ts';
+
+const skip =
+  process.getuid?.() === 0 ? false : 'NOT TESTED: packet sockets and name spaces need root';
+const MIB = 1024 * 1024;
+const SECTORS = (4 * MIB) / 512;
+
+for (const [mtuBytes, maxSectors] of [
+  [9_000, 17],
+  [1_500, 2],
+] as const) {
+  test(`a disk is found and keeps what is written, ${maxSectors} sectors a frame`, {
+    skip,
+  }, async () => {
+    await using lab = await AoeLab.create({ sizeBytes: 4 * MIB, mtuBytes });
+    await lab.startTarget();
+    const initiator = await lab.initiator();
+    const peer = await lab.discover(initiator);
+    assert.equal(peer.maxSectors, maxSectors);
+    const { sectors, serial } = initiator.identify(peer);
+    assert.deepEqual([sectors, serial], [SECTORS, 'vol0123456789abcdef0']);
+    const contents = randomBytes(4 * MIB);
+    const place = { firstSector: 0, sectors: SECTORS };
+    const write = (sector: number, bytes: Buffer) => contents.copy(bytes, 0, sector * 512);
+    initiator.transfer(peer, { kind: 'write', ...place, data: write });
+    const read = (sector: number, bytes: Buffer) =>
+      assert.ok(contents.subarray(sector * 512, sector * 512 + bytes.length).equals(bytes));
+    initiator.transfer(peer, { kind: 'read', ...place, data: read });
+    const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+    assert.equal(digest(await readFile(join(lab.host.folder, 'disk'))), digest(contents));
+  });
+}
+
+test('it runs with no capability, as a user of its own, and sees nothing but its folder', {
+  skip,
+}, async () => {
+  await using lab = await AoeLab.create({ sizeBytes: MIB });
+  const pid = await lab.startTarget();
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
+    assert.match(status, new RegExp(`^${set}:\\s+0+$`, 'm'));
+  }
+  assert.match(status, new RegExp(`^Uid:\\s+${lab.host.uid}\\s`, 'm'));
+  assert.match(status, /^NoNewPrivs:\s+1$/m);
+  const seen = (path: string) => readdir(`/proc/${pid}/root/${path}`);
+  assert.deepEqual(await seen('etc'), ['ld.so.cache']);
+  assert.ok(!(await seen('')).some((name) => ['home', 'var', 'tmp', 'sys'].includes(name)));
+  assert.equal((await findAoeTarget(lab.host))?.pid, pid, 'it is not found again');
+});
+
+test('frames that are wrong are answered with an error or counted, and never lead outside', {
+  skip,
+}, async () => {
+  await using lab = await AoeLab.create({ sizeBytes: MIB });
+  await lab.startTarget();
+  const initiator = await lab.initiator();
+  const peer = await lab.discover(initiator);
+  const last = MIB / 512 - 1;
+  const fault = (lba: number, count: number) =>
+    initiator.ata(peer, { command: ATA.readSectorsExt, lba, count });
+  assert.equal(fault(last, 1).end.ok, true);
+  assert.deepEqual([fault(last, 2).end.ok, fault(2 ** 48 - 1, 1).end.fault], [false, 0x10]);
+  assert.equal(fault(0, 18).header.error, ERROR.badArgument);
+  const short = initiator.ata(peer, {
+    command: ATA.writeSectorsExt,
+    count: 4,
+    data: Buffer.alloc(512),
+  });
+  assert.equal(short.header.error, ERROR.badArgument);
+  assert.equal(initiator.ask(peer, 9, () => DATA_OFFSET)?.header.error, ERROR.unknownCommand);
+  for (let round = 0; round < 500; round += 1) initiator.sendRaw(noise(peer, initiator, round));
+  const { counters } = await waitFor(
+    async () => {
+      const status = await lab.serve([lab.settings()]);
+      return status.counters.frames >= 500 && status;
+    },
+    { clock: systemClock, timeoutMs: 10_000, what: 'the noise has been heard' },
+  );
+  assert.ok(counters.malformed > 0 && counters.responses > 0 && counters.unknownAddress > 0);
+  assert.equal(initiator.identify(peer).sectors, MIB / 512);
+});
+
+/** Right enough to be looked at, wrong somewhere. */
+function noise(peer: Peer, initiator: AoeInitiator, round: number): Buffer {
+  const bytes = randomBytes(24 + (round % 80));
+  bytes.writeUIntBE(peer.mac, 0, 6);
+  bytes.writeUIntBE(initiator.mac, 6, 6);
+  bytes.writeUInt16BE(ETHERTYPE_AOE, 12);
+  bytes[14] = 0x10 | (round % 3 === 0 ? 8 : 0);
+  if (round % 2 === 0) {
+    bytes.writeUInt16BE(peer.shelf, 16);
+    bytes[18] = peer.slot;
+    bytes[19] = 1 + (round % 3);
+  }
+  if (round % 7 === 0) bytes[6] = 0x01;
+  return bytes;
+}
+
+test('who is not admitted gets no answer, and is admitted and shut out while the target runs', {
+  skip,
+}, async () => {
+  const ends = ['target', 'initiator', 'stranger'] as const;
+  await using lab = await AoeLab.create({ sizeBytes: MIB, ends });
+  const initiator = await lab.initiator();
+  const stranger = await lab.initiator('stranger');
+  await lab.startTarget([lab.settings({ admits: [initiator.mac] })]);
+  const peer = await lab.discover(initiator);
+  assert.deepEqual(stranger.discover(), []);
+  const ask = (asker: AoeInitiator) =>
+    asker.ask(peer, COMMAND.ata, (frame) => frame.fill(0, 24, DATA_OFFSET) && DATA_OFFSET, 2);
+  assert.notEqual(ask(initiator), undefined);
+  assert.equal(ask(stranger), undefined);
+  await lab.serve([lab.settings({ admits: [stranger.mac] })]);
+  assert.equal(ask(initiator), undefined);
+  assert.notEqual(ask(stranger), undefined);
+  const { exports, counters } = await lab.serve([]);
+  assert.deepEqual(exports, []);
+  assert.ok(counters.refused >= 4);
+  assert.equal(ask(stranger), undefined);
+});
+
+test('what users leave on a disk is there after the target was killed', { skip }, async () => {
+  await using lab = await AoeLab.create({ sizeBytes: MIB });
+  const pid = await lab.startTarget();
+  const initiator = await lab.initiator();
+  const peer = await lab.discover(initiator);
+  const config = (command: number, text: string) =>
+    initiator.ask(peer, COMMAND.config, (frame) =>
+      renderConfigQuestion(frame, command, Buffer.from(text)),
+    )!;
+  assert.equal(config(CONFIG.set, 'mine').header.error, 0);
+  const reserve = (list: number[]) =>
+    initiator.ask(peer, COMMAND.reserve, (frame) => {
+      frame[24] = RESERVE.set;
+      return renderReserve(frame, list);
+    })!;
+  assert.equal(reserve([initiator.mac + 1]).header.error, 0);
+  process.kill(pid, 'SIGKILL');
+  await waitFor(async () => (await findAoeTarget(lab.host)) === undefined, {
+    clock: systemClock,
+    timeoutMs: 5_000,
+    what: 'its end',
+  });
+  await lab.startTarget();
+  assert.equal(config(CONFIG.set, 'yours').header.error, ERROR.configPresent);
+  assert.equal(String(parseConfig(config(CONFIG.read, '').frame)?.text), 'mine');
+  const identify = initiator.ata(peer, { command: ATA.identify });
+  assert.equal(identify.header.error, ERROR.reserved);
+  assert.equal(reserve([]).header.error, ERROR.reserved, 'only its holders let go of it');
+});
+
+test('a flush reaches the disk, and without a write cache so does each write', {
+  skip,
+}, async () => {
+  await using lab = await AoeLab.create({ sizeBytes: MIB });
+  const pid = await lab.startTarget();
+  const initiator = await lab.initiator();
+  const peer = await lab.discover(initiator);
+  assert.equal(initiator.identify(peer).isWriteCacheOn, false);
+  const write = () =>
+    initiator.ata(peer, { command: ATA.writeSectorsExt, lba: 5, data: Buffer.alloc(512, 7) });
+  const calls = await traceDisk(lab, pid, () => {
+    assert.ok(write().end.ok);
+    assert.ok(initiator.ata(peer, { command: ATA.setFeatures, feature: 0x02 }).end.ok);
+    assert.ok(write().end.ok);
+    assert.ok(initiator.flush(peer));
+  });
+  assert.equal(initiator.identify(peer).isWriteCacheOn, true);
+  // The folder's own file, in which the choice is kept, is synced by fsync.
+  assert.deepEqual(calls, ['pwritev', 'fdatasync', 'pwritev', 'fdatasync']);
+});
+
+/** The calls that change the disk or make it durable, in their order. */
+async function traceDisk(lab: AoeLab, pid: number, work: () => void): Promise<string[]> {
+  const log = join(lab.folder, 'trace');
+  const args = ['-f', '-e', 'trace=pwritev,fdatasync', '-o', log, '-p', `${pid}`];
+  const { pid: tracer } = await systemCommands.startDetached('strace', args, {
+    stdio: ['ignore', 'ignore', 'ignore'],
+  });
+  const isTraced = async () =>
+    !/^TracerPid:\s+0$/m.test(await readFile(`/proc/${pid}/status`, 'utf8'));
+  await waitFor(isTraced, { clock: systemClock, timeoutMs: 10_000, what: 'strace' });
+  work();
+  process.kill(tracer, 'SIGINT');
+  await waitFor(async () => !(await isTraced()), {
+    clock: systemClock,
+    timeoutMs: 10_000,
+    what: 'its end',
+  });
+  const lines = (await readFile(log, 'utf8')).split('\n');
+  return lines.flatMap((line) => /^\d+ +(pwritev|fdatasync)\(/.exec(line)?.[1] ?? []);
+}
