@@ -33,12 +33,27 @@ test('a profile that is unknown, bad or without effect is refused with a reason'
     [id!, 'paper-kvm-2010', /the KVM of 2010/],
     [id!, 'toString', /I\/O profiles are/],
     [VolumeId!, 'read-stream', /past the host's page cache/],
-    [image, 'direct', /Instances and volumes/],
   ] as const;
   for (const [resource, Value, why] of cases) {
     const call = t.call('CreateTags', { Resources: [resource], Tags: [{ Key: KEY, Value }] });
     await assert.rejects(call, (error) => isServiceError(error) && why.test(error.message), Value);
   }
-  const ofVolume = { Resources: [VolumeId!], Tags: [{ Key: KEY, Value: 'direct' }] };
-  await t.call('CreateTags', ofVolume);
+});
+
+test('a snapshot takes the tag of its volume along', async () => {
+  await using t = await TestCloud.start();
+  const image = await t.registerImage();
+  const [id] = await t.launch(image);
+  await t.settleState(id!, 'running');
+  const zone = { AvailabilityZone: 'us-east-1a', Size: 1 };
+  const Tags = [{ Key: KEY, Value: 'direct' }];
+  const TagSpecifications = [{ ResourceType: 'volume' as const, Tags }];
+  const { VolumeId } = await t.call('CreateVolume', { ...zone, TagSpecifications });
+  await t.settleVolume(VolumeId!, 'available');
+  await t.call('AttachVolume', { VolumeId: VolumeId!, InstanceId: id!, Device: '/dev/sdf' });
+  const { Snapshots } = await t.call('CreateSnapshots', {
+    InstanceSpecification: { InstanceId: id!, ExcludeBootVolume: true },
+    CopyTagsFromSource: 'volume',
+  });
+  assert.deepEqual(Snapshots?.[0]?.Tags, Tags);
 });

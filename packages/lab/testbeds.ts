@@ -8,7 +8,8 @@ export interface DiskModel {
   seekMs: number;
   /**
    * How much idle time the disk makes up for afterwards: what the cache of a drive, or a token bucket, does. 0: an
-   * idle moment is lost for good, so that latency costs bandwidth.
+   * idle moment is lost for good, so that latency costs bandwidth. With credit the disk's queue and utilisation say
+   * little, as those of a throttled device do.
    */
   creditMs: number;
 }

@@ -17,6 +17,8 @@ interface ProfileTag {
 
 /** Throws for a profile that nobody knows, that is known to be bad, or that this kind of resource cannot have. */
 export function checkIoProfile(resourceType: string, tags: readonly ProfileTag[]): void {
+  // Of what has no disk it is a word as any other: a snapshot may carry its volume's tags.
+  if (resourceType !== 'instance' && resourceType !== 'volume') return;
   const name = tags.find(({ key }) => key === IO_PROFILE_TAG)?.value;
   if (name === undefined) return;
   const why = whyKnownBad(name);
@@ -25,11 +27,7 @@ export function checkIoProfile(resourceType: string, tags: readonly ProfileTag[]
     const expected = `I/O profiles are ${diskProfileNames().join(', ')}.`;
     throw invalidValue(IO_PROFILE_TAG, name, expected);
   }
-  if (resourceType === 'instance') return;
-  if (resourceType !== 'volume') {
-    throw notOffered(`An I/O profile of a ${resourceType}`, 'Instances and volumes have one.');
-  }
-  if (name !== DIRECT.name) {
+  if (resourceType === 'volume' && name !== DIRECT.name) {
     const instead = `Its target opens it past the host's page cache: ${DIRECT.name}.`;
     throw notOffered(`The I/O profile ${name} for a volume`, instead);
   }

@@ -12,9 +12,10 @@ import { systemCommands } from '@ironbark/platform/commands.ts';
 import { BENCH_VOLUME, type Bench, exportOf } from './bench.ts';
 import { measureEngines } from './engines.ts';
 import { LabGuest } from './lab-guest.ts';
+import { measureLimits } from './limits.ts';
 import { measureReadStream, measureVolumePath } from './paths.ts';
 import { measureKicks } from './requests.ts';
-import { type BlockRow, notRun } from './rows.ts';
+import type { BlockRow } from './rows.ts';
 import { measureSequential } from './sequential.ts';
 import { measureSynchronousReads } from './synchronous.ts';
 import { measureCostOfMeasuring, measureManyVolumes, measureServedVolume } from './volumes.ts';
@@ -63,16 +64,17 @@ async function measureIn(folder: string, options: BlockOptions): Promise<BlockRo
     sizeBytes: DISK_BYTES,
     model: UNLIMITED,
   });
-  if (any('1', '2', '3', '4', '6', '7', '11', '12', 'volumes', 'metrics')) {
+  if (any('1', '2', '3', '4', '6', '7', '11', '12', '13', 'volumes', 'metrics')) {
     await using guest = await LabGuest.boot({ folder });
     const device = await guest.attach(BENCH_VOLUME, exportOf(disk));
     const bench = { ...options, folder, disk, guest, device };
     if (isWanted('7')) await add(() => measureKicks(bench));
     if (isWanted('4')) await add(() => measureSynchronousReads(bench));
     if (any('1', '2', '3', '6')) await add(() => measureSequential(bench, isWanted));
-    if (any('11', '12')) {
+    if (any('11', '12', '13')) {
       await guest.detach(BENCH_VOLUME);
-      await add(() => measureServedVolume(bench, isWanted));
+      if (any('11', '12')) await add(() => measureServedVolume(bench, isWanted));
+      if (isWanted('13')) await add(() => measureLimits(bench));
     }
     if (isWanted('volumes')) await add(() => measureManyVolumes(bench));
     if (isWanted('metrics')) await add(() => measureCostOfMeasuring(bench));
@@ -81,11 +83,8 @@ async function measureIn(folder: string, options: BlockOptions): Promise<BlockRo
   if (isWanted('5')) await add(() => measureReadStream(rest));
   if (isWanted('path')) await add(() => measureVolumePath(rest));
   if (isWanted('8')) await add(() => measureEngines(folder, options.repeat));
-  if (isWanted('13')) await add(async () => [notRun('13', 'rate limit over 5 s', NO_LIMITS)]);
   return rows;
 }
-
-const NO_LIMITS = 'volumes have no limits in this version';
 
 export function parseTestbed(text: string): Bench['testbed'] {
   if (text === 'paper' || text === 'slow') return text;

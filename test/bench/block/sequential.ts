@@ -1,5 +1,6 @@
-// Owns rows 1, 2, 3 and 6: dd in the guest against dd of the host, on a disk whose cache makes up for an idle tenth of
-// a second, so that bandwidth is measured and not the latency of a single request; and the shape of the requests.
+// Owns rows 1, 2, 3 and 6: dd in the guest against dd of the host, and the shape of what reaches the disk. Requests
+// that are waited for one by one are given a disk whose cache makes up for an idle tenth of a second, so that their
+// bandwidth is measured and not their latency; such a disk has no queue that could be seen.
 
 import { MIB } from '@ironbark/core/units.ts';
 import { withCache } from '@ironbark/lab/testbeds.ts';
@@ -46,11 +47,12 @@ export async function measureSequential(
   bench: Bench,
   isWanted: (row: string) => boolean,
 ): Promise<BlockRow[]> {
-  await bench.disk.change(withCache(modelOf(bench)));
+  const model = modelOf(bench);
   const rows: BlockRow[] = [];
   for (const each of sequentialRows(bench)) {
     const shape = isWanted('6') && !each.direct;
     if (!isWanted(each.row) && !shape) continue;
+    await bench.disk.change(each.direct ? withCache(model) : model);
     const samples = await inTurn(bench.repeat, {
       host: () => hostSample(bench, each.direction, each),
       guest: () => guestSample(bench, each.direction, each),
@@ -58,7 +60,7 @@ export async function measureSequential(
     if (isWanted(each.row)) rows.push(rateRow(each, samples));
     if (shape) rows.push(...shapeRows(each, samples.guest));
   }
-  await bench.disk.change(modelOf(bench));
+  await bench.disk.change(model);
   return rows;
 }
 

@@ -5,6 +5,7 @@ import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { KIB, MIB } from '@ironbark/core/units.ts';
+import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import { withCache } from '@ironbark/lab/testbeds.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
@@ -43,10 +44,11 @@ const HOST_TIMEOUT_MS = 60_000;
 export async function withServedVolume<T>(
   bench: Bench,
   work: (served: { device: string; source: BlockExport }) => Promise<T>,
+  limits?: VolumeLimits,
 ): Promise<T> {
   const target = await openTarget(bench);
   try {
-    const { export: source } = await target.export(SERVED);
+    const { export: source } = await target.export(SERVED, limits);
     const device = await bench.guest.attach(SERVED, source);
     try {
       return await work({ device, source });
@@ -87,7 +89,7 @@ async function measureInitiator(
   { device, source }: { device: string; source: BlockExport },
 ): Promise<BlockRow[]> {
   const samples = await inTurn(bench.repeat, {
-    host: () => initiatorSample(bench, source),
+    host: () => initiatorSample(bench, source, { depth: 1, writes: false }),
     guest: () => guestSample(bench, 'read', { path: device, bytes: BYTES, direct: true }),
   });
   const [host, guest] = [middleOf(samples.host), middleOf(samples.guest)];
@@ -108,13 +110,15 @@ function uriOf(source: BlockExport): string {
 }
 
 /** QEMU's own client without a guest. */
-async function initiatorSample({ disk }: Bench, source: BlockExport) {
-  const uri = uriOf(source);
-  const how = ['-c', String(BYTES / BLOCK), '-d', '1', '-s', String(BLOCK), '-t', 'none'];
+async function initiatorSample(
+  { disk }: Bench,
+  source: BlockExport,
+  { depth, writes }: { depth: number; writes: boolean },
+) {
+  const how = ['-c', String(BYTES / BLOCK), '-d', String(depth), '-s', String(BLOCK), '-t', 'none'];
+  const args = ['bench', '-f', 'raw', ...how, ...(writes ? ['-w'] : []), uriOf(source)];
   const { result, seen } = await disk.watch(() =>
-    systemCommands.run('qemu-img', ['bench', '-f', 'raw', ...how, uri], {
-      timeoutMs: HOST_TIMEOUT_MS,
-    }),
+    systemCommands.run('qemu-img', args, { timeoutMs: HOST_TIMEOUT_MS }),
   );
   const seconds = Number(/completed in ([\d.]+) seconds/.exec(result.stdout)?.[1]);
   return { rate: BYTES / seconds / 1e6, seen };
@@ -132,11 +136,13 @@ async function measureStalls(
       const text = await bench.guest.run(randomWrites(device, { depth, seconds: 3 }));
       rates.push(parseFioRate(text));
     }
+    // Tells a target that stalls from a guest that is slow.
+    const host = await initiatorSample(bench, source, { depth, writes: true });
     rows.push(
       atLeast({ row: '12', isHard: true }, `volume, random write 64k QD${depth}, of the rate`, {
         value: median(rates) / wire,
         bar: STALL_BAR,
-        beside: `${mbps(median(rates))} of ${mbps(wire)}, ${source.kind}`,
+        beside: `${mbps(median(rates))} of ${mbps(wire)}, ${source.kind}; host’s initiator ${mbps(host.rate)}`,
       }),
     );
   }
@@ -144,11 +150,13 @@ async function measureStalls(
 }
 
 const MANY = 8;
+/** Enough for what each reader's read-ahead takes beyond its end not to count. */
+const MANY_BYTES = 256 * MIB;
 const MANY_BAR = 0.95;
 
 /** The same bytes through one volume and through eight, all of them on the one disk. */
 export async function measureManyVolumes(bench: Bench): Promise<BlockRow[]> {
-  await bench.disk.change(withCache(modelOf(bench)));
+  await bench.disk.change(modelOf(bench));
   const serials = Array.from({ length: MANY }, (_, n): VolumeId => `vol-0b10cbe4c000001${n}0`);
   const devices: string[] = [];
   for (const serial of serials)
@@ -173,13 +181,13 @@ export async function measureManyVolumes(bench: Bench): Promise<BlockRow[]> {
 }
 
 async function readTogether(bench: Bench, devices: readonly string[]) {
-  const bytes = BYTES / devices.length;
+  const bytes = MANY_BYTES / devices.length;
   const readers = devices.map((path, n) => {
     const args = readArguments({ path, bytes, at: n * bytes, direct: false });
     return `dd ${args.join(' ')} 2> /dev/null &`;
   });
   await bench.guest.dropCaches();
-  const script = `begun=$(cut -d' ' -f1 /proc/uptime); ${readers.join(' ')} wait; ended=$(cut -d' ' -f1 /proc/uptime); echo "${BYTES} bytes (x) copied, $(awk "BEGIN { print $ended - $begun }") s"`;
+  const script = `begun=$(cut -d' ' -f1 /proc/uptime); ${readers.join(' ')} wait; ended=$(cut -d' ' -f1 /proc/uptime); echo "${MANY_BYTES} bytes (x) copied, $(awk "BEGIN { print $ended - $begun }") s"`;
   const { result, seen } = await bench.disk.watch(() => bench.guest.run(script));
   return { rate: parseRate(result), seen };
 }
