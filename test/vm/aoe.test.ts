@@ -137,7 +137,7 @@ test('it sees a disk that has grown, and its whole file system is there afterwar
   await lab.serve([lab.settings({ admits: [parseMac(GUEST_MAC)!] })]);
   await shell('echo e7.3 > /dev/etherd/revalidate');
   await settled(`test $(cat /sys/block/etherd!e7.3/size) = ${(96 * MIB) / 512}`, 'the new size');
-  await shell(`resize2fs ${DEVICE} 2>&1 && mount ${DEVICE} /mnt`);
+  await shell(`e2fsck -f -p ${DEVICE} && resize2fs ${DEVICE} 2>&1 && mount ${DEVICE} /mnt`);
   const kib = Number((await shell('df -k /mnt | tail -1')).split(/\s+/)[1]);
   assert.ok(kib > 80 * 1024, `${kib} KiB`);
   await shell('cmp /mnt/fio /mnt/fio && umount /mnt');

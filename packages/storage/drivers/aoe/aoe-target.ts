@@ -34,6 +34,7 @@ export class AoeTarget {
   readonly #maxSectors: number;
   readonly #served = new Map<number, ServedDisk>();
   readonly #touched = new Set<ServedDisk>();
+  #isClosed = false;
   #watch: { close(): void } | undefined;
 
   constructor(facts: PortFacts) {
@@ -77,13 +78,19 @@ export class AoeTarget {
     await served.disk.close();
   }
 
+  /** Takes no frame any more. */
   close(): void {
+    this.#isClosed = true;
+    this.#pause();
+  }
+
+  #pause(): void {
     this.#watch?.close();
     this.#watch = undefined;
   }
 
   #resume(): void {
-    this.#watch ??= watchReadable(this.#port.facts.fd, () => this.#receive());
+    if (!this.#isClosed) this.#watch ??= watchReadable(this.#port.facts.fd, () => this.#receive());
   }
 
   #receive(): void {
@@ -95,7 +102,7 @@ export class AoeTarget {
       if (count < BATCH) break;
     }
     // All memory is held for slow disks: the socket's own buffer fills, then frames are lost, as AoE expects.
-    if (!this.#port.canReceive) this.close();
+    if (!this.#port.canReceive) this.#pause();
   }
 
   #settle(): void {

@@ -41,6 +41,8 @@ const MAX_LINE_LENGTH = 4 * 1024 * 1024;
 export class ControlServer {
   readonly #target: AoeTarget;
   readonly #folder: string;
+  readonly #server: Server = createServer((socket) => this.#talk(socket));
+  readonly #sockets = new Set<Socket>();
   /** One change after the other. */
   #order: Promise<unknown> = Promise.resolve();
 
@@ -49,15 +51,24 @@ export class ControlServer {
     this.#folder = folder;
   }
 
-  listen(path: string): Promise<Server> {
-    const server = createServer((socket) => this.#talk(socket));
+  listen(path: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(path, () => resolve(server));
+      this.#server.once('error', reject);
+      this.#server.listen(path, () => resolve());
     });
   }
 
+  /** Serves nothing any more; what is under way is ended first. */
+  async close(): Promise<void> {
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await this.#order;
+    await this.#serve([]);
+  }
+
   #talk(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
     let text = '';
     socket.setEncoding('utf8');
     socket.on('error', () => socket.destroy());

@@ -27,4 +27,10 @@ if (!isComplete || !Number.isInteger(fd) || !Number.isInteger(mtuBytes)) {
 const target = new AoeTarget({ fd, mac, mtuBytes });
 await removeFile(values.control!);
 process.umask(0o177);
-await new ControlServer(target, values.left!).listen(values.control!);
+const control = new ControlServer(target, values.left!);
+// The first process of a name space gets no signal that it does not ask for.
+process.once('SIGTERM', () => {
+  target.close();
+  void control.close();
+});
+await control.listen(values.control!);
