@@ -4,6 +4,7 @@
 import { access, chmod, chown, copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { systemCommands } from '@ironbark/platform/commands.ts';
+import { CACHE_FOLDER } from './cache-folder.ts';
 
 /** Debian's base-passwd gives it to every system. ssh does not run as a number that has no name. */
 const NAME = 'games';
@@ -50,7 +51,7 @@ async function lookUp(name: string): Promise<{ uid: number; gid: number }> {
 async function seedCache(home: string, { uid, gid }: { uid: number; gid: number }): Promise<void> {
   const images = join(home, '.cache/ironbark/images');
   await mkdir(images, { recursive: true });
-  const fetched = join(process.env['IRONBARK_CACHE'] ?? '/root/.cache/ironbark', 'images/packages');
+  const fetched = join(CACHE_FOLDER, 'images/packages');
   const isThere = await access(fetched).then(
     () => true,
     () => false,

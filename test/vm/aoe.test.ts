@@ -15,6 +15,7 @@ import { silentLogger } from '@ironbark/platform/logger.ts';
 import { parseMac } from '@ironbark/protocol/aoe/frame.ts';
 import { findAoeTarget } from '@ironbark/storage/drivers/aoe/target-process.ts';
 import { AoeLab } from '../support/aoe/aoe-lab.ts';
+import { CACHE_FOLDER } from '../support/cache-folder.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'NOT TESTED: taps and packet sockets need root';
 const GUEST_MAC = '02:1b:0a:0e:00:01';
@@ -48,7 +49,7 @@ before(async () => {
   });
   disposal.push(async () => await metadata[Symbol.asyncDispose]());
   const image = await buildMicroImage({
-    workDir: join(process.env['IRONBARK_CACHE'] ?? '/root/.cache/ironbark', 'images'),
+    workDir: join(CACHE_FOLDER, 'images'),
     commands: systemCommands,
     clock: systemClock,
     logger: silentLogger,
