@@ -1,7 +1,8 @@
 // Owns what the kernel tells of a process's confinement: /proc/<pid>/{status,ns,limits,environ,fd,cgroup,root}.
 
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { ENCLOSED_DEVICE } from '@ironbark/storage/drivers/volume-place.ts';
 
 export interface ProcessIsolation {
   pid: number;
@@ -100,10 +101,17 @@ function walk(root: string, path: string): string[] {
     for (const entry of listEntries(join(root, folder))) {
       const inner = `${folder}/${entry.name}`;
       if (entry.isDirectory()) folders.push(inner);
-      else if (!entry.isSymbolicLink()) found.push(inner);
+      else if (!entry.isSymbolicLink() && !isUnusedPlace(root, inner)) found.push(inner);
     }
   }
   return found.sort();
+}
+
+/** Where a daemon has the disk that its volume lies on: an empty file, with nothing mounted there. */
+function isUnusedPlace(root: string, path: string): boolean {
+  if (path !== ENCLOSED_DEVICE) return false;
+  const facts = lstatSync(join(root, path));
+  return facts.isFile() && facts.size === 0;
 }
 
 function listEntries(folder: string) {
