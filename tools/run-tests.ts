@@ -38,12 +38,14 @@ const STAGES: readonly Stage[] = [
   {
     name: 'unit',
     globs: ['packages/**/*.test.ts', 'tools/*.test.ts', 'test/bench/**/*.test.ts'],
+    first: ['packages/storage/storage-faults.test.ts', 'packages/images/micro/micro-image.test.ts'],
     concurrency: 2,
     timeoutMs: 600_000,
   },
   {
     name: 'system',
     globs: ['test/system/*.test.ts', 'test/conformance/**/*.test.ts'],
+    first: ['test/system/bad-input.test.ts'],
     concurrency: 2,
     timeoutMs: 600_000,
   },
