@@ -2,7 +2,7 @@
 
 import { createConnection } from 'node:net';
 import type { TargetStatus } from './control-server.ts';
-import { type ExportSettings, renderSettings } from './export-settings.ts';
+import { type DiskAddress, type ExportSettings, renderSettings } from './export-settings.ts';
 
 /** A change waits for what the disk is doing, which ends when the disk does. */
 const TIMEOUT_MS = 20_000;
@@ -13,6 +13,40 @@ export function serveExports(
   exports: readonly ExportSettings[],
 ): Promise<TargetStatus> {
   return ask(socketPath, { verb: 'serve', exports: exports.map(renderSettings) });
+}
+
+/** Serves these besides those that are served already. Throws when what is behind one of them is not there. */
+export function openExports(
+  socketPath: string,
+  exports: readonly ExportSettings[],
+): Promise<TargetStatus> {
+  return ask(socketPath, { verb: 'open', exports: exports.map(renderSettings) });
+}
+
+/**
+ * When it resolves nobody is answered there any more; with `revoke` those who were are told for a while that every
+ * command of theirs fails.
+ */
+export function closeExport(
+  socketPath: string,
+  { shelf, slot }: DiskAddress,
+  verb: 'close' | 'revoke',
+): Promise<TargetStatus> {
+  return ask(socketPath, { verb, addresses: [{ shelf, slot }] });
+}
+
+/** Calls back when the target has ended. */
+export function watchTarget(socketPath: string, onEnd: () => void): Disposable {
+  const socket = createConnection(socketPath);
+  socket.unref();
+  socket.on('error', () => {});
+  socket.on('close', onEnd);
+  socket.resume();
+  const stop = () => {
+    socket.off('close', onEnd);
+    socket.destroy();
+  };
+  return { [Symbol.dispose]: stop };
 }
 
 export function readTargetStatus(socketPath: string): Promise<TargetStatus> {
