@@ -10,6 +10,8 @@ import {
 } from '../store/attachments.ts';
 import type { AttachmentRow, InstanceRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
+import { listTagsOf } from '../store/tags.ts';
+import { attachModeOf, checkGuestMode } from './attach-modes.ts';
 import type { Caller, Change } from './change.ts';
 import { viewState } from './instance-view.ts';
 import { getInstance } from './instances.ts';
@@ -42,6 +44,8 @@ export async function attachVolume(
   await checkVolumeFree(caller, tx, volumeId, instance);
   checkInstanceTakesVolumes(instance);
   await checkDeviceFree(tx, instance, deviceName);
+  const attachMode = attachModeOf(await listTagsOf(tx, volumeId));
+  await checkGuestMode(tx, attachMode, instance);
   await insertAttachment(tx, {
     volumeId,
     accountId: caller.accountId,
@@ -52,6 +56,7 @@ export async function attachVolume(
     force: 0,
     observed: 'attaching',
     createdAt: nowMs,
+    attachMode,
   });
   touched.volumes.add(volumeId);
   return (await findAttachment(tx, volumeId))!;

@@ -1,6 +1,6 @@
 // Owns the document that tells a node what one instance is to be, composed from its rows.
 
-import { DIRECT, PARAVIRTUAL } from '@ironbark/core/io-profile.ts';
+import { PARAVIRTUAL } from '@ironbark/core/io-profile.ts';
 import { GIB } from '@ironbark/core/units.ts';
 import { renderTime } from '@ironbark/platform/clock.ts';
 import type {
@@ -20,6 +20,7 @@ import type {
   VolumeRow,
 } from '../store/schema.ts';
 import { privateDnsName } from './addresses.ts';
+import { volumeProfile } from './attach-modes.ts';
 import { rootDiskProfile } from './io-profiles.ts';
 
 /** Every row that the document is made of. */
@@ -95,7 +96,7 @@ function composeVolume({
       deviceName: attachment.deviceName,
       sizeBytes: (volume.offeredSizeGib ?? volume.sizeGib) * GIB,
       source: JSON.parse(attachment.offeredExport) as BlockExport,
-      profile: DIRECT,
+      profile: volumeProfile(attachment.attachMode),
     },
   ];
 }

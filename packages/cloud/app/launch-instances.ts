@@ -17,6 +17,7 @@ import { insertInterface } from '../store/network-interfaces.ts';
 import { type ImageRow, type KeyPairRow, type SubnetRow, toFlag } from '../store/schema.ts';
 import { renderMac } from './addresses.ts';
 import type { App } from './app.ts';
+import { attachModeOf, checkGuestMode } from './attach-modes.ts';
 import { checkVolumeCount } from './attachments.ts';
 import { demandOf, loadRooms } from './capacity.ts';
 import type { Caller, Change } from './change.ts';
@@ -202,12 +203,16 @@ async function writeInstance(
   await insertInstance(tx, renderRow(caller, change, launch, place));
   await setTags(tx, caller.accountId, place.id, request.tags.instance);
   await writeInterface(app, caller, change, launch, place.id);
+  const attachMode = attachModeOf(request.tags.volume);
+  const metadataOptions = JSON.stringify(request.metadataOptions);
+  if (request.mappings.length > 0) await checkGuestMode(tx, attachMode, { metadataOptions });
   for (const mapping of request.mappings) {
     const volumeId = await makeAttachedVolume(app, caller, change, {
       instanceId: place.id,
       zone: launch.subnet.zone,
       mapping,
       backend: chooseBackend(request.tags.volume, launch.storage),
+      attachMode,
       storage: launch.storage,
     });
     await setTags(tx, caller.accountId, volumeId, request.tags.volume);
