@@ -3,12 +3,10 @@
 import type { InstanceId } from '@ironbark/core/ids.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { GuestTargets } from '@ironbark/protocol/internal/guest-targets.ts';
-import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import { GuestVolumes } from './app/guest-volumes.ts';
-import type { Ports } from './app/ports.ts';
 import { createSimulatedGuestTargets } from './drivers/simulated/guest-targets.ts';
 import type { GuestVolumeDesk } from './http/guest-volume-answers.ts';
-import { type InstanceContext, primaryInterface } from './reconcilers/instance-context.ts';
+import type { InstanceContext } from './reconcilers/instance-context.ts';
 import type { RecordStore } from './store/records.ts';
 
 interface GuestVolumeOptions {
@@ -20,16 +18,11 @@ interface GuestVolumeOptions {
 export function openGuestVolumes(
   options: GuestVolumeOptions,
   records: RecordStore,
-  ports: Ports,
 ): Pick<InstanceContext, 'guestVolumes' | 'guestTargets'> {
   const doAtOnce = options.hypervisor === 'simulated';
   const guestTargets =
     options.guestTargets ?? (doAtOnce ? createSimulatedGuestTargets() : undefined);
-  const shelfOf = (intent: InstanceIntent) => {
-    const nic = primaryInterface(intent);
-    return nic === undefined ? undefined : ports.storagePlaceOf(nic)?.place;
-  };
-  const guestVolumes = new GuestVolumes({ records, clock: options.clock, doAtOnce, shelfOf });
+  const guestVolumes = new GuestVolumes({ records, clock: options.clock, doAtOnce });
   return { guestVolumes, ...(guestTargets === undefined ? {} : { guestTargets }) };
 }
 

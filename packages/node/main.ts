@@ -162,7 +162,7 @@ async function createContext(
   const console = new ConsoleLog(dataDir);
   const stores = { intents, records, files, slots, users };
   const aroundStep = options.aroundStep ?? takeStep;
-  const host = { driver, ports, memory, console, ...openGuestVolumes(options, records, ports) };
+  const host = { driver, ports, memory, console, ...openGuestVolumes(options, records) };
   return { dataDir, clock, logger, aroundStep, ...stores, ...host };
 }
 

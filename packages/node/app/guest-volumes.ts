@@ -12,19 +12,11 @@ import type { GuestVolumeRecord, RecordStore } from '../store/records.ts';
 
 export type GuestWord = 'attached' | 'released';
 
-/** What the guest has to know of the network to reach its disks. */
-export interface StorageWay {
-  shelf: number;
-  /** The target's address. */
-  interfaceName: string;
-}
-
 export interface GuestVolumesOptions {
   records: RecordStore;
   clock: Clock;
   /** Simulated guests have no unit; they do at once what is asked of them. */
   doAtOnce: boolean;
-  shelfOf(intent: InstanceIntent): number | undefined;
 }
 
 /** A daemon's socket is away for a moment while it is started again; for good when nobody may open the volume. */
@@ -43,19 +35,14 @@ export class GuestVolumes {
   /** One line a volume, after one by which the guest asks for what is newer. */
   render(intent: InstanceIntent): { tag: string; text: string } {
     const { guestVolumes = {} } = this.#options.records.find(intent.id) ?? {};
-    const shelf = this.#options.shelfOf(intent);
     const lines = Object.entries(guestVolumes).map(([id, volume]) =>
-      this.#renderVolume(intent, id as VolumeId, { ...volume, shelf }),
+      this.#renderVolume(intent, id as VolumeId, volume),
     );
     const tag = createHash('sha256').update(lines.join('')).digest('hex').slice(0, 16);
     return { tag, text: [`list ${tag}\n`, ...lines].join('') };
   }
 
-  #renderVolume(
-    intent: InstanceIntent,
-    id: VolumeId,
-    volume: GuestVolumeRecord & { shelf: number | undefined },
-  ): string {
+  #renderVolume(intent: InstanceIntent, id: VolumeId, volume: GuestVolumeRecord): string {
     const words = {
       id,
       serial: id.replace('-', ''),

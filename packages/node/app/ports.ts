@@ -107,14 +107,14 @@ export class Ports {
   }
 
   /** Where a guest's frames reach the host, and which of its subnet's addresses it has. */
-  storagePlaceOf(nic: InterfaceIntent): { interfaceName: string; place: number } | undefined {
+  storagePlaceOf(nic: InterfaceIntent): { interfaceName: string; shelf: number } | undefined {
     const subnet = this.#intents.subnets.find(({ id }) => id === nic.subnetId);
     const interfaceName = this.#network.hostInterface(nic.subnetId);
     const cidr = parseCidr(subnet?.cidr ?? '');
     const address = parseIpv4(nic.privateIp);
     if (interfaceName === undefined || cidr === undefined || address === undefined)
       return undefined;
-    return { interfaceName, place: address - cidr.base };
+    return { interfaceName, shelf: address - cidr.base };
   }
 
   async remove(id: InterfaceId): Promise<void> {

@@ -10,16 +10,11 @@ import { ensurePort, type InstanceContext, primaryInterface } from './instance-c
 import { VolumeBusyError } from './volume-busy.ts';
 
 export function guestDisk(
-  context: InstanceContext,
   intent: InstanceIntent,
   volumeId: VolumeId,
-  { slot, socketPath }: GuestVolumeRecord,
-): GuestDisk | undefined {
-  const nic = primaryInterface(intent);
-  const place = nic === undefined ? undefined : context.ports.storagePlaceOf(nic);
-  if (nic === undefined || place === undefined) return undefined;
-  const { subnetId, macAddress } = nic;
-  const { interfaceName, place: shelf } = place;
+  { shelf, slot, interfaceName, socketPath }: GuestVolumeRecord,
+): GuestDisk {
+  const { subnetId, macAddress } = primaryInterface(intent);
   return { volumeId, subnetId, macAddress, interfaceName, shelf, slot, socketPath };
 }
 
@@ -31,9 +26,8 @@ export async function serveVolume(
 ): Promise<void> {
   const targets = requireTargets(context);
   const volume = await noteVolume(context, intent, volumeId);
-  const disk = guestDisk(context, intent, volumeId, volume);
-  if (disk === undefined) throw noWay();
-  await ensurePort(context, intent, primaryInterface(intent)!.id);
+  const disk = guestDisk(intent, volumeId, volume);
+  await ensurePort(context, intent, primaryInterface(intent).id);
   await targets.open(disk);
   const { sizeBytes = 0 } = await targets.inspect(disk);
   if (sizeBytes < volume.sizeBytes) throw tooShort(volumeId);
@@ -54,8 +48,11 @@ async function noteVolume(
     return known;
   }
   const { deviceName, sizeBytes, source } = wanted;
+  const place = context.ports.storagePlaceOf(primaryInterface(intent));
+  if (place === undefined) throw noWay();
   const slot = known?.slot ?? freeSlot(Object.values(guestVolumes));
-  const volume = { slot, deviceName, socketPath: source.socketPath, sizeBytes };
+  const { socketPath } = source;
+  const volume = { ...place, slot, deviceName, socketPath, sizeBytes };
   await context.records.change(intent.id, {
     guestVolumes: { ...guestVolumes, [volumeId]: volume },
   });
@@ -86,14 +83,13 @@ export async function closeVolume(
   const { guestVolumes = {} } = context.records.find(intent.id) ?? {};
   const { [volumeId]: volume, ...rest } = guestVolumes;
   if (volume === undefined) return;
-  const disk = guestDisk(context, intent, volumeId, volume);
-  if (disk !== undefined) await requireTargets(context).close(disk, { isForced });
+  await requireTargets(context).close(guestDisk(intent, volumeId, volume), { isForced });
   await context.records.change(intent.id, { guestVolumes: rest });
   context.guestVolumes.forget(intent.id, volumeId);
-  const nic = primaryInterface(intent);
-  const isPortLeft = nic !== undefined && context.ports.existingOf(intent).includes(nic.id);
-  // The guest may send no such frame any more.
-  if (Object.keys(rest).length === 0 && isPortLeft) await ensurePort(context, intent, nic.id);
+  const hasGuest = context.records.find(intent.id)?.handle !== undefined;
+  // It may send no such frame any more. The ports of one that is off are removed.
+  if (Object.keys(rest).length > 0 || !hasGuest) return;
+  await ensurePort(context, intent, primaryInterface(intent).id);
 }
 
 function requireTargets({ guestTargets }: InstanceContext): GuestTargets {

@@ -54,8 +54,10 @@ export function uidOf(context: InstanceContext, intent: InstanceIntent): number 
   return context.users.uidOf(recordOf(context, intent).slot);
 }
 
-export function primaryInterface({ interfaces }: InstanceIntent): InterfaceIntent | undefined {
-  return interfaces.toSorted((a, b) => a.deviceIndex - b.deviceIndex)[0];
+export function primaryInterface({ id, interfaces }: InstanceIntent): InterfaceIntent {
+  const first = interfaces.toSorted((a, b) => a.deviceIndex - b.deviceIndex)[0];
+  if (first === undefined) throw new Error(`${id} has no interface`);
+  return first;
 }
 
 export function ensurePort(
@@ -67,7 +69,7 @@ export function ensurePort(
   const nic = intent.interfaces.find(({ id }) => id === interfaceId);
   if (nic === undefined) throw new Error(`${intent.id} has no interface ${interfaceId}`);
   const { guestVolumes = {} } = context.records.find(intent.id) ?? {};
-  const isPrimary = nic.id === primaryInterface(intent)?.id;
+  const isPrimary = nic.id === primaryInterface(intent).id;
   const carriesStorage = isPrimary && Object.keys(guestVolumes).length > 0;
   return context.ports.ensure(intent, nic, { uid: uidOf(context, intent), isIdle, carriesStorage });
 }

@@ -105,7 +105,7 @@ async function startDaemon(host: Host, apply: Apply): Promise<Daemon> {
     slots: new GuestSlots(records.list().map(({ id, slot }) => [id, slot] as const)),
     memory: new MemoryLedger(4_096),
     console: new ConsoleLog(dataDir),
-    ...openGuestVolumes({ hypervisor: 'simulated', clock }, records, ports),
+    ...openGuestVolumes({ hypervisor: 'simulated', clock }, records),
   };
   const daemon: Daemon = { driver, intents, observation: undefined } as unknown as Daemon;
   daemon.reconciler = new InstanceReconciler({

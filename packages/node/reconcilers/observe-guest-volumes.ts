@@ -23,13 +23,17 @@ async function observe(
   record: GuestVolumeRecord,
 ): Promise<ObservedGuestVolume> {
   const { guestTargets, guestVolumes: words } = context;
-  const disk = guestDisk(context, intent, volumeId, record);
-  const facts = disk === undefined ? undefined : await guestTargets?.inspect(disk);
+  const facts = await guestTargets?.inspect(guestDisk(intent, volumeId, record));
   const hasReleased = words.hasReleased(intent.id, volumeId);
-  if (facts === undefined) return { volumeId, isWhole: false, hasReleased, isGone: true };
+  if (facts === undefined) {
+    return { volumeId, isWhole: false, isCutOff: true, hasReleased, isGone: true };
+  }
   const wanted = intent.volumes.find((each) => each.volumeId === volumeId);
   const neededBytes = wanted?.sizeBytes ?? record.sizeBytes;
   const isLong = neededBytes === record.sizeBytes && (facts.sizeBytes ?? 0) >= neededBytes;
-  const isGone = words.isGoneForGood(intent.id, volumeId, facts.isRevoked) && wanted === undefined;
-  return { volumeId, isWhole: facts.isOpen && !facts.isCutOff && isLong, hasReleased, isGone };
+  const { isCutOff, isRevoked, isOpen } = facts;
+  const isAway = words.isGoneForGood(intent.id, volumeId, isRevoked);
+  // Whoever serves elsewhere by now may do so for another instance.
+  const isGone = wanted === undefined && (isAway || (isCutOff && !isRevoked));
+  return { volumeId, isWhole: isOpen && !isCutOff && isLong, isCutOff, hasReleased, isGone };
 }

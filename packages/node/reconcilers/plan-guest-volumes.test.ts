@@ -19,7 +19,14 @@ function wants(profile = GUEST_ATTACHED) {
 }
 
 function seen(changes: Partial<ObservedGuestVolume> = {}): ObservedGuestVolume {
-  return { volumeId: ID, isWhole: true, hasReleased: false, isGone: false, ...changes };
+  return {
+    volumeId: ID,
+    isWhole: true,
+    isCutOff: false,
+    hasReleased: false,
+    isGone: false,
+    ...changes,
+  };
 }
 
 const SERVE: GuestVolumeStep = { kind: 'serve-volume', volumeId: ID };
@@ -44,11 +51,11 @@ for (const [name, desired, observed, steps] of CASES) {
 }
 
 test('what serves a volume is repaired, unless nobody needs it any more', () => {
-  assert.deepEqual(planGuestRepairs([seen({ isWhole: false })]), [SERVE]);
+  assert.deepEqual(planGuestRepairs(wants(), [seen({ isWhole: false })]), [SERVE]);
   const others = [{ hasReleased: true }, { isGone: true }].map((each) =>
     seen({ isWhole: false, ...each }),
   );
-  assert.deepEqual(planGuestRepairs([seen(), ...others]), []);
+  assert.deepEqual(planGuestRepairs(wants(), [seen(), ...others]), []);
 });
 
 test('a guest that is off needs none of them', () => {
@@ -56,4 +63,12 @@ test('a guest that is off needs none of them', () => {
     close(false),
     close(false),
   ]);
+});
+
+test('a volume that is to go is led to nobody who serves it anew: it may be another instance’s', () => {
+  const broken = { isWhole: false };
+  assert.deepEqual(planGuestRepairs(instanceIntent(), [seen(broken)]), [SERVE]);
+  const cutOff = seen({ ...broken, isCutOff: true });
+  assert.deepEqual(planGuestRepairs(instanceIntent(), [cutOff]), []);
+  assert.deepEqual(planGuestRepairs(wants(), [cutOff]), [SERVE]);
 });

@@ -16,6 +16,8 @@ export interface ObservedGuestVolume {
   volumeId: VolumeId;
   /** The guest is answered, by what is served now, in the volume's whole length. */
   isWhole: boolean;
+  /** The target leads to where the volume was served before. */
+  isCutOff: boolean;
   hasReleased: boolean;
   /** Nobody serves it any more: it was taken away by force. */
   isGone: boolean;
@@ -33,10 +35,18 @@ export function planGuestVolumes(
   return [...leaving.map(planLeaving), ...[...wantedIds].filter((id) => !known.has(id)).map(serve)];
 }
 
-/** Requests of the guest wait for these, whatever is desired of it: also those with which it shuts down. */
-export function planGuestRepairs(observed: readonly ObservedGuestVolume[]): GuestVolumeStep[] {
+/**
+ * Requests of the guest wait for these, whatever is desired of it: also those with which it shuts down. One that is to
+ * go is led nowhere else: what serves its volume now may do so for another instance.
+ */
+export function planGuestRepairs(
+  desired: InstanceIntent,
+  observed: readonly ObservedGuestVolume[],
+): GuestVolumeStep[] {
+  const isWanted = (id: VolumeId) => desired.volumes.some(({ volumeId }) => volumeId === id);
   const broken = observed.filter((each) => !each.isWhole && !each.isGone && !each.hasReleased);
-  return broken.map(({ volumeId }) => serve(volumeId));
+  const safe = broken.filter(({ volumeId, isCutOff }) => !isCutOff || isWanted(volumeId));
+  return safe.map(({ volumeId }) => serve(volumeId));
 }
 
 /** Of a guest that is off. */

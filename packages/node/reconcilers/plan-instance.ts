@@ -108,7 +108,7 @@ export function planInstance(
   const reconnect = observed.cutOff.map(
     (volumeId): Step => ({ kind: 'reconnect-volume', volumeId }),
   );
-  const repairs = isUp(observed.guest) ? planGuestRepairs(observed.guestVolumes) : [];
+  const repairs = isUp(observed.guest) ? planGuestRepairs(desired, observed.guestVolumes) : [];
   return [...reconnect, ...repairs, ...planPower(desired, observed, nowMs)];
 }
 

@@ -48,8 +48,11 @@ export interface InstanceRecord {
 
 /** All that it takes to repair or to close what is open, also after the intent has forgotten the volume. */
 export interface GuestVolumeRecord {
-  /** AoE's second number; the first is the guest's. */
+  /** AoE's two numbers of a disk: the first is the guest's in its subnet. */
+  shelf: number;
   slot: number;
+  /** The host's interface in that subnet. */
+  interfaceName: string;
   deviceName: string;
   socketPath: string;
   sizeBytes: number;
