@@ -80,6 +80,9 @@ export const GUEST_ATTACHED: DiskProfile = {
   transport: 'aoe',
 };
 
+/** What the wire between a guest and its host carries at most, whatever size the guest's own packets have. */
+export const STORAGE_MTU = 9_000;
+
 /** The tags by which a user says, of a volume, how it is attached from the next time on. */
 export const ATTACH_MODE_TAG = 'ironbark:attach-mode';
 export const TRANSPORT_TAG = 'ironbark:transport';

@@ -6,6 +6,7 @@
 
 import { createHash } from 'node:crypto';
 import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
+import { STORAGE_MTU } from '@ironbark/core/io-profile.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { GuestVolumeRecord, RecordStore } from '../store/records.ts';
@@ -49,6 +50,7 @@ export class GuestVolumes {
       device: volume.deviceName,
       transport: 'aoe',
       address: `e${volume.shelf}.${volume.slot}`,
+      mtu: STORAGE_MTU,
       bytes: volume.sizeBytes,
       state: this.#isWanted(intent, id) ? 'attached' : 'detaching',
       heard: this.#words.get(keyOf(intent.id, id)) ?? 'nothing',

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { InterfaceId, SubnetId } from '@ironbark/core/ids.ts';
+import { STORAGE_MTU } from '@ironbark/core/io-profile.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import { hasCode } from '@ironbark/platform/files.ts';
@@ -251,7 +252,8 @@ class BridgeNetwork implements HostNetwork {
     const spec: TapSpec = {
       name: this.#names.tap(port.interfaceId),
       bridge: this.#names.bridge(port.subnet.id),
-      mtu: port.profile.mtu,
+      // A guest's card stays at what its lease says, until it drives a volume over it.
+      mtu: Math.max(port.profile.mtu, STORAGE_MTU),
       multiQueue,
       ownerUid: port.uid ?? 0,
       alias: `${port.instanceId}/${port.interfaceId}`,
