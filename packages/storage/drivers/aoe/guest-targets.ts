@@ -25,7 +25,6 @@ import { giveSocket, readSocketState, removeSocket, socketNameOf } from './guest
 import { readPort } from './interface-facts.ts';
 import {
   type AoeTargetHost,
-  controlSocketOf,
   endAoeTarget,
   findAoeTarget,
   listensOn,
@@ -72,10 +71,10 @@ class AoeGuestTargets implements GuestTargets {
     return this.#inTurn(disk.subnetId, async () => {
       const host = this.#host(disk.subnetId);
       await ensureDirectory(join(this.#options.dataDir, FOLDER), 0o711);
-      const control = await this.#ensureTarget(host, disk);
+      await this.#ensureTarget(host, disk);
       const serve = async () => {
         await giveSocket(host, disk);
-        await openExports(control, [settingsOf(disk)]);
+        await openExports(host, [settingsOf(disk)]);
       };
       await serve().catch(notServed);
       this.#watch(disk.subnetId, host);
@@ -87,7 +86,7 @@ class AoeGuestTargets implements GuestTargets {
       const host = this.#host(disk.subnetId);
       if ((await findAoeTarget(host)) !== undefined) {
         const verb = isForced ? 'revoke' : 'close';
-        const left = await closeExport(controlSocketOf(host.folder), disk, verb);
+        const left = await closeExport(host, disk, verb);
         if (left.exports.length === 0 && left.revoked === 0) await this.#end(disk.subnetId, host);
       }
       await removeSocket(host.folder, disk);
@@ -130,15 +129,15 @@ class AoeGuestTargets implements GuestTargets {
     const target = await findAoeTarget(host);
     const port = await readPort(this.#options.commands, disk.interfaceName);
     if (target === undefined || port === undefined || !listensOn(target, port)) return undefined;
-    const { exports } = await readTargetStatus(controlSocketOf(host.folder));
+    const { exports } = await readTargetStatus(host);
     const { shelf, slot, serial } = settingsOf(disk);
     return exports.find(
       (each) => each.shelf === shelf && each.slot === slot && each.serial === serial,
     );
   }
 
-  /** The control socket of a target that hears the interface as it is now. */
-  async #ensureTarget(host: AoeTargetHost, disk: GuestDisk): Promise<string> {
+  /** There is a target that hears the interface as it is now. */
+  async #ensureTarget(host: AoeTargetHost, disk: GuestDisk): Promise<void> {
     const port = await readPort(this.#options.commands, disk.interfaceName);
     if (port === undefined) throw noInterface(disk);
     const found = await findAoeTarget(host);
@@ -147,7 +146,6 @@ class AoeGuestTargets implements GuestTargets {
       await this.#end(disk.subnetId, host);
       await this.#start(host, port);
     }
-    return controlSocketOf(host.folder);
   }
 
   async #start(host: AoeTargetHost, port: Omit<PortFacts, 'fd'>): Promise<void> {
@@ -172,7 +170,7 @@ class AoeGuestTargets implements GuestTargets {
       this.#watches.delete(subnetId);
       for (const listener of this.#listeners) listener(subnetId);
     };
-    this.#watches.set(subnetId, watchTarget(controlSocketOf(host.folder), onEnd));
+    this.#watches.set(subnetId, watchTarget(host, onEnd));
   }
 
   #unwatch(subnetId: SubnetId): void {
@@ -205,8 +203,8 @@ function settingsOf(disk: GuestDisk) {
   };
 }
 
-function isAnswering({ folder }: AoeTargetHost): Promise<TargetStatus | false> {
-  return readTargetStatus(controlSocketOf(folder)).catch(() => false);
+function isAnswering(host: AoeTargetHost): Promise<TargetStatus | false> {
+  return readTargetStatus(host).catch(() => false);
 }
 
 function noInterface({ interfaceName }: GuestDisk): ServiceError {

@@ -23,7 +23,7 @@ import {
   worksIn,
 } from '@ironbark/platform/processes.ts';
 import { renderMac } from '@ironbark/protocol/aoe/frame.ts';
-import { readTargetStatus } from './control-client.ts';
+import { CONTROL_SOCKET, readTargetStatus } from './control-client.ts';
 import type { PortFacts } from './frame-port.ts';
 
 export interface AoeTargetHost {
@@ -39,7 +39,7 @@ const PACKAGES = join(import.meta.dirname, '../../../../packages');
 const MODULES = join(import.meta.dirname, '../../../../node_modules');
 const MAIN = join(import.meta.dirname, 'main.ts');
 
-const PATHS = { control: 'control', left: 'left' } as const;
+const LEFT = 'left';
 const LIMITS = { openFiles: 4_096, processes: 512 };
 /** The first that a program inherits besides its standard streams. */
 const INHERITED_FD = 3;
@@ -57,10 +57,6 @@ function logOf(folder: string): string {
   return `${folder}.log`;
 }
 
-export function controlSocketOf(folder: string): string {
-  return join(folder, PATHS.control);
-}
-
 /** The socket in `port` may be closed afterwards. Throws when a target does not come up. */
 export async function startAoeTarget(
   host: AoeTargetHost,
@@ -68,7 +64,7 @@ export async function startAoeTarget(
 ): Promise<ProcessIdentity> {
   await prepareFolder(host);
   // A socket that a target before it left would be taken for its own.
-  await removeFile(controlSocketOf(host.folder));
+  await removeFile(join(host.folder, CONTROL_SOCKET));
   const flags = constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY | constants.O_APPEND;
   const log = await open(logOf(host.folder), flags, 0o600);
   try {
@@ -97,8 +93,8 @@ function targetArguments({ mac, mtuBytes, interfaceIndex }: Omit<PortFacts, 'fd'
   return [
     '--disable-warning=ExperimentalWarning',
     MAIN,
-    `--control=${PATHS.control}`,
-    `--left=${PATHS.left}`,
+    `--control=${CONTROL_SOCKET}`,
+    `--left=${LEFT}`,
     `--socket=${INHERITED_FD}`,
     `--mac=${renderMac(mac)}`,
     `--mtu=${mtuBytes}`,
@@ -137,7 +133,7 @@ function enclosureOf({ folder }: AoeTargetHost): Promise<Enclosure> {
 
 /** The folder is root's until all of it is as it has to be: a link that a target left there leads root nowhere. */
 async function prepareFolder({ folder, uid }: AoeTargetHost): Promise<void> {
-  const left = join(folder, PATHS.left);
+  const left = join(folder, LEFT);
   await ensureDirectory(folder, 0o700);
   if (uid !== undefined) await chown(folder, 0, 0);
   const found = await lstat(left).catch(() => undefined);
@@ -152,7 +148,7 @@ async function untilReady(host: AoeTargetHost, pid: number): Promise<ProcessIden
   const ready = async () => {
     const found = await findProcess(pid);
     if (found === undefined) return 'ended';
-    return readTargetStatus(controlSocketOf(host.folder)).then(
+    return readTargetStatus(host).then(
       () => found,
       () => undefined,
     );
