@@ -227,6 +227,7 @@ function addInstanceCommands(
       },
     );
   addVolumeCommands(program, context);
+  addLabCommands(program, context);
   addImageCommands(program, options, context);
 }
 
@@ -245,6 +246,19 @@ function addVolumeCommands(program: Command, context: MakeContext): void {
     .action(async (_flags: Flags, command: Command) => {
       const { showMetrics } = await import('./commands/volumes.ts');
       await showMetrics(context(command));
+    });
+}
+
+function addLabCommands(program: Command, context: MakeContext): void {
+  const lab = program.command('lab').description('why a disk is as fast as it is');
+  lab
+    .command('explain')
+    .description('what a volume does at the moment, and what holds it back')
+    .argument('<volume>', 'a volume that an instance uses')
+    .option('--interval <seconds>', 'how long to look', parseCount, 5)
+    .action(async (volume: string, flags: { interval: number }, command: Command) => {
+      const { explainVolume } = await import('./commands/lab-explain.ts');
+      await explainVolume(context(command), volume, flags);
     });
 }
 
