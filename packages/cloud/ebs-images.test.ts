@@ -158,6 +158,19 @@ test('what a launch may not do to a root volume is refused and leaves nothing', 
   assert.deepEqual((await t.call('DescribeVolumes', {})).Volumes, []);
 });
 
+test('a root volume is opened as every volume, so another I/O profile is refused', async () => {
+  await using t = await TestCloud.start();
+  const image = await register(t, await makeSnapshot(t));
+  const Tags = [{ Key: 'ironbark:io-profile', Value: 'read-stream' }];
+  const wanted = refused('unsupported', 'action', 'read-stream for a root disk that is a volume');
+  await assert.rejects(
+    t.launch(image, { TagSpecifications: [{ ResourceType: 'instance', Tags }] }),
+    wanted,
+  );
+  const [id] = await t.launch(image);
+  await assert.rejects(t.call('CreateTags', { Resources: [id!], Tags }), wanted);
+});
+
 test('an image’s other volumes come with it unless they are left out', async () => {
   await using t = await TestCloud.start();
   const SnapshotId = await makeSnapshot(t);

@@ -43,6 +43,7 @@ export async function registerEbsImage(
     const source = isNew ? await importRoot(app, caller, change, { id, registration, wish }) : wish;
     devices.push(await toDevice(change.tx, caller, source));
   }
+  requireRoot(registration, devices);
   const image = manifest && toInstanceImage(id, manifest.bucket, manifest.contents);
   const { id: _id, root: _root, ...boot } = image ?? { id };
   const { minMemoryMib = 1, loginUser = 'root', description = '' } = manifest?.contents ?? {};
@@ -55,20 +56,23 @@ export async function registerEbsImage(
   });
 }
 
-function checkWishes({ wishes, rootDeviceName, manifest }: EbsRegistration): DeviceWish[] {
+function checkWishes({ wishes }: EbsRegistration): DeviceWish[] {
   const kept = wishes.filter(({ isLeftOut }) => !isLeftOut);
   checkVolumeCount(kept.length);
-  const root = kept.find(({ deviceName }) => deviceName === rootDeviceName);
-  const hasContent = root?.snapshotId !== undefined || manifest !== undefined;
-  if (root === undefined || !hasContent) {
-    throw badMapping(`No snapshot is given for the root device ${rootDeviceName}.`);
-  }
-  if (root.volumeType !== undefined) checkRootType(root.volumeType);
   return kept;
 }
 
-function isImported({ rootDeviceName }: EbsRegistration, wish: DeviceWish): boolean {
-  return wish.deviceName === rootDeviceName && wish.snapshotId === undefined;
+function requireRoot({ rootDeviceName }: EbsRegistration, devices: readonly ImageDevice[]): void {
+  const root = devices.find(({ deviceName }) => deviceName === rootDeviceName);
+  if (root?.snapshotId === undefined) {
+    throw badMapping(`No snapshot is given for the root device ${rootDeviceName}.`);
+  }
+  checkRootType(root.volumeType);
+}
+
+function isImported({ rootDeviceName, manifest }: EbsRegistration, wish: DeviceWish): boolean {
+  const isEmptyRoot = wish.deviceName === rootDeviceName && wish.snapshotId === undefined;
+  return isEmptyRoot && manifest !== undefined;
 }
 
 /** The image is pending until the storage has made the snapshot. */
