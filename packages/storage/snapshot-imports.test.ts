@@ -82,6 +82,23 @@ for (const encoding of ['raw', 'zstd'] as const) {
   });
 }
 
+test('A27: an object that names a backing file, and one that unpacks to a giant, are bytes and refused', async () => {
+  await using harness = await start();
+  const disk = Buffer.alloc(MIB);
+  // A qcow2 whose backing file is the host's.
+  disk.set([0x51, 0x46, 0x49, 0xfb, 0, 0, 0, 2], 0);
+  disk.write('/etc/passwd', 512);
+  const seen = await bringIn(harness, await storeObject(harness, disk, 'raw'));
+  assert.equal(seen.state, 'completed', seen.reason);
+  assert.ok((await restore(harness)).subarray(0, disk.length).equals(disk));
+  const bomb = await storeObject(harness, Buffer.alloc(256 * MIB), 'zstd');
+  const second = { ...bomb, unpackedBytes: MIB };
+  await harness.put(wanted(second, { id: snapshotId(3) }));
+  const refused = await harness.untilSnapshot(snapshotId(3), (each) => each.state !== 'pending');
+  assert.equal(refused.state, 'failed');
+  assert.match(refused.reason ?? '', /unpacks to more/);
+});
+
 test('an object that is not what was said of it makes no snapshot and leaves nothing', async () => {
   const disk = makeDisk();
   const wrongs: [string, (source: ImageBlob) => Partial<ImageBlob>][] = [

@@ -14,6 +14,8 @@ import { connectEc2, targetPid } from '../support/volumes.ts';
 const skip =
   process.getuid?.() === 0 ? false : 'NOT TESTED: real guests on a bridge need root for taps';
 const ROOT = '/dev/vda';
+/** A guest has 90 seconds to go down; a busy host reads its volume as slowly. */
+const STOP_LIMIT_MS = 120_000;
 
 let cloud: CloudUnderTest;
 let guest: DirectGuest;
@@ -58,7 +60,7 @@ test('an instance runs from a volume that is made of its image’s snapshot', { 
     Name: 'of-a-snapshot',
     // The micro image has no boot loader: what it boots with is in its manifest.
     ImageLocation: `ironbark-images/micro/${name.slice('micro-ebs-'.length)}/manifest.json`,
-    BlockDeviceMappings: [{ DeviceName: ROOT, Ebs: { SnapshotId: SnapshotId!, VolumeSize: 2 } }],
+    BlockDeviceMappings: [{ DeviceName: ROOT, Ebs: { SnapshotId: SnapshotId! } }],
   });
   const launchedMs = systemClock.monotonicMs();
   guest = await launchDirectGuest(cloud, { image: ImageId! });
@@ -67,7 +69,6 @@ test('an instance runs from a volume that is made of its image’s snapshot', { 
   assert.equal(await rootSerial(guest), volume.replace('-', ''));
   const { Volumes } = await ec2.call('DescribeVolumes', { VolumeIds: [volume] });
   assert.equal(Volumes![0]!.SnapshotId, SnapshotId);
-  assert.equal(Volumes![0]!.Size, 2);
   const metrics = (await cloud.ironbark('metrics')).stdout.split('\n');
   const reads = metrics.find((line) => /^ironbark_volume_read_ops_total/.test(line));
   assert.ok(Number(reads?.split(' ').at(-1)) > 0, reads);
@@ -89,11 +90,15 @@ test('an image of it has what was written, and its instance runs on', { skip }, 
   const askedMs = systemClock.monotonicMs();
   const { ImageId } = await ec2.call('CreateImage', { InstanceId: guest.id, Name: 'at-rest' });
   const since = () => `${Math.round(systemClock.monotonicMs() - askedMs)} ms`;
-  await eventually('the image', async () => (await describeImage(ImageId!)).State === 'available');
-  t.diagnostic(`the image is available after ${since()}`);
-  const isUp = async () => (await describeInstance(guest.id)).State!.Name === 'running';
-  await eventually('the guest is up again', isUp);
+  const isIn = (state: string) => async () =>
+    (await describeInstance(guest.id)).State!.Name === state;
+  await eventually('the guest is off', isIn('stopped'), { timeoutMs: STOP_LIMIT_MS });
+  t.diagnostic(`the guest is off after ${since()}`);
+  await eventually('the guest is up again', isIn('running'));
   t.diagnostic(`the guest is up again after ${since()}`);
+  const isMade = async () => (await describeImage(ImageId!)).State === 'available';
+  await eventually('the image', isMade, { timeoutMs: STOP_LIMIT_MS });
+  t.diagnostic(`the image is available after ${since()}`);
   const copy = await launchDirectGuest(cloud, { image: ImageId! });
   assert.equal(await copy.run('cat /root/kept'), 'kept');
   assert.equal(await rootSerial(copy), (await rootOf(copy.id)).replace('-', ''));
