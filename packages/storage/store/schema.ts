@@ -9,6 +9,7 @@ import { addLimits } from './migrations/0002-limits.ts';
 import { createBlockTables } from './migrations/0003-blocks.ts';
 import { addVolumeBackend } from './migrations/0005-backends.ts';
 import { addSnapshotSets } from './migrations/0006-snapshot-sets.ts';
+import { addImports } from './migrations/0008-imports.ts';
 
 export type Presence = StorageVolumeIntent['desired'];
 
@@ -51,7 +52,7 @@ export interface SnapshotTable {
   progress_percent: number;
   reason: string | null;
   stored_bytes: number;
-  /** The volume's export_epoch at the point in time; null before it. */
+  /** The volume's export_epoch at the point in time; null before it. 0 of one that is made of an object. */
   frozen_epoch: number | null;
   /** 1 when somebody could write at the point in time. */
   frozen_exported: number;
@@ -66,6 +67,8 @@ export interface SnapshotTable {
   added_bytes: number;
   /** 1 when its references have to be read from its manifest again. */
   unknown_blocks: number;
+  /** The ImageBlob that it is made of, as JSON; null: of its volume. */
+  source: string | null;
 }
 
 /** A block that the object store holds, or may hold. */
@@ -102,4 +105,5 @@ export const STORAGE_MIGRATIONS: Migrations = {
   '0003-blocks': { up: createBlockTables },
   '0005-backends': { up: addVolumeBackend },
   '0006-snapshot-sets': { up: addSnapshotSets },
+  '0008-imports': { up: addImports },
 };
