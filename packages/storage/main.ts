@@ -14,7 +14,7 @@ import { serviceUid } from '@ironbark/platform/service-users.ts';
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import { type Compressor, THREADED_COMPRESSOR } from './app/chunk-codec.ts';
-import { DAEMON_DIRECTORIES } from './drivers/daemon-arguments.ts';
+import { DAEMON_DIRECTORIES, SOURCES_SOCKET } from './drivers/daemon-arguments.ts';
 import { openFileBackend } from './drivers/file-backend.ts';
 import { openSimulatedTarget } from './drivers/simulated-target.ts';
 import { openStorageDaemonTarget } from './drivers/storage-daemon.ts';
@@ -67,7 +67,9 @@ export async function startStorage(options: StorageOptions): Promise<Storage> {
   const { compressor = THREADED_COMPRESSOR } = options;
   const database = await openDatabase<StorageSchema>({ path, migrations: STORAGE_MIGRATIONS });
   try {
-    return await runStorage({ ...options, ...drivers, aroundStep, compressor, database });
+    const sourcesSocket = join(dataDir, SOURCES_SOCKET);
+    const parts = { ...options, ...drivers, aroundStep, compressor, database, sourcesSocket };
+    return await runStorage(parts);
   } catch (error) {
     await database[Symbol.asyncDispose]();
     throw error;

@@ -15,6 +15,8 @@ export async function settleRestoredStorage(path: string): Promise<void> {
       .where('observed_state', '=', 'pending')
       .where('frozen_epoch', 'is not', null)
       .execute();
+    // A backup holds volumes as they read, so what came back is all there.
+    await tx.updateTable('volume').set({ is_filled: 1, source_name: null }).execute();
     // The objects came back by another way than this state: what each snapshot needs is read from its manifest.
     await tx
       .updateTable('snapshot')

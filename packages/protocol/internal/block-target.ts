@@ -9,6 +9,14 @@ export interface TargetFacts {
   exported: boolean;
   /** Points in time that the target holds. */
   frozen: SnapshotId[];
+  /** Present while the volume lies over its snapshot: see `layer`. */
+  fill?: FillFacts;
+}
+
+export interface FillFacts {
+  /** `done`: the volume's file has all bytes, though the last of them may not be on stable storage yet. */
+  state: 'idle' | 'running' | 'done' | 'failed';
+  percent: number;
 }
 
 export const NO_TARGET: TargetFacts = { running: false, exported: false, frozen: [] };
@@ -55,6 +63,17 @@ export interface BlockTarget {
   export(id: VolumeId): Promise<ExportedVolume>;
   /** When this resolves, whoever had the volume open is cut off and nobody can open it. */
   unexport(id: VolumeId): Promise<void>;
+  /** Whether a volume can be open before all of its bytes have come from its snapshot. */
+  readonly fillsLazily: boolean;
+  /**
+   * Lays a new volume, of zeros so far, over a snapshot that the Storage Controller serves under a name, before anybody
+   * may open it. Until `unlayer` the target serves it in no other way.
+   */
+  layer(id: VolumeId, sizeBytes: number, exportName: string): Promise<void>;
+  /** Begins to copy what has not come yet. */
+  fill(id: VolumeId): Promise<void>;
+  /** The volume's file has all bytes, or is to go. Does nothing while a point in time is held. */
+  unlayer(id: VolumeId): Promise<void>;
   /** Lets an open volume see that its backend has grown. */
   grow(id: VolumeId, sizeBytes: number): Promise<void>;
   /** Ends the target: its export and its points in time. */

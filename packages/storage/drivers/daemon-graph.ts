@@ -9,8 +9,9 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { type QmpClient, QmpError } from '@ironbark/platform/qmp.ts';
-import { DAEMON_DIRECTORIES, DISK_NODE, type Engine, FILE_NODE } from './daemon-arguments.ts';
+import { DAEMON_DIRECTORIES, DISK_NODE, type Engine } from './daemon-arguments.ts';
 import { beginBitmap, copyBitmaps, listBitmaps } from './daemon-bitmaps.ts';
+import { bottomNode } from './daemon-fill.ts';
 
 export const VOLUME_EXPORT = 'volume';
 
@@ -111,7 +112,7 @@ export async function insertFilter(
   await qmp.execute('blockdev-add', {
     driver: 'copy-before-write',
     'node-name': nodeName('b', point),
-    file: top === undefined ? FILE_NODE : nodeName('b', top),
+    file: top === undefined ? await bottomNode(qmp) : nodeName('b', top),
     target: nodeName('c', point),
     'on-cbw-error': 'break-snapshot',
     'cbw-timeout': COPY_TIMEOUT_SECONDS,
@@ -154,7 +155,7 @@ export async function collapse(qmp: QmpClient, dataDir: string): Promise<void> {
   for (let top = points.pop(); top !== undefined && !isReadable(top); top = points.pop()) {
     const below = points.at(-1);
     if (top.kinds.has('b')) {
-      await switchDisk(qmp, below === undefined ? FILE_NODE : nodeName('b', below));
+      await switchDisk(qmp, below === undefined ? await bottomNode(qmp) : nodeName('b', below));
     }
     for (const kind of ['b', 'c', 'f'].filter((each) => top?.kinds.has(each))) {
       await qmp.execute('blockdev-del', { 'node-name': nodeName(kind, top) });

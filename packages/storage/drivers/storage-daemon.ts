@@ -1,7 +1,7 @@
 // Owns the block target `qemu-storage-daemon`: one detached, unprivileged process per open volume, NBD on a
 // Unix socket. The processes outlive this one and are found again by looking.
 
-import { type FileHandle, open, readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
@@ -27,16 +27,17 @@ import type {
 } from '@ironbark/protocol/internal/block-target.ts';
 import { NO_TARGET } from '@ironbark/protocol/internal/block-target.ts';
 import {
-  DAEMON_DIRECTORIES,
   DISK_NODE,
   daemonPaths,
   ENGINES,
   type Engine,
+  isEngineTrouble,
   renderEngine,
   requireSocketPath,
 } from './daemon-arguments.ts';
 import { prepareDirectories, removeVolumeDirectory } from './daemon-directories.ts';
 import { openDaemonEnclosure } from './daemon-enclosure.ts';
+import { isLayered, readFill, startFill } from './daemon-fill.ts';
 import {
   addMissingExports,
   collapse,
@@ -51,6 +52,7 @@ import {
   VOLUME_EXPORT,
 } from './daemon-graph.ts';
 import type { DaemonHost } from './daemon-host.ts';
+import { endLayer, ensureLayer, hasMap } from './daemon-layer.ts';
 import {
   endDaemon,
   findDaemon,
@@ -61,6 +63,7 @@ import {
 } from './daemon-process.ts';
 import { freezeTogether } from './freeze-together.ts';
 import { openFrozenReader } from './frozen-reader.ts';
+import { makeOverwritten, sweepOverwritten } from './overwritten.ts';
 import type { VolumeUsers } from './volume-users.ts';
 
 export interface StorageDaemonOptions {
@@ -99,6 +102,7 @@ export async function openStorageDaemonTarget(options: StorageDaemonOptions): Pr
 }
 
 class StorageDaemonTarget implements BlockTarget {
+  readonly fillsLazily = true;
   readonly #host: TargetHost;
   readonly #connections = new Map<VolumeId, QmpClient>();
   readonly #listeners = new Set<(id: VolumeId) => void>();
@@ -116,8 +120,10 @@ class StorageDaemonTarget implements BlockTarget {
     const qmp = await this.#connect(id);
     const exports = await listExports(qmp);
     const access = await readSocketAccess(this.#path(id).exportSocket);
+    const fill = await readFill(qmp);
     return {
       running: true,
+      ...(fill === undefined ? {} : { fill }),
       exported: exports.has(VOLUME_EXPORT) && access !== undefined,
       frozen: (await listFrozenPoints(qmp)).filter(isReadable).map((point) => point.snapshotId),
     };
@@ -150,6 +156,24 @@ class StorageDaemonTarget implements BlockTarget {
     this.#granted.delete(id);
     await this.#serve(id, qmp, 'service');
     await addMissingExports(qmp, undefined);
+  }
+
+  async layer(id: VolumeId, sizeBytes: number, exportName: string): Promise<void> {
+    const qmp = await this.#ensureRunning(id, { isLayering: true });
+    const serve = async () => {
+      await this.#serve(id, qmp, 'service');
+      return this.#path(id).privateSocket;
+    };
+    await ensureLayer(this.#host, qmp, { id, sizeBytes, exportName, serve });
+  }
+
+  async fill(id: VolumeId): Promise<void> {
+    await startFill(await this.#ensureRunning(id));
+  }
+
+  async unlayer(id: VolumeId): Promise<void> {
+    const isRunning = (await findDaemon(this.#host, id)) !== undefined;
+    await endLayer(this.#host, id, isRunning ? await this.#connect(id) : undefined);
   }
 
   async grow(id: VolumeId, sizeBytes: number): Promise<void> {
@@ -229,7 +253,7 @@ class StorageDaemonTarget implements BlockTarget {
       return;
     }
     const kept = frozen.flatMap((each) => (each.status === 'fulfilled' ? each.value.frozen : []));
-    await this.#sweepOverwritten(new Set(kept.map((snapshotId) => `${snapshotId}.raw`)));
+    await sweepOverwritten(this.#host, new Set(kept.map((snapshotId) => `${snapshotId}.raw`)));
   }
 
   onExit(listener: (id: VolumeId) => void): () => void {
@@ -277,8 +301,14 @@ class StorageDaemonTarget implements BlockTarget {
     for (const listener of this.#listeners) listener(id);
   }
 
-  async #ensureRunning(id: VolumeId): Promise<QmpClient> {
-    if ((await findDaemon(this.#host, id)) !== undefined) return this.#connect(id);
+  /** Whose bytes have not all come from their snapshot is served with a layer or not at all. */
+  async #ensureRunning(id: VolumeId, { isLayering = false } = {}): Promise<QmpClient> {
+    const isIncomplete = !isLayering && (await hasMap(this.#host, id));
+    if ((await findDaemon(this.#host, id)) !== undefined) {
+      const qmp = await this.#connect(id);
+      if (!isIncomplete || (await isLayered(qmp))) return qmp;
+    }
+    if (isIncomplete) throw new Error(`${id} is not laid over its snapshot`);
     requireSocketPath(this.#path(id).controlSocket);
     for (;;) {
       const engine = ENGINES[this.#engine]!;
@@ -346,29 +376,13 @@ class StorageDaemonTarget implements BlockTarget {
   async #prepareFreeze({ id, snapshotId, sizeBytes }: FreezePoint): Promise<QmpClient> {
     const qmp = await this.#ensureRunning(id);
     await collapse(qmp, this.#host.dataDir);
-    await this.#makeOverwritten(id, snapshotId, sizeBytes);
+    await makeOverwritten(this.#host, id, { snapshotId, sizeBytes });
     return qmp;
   }
 
   async #serveFrozen(id: VolumeId, qmp: QmpClient, exported: boolean): Promise<void> {
     await this.#serve(id, qmp, exported ? 'hosts' : 'service');
     await addMissingExports(qmp, exported ? id : undefined);
-  }
-
-  async #makeOverwritten(id: VolumeId, snapshotId: SnapshotId, sizeBytes: number): Promise<void> {
-    const path = join(this.#host.dataDir, overwrittenPath(snapshotId));
-    await rm(path, { force: true });
-    await using file: FileHandle = await open(path, 'wx', 0o600);
-    const uid = this.#host.users?.uidOf(id);
-    if (uid !== undefined) await file.chown(uid, uid);
-    await file.truncate(sizeBytes);
-  }
-
-  async #sweepOverwritten(kept: ReadonlySet<string>): Promise<void> {
-    const directory = join(this.#host.dataDir, DAEMON_DIRECTORIES.overwritten);
-    for (const name of await readdir(directory)) {
-      if (!kept.has(name)) await rm(join(directory, name), { force: true });
-    }
   }
 
   #runFiles(id: VolumeId): string[] {
@@ -381,9 +395,4 @@ class StorageDaemonTarget implements BlockTarget {
     const absolute = entries.map(([name, path]) => [name, join(this.#host.dataDir, path)]);
     return Object.fromEntries(absolute) as ReturnType<typeof daemonPaths>;
   }
-}
-
-/** QEMU's own words when the kernel or the file system lacks what the engine needs. */
-function isEngineTrouble(log: string): boolean {
-  return /io_uring|AIO|O_DIRECT|direct I\/O|not supported|Invalid argument/i.test(log);
 }

@@ -34,6 +34,8 @@ export interface VolumeBackend {
   ): Promise<void>;
   /** Makes a volume longer; the new bytes are zeros. */
   grow(id: VolumeId, sizeBytes: number): Promise<void>;
+  /** Puts on stable storage what others have written to the volume. */
+  sync(id: VolumeId): Promise<void>;
   remove(id: VolumeId): Promise<void>;
   space(): Promise<BackendSpace>;
   /** Removes what a crash left half made. Call it while nothing is being made. */

@@ -28,6 +28,10 @@ export interface VolumeTable {
   export_epoch: number;
   /** What the target opens the file with, such as `io_uring,direct`. */
   engine: string | null;
+  /** 0 while some of its bytes are still to come from its snapshot, wherever they are read from meanwhile. */
+  is_filled: number;
+  /** Under which its storage daemon reads the snapshot: nobody can guess it. */
+  source_name: string | null;
   forgotten_at: number | null;
 }
 

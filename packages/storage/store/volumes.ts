@@ -47,6 +47,8 @@ export async function putVolumeIntent(db: Queries, intent: StorageVolumeIntent):
     export: null,
     export_epoch: 0,
     engine: null,
+    is_filled: 1,
+    source_name: null,
     forgotten_at: null,
   };
   const { numInsertedOrUpdatedRows } = await db
@@ -78,10 +80,22 @@ export async function listVolumesFillingFrom(db: Queries, id: SnapshotId): Promi
     .select('id')
     .where('from_snapshot_id', '=', id)
     .where('desired', '=', 'present')
-    .where('observed_state', '=', 'creating')
+    .where((e) => e.or([e('observed_state', '=', 'creating'), e('is_filled', '=', 0)]))
+    .where('observed_state', 'in', ['creating', 'ready'])
     .where('forgotten_at', 'is', null)
     .execute();
   return rows.map((row) => row.id);
+}
+
+/** The volume that is filled under this name of its source. */
+export function findVolumeBySource(db: Queries, name: string): Promise<VolumeRow | undefined> {
+  return db
+    .selectFrom('volume')
+    .selectAll()
+    .where('source_name', '=', name)
+    .where('is_filled', '=', 0)
+    .where('forgotten_at', 'is', null)
+    .executeTakeFirst();
 }
 
 /** Hides volumes that are observed absent. The id stays known, so that a late intent revives nothing. */

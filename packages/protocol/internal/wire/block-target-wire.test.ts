@@ -8,6 +8,7 @@ import { blockTargetBytes, blockTargetVerbs, remoteBlockTarget } from './block-t
 import type { CallTransport } from './transport.ts';
 
 const VOLUME: VolumeId = 'vol-0123456789abcdef0';
+const TOKEN = 'f'.repeat(32);
 const SNAPSHOT: SnapshotId = 'snap-0123456789abcdef0';
 
 /** A target that writes down what it is asked, and both ends of the wire to it. */
@@ -28,6 +29,10 @@ function openWire() {
       engine: 'e',
     }),
     unexport: (id) => note('unexport', id),
+    fillsLazily: true,
+    layer: (id, sizeBytes, exportName) => note('layer', id, sizeBytes, exportName),
+    fill: (id) => note('fill', id),
+    unlayer: (id) => note('unlayer', id),
     grow: (id, sizeBytes) => note('grow', id, sizeBytes),
     stop: (id) => note('stop', id),
     freeze: (id, snapshotId, sizeBytes, { tracksChanges }) =>
@@ -83,6 +88,9 @@ test('every call reaches the target, and its answer comes back', async () => {
   assert.deepEqual(await remote.list(), [VOLUME]);
   assert.equal((await remote.export(VOLUME)).export.exportName, VOLUME);
   await remote.unexport(VOLUME);
+  await remote.layer(VOLUME, 5, TOKEN);
+  await remote.fill(VOLUME);
+  await remote.unlayer(VOLUME);
   await remote.grow(VOLUME, 5);
   await remote.freeze(VOLUME, SNAPSHOT, 6, { tracksChanges: true });
   await remote.freezeTogether([{ id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 6 }]);
@@ -95,6 +103,9 @@ test('every call reaches the target, and its answer comes back', async () => {
   await remote.sweep();
   assert.deepEqual(asked.slice(1), [
     ['unexport', VOLUME],
+    ['layer', VOLUME, 5, TOKEN],
+    ['fill', VOLUME],
+    ['unlayer', VOLUME],
     ['grow', VOLUME, 5],
     ['freeze', VOLUME, SNAPSHOT, 6, true],
     ['freezeTogether', { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 6 }],
@@ -136,6 +147,9 @@ const INPUTS: Readonly<Record<string, object>> = {
   list: {},
   export: { id: VOLUME },
   unexport: { id: VOLUME },
+  layer: { id: VOLUME, sizeBytes: 1, exportName: TOKEN },
+  fill: { id: VOLUME },
+  unlayer: { id: VOLUME },
   grow: { id: VOLUME, sizeBytes: 1 },
   stop: { id: VOLUME },
   freeze: { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 1, tracksChanges: true },

@@ -11,7 +11,7 @@ import {
   MAX_FROZEN_TOGETHER,
   type TargetFacts,
 } from '../block-target.ts';
-import { flag, id, integer, list, nothing, object } from './checks.ts';
+import { flag, id, integer, list, nothing, object, pattern } from './checks.ts';
 import type { ByteVerbTable, CallTransport, VerbTable } from './transport.ts';
 
 /** 64 TiB, EBS's largest volume. */
@@ -27,6 +27,11 @@ const MAX_EXITS = 1_024;
 
 const volume = object({ id: id('vol') });
 const sized = object({ id: id('vol'), sizeBytes: integer(1, MAX_VOLUME_BYTES) });
+const layered = object({
+  id: id('vol'),
+  sizeBytes: integer(1, MAX_VOLUME_BYTES),
+  exportName: pattern<string>(/^[0-9a-f]{32}$/),
+});
 const point = object({ id: id('vol'), snapshotId: id('snap') });
 const sizedPoint = object({
   id: id('vol'),
@@ -72,6 +77,12 @@ export function blockTargetVerbs(target: BlockTarget): VerbTable {
     },
     export: (input) => target.export(volume(input, '').id),
     unexport: (input) => target.unexport(volume(input, '').id),
+    layer: (input) => {
+      const asked = layered(input, '');
+      return target.layer(asked.id, asked.sizeBytes, asked.exportName);
+    },
+    fill: (input) => target.fill(volume(input, '').id),
+    unlayer: (input) => target.unlayer(volume(input, '').id),
     grow: (input) => {
       const asked = sized(input, '');
       return target.grow(asked.id, asked.sizeBytes);
@@ -136,6 +147,12 @@ export function remoteBlockTarget(transport: CallTransport): BlockTarget {
     export: async (volumeId) =>
       (await transport.call('export', { id: volumeId })) as ExportedVolume,
     unexport: (volumeId) => ask('unexport', { id: volumeId }),
+    // The process on the other side starts storage daemons.
+    fillsLazily: true,
+    layer: (volumeId, sizeBytes, exportName) =>
+      ask('layer', { id: volumeId, sizeBytes, exportName }),
+    fill: (volumeId) => ask('fill', { id: volumeId }),
+    unlayer: (volumeId) => ask('unlayer', { id: volumeId }),
     grow: (volumeId, sizeBytes) => ask('grow', { id: volumeId, sizeBytes }),
     stop: (volumeId) => ask('stop', { id: volumeId }),
     freeze: (volumeId, snapshotId, sizeBytes, { tracksChanges }) =>

@@ -1,4 +1,5 @@
-// Owns the tables of content-addressed blocks: what the object store holds, and which snapshot needs which block.
+// Owns the tables of content-addressed blocks: what the object store holds, and which snapshot needs which block; and
+// of volumes what they still lack of theirs.
 
 import type { Kysely } from 'kysely';
 
@@ -15,9 +16,19 @@ export async function createBlockTables(db: AnyKysely): Promise<void> {
     .alterTable('snapshot')
     .addColumn('unknown_blocks', 'integer', (c) => c.notNull().defaultTo(0))
     .execute();
+  await addFilling(db);
   await createBlocks(db);
   await createReferences(db);
   await restartUploads(db);
+}
+
+/** Volumes of earlier versions were filled before they were ready. */
+async function addFilling(db: AnyKysely): Promise<void> {
+  await db.schema
+    .alterTable('volume')
+    .addColumn('is_filled', 'integer', (c) => c.notNull().defaultTo(1))
+    .execute();
+  await db.schema.alterTable('volume').addColumn('source_name', 'text').execute();
 }
 
 async function createBlocks(db: AnyKysely): Promise<void> {
