@@ -61,9 +61,13 @@ function renderVolumes(volumes: readonly MeasuredVolume[], self: string): string
     volume.volumeType,
     volume.instanceId === undefined ? '-' : `${volume.instanceId} ${volume.deviceName}`,
     ...renderFigures(volume.figures),
-    volume.reason ?? '',
+    volume.reason ?? renderFill(volume),
   ]);
   return renderTable([...HEADINGS, ...PAPER_HEADINGS], rows);
+}
+
+function renderFill({ filledPercent }: MeasuredVolume): string {
+  return filledPercent === undefined ? '' : `${filledPercent}% of its snapshot copied`;
 }
 
 function renderFigures(figures: VolumeFigures | undefined): string[] {

@@ -5,6 +5,7 @@ import { type ReconcileResult, type Reconciler, SETTLED } from '@ironbark/platfo
 import type { Updateable } from 'kysely';
 import type { StorageContext } from '../app/context.ts';
 import { isFinal } from '../app/final-errors.ts';
+import { ensureLayer } from '../app/layers.ts';
 import type { Slots } from '../app/slots.ts';
 import { BLOCK_BYTES } from '../app/snapshot-manifest.ts';
 import { findUnstored, releaseBlocks, sumStoredBytes } from '../store/blocks.ts';
@@ -190,6 +191,7 @@ async function freeze(context: StorageContext, row: SnapshotRow): Promise<void> 
     const volume = await findVolume(context.database.query, row.volume_id);
     // It may have gone while this waited for its turn; the next look sees that.
     if (volume?.observed_state !== 'ready') return;
+    await ensureLayer(context, volume);
     const tracking = { tracksChanges: true };
     await context.target.freeze(row.volume_id, row.id, volume.size_bytes, tracking);
     await record(context, row.id, {

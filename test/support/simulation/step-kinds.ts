@@ -18,6 +18,9 @@ type Kinds<Kind extends string> = Readonly<Record<Kind, Covered>>;
 
 const NO_IMAGE = 'simulated guests have no image; packages/node/app and test/vm fetch real ones';
 
+const NO_LAYERS =
+  'simulated targets fill a volume before it is ready; packages/storage/lazy-fill.test.ts has real ones';
+
 const INSTANCE: Kinds<Exclude<InstanceStep['kind'], 'wait'>> = {
   'make-directory': true,
   'fetch-image': NO_IMAGE,
@@ -43,6 +46,11 @@ const INSTANCE: Kinds<Exclude<InstanceStep['kind'], 'wait'>> = {
 const STORAGE_VOLUME: Kinds<VolumeStep> = {
   create: true,
   fill: true,
+  'create-empty': NO_LAYERS,
+  layer: NO_LAYERS,
+  'start-fill': NO_LAYERS,
+  'note-filled': NO_LAYERS,
+  unlayer: NO_LAYERS,
   'note-ready': true,
   'note-lost': true,
   'note-source-unusable': true,
