@@ -67,3 +67,12 @@ export async function checkGuestMode(
     `The instance has no metadata service, by which its guest would be told of the volume; enable it, or remove the tag ${ATTACH_MODE_TAG}.`,
   );
 }
+
+/** A guest boots from its root disk, before it drives anything. */
+export function refuseGuestRoot(mode: AttachMode): void {
+  if (mode === 'host') return;
+  throw notOffered(
+    "Attach mode 'guest' for a root volume",
+    `Remove the tag ${ATTACH_MODE_TAG} before it is attached.`,
+  );
+}

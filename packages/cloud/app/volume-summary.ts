@@ -22,6 +22,8 @@ export interface VolumeSummary {
   /** Who drives its disk while it is attached, and over what. */
   attachMode?: AttachMode;
   transport?: GuestTransport | 'nbd';
+  /** How much of its snapshot it has; absent when that is all, or there is none. */
+  filledPercent?: number;
   /** What is wrong with it, or what it waits for. */
   reason?: string;
 }
@@ -36,12 +38,14 @@ export async function summarizeVolumes(db: Queries): Promise<VolumeSummary[]> {
     const profile = volumeProfile(attachment?.attachMode ?? null);
     const { attachMode, transport = 'nbd' } = profile;
     const { id: volumeId, accountId, volumeType, sizeGib, observedReason } = row;
+    const isFilling = row.observedState === 'ready' && row.observedProgress < 100;
     return {
       ...{ volumeId, accountId, volumeType, sizeGib },
       state: viewVolumeState(row, attachment),
       limits: limitsOfShape(row),
       ...(instanceId === undefined ? {} : { instanceId }),
       ...(deviceName === undefined ? {} : { deviceName, attachMode, transport }),
+      ...(isFilling ? { filledPercent: row.observedProgress } : {}),
       ...(observedReason === null ? {} : { reason: observedReason }),
     };
   });
