@@ -108,7 +108,8 @@ test('an image of it has what was written, and its instance runs on', { skip }, 
     return (await ec2.call('DescribeVolumes', {})).Volumes!.length === 0;
   });
   for (const folder of ['storage/volumes', 'storage/run/processes']) {
-    assert.deepEqual(await readdir(join(cloud.dataDir, folder)), [], folder);
+    const names = () => readdir(join(cloud.dataDir, folder));
+    await eventually(`nothing is left in ${folder}`, async () => (await names()).length === 0);
   }
   const { Images } = await ec2.call('DescribeImages', { Owners: ['self'] });
   for (const image of Images!.filter(({ RootDeviceType }) => RootDeviceType === 'ebs')) {
