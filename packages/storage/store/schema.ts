@@ -10,6 +10,7 @@ import { createBlockTables } from './migrations/0003-blocks.ts';
 import { addFilling } from './migrations/0004-filling.ts';
 import { addVolumeBackend } from './migrations/0005-backends.ts';
 import { addSnapshotSets } from './migrations/0006-snapshot-sets.ts';
+import { addImports } from './migrations/0008-imports.ts';
 
 export type Presence = StorageVolumeIntent['desired'];
 
@@ -56,7 +57,7 @@ export interface SnapshotTable {
   progress_percent: number;
   reason: string | null;
   stored_bytes: number;
-  /** The volume's export_epoch at the point in time; null before it. */
+  /** The volume's export_epoch at the point in time; null before it. 0 of one that is made of an object. */
   frozen_epoch: number | null;
   /** 1 when somebody could write at the point in time. */
   frozen_exported: number;
@@ -71,6 +72,8 @@ export interface SnapshotTable {
   added_bytes: number;
   /** 1 when its references have to be read from its manifest again. */
   unknown_blocks: number;
+  /** The ImageBlob that it is made of, as JSON; null: of its volume. */
+  source: string | null;
 }
 
 /** A block that the object store holds, or may hold. */
@@ -108,4 +111,5 @@ export const STORAGE_MIGRATIONS: Migrations = {
   '0004-filling': { up: addFilling },
   '0005-backends': { up: addVolumeBackend },
   '0006-snapshot-sets': { up: addSnapshotSets },
+  '0008-imports': { up: addImports },
 };

@@ -2,6 +2,7 @@
 // does not compile until it is here, and what is here has to be met by a scenario.
 
 import type { AttachmentStep } from '@ironbark/cloud/app/attachment-plan.ts';
+import type { ImageStep } from '@ironbark/cloud/app/image-plan.ts';
 import type { Outcome } from '@ironbark/cloud/app/instance-outcome.ts';
 import type { ModificationStep } from '@ironbark/cloud/app/modification-plan.ts';
 import type { TerminationStep } from '@ironbark/cloud/reconcilers/instance-termination.ts';
@@ -62,6 +63,7 @@ const STORAGE_VOLUME: Kinds<VolumeStep> = {
   'note-absent': true,
 };
 const STORAGE_SNAPSHOT: Kinds<SnapshotStep> = {
+  import: true,
   freeze: true,
   upload: true,
   complete: true,
@@ -85,6 +87,11 @@ const MODIFICATION: Kinds<Exclude<ModificationStep, 'wait'>> = {
   offer: true,
   complete: true,
   fail: true,
+};
+const IMAGE: Kinds<Exclude<ImageStep, 'wait'>> = {
+  'take-snapshots': true,
+  restart: true,
+  'fail-instance-gone': true,
 };
 const TERMINATION: Kinds<Exclude<TerminationStep, 'none'>> = { release: true, forget: true };
 const OUTCOME: Kinds<Exclude<Outcome['kind'], 'none'>> = { shutdown: true, failed: true };
@@ -129,6 +136,7 @@ export const STEP_KINDS: Readonly<Record<string, Covered>> = {
   ...named('cloud/instance-outcome', OUTCOME),
   ...named('cloud/volume', VOLUME),
   ...named('cloud/snapshot', SNAPSHOT),
+  ...named('cloud/image-making', IMAGE),
 };
 
 function named(prefix: string, kinds: Readonly<Record<string, Covered>>): Record<string, Covered> {
