@@ -24,6 +24,7 @@ import type {
   VolumeStorageObservation,
 } from '@ironbark/protocol/internal/storage-client.ts';
 import type { Generated, Selectable } from 'kysely';
+import type { VolumeMetricTable } from './volume-metric-table.ts';
 
 export type Flag = 0 | 1;
 /** AWS's form of a user's unique id. */
@@ -355,6 +356,7 @@ export interface Schema {
   interfaceGroup: InterfaceGroupTable;
   volume: VolumeTable;
   volumeModification: VolumeModificationTable;
+  volumeMetric: VolumeMetricTable;
   attachment: AttachmentTable;
   snapshot: SnapshotTable;
   snapshotPermission: SnapshotPermissionTable;
