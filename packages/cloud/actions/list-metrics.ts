@@ -4,7 +4,7 @@ import type { CloudwatchInput } from '@ironbark/protocol/cloudwatch/types.ts';
 import type { App } from '../app/app.ts';
 import { refuse } from '../app/refusals.ts';
 import { DIMENSION, VOLUME_METRICS, type VolumeMetric } from '../app/volume-metrics.ts';
-import type { VolumeMetricRow } from '../store/volume-metric-table.ts';
+import type { VolumeMetricRow } from '../store/volume-metric-schema.ts';
 import { findNextMeasuredVolume } from '../store/volume-metrics.ts';
 import type { RequestContext } from './action.ts';
 import type { CloudwatchHandler } from './cloudwatch-handler.ts';

@@ -6,7 +6,7 @@
 import { type DiskCounters, figuresOf } from '@ironbark/core/volume-figures.ts';
 import type { VolumeReading } from '@ironbark/protocol/internal/node-client.ts';
 import { type AttachmentRow, toFlag, type VolumeRow } from '../store/schema.ts';
-import type { VolumeMetricRow } from '../store/volume-metric-table.ts';
+import type { VolumeMetricRow } from '../store/volume-metric-schema.ts';
 import { viewHealth } from './volume-health.ts';
 import { limitsOfShape } from './volume-shape.ts';
 

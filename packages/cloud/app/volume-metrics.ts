@@ -5,7 +5,7 @@
 
 import { figuresOf, type VolumeFigures } from '@ironbark/core/volume-figures.ts';
 import type { Unit } from '@ironbark/protocol/cloudwatch/types.ts';
-import type { VolumeMetricRow } from '../store/volume-metric-table.ts';
+import type { VolumeMetricRow } from '../store/volume-metric-schema.ts';
 
 export const DIMENSION = 'VolumeId';
 const SECONDS = 60;

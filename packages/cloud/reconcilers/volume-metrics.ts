@@ -11,7 +11,7 @@ import {
   planPoints,
   type Sample,
 } from '../app/metric-points.ts';
-import type { VolumeMetricRow } from '../store/volume-metric-table.ts';
+import type { VolumeMetricRow } from '../store/volume-metric-schema.ts';
 import { deleteVolumeMetricsBefore, insertVolumeMetrics } from '../store/volume-metrics.ts';
 import { listAllVolumes } from '../store/volumes.ts';
 

@@ -10,6 +10,7 @@ import { cloudTables } from './migrations/0001-cloud.ts';
 import { accountNames } from './migrations/0002-account-names.ts';
 import { volumeTypes } from './migrations/0003-volume-types.ts';
 import { sharedSnapshots } from './migrations/0006-shared-snapshots.ts';
+import { ebsImages } from './migrations/0008-ebs-images.ts';
 import { volumeMetrics } from './migrations/0011-volume-metrics.ts';
 import type { Schema } from './schema.ts';
 
@@ -22,6 +23,7 @@ const MIGRATIONS: Migrations = {
   '0002-account-names': accountNames,
   '0003-volume-types': volumeTypes,
   '0006-shared-snapshots': sharedSnapshots,
+  '0008-ebs-images': ebsImages,
   '0011-volume-metrics': volumeMetrics,
 };
 

@@ -2,7 +2,7 @@
 
 import type { AccountId, VolumeId } from '@ironbark/core/ids.ts';
 import type { Queries } from './store.ts';
-import type { VolumeMetricRow } from './volume-metric-table.ts';
+import type { VolumeMetricRow } from './volume-metric-schema.ts';
 
 /** Well below the number of values that one statement may have. */
 const ROWS_AT_A_TIME = 500;

@@ -20,6 +20,11 @@ export const ENGINES: readonly Engine[] = [
   { aio: 'threads', direct: false },
 ];
 
+/** QEMU's own words when the kernel or the file system lacks what the engine needs. */
+export function isEngineTrouble(log: string): boolean {
+  return /io_uring|AIO|O_DIRECT|direct I\/O|not supported|Invalid argument/i.test(log);
+}
+
 export function renderEngine(engine: Engine): string {
   return `${engine.aio},${engine.direct ? 'direct' : 'cached'}`;
 }
@@ -52,6 +57,8 @@ export const DAEMON_DIRECTORIES = {
   processes: 'run/processes',
   /** What a volume held at a point in time and has overwritten since. */
   overwritten: 'overwritten',
+  /** Which parts of a volume have come from its snapshot. */
+  filling: 'filling',
 } as const;
 
 export function volumePath(id: VolumeId): string {
@@ -72,6 +79,9 @@ export function daemonPaths(id: VolumeId): DaemonPaths {
     mounts: `${processes}/${id}.mounts`,
   };
 }
+
+/** Where the Storage Controller serves snapshots to daemons: in a folder that they and it may enter. */
+export const SOURCES_SOCKET = `${DAEMON_DIRECTORIES.volumes}/.sources`;
 
 /** sun_path holds 108 bytes with its closing zero. */
 const MAX_SOCKET_PATH_BYTES = 107;

@@ -12,12 +12,7 @@ import { hasCode, removeFile } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import { isAlive, type ProcessIdentity } from '@ironbark/platform/processes.ts';
 import { connectQmp, type QmpClient } from '@ironbark/platform/qmp.ts';
-import {
-  grantSocketAccess,
-  linkSocket,
-  readSocketAccess,
-  type SocketAccess,
-} from '@ironbark/platform/sockets.ts';
+import { readSocketAccess, type SocketAccess } from '@ironbark/platform/sockets.ts';
 import type {
   BlockTarget,
   ExportedVolume,
@@ -31,12 +26,14 @@ import {
   daemonPaths,
   ENGINES,
   type Engine,
+  isEngineTrouble,
   renderEngine,
   requireSocketPath,
 } from './daemon-arguments.ts';
 import { growServed, limitServed } from './daemon-changes.ts';
 import { prepareDirectories, removeVolumeDirectory } from './daemon-directories.ts';
 import { openDaemonEnclosure } from './daemon-enclosure.ts';
+import { isLayered, readFill, startFill } from './daemon-fill.ts';
 import {
   addMissingExports,
   collapse,
@@ -47,10 +44,10 @@ import {
   listFrozenPoints,
   overwrittenPath,
   removeView,
-  stopServer,
   VOLUME_EXPORT,
 } from './daemon-graph.ts';
 import type { DaemonHost } from './daemon-host.ts';
+import { endLayer, ensureLayer, hasMap } from './daemon-layer.ts';
 import { ensureLimits, LIMITED_NODE, readDiskSize, readLimits } from './daemon-limits.ts';
 import {
   endDaemon,
@@ -60,6 +57,7 @@ import {
   startDaemon,
   writePidFile,
 } from './daemon-process.ts';
+import { listenFor } from './daemon-server.ts';
 import { freezeTogether } from './freeze-together.ts';
 import { openFrozenReader } from './frozen-reader.ts';
 import { makeOverwritten, sweepOverwritten } from './overwritten-files.ts';
@@ -87,8 +85,6 @@ const START_POLL_MS = 5;
 /** The daemon answers in milliseconds; closing an export drains the requests under way first. */
 const COMMAND_TIMEOUT_MS = 20_000;
 const GREETING_TIMEOUT_MS = 3_000;
-/** Whose guest opens a volume is only known to the node, which makes the socket that guest's user's own. */
-const SOCKET_MODE = 0o600;
 
 export async function openStorageDaemonTarget(options: StorageDaemonOptions): Promise<BlockTarget> {
   const { enclosure, gap } = await openDaemonEnclosure(options);
@@ -105,6 +101,7 @@ export async function openStorageDaemonTarget(options: StorageDaemonOptions): Pr
 }
 
 class StorageDaemonTarget implements BlockTarget {
+  readonly fillsLazily = true;
   readonly #host: TargetHost;
   readonly #connections = new Map<VolumeId, QmpClient>();
   readonly #listeners = new Set<(id: VolumeId) => void>();
@@ -124,8 +121,10 @@ class StorageDaemonTarget implements BlockTarget {
     const access = await readSocketAccess(this.#path(id).exportSocket);
     const sizeBytes = await readDiskSize(qmp);
     const limits = exports.get(VOLUME_EXPORT) === LIMITED_NODE ? await readLimits(qmp) : undefined;
+    const fill = await readFill(qmp);
     return {
       running: true,
+      ...(fill === undefined ? {} : { fill }),
       exported: exports.has(VOLUME_EXPORT) && access !== undefined,
       frozen: (await listFrozenPoints(qmp)).filter(isReadable).map((point) => point.snapshotId),
       ...(sizeBytes === undefined ? {} : { sizeBytes }),
@@ -161,6 +160,24 @@ class StorageDaemonTarget implements BlockTarget {
     this.#granted.delete(id);
     await this.#serve(id, qmp, 'service');
     await addMissingExports(qmp, undefined);
+  }
+
+  async layer(id: VolumeId, sizeBytes: number, exportName: string): Promise<void> {
+    const qmp = await this.#ensureRunning(id, { isLayering: true });
+    const serve = async () => {
+      await this.#serve(id, qmp, 'service');
+      return this.#path(id).privateSocket;
+    };
+    await ensureLayer(this.#host, qmp, { id, sizeBytes, exportName, serve });
+  }
+
+  async fill(id: VolumeId): Promise<void> {
+    await startFill(await this.#ensureRunning(id));
+  }
+
+  async unlayer(id: VolumeId): Promise<void> {
+    const isRunning = (await findDaemon(this.#host, id)) !== undefined;
+    await endLayer(this.#host, id, isRunning ? await this.#connect(id) : undefined);
   }
 
   async grow(id: VolumeId, sizeBytes: number): Promise<void> {
@@ -297,8 +314,14 @@ class StorageDaemonTarget implements BlockTarget {
     for (const listener of this.#listeners) listener(id);
   }
 
-  async #ensureRunning(id: VolumeId): Promise<QmpClient> {
-    if ((await findDaemon(this.#host, id)) !== undefined) return this.#connect(id);
+  /** Whose bytes have not all come from their snapshot is served with a layer or not at all. */
+  async #ensureRunning(id: VolumeId, { isLayering = false } = {}): Promise<QmpClient> {
+    const isIncomplete = !isLayering && (await hasMap(this.#host, id));
+    if ((await findDaemon(this.#host, id)) !== undefined) {
+      const qmp = await this.#connect(id);
+      if (!isIncomplete || (await isLayered(qmp))) return qmp;
+    }
+    if (isIncomplete) throw new Error(`${id} is not laid over its snapshot`);
     requireSocketPath(this.#path(id).controlSocket);
     for (;;) {
       const engine = ENGINES[this.#engine]!;
@@ -340,27 +363,10 @@ class StorageDaemonTarget implements BlockTarget {
   }
 
   /** Has the daemon's one NBD server listen for hosts, or for this service alone. */
-  async #serve(id: VolumeId, qmp: QmpClient, whom: 'hosts' | 'service'): Promise<void> {
-    const { exportSocket, ownSocket, privateSocket } = this.#path(id);
-    const isForHosts = whom === 'hosts';
-    const isServing =
-      (await readSocketAccess(isForHosts ? exportSocket : privateSocket)) !== undefined;
-    // Its access may have been narrowed since.
-    if (isServing && isForHosts) return;
-    if (!isServing) {
-      await stopServer(qmp);
-      for (const path of [exportSocket, ownSocket, privateSocket]) await removeFile(path);
-      const paths = daemonPaths(id);
-      const path = isForHosts ? paths.ownSocket : paths.privateSocket;
-      const addr = { type: 'unix', data: { path } };
-      await qmp.execute('nbd-server-start', { addr, 'max-connections': 0 });
-    }
-    const access = isForHosts ? this.#granted.get(id) : undefined;
-    await grantSocketAccess(
-      isForHosts ? ownSocket : privateSocket,
-      access ?? { mode: SOCKET_MODE },
-    );
-    if (isForHosts) await linkSocket(ownSocket, exportSocket);
+  #serve(id: VolumeId, qmp: QmpClient, whom: 'hosts' | 'service'): Promise<void> {
+    const relative = daemonPaths(id);
+    const granted = this.#granted.get(id);
+    return listenFor(qmp, whom, { paths: this.#path(id), relative, granted });
   }
 
   async #prepareFreeze({ id, snapshotId, sizeBytes }: FreezePoint): Promise<QmpClient> {
@@ -386,9 +392,4 @@ class StorageDaemonTarget implements BlockTarget {
     const absolute = entries.map(([name, path]) => [name, join(this.#host.dataDir, path)]);
     return Object.fromEntries(absolute) as ReturnType<typeof daemonPaths>;
   }
-}
-
-/** QEMU's own words when the kernel or the file system lacks what the engine needs. */
-function isEngineTrouble(log: string): boolean {
-  return /io_uring|AIO|O_DIRECT|direct I\/O|not supported|Invalid argument/i.test(log);
 }

@@ -94,6 +94,7 @@ export async function putSnapshotIntent(
     scope: intent.accountId,
     added_bytes: 0,
     unknown_blocks: 0,
+    source: intent.source === undefined ? null : JSON.stringify(intent.source),
   };
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('snapshot')
