@@ -36,6 +36,7 @@ import { MemoryLedger } from './app/memory.ts';
 import { Ports } from './app/ports.ts';
 import { ReportBoard } from './app/report-board.ts';
 import { createSimulatedFiles } from './app/simulated-files.ts';
+import { readVolumes } from './app/volume-readings.ts';
 import type {
   DiskStats,
   DriverFingerprint,
@@ -208,6 +209,7 @@ class Node implements NodeController {
       putIntent: (intent) => this.#putIntent(intent),
       getReport: () => this.#getReport(),
       getConsoleOutput: (id) => this.#getConsoleOutput(id),
+      readVolumes: () => readVolumes(this.#context),
       onChange: (listener) => this.#board.onChange(listener),
     };
   }

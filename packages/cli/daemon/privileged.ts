@@ -221,6 +221,7 @@ function lateNode(): { client: NodeClient; attach: (node: NodeClient) => void } 
       putIntent: async (intent) => await get().putIntent(intent),
       getReport: async () => await get().getReport(),
       getConsoleOutput: async (id) => await get().getConsoleOutput(id),
+      readVolumes: async () => await get().readVolumes(),
       onChange: (listener) => {
         listeners.add(listener);
         return () => listeners.delete(listener);

@@ -26,6 +26,7 @@ import type {
 } from '@ironbark/protocol/internal/storage-client.ts';
 import type { Generated, Selectable } from 'kysely';
 import type { ImageTable, RootDeviceType } from './image-schema.ts';
+import type { VolumeMetricTable } from './volume-metric-schema.ts';
 
 export type Flag = 0 | 1;
 /** AWS's form of a user's unique id. */
@@ -349,6 +350,7 @@ export interface Schema {
   interfaceGroup: InterfaceGroupTable;
   volume: VolumeTable;
   volumeModification: VolumeModificationTable;
+  volumeMetric: VolumeMetricTable;
   attachment: AttachmentTable;
   snapshot: SnapshotTable;
   snapshotPermission: SnapshotPermissionTable;

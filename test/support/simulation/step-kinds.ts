@@ -113,6 +113,7 @@ const PLAIN: Readonly<Record<string, Covered>> = {
   'cloud/zone-intent/send-subnets': true,
   'cloud/zone-report/record': true,
   'cloud/zone-report/forget-strays': true,
+  'cloud/volume-metrics/record': true,
   'cloud/storage-report/record': true,
   'cloud/storage-report/forget-strays': true,
   'cluster/node-intent/hand-over': true,
