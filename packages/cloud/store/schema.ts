@@ -16,6 +16,7 @@ import type {
   VolumeId,
   VpcId,
 } from '@ironbark/core/ids.ts';
+import type { AttachMode } from '@ironbark/core/io-profile.ts';
 import type { Accelerator } from '@ironbark/core/tenancy.ts';
 import type { VolumeType } from '@ironbark/core/volume-types.ts';
 import type { ObservedPower } from '@ironbark/protocol/internal/instance-messages.ts';
@@ -219,6 +220,8 @@ export interface AttachmentTable {
   withdrawnGeneration: number | null;
   observed: 'attaching' | 'attached';
   createdAt: number;
+  /** As the volume's tags said when it was attached; null: by the host. */
+  attachMode: AttachMode | null;
 }
 
 export interface SnapshotTable {
