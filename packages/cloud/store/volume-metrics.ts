@@ -42,8 +42,24 @@ export function listVolumeMetrics(
     .execute();
 }
 
-/** The newest minute of the account's first volume whose id is greater; look-ups in an index, however much is kept. */
-export async function findNextMeasuredVolume(
+/** The newest minute of a volume. */
+export function findNewestVolumeMetric(
+  db: Queries,
+  accountId: AccountId,
+  volumeId: VolumeId,
+): Promise<VolumeMetricRow | undefined> {
+  return db
+    .selectFrom('volumeMetric')
+    .selectAll()
+    .where('accountId', '=', accountId)
+    .where('volumeId', '=', volumeId)
+    .orderBy('minute', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+}
+
+/** The same of the account's first volume whose id is greater; look-ups in an index, however much is kept. */
+export async function findNextVolumeMetric(
   db: Queries,
   accountId: AccountId,
   after: string,
@@ -56,13 +72,5 @@ export async function findNextMeasuredVolume(
     .orderBy('volumeId')
     .limit(1)
     .executeTakeFirst();
-  if (next === undefined) return undefined;
-  return db
-    .selectFrom('volumeMetric')
-    .selectAll()
-    .where('accountId', '=', accountId)
-    .where('volumeId', '=', next.volumeId)
-    .orderBy('minute', 'desc')
-    .limit(1)
-    .executeTakeFirst();
+  return next && findNewestVolumeMetric(db, accountId, next.volumeId);
 }
