@@ -63,6 +63,7 @@ export type ErrorResource =
   | 'page-token'
   | 'client-token'
   | 'address'
+  | 'encryption-key'
   | 'action'
   | 'account'
   | 'user'

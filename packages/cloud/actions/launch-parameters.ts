@@ -166,7 +166,6 @@ function parseMapping(mapping: WireMapping): VolumeMapping {
   if (VirtualName !== undefined || NoDevice !== undefined || Ebs === undefined) {
     throw badMapping(`${DeviceName}: only EBS volumes can be mapped.`);
   }
-  if (Ebs.Encrypted === true || Ebs.KmsKeyId !== undefined) throw notOffered('Volume encryption');
   refuseParameters(Ebs, ['OutpostArn', 'VolumeInitializationRate']);
   const { SnapshotId } = Ebs;
   return {
@@ -175,6 +174,8 @@ function parseMapping(mapping: WireMapping): VolumeMapping {
     sizeGib: Ebs.VolumeSize,
     snapshotId: SnapshotId === undefined ? undefined : parseId(SNAPSHOT, SnapshotId, 'SnapshotId'),
     ...parseRates(Ebs),
+    encrypted: Ebs.Encrypted,
+    kmsKeyId: Ebs.KmsKeyId,
   };
 }
 

@@ -189,6 +189,7 @@ export interface VolumeTable {
   autoEnableIo: Generated<Flag>;
   /** Since when whoever has it attached waits for it, as seen from here. */
   awaySince: number | null;
+  encrypted: Generated<Flag>;
 }
 
 /** What ModifyVolume can change. */
@@ -258,6 +259,17 @@ export interface SnapshotTable {
   /** This or an end is set while there is a lock. */
   lockDurationDays: number | null;
   lockExpiresAt: number | null;
+  encrypted: Generated<Flag>;
+  /** The snapshot that it is an encrypted copy of: its bytes, stored once more. null: it is none. */
+  copySourceId: SnapshotId | null;
+}
+
+/** What an account has set for its volumes. */
+export interface EbsSettingTable {
+  accountId: AccountId;
+  encryptByDefault: Flag;
+  /** As the account named it; null: the default. */
+  kmsKey: string | null;
 }
 
 export interface SnapshotPermissionTable {
@@ -358,6 +370,7 @@ export interface Schema {
   attachment: AttachmentTable;
   snapshot: SnapshotTable;
   snapshotPermission: SnapshotPermissionTable;
+  ebsSetting: EbsSettingTable;
   signingSecret: SigningSecretTable;
   vpc: VpcTable;
   subnet: SubnetTable;

@@ -95,16 +95,20 @@ export const DAEMON = 'qemu-storage-daemon';
 export const FILE_NODE = 'file';
 export const DISK_NODE = 'disk';
 
-/** `bottom`: what ends in FILE_NODE, wherever the volume's bytes are. */
+/** What of the backend is an encrypted volume, with its header; FILE_NODE comes above it, with the key. */
+export const CIPHER_NODE = 'cipher';
+
+/** `bottom`: what ends in FILE_NODE, wherever the volume's bytes are; or in CIPHER_NODE, and the rest comes later. */
 export function daemonArguments(
   id: VolumeId,
   bottom: readonly Record<string, unknown>[],
 ): string[] {
   const paths = daemonPaths(id);
+  const isSealed = bottom.at(-1)?.['node-name'] === CIPHER_NODE;
+  const disk = `driver=raw,node-name=${DISK_NODE},file=${FILE_NODE},discard=unmap`;
   return [
     ...bottom.flatMap((node) => ['--blockdev', JSON.stringify(node)]),
-    '--blockdev',
-    `driver=raw,node-name=${DISK_NODE},file=${FILE_NODE},discard=unmap`,
+    ...(isSealed ? [] : ['--blockdev', disk]),
     '--chardev',
     `socket,id=control,path=${paths.controlSocket},server=on,wait=off`,
     '--monitor',
@@ -115,4 +119,9 @@ export function daemonArguments(
 /** The part of the arguments that only this volume's daemon has. */
 export function daemonMark(id: VolumeId): string {
   return `path=${daemonPaths(id).controlSocket},`;
+}
+
+/** QEMU's own words when the kernel or the file system lacks what the engine needs. */
+export function isEngineTrouble(log: string): boolean {
+  return /io_uring|AIO|O_DIRECT|direct I\/O|not supported|Invalid argument/i.test(log);
 }

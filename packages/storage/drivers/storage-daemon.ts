@@ -25,12 +25,14 @@ import type {
   FreezePoint,
   FrozenReader,
   TargetFacts,
+  VolumeSeal,
 } from '@ironbark/protocol/internal/block-target.ts';
 import { NO_TARGET } from '@ironbark/protocol/internal/block-target.ts';
 import {
   daemonPaths,
   ENGINES,
   type Engine,
+  isEngineTrouble,
   renderEngine,
   requireSocketPath,
 } from './daemon-arguments.ts';
@@ -60,7 +62,8 @@ import {
   startDaemon,
   writePidFile,
 } from './daemon-process.ts';
-import { freezeTogether } from './freeze-together.ts';
+import { openSealed } from './daemon-seal.ts';
+import { freezeTogether, type PreparedPoint } from './freeze-together.ts';
 import { openFrozenReader } from './frozen-reader.ts';
 import { makeOverwritten, sweepOverwritten } from './overwritten-files.ts';
 import type { FindPlace } from './volume-place.ts';
@@ -137,10 +140,10 @@ class StorageDaemonTarget implements BlockTarget {
     return (await scanDaemons(this.#host)).map((each) => each.id);
   }
 
-  async export(id: VolumeId, limits?: VolumeLimits): Promise<ExportedVolume> {
+  async export(id: VolumeId, limits?: VolumeLimits, seal?: VolumeSeal): Promise<ExportedVolume> {
     const socketPath = this.#path(id).exportSocket;
     requireSocketPath(socketPath);
-    const qmp = await this.#ensureRunning(id);
+    const qmp = await this.#ensureRunning(id, seal);
     if (limits !== undefined) await ensureLimits(qmp, limits);
     await this.#serve(id, qmp, 'hosts');
     await addMissingExports(qmp, id);
@@ -193,12 +196,14 @@ class StorageDaemonTarget implements BlockTarget {
     id: VolumeId,
     snapshotId: SnapshotId,
     sizeBytes: number,
-    { tracksChanges }: FreezeOptions,
+    { tracksChanges, seal }: FreezeOptions,
   ): Promise<void> {
-    const points = await listFrozenPoints(await this.#ensureRunning(id));
+    const points = await listFrozenPoints(await this.#ensureRunning(id, seal));
     if (points.some((point) => point.snapshotId === snapshotId && isReadable(point))) return;
-    const qmp = await this.#prepareFreeze({ id, snapshotId, sizeBytes });
-    await insertFilter(qmp, snapshotId, { engine: ENGINES[this.#engine]!, tracksChanges });
+    const point = { id, snapshotId, sizeBytes, ...(seal && { seal }) };
+    const { qmp, passphrase } = await this.#prepareFreeze(point);
+    const engine = ENGINES[this.#engine]!;
+    await insertFilter(qmp, snapshotId, { engine, tracksChanges, passphrase });
     await this.#serveFrozen(id, qmp, (await listExports(qmp)).has(VOLUME_EXPORT));
   }
 
@@ -206,7 +211,8 @@ class StorageDaemonTarget implements BlockTarget {
     const tracking = () => ({ engine: ENGINES[this.#engine]!, tracksChanges: true });
     await freezeTogether(points, {
       prepare: (point) => this.#prepareFreeze(point),
-      insert: (qmp, { snapshotId }) => insertFilter(qmp, snapshotId, tracking()),
+      insert: ({ qmp, passphrase }, { snapshotId }) =>
+        insertFilter(qmp, snapshotId, { ...tracking(), passphrase }),
       serve: ({ id }, qmp, exported) => this.#serveFrozen(id, qmp, exported),
       clock: this.#host.clock,
     });
@@ -297,13 +303,14 @@ class StorageDaemonTarget implements BlockTarget {
     for (const listener of this.#listeners) listener(id);
   }
 
-  async #ensureRunning(id: VolumeId): Promise<QmpClient> {
-    if ((await findDaemon(this.#host, id)) !== undefined) return this.#connect(id);
+  async #ensureRunning(id: VolumeId, seal: VolumeSeal | undefined): Promise<QmpClient> {
+    const found = await findDaemon(this.#host, id);
+    if (found !== undefined) return openSealed(await this.#connect(id), seal);
     requireSocketPath(this.#path(id).controlSocket);
     for (;;) {
       const engine = ENGINES[this.#engine]!;
-      const qmp = await this.#start(id, engine);
-      if (qmp !== undefined) return qmp;
+      const qmp = await this.#start(id, { engine, isSealed: seal !== undefined });
+      if (qmp !== undefined) return openSealed(qmp, seal);
       const log = await readDaemonLog(this.#host, id);
       if (!isEngineTrouble(log) || this.#engine + 1 === ENGINES.length) {
         throw new Error(`the storage daemon of ${id} does not start: ${log}`);
@@ -315,11 +322,14 @@ class StorageDaemonTarget implements BlockTarget {
   }
 
   /** Undefined when the daemon has ended by itself. */
-  async #start(id: VolumeId, engine: Engine): Promise<QmpClient | undefined> {
+  async #start(
+    id: VolumeId,
+    how: { engine: Engine; isSealed: boolean },
+  ): Promise<QmpClient | undefined> {
     const granted = await readSocketAccess(this.#path(id).exportSocket);
     if (granted !== undefined) this.#granted.set(id, granted);
     for (const path of this.#runFiles(id)) await removeFile(path);
-    const started = await startDaemon(this.#host, id, engine);
+    const started = await startDaemon(this.#host, id, how);
     if (started === undefined) return undefined;
     const ready = async () => {
       if (!(await isAlive(started))) return 'ended';
@@ -363,11 +373,10 @@ class StorageDaemonTarget implements BlockTarget {
     if (isForHosts) await linkSocket(ownSocket, exportSocket);
   }
 
-  async #prepareFreeze({ id, snapshotId, sizeBytes }: FreezePoint): Promise<QmpClient> {
-    const qmp = await this.#ensureRunning(id);
+  async #prepareFreeze(point: FreezePoint): Promise<PreparedPoint> {
+    const qmp = await this.#ensureRunning(point.id, point.seal);
     await collapse(qmp, this.#host.dataDir);
-    await makeOverwritten(this.#host, { id, snapshotId, sizeBytes });
-    return qmp;
+    return { qmp, passphrase: await makeOverwritten(this.#host, point) };
   }
 
   async #serveFrozen(id: VolumeId, qmp: QmpClient, exported: boolean): Promise<void> {
@@ -386,9 +395,4 @@ class StorageDaemonTarget implements BlockTarget {
     const absolute = entries.map(([name, path]) => [name, join(this.#host.dataDir, path)]);
     return Object.fromEntries(absolute) as ReturnType<typeof daemonPaths>;
   }
-}
-
-/** QEMU's own words when the kernel or the file system lacks what the engine needs. */
-function isEngineTrouble(log: string): boolean {
-  return /io_uring|AIO|O_DIRECT|direct I\/O|not supported|Invalid argument/i.test(log);
 }

@@ -40,6 +40,8 @@ export interface VolumeBackend {
   ): Promise<void>;
   /** Makes a volume longer; the new bytes are zeros. */
   grow(id: VolumeId, sizeBytes: number): Promise<void>;
+  /** Writes into a volume, where nobody has it open; durable when it resolves. Disks and Ceph do not offer it. */
+  overwrite(id: VolumeId, contents: AsyncIterable<VolumeContent>): Promise<void>;
   remove(id: VolumeId): Promise<void>;
   space(): Promise<BackendSpace>;
   /** Removes what a crash left half made. Call it while nothing is being made. */

@@ -37,6 +37,12 @@ const faster = { ...serving, limits: limitsOf({ type: 'gp3', sizeGib: 1 }) };
 const cases: [string, DesiredVolume, ObservedVolume, string][] = [
   ['a new volume is made', present, nothing, 'create'],
   ['a new volume from a snapshot is filled', { ...present, source: 'complete' }, nothing, 'fill'],
+  [
+    'the key of an encrypted one is made first',
+    { ...present, lacksKey: true },
+    nothing,
+    'make-key',
+  ],
   ['it waits for the snapshot', { ...present, source: 'unfinished' }, nothing, 'wait'],
   [
     'a failed snapshot fails it',

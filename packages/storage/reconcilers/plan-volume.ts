@@ -1,6 +1,6 @@
 // Owns what to do next about a volume. Pure: desired and observed in, steps out.
 //
-//   creating --create|fill--> ready --export--> exported --unexport--> ready --remove--> absent
+//   creating --make-key--create|fill--> ready --export--> exported --unexport--> ready --remove--> absent
 //                             grow             grow, limit
 //      '------- no room, snapshot damaged -------> failed -------------remove-------------'
 
@@ -15,6 +15,8 @@ export interface DesiredVolume {
   source?: 'unfinished' | 'complete' | 'unusable';
   exportTo?: NodeId;
   limits?: VolumeLimits;
+  /** It is encrypted, and its key is not made yet. */
+  lacksKey?: boolean;
 }
 
 export interface ObservedVolume {
@@ -32,6 +34,7 @@ export interface ObservedVolume {
 }
 
 export type VolumeStep =
+  | 'make-key'
   | 'create'
   | 'fill'
   | 'note-ready'
@@ -91,6 +94,7 @@ function isOpen(observed: ObservedVolume): boolean {
 
 function planMaking(desired: DesiredVolume, observed: ObservedVolume): VolumePlan {
   if (observed.sizeBytes !== undefined) return step('note-ready');
+  if (desired.lacksKey === true) return step('make-key');
   if (desired.source === undefined) return step('create');
   if (desired.source === 'unfinished') return WAIT;
   return step(desired.source === 'complete' ? 'fill' : 'note-source-unusable');

@@ -66,11 +66,14 @@ async function freezeLocked(context: StorageContext, rows: readonly SnapshotRow[
   // What an attempt left that was cut short is of another moment.
   for (const { row } of frozen) await context.target.thaw(row.volume_id, row.id);
   await context.target.freezeTogether(
-    frozen.map(({ row, volume }) => ({
-      id: row.volume_id,
-      snapshotId: row.id,
-      sizeBytes: volume.size_bytes,
-    })),
+    await Promise.all(
+      frozen.map(async ({ row, volume }) => ({
+        id: row.volume_id,
+        snapshotId: row.id,
+        sizeBytes: volume.size_bytes,
+        ...(await context.keys.sealOf(volume)),
+      })),
+    ),
   );
   await context.database.transaction(async (tx) => {
     for (const { row, volume } of frozen) {

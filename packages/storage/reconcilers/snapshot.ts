@@ -11,6 +11,7 @@ import { findUnstored, releaseBlocks, sumStoredBytes } from '../store/blocks.ts'
 import type { SnapshotTable } from '../store/schema.ts';
 import {
   findSnapshot,
+  listCopying,
   listSnapshots,
   type SnapshotRow,
   scopeOf,
@@ -62,18 +63,30 @@ async function observe(context: StorageContext, row: SnapshotRow): Promise<Obser
   const volume = await findVolume(query, row.volume_id);
   const look = () => context.target.inspect(row.volume_id);
   const target = await context.locks.run(row.volume_id, look);
-  const filling = row.desired === 'absent' ? await listVolumesFillingFrom(query, row.id) : [];
+  const readers = row.desired === 'absent' ? await listReaders(context, row.id) : [];
   return {
     state: row.observed_state,
     isFrozen: row.frozen_epoch !== null,
-    isHeld: target.frozen.includes(row.id),
+    // A copy has nothing to let go of.
+    isHeld: row.copy_of === null ? target.frozen.includes(row.id) : isCopying(row),
     isUnwritten: row.frozen_exported === 0 && volume?.export_epoch === row.frozen_epoch,
     isUploaded: row.next_chunk >= Math.ceil(row.volume_size_bytes / BLOCK_BYTES),
     hasObjects: row.frozen_epoch !== null,
     hasUnknownBlocks: row.unknown_blocks === 1,
     volume: await readSetState(context, row, (each) => readVolumeState(context, each)),
-    fillingVolumes: filling.length,
+    fillingVolumes: readers.length,
   };
+}
+
+function isCopying({ observed_state, desired }: SnapshotRow): boolean {
+  return observed_state === 'pending' && desired === 'present';
+}
+
+/** Volumes and copies that are being made from it. */
+async function listReaders({ database }: StorageContext, id: SnapshotId): Promise<string[]> {
+  const copies = await listCopying(database.query, id);
+  const volumes = await listVolumesFillingFrom(database.query, id);
+  return [...volumes, ...copies.map((row) => row.id)];
 }
 
 async function readVolumeState(
@@ -180,8 +193,8 @@ async function freeze(context: StorageContext, row: SnapshotRow): Promise<void> 
     const volume = await findVolume(context.database.query, row.volume_id);
     // It may have gone while this waited for its turn; the next look sees that.
     if (volume?.observed_state !== 'ready') return;
-    const tracking = { tracksChanges: true };
-    await context.target.freeze(row.volume_id, row.id, volume.size_bytes, tracking);
+    const how = { tracksChanges: true, ...(await context.keys.sealOf(volume)) };
+    await context.target.freeze(row.volume_id, row.id, volume.size_bytes, how);
     await record(context, row.id, {
       frozen_epoch: volume.export_epoch,
       frozen_exported: volume.exported_to === null ? 0 : 1,
@@ -189,8 +202,12 @@ async function freeze(context: StorageContext, row: SnapshotRow): Promise<void> 
   });
 }
 
-function thaw(context: StorageContext, row: SnapshotRow): Promise<void> {
-  return context.locks.run(row.volume_id, () => context.target.thaw(row.volume_id, row.id));
+async function thaw(context: StorageContext, row: SnapshotRow): Promise<void> {
+  if (row.copy_of !== null) {
+    context.pokeSnapshot(row.copy_of);
+    return;
+  }
+  await context.locks.run(row.volume_id, () => context.target.thaw(row.volume_id, row.id));
 }
 
 async function fail(context: StorageContext, row: SnapshotRow, reason: string): Promise<void> {

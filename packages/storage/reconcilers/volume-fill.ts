@@ -24,7 +24,7 @@ export async function fillVolume(
   signal: AbortSignal,
 ): Promise<void> {
   const id = row.from_snapshot_id as SnapshotId;
-  const content = await openSnapshotContent(context.objects, id);
+  const content = await openSnapshotContent(context, id);
   if (content.volumeSizeBytes > row.size_bytes) {
     throw new ServiceError({
       kind: 'invalid-parameter',

@@ -1,5 +1,6 @@
 // Owns bringing volumes to what is wanted: files made, filled and removed, targets opened and closed.
 
+import { isServiceError } from '@ironbark/core/errors.ts';
 import type { NodeId, VolumeId } from '@ironbark/core/ids.ts';
 import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import { type ReconcileResult, type Reconciler, SETTLED } from '@ironbark/platform/reconciler.ts';
@@ -59,6 +60,7 @@ async function readDesired(context: StorageContext, row: VolumeRow): Promise<Des
     ...(source === undefined ? {} : { source }),
     ...(row.export_to === null ? {} : { exportTo: row.export_to }),
     ...limitsOfRow(row),
+    lacksKey: row.encrypted_for !== null && row.key_envelope === null,
   };
 }
 
@@ -120,7 +122,7 @@ async function applyStep(
   try {
     await context.aroundStep(`volume/${step}`, () => STEPS[step](context, row, signal));
   } catch (error) {
-    if (step === 'export') await noteNotOpen(context, row);
+    if (step === 'export') await noteNotOpen(context, row, error);
     if (!isFinal(error)) throw error;
     context.logger.warn('volume step failed for good', { id: row.id, step, error });
     await FAILURES[step]?.(context, row, error.message);
@@ -131,8 +133,9 @@ async function applyStep(
 }
 
 /** Nobody waits for the first opening. */
-function noteNotOpen(context: StorageContext, row: VolumeRow): Promise<void> {
-  return record(context, row.id, { reason: NOT_OPEN, away: row.exported_to === null ? 0 : 1 });
+function noteNotOpen(context: StorageContext, row: VolumeRow, error: unknown): Promise<void> {
+  const reason = isServiceError(error, 'unavailable') ? error.message : NOT_OPEN;
+  return record(context, row.id, { reason, away: row.exported_to === null ? 0 : 1 });
 }
 
 const NOT_OPEN = 'The volume cannot be opened at the moment; it is tried again. The log says why.';
@@ -140,6 +143,7 @@ const NOT_OPEN = 'The volume cannot be opened at the moment; it is tried again. 
 type Apply = (context: StorageContext, row: VolumeRow, signal: AbortSignal) => Promise<void>;
 
 const STEPS: Readonly<Record<VolumeStep, Apply>> = {
+  'make-key': (context, row) => context.keys.ensureVolumeKey(row),
   create: async (context, row, signal) => {
     await requireSpace(context.backend, row, await listVolumes(context.database.query));
     const onProgress = reportProgress(context, row);
@@ -160,6 +164,7 @@ const STEPS: Readonly<Record<VolumeStep, Apply>> = {
     fail(context, row, `The snapshot ${row.from_snapshot_id} cannot be used.`),
   grow: async (context, row) => {
     await context.backend.grow(row.id, row.size_bytes);
+    await noteSealed(context, row, row.size_bytes);
     await context.target.grow(row.id, row.size_bytes);
     if (row.reason !== null) await record(context, row.id, { reason: null });
   },
@@ -190,7 +195,18 @@ const FAILURES: Partial<
   fill: fail,
 };
 
+/** Of an encrypted volume: so many bytes of it are there. */
+async function noteSealed(
+  context: StorageContext,
+  row: VolumeRow,
+  sealedBytes: number | undefined,
+): Promise<void> {
+  if (row.encrypted_for === null || sealedBytes === undefined) return;
+  await record(context, row.id, { sealed_bytes: sealedBytes });
+}
+
 async function noteReady(context: StorageContext, row: VolumeRow): Promise<void> {
+  await noteSealed(context, row, (await context.backend.inspect(row.id))?.sizeBytes);
   const ready = { observed_state: 'ready', progress_percent: 100, reason: null } as const;
   await record(context, row.id, ready);
   for (const snapshot of await listUnfinishedSnapshots(context.database.query, row.id)) {
@@ -211,7 +227,8 @@ async function exportVolume(context: StorageContext, row: VolumeRow): Promise<vo
     const changes = { exported_to: exportTo, export: null, export_epoch: row.export_epoch + 1 };
     await updateVolume(context.database.query, row.id, changes);
   }
-  const exported = await context.target.export(row.id, limitsOfRow(row).limits);
+  const { seal } = await context.keys.sealOf(row);
+  const exported = await context.target.export(row.id, limitsOfRow(row).limits, seal);
   const place = { export: JSON.stringify(exported.export), engine: exported.engine };
   await record(context, row.id, { ...reached(row), ...place, reason: null, away: 0 });
 }

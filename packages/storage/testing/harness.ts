@@ -181,7 +181,7 @@ export class Harness implements AsyncDisposable {
     return entries
       .filter((entry) => !entry.isDirectory())
       .map((entry) => join(entry.parentPath, entry.name).slice(this.dataDir.length + 1))
-      .filter((path) => !path.startsWith('storage.db') && !path.startsWith('enclosure/'))
+      .filter((path) => !/^(?:storage\.db|keyring\/)/.test(path) && !path.startsWith('enclosure/'))
       .sort();
   }
 

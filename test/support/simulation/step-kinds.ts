@@ -40,6 +40,7 @@ const INSTANCE: Kinds<Exclude<InstanceStep['kind'], 'wait'>> = {
   'remove-directory': true,
 };
 const STORAGE_VOLUME: Kinds<VolumeStep> = {
+  'make-key': true,
   create: true,
   fill: true,
   'note-ready': true,

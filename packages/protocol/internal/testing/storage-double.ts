@@ -173,8 +173,11 @@ export class StorageDouble implements StorageClient {
     } else if (observation.progressPercent === 0) {
       snapshot.observation = { ...observation, progressPercent: 50 };
     } else {
-      const volume = this.#volumes.get(intent.volumeId);
-      if (volume?.observation.state !== 'ready') throw new Error(`${intent.volumeId} is not there`);
+      const { copyOf, volumeId } = intent;
+      const source = copyOf ? this.#snapshots.get(copyOf) : this.#volumes.get(volumeId);
+      const { state } = source?.observation ?? {};
+      const isThere = state === 'ready' || state === 'completed';
+      if (!isThere) throw new Error(`${copyOf ?? volumeId} is not there`);
       const storedBytes = intent.volumeSizeBytes;
       snapshot.observation = {
         id,
