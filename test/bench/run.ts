@@ -5,11 +5,13 @@ import { type Figure, renderFigures } from '../support/figures.ts';
 import { measureAoe } from './aoe.ts';
 import { BLOCK_ROWS, measureBlock, parseTestbed } from './block/block.ts';
 import { renderRows, verdictOf } from './block/rows.ts';
+import { measureEncryption } from './encryption.ts';
 import { measureLaunch } from './launch.ts';
 import { measureUp } from './up.ts';
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   aoe: measureAoe,
+  encryption: measureEncryption,
   launch: measureLaunch,
   up: measureUp,
 };

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { whyNoPowerCuts } from '../support/power-cut/power-cut-disk.ts';
 import { type PowerCutResult, runPowerCuts } from './power-cut/power-cuts.ts';
-import { STORES, type WorkloadName } from './workloads/workloads.ts';
+import { FORMS, STORES, type WorkloadName } from './workloads/workloads.ts';
 
 /** More of them: `npm run faults -- power-cut --count 500`. */
 const CUTS = 50;
 const CUTS_A_DISCIPLINE = 6;
+const CUTS_A_FORM = 5;
 /** Each bad discipline loses something in every second cut or so. */
 const MAX_CUTS_UNTIL_BROKEN = 25;
 
@@ -39,6 +40,15 @@ for (const workload of [
     // After a crash nothing may have been acknowledged: what the next process believed is lost.
     const { broken } = (await runPowerCuts(run)).get(workload)!;
     assert.ok(broken.length > 0, `seed ${seed}: nothing lost`);
+  });
+}
+
+for (const workload of FORMS) {
+  test(`${CUTS_A_FORM} power cuts lose nothing of ${workload}`, { skip }, async (t) => {
+    t.diagnostic(`more: npm run faults -- power-cut --only ${workload} --count 50`);
+    const { acknowledged, broken } = await cut(workload, CUTS_A_FORM);
+    assert.deepEqual(broken, [], `seed ${seed}`);
+    assert.ok(acknowledged > 0);
   });
 }
 

@@ -2,7 +2,7 @@
 
 import type { AccountId } from '@ironbark/core/ids.ts';
 import type { Selectable } from 'kysely';
-import type { EbsSettingTable } from './schema.ts';
+import type { EbsSettingTable } from './ebs-setting-table.ts';
 import type { Queries } from './store.ts';
 
 export type EbsSettings = Selectable<EbsSettingTable>;

@@ -24,6 +24,7 @@ import type {
   VolumeStorageObservation,
 } from '@ironbark/protocol/internal/storage-client.ts';
 import type { Generated, Selectable } from 'kysely';
+import type { EbsSettingTable } from './ebs-setting-table.ts';
 
 export type Flag = 0 | 1;
 /** AWS's form of a user's unique id. */
@@ -262,14 +263,6 @@ export interface SnapshotTable {
   encrypted: Generated<Flag>;
   /** The snapshot that it is an encrypted copy of: its bytes, stored once more. null: it is none. */
   copySourceId: SnapshotId | null;
-}
-
-/** What an account has set for its volumes. */
-export interface EbsSettingTable {
-  accountId: AccountId;
-  encryptByDefault: Flag;
-  /** As the account named it; null: the default. */
-  kmsKey: string | null;
 }
 
 export interface SnapshotPermissionTable {

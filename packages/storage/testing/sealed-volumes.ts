@@ -50,11 +50,14 @@ export async function findInTheClear(harness: Harness, marker: Marker): Promise<
   return found;
 }
 
-export function keyringPath(harness: Harness): string {
-  return join(harness.dataDir, 'keyring', 'master.key');
+export function keyringPath({ dataDir }: Pick<Harness, 'dataDir'>): string {
+  return join(dataDir, 'keyring', 'master.key');
 }
 
-export async function readVolumeKey(harness: Harness, id: VolumeId): Promise<Buffer> {
+export async function readVolumeKey(
+  harness: Pick<Harness, 'dataDir'>,
+  id: VolumeId,
+): Promise<Buffer> {
   using database = new DatabaseSync(join(harness.dataDir, 'storage.db'), { readOnly: true });
   const account = database.prepare('SELECT envelope FROM account_key').get() as {
     envelope: string;

@@ -37,6 +37,10 @@ const ENTRIES = {
     load: async () => (await import('./objects.ts')).openObjects,
   },
   volumes: { ...STORE, load: async () => (await import('./volumes.ts')).openVolumes },
+  'sealed-volumes': {
+    ...STORE,
+    load: async () => (await import('./sealed-volumes.ts')).openSealedVolumes,
+  },
   snapshots: {
     ...STORE,
     maxRequests: 800,
@@ -64,5 +68,8 @@ export const WORKLOADS: Readonly<Record<WorkloadName, Entry>> = ENTRIES;
 
 /** Each of them has to lose nothing at a power cut. */
 export const STORES = ['state', 'objects', 'volumes', 'snapshots', 'node', 'events'] as const;
+
+/** By name alone: what they hold is what others hold, in another form. */
+export const FORMS = ['sealed-volumes'] as const;
 
 export type StoreName = (typeof STORES)[number];

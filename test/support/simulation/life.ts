@@ -153,8 +153,8 @@ export class Life {
     return (await this.call('CreateSnapshots', wish)).Snapshots!.map((one) => one.SnapshotId!);
   }
 
-  async copySnapshot(id: string): Promise<string> {
-    const wish = { SourceRegion: REGION, SourceSnapshotId: id };
+  async copySnapshot(id: string, how: { Encrypted?: boolean } = {}): Promise<string> {
+    const wish = { SourceRegion: REGION, SourceSnapshotId: id, ...how };
     return (await this.call('CopySnapshot', wish)).SnapshotId!;
   }
 
