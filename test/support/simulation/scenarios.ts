@@ -87,13 +87,13 @@ async function snapshotLife(life: Life): Promise<void> {
 /** An encrypted volume grows, and what is made of it is encrypted; a copy encrypts what was not. */
 async function encryptedLife(life: Life): Promise<void> {
   const volume = await life.createVolume({ Encrypted: true });
-  const grown = { VolumeId: volume, Size: 2 };
-  await life.call('ModifyVolume', grown).catch(unless('incorrect-state'));
-  await life.until('it is larger', () => modificationOf(life, volume) === 'completed');
   const snapshot = await life.snapshot(volume);
   const plain = await life.createVolume();
   const source = await life.snapshot(plain);
   for (const each of [snapshot, source]) await life.untilSnapshot(each, 'completed');
+  const grown = { VolumeId: volume, Size: 2 };
+  await life.call('ModifyVolume', grown).catch(unless('incorrect-state'));
+  await life.until('it is larger', () => modificationOf(life, volume) === 'completed');
   const copy = await life.copySnapshot(source, { Encrypted: true });
   await life.untilSnapshot(copy, 'completed');
   await life.deleteSnapshot(source);
