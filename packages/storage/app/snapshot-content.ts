@@ -12,6 +12,7 @@ import {
   parseChunkedManifest,
 } from './chunked-manifest.ts';
 import type { EncryptionKeys } from './encryption-keys.ts';
+import { Recent } from './recent.ts';
 import { type BlockForm, PLAIN_BLOCKS, sealedBlocks } from './sealed-blocks.ts';
 import { damaged } from './snapshot-damage.ts';
 import {
@@ -149,16 +150,10 @@ function listedContent(
   form: BlockForm,
 ): SnapshotContent {
   const { snapshotId, volumeSizeBytes, blockBytes, scope } = manifest;
-  const kept = new Map<number, Promise<Buffer>>();
+  const kept = new Recent<Buffer>(LISTS_KEPT);
   const digests = new Map(manifest.lists.map(({ number, sha256 }) => [number, sha256]));
-  const load = (number: number): Promise<Buffer> => {
-    const known = kept.get(number) ?? fetchList(objects, snapshotId, number, digests.get(number)!);
-    kept.delete(number);
-    kept.set(number, known);
-    for (const oldest of kept.keys()) if (kept.size > LISTS_KEPT) kept.delete(oldest);
-    known.catch(() => kept.delete(number));
-    return known;
-  };
+  const load = (number: number) =>
+    kept.get(`${number}`, () => fetchList(objects, snapshotId, number, digests.get(number)!));
   const describe = (number: number, { at, ...block }: ReturnType<typeof blockAt>) => {
     const key = blockKey(scope, block.sha256);
     return { index: number * LIST_BLOCKS + at, key, ...block };
