@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { createCipheriv, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
-import { openSectors, SECTOR_BYTES, sealSectors, XTS_KEY_BYTES } from './aes-xts.ts';
+import {
+  openSectors,
+  SECTOR_BYTES,
+  sealSectors,
+  sealZeroSectors,
+  XTS_KEY_BYTES,
+} from './aes-xts.ts';
 
 /** One call of OpenSSL's for each sector: what the standard says, slowly. */
 function sealOneByOne(key: Buffer, first: number, plain: Buffer): Buffer {
@@ -24,6 +30,9 @@ for (const first of [0, 1, 4_095, 2 ** 32 - 1, 2 ** 37]) {
       assert.ok(sealed.equals(sealOneByOne(key, first, plain)));
       assert.ok(openSectors({ key, first }, sealed).equals(plain));
     }
+    const zeros = Buffer.alloc(5 * SECTOR_BYTES);
+    const sealed = sealZeroSectors({ key, first }, zeros.length);
+    assert.ok(sealed.equals(sealOneByOne(key, first, zeros)));
   });
 }
 

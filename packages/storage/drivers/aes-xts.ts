@@ -13,6 +13,7 @@ const BLOCKS_IN_SECTOR = SECTOR_BYTES / AES_BLOCK_BYTES;
 /** x^128 = x^7 + x^2 + x + 1. */
 const FEEDBACK = 0x87;
 const CIPHER = 'aes-256-ecb';
+const WORD = 2 ** 32;
 
 interface SectorRun {
   key: Buffer;
@@ -20,50 +21,62 @@ interface SectorRun {
   first: number;
 }
 
-export function sealSectors({ key, first }: SectorRun, plain: Uint8Array): Buffer {
-  const tweaks = makeTweaks({ key, first }, countSectors(plain));
-  const cipher = createCipheriv(CIPHER, key.subarray(0, XTS_KEY_BYTES / 2), null);
-  return xorBoth(tweaks, plain, (whitened) => cipher.setAutoPadding(false).update(whitened));
+export function sealSectors(run: SectorRun, plain: Uint8Array): Buffer {
+  const tweaks = makeTweaks(run, countSectors(plain.length));
+  return finish(tweaks, sealer(run).update(xorWith(tweaks, plain)));
 }
 
-export function openSectors({ key, first }: SectorRun, sealed: Uint8Array): Buffer {
-  const tweaks = makeTweaks({ key, first }, countSectors(sealed));
-  const decipher = createDecipheriv(CIPHER, key.subarray(0, XTS_KEY_BYTES / 2), null);
-  return xorBoth(tweaks, sealed, (whitened) => decipher.setAutoPadding(false).update(whitened));
+/** As `sealSectors`, of zeros: a tweak is what they are once it has gone over them. */
+export function sealZeroSectors(run: SectorRun, length: number): Buffer {
+  const tweaks = makeTweaks(run, countSectors(length));
+  return finish(tweaks, sealer(run).update(bytesOf(tweaks)));
 }
 
-function countSectors(bytes: Uint8Array): number {
-  if (bytes.length % SECTOR_BYTES === 0) return bytes.length / SECTOR_BYTES;
-  throw new Error(`${bytes.length} bytes are no whole sectors`);
+export function openSectors(run: SectorRun, sealed: Uint8Array): Buffer {
+  const tweaks = makeTweaks(run, countSectors(sealed.length));
+  const opener = createDecipheriv(CIPHER, run.key.subarray(0, XTS_KEY_BYTES / 2), null);
+  return finish(tweaks, opener.setAutoPadding(false).update(xorWith(tweaks, sealed)));
 }
 
-function xorBoth(
-  tweaks: Uint32Array,
-  input: Uint8Array,
-  transform: (whitened: Buffer) => Buffer,
-): Buffer {
-  const whitened = new Uint32Array(tweaks.length);
-  const bytes = bytesOf(whitened);
-  bytes.set(input);
-  xorInto(whitened, tweaks);
-  bytes.set(transform(bytes));
-  xorInto(whitened, tweaks);
-  return bytes;
+function sealer({ key }: SectorRun) {
+  return createCipheriv(CIPHER, key.subarray(0, XTS_KEY_BYTES / 2), null).setAutoPadding(false);
+}
+
+function countSectors(length: number): number {
+  if (length % SECTOR_BYTES === 0) return length / SECTOR_BYTES;
+  throw new Error(`${length} bytes are no whole sectors`);
 }
 
 function bytesOf(words: Uint32Array): Buffer {
   return Buffer.from(words.buffer, words.byteOffset, words.byteLength);
 }
 
-function xorInto(words: Uint32Array, other: Uint32Array): void {
-  for (let at = 0; at < words.length; at++) words[at]! ^= other[at]!;
+function wordsOf(bytes: Uint8Array): Uint32Array {
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : Uint8Array.from(bytes);
+  return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
+}
+
+function xorWith(tweaks: Uint32Array, input: Uint8Array): Buffer {
+  const words = wordsOf(input);
+  const result = new Uint32Array(words.length);
+  for (let at = 0; at < result.length; at++) result[at] = words[at]! ^ tweaks[at]!;
+  return bytesOf(result);
+}
+
+/** In place: what the cipher gave is nobody else's. */
+function finish(tweaks: Uint32Array, given: Buffer): Buffer {
+  const words = wordsOf(given);
+  for (let at = 0; at < words.length; at++) words[at]! ^= tweaks[at]!;
+  return bytesOf(words);
 }
 
 /** Of each block of each sector: the sector's number, encrypted, times x for each block before. */
 function makeTweaks({ key, first }: SectorRun, sectors: number): Uint32Array {
   const numbers = Buffer.alloc(sectors * AES_BLOCK_BYTES);
   for (let at = 0; at < sectors; at++) {
-    numbers.writeBigUInt64LE(BigInt(first + at), at * AES_BLOCK_BYTES);
+    const number = first + at;
+    numbers.writeUInt32LE(number % WORD, at * AES_BLOCK_BYTES);
+    numbers.writeUInt32LE(Math.floor(number / WORD), at * AES_BLOCK_BYTES + 4);
   }
   const cipher = createCipheriv(CIPHER, key.subarray(XTS_KEY_BYTES / 2), null);
   const starts = cipher.setAutoPadding(false).update(numbers);

@@ -6,7 +6,7 @@
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { MIB } from '@ironbark/core/units.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
-import { SECTOR_BYTES, sealSectors } from './aes-xts.ts';
+import { SECTOR_BYTES, sealSectors, sealZeroSectors } from './aes-xts.ts';
 import { LUKS_HEADER_BYTES, type LuksKeys, renderLuksHeader } from './luks-header.ts';
 import type { MakeOptions, VolumeBackend, VolumeContent } from './volume-backend.ts';
 
@@ -89,8 +89,6 @@ async function* sealContents(
   }
 }
 
-const ZEROS = Buffer.alloc(PIECE_BYTES);
-
 async function* sealZeros(
   keys: LuksKeys,
   { from, to }: { from: number; to: number },
@@ -98,7 +96,9 @@ async function* sealZeros(
 ): AsyncGenerator<VolumeContent> {
   if (zeros === 'assumed') return;
   for (let at = from; at < to; at += PIECE_BYTES) {
-    yield sealPiece(keys, at, ZEROS.subarray(0, Math.min(PIECE_BYTES, to - at)));
+    const run = { key: keys.payloadKey, first: at / SECTOR_BYTES };
+    const bytes = sealZeroSectors(run, Math.min(PIECE_BYTES, to - at));
+    yield { offset: LUKS_HEADER_BYTES + at, bytes };
   }
 }
 
