@@ -24,6 +24,7 @@ import {
   volume,
   volumeId,
 } from './testing/harness.ts';
+import { LoopDevices } from './testing/loop-devices.ts';
 import { findInTheClear, keyringPath, Marker, readVolumeKey } from './testing/sealed-volumes.ts';
 
 const VOLUME = volumeId(1);
@@ -132,6 +133,30 @@ test('an encrypted volume grows under its host, by zeros', async () => {
   assert.equal((await stat(filePath(harness))).size, sizeBytes + LUKS_HEADER_BYTES);
   process.kill(await daemonPid(harness, VOLUME), 'SIGKILL');
   await untilReads(harness, grown, 'read -P 0x11 0 16M', 'read -P 0 16M 4M', 'read -P 0x22 20M 1M');
+});
+
+test('an encrypted volume on a disk of its own is as long as was asked, and no part of it is in the clear', {
+  skip: process.getuid?.() === 0 ? false : 'needs root',
+}, async () => {
+  await using disks = await LoopDevices.make([24]);
+  const backends = { volumeDevices: disks.paths };
+  await using harness = await Harness.start({ backends });
+  const kind = { ...SEALED, backend: 'device', exportTo: NODE } as const;
+  await harness.put(volume(1, kind));
+  const seen = await open(harness);
+  const marker = await Marker.make(harness, 64 * KIB);
+  await qemuIo(seen, 'read -P 0 0 16M', marker.write(15 * MIB), 'flush');
+  await assert.rejects(qemuIo(seen, 'read 16M 512'));
+  assert.equal(marker.isIn(await readFile(disks.paths[0]!)), false);
+  await harness.put(snapshot(1, { encrypted: true }));
+  await complete(harness, 1);
+  const block = await harness.storage.snapshots.readBlock(snapshotId(1), 30);
+  assert.ok(block.subarray(0, marker.bytes.length).equals(marker.bytes));
+  await harness.put(volume(1, { ...SEALED, generation: 2, sizeBytes: 18 * MIB }));
+  const refused = await harness.untilVolume(VOLUME, (each) => each.reason !== undefined);
+  assert.match(refused.reason ?? '', /that is not a file cannot be made longer/);
+  await harness.put(volume(1, { generation: 3, desired: 'absent' }));
+  await harness.untilVolume(VOLUME, (each) => each.state === 'absent');
 });
 
 test('what a growth that was cut short has left is not taken for the volume', async () => {

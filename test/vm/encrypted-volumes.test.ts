@@ -1,13 +1,12 @@
-// A real guest writes to encrypted volumes, a file and a whole disk: it finds zeros first and its bytes again later, and
-// nobody finds them on the disk or among the objects of Walrus.
+// A real guest writes to an encrypted volume: it finds zeros first and its bytes again later, and nobody finds them on
+// the disk or among the objects of Walrus.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { CommandError, systemCommands } from '@ironbark/platform/commands.ts';
-import { LoopDevices } from '@ironbark/storage/testing/loop-devices.ts';
-import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
+import { CloudUnderTest } from '../support/cloud-under-test.ts';
 import { type DirectGuest, launchDirectGuest } from '../support/direct-guest.ts';
 import { findDevice } from '../support/guests.ts';
 import {
@@ -19,7 +18,8 @@ import {
   targetPid,
 } from '../support/volumes.ts';
 
-const skip = process.getuid?.() === 0 ? false : 'NOT TESTED: disks and bridges need root';
+const skip =
+  process.getuid?.() === 0 ? false : 'NOT TESTED: real guests on a bridge need root for taps';
 /** Each line differs, so that packing leaves some of them whole. */
 const WRITE = 'i=0; while [ $i -lt 2000 ]; do i=$((i + 1)); echo "seen in the clear $i"; done';
 const MARK = 'seen in the clear 1';
@@ -35,18 +35,13 @@ async function findMark(path: string): Promise<boolean> {
   );
 }
 
-test('what a guest writes to encrypted volumes is read by guests alone', { skip }, async () => {
-  await using disks = await LoopDevices.make([1040]);
-  await using cloud = await CloudUnderTest.start({
-    flags: ['--volume-devices', disks.paths.join(',')],
-  });
-  const Encrypted = true;
+test('what a guest writes to an encrypted volume is read by guests alone', { skip }, async () => {
+  await using cloud = await CloudUnderTest.start();
   const volumes = [
-    await createVolumeIn(cloud, 'file', { Encrypted }),
-    await createVolumeIn(cloud, 'device', { Encrypted }),
+    await createVolumeIn(cloud, 'file', { Encrypted: true }),
     await createVolumeIn(cloud, 'file'),
   ];
-  const [file, disk, plain] = volumes as [string, string, string];
+  const [sealed, plain] = volumes as [string, string];
   const guest = await launchDirectGuest(cloud);
   for (const [at, volume] of volumes.entries()) {
     const device = await attach(cloud, guest, volume, at);
@@ -56,32 +51,22 @@ test('what a guest writes to encrypted volumes is read by guests alone', { skip 
     await guest.run(`mke2fs -q -t ext4 ${device} && mkdir -p /mnt/${at}`);
     await guest.run(`mount ${device} /mnt/${at} && (${WRITE}) > /mnt/${at}/f && sync`);
   }
-  const sum = await guest.run('md5sum < /mnt/2/f');
+  const sum = await guest.run('md5sum < /mnt/1/f');
   const path = (id: string) => join(cloud.dataDir, 'storage/volumes', `${id}.raw`);
   assert.equal(await findMark(path(plain)), true, 'it would be found');
-  assert.equal(await findMark(path(file)), false);
-  assert.equal(await findMark(disks.paths[0]!), false);
-  const argv = await readFile(`/proc/${await targetPid(cloud, file)}/cmdline`, 'utf8');
+  assert.equal(await findMark(path(sealed)), false);
+  const argv = await readFile(`/proc/${await targetPid(cloud, sealed)}/cmdline`, 'utf8');
   assert.ok(!/secret|luks/.test(argv));
 
-  await createSnapshot(cloud, file);
+  await createSnapshot(cloud, sealed);
   const { Snapshots } = await connectEc2(cloud).call('DescribeSnapshots', { OwnerIds: ['self'] });
   assert.equal(Snapshots?.[0]?.Encrypted, true);
   assert.equal(await findMark(join(cloud.dataDir, 'objects')), false);
 
-  await connectEc2(cloud).call('ModifyVolume', { VolumeId: file, Size: 2 });
-  const device = await findDevice(cloud, guest.id, file);
-  const size = () => guest.run(`cat /sys/class/block/${device.slice(5)}/size`);
-  await eventually('the guest sees it', async () => (await size()) === '4194304');
-  assert.equal(await guest.run(`tail -c 1048576 ${device} | tr -d '\\0' | wc -c`), '0');
-
-  for (const [at, volume] of [file, disk].entries()) {
-    await guest.run(`umount /mnt/${at}`);
-    await detachVolume(cloud, volume);
-    const again = await attach(cloud, guest, volume, at);
-    await guest.run(`mount ${again} /mnt/${at}`);
-    assert.equal(await guest.run(`md5sum < /mnt/${at}/f`), sum);
-  }
+  await guest.run('umount /mnt/0');
+  await detachVolume(cloud, sealed);
+  await guest.run(`mount ${await attach(cloud, guest, sealed, 0)} /mnt/0`);
+  assert.equal(await guest.run('md5sum < /mnt/0/f'), sum);
 });
 
 async function attach(
@@ -90,7 +75,7 @@ async function attach(
   volume: string,
   at: number,
 ): Promise<string> {
-  const device = `/dev/sd${'fgh'[at]}`;
+  const device = `/dev/sd${'fg'[at]}`;
   await attachVolume(cloud, volume, { instanceId: guest.id, device });
   return await findDevice(cloud, guest.id, volume);
 }
