@@ -60,11 +60,11 @@ test('a backup has no keyring and says so; a restore waits for it, and is whole 
   const { failures } = await restored.status();
   assert.match(failures.join(' '), /keyring of this cloud is missing/);
   await assert.rejects(makeEncrypted(restored), /keyring of this cloud is missing/);
+  await restored.ironbark('down');
   await assert.rejects(
     restored.ironbark('up', '--keyring', join(folder, 'nothing')),
     (error: unknown) => error instanceof CommandError && /is no file/.test(error.stderr),
   );
-  await restored.ironbark('down');
   await restored.up({ flags: ['--no-image', '--keyring', kept] });
   assert.deepEqual((await restored.status()).failures, []);
   await makeEncrypted(restored);
