@@ -30,6 +30,7 @@ import { parseObservation } from './app/instance-outcome.ts';
 import { countResources, listLoginUsers, type ResourceCounts } from './app/summary.ts';
 import { summarizeVolumes, type VolumeSummary } from './app/volume-summary.ts';
 import { createExpiry } from './reconcilers/expiry.ts';
+import { createImageMaking } from './reconcilers/image-making.ts';
 import { createInstanceOutcome } from './reconcilers/instance-outcome.ts';
 import { createInstancePlacement, PLACEMENT_KEY } from './reconcilers/instance-placement.ts';
 import { createSnapshotReconciler } from './reconcilers/snapshot.ts';
@@ -153,6 +154,7 @@ function createWake(): { wake: Wake; connect: (target: Wake) => void } {
       instance: (id) => target?.instance(id),
       volume: (id) => target?.volume(id),
       snapshot: (id) => target?.snapshot(id),
+      image: (id) => target?.image(id),
       placement: () => target?.placement(),
     },
     connect: (next) => {
@@ -175,6 +177,7 @@ function startReconcilers(
     runner.add(createVolumeModification(app)),
   ];
   const snapshot = runner.add(createSnapshotReconciler(app));
+  const image = runner.add(createImageMaking(app));
   connect({
     instance: (id) => {
       for (const handle of ofInstance) handle.poke(id);
@@ -183,6 +186,7 @@ function startReconcilers(
       for (const handle of ofVolume) handle.poke(id);
     },
     snapshot: (id) => snapshot.poke(id),
+    image: (id) => image.poke(id),
     placement: () => placement.poke(PLACEMENT_KEY),
   });
   const zone = runner.add(createZoneReport(app));

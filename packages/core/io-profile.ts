@@ -36,6 +36,9 @@ export interface NicProfile {
   readonly offloads: boolean;
 }
 
+/** What Linux reads ahead of a disk that names no optimal I/O size. */
+export const LINUX_READ_AHEAD_BYTES = 128 * 1024;
+
 /** The default of every disk: every request reaches the device as the guest sent it, many at a time. */
 export const DIRECT: DiskProfile = {
   name: 'direct',

@@ -21,7 +21,7 @@ import type {
 import { type Compressor, THREADED_COMPRESSOR } from './app/chunk-codec.ts';
 import { EncryptionKeys } from './app/encryption-keys.ts';
 import type { KeyringSource } from './app/keyring.ts';
-import { DAEMON_DIRECTORIES } from './drivers/daemon-arguments.ts';
+import { DAEMON_DIRECTORIES, SOURCES_SOCKET } from './drivers/daemon-arguments.ts';
 import { openFileBackend } from './drivers/file-backend.ts';
 import {
   type BackendSettings,
@@ -106,7 +106,9 @@ export async function startStorage(options: StorageOptions): Promise<Storage> {
       zeros: options.target === 'simulated' ? 'assumed' : 'written',
     });
     const state = { database, ...(privileged === undefined ? {} : { privileged }) };
-    const parts = { ...options, ...drivers, backend, staged, aroundStep, compressor, keys };
+    const places = { sourcesSocket: join(dataDir, SOURCES_SOCKET) };
+    const own = { backend, staged, aroundStep, compressor, keys };
+    const parts = { ...options, ...drivers, ...own, ...places };
     return await runStorage({ ...parts, ...state });
   } catch (error) {
     await database[Symbol.asyncDispose]();

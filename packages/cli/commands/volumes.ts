@@ -14,13 +14,21 @@ export async function showVolumes(
   context: CliContext,
   { interval }: { interval: number },
 ): Promise<void> {
-  const daemon = await getDaemon(context.dataDir, context.self);
+  const volumes = await measureVolumes(context, interval);
+  context.terminal.result(volumes, () => renderVolumes(volumes, context.self));
+}
+
+/** Takes the interval only if a guest has one of them. */
+export async function measureVolumes(
+  { dataDir, self, clock }: CliContext,
+  intervalSeconds: number,
+): Promise<MeasuredVolume[]> {
+  const daemon = await getDaemon(dataDir, self);
   const before = await daemon.volumes();
   const isAtWork = before.some(({ stats }) => stats !== undefined);
-  if (isAtWork) await context.clock.sleep(interval * 1_000);
+  if (isAtWork) await clock.sleep(intervalSeconds * 1_000);
   const after = isAtWork ? await daemon.volumes() : before;
-  const volumes = after.map((volume) => measure(volume, before));
-  context.terminal.result(volumes, () => renderVolumes(volumes, context.self));
+  return after.map((volume) => measure(volume, before));
 }
 
 export async function showMetrics(context: CliContext): Promise<void> {
@@ -53,9 +61,13 @@ function renderVolumes(volumes: readonly MeasuredVolume[], self: string): string
     volume.volumeType,
     volume.instanceId === undefined ? '-' : `${volume.instanceId} ${volume.deviceName}`,
     ...renderFigures(volume.figures),
-    volume.reason ?? '',
+    volume.reason ?? renderFill(volume),
   ]);
   return renderTable([...HEADINGS, ...PAPER_HEADINGS], rows);
+}
+
+function renderFill({ filledPercent }: MeasuredVolume): string {
+  return filledPercent === undefined ? '' : `${filledPercent}% of its snapshot copied`;
 }
 
 function renderFigures(figures: VolumeFigures | undefined): string[] {

@@ -17,6 +17,8 @@ export interface VolumeSummary {
   limits: VolumeLimits;
   instanceId?: InstanceId;
   deviceName?: string;
+  /** How much of its snapshot it has; absent when that is all, or there is none. */
+  filledPercent?: number;
   /** What is wrong with it, or what it waits for. */
   reason?: string;
 }
@@ -29,12 +31,14 @@ export async function summarizeVolumes(db: Queries): Promise<VolumeSummary[]> {
     const attachment = byVolume.get(row.id);
     const { instanceId, deviceName } = attachment ?? {};
     const { id: volumeId, accountId, volumeType, sizeGib, observedReason } = row;
+    const isFilling = row.observedState === 'ready' && row.observedProgress < 100;
     return {
       ...{ volumeId, accountId, volumeType, sizeGib },
       state: viewVolumeState(row, attachment),
       limits: limitsOfShape(row),
       ...(instanceId === undefined ? {} : { instanceId }),
       ...(deviceName === undefined ? {} : { deviceName }),
+      ...(isFilling ? { filledPercent: row.observedProgress } : {}),
       ...(observedReason === null ? {} : { reason: observedReason }),
     };
   });

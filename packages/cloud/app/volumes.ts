@@ -34,6 +34,8 @@ export interface NewVolume extends VolumeWish {
   zone: string;
   backend: BackendName;
   storage: StorageReport | undefined;
+  /** Of one that is made with an instance. */
+  deviceName?: string;
 }
 
 export async function makeVolume(
@@ -70,14 +72,23 @@ export async function makeVolume(
   return id;
 }
 
-async function chooseSize(tx: Queries, accountId: string, wish: VolumeWish): Promise<number> {
+async function chooseSize(tx: Queries, accountId: string, wish: NewVolume): Promise<number> {
   const least = wish.snapshotId === undefined ? 0 : await getSnapshotSize(tx, accountId, wish);
   const sizeGib = wish.sizeGib ?? least;
   if (sizeGib === 0) throw missingParameter('size/snapshot');
   if (sizeGib < least) {
+    if (wish.deviceName !== undefined) throw tooSmall(wish, sizeGib, least);
     throw invalidValue('Size', sizeGib, `The snapshot needs at least ${least} GiB.`);
   }
   return sizeGib;
+}
+
+function tooSmall({ snapshotId }: VolumeWish, sizeGib: number, least: number): Error {
+  return refuse(
+    'invalid-parameter',
+    'block-device-mapping',
+    `Volume of size ${sizeGib}GB is smaller than snapshot '${snapshotId}', expect size >= ${least}GB`,
+  );
 }
 
 async function getSnapshotSize(tx: Queries, accountId: string, wish: VolumeWish): Promise<number> {

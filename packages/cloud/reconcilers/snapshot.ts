@@ -4,6 +4,7 @@ import type { SnapshotId } from '@ironbark/core/ids.ts';
 import { GIB } from '@ironbark/core/units.ts';
 import type { ReconcileResult, Reconciler } from '@ironbark/platform/reconciler.ts';
 import { SETTLED } from '@ironbark/platform/reconciler.ts';
+import type { ImageBlob } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { App } from '../app/app.ts';
 import { change } from '../app/change.ts';
 import type { SnapshotRow } from '../store/schema.ts';
@@ -88,8 +89,8 @@ async function send(
   const { id, generation, observedGeneration, desired, volumeId, accountId } = snapshot;
   if (sent.isDue(id, generation, observedGeneration)) {
     const volumeSizeBytes = snapshot.volumeSizeGib * GIB;
-    const together = parseTogether(snapshot);
-    const wanted = { id, generation, desired, volumeId, volumeSizeBytes, accountId, ...together };
+    const origin = { ...parseTogether(snapshot), ...parseSource(snapshot) };
+    const wanted = { id, generation, desired, volumeId, volumeSizeBytes, accountId, ...origin };
     const snapshots = [{ ...wanted, ...encryptionOf(snapshot) }];
     const put = () => app.storage.putIntents({ volumes: [], snapshots });
     await app.aroundStep('snapshot/send', put);
@@ -107,6 +108,10 @@ function encryptionOf({ encrypted, copySourceId }: SnapshotRow) {
 
 function parseTogether({ together }: SnapshotRow): { together?: SnapshotId[] } {
   return together === null ? {} : { together: JSON.parse(together) as SnapshotId[] };
+}
+
+function parseSource({ source }: SnapshotRow): { source?: ImageBlob } {
+  return source === null ? {} : { source: JSON.parse(source) as ImageBlob };
 }
 
 async function forget(app: App, snapshot: SnapshotRow): Promise<void> {

@@ -11,6 +11,7 @@ import { accountNames } from './migrations/0002-account-names.ts';
 import { volumeTypes } from './migrations/0003-volume-types.ts';
 import { sharedSnapshots } from './migrations/0006-shared-snapshots.ts';
 import { encryption } from './migrations/0007-encryption.ts';
+import { ebsImages } from './migrations/0008-ebs-images.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -23,6 +24,7 @@ const MIGRATIONS: Migrations = {
   '0003-volume-types': volumeTypes,
   '0006-shared-snapshots': sharedSnapshots,
   '0007-encryption': encryption,
+  '0008-ebs-images': ebsImages,
 };
 
 /** `path` is a file, or `:memory:`. */

@@ -88,7 +88,8 @@ function primaryInterface(instance: InstanceIntent): InterfaceIntent | undefined
 
 /** EC2 lists the root disk as `ami` and `root`, and volumes as `ebs1` onwards. */
 function blockDevices({ rootDisk, volumes }: InstanceIntent): MetadataDirectory {
-  const names = volumes.map(({ deviceName }) => deviceName).toSorted();
+  const others = volumes.filter(({ volumeId }) => volumeId !== rootDisk.volumeId);
+  const names = others.map(({ deviceName }) => deviceName).toSorted();
   const short = (deviceName: string) => deviceName.replace(/^\/dev\//, '');
   return directory({
     ami: leaf(short(rootDisk.deviceName)),

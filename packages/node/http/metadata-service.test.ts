@@ -84,7 +84,13 @@ test('every leaf that a crawler finds can be read, under each version that cloud
     source: { kind: 'nbd-unix' as const, socketPath: '/s', exportName: 'v' },
     profile: instanceIntent().rootDisk.profile,
   };
-  const instance = instanceIntent({ volumes: [volume] });
+  // One whose root disk is a volume too, which is none of the others.
+  const rootId = 'vol-0123456789abcdef9' as const;
+  const root = { ...volume, volumeId: rootId, deviceName: '/dev/sda1' };
+  const instance = instanceIntent({
+    volumes: [root, volume],
+    rootDisk: { ...instanceIntent().rootDisk, volumeId: rootId },
+  });
   await withService({ instance }, async (ask) => {
     const versions = (await ask('/')).text.split('\n');
     for (const version of ['2009-04-04', '2016-09-02', '2018-09-24', '2021-03-23', 'latest']) {
@@ -93,6 +99,7 @@ test('every leaf that a crawler finds can be read, under each version that cloud
       assert.equal(found.get('instance-id'), 'i-0123456789abcdef0');
       assert.equal(found.get('public-keys/0/openssh-key'), 'ssh-ed25519 AAAA me');
       assert.equal(found.get('block-device-mapping/ebs1'), 'sdf');
+      assert.equal(found.get('block-device-mapping/ebs2'), undefined);
       assert.equal(found.get('placement/availability-zone'), 'us-east-1a');
       const mac = 'network/interfaces/macs/02:aa:00:00:00:05';
       assert.equal(found.get(`${mac}/local-ipv4s`), '172.31.0.5');

@@ -39,7 +39,7 @@ export function renderObservation(input: ObservationInput): InstanceObservation 
   const { desired, observed, fingerprint } = input;
   const record = observed.record;
   const hasGuest = isUp(observed.guest);
-  const rootProfile = hasGuest ? input.disks.get('root') : undefined;
+  const rootProfile = hasGuest ? input.disks.get(desired.rootDisk.volumeId ?? 'root') : undefined;
   const reason = renderReason(input);
   return {
     id: desired.id,

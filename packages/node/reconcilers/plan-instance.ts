@@ -1,6 +1,7 @@
 // Owns the plan of one instance: from what is desired and what is observed to the steps between them. Pure.
 //
 //   desired running:    directory -> image -> boot files -> root disk -> start (with its ports) -> volumes
+//                       (a root disk that is a volume is opened by the start)
 //   desired stopped:    ask the guest, wait, destroy -> ports
 //   desired terminated: (ask while volumes are plugged) destroy -> ports -> directory
 //
@@ -214,7 +215,10 @@ function planReboot(desired: InstanceIntent, observed: ObservedInstance, nowMs: 
 
 function planVolumes(desired: InstanceIntent, observed: ObservedInstance): Step[] {
   const wanted = desired.volumes.map(({ volumeId }) => volumeId);
-  const unplug = observed.volumes.filter((id) => !wanted.includes(id));
+  // A guest that runs cannot be without its root disk, whatever it is said to have.
+  const unplug = observed.volumes.filter(
+    (id) => !wanted.includes(id) && id !== desired.rootDisk.volumeId,
+  );
   const plug = wanted.filter((id) => !observed.volumes.includes(id));
   return [
     ...unplug.map((volumeId): Step => ({ kind: 'unplug-volume', volumeId })),

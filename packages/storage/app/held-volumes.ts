@@ -11,6 +11,7 @@ import { listUnfinishedSnapshots } from '../store/snapshots.ts';
 import { findVolume, listVolumes } from '../store/volumes.ts';
 import { isAllZeros } from './chunk-codec.ts';
 import type { StorageContext } from './context.ts';
+import { ensureLayer } from './layers.ts';
 
 /** An encrypted one is held as it lies on its disk: a header, and bytes that its key alone opens. */
 export interface HeldVolume {
@@ -83,6 +84,7 @@ function freeze(
     if (row?.observed_state !== 'ready' || row.desired !== 'present') return undefined;
     // Lost: there is a record of it and no file.
     if (facts === undefined) return undefined;
+    await ensureLayer(context, row);
     const how = { tracksChanges: false, ...(await context.keys.sealOf(row)) };
     await context.target.freeze(id, point, facts.sizeBytes, how);
     const sealedWith = await context.keys.factsOf(row)?.openKeys();

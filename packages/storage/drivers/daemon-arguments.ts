@@ -20,6 +20,11 @@ export const ENGINES: readonly Engine[] = [
   { aio: 'threads', direct: false },
 ];
 
+/** QEMU's own words when the kernel or the file system lacks what the engine needs. */
+export function isEngineTrouble(log: string): boolean {
+  return /io_uring|AIO|O_DIRECT|direct I\/O|not supported|Invalid argument/i.test(log);
+}
+
 export function renderEngine(engine: Engine): string {
   return `${engine.aio},${engine.direct ? 'direct' : 'cached'}`;
 }
@@ -52,6 +57,8 @@ export const DAEMON_DIRECTORIES = {
   processes: 'run/processes',
   /** What a volume held at a point in time and has overwritten since. */
   overwritten: 'overwritten',
+  /** Which parts of a volume have come from its snapshot. */
+  filling: 'filling',
 } as const;
 
 export function volumePath(id: VolumeId): string {
@@ -71,6 +78,21 @@ export function daemonPaths(id: VolumeId): DaemonPaths {
     log: `${processes}/${id}.log`,
     mounts: `${processes}/${id}.mounts`,
   };
+}
+
+/** Where the Storage Controller serves snapshots to daemons: in a folder that they and it may enter. */
+export const SOURCES_SOCKET = `${DAEMON_DIRECTORIES.volumes}/.sources`;
+
+export function daemonPathsIn(dataDir: string, id: VolumeId): DaemonPaths {
+  const entries = Object.entries(daemonPaths(id));
+  const absolute = entries.map(([name, path]) => [name, join(dataDir, path)]);
+  return Object.fromEntries(absolute) as DaemonPaths;
+}
+
+/** What a daemon that is gone leaves. */
+export function runFilesOf(paths: DaemonPaths): string[] {
+  const { exportSocket, ownSocket, privateSocket, controlSocket, pidFile, log, mounts } = paths;
+  return [exportSocket, ownSocket, privateSocket, controlSocket, pidFile, log, mounts];
 }
 
 /** sun_path holds 108 bytes with its closing zero. */
@@ -119,9 +141,4 @@ export function daemonArguments(
 /** The part of the arguments that only this volume's daemon has. */
 export function daemonMark(id: VolumeId): string {
   return `path=${daemonPaths(id).controlSocket},`;
-}
-
-/** QEMU's own words when the kernel or the file system lacks what the engine needs. */
-export function isEngineTrouble(log: string): boolean {
-  return /io_uring|AIO|O_DIRECT|direct I\/O|not supported|Invalid argument/i.test(log);
 }

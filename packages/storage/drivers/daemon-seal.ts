@@ -10,6 +10,13 @@ import { CIPHER_NODE, DISK_NODE, FILE_NODE } from './daemon-arguments.ts';
 import { readNodeSize } from './daemon-limits.ts';
 import { luksKeysOfSeal } from './volume-seal.ts';
 
+/** How a daemon is to have a volume open. */
+export interface Opening {
+  seal?: VolumeSeal | undefined;
+  /** To lay it over its snapshot. */
+  isLayering?: boolean;
+}
+
 /** Completes the graph of a daemon that was started on an encrypted volume. Others are complete from their start. */
 export async function openSealed(qmp: QmpClient, seal: VolumeSeal | undefined): Promise<QmpClient> {
   if (seal === undefined || (await readNodeSize(qmp, DISK_NODE)) !== undefined) return qmp;

@@ -25,6 +25,7 @@ export function routeBackends(
       await (await of(id)).createFrom(id, sizeBytes, contents),
     grow: async (id, sizeBytes) => await (await of(id)).grow(id, sizeBytes),
     overwrite: async (id, contents) => await (await of(id)).overwrite(id, contents),
+    sync: async (id) => await (await of(id)).sync(id),
     remove: async (id) => await (await of(id)).remove(id),
     space: () => backends.file.space(),
     sweep: async () => {

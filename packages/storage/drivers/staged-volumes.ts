@@ -49,6 +49,9 @@ export function openStagedVolumes(staged: StagedBackend, isWanted: IsWanted): Vo
       while ((await staged.grow(id, sizeBytes)) !== DONE_PERCENT);
     },
     overwrite: refuseOverwriting,
+    sync: async () => {
+      // Whatever these have made is on stable storage when they say so.
+    },
     remove: removeAll,
     space: () => staged.space(),
     sweep: async () => {

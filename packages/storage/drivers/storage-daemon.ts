@@ -12,12 +12,7 @@ import { hasCode, removeFile } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import { isAlive, type ProcessIdentity } from '@ironbark/platform/processes.ts';
 import { connectQmp, type QmpClient } from '@ironbark/platform/qmp.ts';
-import {
-  grantSocketAccess,
-  linkSocket,
-  readSocketAccess,
-  type SocketAccess,
-} from '@ironbark/platform/sockets.ts';
+import { readSocketAccess, type SocketAccess } from '@ironbark/platform/sockets.ts';
 import type {
   BlockTarget,
   ExportedVolume,
@@ -29,16 +24,20 @@ import type {
 } from '@ironbark/protocol/internal/block-target.ts';
 import { NO_TARGET } from '@ironbark/protocol/internal/block-target.ts';
 import {
+  type DaemonPaths,
   daemonPaths,
+  daemonPathsIn,
   ENGINES,
   type Engine,
   isEngineTrouble,
   renderEngine,
   requireSocketPath,
+  runFilesOf,
 } from './daemon-arguments.ts';
 import { growServed, limitServed } from './daemon-changes.ts';
 import { prepareDirectories, removeVolumeDirectory } from './daemon-directories.ts';
 import { openDaemonEnclosure } from './daemon-enclosure.ts';
+import { isLayered, readFill, startFill } from './daemon-fill.ts';
 import {
   addMissingExports,
   collapse,
@@ -49,10 +48,10 @@ import {
   listFrozenPoints,
   overwrittenPath,
   removeView,
-  stopServer,
   VOLUME_EXPORT,
 } from './daemon-graph.ts';
 import type { DaemonHost } from './daemon-host.ts';
+import { endLayer, ensureLayer, hasMap } from './daemon-layer.ts';
 import { ensureLimits, LIMITED_NODE, readDiskSize, readLimits } from './daemon-limits.ts';
 import {
   endDaemon,
@@ -62,7 +61,8 @@ import {
   startDaemon,
   writePidFile,
 } from './daemon-process.ts';
-import { openSealed } from './daemon-seal.ts';
+import { type Opening, openSealed } from './daemon-seal.ts';
+import { listenFor } from './daemon-server.ts';
 import { freezeTogether, type PreparedPoint } from './freeze-together.ts';
 import { openFrozenReader } from './frozen-reader.ts';
 import { makeOverwritten, sweepOverwritten } from './overwritten-files.ts';
@@ -90,8 +90,6 @@ const START_POLL_MS = 5;
 /** The daemon answers in milliseconds; closing an export drains the requests under way first. */
 const COMMAND_TIMEOUT_MS = 20_000;
 const GREETING_TIMEOUT_MS = 3_000;
-/** Whose guest opens a volume is only known to the node, which makes the socket that guest's user's own. */
-const SOCKET_MODE = 0o600;
 
 export async function openStorageDaemonTarget(options: StorageDaemonOptions): Promise<BlockTarget> {
   const { enclosure, gap } = await openDaemonEnclosure(options);
@@ -108,6 +106,7 @@ export async function openStorageDaemonTarget(options: StorageDaemonOptions): Pr
 }
 
 class StorageDaemonTarget implements BlockTarget {
+  readonly fillsLazily = true;
   readonly #host: TargetHost;
   readonly #connections = new Map<VolumeId, QmpClient>();
   readonly #listeners = new Set<(id: VolumeId) => void>();
@@ -127,8 +126,10 @@ class StorageDaemonTarget implements BlockTarget {
     const access = await readSocketAccess(this.#path(id).exportSocket);
     const sizeBytes = await readDiskSize(qmp);
     const limits = exports.get(VOLUME_EXPORT) === LIMITED_NODE ? await readLimits(qmp) : undefined;
+    const fill = await readFill(qmp);
     return {
       running: true,
+      ...(fill === undefined ? {} : { fill }),
       exported: exports.has(VOLUME_EXPORT) && access !== undefined,
       frozen: (await listFrozenPoints(qmp)).filter(isReadable).map((point) => point.snapshotId),
       ...(sizeBytes === undefined ? {} : { sizeBytes }),
@@ -143,7 +144,7 @@ class StorageDaemonTarget implements BlockTarget {
   async export(id: VolumeId, limits?: VolumeLimits, seal?: VolumeSeal): Promise<ExportedVolume> {
     const socketPath = this.#path(id).exportSocket;
     requireSocketPath(socketPath);
-    const qmp = await this.#ensureRunning(id, seal);
+    const qmp = await this.#ensureRunning(id, { seal });
     if (limits !== undefined) await ensureLimits(qmp, limits);
     await this.#serve(id, qmp, 'hosts');
     await addMissingExports(qmp, id);
@@ -164,6 +165,24 @@ class StorageDaemonTarget implements BlockTarget {
     this.#granted.delete(id);
     await this.#serve(id, qmp, 'service');
     await addMissingExports(qmp, undefined);
+  }
+
+  async layer(id: VolumeId, sizeBytes: number, exportName: string): Promise<void> {
+    const qmp = await this.#ensureRunning(id, { isLayering: true });
+    const serve = async () => {
+      await this.#serve(id, qmp, 'service');
+      return this.#path(id).privateSocket;
+    };
+    await ensureLayer(this.#host, qmp, { id, sizeBytes, exportName, serve });
+  }
+
+  async fill(id: VolumeId): Promise<void> {
+    await startFill(await this.#ensureRunning(id));
+  }
+
+  async unlayer(id: VolumeId): Promise<void> {
+    const isRunning = (await findDaemon(this.#host, id)) !== undefined;
+    await endLayer(this.#host, id, isRunning ? await this.#connect(id) : undefined);
   }
 
   async grow(id: VolumeId, sizeBytes: number): Promise<void> {
@@ -188,7 +207,7 @@ class StorageDaemonTarget implements BlockTarget {
     this.#connections.get(id)?.close();
     this.#connections.delete(id);
     this.#granted.delete(id);
-    for (const path of this.#runFiles(id)) await removeFile(path);
+    for (const path of runFilesOf(this.#path(id))) await removeFile(path);
     await removeVolumeDirectory(this.#host, id);
   }
 
@@ -198,7 +217,7 @@ class StorageDaemonTarget implements BlockTarget {
     sizeBytes: number,
     { tracksChanges, seal }: FreezeOptions,
   ): Promise<void> {
-    const points = await listFrozenPoints(await this.#ensureRunning(id, seal));
+    const points = await listFrozenPoints(await this.#ensureRunning(id, { seal }));
     if (points.some((point) => point.snapshotId === snapshotId && isReadable(point))) return;
     const point = { id, snapshotId, sizeBytes, ...(seal && { seal }) };
     const { qmp, passphrase } = await this.#prepareFreeze(point);
@@ -303,9 +322,15 @@ class StorageDaemonTarget implements BlockTarget {
     for (const listener of this.#listeners) listener(id);
   }
 
-  async #ensureRunning(id: VolumeId, seal: VolumeSeal | undefined): Promise<QmpClient> {
-    const found = await findDaemon(this.#host, id);
-    if (found !== undefined) return openSealed(await this.#connect(id), seal);
+  /** Whose bytes have not all come from their snapshot is served with a layer or not at all. */
+  async #ensureRunning(id: VolumeId, how: Opening = {}): Promise<QmpClient> {
+    const { seal, isLayering = false } = how;
+    const isIncomplete = !isLayering && (await hasMap(this.#host, id));
+    if ((await findDaemon(this.#host, id)) !== undefined) {
+      const qmp = await this.#connect(id);
+      if (!isIncomplete || (await isLayered(qmp))) return openSealed(qmp, seal);
+    }
+    if (isIncomplete) throw new Error(`${id} is not laid over its snapshot`);
     requireSocketPath(this.#path(id).controlSocket);
     for (;;) {
       const engine = ENGINES[this.#engine]!;
@@ -328,7 +353,7 @@ class StorageDaemonTarget implements BlockTarget {
   ): Promise<QmpClient | undefined> {
     const granted = await readSocketAccess(this.#path(id).exportSocket);
     if (granted !== undefined) this.#granted.set(id, granted);
-    for (const path of this.#runFiles(id)) await removeFile(path);
+    for (const path of runFilesOf(this.#path(id))) await removeFile(path);
     const started = await startDaemon(this.#host, id, how);
     if (started === undefined) return undefined;
     const ready = async () => {
@@ -350,31 +375,14 @@ class StorageDaemonTarget implements BlockTarget {
   }
 
   /** Has the daemon's one NBD server listen for hosts, or for this service alone. */
-  async #serve(id: VolumeId, qmp: QmpClient, whom: 'hosts' | 'service'): Promise<void> {
-    const { exportSocket, ownSocket, privateSocket } = this.#path(id);
-    const isForHosts = whom === 'hosts';
-    const isServing =
-      (await readSocketAccess(isForHosts ? exportSocket : privateSocket)) !== undefined;
-    // Its access may have been narrowed since.
-    if (isServing && isForHosts) return;
-    if (!isServing) {
-      await stopServer(qmp);
-      for (const path of [exportSocket, ownSocket, privateSocket]) await removeFile(path);
-      const paths = daemonPaths(id);
-      const path = isForHosts ? paths.ownSocket : paths.privateSocket;
-      const addr = { type: 'unix', data: { path } };
-      await qmp.execute('nbd-server-start', { addr, 'max-connections': 0 });
-    }
-    const access = isForHosts ? this.#granted.get(id) : undefined;
-    await grantSocketAccess(
-      isForHosts ? ownSocket : privateSocket,
-      access ?? { mode: SOCKET_MODE },
-    );
-    if (isForHosts) await linkSocket(ownSocket, exportSocket);
+  #serve(id: VolumeId, qmp: QmpClient, whom: 'hosts' | 'service'): Promise<void> {
+    const relative = daemonPaths(id);
+    const granted = this.#granted.get(id);
+    return listenFor(qmp, whom, { paths: this.#path(id), relative, granted });
   }
 
   async #prepareFreeze(point: FreezePoint): Promise<PreparedPoint> {
-    const qmp = await this.#ensureRunning(point.id, point.seal);
+    const qmp = await this.#ensureRunning(point.id, point);
     await collapse(qmp, this.#host.dataDir);
     return { qmp, passphrase: await makeOverwritten(this.#host, point) };
   }
@@ -384,15 +392,7 @@ class StorageDaemonTarget implements BlockTarget {
     await addMissingExports(qmp, exported ? id : undefined);
   }
 
-  #runFiles(id: VolumeId): string[] {
-    const { exportSocket, ownSocket, privateSocket, ...paths } = this.#path(id);
-    const { controlSocket, pidFile, log, mounts } = paths;
-    return [exportSocket, ownSocket, privateSocket, controlSocket, pidFile, log, mounts];
-  }
-
-  #path(id: VolumeId): ReturnType<typeof daemonPaths> {
-    const entries = Object.entries(daemonPaths(id));
-    const absolute = entries.map(([name, path]) => [name, join(this.#host.dataDir, path)]);
-    return Object.fromEntries(absolute) as ReturnType<typeof daemonPaths>;
+  #path(id: VolumeId): DaemonPaths {
+    return daemonPathsIn(this.#host.dataDir, id);
   }
 }

@@ -42,6 +42,8 @@ export interface VolumeBackend {
   grow(id: VolumeId, sizeBytes: number): Promise<void>;
   /** Writes into a volume, where nobody has it open; durable when it resolves. Disks and Ceph do not offer it. */
   overwrite(id: VolumeId, contents: AsyncIterable<VolumeContent>): Promise<void>;
+  /** Puts on stable storage what a target has filled the volume with; only files are filled by one. */
+  sync(id: VolumeId): Promise<void>;
   remove(id: VolumeId): Promise<void>;
   space(): Promise<BackendSpace>;
   /** Removes what a crash left half made. Call it while nothing is being made. */

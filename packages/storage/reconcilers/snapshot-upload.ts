@@ -28,7 +28,7 @@ import { discardObjects } from './snapshot-objects.ts';
 import { openSnapshotSource } from './snapshot-source.ts';
 
 /** After so many blocks that were read (32 MiB, held in memory) the progress is written down. */
-const SLICE_BLOCKS = 64;
+export const SLICE_BLOCKS = 64;
 /** A slice of which little has changed goes on as far as this: 8 GiB of volume. */
 const SLICE_SPAN = 16_384;
 /** Hides the time of one request behind the others. */
@@ -53,12 +53,30 @@ export async function uploadSlice(context: StorageContext, row: SnapshotRow): Pr
   await recordSlice(context, row, stored, slice.run);
 }
 
+/** Blocks of a run that nothing is known of yet: referred to, stored as far as they are missing, written down. */
+export async function storeSlice(
+  context: StorageContext,
+  row: SnapshotRow,
+  read: readonly ReadBlock[],
+  run: BlockRun,
+): Promise<void> {
+  const place = { scope: scopeOf(row), snapshotId: row.id };
+  const missing = await context.database.transaction((tx) => referToBlocks(tx, place, read));
+  const form = await formOf(context, row);
+  await recordSlice(
+    context,
+    row,
+    await storeBlocks(context, { row, form }, { read, missing }),
+    run,
+  );
+}
+
 function openSource(context: StorageContext, row: SnapshotRow): Promise<FrozenReader> {
   if (row.copy_of !== null) return openSnapshotSource(context, row.copy_of);
   return context.target.openFrozen(row.volume_id, row.id);
 }
 
-async function formOf(context: StorageContext, row: SnapshotRow): Promise<BlockForm> {
+export async function formOf(context: StorageContext, row: SnapshotRow): Promise<BlockForm> {
   if (row.encrypted === 0) return PLAIN_BLOCKS;
   const { key } = await context.keys.getAccountKey(accountOf(row));
   return sealedBlocks(key, context.keys.random);
@@ -144,7 +162,7 @@ function indices({ first, end }: BlockRun): number[] {
   return Array.from({ length: end - first }, (_, at) => first + at);
 }
 
-interface ReadBlock {
+export interface ReadBlock {
   index: number;
   bytes: Buffer;
   sha256: string;

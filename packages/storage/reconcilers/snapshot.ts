@@ -5,6 +5,7 @@ import { type ReconcileResult, type Reconciler, SETTLED } from '@ironbark/platfo
 import type { Updateable } from 'kysely';
 import type { StorageContext } from '../app/context.ts';
 import { isFinal } from '../app/final-errors.ts';
+import { ensureLayer } from '../app/layers.ts';
 import type { Slots } from '../app/slots.ts';
 import { BLOCK_BYTES } from '../app/snapshot-manifest.ts';
 import { findUnstored, releaseBlocks, sumStoredBytes } from '../store/blocks.ts';
@@ -19,6 +20,7 @@ import {
 } from '../store/snapshots.ts';
 import { findVolume, isVolumeKnown, listVolumesFillingFrom } from '../store/volumes.ts';
 import { type ObservedSnapshot, planSnapshot, type SnapshotStep } from './plan-snapshot.ts';
+import { importSnapshot } from './snapshot-import.ts';
 import { discardObjects, storeManifest } from './snapshot-objects.ts';
 import { rebuildReferences } from './snapshot-references.ts';
 import { freezeSet, readSetState } from './snapshot-set.ts';
@@ -51,35 +53,39 @@ async function reconcileSnapshot(
     const plan = planSnapshot(row.desired, await observe(context, row));
     if (plan.kind === 'settled') return settle(context, row);
     if (plan.kind === 'wait') return { kind: 'again', afterMs: WAIT_MS };
-    const apply = () => applyStep(context, row, plan.step);
+    const apply = () => applyStep(context, row, plan.step, signal);
     if (plan.step !== 'upload') others += 1;
-    await (plan.step === 'upload' ? uploads.run(apply) : apply());
+    const isLong = plan.step === 'upload' || plan.step === 'import';
+    await (isLong ? uploads.run(apply) : apply());
   }
   throw new Error(`${id} did not settle in ${MAX_OTHER_STEPS} steps`);
 }
 
 async function observe(context: StorageContext, row: SnapshotRow): Promise<ObservedSnapshot> {
   const query = context.database.query;
+  const isImport = row.source !== null;
   const volume = await findVolume(query, row.volume_id);
-  const look = () => context.target.inspect(row.volume_id);
-  const target = await context.locks.run(row.volume_id, look);
+  const readVolume = (each: SnapshotRow) => readVolumeState(context, each);
   const readers = row.desired === 'absent' ? await listReaders(context, row.id) : [];
   return {
     state: row.observed_state,
+    isImport,
     isFrozen: row.frozen_epoch !== null,
-    // A copy has nothing to let go of.
-    isHeld: row.copy_of === null ? target.frozen.includes(row.id) : isCopying(row),
+    isHeld: !isImport && (await isHeld(context, row)),
     isUnwritten: row.frozen_exported === 0 && volume?.export_epoch === row.frozen_epoch,
     isUploaded: row.next_chunk >= Math.ceil(row.volume_size_bytes / BLOCK_BYTES),
     hasObjects: row.frozen_epoch !== null,
     hasUnknownBlocks: row.unknown_blocks === 1,
-    volume: await readSetState(context, row, (each) => readVolumeState(context, each)),
+    volume: isImport ? 'missing' : await readSetState(context, row, readVolume),
     fillingVolumes: readers.length,
   };
 }
 
-function isCopying({ observed_state, desired }: SnapshotRow): boolean {
-  return observed_state === 'pending' && desired === 'present';
+/** A copy has nothing to let go of. */
+async function isHeld({ target, locks }: StorageContext, row: SnapshotRow): Promise<boolean> {
+  if (row.copy_of !== null) return row.observed_state === 'pending' && row.desired === 'present';
+  const { frozen } = await locks.run(row.volume_id, () => target.inspect(row.volume_id));
+  return frozen.includes(row.id);
 }
 
 /** Volumes and copies that are being made from it. */
@@ -114,9 +120,10 @@ async function applyStep(
   context: StorageContext,
   row: SnapshotRow,
   step: SnapshotStep,
+  signal: AbortSignal,
 ): Promise<void> {
   try {
-    await context.aroundStep(`snapshot/${step}`, () => STEPS[step](context, row));
+    await context.aroundStep(`snapshot/${step}`, () => STEPS[step](context, row, signal));
   } catch (error) {
     if (!isFinal(error) || row.desired === 'absent') throw error;
     context.logger.warn('snapshot step failed for good', { id: row.id, step, error });
@@ -124,9 +131,10 @@ async function applyStep(
   }
 }
 
-const STEPS: Readonly<
-  Record<SnapshotStep, (context: StorageContext, row: SnapshotRow) => Promise<void>>
-> = {
+type Apply = (context: StorageContext, row: SnapshotRow, signal: AbortSignal) => Promise<void>;
+
+const STEPS: Readonly<Record<SnapshotStep, Apply>> = {
+  import: importSnapshot,
   freeze,
   upload: async (context, row) => {
     await uploadSlice(context, row);
@@ -193,6 +201,7 @@ async function freeze(context: StorageContext, row: SnapshotRow): Promise<void> 
     const volume = await findVolume(context.database.query, row.volume_id);
     // It may have gone while this waited for its turn; the next look sees that.
     if (volume?.observed_state !== 'ready') return;
+    await ensureLayer(context, volume);
     const how = { tracksChanges: true, ...(await context.keys.sealOf(volume)) };
     await context.target.freeze(row.volume_id, row.id, volume.size_bytes, how);
     await record(context, row.id, {
@@ -202,11 +211,10 @@ async function freeze(context: StorageContext, row: SnapshotRow): Promise<void> 
   });
 }
 
+/** One that is made of an object or of another snapshot holds no volume. */
 async function thaw(context: StorageContext, row: SnapshotRow): Promise<void> {
-  if (row.copy_of !== null) {
-    context.pokeSnapshot(row.copy_of);
-    return;
-  }
+  if (row.copy_of !== null) context.pokeSnapshot(row.copy_of);
+  if (row.copy_of !== null || row.source !== null) return;
   await context.locks.run(row.volume_id, () => context.target.thaw(row.volume_id, row.id));
 }
 

@@ -4,9 +4,11 @@ import { isServiceError } from '@ironbark/core/errors.ts';
 import type { NodeId, VolumeId } from '@ironbark/core/ids.ts';
 import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import { type ReconcileResult, type Reconciler, SETTLED } from '@ironbark/platform/reconciler.ts';
+import type { FillFacts } from '@ironbark/protocol/internal/block-target.ts';
 import type { Updateable } from 'kysely';
 import type { StorageContext } from '../app/context.ts';
 import { isFinal } from '../app/final-errors.ts';
+import { ensureLayer, openSourceOf } from '../app/layers.ts';
 import { requireSpace } from '../app/space.ts';
 import type { VolumeTable } from '../store/schema.ts';
 import { findSnapshot, listUnfinishedSnapshots } from '../store/snapshots.ts';
@@ -23,6 +25,10 @@ import { fillVolume, reportProgress } from './volume-fill.ts';
 const MAX_STEPS = 16;
 /** What is waited for pokes; this is for the poke that was lost. */
 const WAIT_MS = 5_000;
+/** More would only take turns at the object store. */
+const FILLS_AT_A_TIME = 4;
+/** How soon the end of a fill is seen. */
+const FILL_POLL_MS = 500;
 
 export function createVolumeReconciler(context: StorageContext): Reconciler {
   return {
@@ -93,16 +99,28 @@ async function observeOrTell(context: StorageContext, row: VolumeRow): Promise<O
 }
 
 async function observe(context: StorageContext, row: VolumeRow): Promise<ObservedVolume> {
+  const target = await context.target.inspect(row.id);
+  const isFilling = target.fill?.state === 'running' && row.is_filled === 0;
+  if (isFilling) context.filling.add(row.id);
+  else context.filling.delete(row.id);
   const facts = await context.backend.inspect(row.id);
   const unfinished = await listUnfinishedSnapshots(context.database.query, row.id);
   return {
     state: row.observed_state,
     ...(facts === undefined ? {} : { sizeBytes: facts.sizeBytes }),
-    target: await context.target.inspect(row.id),
+    target,
     ...(row.exported_to === null ? {} : { exportedTo: row.exported_to }),
     isExportRecorded: row.export !== null,
     unfinishedSnapshots: unfinished.length,
+    fillsLazily: fillsLazily(context, row),
+    isFilled: row.is_filled === 1,
+    mayFill: context.filling.size < FILLS_AT_A_TIME,
   };
+}
+
+/** What an encrypted volume's map would be laid over is ciphertext: it is filled before it is ready. */
+function fillsLazily({ target }: StorageContext, row: VolumeRow): boolean {
+  return target.fillsLazily && row.backend === 'file' && row.encrypted_for === null;
 }
 
 async function settle(context: StorageContext, row: VolumeRow): Promise<ReconcileResult> {
@@ -110,7 +128,24 @@ async function settle(context: StorageContext, row: VolumeRow): Promise<Reconcil
     const note = () => record(context, row.id, { ...reached(row), away: 0 });
     await context.aroundStep('volume/note-reached', note);
   }
-  return SETTLED;
+  if (row.is_filled === 1 || row.observed_state !== 'ready') return SETTLED;
+  const isFailed = (await noteProgress(context, row)) === 'failed';
+  return { kind: 'again', afterMs: isFailed ? WAIT_MS : FILL_POLL_MS };
+}
+
+/** Not a step: it is for people. What has failed is tried again, since a block may have been mended. */
+async function noteProgress(
+  context: StorageContext,
+  row: VolumeRow,
+): Promise<FillFacts['state'] | undefined> {
+  const { fill } = await context.target.inspect(row.id);
+  if (fill === undefined) return undefined;
+  const reason = fill.state === 'failed' ? FILL_FAILED : null;
+  if (row.progress_percent !== fill.percent || row.reason !== reason) {
+    await record(context, row.id, { progress_percent: fill.percent, reason });
+  }
+  if (fill.state === 'failed') await context.target.fill(row.id);
+  return fill.state;
 }
 
 async function applyStep(
@@ -122,7 +157,7 @@ async function applyStep(
   try {
     await context.aroundStep(`volume/${step}`, () => STEPS[step](context, row, signal));
   } catch (error) {
-    if (step === 'export') await noteNotOpen(context, row, error);
+    if (step === 'export' || step === 'layer') await noteNotOpen(context, row, error);
     if (!isFinal(error)) throw error;
     context.logger.warn('volume step failed for good', { id: row.id, step, error });
     await FAILURES[step]?.(context, row, error.message);
@@ -138,6 +173,8 @@ function noteNotOpen(context: StorageContext, row: VolumeRow, error: unknown): P
   return record(context, row.id, { reason, away: row.exported_to === null ? 0 : 1 });
 }
 
+const FILL_FAILED =
+  'A block of the snapshot that the volume was made from is damaged: reading it is an error. The rest is there.';
 const NOT_OPEN = 'The volume cannot be opened at the moment; it is tried again. The log says why.';
 
 type Apply = (context: StorageContext, row: VolumeRow, signal: AbortSignal) => Promise<void>;
@@ -153,7 +190,17 @@ const STEPS: Readonly<Record<VolumeStep, Apply>> = {
     await requireSpace(context.backend, row, await listVolumes(context.database.query));
     await fillVolume(context, row, signal);
   },
+  'create-empty': createEmpty,
   'note-ready': noteReady,
+  layer: ensureLayer,
+  'start-fill': (context, row) => context.target.fill(row.id),
+  'note-filled': async (context, row) => {
+    await context.backend.sync(row.id);
+    const whole = { is_filled: 1, source_name: null, progress_percent: 100, reason: null };
+    await record(context, row.id, whole);
+    if (row.from_snapshot_id !== null) context.pokeSnapshot(row.from_snapshot_id);
+  },
+  unlayer: (context, row) => context.target.unlayer(row.id),
   'note-lost': (context, row) =>
     fail(
       context,
@@ -178,12 +225,17 @@ const STEPS: Readonly<Record<VolumeStep, Apply>> = {
     await record(context, row.id, { exported_to: null, export: null, away: 0 });
   },
   'stop-target': (context, row) => context.target.stop(row.id),
-  remove: (context, row) => context.backend.remove(row.id),
+  remove: async (context, row) => {
+    await context.target.unlayer(row.id);
+    await context.backend.remove(row.id);
+  },
   'note-absent': async (context, row) => {
-    // One that failed while it was made may still have its disk.
+    // One whose file was lost may still have a map, and one that failed while it was made its disk.
+    if (row.is_filled === 0) await context.target.unlayer(row.id);
     if (row.backend !== 'file') await context.backend.remove(row.id);
     const absent = { observed_state: 'absent', progress_percent: 0, reason: null } as const;
     await record(context, row.id, { ...reached(row), ...absent });
+    if (row.from_snapshot_id !== null) context.pokeSnapshot(row.from_snapshot_id);
   },
 };
 
@@ -192,8 +244,18 @@ const FAILURES: Partial<
   Record<VolumeStep, (context: StorageContext, row: VolumeRow, reason: string) => Promise<void>>
 > = {
   create: fail,
+  'create-empty': fail,
   fill: fail,
 };
+
+/** All of its bytes are to come yet, which is known before there is a file. */
+async function createEmpty(context: StorageContext, row: VolumeRow): Promise<void> {
+  await requireSpace(context.backend, row, await listVolumes(context.database.query));
+  await openSourceOf(context, row);
+  const source_name = context.random.bytes(16).toString('hex');
+  await record(context, row.id, { is_filled: 0, source_name });
+  await context.backend.create(row.id, row.size_bytes);
+}
 
 /** Of an encrypted volume: so many bytes of it are there. */
 async function noteSealed(
@@ -207,8 +269,9 @@ async function noteSealed(
 
 async function noteReady(context: StorageContext, row: VolumeRow): Promise<void> {
   await noteSealed(context, row, (await context.backend.inspect(row.id))?.sizeBytes);
-  const ready = { observed_state: 'ready', progress_percent: 100, reason: null } as const;
-  await record(context, row.id, ready);
+  const ready = { observed_state: 'ready', reason: null } as const;
+  const progress_percent = row.is_filled === 1 ? 100 : 0;
+  await record(context, row.id, { ...ready, progress_percent });
   for (const snapshot of await listUnfinishedSnapshots(context.database.query, row.id)) {
     context.pokeSnapshot(snapshot.id);
   }
@@ -227,6 +290,7 @@ async function exportVolume(context: StorageContext, row: VolumeRow): Promise<vo
     const changes = { exported_to: exportTo, export: null, export_epoch: row.export_epoch + 1 };
     await updateVolume(context.database.query, row.id, changes);
   }
+  await ensureLayer(context, row);
   const { seal } = await context.keys.sealOf(row);
   const exported = await context.target.export(row.id, limitsOfRow(row).limits, seal);
   const place = { export: JSON.stringify(exported.export), engine: exported.engine };

@@ -122,6 +122,7 @@ export async function putSnapshotIntent(
     unknown_blocks: 0,
     encrypted: intent.encrypted === true ? 1 : 0,
     copy_of: intent.copyOf ?? null,
+    source: intent.source === undefined ? null : JSON.stringify(intent.source),
   };
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('snapshot')

@@ -48,6 +48,13 @@ const ENTRIES = {
     turns: 3,
     load: async () => (await import('./snapshots.ts')).openSnapshots,
   },
+  filling: {
+    ...STORE,
+    maxRequests: 600,
+    patienceMs: 2_500,
+    turns: 3,
+    load: async () => (await import('./filling.ts')).openFilling,
+  },
   events: { ...STORE, load: async () => (await import('./events.ts')).openEvents },
   cloud: { ...STORE, load: async () => (await import('./cloud.ts')).openCloud },
   'files-in-place': { ...DISCIPLINE, load: () => discipline('in-place') },
@@ -67,7 +74,15 @@ export type WorkloadName = keyof typeof ENTRIES;
 export const WORKLOADS: Readonly<Record<WorkloadName, Entry>> = ENTRIES;
 
 /** Each of them has to lose nothing at a power cut. */
-export const STORES = ['state', 'objects', 'volumes', 'snapshots', 'node', 'events'] as const;
+export const STORES = [
+  'state',
+  'objects',
+  'volumes',
+  'snapshots',
+  'filling',
+  'node',
+  'events',
+] as const;
 
 /** By name alone: what they hold is what others hold, in another form. */
 export const FORMS = ['sealed-volumes'] as const;

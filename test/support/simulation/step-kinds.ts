@@ -2,6 +2,7 @@
 // does not compile until it is here, and what is here has to be met by a scenario.
 
 import type { AttachmentStep } from '@ironbark/cloud/app/attachment-plan.ts';
+import type { ImageStep } from '@ironbark/cloud/app/image-plan.ts';
 import type { Outcome } from '@ironbark/cloud/app/instance-outcome.ts';
 import type { ModificationStep } from '@ironbark/cloud/app/modification-plan.ts';
 import type { TerminationStep } from '@ironbark/cloud/reconcilers/instance-termination.ts';
@@ -16,6 +17,9 @@ type Covered = true | string;
 type Kinds<Kind extends string> = Readonly<Record<Kind, Covered>>;
 
 const NO_IMAGE = 'simulated guests have no image; packages/node/app and test/vm fetch real ones';
+
+const NO_LAYERS =
+  'simulated targets fill a volume before it is ready; packages/storage/lazy-fill.test.ts has real ones';
 
 const INSTANCE: Kinds<Exclude<InstanceStep['kind'], 'wait'>> = {
   'make-directory': true,
@@ -43,6 +47,11 @@ const STORAGE_VOLUME: Kinds<VolumeStep> = {
   'make-key': true,
   create: true,
   fill: true,
+  'create-empty': NO_LAYERS,
+  layer: NO_LAYERS,
+  'start-fill': NO_LAYERS,
+  'note-filled': NO_LAYERS,
+  unlayer: NO_LAYERS,
   'note-ready': true,
   'note-lost': true,
   'note-source-unusable': true,
@@ -55,6 +64,7 @@ const STORAGE_VOLUME: Kinds<VolumeStep> = {
   'note-absent': true,
 };
 const STORAGE_SNAPSHOT: Kinds<SnapshotStep> = {
+  import: true,
   freeze: true,
   upload: true,
   complete: true,
@@ -78,6 +88,11 @@ const MODIFICATION: Kinds<Exclude<ModificationStep, 'wait'>> = {
   offer: true,
   complete: true,
   fail: true,
+};
+const IMAGE: Kinds<Exclude<ImageStep, 'wait'>> = {
+  'take-snapshots': true,
+  restart: true,
+  'fail-instance-gone': true,
 };
 const TERMINATION: Kinds<Exclude<TerminationStep, 'none'>> = { release: true, forget: true };
 const OUTCOME: Kinds<Exclude<Outcome['kind'], 'none'>> = { shutdown: true, failed: true };
@@ -122,6 +137,7 @@ export const STEP_KINDS: Readonly<Record<string, Covered>> = {
   ...named('cloud/instance-outcome', OUTCOME),
   ...named('cloud/volume', VOLUME),
   ...named('cloud/snapshot', SNAPSHOT),
+  ...named('cloud/image-making', IMAGE),
 };
 
 function named(prefix: string, kinds: Readonly<Record<string, Covered>>): Record<string, Covered> {

@@ -171,12 +171,12 @@ export class StorageDouble implements StorageClient {
         ...NO_BYTES,
       };
     } else if (observation.progressPercent === 0) {
-      snapshot.observation = { ...observation, progressPercent: 50 };
+      snapshot.observation = { ...observation, progressPercent: 50, isHeld: true };
     } else {
       const { copyOf, volumeId } = intent;
-      const source = copyOf ? this.#snapshots.get(copyOf) : this.#volumes.get(volumeId);
-      const { state } = source?.observation ?? {};
-      const isThere = state === 'ready' || state === 'completed';
+      const origin = copyOf ? this.#snapshots.get(copyOf) : this.#volumes.get(volumeId);
+      const { state } = origin?.observation ?? {};
+      const isThere = intent.source !== undefined || state === 'ready' || state === 'completed';
       if (!isThere) throw new Error(`${copyOf ?? volumeId} is not there`);
       const storedBytes = intent.volumeSizeBytes;
       snapshot.observation = {
@@ -184,6 +184,7 @@ export class StorageDouble implements StorageClient {
         generation,
         state: 'completed',
         progressPercent: 100,
+        isHeld: true,
         storedBytes,
         addedBytes: storedBytes,
       };

@@ -60,6 +60,11 @@ const exported = object<{ id: VolumeId; limits?: VolumeLimits; seal?: VolumeSeal
 });
 const limited = object({ id: id('vol'), limits: limitsCheck });
 const sized = object({ id: id('vol'), sizeBytes: integer(1, MAX_VOLUME_BYTES) });
+const layered = object({
+  id: id('vol'),
+  sizeBytes: integer(1, MAX_VOLUME_BYTES),
+  exportName: pattern<string>(/^[0-9a-f]{32}$/),
+});
 const point = object({ id: id('vol'), snapshotId: id('snap') });
 const sizedPoint = object<FreezePoint>({
   id: id('vol'),
@@ -114,6 +119,12 @@ export function blockTargetVerbs(target: BlockTarget): VerbTable {
       return target.limit(asked.id, asked.limits);
     },
     unexport: (input) => target.unexport(volume(input, '').id),
+    layer: (input) => {
+      const asked = layered(input, '');
+      return target.layer(asked.id, asked.sizeBytes, asked.exportName);
+    },
+    fill: (input) => target.fill(volume(input, '').id),
+    unlayer: (input) => target.unlayer(volume(input, '').id),
     grow: (input) => {
       const asked = sized(input, '');
       return target.grow(asked.id, asked.sizeBytes);
@@ -182,6 +193,12 @@ export function remoteBlockTarget(transport: CallTransport): BlockTarget {
     },
     limit: (volumeId, limits) => ask('limit', { id: volumeId, limits }),
     unexport: (volumeId) => ask('unexport', { id: volumeId }),
+    // The process on the other side starts storage daemons.
+    fillsLazily: true,
+    layer: (volumeId, sizeBytes, exportName) =>
+      ask('layer', { id: volumeId, sizeBytes, exportName }),
+    fill: (volumeId) => ask('fill', { id: volumeId }),
+    unlayer: (volumeId) => ask('unlayer', { id: volumeId }),
     grow: (volumeId, sizeBytes) => ask('grow', { id: volumeId, sizeBytes }),
     stop: (volumeId) => ask('stop', { id: volumeId }),
     freeze: (volumeId, snapshotId, sizeBytes, how) =>

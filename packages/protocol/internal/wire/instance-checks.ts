@@ -86,7 +86,7 @@ const imageBlob: Check<ImageBlob> = object<ImageBlob>({
 
 const image: Check<InstanceImage> = object<InstanceImage>({
   id: id('ami'),
-  root: imageBlob,
+  root: { optional: imageBlob },
   kernel: { optional: imageBlob },
   initrd: { optional: imageBlob },
   kernelParameters: { optional: pattern(/^[\x20-\x7e]{0,1024}$/) },
@@ -176,6 +176,7 @@ export function instanceCheck(bounds: NodeBounds): Check<InstanceIntent> {
       sizeBytes: integer(1, MAX_DISK_BYTES),
       deviceName: DEVICE,
       profile: diskProfile,
+      volumeId: { optional: id('vol') },
     }),
     interfaces: list(networkInterface(bounds), MAX_INTERFACES),
     volumes: list(volume(bounds), MAX_VOLUMES),

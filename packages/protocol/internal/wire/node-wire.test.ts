@@ -21,7 +21,7 @@ const volume: VolumeIntent = {
 
 function intent(): NodeIntent {
   const { image } = instanceIntent();
-  const kernel = { ...image.root, encoding: 'zstd' as const };
+  const kernel = { ...image.root!, encoding: 'zstd' as const };
   const full = instanceIntent({
     image: { ...image, kernel, initrd: kernel, kernelParameters: 'root=/dev/vda quiet' },
     volumes: [volume],
@@ -163,6 +163,21 @@ test('what belongs to another node, another network or another volume is refused
   await assertRefused(replaced([...source, 'socketPath'], exportSocket(other)));
   await assertRefused(replaced([...source, 'exportName'], other));
   await assertRefused(replaced(source, { kind: 'nbd-tcp', host: 'h', port: 1, exportName: 'x' }));
+});
+
+test('a root disk that is a volume passes, and is named by a volume’s id', async () => {
+  const whole = intent();
+  const [instance] = whole.instances;
+  const { root: _root, ...image } = instance!.image;
+  const rootDisk = { ...instance!.rootDisk, volumeId: VOLUME };
+  const message = { ...whole, instances: [{ ...instance!, image, rootDisk }] };
+  const { verbs, taken } = openNode();
+  await verbs['putIntent']!(onWire(message));
+  assert.deepEqual(taken, [message]);
+  for (const volumeId of ['root', '../root', 'i-0123456789abcdef0', 7, null]) {
+    const wrong = { ...message.instances[0]!, rootDisk: { ...rootDisk, volumeId } };
+    await assertRefused(onWire({ ...whole, instances: [wrong] }));
+  }
 });
 
 test('lists have limits', async () => {
