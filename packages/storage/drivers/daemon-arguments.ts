@@ -1,6 +1,5 @@
 // Owns how a storage daemon is started: its arguments, its files and the engines it may open a volume with.
 
-import { join } from 'node:path';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { volumeFileName } from './file-backend.ts';
@@ -24,14 +23,17 @@ export function renderEngine(engine: Engine): string {
   return `${engine.aio},${engine.direct ? 'direct' : 'cached'}`;
 }
 
+/** QEMU's own words when the kernel or the file system lacks what the engine needs. */
+export function isEngineTrouble(log: string): boolean {
+  return /io_uring|AIO|O_DIRECT|direct I\/O|not supported|Invalid argument/i.test(log);
+}
+
 /** Paths below the data folder, which is the daemon's working directory: its parents stay closed to it. */
 export interface DaemonPaths {
   volume: string;
   /** The daemon's own: everything that it makes lies in it. */
   directory: string;
-  /** Where hosts open the volume: a second name of the daemon's own, in a folder that it cannot change. */
-  exportSocket: string;
-  /** Where the daemon listens for them. */
+  /** Where the daemon listens for hosts; they know it by another name (export-sockets.ts). */
   ownSocket: string;
   /** Where the points in time are read while nobody may open the volume. */
   privateSocket: string;
@@ -59,11 +61,10 @@ export function volumePath(id: VolumeId): string {
 }
 
 export function daemonPaths(id: VolumeId): DaemonPaths {
-  const { exports, control, processes } = DAEMON_DIRECTORIES;
+  const { control, processes } = DAEMON_DIRECTORIES;
   return {
     directory: `${control}/${id}`,
     volume: volumePath(id),
-    exportSocket: `${exports}/${id}.nbd`,
     ownSocket: `${control}/${id}/export`,
     privateSocket: `${control}/${id}/nbd`,
     controlSocket: `${control}/${id}/qmp`,
@@ -83,11 +84,6 @@ export function requireSocketPath(path: string): void {
     resource: 'host',
     message: `The data folder's path is too long for Unix sockets: ${path} has more than ${MAX_SOCKET_PATH_BYTES} bytes. Choose a shorter folder.`,
   });
-}
-
-/** Where a volume is served, for whoever knows the data folder and does not take another's word for it. */
-export function exportSocketOf(dataDir: string): (id: VolumeId) => string {
-  return (id) => join(dataDir, daemonPaths(id).exportSocket);
 }
 
 export const DAEMON = 'qemu-storage-daemon';

@@ -13,9 +13,11 @@ import type {
   ExportedVolume,
   FreezePoint,
   FrozenReader,
+  Opening,
   TargetFacts,
 } from '@ironbark/protocol/internal/block-target.ts';
 import { DAEMON_DIRECTORIES, daemonPaths } from './daemon-arguments.ts';
+import { exportSocketPath } from './export-sockets.ts';
 
 export interface SimulatedTargetOptions {
   dataDir: string;
@@ -28,7 +30,8 @@ export async function openSimulatedTarget(options: SimulatedTargetOptions): Prom
 }
 
 interface SimulatedVolume {
-  exported: boolean;
+  /** While somebody may open it. */
+  opening?: number;
   frozen: Set<SnapshotId>;
   limits?: VolumeLimits;
 }
@@ -45,7 +48,8 @@ class SimulatedTarget implements BlockTarget {
     const volume = this.#volumes.get(id);
     return {
       running: volume !== undefined,
-      exported: volume?.exported ?? false,
+      exported: volume?.opening !== undefined,
+      ...(volume?.opening === undefined ? {} : { opening: volume.opening }),
       frozen: [...(volume?.frozen ?? [])],
       ...(volume?.limits === undefined ? {} : { limits: volume.limits }),
     };
@@ -55,11 +59,11 @@ class SimulatedTarget implements BlockTarget {
     return [...this.#volumes.keys()];
   }
 
-  async export(id: VolumeId, limits?: VolumeLimits): Promise<ExportedVolume> {
+  async export(id: VolumeId, { opening, limits }: Opening): Promise<ExportedVolume> {
     const volume = this.#ensure(id);
-    volume.exported = true;
+    volume.opening = opening;
     if (limits !== undefined) volume.limits = limits;
-    const socketPath = join(this.#options.dataDir, daemonPaths(id).exportSocket);
+    const socketPath = join(this.#options.dataDir, exportSocketPath(id, opening));
     return { export: { kind: 'nbd-unix', socketPath, exportName: id }, engine: 'simulated' };
   }
 
@@ -70,7 +74,7 @@ class SimulatedTarget implements BlockTarget {
   async unexport(id: VolumeId): Promise<void> {
     const volume = this.#volumes.get(id);
     if (volume === undefined) return;
-    volume.exported = false;
+    delete volume.opening;
     if (volume.frozen.size === 0) this.#volumes.delete(id);
   }
 
@@ -132,7 +136,7 @@ class SimulatedTarget implements BlockTarget {
   async detach(): Promise<void> {}
 
   #ensure(id: VolumeId): SimulatedVolume {
-    const volume = this.#volumes.get(id) ?? { exported: false, frozen: new Set() };
+    const volume = this.#volumes.get(id) ?? { frozen: new Set() };
     this.#volumes.set(id, volume);
     return volume;
   }

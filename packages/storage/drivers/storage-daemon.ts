@@ -12,18 +12,14 @@ import { hasCode, removeFile } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import { isAlive, type ProcessIdentity } from '@ironbark/platform/processes.ts';
 import { connectQmp, type QmpClient } from '@ironbark/platform/qmp.ts';
-import {
-  grantSocketAccess,
-  linkSocket,
-  readSocketAccess,
-  type SocketAccess,
-} from '@ironbark/platform/sockets.ts';
+import { grantSocketAccess, linkSocket, readSocketAccess } from '@ironbark/platform/sockets.ts';
 import type {
   BlockTarget,
   ExportedVolume,
   FreezeOptions,
   FreezePoint,
   FrozenReader,
+  Opening,
   TargetFacts,
 } from '@ironbark/protocol/internal/block-target.ts';
 import { NO_TARGET } from '@ironbark/protocol/internal/block-target.ts';
@@ -31,6 +27,7 @@ import {
   daemonPaths,
   ENGINES,
   type Engine,
+  isEngineTrouble,
   renderEngine,
   requireSocketPath,
 } from './daemon-arguments.ts';
@@ -60,6 +57,7 @@ import {
   startDaemon,
   writePidFile,
 } from './daemon-process.ts';
+import { exportSocketPath, listExportSockets, SocketGrants } from './export-sockets.ts';
 import { freezeTogether } from './freeze-together.ts';
 import { openFrozenReader } from './frozen-reader.ts';
 import { makeOverwritten, sweepOverwritten } from './overwritten-files.ts';
@@ -108,8 +106,7 @@ class StorageDaemonTarget implements BlockTarget {
   readonly #host: TargetHost;
   readonly #connections = new Map<VolumeId, QmpClient>();
   readonly #listeners = new Set<(id: VolumeId) => void>();
-  /** Who was let in by a daemon that was killed, from the socket that it left: they stay let in. */
-  readonly #granted = new Map<VolumeId, SocketAccess>();
+  readonly #granted = new SocketGrants();
   /** The index in ENGINES that this host is known to manage. */
   #engine = 0;
 
@@ -121,12 +118,13 @@ class StorageDaemonTarget implements BlockTarget {
     if ((await findDaemon(this.#host, id)) === undefined) return NO_TARGET;
     const qmp = await this.#connect(id);
     const exports = await listExports(qmp);
-    const access = await readSocketAccess(this.#path(id).exportSocket);
+    const [socket] = await listExportSockets(this.#host.dataDir, id);
     const sizeBytes = await readDiskSize(qmp);
     const limits = exports.get(VOLUME_EXPORT) === LIMITED_NODE ? await readLimits(qmp) : undefined;
     return {
       running: true,
-      exported: exports.has(VOLUME_EXPORT) && access !== undefined,
+      exported: exports.has(VOLUME_EXPORT) && socket !== undefined,
+      ...(socket?.opening === undefined ? {} : { opening: socket.opening }),
       frozen: (await listFrozenPoints(qmp)).filter(isReadable).map((point) => point.snapshotId),
       ...(sizeBytes === undefined ? {} : { sizeBytes }),
       ...(limits === undefined ? {} : { limits }),
@@ -137,12 +135,12 @@ class StorageDaemonTarget implements BlockTarget {
     return (await scanDaemons(this.#host)).map((each) => each.id);
   }
 
-  async export(id: VolumeId, limits?: VolumeLimits): Promise<ExportedVolume> {
-    const socketPath = this.#path(id).exportSocket;
+  async export(id: VolumeId, { opening, limits }: Opening): Promise<ExportedVolume> {
+    const socketPath = join(this.#host.dataDir, exportSocketPath(id, opening));
     requireSocketPath(socketPath);
     const qmp = await this.#ensureRunning(id);
     if (limits !== undefined) await ensureLimits(qmp, limits);
-    await this.#serve(id, qmp, 'hosts');
+    await this.#serve(id, qmp, socketPath);
     await addMissingExports(qmp, id);
     return {
       export: { kind: 'nbd-unix', socketPath, exportName: id },
@@ -158,8 +156,8 @@ class StorageDaemonTarget implements BlockTarget {
     }
     // The points in time are read on: the server moves to where only this service can reach it.
     const qmp = await this.#connect(id);
-    this.#granted.delete(id);
-    await this.#serve(id, qmp, 'service');
+    this.#granted.forget(id);
+    await this.#serve(id, qmp, undefined);
     await addMissingExports(qmp, undefined);
   }
 
@@ -184,8 +182,8 @@ class StorageDaemonTarget implements BlockTarget {
     await this.#host.controlGroups.remove(id);
     this.#connections.get(id)?.close();
     this.#connections.delete(id);
-    this.#granted.delete(id);
-    for (const path of this.#runFiles(id)) await removeFile(path);
+    this.#granted.forget(id);
+    for (const path of await this.#runFiles(id)) await removeFile(path);
     await removeVolumeDirectory(this.#host, id);
   }
 
@@ -213,10 +211,9 @@ class StorageDaemonTarget implements BlockTarget {
   }
 
   async openFrozen(id: VolumeId, snapshotId: SnapshotId): Promise<FrozenReader> {
-    const { exportSocket, privateSocket } = this.#path(id);
-    const exported = (await readSocketAccess(exportSocket)) !== undefined;
+    const [exported] = await listExportSockets(this.#host.dataDir, id);
     return openFrozenReader({
-      socketPath: exported ? exportSocket : privateSocket,
+      socketPath: exported?.path ?? this.#path(id).privateSocket,
       exportName: snapshotId,
       clock: this.#host.clock,
       listBitmaps: async () => listBases(await this.#connect(id), snapshotId),
@@ -316,9 +313,8 @@ class StorageDaemonTarget implements BlockTarget {
 
   /** Undefined when the daemon has ended by itself. */
   async #start(id: VolumeId, engine: Engine): Promise<QmpClient | undefined> {
-    const granted = await readSocketAccess(this.#path(id).exportSocket);
-    if (granted !== undefined) this.#granted.set(id, granted);
-    for (const path of this.#runFiles(id)) await removeFile(path);
+    this.#granted.keep(await listExportSockets(this.#host.dataDir, id));
+    for (const path of await this.#runFiles(id)) await removeFile(path);
     const started = await startDaemon(this.#host, id, engine);
     if (started === undefined) return undefined;
     const ready = async () => {
@@ -339,23 +335,22 @@ class StorageDaemonTarget implements BlockTarget {
     return outcome === 'ended' ? undefined : outcome;
   }
 
-  /** Has the daemon's one NBD server listen for hosts, or for this service alone. */
-  async #serve(id: VolumeId, qmp: QmpClient, whom: 'hosts' | 'service'): Promise<void> {
-    const { exportSocket, ownSocket, privateSocket } = this.#path(id);
-    const isForHosts = whom === 'hosts';
-    const isServing =
-      (await readSocketAccess(isForHosts ? exportSocket : privateSocket)) !== undefined;
+  /** Has the daemon's one NBD server listen for hosts that come by this path, or for this service alone. */
+  async #serve(id: VolumeId, qmp: QmpClient, exportSocket: string | undefined): Promise<void> {
+    const { ownSocket, privateSocket } = this.#path(id);
+    const isForHosts = exportSocket !== undefined;
+    const isServing = (await readSocketAccess(exportSocket ?? privateSocket)) !== undefined;
     // Its access may have been narrowed since.
     if (isServing && isForHosts) return;
     if (!isServing) {
       await stopServer(qmp);
-      for (const path of [exportSocket, ownSocket, privateSocket]) await removeFile(path);
+      for (const path of await this.#sockets(id)) await removeFile(path);
       const paths = daemonPaths(id);
       const path = isForHosts ? paths.ownSocket : paths.privateSocket;
       const addr = { type: 'unix', data: { path } };
       await qmp.execute('nbd-server-start', { addr, 'max-connections': 0 });
     }
-    const access = isForHosts ? this.#granted.get(id) : undefined;
+    const access = isForHosts ? this.#granted.get(exportSocket) : undefined;
     await grantSocketAccess(
       isForHosts ? ownSocket : privateSocket,
       access ?? { mode: SOCKET_MODE },
@@ -371,14 +366,20 @@ class StorageDaemonTarget implements BlockTarget {
   }
 
   async #serveFrozen(id: VolumeId, qmp: QmpClient, exported: boolean): Promise<void> {
-    await this.#serve(id, qmp, exported ? 'hosts' : 'service');
-    await addMissingExports(qmp, exported ? id : undefined);
+    const [socket] = exported ? await listExportSockets(this.#host.dataDir, id) : [];
+    await this.#serve(id, qmp, socket?.path);
+    await addMissingExports(qmp, socket === undefined ? undefined : id);
   }
 
-  #runFiles(id: VolumeId): string[] {
-    const { exportSocket, ownSocket, privateSocket, ...paths } = this.#path(id);
-    const { controlSocket, pidFile, log, mounts } = paths;
-    return [exportSocket, ownSocket, privateSocket, controlSocket, pidFile, log, mounts];
+  async #sockets(id: VolumeId): Promise<string[]> {
+    const { ownSocket, privateSocket } = this.#path(id);
+    const exported = await listExportSockets(this.#host.dataDir, id);
+    return [...exported.map(({ path }) => path), ownSocket, privateSocket];
+  }
+
+  async #runFiles(id: VolumeId): Promise<string[]> {
+    const { controlSocket, pidFile, log, mounts } = this.#path(id);
+    return [...(await this.#sockets(id)), controlSocket, pidFile, log, mounts];
   }
 
   #path(id: VolumeId): ReturnType<typeof daemonPaths> {
@@ -386,9 +387,4 @@ class StorageDaemonTarget implements BlockTarget {
     const absolute = entries.map(([name, path]) => [name, join(this.#host.dataDir, path)]);
     return Object.fromEntries(absolute) as ReturnType<typeof daemonPaths>;
   }
-}
-
-/** QEMU's own words when the kernel or the file system lacks what the engine needs. */
-function isEngineTrouble(log: string): boolean {
-  return /io_uring|AIO|O_DIRECT|direct I\/O|not supported|Invalid argument/i.test(log);
 }

@@ -98,6 +98,7 @@ async function observe(context: StorageContext, row: VolumeRow): Promise<Observe
     ...(facts === undefined ? {} : { sizeBytes: facts.sizeBytes }),
     target: await context.target.inspect(row.id),
     ...(row.exported_to === null ? {} : { exportedTo: row.exported_to }),
+    opening: row.export_epoch,
     isExportRecorded: row.export !== null,
     unfinishedSnapshots: unfinished.length,
   };
@@ -207,11 +208,13 @@ async function fail(context: StorageContext, row: VolumeRow, reason: string): Pr
 /** Who is let in is written down first, so that nobody is in of whom the record does not know. */
 async function exportVolume(context: StorageContext, row: VolumeRow): Promise<void> {
   const exportTo = row.export_to as NodeId;
-  if (row.exported_to !== exportTo) {
-    const changes = { exported_to: exportTo, export: null, export_epoch: row.export_epoch + 1 };
+  const isNew = row.exported_to !== exportTo;
+  const opening = isNew ? row.export_epoch + 1 : row.export_epoch;
+  if (isNew) {
+    const changes = { exported_to: exportTo, export: null, export_epoch: opening };
     await updateVolume(context.database.query, row.id, changes);
   }
-  const exported = await context.target.export(row.id, limitsOfRow(row).limits);
+  const exported = await context.target.export(row.id, { opening, ...limitsOfRow(row) });
   const place = { export: JSON.stringify(exported.export), engine: exported.engine };
   await record(context, row.id, { ...reached(row), ...place, reason: null, away: 0 });
 }

@@ -83,7 +83,7 @@ test('every call reaches the target, and its answer comes back', async () => {
     frozen: [SNAPSHOT],
   });
   assert.deepEqual(await remote.list(), [VOLUME]);
-  assert.equal((await remote.export(VOLUME)).export.exportName, VOLUME);
+  assert.equal((await remote.export(VOLUME, { opening: 1 })).export.exportName, VOLUME);
   await remote.unexport(VOLUME);
   await remote.grow(VOLUME, 5);
   await remote.limit(VOLUME, limitsOf({ type: 'gp2', sizeGib: 1 }));

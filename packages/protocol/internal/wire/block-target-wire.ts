@@ -10,6 +10,7 @@ import {
   type ByteRange,
   type ExportedVolume,
   MAX_FROZEN_TOGETHER,
+  type Opening,
   type TargetFacts,
 } from '../block-target.ts';
 import { type Check, flag, id, integer, list, nothing, object, oneOf } from './checks.ts';
@@ -19,6 +20,9 @@ import type { ByteVerbTable, CallTransport, VerbTable } from './transport.ts';
 const MAX_VOLUME_BYTES = 2 ** 46;
 /** Snapshots are read in chunks of 4 MiB. */
 const MAX_READ_BYTES = 16 * MIB;
+
+/** One attachment a second for a lifetime. */
+export const MAX_OPENINGS = 2 ** 31;
 
 /** A snapshot asks how it differs from an earlier one in steps of 8 GiB. */
 const MAX_CHANGES_BYTES = 16 * GIB;
@@ -46,8 +50,9 @@ const limitsCheck: Check<VolumeLimits> = object<VolumeLimits>({
 });
 
 const volume = object({ id: id('vol') });
-const exported = object<{ id: VolumeId; limits?: VolumeLimits }>({
+const exported = object<{ id: VolumeId } & Opening>({
   id: id('vol'),
+  opening: integer(1, MAX_OPENINGS),
   limits: { optional: limitsCheck },
 });
 const limited = object({ id: id('vol'), limits: limitsCheck });
@@ -96,8 +101,8 @@ export function blockTargetVerbs(target: BlockTarget): VerbTable {
       return target.list();
     },
     export: (input) => {
-      const asked = exported(input, '');
-      return target.export(asked.id, asked.limits);
+      const { id: volumeId, ...opening } = exported(input, '');
+      return target.export(volumeId, opening);
     },
     limit: (input) => {
       const asked = limited(input, '');
@@ -165,10 +170,8 @@ export function remoteBlockTarget(transport: CallTransport): BlockTarget {
   return {
     inspect: async (volumeId) => (await transport.call('inspect', { id: volumeId })) as TargetFacts,
     list: async () => (await transport.call('list', {})) as VolumeId[],
-    export: async (volumeId, limits) => {
-      const asked = { id: volumeId, ...(limits === undefined ? {} : { limits }) };
-      return (await transport.call('export', asked)) as ExportedVolume;
-    },
+    export: async (volumeId, opening) =>
+      (await transport.call('export', { ...opening, id: volumeId })) as ExportedVolume,
     limit: (volumeId, limits) => ask('limit', { id: volumeId, limits }),
     unexport: (volumeId) => ask('unexport', { id: volumeId }),
     grow: (volumeId, sizeBytes) => ask('grow', { id: volumeId, sizeBytes }),
