@@ -174,8 +174,13 @@ const STEPS: Readonly<Record<VolumeStep, Apply>> = {
     await record(context, row.id, { exported_to: null, export: null, away: 0 });
   },
   'stop-target': (context, row) => context.target.stop(row.id),
-  remove: (context, row) => context.backend.remove(row.id),
+  remove: async (context, row) => {
+    // A target that died by itself, or was stopped halfway, has left files of its own.
+    await context.target.stop(row.id);
+    await context.backend.remove(row.id);
+  },
   'note-absent': async (context, row) => {
+    await context.target.stop(row.id);
     // One that failed while it was made may still have its disk.
     if (row.backend !== 'file') await context.backend.remove(row.id);
     const absent = { observed_state: 'absent', progress_percent: 0, reason: null } as const;
