@@ -32,9 +32,9 @@ interface LibC {
       done: (failure: Error | null, result: number) => void,
     ): void;
   };
-  errno: () => number;
 }
 
+let opened: ReturnType<typeof open> | undefined;
 let loaded: LibC | undefined;
 
 /** Throws an Error with a `code` such as `EBUSY`, as Node's own calls do. */
@@ -121,9 +121,14 @@ export async function zeroOut(fd: number, offset: number, length: number): Promi
   });
 }
 
-function check(result: number, what: string): void {
+export function check(result: number, what: string): void {
   if (result >= 0) return;
-  throw systemError(libC().errno(), what);
+  throw systemError(opened!.koffi.errno(), what);
+}
+
+/** Of the last call. Nothing is loaded here: that would leave an error of its own. */
+export function lastErrorCode(): string {
+  return getSystemErrorName(-opened!.koffi.errno());
 }
 
 function systemError(errno: number, what: string): Error {
@@ -131,15 +136,24 @@ function systemError(errno: number, what: string): Error {
   return Object.assign(new Error(`${what}: ${code}`), { code, errno: -errno });
 }
 
-/** Loaded at first use: a native module costs a start that most runs of the program never need. */
 function libC(): LibC {
   loaded ??= load();
   return loaded;
 }
 
-function load(): LibC {
+/** For a module that has calls of its own. Loaded at first use: most runs of the program never need a native module. */
+export function openLibC() {
+  opened ??= open();
+  return opened;
+}
+
+function open() {
   const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  const library = koffi.load('libc.so.6');
+  return { koffi, library: koffi.load('libc.so.6') };
+}
+
+function load(): LibC {
+  const { library } = openLibC();
   return {
     ioctl: library.func('int ioctl(int fd, unsigned long request, ...)') as LibC['ioctl'],
     setsockopt: library.func(
@@ -158,6 +172,5 @@ function load(): LibC {
       'unsigned long',
       'void *',
     ]) as unknown as LibC['ioctl_pointer'],
-    errno: () => koffi.errno(),
   };
 }

@@ -1,8 +1,7 @@
 // Owns how many messages of a socket are received or sent with one call (recvmmsg and sendmmsg), which Node does not
 // have, and how a program waits for a socket that Node does not know.
 
-import { createRequire } from 'node:module';
-import { getSystemErrorName } from 'node:util';
+import { lastErrorCode, openLibC } from './libc.ts';
 import { allocatePinned, IOVEC_BYTES, PieceList } from './pinned-memory.ts';
 
 /** struct mmsghdr on 64-bit Linux: a struct msghdr of 56 bytes, the length that was received, 4 bytes of nothing. */
@@ -15,7 +14,6 @@ const MSG_DONTWAIT = 0x40;
 interface Calls {
   receive: (fd: number, headers: number, count: number, flags: number, timeout: null) => number;
   send: (fd: number, headers: number, count: number, flags: number) => number;
-  errno: () => number;
   poll: (fd: number, ready: () => void) => { close(): void };
 }
 
@@ -73,7 +71,7 @@ const NOTHING_WAITS = ['EAGAIN', 'EINTR', 'ENETDOWN'];
 const NOT_TAKEN = [...NOTHING_WAITS, 'ENOBUFS', 'EMSGSIZE', 'ENETUNREACH', 'ENXIO'];
 
 function afterFailure(call: string, expected: readonly string[]): 0 {
-  const code = getSystemErrorName(-loaded!.errno());
+  const code = lastErrorCode();
   if (expected.includes(code)) return 0;
   throw Object.assign(new Error(`${call}: ${code}`), { code });
 }
@@ -85,8 +83,7 @@ export function watchReadable(fd: number, ready: () => void): { close(): void } 
 }
 
 function load(): Calls {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  const library = koffi.load('libc.so.6');
+  const { koffi, library } = openLibC();
   return {
     receive: library.func(
       'int recvmmsg(int fd, uintptr_t headers, unsigned int count, int flags, void *timeout)',
@@ -94,7 +91,6 @@ function load(): Calls {
     send: library.func(
       'int sendmmsg(int fd, uintptr_t headers, unsigned int count, int flags)',
     ) as unknown as Calls['send'],
-    errno: () => koffi.errno(),
     poll: (fd, ready) => koffi.node.poll(fd, { readable: true }, ready),
   };
 }

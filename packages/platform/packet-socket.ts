@@ -2,8 +2,7 @@
 // CAP_NET_RAW; whoever has it open needs no right at all.
 
 import { closeSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { getSystemErrorName } from 'node:util';
+import { check, openLibC } from './libc.ts';
 
 export interface PacketSocket {
   fd: number;
@@ -35,7 +34,7 @@ export function openPacketSocket({ interfaceIndex, protocol }: PacketSocketOptio
   big.writeUInt16BE(protocol);
   // Protocol 0 receives nothing until the socket is bound, so that no other interface's frames come first.
   const fd = calls.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) throw failure('socket', calls.errno());
+  check(fd, 'socket');
   try {
     for (const name of [SO_RCVBUFFORCE, SO_SNDBUFFORCE]) {
       const size = Buffer.alloc(4);
@@ -47,7 +46,7 @@ export function openPacketSocket({ interfaceIndex, protocol }: PacketSocketOptio
     address.writeUInt16LE(AF_PACKET, 0);
     big.copy(address, 2);
     address.writeInt32LE(interfaceIndex, 4);
-    if (calls.bind(fd, address, address.length) < 0) throw failure('bind', calls.errno());
+    check(calls.bind(fd, address, address.length), 'bind');
     return { fd, close: () => closeSync(fd) };
   } catch (error) {
     closeSync(fd);
@@ -55,27 +54,19 @@ export function openPacketSocket({ interfaceIndex, protocol }: PacketSocketOptio
   }
 }
 
-function failure(call: string, errno: number): Error {
-  const code = getSystemErrorName(-errno);
-  return Object.assign(new Error(`${call}: ${code}`), { code });
-}
-
 interface Calls {
   socket: (family: number, type: number, protocol: number) => number;
   bind: (fd: number, address: Buffer, length: number) => number;
   setsockopt: (fd: number, level: number, name: number, value: Buffer, length: number) => number;
-  errno: () => number;
 }
 
 function load(): Calls {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  const library = koffi.load('libc.so.6');
+  const { library } = openLibC();
   return {
     socket: library.func('int socket(int family, int type, int protocol)') as Calls['socket'],
     bind: library.func('int bind(int fd, void *address, unsigned int length)') as Calls['bind'],
     setsockopt: library.func(
       'int setsockopt(int fd, int level, int name, void *value, unsigned int length)',
     ) as Calls['setsockopt'],
-    errno: () => koffi.errno(),
   };
 }

@@ -1,7 +1,7 @@
 // Owns memory with an address that never changes, for the kernel to read and write while JavaScript looks on, and the
 // lists of pieces of it (struct iovec) that calls with many buffers take.
 
-import { createRequire } from 'node:module';
+import { openLibC } from './libc.ts';
 
 /** Memory from the kernel, zeroed and aligned to a page. It is kept until the process ends. */
 export interface PinnedMemory {
@@ -33,12 +33,10 @@ export function allocatePinned(lengthBytes: number): PinnedMemory {
 }
 
 function load(): NonNullable<typeof loaded> {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  const mmap = koffi
-    .load('libc.so.6')
-    .func(
-      'uintptr_t mmap(uintptr_t at, size_t length, int access, int flags, int fd, int64_t offset)',
-    );
+  const { koffi, library } = openLibC();
+  const mmap = library.func(
+    'uintptr_t mmap(uintptr_t at, size_t length, int access, int flags, int fd, int64_t offset)',
+  );
   return { mmap: mmap as unknown as Mmap, view: (address, length) => koffi.view(address, length) };
 }
 

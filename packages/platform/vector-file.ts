@@ -2,8 +2,7 @@
 // where the kernel has the bytes at hand, and on another thread where it may have to wait for the disk.
 
 import { fdatasync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { getSystemErrorName } from 'node:util';
+import { lastErrorCode, openLibC } from './libc.ts';
 import { IOVEC_BYTES, type PieceList } from './pinned-memory.ts';
 
 /** From linux/fs.h: come back with what is at hand, or with EAGAIN. */
@@ -19,7 +18,6 @@ interface Calls {
   readNow: VectorNow;
   read: Slow;
   write: Slow;
-  errno: () => number;
 }
 
 let loaded: Calls | undefined;
@@ -32,7 +30,7 @@ export function readAtHand(fd: number, pieces: PieceList, count: number, offset:
   loaded ??= load();
   const done = loaded.readNow(fd, pieces.address, count, offset, RWF_NOWAIT);
   if (done >= 0) return done;
-  const code = getSystemErrorName(-loaded.errno());
+  const code = lastErrorCode();
   // A file system that cannot say whether it would wait is asked on another thread.
   if (code === 'EAGAIN' || code === 'ENOTSUP' || code === 'EOPNOTSUPP' || code === 'EINTR')
     return 0;
@@ -97,13 +95,11 @@ async function start(call: Slow, ...args: Parameters<Vector>): Promise<number> {
 }
 
 function load(): Calls {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  const library = koffi.load('libc.so.6');
+  const { library } = openLibC();
   const place = 'int fd, uintptr_t pieces, int count, int64_t offset';
   return {
     readNow: library.func(`long preadv2(${place}, int flags)`) as unknown as VectorNow,
     read: library.func(`long preadv(${place})`) as unknown as Slow,
     write: library.func(`long pwritev(${place})`) as unknown as Slow,
-    errno: () => koffi.errno(),
   };
 }

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { type CommandResult, systemCommands } from '@ironbark/platform/commands.ts';
+import { EMULATED_CPU } from '@ironbark/platform/emulated-cpu.ts';
 import { removeFile } from '@ironbark/platform/files.ts';
 import { findProcess, isAlive, signalProcess } from '@ironbark/platform/processes.ts';
 import { connectQmp, type QmpClient } from '@ironbark/platform/qmp.ts';
@@ -94,7 +95,7 @@ function renderArguments(
   const metadata = `ironbark.metadata=http://10.0.2.2:${options.metadataPort}${METADATA_PREFIX}/`;
   const disk = `driver=file,filename=${options.diskPath},node-name=root-file,cache.direct=on`;
   return [
-    ['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2'],
+    ['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', EMULATED_CPU, '-smp', '2'],
     ['-m', `${options.memoryMib ?? manifest.minMemoryMib}`],
     // cloud-init takes a machine for EC2, and asks for tokens, when both of these say so.
     ['-smbios', `type=1,uuid=${UUID},serial=${UUID}`],

@@ -10,6 +10,7 @@ import {
   type SnapshotReader,
 } from '@ironbark/protocol/internal/snapshot-reader.ts';
 import type { StorageContext } from './context.ts';
+import { Recent } from './recent.ts';
 import {
   type ContentBlock,
   fetchBlock,
@@ -132,25 +133,4 @@ async function listBlocks(opened: Opened, { from, limit }: BlockRange): Promise<
     if ((await findPart(opened, index)) !== undefined) found.push(index);
   }
   return { blocks: found };
-}
-
-/** Keeps what was asked for last. What fails is not kept. */
-class Recent<Value> {
-  readonly #max: number;
-  readonly #kept = new Map<string, Promise<Value>>();
-
-  constructor(max: number) {
-    this.#max = max;
-  }
-
-  get(key: string, make: () => Promise<Value>): Promise<Value> {
-    const value = this.#kept.get(key) ?? make();
-    this.#kept.delete(key);
-    this.#kept.set(key, value);
-    value.catch(() => {
-      if (this.#kept.get(key) === value) this.#kept.delete(key);
-    });
-    if (this.#kept.size > this.#max) this.#kept.delete(this.#kept.keys().next().value!);
-    return value;
-  }
 }

@@ -11,6 +11,7 @@ import {
   chunkKey,
   parseChunkedManifest,
 } from './chunked-manifest.ts';
+import { Recent } from './recent.ts';
 import { damaged } from './snapshot-damage.ts';
 import {
   blockKey,
@@ -124,16 +125,10 @@ const LISTS_KEPT = 4;
 
 function listedContent(objects: ObjectsClient, manifest: SnapshotManifest): SnapshotContent {
   const { snapshotId, volumeSizeBytes, blockBytes, scope } = manifest;
-  const kept = new Map<number, Promise<Buffer>>();
+  const kept = new Recent<Buffer>(LISTS_KEPT);
   const digests = new Map(manifest.lists.map(({ number, sha256 }) => [number, sha256]));
-  const load = (number: number): Promise<Buffer> => {
-    const known = kept.get(number) ?? fetchList(objects, snapshotId, number, digests.get(number)!);
-    kept.delete(number);
-    kept.set(number, known);
-    for (const oldest of kept.keys()) if (kept.size > LISTS_KEPT) kept.delete(oldest);
-    known.catch(() => kept.delete(number));
-    return known;
-  };
+  const load = (number: number) =>
+    kept.get(`${number}`, () => fetchList(objects, snapshotId, number, digests.get(number)!));
   const describe = (number: number, { at, ...block }: ReturnType<typeof blockAt>) => {
     const key = blockKey(scope, block.sha256);
     return { index: number * LIST_BLOCKS + at, key, ...block };

@@ -67,14 +67,13 @@ function queryExports(qmp: QmpClient): Promise<ExportFacts[]> {
   return qmp.execute<ExportFacts[]>('query-block-exports');
 }
 
-/** Once the daemon does not list it any more, no request of it is under way. */
+/** False when it was closed. Once the daemon does not list it any more, no request of it is under way. */
 export async function closeExport(
   qmp: QmpClient,
   { volumeId, clock }: { volumeId: VolumeId; clock: Clock },
-): Promise<void> {
-  if ((await listExports(qmp)).has(VOLUME_EXPORT)) {
-    await qmp.execute('block-export-del', { id: VOLUME_EXPORT, mode: 'hard' });
-  }
+): Promise<boolean> {
+  const wasOpen = (await listExports(qmp)).has(VOLUME_EXPORT);
+  if (wasOpen) await qmp.execute('block-export-del', { id: VOLUME_EXPORT, mode: 'hard' });
   // Also while it is shutting down.
   await waitFor(async () => !(await queryExports(qmp)).some(({ id }) => id === VOLUME_EXPORT), {
     clock,
@@ -82,6 +81,7 @@ export async function closeExport(
     intervalMs: CLOSE_LOOK_MS,
     what: `hosts are cut off from ${volumeId}`,
   });
+  return wasOpen;
 }
 
 /**
@@ -93,8 +93,7 @@ export async function underClosedExport(
   options: { volumeId: VolumeId; clock: Clock },
   change: () => Promise<void>,
 ): Promise<void> {
-  const isExported = (await listExports(qmp)).has(VOLUME_EXPORT);
-  await closeExport(qmp, options);
+  const isExported = await closeExport(qmp, options);
   try {
     await change();
   } finally {

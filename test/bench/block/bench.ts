@@ -3,6 +3,7 @@
 
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import type { DiskProfile } from '@ironbark/core/io-profile.ts';
+import { GIB } from '@ironbark/core/units.ts';
 import type { DiskSeen, LabDisk } from '@ironbark/lab/disk/lab-disk.ts';
 import { type DiskModel, TESTBEDS, type TestbedName } from '@ironbark/lab/testbeds.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
@@ -27,6 +28,9 @@ export interface Bench extends Seat {
   /** The guest's name of the modelled disk, attached with the profile that is everybody's default. */
   device: string;
 }
+
+/** Of the modelled disk: room for the longest transfer. */
+export const DISK_BYTES = 2 * GIB;
 
 export const BENCH_VOLUME: VolumeId = 'vol-0b10cbe4c00000001';
 

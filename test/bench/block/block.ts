@@ -3,13 +3,12 @@
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { GIB } from '@ironbark/core/units.ts';
 import { LabDisk } from '@ironbark/lab/disk/lab-disk.ts';
 import { whyNoLabDisk } from '@ironbark/lab/disk/lab-requirements.ts';
 import { TESTBEDS, UNLIMITED } from '@ironbark/lab/testbeds.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
-import { BENCH_VOLUME, type Bench, exportOf } from './bench.ts';
+import { BENCH_VOLUME, type Bench, DISK_BYTES, exportOf } from './bench.ts';
 import { measureEngines } from './engines.ts';
 import { LabGuest } from './lab-guest.ts';
 import { measureLimits } from './limits.ts';
@@ -33,9 +32,6 @@ export const BLOCK_ROWS = [
   ...['1', '2', '3', '4', '5', '6', '7', '8', '11', '12', '13'],
   ...['path', 'volumes', 'metrics'],
 ] as const;
-
-/** The longest transfer, and room for the volumes' own regions. */
-const DISK_BYTES = 2 * GIB;
 
 export async function measureBlock(options: BlockOptions): Promise<BlockRow[]> {
   const why = await whyNoLabDisk();

@@ -17,6 +17,7 @@ import { daemonPaths } from '@ironbark/storage/drivers/daemon-arguments.ts';
 import { openStorageDaemonTarget } from '@ironbark/storage/drivers/storage-daemon.ts';
 import {
   type Bench,
+  DISK_BYTES,
   exportOf,
   guestSample,
   inTurn,
@@ -153,7 +154,6 @@ async function measureStalls(
 }
 
 const MANY = 8;
-/** Enough for what each reader's read-ahead takes beyond its end not to count. */
 const MANY_BYTES = 256 * MIB;
 const MANY_BAR = 0.95;
 
@@ -185,8 +185,10 @@ export async function measureManyVolumes(bench: Bench): Promise<BlockRow[]> {
 
 async function readTogether(bench: Bench, devices: readonly string[]) {
   const bytes = MANY_BYTES / devices.length;
-  const readers = devices.map((path, n) => {
-    const args = readArguments({ path, bytes, at: n * bytes, direct: false });
+  // To the end of the device, beyond which no read-ahead goes: eight readers would have more of it for nothing than one.
+  const at = DISK_BYTES - bytes;
+  const readers = devices.map((path) => {
+    const args = readArguments({ path, bytes, at, direct: false });
     return `dd ${args.join(' ')} 2> /dev/null &`;
   });
   await bench.guest.dropCaches();

@@ -5,6 +5,7 @@
 
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import type { AioEngine, DiskProfile } from '@ironbark/core/io-profile.ts';
+import { EMULATED_CPU } from '@ironbark/platform/emulated-cpu.ts';
 import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { GuestNic, GuestSpec } from '../hypervisor-driver.ts';
 
@@ -75,7 +76,16 @@ function renderMachine(spec: GuestSpec, accelerator: Accelerator): string[] {
   const machine = { 'dump-guest-core': false, usb: false, vmport: false };
   const topology = { cpus: spec.vcpus, sockets: 1, cores: spec.vcpus, threads: 1 };
   return [
-    ...['-name', spec.id, '-nodefaults', '-no-user-config', '-display', 'none', '-no-shutdown'],
+    // Threads with names: who looks at a host's processors sees which are the guest's own.
+    ...[
+      '-name',
+      renderOption(spec.id, { 'debug-threads': true }),
+      '-nodefaults',
+      '-no-user-config',
+      '-display',
+      'none',
+      '-no-shutdown',
+    ],
     ...['-machine', renderOption('pc', machine)],
     ...renderAccelerator(accelerator),
     ...['-smp', renderOption('', topology), '-m', `size=${spec.memoryMib}M`],
@@ -90,7 +100,7 @@ export const SANDBOX = 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resou
 export function renderAccelerator(accelerator: Accelerator): string[] {
   return accelerator === 'kvm'
     ? ['-accel', 'kvm', '-cpu', 'host']
-    : ['-accel', 'tcg,thread=multi', '-cpu', 'max'];
+    : ['-accel', 'tcg,thread=multi', '-cpu', EMULATED_CPU];
 }
 
 /** cloud-init takes a machine for EC2 when UUID and serial are equal and start with `ec2`. */
