@@ -16,6 +16,13 @@ export async function settleRestoredStorage(path: string): Promise<void> {
       .where('observed_state', '=', 'pending')
       .where('frozen_epoch', 'is not', null)
       .execute();
+    // Some of what had been written to it may not have come back.
+    await tx
+      .updateTable('snapshot')
+      .set({ written: 'abandoned' })
+      .where('observed_state', '=', 'pending')
+      .where('written', 'is not', null)
+      .execute();
     await tx.updateTable('volume').set({ backend: 'file' }).execute();
     // The objects came back by another way than this state: what each snapshot needs is read from its manifest.
     await tx

@@ -258,6 +258,14 @@ export interface SnapshotTable {
   /** This or an end is set while there is a lock. */
   lockDurationDays: number | null;
   lockExpiresAt: number | null;
+  /** Of one that is written block by block; null: it was taken of a volume, or is a copy. */
+  writeState: 'open' | 'sealed' | 'abandoned' | null;
+  /** As the caller named it, and the snapshot whose bytes those are. */
+  writeParentId: SnapshotId | null;
+  writeContentId: SnapshotId | null;
+  /** How long it may go without a block, and when that is over. */
+  writeTimeoutMs: number | null;
+  writeExpiresAt: number | null;
 }
 
 export interface SnapshotPermissionTable {

@@ -10,6 +10,7 @@ import { cloudTables } from './migrations/0001-cloud.ts';
 import { accountNames } from './migrations/0002-account-names.ts';
 import { volumeTypes } from './migrations/0003-volume-types.ts';
 import { sharedSnapshots } from './migrations/0006-shared-snapshots.ts';
+import { writtenSnapshots } from './migrations/0010-written-snapshots.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -21,6 +22,7 @@ const MIGRATIONS: Migrations = {
   '0002-account-names': accountNames,
   '0003-volume-types': volumeTypes,
   '0006-shared-snapshots': sharedSnapshots,
+  '0010-written-snapshots': writtenSnapshots,
 };
 
 /** `path` is a file, or `:memory:`. */

@@ -30,6 +30,11 @@ export interface StorageSnapshotIntent {
   accountId: AccountId;
   /** Snapshots of other volumes that are to have the very same point in time, this one among them. */
   together?: SnapshotId[];
+  /**
+   * It is written block by block (snapshot-writer.ts), on top of its parent's blocks if it has one, and no volume is
+   * read. `sealed`: it has all of its blocks. `abandoned`: it will never be complete.
+   */
+  written?: { state: 'open' | 'sealed' | 'abandoned'; parent?: SnapshotId };
 }
 
 export interface VolumeStorageObservation {

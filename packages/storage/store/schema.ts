@@ -9,6 +9,7 @@ import { addLimits } from './migrations/0002-limits.ts';
 import { createBlockTables } from './migrations/0003-blocks.ts';
 import { addVolumeBackend } from './migrations/0005-backends.ts';
 import { addSnapshotSets } from './migrations/0006-snapshot-sets.ts';
+import { addWrittenSnapshots } from './migrations/0010-written-snapshots.ts';
 
 export type Presence = StorageVolumeIntent['desired'];
 
@@ -66,6 +67,17 @@ export interface SnapshotTable {
   added_bytes: number;
   /** 1 when its references have to be read from its manifest again. */
   unknown_blocks: number;
+  /** Of one that is written block by block; null: it is read from a volume. */
+  written: 'open' | 'sealed' | 'abandoned' | null;
+  /** Whose blocks it began with; null: none. */
+  parent_id: SnapshotId | null;
+}
+
+/** A block of a snapshot that is written block by block and not complete, zeros too. */
+export interface WrittenBlockTable {
+  snapshot_id: SnapshotId;
+  block_index: number;
+  sha256: string;
 }
 
 /** A block that the object store holds, or may hold. */
@@ -94,6 +106,7 @@ export interface StorageSchema {
   snapshot: SnapshotTable;
   block: BlockTable;
   snapshot_block: SnapshotBlockTable;
+  written_block: WrittenBlockTable;
 }
 
 export const STORAGE_MIGRATIONS: Migrations = {
@@ -102,4 +115,5 @@ export const STORAGE_MIGRATIONS: Migrations = {
   '0003-blocks': { up: createBlockTables },
   '0005-backends': { up: addVolumeBackend },
   '0006-snapshot-sets': { up: addSnapshotSets },
+  '0010-written-snapshots': { up: addWrittenSnapshots },
 };

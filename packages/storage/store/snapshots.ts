@@ -75,7 +75,12 @@ export async function putSnapshotIntent(
   db: Queries,
   intent: StorageSnapshotIntent,
 ): Promise<boolean> {
-  const wanted = { generation: intent.generation, desired: intent.desired };
+  const { written } = intent;
+  const wanted = {
+    generation: intent.generation,
+    desired: intent.desired,
+    ...(written === undefined ? {} : { written: written.state }),
+  };
   const row: SnapshotRow = {
     id: intent.id,
     ...wanted,
@@ -94,6 +99,8 @@ export async function putSnapshotIntent(
     scope: intent.accountId,
     added_bytes: 0,
     unknown_blocks: 0,
+    written: written?.state ?? null,
+    parent_id: written?.parent ?? null,
   };
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('snapshot')

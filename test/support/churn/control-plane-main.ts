@@ -116,6 +116,7 @@ async function compose(): Promise<AsyncDisposableStack> {
       cluster: cluster.client,
       storage: withSmallGib(storage.client),
       snapshotReader: storage.snapshots,
+      snapshotWriter: storage.snapshotWriter,
       objects: objects.client,
     }),
   );

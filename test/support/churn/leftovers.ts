@@ -23,6 +23,7 @@ const STORAGE_ROWS: Readonly<Record<string, string>> = {
   snapshot: 'forgotten_at is null',
   block: 'true',
   snapshot_block: 'true',
+  written_block: 'true',
 };
 /** What every start makes in the storage's folder. */
 const KEPT_FOLDERS: ReadonlySet<string> = new Set([

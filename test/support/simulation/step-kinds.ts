@@ -17,6 +17,9 @@ type Kinds<Kind extends string> = Readonly<Record<Kind, Covered>>;
 
 const NO_IMAGE = 'simulated guests have no image; packages/node/app and test/vm fetch real ones';
 
+const WRITTEN =
+  'users of the simulation write to volumes only; test/faults/written-snapshots.test.ts fails them';
+
 const INSTANCE: Kinds<Exclude<InstanceStep['kind'], 'wait'>> = {
   'make-directory': true,
   'fetch-image': NO_IMAGE,
@@ -55,11 +58,13 @@ const STORAGE_VOLUME: Kinds<VolumeStep> = {
 };
 const STORAGE_SNAPSHOT: Kinds<SnapshotStep> = {
   freeze: true,
+  begin: WRITTEN,
   upload: true,
   complete: true,
   thaw: true,
   'fail-volume-missing': true,
   'fail-point-lost': true,
+  'fail-abandoned': WRITTEN,
   discard: true,
   'rebuild-references': 'only after a restore; packages/storage/blocks.test.ts restores',
   'note-absent': true,
@@ -83,6 +88,7 @@ const OUTCOME: Kinds<Exclude<Outcome['kind'], 'none'>> = { shutdown: true, faile
 const VOLUME: Kinds<Exclude<VolumeTalk, 'wait-for-snapshots'>> = { send: true, forget: true };
 const SNAPSHOT: Kinds<Exclude<SnapshotTalk, 'wait-for-readers' | 'settled'>> = {
   send: true,
+  abandon: WRITTEN,
   forget: true,
   'forget-copy': true,
 };
