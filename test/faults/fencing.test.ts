@@ -37,17 +37,19 @@ test('what the last host has not got answered never reaches a volume that was op
     () => 'written',
     () => 'refused',
   );
-  const second = await open(harness, 3);
-  assert.notEqual(pathOf(second), pathOf(first));
-  await qemuIo(second, 'write -P 3 0 4k');
-  const untilMs = systemClock.monotonicMs() + CHANCE_MS;
-  await harness.until('the first host had its chance', async () => {
-    await qemuIo(second, 'read -P 3 0 4k');
-    return systemClock.monotonicMs() > untilMs;
-  });
-  await assert.rejects(access(pathOf(first)));
-  await assert.rejects(qemuIo({ ...second, export: exportAt(second, way) }, 'read 0 4k'));
-  guest.kill();
+  try {
+    const second = await open(harness, 3);
+    await qemuIo(second, 'write -P 3 0 4k');
+    const untilMs = systemClock.monotonicMs() + CHANCE_MS;
+    await harness.until('the first host had its chance', async () => {
+      await qemuIo(second, 'read -P 3 0 4k');
+      return systemClock.monotonicMs() > untilMs;
+    });
+    await assert.rejects(access(pathOf(first)));
+    await assert.rejects(qemuIo({ ...second, export: exportAt(second, way) }, 'read 0 4k'));
+  } finally {
+    guest.kill();
+  }
   assert.equal(await late, 'refused');
 });
 
