@@ -18,12 +18,12 @@ const MIB_WRITTEN = 8;
 const CHANCE_S = 15;
 
 let cloud: CloudUnderTest;
-let guests: DirectGuest[] = [];
+const guests: DirectGuest[] = [];
 
 before(async () => {
   if (skip !== false) return;
   cloud = await CloudUnderTest.start();
-  guests = await Promise.all([launchDirectGuest(cloud), launchDirectGuest(cloud)]);
+  for (const _each of [1, 2]) guests.push(await launchDirectGuest(cloud));
 });
 after(async () => {
   await cloud?.[Symbol.asyncDispose]();
