@@ -32,6 +32,10 @@ Examples:
   ironbark volumes                     what each volume does in this second
   ironbark volumes --interval 60 --json | jq '.[].figures'      CloudWatch's names for a minute`,
 
+  'ironbark lab explain': `Examples:
+  ironbark lab explain vol-0123456789abcdef0            while its guest reads or writes
+  ironbark lab explain vol-0123456789abcdef0 --interval 60 --json`,
+
   'ironbark metrics': `Examples:
   ironbark metrics > /var/lib/prometheus/node-exporter/ironbark.prom
   curl --unix-socket FOLDER/admin.sock http://localhost/metrics`,

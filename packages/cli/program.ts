@@ -6,6 +6,7 @@ import { addAccountCommands } from './account-commands.ts';
 import type { ImageImportOptions } from './commands/image-import.ts';
 import type { CliContext } from './context.ts';
 import { EXAMPLES } from './examples.ts';
+import type { RootDevice } from './publish.ts';
 
 export interface ProgramOptions {
   version: string;
@@ -18,6 +19,11 @@ export interface ProgramOptions {
 }
 
 type Flags = Record<string, never>;
+
+interface ImageBuildFlags {
+  yes?: boolean;
+  rootDevice: RootDevice;
+}
 
 export function buildProgram(options: ProgramOptions): Command {
   const program = new Command('ironbark')
@@ -227,6 +233,7 @@ function addInstanceCommands(
       },
     );
   addVolumeCommands(program, context);
+  addLabCommands(program, context);
   addImageCommands(program, options, context);
 }
 
@@ -248,6 +255,19 @@ function addVolumeCommands(program: Command, context: MakeContext): void {
     });
 }
 
+function addLabCommands(program: Command, context: MakeContext): void {
+  const lab = program.command('lab').description('why a disk is as fast as it is');
+  lab
+    .command('explain')
+    .description('what a volume does at the moment, and what holds it back')
+    .argument('<volume>', 'a volume that an instance uses')
+    .option('--interval <seconds>', 'how long to look', parseCount, 5)
+    .action(async (volume: string, flags: { interval: number }, command: Command) => {
+      const { explainVolume } = await import('./commands/lab-explain.ts');
+      await explainVolume(context(command), volume, flags);
+    });
+}
+
 function addImageCommands(program: Command, options: ProgramOptions, context: MakeContext): void {
   const image = program.command('image').description('build, list and import images');
   image
@@ -255,9 +275,10 @@ function addImageCommands(program: Command, options: ProgramOptions, context: Ma
     .description('build an image from Debian packages: micro (seconds) or debian-12 (minutes)')
     .addArgument(new Argument('<name>', 'what to build').choices(['micro', 'debian-12']))
     .option('-y, --yes', 'install host packages without asking')
-    .action(async (name: string, { yes = false }: { yes?: boolean }, command: Command) => {
+    .addOption(rootDevice('instance-store'))
+    .action(async (name: string, flags: ImageBuildFlags, command: Command) => {
       const { buildImage } = await import('./commands/image-build.ts');
-      await buildImage(context(command), name, { yes, path: options.path });
+      await buildImage(context(command), name, { yes: false, ...flags, path: options.path });
     });
   image
     .command('list')
@@ -277,10 +298,17 @@ function addImageCommands(program: Command, options: ProgramOptions, context: Ma
         .choices(['raw', 'qcow2'])
         .makeOptionMandatory(),
     )
+    .addOption(rootDevice('ebs'))
     .action(async (file: string, flags: ImageImportOptions, command: Command) => {
       const { importImage } = await import('./commands/image-import.ts');
       await importImage(context(command), file, flags);
     });
+}
+
+function rootDevice(preset: RootDevice): Option {
+  return new Option('--root-device <type>', 'where its instances’ root disks are')
+    .choices(['ebs', 'instance-store'] satisfies RootDevice[])
+    .default(preset);
 }
 
 function addHostCommands(program: Command, options: ProgramOptions, context: MakeContext): void {

@@ -20,6 +20,7 @@ import type { StorageClient } from '@ironbark/protocol/internal/storage-client.t
 import type { ActionTable } from './actions/action.ts';
 import type { EbsActions } from './actions/ebs-handler.ts';
 import { createEc2Actions } from './actions/table.ts';
+import { createCloudwatchActions } from './actions/table-cloudwatch.ts';
 import { createEbsActions } from './actions/table-ebs.ts';
 import { createStsActions } from './actions/table-sts.ts';
 import { type AccountAdmin, createAccountAdmin } from './app/accounts.ts';
@@ -31,12 +32,14 @@ import { parseObservation } from './app/instance-outcome.ts';
 import { countResources, listLoginUsers, type ResourceCounts } from './app/summary.ts';
 import { summarizeVolumes, type VolumeSummary } from './app/volume-summary.ts';
 import { createExpiry } from './reconcilers/expiry.ts';
+import { createImageMaking } from './reconcilers/image-making.ts';
 import { createInstanceOutcome } from './reconcilers/instance-outcome.ts';
 import { createInstancePlacement, PLACEMENT_KEY } from './reconcilers/instance-placement.ts';
 import { createSnapshotReconciler } from './reconcilers/snapshot.ts';
 import { createStorageReport, STORAGE_KEY } from './reconcilers/storage-report.ts';
 import { createVolumeReconciler } from './reconcilers/volume.ts';
 import { createVolumeAttachment } from './reconcilers/volume-attachment.ts';
+import { createVolumeMetrics } from './reconcilers/volume-metrics.ts';
 import { createVolumeModification } from './reconcilers/volume-modification.ts';
 import { createZoneIntent } from './reconcilers/zone-intent.ts';
 import { createZoneReport, ZONE_KEY } from './reconcilers/zone-report.ts';
@@ -75,6 +78,7 @@ export interface Cloud extends AsyncDisposable {
   ec2: ActionTable;
   sts: ActionTable;
   ebs: EbsActions;
+  cloudwatch: ActionTable;
   identity: IdentityClient;
   /** For the one who runs the cloud: no request of a client gets here. */
   accounts: AccountAdmin;
@@ -114,6 +118,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       ec2: createEc2Actions(app),
       sts: createStsActions(app),
       ebs: createEbsActions(app),
+      cloudwatch: createCloudwatchActions(app),
       identity: createIdentity(store),
       accounts: createAccountAdmin({ ...options, store }),
       accountId,
@@ -155,6 +160,7 @@ function createWake(): { wake: Wake; connect: (target: Wake) => void } {
       instance: (id) => target?.instance(id),
       volume: (id) => target?.volume(id),
       snapshot: (id) => target?.snapshot(id),
+      image: (id) => target?.image(id),
       placement: () => target?.placement(),
     },
     connect: (next) => {
@@ -177,6 +183,7 @@ function startReconcilers(
     runner.add(createVolumeModification(app)),
   ];
   const snapshot = runner.add(createSnapshotReconciler(app));
+  const image = runner.add(createImageMaking(app));
   connect({
     instance: (id) => {
       for (const handle of ofInstance) handle.poke(id);
@@ -185,11 +192,13 @@ function startReconcilers(
       for (const handle of ofVolume) handle.poke(id);
     },
     snapshot: (id) => snapshot.poke(id),
+    image: (id) => image.poke(id),
     placement: () => placement.poke(PLACEMENT_KEY),
   });
   const zone = runner.add(createZoneReport(app));
   const storage = runner.add(createStorageReport(app));
   runner.add(createExpiry(app));
+  runner.add(createVolumeMetrics(app));
   const stops = [
     app.cluster.onChange(() => zone.poke(ZONE_KEY)),
     app.storage.onChange(() => storage.poke(STORAGE_KEY)),

@@ -19,7 +19,7 @@ import type {
   StagedBackends,
 } from '@ironbark/protocol/internal/staged-backend.ts';
 import { type Compressor, THREADED_COMPRESSOR } from './app/chunk-codec.ts';
-import { DAEMON_DIRECTORIES } from './drivers/daemon-arguments.ts';
+import { DAEMON_DIRECTORIES, SOURCES_SOCKET } from './drivers/daemon-arguments.ts';
 import { openFileBackend } from './drivers/file-backend.ts';
 import {
   type BackendSettings,
@@ -94,7 +94,8 @@ export async function startStorage(options: StorageOptions): Promise<Storage> {
   try {
     const backend = routeByRow(drivers.backend, staged, database);
     const state = { database, ...(privileged === undefined ? {} : { privileged }) };
-    const parts = { ...options, ...drivers, backend, staged, aroundStep, compressor };
+    const places = { sourcesSocket: join(dataDir, SOURCES_SOCKET) };
+    const parts = { ...options, ...drivers, backend, staged, aroundStep, compressor, ...places };
     return await runStorage({ ...parts, ...state });
   } catch (error) {
     await database[Symbol.asyncDispose]();

@@ -23,7 +23,9 @@ export async function settleRestoredStorage(path: string): Promise<void> {
       .where('observed_state', '=', 'pending')
       .where('written', 'is not', null)
       .execute();
-    await tx.updateTable('volume').set({ backend: 'file' }).execute();
+    // A backup holds volumes as they read, so what came back is all there.
+    const whole = { backend: 'file', is_filled: 1, source_name: null } as const;
+    await tx.updateTable('volume').set(whole).execute();
     // The objects came back by another way than this state: what each snapshot needs is read from its manifest.
     await tx
       .updateTable('snapshot')

@@ -20,12 +20,14 @@ import type { Compressor } from './app/chunk-codec.ts';
 import type { StorageContext } from './app/context.ts';
 import { type HeldVolumes, holdVolumes, letGoOfForgottenPoints } from './app/held-volumes.ts';
 import { forgetAbsent, putIntents } from './app/intents.ts';
+import { findSource } from './app/layers.ts';
 import { buildReport } from './app/report.ts';
 import { Slots } from './app/slots.ts';
 import { createSnapshotReader } from './app/snapshot-blocks.ts';
 import { sweep } from './app/sweep.ts';
 import { VolumeLocks } from './app/volume-locks.ts';
 import { createSnapshotWriter } from './app/written-snapshots.ts';
+import { serveSources } from './drivers/source-server.ts';
 import type { VolumeBackend } from './drivers/volume-backend.ts';
 import { COLLECTOR_KEY, createBlockCollector } from './reconcilers/block-collector.ts';
 import { createSnapshotReconciler } from './reconcilers/snapshot.ts';
@@ -62,6 +64,8 @@ export interface StorageParts {
   random: RandomSource;
   logger: Logger;
   aroundStep: AroundStep;
+  /** Where snapshots are served to storage daemons. */
+  sourcesSocket: string;
 }
 
 /** So many points in time can be taken at once; uploads, which take long, have a limit of their own. */
@@ -78,6 +82,7 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
   const context: StorageContext = {
     ...parts,
     locks: new VolumeLocks(),
+    filling: new Set(),
     changed: () => {
       for (const listener of listeners) listener();
     },
@@ -85,6 +90,9 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
     pokeSnapshot: (id: SnapshotId) => handles.snapshot?.poke(id),
     pokeCollector: () => handles.block?.poke(COLLECTOR_KEY),
   };
+  const { sourcesSocket } = parts;
+  const find = (name: string) => findSource(context, name);
+  const sources = parts.target.fillsLazily ? await serveSources(sourcesSocket, find) : undefined;
   await letGoOfForgottenPoints(context);
   await sweep(context);
   parts.target.onExit((id) => {
@@ -113,6 +121,7 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
     },
     [Symbol.asyncDispose]: async () => {
       await stop();
+      await sources?.[Symbol.asyncDispose]();
       await parts.target.detach();
       await parts.database[Symbol.asyncDispose]();
       await parts.privileged?.[Symbol.asyncDispose]();

@@ -2,7 +2,7 @@
 
 import { getDaemon } from '../../packages/cli/daemon/admin-client.ts';
 import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
-import { type Figure, medianFigure } from '../support/figures.ts';
+import { type Figure, medianFigure, ratioFigure } from '../support/figures.ts';
 import { greetsAsSsh } from '../support/ssh-greeting.ts';
 
 const REPEATS = 5;
@@ -19,34 +19,37 @@ interface Launch {
 
 export async function measureLaunch(): Promise<Figure[]> {
   await using cloud = await CloudUnderTest.start();
+  const { Images } = await cloud.ec2().call('DescribeImages', { Owners: ['self'] });
+  const build = ['image', 'build', 'micro', '--root-device', 'ebs'] as const;
+  const { imageId } = await cloud.json<{ imageId: string }>(...build);
   const launches: Launch[] = [];
-  // The first launch fetches the image into the node's cache and is not counted.
+  const fromVolumes: Launch[] = [];
+  // The first launch of each fetches what the node keeps of the image and is not counted.
   for (let i = 0; i <= REPEATS; i++) {
-    const launch = await launchOnce(cloud);
-    if (i > 0) launches.push(launch);
+    const launch = await launchOnce(cloud, Images![0]!.ImageId!);
+    const fromVolume = await launchOnce(cloud, imageId);
+    if (i === 0) continue;
+    launches.push(launch);
+    fromVolumes.push(fromVolume);
   }
+  const started = launches.map((l) => l.controlPlaneMs);
+  const greeted = launches.map((l) => l.sshMs);
+  const ratio = (of: keyof Launch) => fromVolumes.map((one, at) => one[of] / launches[at]![of]);
   return [
-    medianFigure(
-      'RunInstances to hypervisor started, ms',
-      launches.map((l) => l.controlPlaneMs),
-      CONTROL_PLANE_BAR_MS,
-    ),
-    medianFigure(
-      'RunInstances to ssh greeting, ms',
-      launches.map((l) => l.sshMs),
-      SSH_BAR_MS,
-    ),
+    medianFigure('RunInstances to hypervisor started, ms', started, CONTROL_PLANE_BAR_MS),
+    medianFigure('RunInstances to ssh greeting, ms', greeted, SSH_BAR_MS),
+    ratioFigure('the first with an EBS root, times that of a local one', ratio('controlPlaneMs')),
+    ratioFigure('the second with an EBS root, times that of a local one', ratio('sshMs')),
   ];
 }
 
-async function launchOnce(cloud: CloudUnderTest): Promise<Launch> {
+async function launchOnce(cloud: CloudUnderTest, imageId: string): Promise<Launch> {
   const ec2 = cloud.ec2();
   // Asked directly: a command line would take a processor from the guest at every look.
   const daemon = await getDaemon(cloud.dataDir);
-  const { Images } = await ec2.call('DescribeImages', { Owners: ['self'] });
   const startedMs = Date.now();
   const run = await ec2.call('RunInstances', {
-    ImageId: Images![0]!.ImageId!,
+    ImageId: imageId,
     InstanceType: 't3.micro',
     MinCount: 1,
     MaxCount: 1,

@@ -6,11 +6,13 @@ import { measureAoe } from './aoe.ts';
 import { BLOCK_ROWS, measureBlock, parseTestbed } from './block/block.ts';
 import { renderRows, verdictOf } from './block/rows.ts';
 import { measureLaunch } from './launch.ts';
+import { measureRestore } from './restore.ts';
 import { measureUp } from './up.ts';
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   aoe: measureAoe,
   launch: measureLaunch,
+  restore: measureRestore,
   up: measureUp,
 };
 

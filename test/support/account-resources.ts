@@ -50,6 +50,11 @@ export async function makeAccountResources(
   const { ImageId: image } = await ec2.call('RegisterImage', {
     Name: `${mark} image`,
     ImageLocation: location,
+    BlockDeviceMappings: [{ DeviceName: '/dev/vda', Ebs: { VolumeType: 'gp3' } }],
+  });
+  await settled(`${image} available`, async () => {
+    const { Images } = await ec2.call('DescribeImages', { ImageIds: [image!] });
+    return Images![0]!.State === 'available';
   });
   const { KeyPairId: keyPair } = await ec2.call('CreateKeyPair', { KeyName: names.keyName });
   const [running, stopped] = await launchTwo(ec2, image!, names.keyName);

@@ -15,11 +15,16 @@ export interface DirectGuest {
   start(command: string): Promise<void>;
 }
 
-export async function launchDirectGuest(cloud: CloudUnderTest): Promise<DirectGuest> {
+/** From the first image unless another one is named. */
+export async function launchDirectGuest(
+  cloud: CloudUnderTest,
+  { image }: { image?: string } = {},
+): Promise<DirectGuest> {
   const launched = await cloud.json<{ instanceId: `i-${string}`; privateIp: string }>(
     'launch',
     '--type',
     't3.nano',
+    ...(image === undefined ? [] : ['--image', image]),
   );
   const keys = join(cloud.dataDir, 'keys');
   const options = [

@@ -10,6 +10,7 @@ type Input = Readonly<Record<string, unknown>>;
 export const ACTION_ROWS: Readonly<Record<string, (own: AccountResources) => Input>> = {
   AttachVolume: (own) => ({ VolumeId: own.volume, InstanceId: own.running, Device: '/dev/sdg' }),
   CopySnapshot: (own) => ({ SourceRegion: own.caller.region, SourceSnapshotId: own.snapshot }),
+  CreateImage: (own) => ({ InstanceId: own.running, Name: `${own.mark} made` }),
   CreateKeyPair: (own) => ({ KeyName: `${own.mark}-another` }),
   CreateSnapshot: (own) => ({ VolumeId: own.volume }),
   CreateSnapshots: (own) => ({ InstanceSpecification: { InstanceId: own.running } }),
@@ -107,6 +108,7 @@ export interface Reference {
 }
 
 const REFUSED = 'UnsupportedOperation';
+const MAPPING = 'InvalidBlockDeviceMapping';
 const INSTANCE = ref((other) => other.running, 'InvalidInstanceID.NotFound');
 const VOLUME = ref((other) => other.volume, 'InvalidVolume.NotFound');
 const SNAPSHOT = ref((other) => other.snapshot, 'InvalidSnapshot.NotFound');
@@ -136,12 +138,13 @@ export const REFERENCES: Readonly<Record<string, Reference | undefined>> = {
   'InstanceIds[]': INSTANCE,
   VolumeId: VOLUME,
   'VolumeIds[]': VOLUME,
-  'BlockDeviceMappings[].Ebs.VolumeId': refused(VOLUME, ['Attribute', 'Value']),
+  'BlockDeviceMappings[].Ebs.VolumeId': ref(VOLUME.of, MAPPING, ['Attribute', 'Value']),
   SnapshotId: SNAPSHOT,
   SourceSnapshotId: SNAPSHOT,
   'SnapshotIds[]': SNAPSHOT,
   'BlockDeviceMappings[].Ebs.SnapshotId': SNAPSHOT,
-  'RegisterImage BlockDeviceMappings[].Ebs.SnapshotId': refused(SNAPSHOT),
+  // Only what is attached can be named there.
+  'CreateImage BlockDeviceMappings[].Ebs.SnapshotId': ref(SNAPSHOT.of, MAPPING),
   ImageId: IMAGE,
   'ImageIds[]': IMAGE,
   ImageLocation: ref((other) => other.location, 'UnauthorizedOperation'),

@@ -2,7 +2,7 @@
 // its file system grows, and every byte is there.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, type TestContext, test } from 'node:test';
 import { GIB } from '@ironbark/core/units.ts';
 import type { VolumeFigures } from '@ironbark/core/volume-figures.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
@@ -101,7 +101,19 @@ test('what a volume does is shown to people and to Prometheus', { skip }, async 
   assert.ok(figures.VolumeThroughputPercentage! > 50);
   assert.ok((await metricsOf('read_ops_total')) > before);
   assert.ok((await metricsOf('read_latency_seconds_count')) > 0);
+  await explainsItself(t);
 });
+
+/** Its limit, or, where this host is too slow for that, a program that waits for each request. */
+async function explainsItself(t: TestContext): Promise<void> {
+  const { figures, explanation } = await cloud.json<{
+    figures: VolumeFigures;
+    explanation: { cause: { name: string }; sentence: string };
+  }>('lab', 'explain', volume, '--interval', '2');
+  t.diagnostic(explanation.sentence);
+  const iops = figures.VolumeReadOps / figures.intervalSeconds;
+  assert.equal(explanation.cause.name, iops >= 0.93 * 150 ? 'limit' : 'one-at-a-time');
+}
 
 async function metricsOf(name: string): Promise<number> {
   const { stdout } = await cloud.ironbark('metrics');

@@ -26,7 +26,7 @@ async function complete(...words: string[]): Promise<string[]> {
 }
 
 test('commands are completed', async () => {
-  assert.deepEqual(await complete('ironbark', 'la'), ['launch']);
+  assert.deepEqual(await complete('ironbark', 'lau'), ['launch']);
   assert.ok((await complete('ironbark', '')).includes('doctor'));
 });
 

@@ -9,7 +9,7 @@ import { getDaemon } from '../daemon/admin-client.ts';
 import { openEc2 } from '../ec2.ts';
 import { DEBIAN_IMAGE_PACKAGES, ensurePackages, type HostPackage } from '../host-packages.ts';
 import { Problem } from '../problem.ts';
-import { buildContext, publish } from '../publish.ts';
+import { buildContext, publish, type RootDevice } from '../publish.ts';
 
 interface Recipe {
   build(context: BuildContext): Promise<BuiltImage>;
@@ -26,6 +26,7 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
 
 export interface ImageBuildOptions {
   yes: boolean;
+  rootDevice: RootDevice;
   /** Where programs are looked for. */
   path: string;
 }
@@ -44,7 +45,7 @@ export async function buildImage(
   // Minutes of building are for nothing when there is no cloud to store it.
   await getDaemon(context.dataDir, context.self);
   await ensurePackages(context, { wanted: recipe.packages, path: options.path, yes: options.yes });
-  const image = await buildAndPublish(context, name, recipe);
+  const image = await buildAndPublish(context, name, recipe, options.rootDevice);
   context.terminal.result(
     image,
     () => `${image.imageId} is ${image.name}: ${context.self} launch --image ${image.name}`,
@@ -59,26 +60,28 @@ export async function ensureMicroImage(context: CliContext): Promise<void> {
     Filters: [{ Name: 'name', Values: ['micro-*'] }],
   });
   if (Images === undefined || Images.length === 0)
-    await buildAndPublish(context, 'micro', RECIPES['micro']!);
+    await buildAndPublish(context, 'micro', RECIPES['micro']!, 'instance-store');
 }
 
 async function buildAndPublish(
   context: CliContext,
   recipeName: string,
   recipe: Recipe,
+  rootDevice: RootDevice,
 ): Promise<{ imageId: string; name: string }> {
   const { terminal } = context;
   const built = await terminal.step(
     `Building image ${recipeName}`,
     async (progress) => await recipe.build(buildContext(context, progress)),
   );
-  const name = `${recipeName}-${built.buildId}`;
+  const kind = rootDevice === 'ebs' ? `${recipeName}-ebs` : recipeName;
+  const name = `${kind}-${built.buildId}`;
   const known = await findRegistered(context, name);
   const imageId =
     known ??
     (await terminal.step(
       `Storing image ${name}`,
-      async (progress) => await publish(context, built, name, progress),
+      async (progress) => await publish(context, built, { name, rootDevice }, progress),
     ));
   return { imageId, name };
 }

@@ -5,12 +5,13 @@ import { dirname, resolve } from 'node:path';
 import { importImage as importDisk } from '@ironbark/images/import/import-image.ts';
 import type { CliContext } from '../context.ts';
 import { getDaemon } from '../daemon/admin-client.ts';
-import { buildContext, publish } from '../publish.ts';
+import { buildContext, publish, type RootDevice } from '../publish.ts';
 
 export interface ImageImportOptions {
   name: string;
   user: string;
   format: 'raw' | 'qcow2';
+  rootDevice: RootDevice;
 }
 
 export async function importImage(
@@ -20,7 +21,7 @@ export async function importImage(
 ): Promise<void> {
   const { terminal } = context;
   await getDaemon(context.dataDir, context.self);
-  const { name, format, user: loginUser } = options;
+  const { name, format, rootDevice, user: loginUser } = options;
   const request = { path: resolve(file), name, format, loginUser };
   const built = await terminal.step(
     `Importing ${file}`,
@@ -29,7 +30,7 @@ export async function importImage(
   try {
     const imageId = await terminal.step(
       `Storing image ${name}`,
-      async (progress) => await publish(context, built, name, progress),
+      async (progress) => await publish(context, built, { name, rootDevice }, progress),
     );
     terminal.result({ imageId, name }, () => `${imageId} is ${name}`);
   } finally {

@@ -14,13 +14,21 @@ export async function showVolumes(
   context: CliContext,
   { interval }: { interval: number },
 ): Promise<void> {
-  const daemon = await getDaemon(context.dataDir, context.self);
+  const volumes = await measureVolumes(context, interval);
+  context.terminal.result(volumes, () => renderVolumes(volumes, context.self));
+}
+
+/** Takes the interval only if a guest has one of them. */
+export async function measureVolumes(
+  { dataDir, self, clock }: CliContext,
+  intervalSeconds: number,
+): Promise<MeasuredVolume[]> {
+  const daemon = await getDaemon(dataDir, self);
   const before = await daemon.volumes();
   const isAtWork = before.some(({ stats }) => stats !== undefined);
-  if (isAtWork) await context.clock.sleep(interval * 1_000);
+  if (isAtWork) await clock.sleep(intervalSeconds * 1_000);
   const after = isAtWork ? await daemon.volumes() : before;
-  const volumes = after.map((volume) => measure(volume, before));
-  context.terminal.result(volumes, () => renderVolumes(volumes, context.self));
+  return after.map((volume) => measure(volume, before));
 }
 
 export async function showMetrics(context: CliContext): Promise<void> {
@@ -40,7 +48,8 @@ function measure(volume: VolumeFacts, before: readonly VolumeFacts[]): MeasuredV
   return figures === undefined ? volume : { ...volume, figures };
 }
 
-const HEADINGS = ['VOLUME', 'STATE', 'SIZE', 'TYPE', 'ATTACHED TO', 'OPS/S', 'READ/S', 'WRITE/S'];
+const HEADINGS = ['VOLUME', 'STATE', 'SIZE', 'TYPE', 'ATTACHED TO', 'DRIVER'];
+const RATE_HEADINGS = ['OPS/S', 'READ/S', 'WRITE/S'];
 /** The paper's columns. */
 const PAPER_HEADINGS = ['RQ-SZ', 'QU-SZ', 'UTIL', 'OF LIMIT', 'NOTE'];
 
@@ -52,10 +61,20 @@ function renderVolumes(volumes: readonly MeasuredVolume[], self: string): string
     `${volume.sizeGib} GiB`,
     volume.volumeType,
     volume.instanceId === undefined ? '-' : `${volume.instanceId} ${volume.deviceName}`,
+    renderDriver(volume),
     ...renderFigures(volume.figures),
-    volume.reason ?? '',
+    volume.reason ?? renderFill(volume),
   ]);
-  return renderTable([...HEADINGS, ...PAPER_HEADINGS], rows);
+  return renderTable([...HEADINGS, ...RATE_HEADINGS, ...PAPER_HEADINGS], rows);
+}
+
+/** Whose driver reaches the volume, and over what. */
+function renderDriver({ attachMode, transport }: MeasuredVolume): string {
+  return attachMode === undefined ? '-' : `${attachMode}, ${transport}`;
+}
+
+function renderFill({ filledPercent }: MeasuredVolume): string {
+  return filledPercent === undefined ? '' : `${filledPercent}% of its snapshot copied`;
 }
 
 function renderFigures(figures: VolumeFigures | undefined): string[] {

@@ -81,6 +81,8 @@ async function shareVolumes(path: string, users: CloudUsers): Promise<void> {
 /** Until its end only root can change the folder, and files in it are plain ones of root or of storage daemons. */
 async function shareFiles(path: string, users: CloudUsers): Promise<void> {
   for (const name of await readdir(path)) {
+    // The socket of snapshots, which a process that was killed may have left; it is made anew.
+    if (name.startsWith('.')) continue;
     await using file = await open(join(path, name), constants.O_RDONLY | constants.O_NOFOLLOW);
     await file.chmod(SHARED_FILE);
     await file.chown(users.controllers, users.targets);

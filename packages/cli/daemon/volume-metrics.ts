@@ -36,6 +36,11 @@ const METRICS: readonly Metric[] = [
     stats.idleNs === undefined ? undefined : stats.idleNs / NS,
   ),
   gauge('size_bytes', 'Size', ({ sizeGib }) => sizeGib * 2 ** 30),
+  gauge(
+    'filled_ratio',
+    'How much of its snapshot a volume has, from 0 to 1',
+    ({ filledPercent = 100 }) => filledPercent / 100,
+  ),
   gauge('provisioned_iops', 'Operations a second that it may do', ({ limits }) => limits.iops),
   gauge(
     'provisioned_bytes_per_second',

@@ -18,12 +18,13 @@ import { viewProgress } from './render-snapshot.ts';
 export const createSnapshots: Ec2Handler<'CreateSnapshots'> = async (app, context, input) => {
   refuseParameters(input, ['OutpostArn']);
   if (input.Location === 'local') throw notOffered('A local snapshot');
-  const { InstanceId, ExcludeDataVolumeIds } = input.InstanceSpecification;
+  const { InstanceId, ExcludeDataVolumeIds, ExcludeBootVolume } = input.InstanceSpecification;
   if (InstanceId === undefined) throw missingParameter('InstanceSpecification.InstanceId');
   const wish = {
     instanceId: parseId(INSTANCE, InstanceId, 'InstanceId'),
     description: input.Description ?? '',
     exclude: parseIds(VOLUME, ExcludeDataVolumeIds, 'ExcludeDataVolumeId'),
+    excludeRoot: ExcludeBootVolume === true,
   };
   const { snapshot: tags } = parseTagSpecifications(input.TagSpecifications, ['snapshot']);
   const isCopying = input.CopyTagsFromSource === 'volume';

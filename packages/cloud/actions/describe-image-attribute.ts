@@ -4,7 +4,8 @@ import type { Ec2Output } from '@ironbark/protocol/ec2/types.ts';
 import { getImage } from '../app/images.ts';
 import { notOffered } from '../app/refusals.ts';
 import { IMAGE, parseId } from '../app/resource-ids.ts';
-import type { ImageRow } from '../store/schema.ts';
+import type { ImageRow } from '../store/image-schema.ts';
+import { renderMappings } from './block-device-mappings.ts';
 import type { Ec2Handler } from './handler.ts';
 
 type Output = Ec2Output<'DescribeImageAttribute'>;
@@ -13,7 +14,7 @@ const ATTRIBUTES: Readonly<Record<string, (image: ImageRow) => Partial<Output>>>
   description: (image) => ({ Description: { Value: image.description } }),
   launchPermission: () => ({ LaunchPermissions: [] }),
   productCodes: () => ({ ProductCodes: [] }),
-  blockDeviceMapping: () => ({ BlockDeviceMappings: [] }),
+  blockDeviceMapping: (image) => ({ BlockDeviceMappings: renderMappings(image) }),
 };
 
 export const describeImageAttribute: Ec2Handler<'DescribeImageAttribute'> = async (

@@ -1,12 +1,16 @@
 // Owns DescribeImages.
 
 import type { Image } from '@aws-sdk/client-ec2';
+import { parseDevices } from '../app/block-devices.ts';
 import type { FilterTable } from '../app/filters.ts';
+import { type ImageView, viewImage } from '../app/image-view.ts';
 import { IMAGE, matchIds, parseIds } from '../app/resource-ids.ts';
 import { type Tag, TagIndex } from '../app/tags.ts';
+import type { ImageDevice, ImageRow } from '../store/image-schema.ts';
 import { listImages } from '../store/images.ts';
-import type { ImageRow } from '../store/schema.ts';
+import { listSnapshots } from '../store/snapshots.ts';
 import { listTags } from '../store/tags.ts';
+import { renderMappings } from './block-device-mappings.ts';
 import type { Ec2Handler } from './handler.ts';
 import { renderTags } from './render-instance.ts';
 import { selectPage } from './select-page.ts';
@@ -14,7 +18,16 @@ import { selectPage } from './select-page.ts';
 interface ImageItem {
   id: string;
   row: ImageRow;
+  view: ImageView;
+  devices: ImageDevice[];
   tags: Tag[];
+}
+
+type Values = (device: ImageDevice) => string | number | boolean | undefined;
+
+/** Of every volume that the image maps. */
+function ofDevices(value: Values) {
+  return ({ devices }: ImageItem) => devices.map(value).filter((one) => one !== undefined);
 }
 
 const FILTERS: FilterTable<ImageItem> = {
@@ -30,8 +43,17 @@ const FILTERS: FilterTable<ImageItem> = {
     'owner-id': ({ row }) => row.accountId,
     'owner-alias': () => 'self',
     'root-device-name': ({ row }) => row.rootDeviceName,
-    'root-device-type': () => 'instance-store',
-    state: () => 'available',
+    'root-device-type': ({ row }) => row.rootDeviceType,
+    state: ({ view }) => view.state,
+    'state-reason-code': ({ view }) => view.stateReason?.code,
+    'state-reason-message': ({ view }) => view.stateReason?.message,
+    'source-instance-id': ({ row }) => row.sourceInstanceId ?? undefined,
+    'block-device-mapping.delete-on-termination': ofDevices((one) => one.deleteOnTermination),
+    'block-device-mapping.device-name': ofDevices((one) => one.deviceName),
+    'block-device-mapping.snapshot-id': ofDevices((one) => one.snapshotId),
+    'block-device-mapping.volume-size': ofDevices((one) => one.sizeGib),
+    'block-device-mapping.volume-type': ofDevices((one) => one.volumeType),
+    'block-device-mapping.encrypted': ofDevices(() => false),
     'virtualization-type': () => 'hvm',
     'ena-support': () => false,
     platform: () => undefined,
@@ -48,8 +70,18 @@ export const describeImages: Ec2Handler<'DescribeImages'> = async (app, context,
   const shown = named.filter(
     (row) => matchesOwner(row, input.Owners) && matchesUser(row, input.ExecutableUsers),
   );
+  const snapshots = await listSnapshots(app.store.query, accountId);
+  const byId = new Map(snapshots.map((row) => [row.id, row]));
   const { items, nextToken } = selectPage(
-    shown.map((row): ImageItem => ({ id: row.id, row, tags: tags.of(row.id) })),
+    shown.map(
+      (row): ImageItem => ({
+        id: row.id,
+        row,
+        view: viewImage(row, byId),
+        devices: parseDevices(row),
+        tags: tags.of(row.id),
+      }),
+    ),
     input,
     {
       action: 'DescribeImages',
@@ -73,7 +105,8 @@ function matchesUser(row: ImageRow, users: readonly string[] | undefined): boole
   return users.includes('self') || users.includes(row.accountId);
 }
 
-function renderImage({ row, tags }: ImageItem): Image {
+function renderImage({ row, view, tags }: ImageItem): Image {
+  const { state, stateReason } = view;
   return {
     ImageId: row.id,
     Name: row.name,
@@ -83,15 +116,19 @@ function renderImage({ row, tags }: ImageItem): Image {
     Architecture: 'x86_64',
     OwnerId: row.accountId,
     Public: false,
-    State: 'available',
+    State: state,
+    ...(stateReason === undefined
+      ? {}
+      : { StateReason: { Code: stateReason.code, Message: stateReason.message } }),
     CreationDate: new Date(row.createdAt).toISOString(),
     RootDeviceName: row.rootDeviceName,
-    RootDeviceType: 'instance-store',
+    RootDeviceType: row.rootDeviceType,
+    ...(row.sourceInstanceId === null ? {} : { SourceInstanceId: row.sourceInstanceId }),
     VirtualizationType: 'hvm',
     PlatformDetails: 'Linux/UNIX',
     UsageOperation: 'RunInstances',
     EnaSupport: false,
-    BlockDeviceMappings: [],
+    BlockDeviceMappings: renderMappings(row),
     ProductCodes: [],
     Tags: renderTags(tags),
   };

@@ -92,7 +92,7 @@ export function instanceFilters(region: string): FilterTable<InstanceRecord> {
       'owner-id': ({ row }) => row.accountId,
       'reservation-id': ({ row }) => row.reservationId,
       'root-device-name': ({ row }) => row.rootDeviceName,
-      'root-device-type': () => 'instance-store',
+      'root-device-type': ({ row }) => row.rootDeviceType,
       'state-reason-code': ({ view }) => view.stateReason?.code,
       'subnet-id': ({ row, interfaces: [first] }) =>
         first === undefined ? undefined : row.subnetId,

@@ -3,19 +3,11 @@
 import { KIB } from '@ironbark/core/units.ts';
 import type { Ec2Input } from '@ironbark/protocol/ec2/types.ts';
 import type { MetadataIntent } from '@ironbark/protocol/internal/instance-messages.ts';
-import { checkDeviceName } from '../app/attachments.ts';
 import type { LaunchRequest } from '../app/launch-instances.ts';
-import {
-  invalidValue,
-  missingParameter,
-  notOffered,
-  refuse,
-  refuseParameters,
-} from '../app/refusals.ts';
-import { GROUP, IMAGE, parseId, parseIds, SNAPSHOT, SUBNET } from '../app/resource-ids.ts';
+import { invalidValue, notOffered, refuse, refuseParameters } from '../app/refusals.ts';
+import { GROUP, IMAGE, parseId, parseIds, SUBNET } from '../app/resource-ids.ts';
 import { parseTagSpecifications } from '../app/tags.ts';
-import { parseRates } from '../app/volume-shape.ts';
-import type { VolumeMapping } from '../app/volumes.ts';
+import { parseMappings } from './block-device-mappings.ts';
 
 type Input = Ec2Input<'RunInstances'>;
 
@@ -141,43 +133,4 @@ export function parseMetadataOptions(
     hopLimit,
     instanceTags: options.InstanceMetadataTags ?? before.instanceTags,
   };
-}
-
-type WireMapping = NonNullable<Input['BlockDeviceMappings']>[number];
-
-function parseMappings(mappings: readonly WireMapping[] | undefined): VolumeMapping[] {
-  const parsed = (mappings ?? []).map(parseMapping);
-  const names = new Set(parsed.map((mapping) => mapping.deviceName));
-  if (names.size < parsed.length) throw badMapping('Each device name can be used once.');
-  return parsed;
-}
-
-/** The names under which clients mean the root disk, whatever the image calls it. */
-const ROOT_NAMES = ['/dev/sda1', '/dev/sda', '/dev/vda', '/dev/xvda'];
-
-function parseMapping(mapping: WireMapping): VolumeMapping {
-  const { DeviceName, Ebs, NoDevice, VirtualName } = mapping;
-  if (DeviceName === undefined) throw missingParameter('BlockDeviceMapping.DeviceName');
-  if (ROOT_NAMES.includes(DeviceName)) {
-    throw badMapping(
-      `${DeviceName} is the root device: it is made from the image, has the image's size and survives stop and start. Map additional volumes to /dev/sdf and on.`,
-    );
-  }
-  if (VirtualName !== undefined || NoDevice !== undefined || Ebs === undefined) {
-    throw badMapping(`${DeviceName}: only EBS volumes can be mapped.`);
-  }
-  if (Ebs.Encrypted === true || Ebs.KmsKeyId !== undefined) throw notOffered('Volume encryption');
-  refuseParameters(Ebs, ['OutpostArn', 'VolumeInitializationRate']);
-  const { SnapshotId } = Ebs;
-  return {
-    deviceName: checkDeviceName(DeviceName),
-    deleteOnTermination: Ebs.DeleteOnTermination !== false,
-    sizeGib: Ebs.VolumeSize,
-    snapshotId: SnapshotId === undefined ? undefined : parseId(SNAPSHOT, SnapshotId, 'SnapshotId'),
-    ...parseRates(Ebs),
-  };
-}
-
-function badMapping(message: string): Error {
-  return refuse('invalid-parameter', 'block-device-mapping', message);
 }

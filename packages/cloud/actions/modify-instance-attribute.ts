@@ -16,6 +16,7 @@ import { INSTANCE, parseId } from '../app/resource-ids.ts';
 import { updateInstance } from '../store/instances.ts';
 import { type InstanceRow, toFlag } from '../store/schema.ts';
 import type { Ec2Handler } from './handler.ts';
+import { modifyDevices } from './instance-devices.ts';
 import { checkUserData } from './launch-parameters.ts';
 
 type Values = Parameters<typeof updateInstance>[2];
@@ -39,6 +40,9 @@ export const modifyInstanceAttribute: Ec2Handler<'ModifyInstanceAttribute'> = as
   input,
 ) => {
   const id = parseId(INSTANCE, input.InstanceId, 'InstanceId');
+  if ((input.BlockDeviceMappings ?? []).length > 0) {
+    return modifyDevices(app, context, id, input);
+  }
   const { name, value } = readModification(input);
   const modify = Object.hasOwn(MODIFIERS, name) ? MODIFIERS[name] : undefined;
   if (modify === undefined) throw notOffered(`Modifying the instance attribute '${name}'`);

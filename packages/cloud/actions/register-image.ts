@@ -1,36 +1,83 @@
-// Owns RegisterImage: an image is what its manifest in the object store says.
+// Owns RegisterImage: an image is what its manifest in the object store says, or a snapshot, or both.
 
 import { isServiceError } from '@ironbark/core/errors.ts';
 import type { AccountId } from '@ironbark/core/ids.ts';
+import type { Ec2Input } from '@ironbark/protocol/ec2/types.ts';
 import type { ImageManifest, ManifestBlob } from '@ironbark/protocol/internal/image-manifest.ts';
 import type { App } from '../app/app.ts';
 import { changeFor } from '../app/change.ts';
+import { registerEbsImage } from '../app/ebs-images.ts';
 import { MAX_MANIFEST_BYTES, parseImageManifest } from '../app/image-manifest.ts';
 import { registerImage as register } from '../app/images.ts';
 import {
   invalidCombination,
   invalidValue,
   missingParameter,
+  notOffered,
   refuse,
   refuseParameters,
 } from '../app/refusals.ts';
 import { parseTagSpecifications } from '../app/tags.ts';
+import type { RequestContext } from './action.ts';
+import { parseMappings } from './block-device-mappings.ts';
 import type { Ec2Handler } from './handler.ts';
 
+type Input = Ec2Input<'RegisterImage'>;
+
 const NOT_OFFERED = [
-  'BlockDeviceMappings',
   'BillingProducts',
   'KernelId',
   'RamdiskId',
   'TpmSupport',
   'UefiData',
   'SriovNetSupport',
+  'ImdsSupport',
 ];
 
 export const registerImage: Ec2Handler<'RegisterImage'> = async (app, context, input) => {
-  refuseParameters(input, NOT_OFFERED, 'Everything about the image is in its manifest.');
-  checkName(input.Name);
+  refuseParameters(input, NOT_OFFERED);
+  refuseSettings(input);
+  checkImageName(input.Name);
   const { image: tags } = parseTagSpecifications(input.TagSpecifications, ['image']);
+  const isEbsBacked = (input.BlockDeviceMappings ?? []).length > 0;
+  const manifest =
+    isEbsBacked && input.ImageLocation === undefined
+      ? undefined
+      : await readLocation(app, context, input);
+  const { Name: name, Description: description } = input;
+  const ImageId = await changeFor(app, context, (change) => {
+    if (manifest !== undefined && !isEbsBacked) {
+      const { location, bucket, contents } = manifest;
+      const registration = { name, description, location, bucket, manifest: contents, tags };
+      return register(app, context, change, registration);
+    }
+    return registerEbsImage(app, context, change, {
+      name,
+      description,
+      tags,
+      rootDeviceName: manifest?.contents.rootDeviceName ?? input.RootDeviceName ?? DEFAULT_ROOT,
+      wishes: parseMappings(input.BlockDeviceMappings),
+      manifest,
+    });
+  });
+  return { ImageId };
+};
+
+/** EC2's. */
+const DEFAULT_ROOT = '/dev/sda1';
+
+/** Settings of which one value is what every image here has. */
+function refuseSettings({ BootMode, VirtualizationType }: Input): void {
+  if (BootMode === 'uefi') throw notOffered("The boot mode 'uefi'", "It is 'legacy-bios'.");
+  if (VirtualizationType === 'paravirtual') throw notOffered('Paravirtualization', "It is 'hvm'.");
+}
+
+/** What the manifest says, which is what the request says too as far as it says it. */
+async function readLocation(
+  app: App,
+  context: RequestContext,
+  input: Input,
+): Promise<{ location: string; bucket: string; contents: ImageManifest }> {
   const location = input.ImageLocation ?? '';
   const { bucket, key } = parseLocation(location);
   // The caller chose the names, so the caller's rights count.
@@ -46,22 +93,11 @@ export const registerImage: Ec2Handler<'RegisterImage'> = async (app, context, i
     throw invalidCombination(`The manifest's root device is ${manifest.rootDeviceName}.`);
   }
   await checkBlobs(app, place, manifest);
-  const registration = {
-    name: input.Name,
-    description: input.Description,
-    location,
-    bucket,
-    manifest,
-    tags,
-  };
-  const ImageId = await changeFor(app, context, (change) =>
-    register(app, context, change, registration),
-  );
-  return { ImageId };
-};
+  return { location, bucket, contents: manifest };
+}
 
 /** EC2's rule for names of images. */
-function checkName(name: string): void {
+export function checkImageName(name: string): void {
   if (/^[\w(). /@'[\]-]{3,128}$/.test(name)) return;
   throw refuse(
     'invalid-parameter',

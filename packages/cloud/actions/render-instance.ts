@@ -72,7 +72,7 @@ export function renderInstance(record: InstanceRecord, region: string): Instance
     Architecture: 'x86_64',
     PlatformDetails: 'Linux/UNIX',
     RootDeviceName: row.rootDeviceName,
-    RootDeviceType: 'instance-store',
+    RootDeviceType: row.rootDeviceType,
     VirtualizationType: 'hvm',
     EbsOptimized: false,
     EnaSupport: false,

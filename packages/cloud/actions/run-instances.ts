@@ -1,10 +1,13 @@
 // Owns RunInstances.
 
 import type { InstanceId, ReservationId } from '@ironbark/core/ids.ts';
+import type { App } from '../app/app.ts';
+import { parseDevices } from '../app/block-devices.ts';
 import { ensureNodesKnown } from '../app/capacity.ts';
 import { changeFor } from '../app/change.ts';
 import { makeOnce } from '../app/client-tokens.ts';
-import { launchInstances } from '../app/launch-instances.ts';
+import { type LaunchRequest, launchInstances } from '../app/launch-instances.ts';
+import { findImage } from '../store/images.ts';
 import type { Ec2Handler } from './handler.ts';
 import { listReservation } from './instance-records.ts';
 import { parseLaunch } from './launch-parameters.ts';
@@ -13,7 +16,7 @@ import { renderReservations, renderState } from './render-instance.ts';
 export const runInstances: Ec2Handler<'RunInstances'> = async (app, context, input) => {
   const request = parseLaunch(input);
   await ensureNodesKnown(app);
-  const storage = request.mappings.length > 0 ? await app.storage.getReport() : undefined;
+  const storage = (await makesVolumes(app, request)) ? await app.storage.getReport() : undefined;
   const call = { action: 'RunInstances', token: request.clientToken, parameters: input };
   const ids = await changeFor(app, context, (change) =>
     makeOnce(change, context, call, async () => {
@@ -26,6 +29,12 @@ export const runInstances: Ec2Handler<'RunInstances'> = async (app, context, inp
   const [reservation] = renderReservations(records, app.region);
   return reservation ?? renderExpired(context.accountId, reservationId, instanceIds);
 };
+
+async function makesVolumes(app: App, request: LaunchRequest): Promise<boolean> {
+  if (request.mappings.length > 0) return true;
+  const image = await findImage(app.store.query, request.imageId);
+  return image !== undefined && parseDevices(image).length > 0;
+}
 
 /** A retry that comes after its instances have ended and been forgotten still gets their ids. */
 function renderExpired(accountId: string, id: ReservationId, instanceIds: readonly InstanceId[]) {

@@ -5,6 +5,7 @@ import type { App } from '../app/app.ts';
 import type { ActionTable } from './action.ts';
 import { attachVolume } from './attach-volume.ts';
 import { copySnapshot } from './copy-snapshot.ts';
+import { createImage } from './create-image.ts';
 import { createKeyPair } from './create-key-pair.ts';
 import { createSnapshot } from './create-snapshot.ts';
 import { createSnapshots } from './create-snapshots.ts';
@@ -67,6 +68,7 @@ import { unlockSnapshot } from './unlock-snapshot.ts';
 const EC2_HANDLERS = {
   AttachVolume: attachVolume,
   CopySnapshot: copySnapshot,
+  CreateImage: createImage,
   CreateKeyPair: createKeyPair,
   CreateSnapshot: createSnapshot,
   CreateSnapshots: createSnapshots,

@@ -1,6 +1,6 @@
 // Owns what every rule and reconciler of the Cloud Controller works with.
 
-import type { AccountId, InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { AccountId, ImageId, InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
@@ -17,6 +17,7 @@ export interface Wake {
   instance(id: InstanceId): void;
   volume(id: VolumeId): void;
   snapshot(id: SnapshotId): void;
+  image(id: ImageId): void;
   placement(): void;
 }
 

@@ -21,6 +21,7 @@ const attachment: AttachmentFacts = {
   deleteOnTermination: 0,
   offeredExport: null,
   withdrawnGeneration: null,
+  createdAt: 20,
 };
 const volume: VolumeFacts = {
   id: 'vol-1',
@@ -30,6 +31,7 @@ const volume: VolumeFacts = {
   observedReason: null,
   desiredExportTo: null,
   observedExport: null,
+  createdAt: 10,
 };
 const instance: InstanceFacts = {
   nodeId: 'node-a',
@@ -160,6 +162,20 @@ const CASES: Case[] = [
     { ...detached, deleteOnTermination: 1 },
     {},
     { desiredPower: 'terminated', terminatedAt: 1 },
+    { kind: 'finish', deleteVolume: false },
+  ],
+  [
+    'a launch that failed for want of a volume that was to stay: nothing is kept',
+    { createdAt: 10 },
+    { observedState: 'failed' },
+    { hasRun: 0, desiredPower: 'terminated', terminatedAt: 1 },
+    { kind: 'finish', deleteVolume: true },
+  ],
+  [
+    'one that was there before and is lost: kept, so that its owner sees it',
+    {},
+    { observedState: 'failed' },
+    { hasRun: 0, desiredPower: 'terminated', terminatedAt: 1 },
     { kind: 'finish', deleteVolume: false },
   ],
   ['the instance is forgotten', offered, exported, undefined, { kind: 'unexport' }],

@@ -29,6 +29,7 @@ export type AttachmentFacts = Pick<
   | 'deleteOnTermination'
   | 'offeredExport'
   | 'withdrawnGeneration'
+  | 'createdAt'
 >;
 export type VolumeFacts = Pick<
   VolumeRow,
@@ -39,6 +40,7 @@ export type VolumeFacts = Pick<
   | 'observedReason'
   | 'desiredExportTo'
   | 'observedExport'
+  | 'createdAt'
 >;
 export type InstanceFacts = Pick<
   InstanceRow,
@@ -108,11 +110,20 @@ function planDetach(
   }
   const endsWithInstance = instance === undefined || instance.desiredPower === 'terminated';
   const wasDetached = attachment.desired === 'detached';
-  if (endsWithInstance && !wasDetached && attachment.deleteOnTermination === 1) {
-    return { kind: 'finish', deleteVolume: true };
-  }
+  const goes = attachment.deleteOnTermination === 1 || neverWas(attachment, volume, instance);
+  if (endsWithInstance && !wasDetached && goes) return { kind: 'finish', deleteVolume: true };
   if (volume.desiredExportTo !== null) return { kind: 'unexport' };
   return isUnexported(volume) ? { kind: 'finish', deleteVolume: false } : WAIT;
+}
+
+/** It was to be made with an instance that could not be launched for want of it. */
+function neverWas(
+  attachment: AttachmentFacts,
+  volume: VolumeFacts,
+  instance: InstanceFacts | undefined,
+): boolean {
+  const isMadeWithIt = volume.createdAt === attachment.createdAt;
+  return isMadeWithIt && volume.observedState === 'failed' && instance?.hasRun === 0;
 }
 
 /** No node runs it or will. */

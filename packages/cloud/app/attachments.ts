@@ -8,11 +8,14 @@ import {
   listAttachmentsOf,
   updateAttachment,
 } from '../store/attachments.ts';
+import { findInstance } from '../store/instances.ts';
 import type { AttachmentRow, InstanceRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
+import { listTagsOf } from '../store/tags.ts';
+import { attachModeOf, checkGuestMode, refuseGuestRoot } from './attach-modes.ts';
 import type { Caller, Change } from './change.ts';
 import { viewState } from './instance-view.ts';
-import { getInstance } from './instances.ts';
+import { getInstance, isRootOf } from './instances.ts';
 import { invalidValue, refuse } from './refusals.ts';
 import { viewVolumeState } from './volume-view.ts';
 import { getVolume } from './volumes.ts';
@@ -42,6 +45,9 @@ export async function attachVolume(
   await checkVolumeFree(caller, tx, volumeId, instance);
   checkInstanceTakesVolumes(instance);
   await checkDeviceFree(tx, instance, deviceName);
+  const attachMode = attachModeOf(await listTagsOf(tx, volumeId));
+  if (isRootOf(instance, { deviceName })) refuseGuestRoot(attachMode);
+  await checkGuestMode(tx, attachMode, instance);
   await insertAttachment(tx, {
     volumeId,
     accountId: caller.accountId,
@@ -52,6 +58,7 @@ export async function attachVolume(
     force: 0,
     observed: 'attaching',
     createdAt: nowMs,
+    attachMode,
   });
   touched.volumes.add(volumeId);
   return (await findAttachment(tx, volumeId))!;
@@ -105,7 +112,9 @@ async function checkDeviceFree(
   deviceName: string,
 ): Promise<void> {
   const others = await listAttachmentsOf(tx, instance.id);
-  const isTaken = deviceName === instance.rootDeviceName;
+  // The name of a root disk that is a volume is free while none is attached there.
+  const isLocal = instance.rootDeviceType === 'instance-store';
+  const isTaken = isLocal && deviceName === instance.rootDeviceName;
   if (isTaken || others.some((other) => other.deviceName === deviceName)) {
     throw refuse(
       'in-use',
@@ -147,9 +156,21 @@ export async function detachVolume(
     (deviceName !== undefined && deviceName !== attachment.deviceName);
   if (isOther) throw notThere(wanted, attachment);
   if (attachment.desired === 'detached' && (!force || attachment.force === 1)) return attachment;
+  checkNotRootInUse(await findInstance(tx, attachment.instanceId), attachment);
   await updateAttachment(tx, volumeId, { desired: 'detached', ...(force ? { force: 1 } : {}) });
   touched.volumes.add(volumeId);
   return { ...attachment, desired: 'detached' };
+}
+
+/** Force does not help: no guest can be without its root disk. */
+function checkNotRootInUse(instance: InstanceRow | undefined, attachment: AttachmentRow): void {
+  if (instance === undefined || !isRootOf(instance, attachment)) return;
+  if (['stopped', 'terminated'].includes(viewState(instance))) return;
+  throw refuse(
+    'incorrect-state',
+    'volume',
+    `Unable to detach root volume '${attachment.volumeId}' from instance '${instance.id}'. Stop the instance first.`,
+  );
 }
 
 function notThere(

@@ -17,8 +17,16 @@ import type { NodeRoom, PlacementDemand } from './place-instances.ts';
 export const VCPUS_PER_CPU = 16;
 
 export function demandOf(instance: InstanceRow): PlacementDemand {
-  const { id, accountId, vcpus, memoryMib, rootDiskBytes } = instance;
-  return { id, accountId, vcpus, memoryMib, rootDiskBytes };
+  const { id, accountId, vcpus, memoryMib } = instance;
+  return { id, accountId, vcpus, memoryMib, rootDiskBytes: localDiskBytes(instance) };
+}
+
+/** A root disk that is a volume takes none of its node's disk. */
+export function localDiskBytes({
+  rootDeviceType,
+  rootDiskBytes,
+}: Pick<InstanceRow, 'rootDeviceType' | 'rootDiskBytes'>): number {
+  return rootDeviceType === 'ebs' ? 0 : rootDiskBytes;
 }
 
 /** A stopped instance gives its memory back and keeps its disk, as in EC2. */
@@ -59,7 +67,7 @@ export function computeRooms(
       health: node.health,
       freeVcpus: node.vcpus * VCPUS_PER_CPU - sum(running, (i) => i.vcpus),
       freeMemoryMib: node.memoryMib - sum(running, (i) => i.memoryMib),
-      freeDiskBytes: node.diskFreeBytes - sum(here.filter(waitsForDisk), (i) => i.rootDiskBytes),
+      freeDiskBytes: node.diskFreeBytes - sum(here.filter(waitsForDisk), localDiskBytes),
       takesAnyAccount: allowSharedEmulation || isolatesTenants(node.accelerator),
       accounts: new Set(here.map((i) => i.accountId)),
     };

@@ -1,7 +1,7 @@
 // Owns how state is changed: one transaction, then a hint to the reconcilers of everything that it touched.
 
 import { ServiceError } from '@ironbark/core/errors.ts';
-import type { AccountId, InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { AccountId, ImageId, InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { Queries } from '../store/store.ts';
 import type { App } from './app.ts';
 
@@ -19,6 +19,7 @@ export interface Change {
     instances: Set<InstanceId>;
     volumes: Set<VolumeId>;
     snapshots: Set<SnapshotId>;
+    images: Set<ImageId>;
     placement: boolean;
   };
 }
@@ -32,6 +33,7 @@ export async function change<Result>(
     instances: new Set(),
     volumes: new Set(),
     snapshots: new Set(),
+    images: new Set(),
     placement: false,
   };
   const result = await app.store.transaction((tx) =>
@@ -41,6 +43,7 @@ export async function change<Result>(
   for (const id of touched.instances) app.wake.instance(id);
   for (const id of touched.volumes) app.wake.volume(id);
   for (const id of touched.snapshots) app.wake.snapshot(id);
+  for (const id of touched.images) app.wake.image(id);
   return result;
 }
 

@@ -1,14 +1,22 @@
-// Owns the rules of images: what may be registered, and how an image is found.
+// Owns the rules of images: what may be registered, how an image is found, and what goes with it.
 
-import type { AccountId, ImageId } from '@ironbark/core/ids.ts';
+import type { AccountId, ImageId, SnapshotId } from '@ironbark/core/ids.ts';
+import { GIB } from '@ironbark/core/units.ts';
 import { newId } from '@ironbark/platform/random.ts';
 import type { ImageManifest, ManifestBlob } from '@ironbark/protocol/internal/image-manifest.ts';
 import type { ImageBlob, InstanceImage } from '@ironbark/protocol/internal/instance-messages.ts';
-import { findImageNamed, insertImage, listImages } from '../store/images.ts';
-import type { ImageRow } from '../store/schema.ts';
+import type { Insertable } from 'kysely';
+import type { ImageDevice, ImageRow, ImageTable } from '../store/image-schema.ts';
+import { deleteImage, findImageNamed, insertImage, listImages } from '../store/images.ts';
+import { findInstance } from '../store/instances.ts';
+import { findSnapshots } from '../store/snapshots.ts';
 import type { Queries } from '../store/store.ts';
+import { deleteTags } from '../store/tags.ts';
 import type { App } from './app.ts';
+import { parseDevices } from './block-devices.ts';
 import type { Caller, Change } from './change.ts';
+import { viewImage } from './image-view.ts';
+import { NO_REASON, setPower } from './instances.ts';
 import { notFound, refuse } from './refusals.ts';
 import { setTags, type Tag } from './tags.ts';
 
@@ -16,6 +24,47 @@ export async function getImage(tx: Queries, accountId: AccountId, id: ImageId): 
   const image = (await listImages(tx, accountId)).find((one) => one.id === id);
   if (image === undefined) throw notFound('image', 'image id', [id]);
   return image;
+}
+
+/** One that can be launched now. */
+export async function getAvailableImage(
+  tx: Queries,
+  accountId: AccountId,
+  id: ImageId,
+): Promise<ImageRow> {
+  const image = await getImage(tx, accountId, id);
+  const ids = parseDevices(image).flatMap(({ snapshotId }) => snapshotId ?? []);
+  const snapshots = await findSnapshots(tx, accountId, ids);
+  const { state } = viewImage(image, new Map(snapshots.map((row) => [row.id, row])));
+  if (state === 'available') return image;
+  throw refuse('incorrect-state', 'image', `The image id '${id}' is '${state}', not 'available'.`);
+}
+
+export interface NewImage {
+  name: string;
+  description: string;
+  tags: readonly Tag[];
+  columns: Omit<
+    Insertable<ImageTable>,
+    'id' | 'accountId' | 'name' | 'description' | 'architecture' | 'createdAt'
+  >;
+}
+
+/** `id` is chosen before, by those who name it in what they make with it. */
+export async function addImage(
+  { accountId }: Caller,
+  { tx, nowMs }: Change,
+  id: ImageId,
+  { name, description, tags, columns }: NewImage,
+): Promise<ImageId> {
+  const taken = await findImageNamed(tx, accountId, name);
+  if (taken !== undefined) {
+    throw refuse('duplicate', 'image', `AMI name ${name} is already in use by AMI ${taken.id}`);
+  }
+  const own = { id, accountId, name, description, architecture: 'x86_64', createdAt: nowMs };
+  await insertImage(tx, { ...columns, ...own });
+  await setTags(tx, accountId, id, tags);
+  return id;
 }
 
 export interface Registration {
@@ -29,35 +78,62 @@ export interface Registration {
 
 export async function registerImage(
   app: App,
-  { accountId }: Caller,
-  { tx, nowMs }: Change,
+  caller: Caller,
+  change: Change,
   registration: Registration,
 ): Promise<ImageId> {
-  const { name, bucket, manifest } = registration;
-  const taken = await findImageNamed(tx, accountId, name);
-  if (taken !== undefined) {
-    throw refuse('duplicate', 'image', `AMI name ${name} is already in use by AMI ${taken.id}`);
-  }
+  const { name, bucket, manifest, tags } = registration;
   const id = newId(app.random, 'ami');
-  await insertImage(tx, {
-    id,
-    accountId,
+  const contents = toInstanceImage(id, bucket, manifest);
+  return addImage(caller, change, id, {
     name,
     description: registration.description ?? manifest.description,
-    architecture: manifest.architecture,
-    location: registration.location,
-    contents: JSON.stringify(toInstanceImage(id, bucket, manifest)),
-    rootDeviceName: manifest.rootDeviceName,
-    rootDiskBytes: manifest.rootDiskBytes,
-    minMemoryMib: manifest.minMemoryMib,
-    loginUser: manifest.loginUser,
-    createdAt: nowMs,
+    tags,
+    columns: {
+      location: registration.location,
+      contents: JSON.stringify(contents),
+      rootDeviceName: manifest.rootDeviceName,
+      rootDiskBytes: manifest.rootDiskBytes,
+      minMemoryMib: manifest.minMemoryMib,
+      loginUser: manifest.loginUser,
+    },
   });
-  await setTags(tx, accountId, id, registration.tags);
-  return id;
 }
 
-function toInstanceImage(id: ImageId, bucket: string, manifest: ImageManifest): InstanceImage {
+export interface EbsBacked {
+  rootDeviceName: string;
+  devices: readonly ImageDevice[];
+  /** Kernel and initial ram disk, of an image that firmware does not boot. */
+  boot: Omit<InstanceImage, 'id' | 'root'>;
+  minMemoryMib: number;
+  loginUser: string;
+}
+
+/** The columns that make an image's root disks volumes. */
+export function ebsColumns(
+  { accountId }: Caller,
+  { id, name }: { id: ImageId; name: string },
+  { rootDeviceName, devices, boot, minMemoryMib, loginUser }: EbsBacked,
+): NewImage['columns'] {
+  const root = devices.find(({ deviceName }) => deviceName === rootDeviceName);
+  const contents: InstanceImage = { ...boot, id };
+  return {
+    location: `${accountId}/${name}`,
+    contents: JSON.stringify(contents),
+    rootDeviceType: 'ebs',
+    rootDeviceName,
+    rootDiskBytes: (root?.sizeGib ?? 0) * GIB,
+    devices: JSON.stringify(devices),
+    minMemoryMib,
+    loginUser,
+  };
+}
+
+export function toInstanceImage(
+  id: ImageId,
+  bucket: string,
+  manifest: ImageManifest,
+): InstanceImage & { root: ImageBlob } {
   const blob = (part: ManifestBlob): ImageBlob => ({ bucket, ...part });
   return {
     id,
@@ -68,4 +144,39 @@ function toInstanceImage(id: ImageId, bucket: string, manifest: ImageManifest): 
       ? {}
       : { kernelParameters: manifest.kernelParameters }),
   };
+}
+
+/** Its snapshots stay, and so do its instances; one that is down for it comes up again. */
+export async function removeImage(
+  { accountId }: Caller,
+  change: Change,
+  id: ImageId,
+): Promise<ImageRow> {
+  const image = await getImage(change.tx, accountId, id);
+  await restartInstance(change, image);
+  await deleteImage(change.tx, id);
+  await deleteTags(change.tx, id);
+  return image;
+}
+
+/** Unless its user has ended it or started it meanwhile, or wants it stopped. */
+export async function restartInstance(
+  change: Change,
+  image: Pick<ImageRow, 'restartsInstance' | 'sourceInstanceId'>,
+): Promise<void> {
+  const { restartsInstance, sourceInstanceId } = image;
+  if (restartsInstance !== 1 || sourceInstanceId === null) return;
+  const instance = await findInstance(change.tx, sourceInstanceId);
+  if (instance?.desiredPower !== 'stopped') return;
+  await setPower(change, instance, 'running', NO_REASON);
+}
+
+/** The first image of the account that has a volume of this snapshot. */
+export async function findImageOf(
+  tx: Queries,
+  accountId: AccountId,
+  id: SnapshotId,
+): Promise<ImageRow | undefined> {
+  const images = await listImages(tx, accountId);
+  return images.find((image) => parseDevices(image).some(({ snapshotId }) => snapshotId === id));
 }

@@ -9,6 +9,7 @@ import type {
   InstanceIntent,
   InterfaceIntent,
   MetadataIntent,
+  RootDiskIntent,
   VolumeIntent,
 } from '@ironbark/protocol/internal/instance-messages.ts';
 import type {
@@ -20,6 +21,8 @@ import type {
   VolumeRow,
 } from '../store/schema.ts';
 import { privateDnsName } from './addresses.ts';
+import { volumeProfile } from './attach-modes.ts';
+import { isRootOf } from './instances.ts';
 import { rootDiskProfile } from './io-profiles.ts';
 
 /** Every row that the document is made of. */
@@ -68,11 +71,7 @@ export function composeIntent(rows: InstanceRows, region: string): InstanceInten
     vcpus: instance.vcpus,
     memoryMib: instance.memoryMib,
     image: JSON.parse(instance.image) as InstanceImage,
-    rootDisk: {
-      sizeBytes: instance.rootDiskBytes,
-      deviceName: instance.rootDeviceName,
-      profile: rootDiskProfile(rows.tags),
-    },
+    rootDisk: composeRootDisk(rows),
     interfaces: rows.interfaces.map(composeInterface),
     volumes: instance.desiredPower === 'terminated' ? [] : rows.attachments.flatMap(composeVolume),
     metadata: composeMetadata(rows, region),
@@ -84,6 +83,18 @@ function composeInterface(row: InterfaceRow): InterfaceIntent {
   return { id, deviceIndex, macAddress, privateIp, subnetId, profile: PARAVIRTUAL };
 }
 
+function composeRootDisk({ instance, attachments, tags }: InstanceRows): RootDiskIntent {
+  const { rootDiskBytes: sizeBytes, rootDeviceName: deviceName } = instance;
+  const found = attachments.find(({ attachment }) => isRootOf(instance, attachment));
+  if (found === undefined) return { sizeBytes, deviceName, profile: rootDiskProfile(tags) };
+  const { volume } = found;
+  return { sizeBytes: sizeOf(volume), deviceName, profile: DIRECT, volumeId: volume.id };
+}
+
+function sizeOf(volume: VolumeRow): number {
+  return (volume.offeredSizeGib ?? volume.sizeGib) * GIB;
+}
+
 function composeVolume({
   attachment,
   volume,
@@ -93,9 +104,9 @@ function composeVolume({
     {
       volumeId: volume.id,
       deviceName: attachment.deviceName,
-      sizeBytes: (volume.offeredSizeGib ?? volume.sizeGib) * GIB,
+      sizeBytes: sizeOf(volume),
       source: JSON.parse(attachment.offeredExport) as BlockExport,
-      profile: DIRECT,
+      profile: volumeProfile(attachment.attachMode),
     },
   ];
 }

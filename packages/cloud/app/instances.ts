@@ -7,8 +7,9 @@ import {
   type InstanceState,
 } from '@ironbark/core/states.ts';
 import { listAttachmentsOf } from '../store/attachments.ts';
+import { leaveStopped } from '../store/images.ts';
 import { findInstances, updateInstance } from '../store/instances.ts';
-import type { DesiredPower, InstanceRow } from '../store/schema.ts';
+import type { AttachmentRow, DesiredPower, InstanceRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
 import type { App } from './app.ts';
 import { demandOf, loadRoomFor } from './capacity.ts';
@@ -81,7 +82,30 @@ export async function startInstances(
   return changes;
 }
 
+/** Of an instance whose root disk is a volume. */
+export function isRootOf(
+  instance: Pick<InstanceRow, 'rootDeviceType' | 'rootDeviceName'>,
+  attachment: Pick<AttachmentRow, 'deviceName'>,
+): boolean {
+  const { rootDeviceType, rootDeviceName } = instance;
+  return rootDeviceType === 'ebs' && attachment.deviceName === rootDeviceName;
+}
+
+/** Throws for an instance without a root disk that is a volume, in EC2's words. */
+export async function requireRootVolume(tx: Queries, instance: InstanceRow): Promise<void> {
+  const attachments = await listAttachmentsOf(tx, instance.id);
+  const attached = attachments.filter(({ desired }) => desired === 'attached');
+  if (attached.some((attachment) => isRootOf(instance, attachment))) return;
+  const { id, rootDeviceName } = instance;
+  throw refuse(
+    'invalid-parameter',
+    'request',
+    `Invalid value '${id}' for instanceId. Instance does not have a volume attached at root (${rootDeviceName})`,
+  );
+}
+
 async function startOne(app: App, change: Change, instance: InstanceRow): Promise<void> {
+  if (instance.rootDeviceType === 'ebs') await requireRootVolume(change.tx, instance);
   await checkNodeHasRoom(app, change.tx, instance);
   await setPower(change, instance, 'running', { launchedAt: change.nowMs, ...NO_REASON });
 }
@@ -111,6 +135,7 @@ export async function stopInstances(
   const changes: StateChange[] = [];
   for (const instance of instances) {
     const previous = viewState(instance);
+    await leaveStopped(change.tx, instance.id);
     const isForced = request.force && instance.desiredForceStop === 0 && previous === 'stopping';
     if (instance.desiredPower === 'running' || isForced) {
       await stopOne(change, instance, request.force);

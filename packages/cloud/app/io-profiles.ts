@@ -1,5 +1,6 @@
 // Owns how a user asks for an I/O profile: a tag, refused where it would have no effect.
 
+import { isResourceId } from '@ironbark/core/ids.ts';
 import {
   DIRECT,
   type DiskProfile,
@@ -8,6 +9,8 @@ import {
   IO_PROFILE_TAG,
   whyKnownBad,
 } from '@ironbark/core/io-profile.ts';
+import { findInstance } from '../store/instances.ts';
+import type { Queries } from '../store/store.ts';
 import { invalidValue, notOffered } from './refusals.ts';
 
 interface ProfileTag {
@@ -31,6 +34,20 @@ export function checkIoProfile(resourceType: string, tags: readonly ProfileTag[]
     const instead = `Its target opens it past the host's page cache: ${DIRECT.name}.`;
     throw notOffered(`The I/O profile ${name} for a volume`, instead);
   }
+}
+
+/** A root disk that is a volume is opened as every volume is. */
+export async function checkRootProfile(
+  tx: Queries,
+  resourceId: string,
+  tags: readonly ProfileTag[],
+): Promise<void> {
+  const name = tags.find(({ key }) => key === IO_PROFILE_TAG)?.value;
+  if (name === undefined || name === DIRECT.name || !isResourceId('i', resourceId)) return;
+  const instance = await findInstance(tx, resourceId);
+  if (instance?.rootDeviceType !== 'ebs') return;
+  const instead = `Its target opens it past the host's page cache: ${DIRECT.name}.`;
+  throw notOffered(`The I/O profile ${name} for a root disk that is a volume`, instead);
 }
 
 /** A tag that an earlier version took, and this one does not know, is the default. */

@@ -11,16 +11,19 @@ import type {
 import { newId } from '@ironbark/platform/random.ts';
 import type { MetadataIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { StorageReport } from '@ironbark/protocol/internal/storage-client.ts';
+import type { ImageRow } from '../store/image-schema.ts';
 import { insertInstance, insertReservation, listUnplaced } from '../store/instances.ts';
 import { findKeyPairNamed } from '../store/key-pairs.ts';
 import { insertInterface } from '../store/network-interfaces.ts';
-import { type ImageRow, type KeyPairRow, type SubnetRow, toFlag } from '../store/schema.ts';
+import { type KeyPairRow, type SubnetRow, toFlag } from '../store/schema.ts';
 import { renderMac } from './addresses.ts';
 import type { App } from './app.ts';
+import { attachModeOf, checkGuestMode } from './attach-modes.ts';
 import { checkVolumeCount } from './attachments.ts';
-import { demandOf, loadRooms } from './capacity.ts';
+import { type DeviceWish, planVolumes } from './block-devices.ts';
+import { demandOf, loadRooms, localDiskBytes } from './capacity.ts';
 import type { Caller, Change } from './change.ts';
-import { getImage } from './images.ts';
+import { getAvailableImage } from './images.ts';
 import { findInstanceType, type InstanceType } from './instance-types.ts';
 import { chooseSubnet, findGroups, takeAddress } from './networks.ts';
 import { placeInstances } from './place-instances.ts';
@@ -46,7 +49,7 @@ export interface LaunchRequest {
   disableApiStop: boolean;
   shutdownBehavior: 'stop' | 'terminate';
   metadataOptions: MetadataIntent['options'];
-  mappings: VolumeMapping[];
+  mappings: DeviceWish[];
   tags: Record<'instance' | 'volume' | 'network-interface', Tag[]>;
   clientToken: string | undefined;
 }
@@ -60,6 +63,7 @@ interface Launch {
   subnet: SubnetRow;
   groupIds: SecurityGroupId[];
   key: KeyPairRow | undefined;
+  mappings: VolumeMapping[];
   storage: StorageReport | undefined;
 }
 
@@ -96,7 +100,6 @@ async function prepareLaunch(
 ): Promise<Launch> {
   const { accountId } = caller;
   checkCounts(request);
-  checkVolumeCount(request.mappings.length);
   const type = findInstanceType(request.instanceType);
   if (type === undefined) {
     throw invalidValue(
@@ -105,7 +108,9 @@ async function prepareLaunch(
       'DescribeInstanceTypes lists the types that this cloud offers.',
     );
   }
-  const image = await getImage(tx, accountId, request.imageId);
+  const image = await getAvailableImage(tx, accountId, request.imageId);
+  const mappings = planVolumes(image, request.mappings);
+  checkVolumeCount(mappings.length);
   if (image.minMemoryMib > type.memoryMib) throw tooSmall(image, type);
   const subnet = await chooseSubnet(tx, accountId, { ...request, defaultZone: app.zone });
   const groups = await findGroups(tx, accountId, subnet.vpcId, request);
@@ -118,6 +123,7 @@ async function prepareLaunch(
     subnet,
     groupIds: groups.map((g) => g.id),
     key,
+    mappings,
     storage,
   };
 }
@@ -170,7 +176,7 @@ async function chooseFitting(
     accountId,
     vcpus: type.vcpus,
     memoryMib: type.memoryMib,
-    rootDiskBytes: image.rootDiskBytes,
+    rootDiskBytes: localDiskBytes(image),
   }));
   const placement = placeInstances([...waiting, ...demands], await loadRooms(tx, app));
   const placed = new Set(placement.placed.map(({ id }) => id));
@@ -202,12 +208,17 @@ async function writeInstance(
   await insertInstance(tx, renderRow(caller, change, launch, place));
   await setTags(tx, caller.accountId, place.id, request.tags.instance);
   await writeInterface(app, caller, change, launch, place.id);
-  for (const mapping of request.mappings) {
+  const metadataOptions = JSON.stringify(request.metadataOptions);
+  for (const mapping of launch.mappings) {
+    const isRoot = mapping.deviceName === launch.image.rootDeviceName;
+    const attachMode = isRoot ? 'host' : attachModeOf(request.tags.volume);
+    await checkGuestMode(tx, attachMode, { metadataOptions });
     const volumeId = await makeAttachedVolume(app, caller, change, {
       instanceId: place.id,
       zone: launch.subnet.zone,
       mapping,
       backend: chooseBackend(request.tags.volume, launch.storage),
+      attachMode,
       storage: launch.storage,
     });
     await setTags(tx, caller.accountId, volumeId, request.tags.volume);
@@ -227,6 +238,7 @@ function renderRow(
     imageId: image.id,
     image: image.contents,
     architecture: image.architecture,
+    rootDeviceType: image.rootDeviceType,
     rootDeviceName: image.rootDeviceName,
     rootDiskBytes: image.rootDiskBytes,
     instanceType: type.name,

@@ -2,11 +2,13 @@
 
 import type { SnapshotId } from '@ironbark/core/ids.ts';
 import { GIB } from '@ironbark/core/units.ts';
+import type { ImageBlob } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { StorageSnapshotIntent } from '@ironbark/protocol/internal/storage-client.ts';
 import type { SnapshotRow } from '../store/schema.ts';
 
 export function composeSnapshotIntent(snapshot: SnapshotRow): StorageSnapshotIntent {
-  const { id, generation, desired, volumeId, accountId, volumeSizeGib, together } = snapshot;
+  const { id, generation, desired, volumeId, accountId, volumeSizeGib, together, source } =
+    snapshot;
   return {
     id,
     generation,
@@ -15,6 +17,7 @@ export function composeSnapshotIntent(snapshot: SnapshotRow): StorageSnapshotInt
     volumeSizeBytes: volumeSizeGib * GIB,
     accountId,
     ...(together === null ? {} : { together: JSON.parse(together) as SnapshotId[] }),
+    ...(source === null ? {} : { source: JSON.parse(source) as ImageBlob }),
     ...composeWritten(snapshot),
   };
 }

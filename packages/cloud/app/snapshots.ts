@@ -2,13 +2,15 @@
 
 import type { InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { newId } from '@ironbark/platform/random.ts';
+import type { ImageBlob } from '@ironbark/protocol/internal/instance-messages.ts';
 import { findAttachment, listAttachmentsOf } from '../store/attachments.ts';
 import type { SnapshotRow, VolumeRow } from '../store/schema.ts';
 import { findSnapshot, findSnapshots, insertSnapshot, updateSnapshot } from '../store/snapshots.ts';
 import type { Queries } from '../store/store.ts';
 import type { App } from './app.ts';
 import type { Caller, Change } from './change.ts';
-import { getInstance } from './instances.ts';
+import { findImageOf } from './images.ts';
+import { getInstance, isRootOf } from './instances.ts';
 import { notFound, refuse } from './refusals.ts';
 import { getRestorable } from './snapshot-access.ts';
 import { requireUnlocked } from './snapshot-lock.ts';
@@ -30,12 +32,11 @@ export interface SetWish {
   instanceId: InstanceId;
   description: string;
   exclude: readonly VolumeId[];
+  /** Of an instance whose root disk is a volume. */
+  excludeRoot?: boolean;
 }
 
-/**
- * Snapshots of an instance's volumes, all of the same moment. Its root disk is none of them: it is no volume, so
- * there is nothing to exclude or to include about it.
- */
+/** Snapshots of an instance's volumes, all of the same moment; of its root disk too where that is a volume. */
 export async function takeSnapshots(
   app: App,
   caller: Caller,
@@ -56,10 +57,12 @@ export async function takeSnapshots(
 async function listVolumesToSnap(
   tx: Queries,
   caller: Caller,
-  { instanceId, exclude }: SetWish,
+  { instanceId, exclude, excludeRoot = false }: SetWish,
 ): Promise<VolumeRow[]> {
-  await getInstance(tx, caller, instanceId);
-  const attachments = await listAttachmentsOf(tx, instanceId);
+  const instance = await getInstance(tx, caller, instanceId);
+  const attachments = (await listAttachmentsOf(tx, instanceId)).filter(
+    (attachment) => !(excludeRoot && isRootOf(instance, attachment)),
+  );
   const attached = attachments.map(({ volumeId }) => volumeId).sort();
   const strange = exclude.filter((id) => !attached.includes(id));
   if (strange.length > 0) throw notFound('volume', 'volume', strange);
@@ -68,11 +71,13 @@ async function listVolumesToSnap(
     throw refuse(
       'incorrect-state',
       'snapshot',
-      `Instance '${instanceId}' has no EBS volume that is not excluded; its root device is an instance store.`,
+      `Instance '${instanceId}' has no EBS volume that is not excluded; its root device is ${ROOTS[instance.rootDeviceType]}.`,
     );
   }
   return Promise.all(wanted.map((id) => getVolumeToSnap(tx, caller, id)));
 }
+
+const ROOTS = { 'instance-store': 'an instance store', ebs: 'excluded' } as const;
 
 async function getVolumeToSnap(tx: Queries, caller: Caller, id: VolumeId): Promise<VolumeRow> {
   const volume = await getVolume(tx, caller, id);
@@ -88,9 +93,15 @@ async function getVolumeToSnap(tx: Queries, caller: Caller, id: VolumeId): Promi
 async function insert(
   caller: Caller,
   { tx, nowMs, touched }: Change,
-  wanted: { id: SnapshotId; volume: VolumeRow; description: string; together?: string | null },
+  wanted: {
+    id: SnapshotId;
+    volume: Pick<VolumeRow, 'id' | 'sizeGib'>;
+    description: string;
+    together?: string | null;
+    source?: string;
+  },
 ): Promise<SnapshotRow> {
-  const { id, volume, description, together = null } = wanted;
+  const { id, volume, description, together = null, source = null } = wanted;
   await insertSnapshot(tx, {
     id,
     accountId: caller.accountId,
@@ -104,6 +115,7 @@ async function insert(
     observedProgress: 0,
     storedBytes: 0,
     together,
+    source,
   });
   touched.snapshots.add(id);
   return (await findSnapshot(tx, id))!;
@@ -143,6 +155,20 @@ export async function copySnapshot(
   return (await findSnapshot(tx, id))!;
 }
 
+/** A snapshot of what an object holds; the object has to stay until it is completed. */
+export async function importSnapshot(
+  app: App,
+  caller: Caller,
+  change: Change,
+  wanted: { source: ImageBlob; sizeGib: number; description: string },
+): Promise<SnapshotId> {
+  const id = newId(app.random, 'snap');
+  const { source, sizeGib, description } = wanted;
+  const volume = { id: NO_VOLUME, sizeGib };
+  await insert(caller, change, { id, volume, description, source: JSON.stringify(source) });
+  return id;
+}
+
 export async function removeSnapshot(
   caller: Caller,
   { tx, nowMs, touched }: Change,
@@ -150,8 +176,15 @@ export async function removeSnapshot(
 ): Promise<void> {
   const snapshot = await getOwnSnapshot(tx, caller, id);
   requireUnlocked(snapshot, nowMs);
+  await requireNoImage(tx, caller, id);
   await updateSnapshot(tx, id, { desired: 'absent', generation: snapshot.generation + 1 });
   touched.snapshots.add(id);
+}
+
+async function requireNoImage(tx: Queries, caller: Caller, id: SnapshotId): Promise<void> {
+  const image = await findImageOf(tx, caller.accountId, id);
+  if (image === undefined) return;
+  throw refuse('in-use', 'snapshot', `The snapshot ${id} is currently in use by ${image.id}`);
 }
 
 export async function getOwnSnapshot(

@@ -1,6 +1,7 @@
 // Owns the rules of volumes: how large, of what kind, from which snapshot, and when one may go.
 
 import type { InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { AttachMode } from '@ironbark/core/io-profile.ts';
 import { GIB, renderBytes } from '@ironbark/core/units.ts';
 import { newId } from '@ironbark/platform/random.ts';
 import type { BackendName } from '@ironbark/protocol/internal/staged-backend.ts';
@@ -32,6 +33,8 @@ export interface NewVolume extends VolumeWish {
   zone: string;
   backend: BackendName;
   storage: StorageReport | undefined;
+  /** Of one that is made with an instance. */
+  deviceName?: string;
 }
 
 export async function makeVolume(
@@ -63,14 +66,23 @@ export async function makeVolume(
   return id;
 }
 
-async function chooseSize(tx: Queries, accountId: string, wish: VolumeWish): Promise<number> {
+async function chooseSize(tx: Queries, accountId: string, wish: NewVolume): Promise<number> {
   const least = wish.snapshotId === undefined ? 0 : await getSnapshotSize(tx, accountId, wish);
   const sizeGib = wish.sizeGib ?? least;
   if (sizeGib === 0) throw missingParameter('size/snapshot');
   if (sizeGib < least) {
+    if (wish.deviceName !== undefined) throw tooSmall(wish, sizeGib, least);
     throw invalidValue('Size', sizeGib, `The snapshot needs at least ${least} GiB.`);
   }
   return sizeGib;
+}
+
+function tooSmall({ snapshotId }: VolumeWish, sizeGib: number, least: number): Error {
+  return refuse(
+    'invalid-parameter',
+    'block-device-mapping',
+    `Volume of size ${sizeGib}GB is smaller than snapshot '${snapshotId}', expect size >= ${least}GB`,
+  );
 }
 
 async function getSnapshotSize(tx: Queries, accountId: string, wish: VolumeWish): Promise<number> {
@@ -113,10 +125,11 @@ export async function makeAttachedVolume(
     zone: string;
     mapping: VolumeMapping;
     backend: BackendName;
+    attachMode: AttachMode;
     storage: StorageReport | undefined;
   },
 ): Promise<VolumeId> {
-  const { instanceId, mapping } = wish;
+  const { instanceId, mapping, attachMode } = wish;
   const volumeId = await makeVolume(app, caller, change, { ...wish, ...mapping });
   await insertAttachment(change.tx, {
     volumeId,
@@ -128,6 +141,7 @@ export async function makeAttachedVolume(
     force: 0,
     observed: 'attaching',
     createdAt: change.nowMs,
+    attachMode,
   });
   return volumeId;
 }

@@ -8,7 +8,7 @@ import type {
 } from '@ironbark/protocol/internal/storage-client.ts';
 import type { App } from '../app/app.ts';
 import { type Change, change } from '../app/change.ts';
-import type { SnapshotRow, VolumeRow } from '../store/schema.ts';
+import { type SnapshotRow, toFlag, type VolumeRow } from '../store/schema.ts';
 import { findSnapshot, listAllSnapshots, updateSnapshot } from '../store/snapshots.ts';
 import { findVolume, listAllVolumes, updateVolume } from '../store/volumes.ts';
 
@@ -99,6 +99,7 @@ function snapshotColumns(observation: SnapshotStorageObservation) {
     observedProgress: Math.round(observation.progressPercent),
     observedReason: observation.reason ?? null,
     storedBytes: observation.storedBytes,
+    observedHeld: toFlag(observation.isHeld === true),
   };
 }
 

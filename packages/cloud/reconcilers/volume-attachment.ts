@@ -7,9 +7,11 @@ import type { App } from '../app/app.ts';
 import { type AttachmentStep, planAttachment } from '../app/attachment-plan.ts';
 import { type Change, change } from '../app/change.ts';
 import { failInstance } from '../app/instance-outcome.ts';
+import { viewSnapshotState } from '../app/volume-view.ts';
 import { deleteAttachment, findAttachment, updateAttachment } from '../store/attachments.ts';
 import { findInstance, raiseGeneration } from '../store/instances.ts';
 import type { AttachmentRow, InstanceRow, VolumeRow } from '../store/schema.ts';
+import { findSnapshot } from '../store/snapshots.ts';
 import type { Queries } from '../store/store.ts';
 import { changeVolume, findVolume, listVolumeIds } from '../store/volumes.ts';
 
@@ -73,10 +75,18 @@ async function applyStep(inside: Change, rows: Rows, step: AttachmentStep): Prom
     case 'mark-attached':
       return updateAttachment(tx, volume.id, { observed: 'attached' });
     case 'fail-launch':
-      return failInstance(inside, instance!, 'Server.InternalError', step.reason);
+      return failInstance(inside, instance!, await failureCode(inside, volume), step.reason);
     case 'finish':
       return finish(inside, rows, step.deleteVolume);
   }
+}
+
+/** EC2's word for a volume whose snapshot is not there any more. */
+async function failureCode({ tx }: Change, { snapshotId }: VolumeRow): Promise<string> {
+  if (snapshotId === null) return 'Server.InternalError';
+  const snapshot = await findSnapshot(tx, snapshotId);
+  const isThere = snapshot?.desired === 'present' && viewSnapshotState(snapshot) === 'completed';
+  return isThere ? 'Server.InternalError' : 'Client.InvalidSnapshot.NotFound';
 }
 
 async function changeOffer(

@@ -1,12 +1,16 @@
 // Owns the queries on registered images.
 
-import type { AccountId, ImageId } from '@ironbark/core/ids.ts';
-import type { Insertable } from 'kysely';
-import type { ImageRow, ImageTable } from './schema.ts';
+import type { AccountId, ImageId, InstanceId } from '@ironbark/core/ids.ts';
+import type { Insertable, Updateable } from 'kysely';
+import type { ImageRow, ImageTable } from './image-schema.ts';
 import type { Queries } from './store.ts';
 
 export function listImages(db: Queries, accountId: AccountId): Promise<ImageRow[]> {
   return db.selectFrom('image').selectAll().where('accountId', '=', accountId).execute();
+}
+
+export function findImage(db: Queries, id: ImageId): Promise<ImageRow | undefined> {
+  return db.selectFrom('image').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
 export function findImageNamed(
@@ -22,8 +26,36 @@ export function findImageNamed(
     .executeTakeFirst();
 }
 
+/** Images whose instance is down for them, or was. */
+export async function listImagesInTheMaking(db: Queries): Promise<ImageId[]> {
+  const rows = await db
+    .selectFrom('image')
+    .select('id')
+    .where('stage', 'in', ['stopping', 'restarting'])
+    .execute();
+  return rows.map((row) => row.id);
+}
+
 export async function insertImage(db: Queries, row: Insertable<ImageTable>): Promise<void> {
   await db.insertInto('image').values(row).execute();
+}
+
+export async function updateImage(
+  db: Queries,
+  id: ImageId,
+  values: Updateable<ImageTable>,
+): Promise<void> {
+  await db.updateTable('image').set(values).where('id', '=', id).execute();
+}
+
+/** Its user wants it stopped: no image starts it again. */
+export async function leaveStopped(db: Queries, id: InstanceId): Promise<void> {
+  await db
+    .updateTable('image')
+    .set({ restartsInstance: 0 })
+    .where('sourceInstanceId', '=', id)
+    .where('restartsInstance', '=', 1)
+    .execute();
 }
 
 export async function deleteImage(db: Queries, id: ImageId): Promise<void> {

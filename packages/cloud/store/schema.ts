@@ -16,6 +16,7 @@ import type {
   VolumeId,
   VpcId,
 } from '@ironbark/core/ids.ts';
+import type { AttachMode } from '@ironbark/core/io-profile.ts';
 import type { Accelerator } from '@ironbark/core/tenancy.ts';
 import type { VolumeType } from '@ironbark/core/volume-types.ts';
 import type { ObservedPower } from '@ironbark/protocol/internal/instance-messages.ts';
@@ -24,6 +25,8 @@ import type {
   VolumeStorageObservation,
 } from '@ironbark/protocol/internal/storage-client.ts';
 import type { Generated, Selectable } from 'kysely';
+import type { ImageTable, RootDeviceType } from './image-schema.ts';
+import type { VolumeMetricTable } from './volume-metric-schema.ts';
 
 export type Flag = 0 | 1;
 /** AWS's form of a user's unique id. */
@@ -56,22 +59,6 @@ export interface AccessKeyTable {
   createdAt: number;
 }
 
-export interface ImageTable {
-  id: ImageId;
-  accountId: AccountId;
-  name: string;
-  description: string;
-  architecture: string;
-  location: string;
-  /** {@link InstanceImage} */
-  contents: string;
-  rootDeviceName: string;
-  rootDiskBytes: number;
-  minMemoryMib: number;
-  loginUser: string;
-  createdAt: number;
-}
-
 export interface KeyPairTable {
   id: KeyPairId;
   accountId: AccountId;
@@ -99,6 +86,8 @@ export interface InstanceTable {
   /** {@link InstanceImage}: a copy, so that an instance outlives its image's registration. */
   image: string;
   architecture: string;
+  /** Of `ebs` its root disk is the volume that is attached at the root device's name, and none of its node's disk. */
+  rootDeviceType: Generated<RootDeviceType>;
   rootDeviceName: string;
   rootDiskBytes: number;
   instanceType: string;
@@ -231,6 +220,8 @@ export interface AttachmentTable {
   withdrawnGeneration: number | null;
   observed: 'attaching' | 'attached';
   createdAt: number;
+  /** As the volume's tags said when it was attached; null: by the host. */
+  attachMode: AttachMode | null;
 }
 
 export interface SnapshotTable {
@@ -250,6 +241,10 @@ export interface SnapshotTable {
   completedAt: number | null;
   /** The snapshot whose bytes this one's are; the storage knows that one only. null: its own. */
   contentId: SnapshotId | null;
+  /** Its point in time is held: what the volume's user does from now on does not change it. */
+  observedHeld: Generated<Flag>;
+  /** {@link ImageBlob} that it was made of; null: of a volume. */
+  source: string | null;
   /** Ids of the snapshots that share its point in time, as JSON; null: it was taken alone. */
   together: string | null;
   lockMode: 'compliance' | 'governance' | null;
@@ -363,6 +358,7 @@ export interface Schema {
   interfaceGroup: InterfaceGroupTable;
   volume: VolumeTable;
   volumeModification: VolumeModificationTable;
+  volumeMetric: VolumeMetricTable;
   attachment: AttachmentTable;
   snapshot: SnapshotTable;
   snapshotPermission: SnapshotPermissionTable;
@@ -381,7 +377,6 @@ export type VolumeRow = Selectable<VolumeTable>;
 export type VolumeModificationRow = Selectable<VolumeModificationTable>;
 export type AttachmentRow = Selectable<AttachmentTable>;
 export type SnapshotRow = Selectable<SnapshotTable>;
-export type ImageRow = Selectable<ImageTable>;
 export type KeyPairRow = Selectable<KeyPairTable>;
 export type InterfaceRow = Selectable<NetworkInterfaceTable>;
 export type SubnetRow = Selectable<SubnetTable>;

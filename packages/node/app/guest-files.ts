@@ -53,7 +53,7 @@ async function observe(
 ): Promise<ObservedFiles> {
   const layout = instanceLayout(dataDir, intent.id);
   const { kernel, initrd, root } = intent.image;
-  const hasRootDisk = await exists(layout.rootDisk);
+  const hasRootDisk = root === undefined || (await exists(layout.rootDisk));
   const hasKernel = kernel === undefined || (await exists(layout.kernel));
   const hasInitrd = initrd === undefined || (await exists(layout.initrd));
   const blobs = [kernel, initrd, root].filter((blob) => blob !== undefined);
@@ -104,9 +104,11 @@ async function makeDisk(
   { id, image, rootDisk }: InstanceIntent,
   uid: number | undefined,
 ): Promise<void> {
+  const { root } = image;
+  if (root === undefined) throw new Error(`the root disk of ${id} is a volume`);
   const path = instanceLayout(dataDir, id).rootDisk;
-  const sizeBytes = Math.max(rootDisk.sizeBytes, image.root.unpackedBytes);
-  await images.with(image.root, (imagePath) =>
+  const sizeBytes = Math.max(rootDisk.sizeBytes, root.unpackedBytes);
+  await images.with(root, (imagePath) =>
     makeRootDisk({ path, imagePath, sizeBytes, uid }, commands),
   );
 }

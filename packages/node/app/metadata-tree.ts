@@ -86,9 +86,15 @@ function primaryInterface(instance: InstanceIntent): InterfaceIntent | undefined
   return instance.interfaces.toSorted((a, b) => a.deviceIndex - b.deviceIndex)[0];
 }
 
+/** By which its guest is known. */
+export function primaryAddress(instance: InstanceIntent): string {
+  return primaryInterface(instance)?.privateIp ?? '';
+}
+
 /** EC2 lists the root disk as `ami` and `root`, and volumes as `ebs1` onwards. */
 function blockDevices({ rootDisk, volumes }: InstanceIntent): MetadataDirectory {
-  const names = volumes.map(({ deviceName }) => deviceName).toSorted();
+  const others = volumes.filter(({ volumeId }) => volumeId !== rootDisk.volumeId);
+  const names = others.map(({ deviceName }) => deviceName).toSorted();
   const short = (deviceName: string) => deviceName.replace(/^\/dev\//, '');
   return directory({
     ami: leaf(short(rootDisk.deviceName)),

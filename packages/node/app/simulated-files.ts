@@ -12,7 +12,7 @@ export function createSimulatedFiles(dataDir: string): GuestFiles {
     observe: async (intent) => ({
       hasDirectory: await exists(layoutOf(intent).directory),
       hasBootFiles: true,
-      hasRootDisk: await exists(layoutOf(intent).rootDisk),
+      hasRootDisk: intent.image.root === undefined || (await exists(layoutOf(intent).rootDisk)),
       isImageCached: true,
     }),
     makeDirectory: (id) => makeDirectory(dataDir, id, undefined),

@@ -12,6 +12,7 @@ import type {
 } from '@ironbark/protocol/internal/instance-messages.ts';
 import { limitHops } from '../host/hop-limit.ts';
 import { instanceIntent, metadataIntent } from '../testing/instance-intent.ts';
+import type { GuestVolumeDesk } from './guest-volume-answers.ts';
 import { type MetadataServiceOptions, startMetadataService } from './metadata-service.ts';
 
 interface Reply {
@@ -66,6 +67,30 @@ const withMetadata = (changes: Partial<MetadataIntent>) => ({
 const withOptions = (changes: Partial<MetadataIntent['options']>) =>
   withMetadata({ options: { ...metadataIntent().options, ...changes } });
 
+/** A list that changes when somebody says so. */
+function deskOf(first: string) {
+  let text = first;
+  const waiting = new Set<() => void>();
+  const heard: string[] = [];
+  const desk: GuestVolumeDesk = {
+    render: () => ({ tag: text, text: `list ${text}\n` }),
+    hear: (_instance, id, word) => {
+      heard.push(`${id} ${word}`);
+      return word === 'attached';
+    },
+    untilChange: (signal) =>
+      new Promise((resolve) => {
+        waiting.add(resolve);
+        signal.addEventListener('abort', () => resolve());
+      }),
+  };
+  const change = (next: string) => {
+    text = next;
+    for (const wake of waiting) wake();
+  };
+  return { desk, heard, waiting, change };
+}
+
 const TTL = 'x-aws-ec2-metadata-token-ttl-seconds';
 const TOKEN = 'x-aws-ec2-metadata-token';
 
@@ -84,7 +109,13 @@ test('every leaf that a crawler finds can be read, under each version that cloud
     source: { kind: 'nbd-unix' as const, socketPath: '/s', exportName: 'v' },
     profile: instanceIntent().rootDisk.profile,
   };
-  const instance = instanceIntent({ volumes: [volume] });
+  // One whose root disk is a volume too, which is none of the others.
+  const rootId = 'vol-0123456789abcdef9' as const;
+  const root = { ...volume, volumeId: rootId, deviceName: '/dev/sda1' };
+  const instance = instanceIntent({
+    volumes: [root, volume],
+    rootDisk: { ...instanceIntent().rootDisk, volumeId: rootId },
+  });
   await withService({ instance }, async (ask) => {
     const versions = (await ask('/')).text.split('\n');
     for (const version of ['2009-04-04', '2016-09-02', '2018-09-24', '2021-03-23', 'latest']) {
@@ -93,6 +124,7 @@ test('every leaf that a crawler finds can be read, under each version that cloud
       assert.equal(found.get('instance-id'), 'i-0123456789abcdef0');
       assert.equal(found.get('public-keys/0/openssh-key'), 'ssh-ed25519 AAAA me');
       assert.equal(found.get('block-device-mapping/ebs1'), 'sdf');
+      assert.equal(found.get('block-device-mapping/ebs2'), undefined);
       assert.equal(found.get('placement/availability-zone'), 'us-east-1a');
       const mac = 'network/interfaces/macs/02:aa:00:00:00:05';
       assert.equal(found.get(`${mac}/local-ipv4s`), '172.31.0.5');
@@ -297,5 +329,31 @@ test('a guest that opens many connections is cut off at its limit', async () => 
     await waitFor(isCut, { clock: systemClock, timeoutMs: 5_000, what: 'the cut' });
     assert.equal(sockets.filter((socket) => !socket.destroyed).length, 64);
     for (const socket of sockets) socket.destroy();
+  });
+});
+
+test('a guest waits for a newer list of its volumes, and says what it has done', async () => {
+  const { desk, heard, waiting, change } = deskOf('one');
+  await withService({ volumes: desk }, async (ask) => {
+    const path = '/latest/ironbark/volumes';
+    assert.equal((await ask(path)).status, 401);
+    const put = { method: 'PUT', headers: { [TTL]: '60' } };
+    const { text: token } = await ask('/latest/api/token', put);
+    const headers = { [TOKEN]: token };
+    assert.equal((await ask(`${path}?after=older`, { headers })).text, 'list one\n');
+    const later = ask(`${path}?after=one`, { headers });
+    const what = 'the guest waits';
+    await waitFor(() => waiting.size > 0, { clock: systemClock, timeoutMs: 5_000, what });
+    change('two');
+    assert.equal((await later).text, 'list two\n');
+    const say = async (rest: string, more = headers) =>
+      (await ask(`${path}/${rest}`, { method: 'PUT', headers: more })).status;
+    assert.equal(await say('vol-0123456789abcdef0/attached'), 200);
+    assert.equal(await say('vol-0123456789abcdef0/released'), 409);
+    assert.equal(await say('vol-0123456789abcdef0/gone'), 404);
+    assert.equal(await say('i-0123456789abcdef0/attached'), 404);
+    assert.equal(await say('vol-0123456789abcdef0/attached', { [TOKEN]: 'stolen' }), 401);
+    assert.equal((await ask(path, { method: 'DELETE', headers })).status, 405);
+    assert.deepEqual(heard, ['vol-0123456789abcdef0 attached', 'vol-0123456789abcdef0 released']);
   });
 });

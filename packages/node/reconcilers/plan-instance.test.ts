@@ -10,7 +10,7 @@ import { type ObservedInstance, planInstance, STOP_GRACE_MS } from './plan-insta
 const NOW = 1_000_000_000;
 const NIC = instanceIntent().interfaces[0]!.id;
 const VOLUME: VolumeId = 'vol-0123456789abcdef0';
-const KERNEL = instanceIntent().image.root;
+const KERNEL = instanceIntent().image.root!;
 
 function record(changes: Partial<InstanceRecord> = {}): InstanceRecord {
   const { id } = instanceIntent();
@@ -30,6 +30,7 @@ const NOTHING: ObservedInstance = {
   volumes: [],
   cutOff: [],
   short: [],
+  guestVolumes: [],
 };
 
 const ports = { ports: [NIC] as InterfaceId[], strayPorts: [NIC] as InterfaceId[] };
@@ -53,6 +54,12 @@ const withVolume = instanceIntent({
       profile: DIRECT,
     },
   ],
+});
+const { root: _root, ...noRoot } = instanceIntent().image;
+const withRootVolume = instanceIntent({
+  image: noRoot,
+  rootDisk: { ...instanceIntent().rootDisk, volumeId: VOLUME },
+  volumes: withVolume.volumes,
 });
 const withKernel = instanceIntent({ image: { ...instanceIntent().image, kernel: KERNEL } });
 const stopped = instanceIntent({ power: 'stopped' });
@@ -83,6 +90,18 @@ const cases: Case[] = [
     desired: instanceIntent(),
     observed: down({ isImageCached: false }),
     steps: ['start'],
+  },
+  {
+    name: 'a new instance whose root disk is a volume has none to make, and is started with it',
+    desired: withRootVolume,
+    observed: { ...NOTHING, hasRootDisk: true },
+    steps: ['make-directory', 'start'],
+  },
+  {
+    name: 'a running guest keeps its root disk, whatever it is said to have',
+    desired: { ...withRootVolume, volumes: [] },
+    observed: up({ volumes: [VOLUME] }),
+    steps: [],
   },
   { name: 'a running guest needs nothing', desired: instanceIntent(), observed: up(), steps: [] },
   {

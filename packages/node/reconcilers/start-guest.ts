@@ -1,11 +1,12 @@
 // Owns the start of a guest from an instance's intent: its ports, its specification, and its record before and after.
 
+import { ServiceError } from '@ironbark/core/errors.ts';
 import type { InterfaceId } from '@ironbark/core/ids.ts';
 import type { NicProfile } from '@ironbark/core/io-profile.ts';
 import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import { guestUuid } from '../app/guest-uuid.ts';
 import { effectiveNicProfile } from '../app/nic-profile.ts';
-import type { GuestHandle, GuestNic, GuestSpec } from '../drivers/hypervisor-driver.ts';
+import type { GuestDisk, GuestHandle, GuestNic, GuestSpec } from '../drivers/hypervisor-driver.ts';
 import { GUEST_VIEW, instanceLayout } from '../store/instance-layout.ts';
 import { ensurePort, type InstanceContext, uidOf } from './instance-context.ts';
 
@@ -34,7 +35,7 @@ async function prepareNics(context: InstanceContext, intent: InstanceIntent): Pr
 }
 
 function renderSpec(context: InstanceContext, intent: InstanceIntent, nics: GuestNic[]): GuestSpec {
-  const { id, image, rootDisk } = intent;
+  const { id, image } = intent;
   const uid = uidOf(context, intent);
   return {
     id,
@@ -50,15 +51,28 @@ function renderSpec(context: InstanceContext, intent: InstanceIntent, nics: Gues
             ...(image.initrd === undefined ? {} : { initrdPath: GUEST_VIEW.initrd }),
             parameters: image.kernelParameters ?? '',
           },
-    rootDisk: {
-      serial: 'root',
-      source: { kind: 'file', path: GUEST_VIEW.rootDisk },
-      profile: rootDisk.profile,
-    },
+    rootDisk: renderRootDisk(intent),
     nics,
     directory: instanceLayout(context.dataDir, id).directory,
     ...(uid === undefined ? {} : { uid }),
   };
+}
+
+function renderRootDisk({ id, image, rootDisk, volumes }: InstanceIntent): GuestDisk {
+  if (image.root !== undefined) {
+    const source = { kind: 'file', path: GUEST_VIEW.rootDisk } as const;
+    return { serial: 'root', source, profile: rootDisk.profile };
+  }
+  const volume = volumes.find(({ volumeId }) => volumeId === rootDisk.volumeId);
+  if (volume !== undefined) {
+    const { volumeId: serial, source, profile, sizeBytes } = volume;
+    return { serial, source, profile, sizeBytes };
+  }
+  throw new ServiceError({
+    kind: 'incorrect-state',
+    resource: 'instance',
+    message: `${id} has no volume attached at its root device (${rootDisk.deviceName}).`,
+  });
 }
 
 function provisionalHandle(context: InstanceContext, spec: GuestSpec): GuestHandle {

@@ -101,6 +101,8 @@ async function migrate<Schema>(query: Kysely<Schema>, migrations: Migrations): P
   const migrator = new Migrator({
     db: query,
     provider: { getMigrations: async () => ({ ...migrations }) },
+    // Numbers are given when work begins and land when it is done.
+    allowUnorderedMigrations: true,
   });
   const { error } = await migrator.migrateToLatest();
   if (error !== undefined) throw error;

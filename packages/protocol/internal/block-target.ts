@@ -16,6 +16,14 @@ export interface TargetFacts {
   sizeBytes?: number;
   /** What holds those who open it back; absent when nothing does. */
   limits?: VolumeLimits;
+  /** Present while the volume lies over its snapshot: see `layer`. */
+  fill?: FillFacts;
+}
+
+export interface FillFacts {
+  /** `done`: the volume's file has all bytes, though the last of them may not be on stable storage yet. */
+  state: 'idle' | 'running' | 'done' | 'failed';
+  percent: number;
 }
 
 export const NO_TARGET: TargetFacts = { running: false, exported: false, frozen: [] };
@@ -71,6 +79,17 @@ export interface BlockTarget {
   limit(id: VolumeId, limits: VolumeLimits): Promise<void>;
   /** When this resolves, whoever had the volume open is cut off and nobody can open it. */
   unexport(id: VolumeId): Promise<void>;
+  /** Whether a volume can be open before all of its bytes have come from its snapshot. */
+  readonly fillsLazily: boolean;
+  /**
+   * Lays a new volume, of zeros so far, over a snapshot that the Storage Controller serves under a name, before anybody
+   * may open it. Until `unlayer` the target serves it in no other way.
+   */
+  layer(id: VolumeId, sizeBytes: number, exportName: string): Promise<void>;
+  /** Begins to copy what has not come yet. */
+  fill(id: VolumeId): Promise<void>;
+  /** The volume's file has all bytes, or is to go. Does nothing while a point in time is held. */
+  unlayer(id: VolumeId): Promise<void>;
   /**
    * Lets an open volume see that its backend has grown. Whoever has it open is cut off for a moment and finds it
    * longer. Not while the target holds a point in time.

@@ -28,7 +28,8 @@ export interface ImageBlob {
 
 export interface InstanceImage {
   id: ImageId;
-  root: ImageBlob;
+  /** Absent: the root disk is a volume. */
+  root?: ImageBlob;
   /** Absent: the guest boots from its disk through firmware. */
   kernel?: ImageBlob;
   initrd?: ImageBlob;
@@ -88,6 +89,14 @@ export interface MetadataIntent {
   tags: Record<string, string>;
 }
 
+export interface RootDiskIntent {
+  sizeBytes: number;
+  deviceName: string;
+  profile: DiskProfile;
+  /** Which of the volumes it is, of an image without a root of its own; absent: none is attached there. */
+  volumeId?: VolumeId;
+}
+
 /** The whole desired state of one instance on its node. */
 export interface InstanceIntent {
   id: InstanceId;
@@ -101,7 +110,7 @@ export interface InstanceIntent {
   vcpus: number;
   memoryMib: number;
   image: InstanceImage;
-  rootDisk: { sizeBytes: number; deviceName: string; profile: DiskProfile };
+  rootDisk: RootDiskIntent;
   interfaces: InterfaceIntent[];
   volumes: VolumeIntent[];
   metadata: MetadataIntent;

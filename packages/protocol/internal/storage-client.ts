@@ -2,7 +2,7 @@
 
 import type { AccountId, NodeId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
-import type { BlockExport } from './instance-messages.ts';
+import type { BlockExport, ImageBlob } from './instance-messages.ts';
 import type { BackendName, StagedBackendName, StagedSpace } from './staged-backend.ts';
 
 export interface StorageVolumeIntent {
@@ -35,6 +35,8 @@ export interface StorageSnapshotIntent {
    * read. `sealed`: it has all of its blocks. `abandoned`: it will never be complete.
    */
   written?: { state: 'open' | 'sealed' | 'abandoned'; parent?: SnapshotId };
+  /** What it is to hold, unpacked and with zeroes after it; absent: what the volume holds. */
+  source?: ImageBlob;
 }
 
 export interface VolumeStorageObservation {
@@ -57,6 +59,8 @@ export interface SnapshotStorageObservation {
   state: 'pending' | 'completed' | 'deleting' | 'absent' | 'failed';
   progressPercent: number;
   reason?: string;
+  /** It holds a point in time, however much of it is still to be stored. */
+  isHeld?: boolean;
   /** Bytes in the object store that the snapshot needs, with those that it shares; packed, each block counted once. */
   storedBytes: number;
   /** Of these, bytes that were stored for it alone: no snapshot before it had them. */

@@ -4,6 +4,7 @@ import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Database } from '@ironbark/platform/database/database.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
+import type { RandomSource } from '@ironbark/platform/random.ts';
 import type { AroundStep } from '@ironbark/platform/reconciler.ts';
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
@@ -25,7 +26,10 @@ export interface StorageContext {
   clock: Clock;
   logger: Logger;
   aroundStep: AroundStep;
+  random: RandomSource;
   locks: VolumeLocks;
+  /** Volumes that the rest of their snapshot is being copied to. */
+  filling: Set<VolumeId>;
   /** Tells listeners that the report has changed. */
   changed(): void;
   /** Hints that now is a good time to look at these. */

@@ -9,6 +9,7 @@ import { listUnfinishedSnapshots } from '../store/snapshots.ts';
 import { findVolume, listVolumes } from '../store/volumes.ts';
 import { isAllZeros } from './chunk-codec.ts';
 import type { StorageContext } from './context.ts';
+import { ensureLayer } from './layers.ts';
 
 export interface HeldVolume {
   id: VolumeId;
@@ -68,6 +69,7 @@ function freeze(
     if (row?.observed_state !== 'ready' || row.desired !== 'present') return undefined;
     // Lost: there is a record of it and no file.
     if (facts === undefined) return undefined;
+    await ensureLayer(context, row);
     await context.target.freeze(id, point, facts.sizeBytes, { tracksChanges: false });
     return facts.sizeBytes;
   });

@@ -65,6 +65,7 @@ export function observeSnapshot(row: SnapshotRow): SnapshotStorageObservation {
     state: leaving ? 'deleting' : row.observed_state,
     progressPercent: row.progress_percent,
     ...(row.reason === null ? {} : { reason: row.reason }),
+    ...(row.frozen_epoch === null ? {} : { isHeld: true }),
     storedBytes: row.stored_bytes,
     addedBytes: row.added_bytes,
   };

@@ -54,6 +54,8 @@ export const DAEMON_DIRECTORIES = {
   processes: 'run/processes',
   /** What a volume held at a point in time and has overwritten since. */
   overwritten: 'overwritten',
+  /** Which parts of a volume have come from its snapshot. */
+  filling: 'filling',
 } as const;
 
 export function volumePath(id: VolumeId): string {
@@ -73,6 +75,9 @@ export function daemonPaths(id: VolumeId): DaemonPaths {
     mounts: `${processes}/${id}.mounts`,
   };
 }
+
+/** Where the Storage Controller serves snapshots to daemons: in a folder that they and it may enter. */
+export const SOURCES_SOCKET = `${DAEMON_DIRECTORIES.volumes}/.sources`;
 
 /** sun_path holds 108 bytes with its closing zero. */
 const MAX_SOCKET_PATH_BYTES = 107;

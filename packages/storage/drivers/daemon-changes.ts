@@ -4,6 +4,7 @@ import type { VolumeId } from '@ironbark/core/ids.ts';
 import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { QmpClient } from '@ironbark/platform/qmp.ts';
+import { pauseFill } from './daemon-fill.ts';
 import { listExports, underClosedExport, VOLUME_EXPORT } from './daemon-graph.ts';
 import { ensureLimits, LIMITED_NODE, topNode } from './daemon-limits.ts';
 import { type VolumePlace, windowNode } from './volume-place.ts';
@@ -15,9 +16,15 @@ interface Served {
 }
 
 /** QEMU's NBD export knows the length that it began with and keeps it, and refuses a resize of what it serves. */
-export function growServed(served: Served, place: VolumePlace, sizeBytes: number): Promise<void> {
+export async function growServed(
+  served: Served,
+  place: VolumePlace,
+  sizeBytes: number,
+): Promise<void> {
   const { qmp } = served;
-  return underClosedExport(qmp, served, async () => {
+  // A job holds the length of what it works on; whoever looks next begins another.
+  await pauseFill(qmp, served.clock);
+  await underClosedExport(qmp, served, async () => {
     // The window on a disk is opened further; what has a length of its own is told the new one.
     if (place.kind === 'device') {
       await qmp.execute('blockdev-reopen', { options: [windowNode(sizeBytes)] });

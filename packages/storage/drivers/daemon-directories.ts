@@ -14,7 +14,7 @@ import { cephConfPath, cephKeyringPath, deviceNodePath, type VolumePlace } from 
 const SEARCHABLE = 0o011;
 
 export async function prepareDirectories(host: DaemonHost): Promise<void> {
-  const { exports, control, devices, processes, overwritten } = DAEMON_DIRECTORIES;
+  const { exports, control, devices, processes, overwritten, filling } = DAEMON_DIRECTORIES;
   await openToSearch(host.dataDir);
   await ensureDirectory(join(host.dataDir, 'run'), 0o711);
   await openToSearch(join(host.dataDir, 'run'));
@@ -27,6 +27,7 @@ export async function prepareDirectories(host: DaemonHost): Promise<void> {
   await ensureOwn(host, devices, 0o710);
   await ensureOwn(host, processes, 0o700);
   await ensureOwn(host, overwritten, 0o710);
+  await ensureOwn(host, filling, 0o710);
 }
 
 /** Before its daemon starts: the folder and the volume are its user's, whoever had them before. */

@@ -9,9 +9,10 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
-import { type QmpClient, QmpError } from '@ironbark/platform/qmp.ts';
-import { DAEMON_DIRECTORIES, DISK_NODE, type Engine, FILE_NODE } from './daemon-arguments.ts';
+import type { QmpClient } from '@ironbark/platform/qmp.ts';
+import { DAEMON_DIRECTORIES, DISK_NODE, type Engine } from './daemon-arguments.ts';
 import { beginBitmap, copyBitmaps, listBitmaps } from './daemon-bitmaps.ts';
+import { bottomNode } from './daemon-fill.ts';
 import { topNode } from './daemon-limits.ts';
 
 export const VOLUME_EXPORT = 'volume';
@@ -124,15 +125,6 @@ export async function addMissingExports(
   }
 }
 
-export async function stopServer(qmp: QmpClient): Promise<void> {
-  try {
-    await qmp.execute('nbd-server-stop');
-  } catch (error) {
-    if (!(error instanceof QmpError)) throw error;
-    // It was not running, which is what was wanted.
-  }
-}
-
 export function overwrittenPath(snapshotId: SnapshotId): string {
   return `${DAEMON_DIRECTORIES.overwritten}/${snapshotId}.raw`;
 }
@@ -162,7 +154,7 @@ export async function insertFilter(
   await qmp.execute('blockdev-add', {
     driver: 'copy-before-write',
     'node-name': nodeName('b', point),
-    file: top === undefined ? FILE_NODE : nodeName('b', top),
+    file: top === undefined ? await bottomNode(qmp) : nodeName('b', top),
     target: nodeName('c', point),
     'on-cbw-error': 'break-snapshot',
     'cbw-timeout': COPY_TIMEOUT_SECONDS,
@@ -205,7 +197,7 @@ export async function collapse(qmp: QmpClient, dataDir: string): Promise<void> {
   for (let top = points.pop(); top !== undefined && !isReadable(top); top = points.pop()) {
     const below = points.at(-1);
     if (top.kinds.has('b')) {
-      await switchDisk(qmp, below === undefined ? FILE_NODE : nodeName('b', below));
+      await switchDisk(qmp, below === undefined ? await bottomNode(qmp) : nodeName('b', below));
     }
     for (const kind of ['b', 'c', 'f'].filter((each) => top?.kinds.has(each))) {
       await qmp.execute('blockdev-del', { 'node-name': nodeName(kind, top) });

@@ -95,6 +95,10 @@ class FileBackend implements VolumeBackend {
     await syncFile(this.#path(id));
   }
 
+  sync(id: VolumeId): Promise<void> {
+    return syncFile(this.#path(id));
+  }
+
   async remove(id: VolumeId): Promise<void> {
     await removeFile(this.#unfinishedPath(id));
     await removeFile(this.#path(id));

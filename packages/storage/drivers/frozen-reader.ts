@@ -4,7 +4,7 @@ import { ServiceError } from '@ironbark/core/errors.ts';
 import { NbdError } from '@ironbark/platform/nbd/wire.ts';
 import type { FrozenReader } from '@ironbark/protocol/internal/block-target.ts';
 import type { Bitmap } from './daemon-bitmaps.ts';
-import { readBitmap } from './nbd-bitmap.ts';
+import { DIRTY, readStatus } from './nbd-bitmap.ts';
 import { type NbdReaderOptions, openNbdReader } from './nbd-reader.ts';
 
 export interface FrozenReaderOptions extends NbdReaderOptions {
@@ -19,7 +19,8 @@ export async function openFrozenReader(options: FrozenReaderOptions): Promise<Fr
     changes: async (base, offset, length) => {
       const bitmap = (await options.listBitmaps()).find((each) => each.base === base);
       if (bitmap === undefined) throw new Error(`the changes since ${base} are not known any more`);
-      return readBitmap({ ...options, bitmap: bitmap.name }, offset, length);
+      const context = `qemu:dirty-bitmap:${bitmap.name}`;
+      return readStatus({ ...options, context, flag: DIRTY }, offset, length);
     },
     [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
   };

@@ -1,5 +1,5 @@
-// Owns reading a dirty bitmap of QEMU's over NBD: which ranges of an export it marks. On a connection of its own, which
-// never reads: see nbd-reader.ts for why reads must not have structured replies.
+// Owns reading what QEMU tells over NBD of ranges of an export: which a dirty bitmap marks, which are zeros. On a
+// connection of its own, which never reads: see nbd-reader.ts for why reads must not have structured replies.
 
 import { connect } from 'node:net';
 import type { Clock } from '@ironbark/platform/clock.ts';
@@ -24,15 +24,22 @@ import { inTime } from './nbd-reader.ts';
 export interface NbdBitmapOptions {
   socketPath: string;
   exportName: string;
-  bitmap: string;
+  /** Such as `qemu:dirty-bitmap:NAME`. */
+  context: string;
+  /** The flag that a range is to have. */
+  flag: number;
   clock: Clock;
 }
+
+/** Of a dirty bitmap. */
+export const DIRTY = 1;
+/** Of `base:allocation`. */
+export const ZERO = 2;
 
 const STRUCTURED_REPLY_MAGIC = 0x668e33ef;
 const REPLY_HEAD_BYTES = 20;
 const CHUNK_BLOCK_STATUS = 5;
 const FLAG_DONE = 1;
-const DIRTY = 1;
 /** A request's length has 32 bits; the server answers for the start of it and may leave the rest to the next. */
 const STEP_BYTES = 2 ** 30;
 /** QEMU sends at most 128 KiB of extents. */
@@ -40,17 +47,17 @@ const MAX_CHUNK_BYTES = 256 * 1024;
 /** Replies to options carry export facts and error texts. */
 const MAX_OPTION_REPLY_BYTES = 64 * 1024;
 
-export async function readBitmap(
+export async function readStatus(
   options: NbdBitmapOptions,
   offset: number,
   length: number,
 ): Promise<ByteRange[]> {
-  const { exportName, bitmap, socketPath, clock } = options;
+  const { exportName, context, socketPath, clock, flag } = options;
   const stream = new ByteStream(connect({ path: socketPath }));
   try {
     return await inTime({ stream, clock }, async () => {
-      await negotiate(stream, exportName, `qemu:dirty-bitmap:${bitmap}`);
-      return await readRanges(stream, offset, offset + length);
+      await negotiate(stream, exportName, context);
+      return await readRanges(stream, flag, { offset, length });
     });
   } finally {
     stream.end(new Error('nbd: the bitmap is read'));
@@ -71,7 +78,7 @@ async function negotiate(stream: ByteStream, exportName: string, context: string
 }
 
 /** The types of the replies before the acknowledgement. */
-async function takeOptionReplies(stream: ByteStream): Promise<number[]> {
+export async function takeOptionReplies(stream: ByteStream): Promise<number[]> {
   for (const types: number[] = []; ; ) {
     const { type, length } = parseOptionReplyHead(await stream.take(OPTION_REPLY_HEAD_BYTES));
     if (length > MAX_OPTION_REPLY_BYTES) throw new Error(`nbd: option reply of ${length} bytes`);
@@ -82,18 +89,24 @@ async function takeOptionReplies(stream: ByteStream): Promise<number[]> {
   }
 }
 
-async function readRanges(stream: ByteStream, first: number, end: number): Promise<ByteRange[]> {
+async function readRanges(
+  stream: ByteStream,
+  flag: number,
+  asked: ByteRange,
+): Promise<ByteRange[]> {
+  const end = asked.offset + asked.length;
   const ranges: ByteRange[] = [];
-  for (let offset = first; offset < end; ) {
+  for (let offset = asked.offset; offset < end; ) {
     const length = Math.min(STEP_BYTES, end - offset);
     const request = { flags: 0, command: NBD_COMMAND.blockStatus, cookie: 0n, offset, length };
     await stream.send(renderRequest(request));
     const before = offset;
     for (const extent of await takeExtents(stream)) {
+      const isMarked = (extent.flags & flag) !== 0;
       const last = ranges.at(-1);
       const isMore = last !== undefined && last.offset + last.length === offset;
-      if (extent.isDirty && isMore) last.length += extent.length;
-      else if (extent.isDirty) ranges.push({ offset, length: extent.length });
+      if (isMarked && isMore) last.length += extent.length;
+      else if (isMarked) ranges.push({ offset, length: extent.length });
       offset += extent.length;
     }
     if (offset === before) throw new Error('nbd: a block status of nothing');
@@ -101,8 +114,8 @@ async function readRanges(stream: ByteStream, first: number, end: number): Promi
   return ranges;
 }
 
-async function takeExtents(stream: ByteStream): Promise<{ length: number; isDirty: boolean }[]> {
-  const extents: { length: number; isDirty: boolean }[] = [];
+async function takeExtents(stream: ByteStream): Promise<{ length: number; flags: number }[]> {
+  const extents: { length: number; flags: number }[] = [];
   for (let isDone = false; !isDone; ) {
     const head = await stream.take(REPLY_HEAD_BYTES);
     const length = head.readUInt32BE(16);
@@ -115,8 +128,7 @@ async function takeExtents(stream: ByteStream): Promise<{ length: number; isDirt
     if (type >= 2 ** 15) throw new Error('nbd: the block status failed');
     if (type !== CHUNK_BLOCK_STATUS) continue;
     for (let at = 4; at + 8 <= data.length; at += 8) {
-      const isDirty = (data.readUInt32BE(at + 4) & DIRTY) !== 0;
-      extents.push({ length: data.readUInt32BE(at), isDirty });
+      extents.push({ length: data.readUInt32BE(at), flags: data.readUInt32BE(at + 4) });
     }
   }
   return extents;

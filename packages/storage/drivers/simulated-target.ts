@@ -78,6 +78,14 @@ class SimulatedTarget implements BlockTarget {
     if (volume.frozen.size === 0) this.#volumes.delete(id);
   }
 
+  readonly fillsLazily = false;
+
+  async layer(): Promise<void> {}
+
+  async fill(): Promise<void> {}
+
+  async unlayer(): Promise<void> {}
+
   async grow(): Promise<void> {}
 
   async stop(id: VolumeId): Promise<void> {

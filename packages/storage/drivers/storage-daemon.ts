@@ -12,7 +12,6 @@ import { hasCode, removeFile } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import { isAlive, type ProcessIdentity } from '@ironbark/platform/processes.ts';
 import { connectQmp, type QmpClient } from '@ironbark/platform/qmp.ts';
-import { grantSocketAccess, linkSocket, readSocketAccess } from '@ironbark/platform/sockets.ts';
 import type {
   BlockTarget,
   ExportedVolume,
@@ -34,6 +33,7 @@ import {
 import { growServed, limitServed } from './daemon-changes.ts';
 import { prepareDirectories, removeVolumeDirectory } from './daemon-directories.ts';
 import { openDaemonEnclosure } from './daemon-enclosure.ts';
+import { isLayered, readFill, startFill } from './daemon-fill.ts';
 import {
   addMissingExports,
   collapse,
@@ -44,10 +44,10 @@ import {
   listFrozenPoints,
   overwrittenPath,
   removeView,
-  stopServer,
   VOLUME_EXPORT,
 } from './daemon-graph.ts';
 import type { DaemonHost } from './daemon-host.ts';
+import { endLayer, ensureLayer, hasMap } from './daemon-layer.ts';
 import { ensureLimits, LIMITED_NODE, readDiskSize, readLimits } from './daemon-limits.ts';
 import {
   endDaemon,
@@ -57,6 +57,7 @@ import {
   startDaemon,
   writePidFile,
 } from './daemon-process.ts';
+import { listenFor } from './daemon-server.ts';
 import { exportSocketPath, listExportSockets, SocketGrants } from './export-sockets.ts';
 import { freezeTogether } from './freeze-together.ts';
 import { openFrozenReader } from './frozen-reader.ts';
@@ -85,8 +86,6 @@ const START_POLL_MS = 5;
 /** The daemon answers in milliseconds; closing an export drains the requests under way first. */
 const COMMAND_TIMEOUT_MS = 20_000;
 const GREETING_TIMEOUT_MS = 3_000;
-/** Whose guest opens a volume is only known to the node, which makes the socket that guest's user's own. */
-const SOCKET_MODE = 0o600;
 
 export async function openStorageDaemonTarget(options: StorageDaemonOptions): Promise<BlockTarget> {
   const { enclosure, gap } = await openDaemonEnclosure(options);
@@ -103,6 +102,7 @@ export async function openStorageDaemonTarget(options: StorageDaemonOptions): Pr
 }
 
 class StorageDaemonTarget implements BlockTarget {
+  readonly fillsLazily = true;
   readonly #host: TargetHost;
   readonly #connections = new Map<VolumeId, QmpClient>();
   readonly #listeners = new Set<(id: VolumeId) => void>();
@@ -121,8 +121,10 @@ class StorageDaemonTarget implements BlockTarget {
     const [socket] = await listExportSockets(this.#host.dataDir, id);
     const sizeBytes = await readDiskSize(qmp);
     const limits = exports.get(VOLUME_EXPORT) === LIMITED_NODE ? await readLimits(qmp) : undefined;
+    const fill = await readFill(qmp);
     return {
       running: true,
+      ...(fill === undefined ? {} : { fill }),
       exported: exports.has(VOLUME_EXPORT) && socket !== undefined,
       ...(socket?.opening === undefined ? {} : { opening: socket.opening }),
       frozen: (await listFrozenPoints(qmp)).filter(isReadable).map((point) => point.snapshotId),
@@ -161,6 +163,24 @@ class StorageDaemonTarget implements BlockTarget {
     await addMissingExports(qmp, undefined);
   }
 
+  async layer(id: VolumeId, sizeBytes: number, exportName: string): Promise<void> {
+    const qmp = await this.#ensureRunning(id, { isLayering: true });
+    const serve = async () => {
+      await this.#serve(id, qmp, undefined);
+      return this.#path(id).privateSocket;
+    };
+    await ensureLayer(this.#host, qmp, { id, sizeBytes, exportName, serve });
+  }
+
+  async fill(id: VolumeId): Promise<void> {
+    await startFill(await this.#ensureRunning(id));
+  }
+
+  async unlayer(id: VolumeId): Promise<void> {
+    const isRunning = (await findDaemon(this.#host, id)) !== undefined;
+    await endLayer(this.#host, id, isRunning ? await this.#connect(id) : undefined);
+  }
+
   async grow(id: VolumeId, sizeBytes: number): Promise<void> {
     if ((await findDaemon(this.#host, id)) === undefined) return;
     const place = await this.#host.findPlace(id);
@@ -170,10 +190,8 @@ class StorageDaemonTarget implements BlockTarget {
 
   async limit(id: VolumeId, limits: VolumeLimits): Promise<void> {
     if ((await findDaemon(this.#host, id)) === undefined) return;
-    await limitServed(
-      { volumeId: id, qmp: await this.#connect(id), clock: this.#host.clock },
-      limits,
-    );
+    const served = { volumeId: id, qmp: await this.#connect(id), clock: this.#host.clock };
+    await limitServed(served, limits);
   }
 
   async stop(id: VolumeId): Promise<void> {
@@ -294,8 +312,14 @@ class StorageDaemonTarget implements BlockTarget {
     for (const listener of this.#listeners) listener(id);
   }
 
-  async #ensureRunning(id: VolumeId): Promise<QmpClient> {
-    if ((await findDaemon(this.#host, id)) !== undefined) return this.#connect(id);
+  /** Whose bytes have not all come from their snapshot is served with a layer or not at all. */
+  async #ensureRunning(id: VolumeId, { isLayering = false } = {}): Promise<QmpClient> {
+    const isIncomplete = !isLayering && (await hasMap(this.#host, id));
+    if ((await findDaemon(this.#host, id)) !== undefined) {
+      const qmp = await this.#connect(id);
+      if (!isIncomplete || (await isLayered(qmp))) return qmp;
+    }
+    if (isIncomplete) throw new Error(`${id} is not laid over its snapshot`);
     requireSocketPath(this.#path(id).controlSocket);
     for (;;) {
       const engine = ENGINES[this.#engine]!;
@@ -337,25 +361,10 @@ class StorageDaemonTarget implements BlockTarget {
 
   /** Has the daemon's one NBD server listen for hosts that come by this path, or for this service alone. */
   async #serve(id: VolumeId, qmp: QmpClient, exportSocket: string | undefined): Promise<void> {
-    const { ownSocket, privateSocket } = this.#path(id);
-    const isForHosts = exportSocket !== undefined;
-    const isServing = (await readSocketAccess(exportSocket ?? privateSocket)) !== undefined;
-    // Its access may have been narrowed since.
-    if (isServing && isForHosts) return;
-    if (!isServing) {
-      await stopServer(qmp);
-      for (const path of await this.#sockets(id)) await removeFile(path);
-      const paths = daemonPaths(id);
-      const path = isForHosts ? paths.ownSocket : paths.privateSocket;
-      const addr = { type: 'unix', data: { path } };
-      await qmp.execute('nbd-server-start', { addr, 'max-connections': 0 });
-    }
-    const access = isForHosts ? this.#granted.get(exportSocket) : undefined;
-    await grantSocketAccess(
-      isForHosts ? ownSocket : privateSocket,
-      access ?? { mode: SOCKET_MODE },
-    );
-    if (isForHosts) await linkSocket(ownSocket, exportSocket);
+    const granted = exportSocket === undefined ? undefined : this.#granted.get(exportSocket);
+    const relative = daemonPaths(id);
+    const stale = await this.#sockets(id);
+    await listenFor(qmp, exportSocket, { paths: this.#path(id), relative, stale, granted });
   }
 
   async #prepareFreeze({ id, snapshotId, sizeBytes }: FreezePoint): Promise<QmpClient> {

@@ -40,6 +40,8 @@ export interface VolumeBackend {
   ): Promise<void>;
   /** Makes a volume longer; the new bytes are zeros. */
   grow(id: VolumeId, sizeBytes: number): Promise<void>;
+  /** Puts on stable storage what a target has filled the volume with; only files are filled by one. */
+  sync(id: VolumeId): Promise<void>;
   remove(id: VolumeId): Promise<void>;
   space(): Promise<BackendSpace>;
   /** Removes what a crash left half made. Call it while nothing is being made. */

@@ -4,6 +4,7 @@ import { type ObservedSnapshot, planSnapshot } from './plan-snapshot.ts';
 
 const asked: ObservedSnapshot = {
   state: 'pending',
+  isImport: false,
   isFrozen: false,
   isHeld: false,
   isUnwritten: false,
@@ -19,6 +20,8 @@ const failed: ObservedSnapshot = { ...held, state: 'failed', isHeld: false };
 const begun: ObservedSnapshot = { ...asked, isFrozen: true, hasObjects: true };
 const gone: ObservedSnapshot = { ...asked, state: 'absent' };
 
+const imported: ObservedSnapshot = { ...asked, isImport: true, volume: 'missing' };
+
 const cases: [string, 'present' | 'absent', ObservedSnapshot, string][] = [
   ['the point in time comes first', 'present', asked, 'freeze'],
   ['a crash before it was recorded repeats it', 'present', { ...asked, isHeld: true }, 'freeze'],
@@ -26,6 +29,14 @@ const cases: [string, 'present' | 'absent', ObservedSnapshot, string][] = [
   ['a volume that is gone', 'present', { ...asked, volume: 'missing' }, 'fail-volume-missing'],
   ['upload', 'present', held, 'upload'],
   ['the manifest is last', 'present', { ...held, isUploaded: true }, 'complete'],
+  ['an object is brought in', 'present', imported, 'import'],
+  ['and again from its start', 'present', { ...imported, isFrozen: true }, 'import'],
+  [
+    'its manifest is last',
+    'present',
+    { ...imported, isFrozen: true, isUploaded: true },
+    'complete',
+  ],
   ['uploaded is enough', 'present', { ...held, isUploaded: true, isHeld: false }, 'complete'],
   ['a lost point fails it', 'present', { ...held, isHeld: false }, 'fail-point-lost'],
   ['unless nobody wrote', 'present', { ...held, isHeld: false, isUnwritten: true }, 'freeze'],

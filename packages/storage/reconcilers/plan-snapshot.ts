@@ -1,5 +1,6 @@
 // Owns what to do next about a snapshot. Pure: desired and observed in, steps out.
 //
+//   pending --import, of an object--> all blocks stored
 //   pending --freeze--> frozen --upload...--> all blocks stored --complete--> completed --thaw
 //      '--- volume gone, point in time lost ---> failed --discard--'
 //
@@ -9,6 +10,8 @@ import type { SnapshotRow } from '../store/snapshots.ts';
 
 export interface ObservedSnapshot {
   state: SnapshotRow['observed_state'];
+  /** It is made of an object, not of a volume. */
+  isImport: boolean;
   /** A point in time was recorded. */
   isFrozen: boolean;
   /** The target still holds it. */
@@ -28,6 +31,7 @@ export interface ObservedSnapshot {
 }
 
 export type SnapshotStep =
+  | 'import'
   | 'freeze'
   | 'begin'
   | 'upload'
@@ -56,6 +60,7 @@ export function planSnapshot(
   if (observed.state !== 'pending') return planEnded(observed);
   if (observed.written !== undefined) return planWritten(observed);
   if (observed.isFrozen && observed.isUploaded) return step('complete');
+  if (observed.isImport) return step('import');
   if (observed.isFrozen && observed.isHeld) return step('upload');
   if (observed.isFrozen && !observed.isUnwritten) return step('fail-point-lost');
   if (observed.volume === 'missing') return step('fail-volume-missing');

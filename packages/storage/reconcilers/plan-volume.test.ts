@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { limitsOf } from '@ironbark/core/volume-types.ts';
-import { NO_TARGET } from '@ironbark/protocol/internal/block-target.ts';
+import { type FillFacts, NO_TARGET } from '@ironbark/protocol/internal/block-target.ts';
 import { type DesiredVolume, type ObservedVolume, planVolume } from './plan-volume.ts';
 
 const GIB = 1024 ** 3;
@@ -14,6 +14,9 @@ const nothing: ObservedVolume = {
   opening: 2,
   isExportRecorded: false,
   unfinishedSnapshots: 0,
+  fillsLazily: false,
+  isFilled: true,
+  mayFill: true,
 };
 const made: ObservedVolume = { ...nothing, sizeBytes: GIB };
 const ready: ObservedVolume = { ...made, state: 'ready' };
@@ -34,10 +37,47 @@ const readyAndFrozen = { ...ready, target: frozen };
 const limits = limitsOf({ type: 'gp2', sizeGib: 1 });
 const limited = { ...serving, limits: structuredClone(limits) };
 const faster = { ...serving, limits: limitsOf({ type: 'gp3', sizeGib: 1 }) };
+const lazy: ObservedVolume = { ...ready, fillsLazily: true, isFilled: false };
+const filling = (state: FillFacts['state']): ObservedVolume => ({
+  ...lazy,
+  target: { ...running, fill: { state, percent: 0 } },
+});
+const fillingAndFrozen = {
+  ...lazy,
+  target: { ...frozen, fill: { state: 'running' as const, percent: 0 } },
+};
+const unexported = (observed: ObservedVolume): ObservedVolume => ({
+  ...observed,
+  target: { ...observed.target, exported: false },
+});
 
 const cases: [string, DesiredVolume, ObservedVolume, string][] = [
   ['a new volume is made', present, nothing, 'create'],
   ['a new volume from a snapshot is filled', { ...present, source: 'complete' }, nothing, 'fill'],
+  [
+    'or made empty and filled later',
+    { ...present, source: 'complete' },
+    { ...nothing, fillsLazily: true },
+    'create-empty',
+  ],
+  ['it is laid over its snapshot before it is open', toA, lazy, 'layer'],
+  ['a target that died is laid over it again', toA, { ...lazy, target: NO_TARGET }, 'layer'],
+  ['filling begins', toA, filling('idle'), 'start-fill'],
+  ['in its turn; it can be opened before', toA, { ...filling('idle'), mayFill: false }, 'export'],
+  ['it can be opened while it is filled', toA, unexported(filling('running')), 'export'],
+  ['it can be grown meanwhile', larger, filling('running'), 'grow'],
+  ['what keeps it short has it go on filling', larger, fillingAndFrozen, 'wait'],
+  ['the target stays up for it', present, filling('running'), 'settled'],
+  ['the end is written down', toA, filling('done'), 'note-filled'],
+  ['then the layer goes', toA, { ...filling('done'), isFilled: true }, 'unlayer'],
+  [
+    'not below a point in time',
+    present,
+    { ...ready, target: { ...frozen, fill: { state: 'done', percent: 100 } } },
+    'settled',
+  ],
+  ['what cannot be filled is served on', toA, unexported(filling('failed')), 'export'],
+  ['removal does not wait for it', absent, filling('running'), 'stop-target'],
   ['it waits for the snapshot', { ...present, source: 'unfinished' }, nothing, 'wait'],
   [
     'a failed snapshot fails it',

@@ -1,8 +1,10 @@
 // Owns what to do next about a volume. Pure: desired and observed in, steps out.
 //
-//   creating --create|fill--> ready --export--> exported --unexport--> ready --remove--> absent
-//                             grow             grow, limit
+//   creating --create|fill|create-empty--> ready --export--> exported --unexport--> ready --remove--> absent
+//                                          grow             grow, limit
 //      '------- no room, snapshot damaged -------> failed -------------remove-------------'
+//
+// One that was made empty has its bytes still to come, open or not: layer, start-fill, note-filled, unlayer.
 
 import type { NodeId } from '@ironbark/core/ids.ts';
 import { sameLimits, type VolumeLimits } from '@ironbark/core/volume-types.ts';
@@ -31,11 +33,22 @@ export interface ObservedVolume {
   isExportRecorded: boolean;
   /** Snapshots that still have to be taken of it, or read from it. */
   unfinishedSnapshots: number;
+  /** The target can lay a volume over its snapshot. */
+  fillsLazily: boolean;
+  /** It has all bytes of its snapshot. */
+  isFilled: boolean;
+  /** There is room among the volumes that are being filled. */
+  mayFill: boolean;
 }
 
 export type VolumeStep =
   | 'create'
   | 'fill'
+  | 'create-empty'
+  | 'layer'
+  | 'start-fill'
+  | 'note-filled'
+  | 'unlayer'
   | 'note-ready'
   | 'note-lost'
   | 'note-source-unusable'
@@ -66,6 +79,8 @@ export function planVolume(desired: DesiredVolume, observed: ObservedVolume): Vo
   if (observed.state === 'failed') return planIdle(observed);
   if (observed.state !== 'ready') return planMaking(desired, observed);
   if (observed.sizeBytes === undefined) return step('note-lost');
+  const layer = planLayer(observed);
+  if (layer !== undefined) return layer;
   const isShort = isShorter(desired, observed);
   // What holds a point in time cannot become longer under it.
   if (isShort && observed.target.frozen.length === 0) return step('grow');
@@ -92,15 +107,25 @@ function isOpen(observed: ObservedVolume): boolean {
   return observed.target.exported || observed.exportedTo !== undefined;
 }
 
+/** What stands between a volume and the last of its snapshot; the guest reads and writes meanwhile. */
+function planLayer({ isFilled, target, mayFill }: ObservedVolume): VolumePlan | undefined {
+  const { fill, frozen } = target;
+  if (isFilled) return fill !== undefined && frozen.length === 0 ? step('unlayer') : undefined;
+  if (fill === undefined) return step('layer');
+  if (fill.state === 'done') return step('note-filled');
+  return fill.state === 'idle' && mayFill ? step('start-fill') : undefined;
+}
+
 function planMaking(desired: DesiredVolume, observed: ObservedVolume): VolumePlan {
   if (observed.sizeBytes !== undefined) return step('note-ready');
   if (desired.source === undefined) return step('create');
   if (desired.source === 'unfinished') return WAIT;
-  return step(desired.source === 'complete' ? 'fill' : 'note-source-unusable');
+  if (desired.source === 'unusable') return step('note-source-unusable');
+  return step(observed.fillsLazily ? 'create-empty' : 'fill');
 }
 
 function planIdle(observed: ObservedVolume): VolumePlan {
-  if (!observed.target.running) return SETTLED;
+  if (!observed.target.running || observed.target.fill !== undefined) return SETTLED;
   const held = observed.unfinishedSnapshots > 0 || observed.target.frozen.length > 0;
   return held ? SETTLED : step('stop-target');
 }

@@ -3,6 +3,7 @@
 
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { StorageContext } from '../app/context.ts';
+import { ensureLayer } from '../app/layers.ts';
 import { findSnapshotsEver, type SnapshotRow, updateSnapshot } from '../store/snapshots.ts';
 import { findVolume } from '../store/volumes.ts';
 import type { ObservedSnapshot } from './plan-snapshot.ts';
@@ -65,6 +66,7 @@ async function freezeLocked(context: StorageContext, rows: readonly SnapshotRow[
   const frozen = found.map(({ row, volume }) => ({ row, volume: volume! }));
   // What an attempt left that was cut short is of another moment.
   for (const { row } of frozen) await context.target.thaw(row.volume_id, row.id);
+  for (const { volume } of frozen) await ensureLayer(context, volume);
   await context.target.freezeTogether(
     frozen.map(({ row, volume }) => ({
       id: row.volume_id,

@@ -25,7 +25,7 @@ import {
 import { discardObjects } from './snapshot-objects.ts';
 
 /** After so many blocks that were read (32 MiB, held in memory) the progress is written down. */
-const SLICE_BLOCKS = 64;
+export const SLICE_BLOCKS = 64;
 /** A slice of which little has changed goes on as far as this: 8 GiB of volume. */
 const SLICE_SPAN = 16_384;
 /** Hides the time of one request behind the others. */
@@ -47,6 +47,18 @@ export async function uploadSlice(context: StorageContext, row: SnapshotRow): Pr
   });
   const stored = await storeBlocks(context, row, read, missing);
   await recordSlice(context, row, stored, slice.run);
+}
+
+/** Blocks of a run that nothing is known of yet: referred to, stored as far as they are missing, written down. */
+export async function storeSlice(
+  context: StorageContext,
+  row: SnapshotRow,
+  read: readonly ReadBlock[],
+  run: BlockRun,
+): Promise<void> {
+  const place = { scope: scopeOf(row), snapshotId: row.id };
+  const missing = await context.database.transaction((tx) => referToBlocks(tx, place, read));
+  await recordSlice(context, row, await storeBlocks(context, row, read, missing), run);
 }
 
 interface Slice {
@@ -129,7 +141,7 @@ function indices({ first, end }: BlockRun): number[] {
   return Array.from({ length: end - first }, (_, at) => first + at);
 }
 
-interface ReadBlock {
+export interface ReadBlock {
   index: number;
   bytes: Buffer;
   sha256: string;

@@ -5,6 +5,7 @@ import { type ReconcileResult, type Reconciler, SETTLED } from '@ironbark/platfo
 import type { Updateable } from 'kysely';
 import type { StorageContext } from '../app/context.ts';
 import { isFinal } from '../app/final-errors.ts';
+import { ensureLayer } from '../app/layers.ts';
 import type { Slots } from '../app/slots.ts';
 import { BLOCK_BYTES } from '../app/snapshot-manifest.ts';
 import { closeWritten, ensureBegun } from '../app/written-snapshots.ts';
@@ -20,6 +21,7 @@ import {
 import { findVolume, isVolumeKnown, listVolumesFillingFrom } from '../store/volumes.ts';
 import { forgetWritten } from '../store/written-blocks.ts';
 import { type ObservedSnapshot, planSnapshot, type SnapshotStep } from './plan-snapshot.ts';
+import { importSnapshot } from './snapshot-import.ts';
 import { discardObjects, storeManifest } from './snapshot-objects.ts';
 import { rebuildReferences } from './snapshot-references.ts';
 import { freezeSet, readSetState } from './snapshot-set.ts';
@@ -52,31 +54,38 @@ async function reconcileSnapshot(
     const plan = planSnapshot(row.desired, await observe(context, row));
     if (plan.kind === 'settled') return settle(context, row);
     if (plan.kind === 'wait') return { kind: 'again', afterMs: WAIT_MS };
-    const apply = () => applyStep(context, row, plan.step);
+    const apply = () => applyStep(context, row, plan.step, signal);
     if (plan.step !== 'upload') others += 1;
-    await (plan.step === 'upload' ? uploads.run(apply) : apply());
+    const isLong = plan.step === 'upload' || plan.step === 'import';
+    await (isLong ? uploads.run(apply) : apply());
   }
   throw new Error(`${id} did not settle in ${MAX_OTHER_STEPS} steps`);
 }
 
 async function observe(context: StorageContext, row: SnapshotRow): Promise<ObservedSnapshot> {
   const query = context.database.query;
+  const isImport = row.source !== null;
   const volume = await findVolume(query, row.volume_id);
-  const look = () => context.target.inspect(row.volume_id);
-  const target = await context.locks.run(row.volume_id, look);
+  const readVolume = (each: SnapshotRow) => readVolumeState(context, each);
   const filling = row.desired === 'absent' ? await listVolumesFillingFrom(query, row.id) : [];
   return {
     state: row.observed_state,
+    isImport,
     isFrozen: row.frozen_epoch !== null,
-    isHeld: target.frozen.includes(row.id),
+    isHeld: !isImport && (await isHeld(context, row)),
     isUnwritten: row.frozen_exported === 0 && volume?.export_epoch === row.frozen_epoch,
     isUploaded: row.next_chunk >= Math.ceil(row.volume_size_bytes / BLOCK_BYTES),
     hasObjects: row.frozen_epoch !== null,
     hasUnknownBlocks: row.unknown_blocks === 1,
     ...(row.written === null ? {} : { written: row.written }),
-    volume: await readSetState(context, row, (each) => readVolumeState(context, each)),
+    volume: isImport ? 'missing' : await readSetState(context, row, readVolume),
     fillingVolumes: filling.length,
   };
+}
+
+async function isHeld({ target, locks }: StorageContext, row: SnapshotRow): Promise<boolean> {
+  const { frozen } = await locks.run(row.volume_id, () => target.inspect(row.volume_id));
+  return frozen.includes(row.id);
 }
 
 async function readVolumeState(
@@ -104,9 +113,10 @@ async function applyStep(
   context: StorageContext,
   row: SnapshotRow,
   step: SnapshotStep,
+  signal: AbortSignal,
 ): Promise<void> {
   try {
-    await context.aroundStep(`snapshot/${step}`, () => STEPS[step](context, row));
+    await context.aroundStep(`snapshot/${step}`, () => STEPS[step](context, row, signal));
   } catch (error) {
     if (!isFinal(error) || row.desired === 'absent') throw error;
     context.logger.warn('snapshot step failed for good', { id: row.id, step, error });
@@ -114,9 +124,10 @@ async function applyStep(
   }
 }
 
-const STEPS: Readonly<
-  Record<SnapshotStep, (context: StorageContext, row: SnapshotRow) => Promise<void>>
-> = {
+type Apply = (context: StorageContext, row: SnapshotRow, signal: AbortSignal) => Promise<void>;
+
+const STEPS: Readonly<Record<SnapshotStep, Apply>> = {
+  import: importSnapshot,
   freeze,
   begin: (context, row) => context.database.transaction((tx) => ensureBegun(tx, row.id)),
   upload: async (context, row) => {
@@ -196,6 +207,7 @@ async function freeze(context: StorageContext, row: SnapshotRow): Promise<void> 
     const volume = await findVolume(context.database.query, row.volume_id);
     // It may have gone while this waited for its turn; the next look sees that.
     if (volume?.observed_state !== 'ready') return;
+    await ensureLayer(context, volume);
     const tracking = { tracksChanges: true };
     await context.target.freeze(row.volume_id, row.id, volume.size_bytes, tracking);
     await record(context, row.id, {
@@ -205,7 +217,9 @@ async function freeze(context: StorageContext, row: SnapshotRow): Promise<void> 
   });
 }
 
-function thaw(context: StorageContext, row: SnapshotRow): Promise<void> {
+/** One that is made of an object holds no volume. */
+async function thaw(context: StorageContext, row: SnapshotRow): Promise<void> {
+  if (row.source !== null) return;
   return context.locks.run(row.volume_id, () => context.target.thaw(row.volume_id, row.id));
 }
 

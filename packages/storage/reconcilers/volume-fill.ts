@@ -1,14 +1,9 @@
 // Owns filling a new volume from a snapshot: blocks fetched a few ahead, each checked before it is written.
 
-import { isServiceError, ServiceError } from '@ironbark/core/errors.ts';
-import type { SnapshotId } from '@ironbark/core/ids.ts';
+import { isServiceError } from '@ironbark/core/errors.ts';
 import type { StorageContext } from '../app/context.ts';
-import {
-  type ContentBlock,
-  fetchBlock,
-  openSnapshotContent,
-  type SnapshotContent,
-} from '../app/snapshot-content.ts';
+import { openSourceOf } from '../app/layers.ts';
+import { type ContentBlock, fetchBlock, type SnapshotContent } from '../app/snapshot-content.ts';
 import type { VolumeContent } from '../drivers/volume-backend.ts';
 import { noteDamaged } from '../store/blocks.ts';
 import { updateVolume, type VolumeRow } from '../store/volumes.ts';
@@ -23,15 +18,7 @@ export async function fillVolume(
   row: VolumeRow,
   signal: AbortSignal,
 ): Promise<void> {
-  const id = row.from_snapshot_id as SnapshotId;
-  const content = await openSnapshotContent(context.objects, id);
-  if (content.volumeSizeBytes > row.size_bytes) {
-    throw new ServiceError({
-      kind: 'invalid-parameter',
-      resource: 'volume',
-      message: `The volume is smaller than the snapshot ${id} that it is to start with.`,
-    });
-  }
+  const content = await openSourceOf(context, row);
   const blocks = fetchBlocks(context, content, signal);
   await context.backend.createFrom(row.id, row.size_bytes, reportingProgress(context, row, blocks));
 }

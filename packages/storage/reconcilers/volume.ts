@@ -3,9 +3,11 @@
 import type { NodeId, VolumeId } from '@ironbark/core/ids.ts';
 import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import { type ReconcileResult, type Reconciler, SETTLED } from '@ironbark/platform/reconciler.ts';
+import type { FillFacts } from '@ironbark/protocol/internal/block-target.ts';
 import type { Updateable } from 'kysely';
 import type { StorageContext } from '../app/context.ts';
 import { isFinal } from '../app/final-errors.ts';
+import { ensureLayer, openSourceOf } from '../app/layers.ts';
 import { requireSpace } from '../app/space.ts';
 import type { VolumeTable } from '../store/schema.ts';
 import { findSnapshot, listUnfinishedSnapshots } from '../store/snapshots.ts';
@@ -22,6 +24,10 @@ import { fillVolume, reportProgress } from './volume-fill.ts';
 const MAX_STEPS = 16;
 /** What is waited for pokes; this is for the poke that was lost. */
 const WAIT_MS = 5_000;
+/** More would only take turns at the object store. */
+const FILLS_AT_A_TIME = 4;
+/** How soon the end of a fill is seen. */
+const FILL_POLL_MS = 500;
 
 export function createVolumeReconciler(context: StorageContext): Reconciler {
   return {
@@ -91,16 +97,23 @@ async function observeOrTell(context: StorageContext, row: VolumeRow): Promise<O
 }
 
 async function observe(context: StorageContext, row: VolumeRow): Promise<ObservedVolume> {
+  const target = await context.target.inspect(row.id);
+  const isFilling = target.fill?.state === 'running' && row.is_filled === 0;
+  if (isFilling) context.filling.add(row.id);
+  else context.filling.delete(row.id);
   const facts = await context.backend.inspect(row.id);
   const unfinished = await listUnfinishedSnapshots(context.database.query, row.id);
   return {
     state: row.observed_state,
     ...(facts === undefined ? {} : { sizeBytes: facts.sizeBytes }),
-    target: await context.target.inspect(row.id),
+    target,
     ...(row.exported_to === null ? {} : { exportedTo: row.exported_to }),
     opening: row.export_epoch,
     isExportRecorded: row.export !== null,
     unfinishedSnapshots: unfinished.length,
+    fillsLazily: context.target.fillsLazily && row.backend === 'file',
+    isFilled: row.is_filled === 1,
+    mayFill: context.filling.size < FILLS_AT_A_TIME,
   };
 }
 
@@ -109,7 +122,24 @@ async function settle(context: StorageContext, row: VolumeRow): Promise<Reconcil
     const note = () => record(context, row.id, { ...reached(row), away: 0 });
     await context.aroundStep('volume/note-reached', note);
   }
-  return SETTLED;
+  if (row.is_filled === 1 || row.observed_state !== 'ready') return SETTLED;
+  const isFailed = (await noteProgress(context, row)) === 'failed';
+  return { kind: 'again', afterMs: isFailed ? WAIT_MS : FILL_POLL_MS };
+}
+
+/** Not a step: it is for people. What has failed is tried again, since a block may have been mended. */
+async function noteProgress(
+  context: StorageContext,
+  row: VolumeRow,
+): Promise<FillFacts['state'] | undefined> {
+  const { fill } = await context.target.inspect(row.id);
+  if (fill === undefined) return undefined;
+  const reason = fill.state === 'failed' ? FILL_FAILED : null;
+  if (row.progress_percent !== fill.percent || row.reason !== reason) {
+    await record(context, row.id, { progress_percent: fill.percent, reason });
+  }
+  if (fill.state === 'failed') await context.target.fill(row.id);
+  return fill.state;
 }
 
 async function applyStep(
@@ -121,7 +151,7 @@ async function applyStep(
   try {
     await context.aroundStep(`volume/${step}`, () => STEPS[step](context, row, signal));
   } catch (error) {
-    if (step === 'export') await noteNotOpen(context, row);
+    if (step === 'export' || step === 'layer') await noteNotOpen(context, row);
     if (!isFinal(error)) throw error;
     context.logger.warn('volume step failed for good', { id: row.id, step, error });
     await FAILURES[step]?.(context, row, error.message);
@@ -136,6 +166,8 @@ function noteNotOpen(context: StorageContext, row: VolumeRow): Promise<void> {
   return record(context, row.id, { reason: NOT_OPEN, away: row.exported_to === null ? 0 : 1 });
 }
 
+const FILL_FAILED =
+  'A block of the snapshot that the volume was made from is damaged: reading it is an error. The rest is there.';
 const NOT_OPEN = 'The volume cannot be opened at the moment; it is tried again. The log says why.';
 
 type Apply = (context: StorageContext, row: VolumeRow, signal: AbortSignal) => Promise<void>;
@@ -150,7 +182,17 @@ const STEPS: Readonly<Record<VolumeStep, Apply>> = {
     await requireSpace(context.backend, row, await listVolumes(context.database.query));
     await fillVolume(context, row, signal);
   },
+  'create-empty': createEmpty,
   'note-ready': noteReady,
+  layer: ensureLayer,
+  'start-fill': (context, row) => context.target.fill(row.id),
+  'note-filled': async (context, row) => {
+    await context.backend.sync(row.id);
+    const whole = { is_filled: 1, source_name: null, progress_percent: 100, reason: null };
+    await record(context, row.id, whole);
+    if (row.from_snapshot_id !== null) context.pokeSnapshot(row.from_snapshot_id);
+  },
+  unlayer: (context, row) => context.target.unlayer(row.id),
   'note-lost': (context, row) =>
     fail(
       context,
@@ -177,14 +219,17 @@ const STEPS: Readonly<Record<VolumeStep, Apply>> = {
   remove: async (context, row) => {
     // A target that died by itself, or was stopped halfway, has left files of its own.
     await context.target.stop(row.id);
+    await context.target.unlayer(row.id);
     await context.backend.remove(row.id);
   },
   'note-absent': async (context, row) => {
     await context.target.stop(row.id);
-    // One that failed while it was made may still have its disk.
+    // One whose file was lost may still have a map, and one that failed while it was made its disk.
+    if (row.is_filled === 0) await context.target.unlayer(row.id);
     if (row.backend !== 'file') await context.backend.remove(row.id);
     const absent = { observed_state: 'absent', progress_percent: 0, reason: null } as const;
     await record(context, row.id, { ...reached(row), ...absent });
+    if (row.from_snapshot_id !== null) context.pokeSnapshot(row.from_snapshot_id);
   },
 };
 
@@ -193,12 +238,23 @@ const FAILURES: Partial<
   Record<VolumeStep, (context: StorageContext, row: VolumeRow, reason: string) => Promise<void>>
 > = {
   create: fail,
+  'create-empty': fail,
   fill: fail,
 };
 
+/** All of its bytes are to come yet, which is known before there is a file. */
+async function createEmpty(context: StorageContext, row: VolumeRow): Promise<void> {
+  await requireSpace(context.backend, row, await listVolumes(context.database.query));
+  await openSourceOf(context, row);
+  const source_name = context.random.bytes(16).toString('hex');
+  await record(context, row.id, { is_filled: 0, source_name });
+  await context.backend.create(row.id, row.size_bytes);
+}
+
 async function noteReady(context: StorageContext, row: VolumeRow): Promise<void> {
-  const ready = { observed_state: 'ready', progress_percent: 100, reason: null } as const;
-  await record(context, row.id, ready);
+  const ready = { observed_state: 'ready', reason: null } as const;
+  const progress_percent = row.is_filled === 1 ? 100 : 0;
+  await record(context, row.id, { ...ready, progress_percent });
   for (const snapshot of await listUnfinishedSnapshots(context.database.query, row.id)) {
     context.pokeSnapshot(snapshot.id);
   }
@@ -219,6 +275,7 @@ async function exportVolume(context: StorageContext, row: VolumeRow): Promise<vo
     const changes = { exported_to: exportTo, export: null, export_epoch: opening };
     await updateVolume(context.database.query, row.id, changes);
   }
+  await ensureLayer(context, row);
   const exported = await context.target.export(row.id, { opening, ...limitsOfRow(row) });
   const place = { export: JSON.stringify(exported.export), engine: exported.engine };
   await record(context, row.id, { ...reached(row), ...place, reason: null, away: 0 });

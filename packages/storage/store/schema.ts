@@ -7,8 +7,10 @@ import type { StorageVolumeIntent } from '@ironbark/protocol/internal/storage-cl
 import { createStorageTables } from './migrations/0001-storage.ts';
 import { addLimits } from './migrations/0002-limits.ts';
 import { createBlockTables } from './migrations/0003-blocks.ts';
+import { addFilling } from './migrations/0004-filling.ts';
 import { addVolumeBackend } from './migrations/0005-backends.ts';
 import { addSnapshotSets } from './migrations/0006-snapshot-sets.ts';
+import { addImports } from './migrations/0008-imports.ts';
 import { addWrittenSnapshots } from './migrations/0010-written-snapshots.ts';
 
 export type Presence = StorageVolumeIntent['desired'];
@@ -36,6 +38,10 @@ export interface VolumeTable {
   limits: string | null;
   /** 1 while whoever has it open waits: what serves it does not answer, or does not start. */
   away: number;
+  /** 0 while some of its bytes are still to come from its snapshot, wherever they are read from meanwhile. */
+  is_filled: number;
+  /** Under which its storage daemon reads the snapshot: nobody can guess it. */
+  source_name: string | null;
   forgotten_at: number | null;
   /** Chosen when the volume was first heard of. */
   backend: BackendName;
@@ -52,7 +58,7 @@ export interface SnapshotTable {
   progress_percent: number;
   reason: string | null;
   stored_bytes: number;
-  /** The volume's export_epoch at the point in time; null before it. */
+  /** The volume's export_epoch at the point in time; null before it. 0 of one that is made of an object. */
   frozen_epoch: number | null;
   /** 1 when somebody could write at the point in time. */
   frozen_exported: number;
@@ -67,6 +73,8 @@ export interface SnapshotTable {
   added_bytes: number;
   /** 1 when its references have to be read from its manifest again. */
   unknown_blocks: number;
+  /** The ImageBlob that it is made of, as JSON; null: of its volume. */
+  source: string | null;
   /** Of one that is written block by block; null: it is read from a volume. */
   written: 'open' | 'sealed' | 'abandoned' | null;
   /** Whose blocks it began with; null: none. */
@@ -113,7 +121,9 @@ export const STORAGE_MIGRATIONS: Migrations = {
   '0001-storage': { up: createStorageTables },
   '0002-limits': { up: addLimits },
   '0003-blocks': { up: createBlockTables },
+  '0004-filling': { up: addFilling },
   '0005-backends': { up: addVolumeBackend },
   '0006-snapshot-sets': { up: addSnapshotSets },
+  '0008-imports': { up: addImports },
   '0010-written-snapshots': { up: addWrittenSnapshots },
 };

@@ -101,6 +101,7 @@ export async function putSnapshotIntent(
     unknown_blocks: 0,
     written: written?.state ?? null,
     parent_id: written?.parent ?? null,
+    source: intent.source === undefined ? null : JSON.stringify(intent.source),
   };
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('snapshot')

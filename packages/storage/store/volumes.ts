@@ -60,6 +60,8 @@ export async function putVolumeIntent(db: Queries, intent: StorageVolumeIntent):
     export_epoch: 0,
     engine: null,
     away: 0,
+    is_filled: 1,
+    source_name: null,
     forgotten_at: null,
     backend: intent.backend ?? 'file',
   };
@@ -91,11 +93,27 @@ export async function listVolumesFillingFrom(db: Queries, id: SnapshotId): Promi
     .selectFrom('volume')
     .select('id')
     .where('from_snapshot_id', '=', id)
-    .where('desired', '=', 'present')
-    .where('observed_state', '=', 'creating')
+    .where((e) =>
+      e.or([
+        e.and([e('observed_state', '=', 'creating'), e('desired', '=', 'present')]),
+        // Also one that is to go: snapshots of its own may still be read through it.
+        e.and([e('observed_state', '=', 'ready'), e('is_filled', '=', 0)]),
+      ]),
+    )
     .where('forgotten_at', 'is', null)
     .execute();
   return rows.map((row) => row.id);
+}
+
+/** The volume that is filled under this name of its source. */
+export function findVolumeBySource(db: Queries, name: string): Promise<VolumeRow | undefined> {
+  return db
+    .selectFrom('volume')
+    .selectAll()
+    .where('source_name', '=', name)
+    .where('is_filled', '=', 0)
+    .where('forgotten_at', 'is', null)
+    .executeTakeFirst();
 }
 
 /** Hides volumes that are observed absent. The id stays known, so that a late intent revives nothing. */

@@ -18,6 +18,7 @@ import type {
   VolumeStorageObservation,
 } from '@ironbark/protocol/internal/storage-client.ts';
 import { MemoryObjects } from '@ironbark/protocol/internal/testing/memory-objects.ts';
+import { SOURCES_SOCKET } from '../drivers/daemon-arguments.ts';
 import { type Storage, type StorageOptions, startStorage } from '../main.ts';
 
 export const NODE: NodeId = 'node-a';
@@ -182,6 +183,7 @@ export class Harness implements AsyncDisposable {
       .filter((entry) => !entry.isDirectory())
       .map((entry) => join(entry.parentPath, entry.name).slice(this.dataDir.length + 1))
       .filter((path) => !path.startsWith('storage.db') && !path.startsWith('enclosure/'))
+      .filter((path) => path !== SOURCES_SOCKET)
       .sort();
   }
 

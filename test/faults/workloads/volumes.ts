@@ -157,7 +157,9 @@ async function findStrayFiles(storage: Storage, folder: string): Promise<string[
   const { volumes } = await storage.client.getReport();
   const known = volumes.filter(({ state }) => state !== 'absent').map(({ id }) => `${id}.raw`);
   const names = await readdir(join(folder, 's/volumes'));
-  return names.filter((name) => !known.includes(name)).map((name) => `stray file ${name}`);
+  // The socket of sources, which every start makes anew.
+  const files = names.filter((name) => name !== '.sources');
+  return files.filter((name) => !known.includes(name)).map((name) => `stray file ${name}`);
 }
 
 async function writeSectors(

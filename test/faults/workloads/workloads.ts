@@ -44,6 +44,13 @@ const ENTRIES = {
     turns: 3,
     load: async () => (await import('./snapshots.ts')).openSnapshots,
   },
+  filling: {
+    ...STORE,
+    maxRequests: 600,
+    patienceMs: 2_500,
+    turns: 3,
+    load: async () => (await import('./filling.ts')).openFilling,
+  },
   events: { ...STORE, load: async () => (await import('./events.ts')).openEvents },
   cloud: { ...STORE, load: async () => (await import('./cloud.ts')).openCloud },
   'files-in-place': { ...DISCIPLINE, load: () => discipline('in-place') },
@@ -63,6 +70,14 @@ export type WorkloadName = keyof typeof ENTRIES;
 export const WORKLOADS: Readonly<Record<WorkloadName, Entry>> = ENTRIES;
 
 /** Each of them has to lose nothing at a power cut. */
-export const STORES = ['state', 'objects', 'volumes', 'snapshots', 'node', 'events'] as const;
+export const STORES = [
+  'state',
+  'objects',
+  'volumes',
+  'snapshots',
+  'filling',
+  'node',
+  'events',
+] as const;
 
 export type StoreName = (typeof STORES)[number];

@@ -126,6 +126,8 @@ async function compose(): Promise<AsyncDisposableStack> {
   const handler = createFront({
     api: createApiHandler({ ec2, sts, ...api }),
     blocks: createEbsHandler({ ebs, ...api }),
+    // Nobody asks for figures here.
+    metrics: async (_request, response) => void response.writeHead(404).end(),
     objects: objects.handler,
   });
   const address = { host: HOST, port: 0 };

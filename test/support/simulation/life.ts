@@ -7,7 +7,7 @@ import type { ClusterClient } from '@ironbark/protocol/internal/cluster-client.t
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
 import { type Found, lookAround } from './found.ts';
 import { TransportError } from './messages.ts';
-import { callApi, finish, registerImage } from './registered-image.ts';
+import { callApi, finish, registerImage, untilAvailable } from './registered-image.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 import { guestPath, REGION, type World } from './world.ts';
 
@@ -153,6 +153,19 @@ export class Life {
     return (await this.call('CreateSnapshots', wish)).Snapshots!.map((one) => one.SnapshotId!);
   }
 
+  /** Answers the image and its first snapshot once it can be launched. */
+  async createImage(instance: InstanceId, name: string) {
+    // Its instance is on its way down when the call is repeated.
+    await this.call('CreateImage', { InstanceId: instance, Name: name }).catch(
+      unless('incorrect-state', 'duplicate'),
+    );
+    return untilAvailable(this.world, name);
+  }
+
+  async deregister(id: string): Promise<void> {
+    await this.call('DeregisterImage', { ImageId: id }).catch(unless('not-found'));
+  }
+
   async copySnapshot(id: string): Promise<string> {
     const wish = { SourceRegion: REGION, SourceSnapshotId: id };
     return (await this.call('CopySnapshot', wish)).SnapshotId!;
@@ -188,8 +201,8 @@ export class Life {
 
 /** The first try may have done it before its answer was lost. */
 /** A call that was done although its answer was lost is refused when it is repeated. */
-export function unless(kind: string): (error: unknown) => void {
+export function unless(...kinds: string[]): (error: unknown) => void {
   return (error) => {
-    if (!isServiceError(error) || error.kind !== kind) throw error;
+    if (!isServiceError(error) || !kinds.includes(error.kind)) throw error;
   };
 }

@@ -1,5 +1,7 @@
 // Owns the one image of a simulated cloud, and calls to its API from outside of every process.
 
+import { createHash } from 'node:crypto';
+import { isServiceError } from '@ironbark/core/errors.ts';
 import type { Ec2Action, Ec2Input, Ec2Output } from '@ironbark/protocol/ec2/types.ts';
 import type { ImageManifest } from '@ironbark/protocol/internal/image-manifest.ts';
 import { TransportError } from './messages.ts';
@@ -67,6 +69,50 @@ export async function callApi<Name extends Ec2Action>(
       }
       await world.simulation.run(world.simulation.nowMs + 500);
     }
+  }
+}
+
+const EBS_ROOT = Buffer.from('root');
+
+/** The same with its root disk in volumes; answers the image and its snapshot once it can be launched. */
+export async function registerEbsImage(
+  world: World,
+): Promise<{ imageId: string; snapshotId: string }> {
+  const { objects } = world;
+  const sha256 = createHash('sha256').update(EBS_ROOT).digest('hex');
+  const sizes = { sizeBytes: EBS_ROOT.length, unpackedBytes: EBS_ROOT.length };
+  // Threads that unpack have an order of their own.
+  const root = { ...MANIFEST.root, ...sizes, key: 'ebs/root', sha256, encoding: 'raw' as const };
+  const body = Buffer.from(JSON.stringify({ ...MANIFEST, root }));
+  await objects.ensureBucket('images');
+  await objects.putObject({ bucket: 'images', key: root.key, body: EBS_ROOT });
+  await objects.putObject({ bucket: 'images', key: 'ebs/manifest.json', body });
+  await callApi(world, 'RegisterImage', {
+    Name: 'ebs',
+    ImageLocation: 'images/ebs/manifest.json',
+    BlockDeviceMappings: [{ DeviceName: MANIFEST.rootDeviceName, Ebs: { VolumeSize: 1 } }],
+  }).catch((error: unknown) => {
+    // The first try did it, and its answer was lost.
+    if (!isServiceError(error, 'duplicate')) throw error;
+  });
+  return untilAvailable(world, 'ebs');
+}
+
+/** Of an image by its name. */
+export async function untilAvailable(
+  world: World,
+  name: string,
+): Promise<{ imageId: string; snapshotId: string }> {
+  const endMs = world.simulation.nowMs + LIMIT_MS;
+  for (;;) {
+    const Filters = [{ Name: 'name', Values: [name] }];
+    const [image] = (await callApi(world, 'DescribeImages', { Filters })).Images ?? [];
+    const snapshotId = image?.BlockDeviceMappings?.[0]?.Ebs?.SnapshotId;
+    if (image?.State === 'available') return { imageId: image.ImageId!, snapshotId: snapshotId! };
+    if (image?.State === 'failed' || world.simulation.nowMs > endMs) {
+      throw new Error(`the image ${name} is ${image?.State ?? 'not there'}`);
+    }
+    await world.simulation.run(world.simulation.nowMs + 500);
   }
 }
 

@@ -6,7 +6,7 @@ import { lookAround } from './found.ts';
 import { LATE_AT_MOST_MS } from './messages.ts';
 import { findDoubles, findOrphans } from './orphans.ts';
 import { applyExcuses, compareWithModel, PromisesModel } from './promises-model.ts';
-import { registerImage } from './registered-image.ts';
+import { registerEbsImage, registerImage } from './registered-image.ts';
 import { User } from './users.ts';
 import { World } from './world.ts';
 
@@ -48,6 +48,8 @@ export const RECONCILE_PERIOD_MS = 30_000;
 const SETTLE_LIMIT_MS = 15 * 60_000;
 const LOOK_EVERY_MS = 5_000;
 const LOSS_MS = 10 * 60_000;
+/** Of the runs, those in which some root disks are volumes. */
+const EBS_SHARE = 0.4;
 
 export async function runSeed(options: RunOptions): Promise<RunResult> {
   const startedMs = systemClock.monotonicMs();
@@ -91,10 +93,11 @@ class Run {
     this.#world.startAll();
     await simulation.run(5_000);
     const imageId = await registerImage(this.#world);
+    const ebs = simulation.happens(EBS_SHARE) ? await this.#registerEbsImage() : {};
     const isLossOnly = this.#options.losesMessagesOnly === true;
     const weather = isLossOnly ? MESSAGES_LOST : chooseWeather(this.#world);
     const disturbances = new Disturbances(this.#world, weather);
-    const users = this.#makeUsers(imageId, isLossOnly);
+    const users = this.#makeUsers({ imageId, ...ebs }, isLossOnly);
     disturbances.begin();
     for (const user of users) user.start();
     const endMs = simulation.nowMs + (isLossOnly ? LOSS_MS : simulation.between(20_000, 100_000));
@@ -104,7 +107,14 @@ class Run {
     await this.#settle(endMs, isLossOnly);
   }
 
-  #makeUsers(imageId: string, isLossOnly: boolean): User[] {
+  /** Its snapshot is the administrator's, and stays. */
+  async #registerEbsImage(): Promise<{ ebsImageId: string }> {
+    const { imageId, snapshotId } = await registerEbsImage(this.#world);
+    this.#model.snapshots.add(snapshotId);
+    return { ebsImageId: imageId };
+  }
+
+  #makeUsers(images: { imageId: string; ebsImageId?: string }, isLossOnly: boolean): User[] {
     const { simulation } = this.#world;
     const takesSnapshots = simulation.happens(0.1);
     const pauseMs = isLossOnly
@@ -114,7 +124,7 @@ class Run {
       const wishes = simulation.between(6, 20);
       const name = `user-${at}`;
       const leaves = simulation.happens(0.5);
-      const habits = { imageId, wishes, takesSnapshots, leaves, pauseMs };
+      const habits = { ...images, wishes, takesSnapshots, leaves, pauseMs };
       return new User(this.#world, this.#model, { name, ...habits });
     });
   }

@@ -2,6 +2,7 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import { ATTACH_MODE_TAG } from '@ironbark/core/io-profile.ts';
 import { GIB } from '@ironbark/core/units.ts';
 import { limitsOf } from '@ironbark/core/volume-types.ts';
 import { instanceIntent } from '@ironbark/node/testing/instance-intent.ts';
@@ -12,6 +13,7 @@ import type {
 import { assertCleanSlate } from './clean-slate.ts';
 import { cloudRows } from './found.ts';
 import { type Life, unless } from './life.ts';
+import { registerEbsImage } from './registered-image.ts';
 
 export type Scenario = (life: Life) => Promise<void>;
 
@@ -42,6 +44,25 @@ async function volumeLife(life: Life): Promise<void> {
   await life.attach(volume, id);
   await life.detach(volume);
   await life.attach(volume, id);
+  await life.terminate(id);
+  await life.until('the volume is free', ({ rows }) => rows.attachment.length === 0);
+  await life.deleteVolume(volume);
+  await assertCleanSlate(life.world);
+}
+
+/** A volume that the guest drives itself. */
+async function guestVolumeLife(life: Life): Promise<void> {
+  const id = await life.launch();
+  const Tags = [{ Key: ATTACH_MODE_TAG, Value: 'guest' }];
+  const volume = await life.createVolume({
+    TagSpecifications: [{ ResourceType: 'volume', Tags }],
+  });
+  await life.untilPower(id, 'running');
+  await life.attach(volume, id);
+  await life.detach(volume);
+  await life.attach(volume, id);
+  await life.power('StopInstances', id, 'stopped');
+  await life.power('StartInstances', id, 'running');
   await life.terminate(id);
   await life.until('the volume is free', ({ rows }) => rows.attachment.length === 0);
   await life.deleteVolume(volume);
@@ -184,6 +205,32 @@ function readIntent(life: Life, id: InstanceId): object {
   return JSON.parse(rows.find((row) => row['id'] === id)!['intent'] as string) as object;
 }
 
+/** An image whose root disks are volumes; images of its instance, which is off meanwhile; and one that never is. */
+async function ebsImages(life: Life): Promise<void> {
+  const { imageId, snapshotId } = await registerEbsImage(life.world);
+  const id = await life.launch({ ImageId: imageId });
+  await life.untilPower(id, 'running');
+  const made = await life.createImage(id, 'at rest');
+  await life.untilPower(id, 'running');
+  const copy = await life.launch({ ImageId: made.imageId });
+  await life.untilPower(copy, 'running');
+  const isLost = (state: string) => () =>
+    cloudRows(life.world, 'image').some((row) => row['name'] === 'lost' && row['stage'] === state);
+  // It does not hear that it is to stop, so the image waits.
+  life.world.plant = (name) => (name === 'requestShutdown' ? new Error('not heard') : undefined);
+  const lost = { InstanceId: copy, Name: 'lost' };
+  await life.call('CreateImage', lost).catch(unless('incorrect-state'));
+  await life.until('it waits', isLost('stopping'));
+  await life.terminate(copy, id);
+  life.world.plant = () => undefined;
+  await life.until('it has failed', isLost('failed'));
+  for (const row of cloudRows(life.world, 'image')) {
+    if (row['root_device_type'] === 'ebs') await life.deregister(String(row['id']));
+  }
+  for (const each of [snapshotId, made.snapshotId]) await life.deleteSnapshot(each);
+  await assertCleanSlate(life.world);
+}
+
 /** A volume that cannot be filled ends the launch that asked for it. */
 async function launchWithoutItsVolume(life: Life): Promise<void> {
   const volume = await life.createVolume();
@@ -279,12 +326,14 @@ async function expiry(life: Life): Promise<void> {
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   instanceLife,
   volumeLife,
+  guestVolumeLife,
   volumeChanges,
   snapshotLife,
   snapshotSet,
   snapshotsThatEndEarly,
   guestsThatEnd,
   stopTakenBack,
+  ebsImages,
   launchWithoutItsVolume,
   strays,
   expiry,

@@ -2,6 +2,7 @@
 // does not compile until it is here, and what is here has to be met by a scenario.
 
 import type { AttachmentStep } from '@ironbark/cloud/app/attachment-plan.ts';
+import type { ImageStep } from '@ironbark/cloud/app/image-plan.ts';
 import type { Outcome } from '@ironbark/cloud/app/instance-outcome.ts';
 import type { ModificationStep } from '@ironbark/cloud/app/modification-plan.ts';
 import type { TerminationStep } from '@ironbark/cloud/reconcilers/instance-termination.ts';
@@ -19,6 +20,8 @@ const NO_IMAGE = 'simulated guests have no image; packages/node/app and test/vm 
 
 const WRITTEN =
   'users of the simulation write to volumes only; test/faults/written-snapshots.test.ts fails them';
+const NO_LAYERS =
+  'simulated targets fill a volume before it is ready; packages/storage/lazy-fill.test.ts has real ones';
 
 const INSTANCE: Kinds<Exclude<InstanceStep['kind'], 'wait'>> = {
   'make-directory': true,
@@ -31,6 +34,9 @@ const INSTANCE: Kinds<Exclude<InstanceStep['kind'], 'wait'>> = {
   'plug-volume': true,
   'unplug-volume': true,
   'grow-volume': true,
+  'serve-volume': true,
+  'ask-for-volume': true,
+  'close-volume': true,
   'reconnect-volume': 'simulated disks have no target to lose; test/vm ends a real one',
   'ask-to-stop': true,
   'ask-to-reboot': true,
@@ -45,6 +51,11 @@ const INSTANCE: Kinds<Exclude<InstanceStep['kind'], 'wait'>> = {
 const STORAGE_VOLUME: Kinds<VolumeStep> = {
   create: true,
   fill: true,
+  'create-empty': NO_LAYERS,
+  layer: NO_LAYERS,
+  'start-fill': NO_LAYERS,
+  'note-filled': NO_LAYERS,
+  unlayer: NO_LAYERS,
   'note-ready': true,
   'note-lost': true,
   'note-source-unusable': true,
@@ -57,6 +68,7 @@ const STORAGE_VOLUME: Kinds<VolumeStep> = {
   'note-absent': true,
 };
 const STORAGE_SNAPSHOT: Kinds<SnapshotStep> = {
+  import: true,
   freeze: true,
   begin: WRITTEN,
   upload: true,
@@ -83,6 +95,11 @@ const MODIFICATION: Kinds<Exclude<ModificationStep, 'wait'>> = {
   complete: true,
   fail: true,
 };
+const IMAGE: Kinds<Exclude<ImageStep, 'wait'>> = {
+  'take-snapshots': true,
+  restart: true,
+  'fail-instance-gone': true,
+};
 const TERMINATION: Kinds<Exclude<TerminationStep, 'none'>> = { release: true, forget: true };
 const OUTCOME: Kinds<Exclude<Outcome['kind'], 'none'>> = { shutdown: true, failed: true };
 const VOLUME: Kinds<Exclude<VolumeTalk, 'wait-for-snapshots'>> = { send: true, forget: true };
@@ -101,6 +118,7 @@ const PLAIN: Readonly<Record<string, Covered>> = {
   'cloud/zone-intent/send-subnets': true,
   'cloud/zone-report/record': true,
   'cloud/zone-report/forget-strays': true,
+  'cloud/volume-metrics/record': true,
   'cloud/storage-report/record': true,
   'cloud/storage-report/forget-strays': true,
   'cluster/node-intent/hand-over': true,
@@ -127,6 +145,7 @@ export const STEP_KINDS: Readonly<Record<string, Covered>> = {
   ...named('cloud/instance-outcome', OUTCOME),
   ...named('cloud/volume', VOLUME),
   ...named('cloud/snapshot', SNAPSHOT),
+  ...named('cloud/image-making', IMAGE),
 };
 
 function named(prefix: string, kinds: Readonly<Record<string, Covered>>): Record<string, Covered> {

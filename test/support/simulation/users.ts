@@ -11,6 +11,8 @@ import { REGION, type World } from './world.ts';
 export interface UserOptions {
   name: string;
   imageId: string;
+  /** One whose root disks are volumes; absent: there is none. */
+  ebsImageId?: string;
   /** Things to do, one after the other. */
   wishes: number;
   takesSnapshots: boolean;
@@ -107,8 +109,10 @@ export class User {
 
   async #launch(): Promise<void> {
     const ownVolumes = this.#between(0, 2);
+    const { imageId, ebsImageId } = this.#options;
+    const isEbsBacked = ebsImageId !== undefined && this.#between(0, 2) === 1;
     const answer = await this.#insist('RunInstances', {
-      ImageId: this.#options.imageId,
+      ImageId: isEbsBacked ? ebsImageId : imageId,
       InstanceType: 't3.nano',
       MinCount: 1,
       MaxCount: this.#between(1, 3),
@@ -119,7 +123,7 @@ export class User {
       })),
     });
     const ids = (answer?.Instances ?? []).map((instance) => instance.InstanceId!);
-    this.#model.launch(ids, ownVolumes);
+    this.#model.launch(ids, ownVolumes + (isEbsBacked ? 1 : 0));
     this.#instances.push(...ids);
   }
 

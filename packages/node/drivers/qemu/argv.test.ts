@@ -105,6 +105,26 @@ describe("QEMU's command line", () => {
     assert.deepEqual(valuesOf(args, '-netdev'), ['tap,id=net-eni-0123456789abcdef0,fds=3']);
   });
 
+  test('a root disk that is a volume is its target’s bytes as they are, and first of all', () => {
+    const serial = 'vol-0123456789abcdef0';
+    const source = { kind: 'nbd-unix', socketPath: '/t.sock', exportName: serial } as const;
+    const rootDisk = { serial, source, profile };
+    const boot = { kind: 'kernel', kernelPath: '../kernel', parameters: 'quiet' } as const;
+    const args = renderArguments(
+      { ...spec, rootDisk, boot },
+      { accelerator: 'kvm', taps: new Map(), rootSocket: 'v.sock' },
+    );
+    const [node, ...others] = valuesOf(args, '-blockdev').map((value) => JSON.parse(value));
+    assert.deepEqual(others, []);
+    assert.equal(node.driver, 'nbd');
+    assert.equal(node.export, serial);
+    assert.deepEqual(node.server, { type: 'unix', path: 'v.sock' });
+    assert.equal(node['reconnect-delay'], 86_400);
+    const device = valuesOf(args, '-device').find((value) => value.startsWith('virtio-blk'));
+    assert.match(device ?? '', /id=disk-vol-0123456789abcdef0,.*serial=vol0123456789abcdef0/);
+    assert.deepEqual(valuesOf(args, '-append'), ['quiet ironbark.root=vol0123456789abcdef0']);
+  });
+
   test('shows a guest that cloud-init takes for EC2', () => {
     const system = valuesOf(render(), '-smbios').find((table) => table.startsWith('type=1,'));
     const uuid = /uuid=([^,]+)/.exec(system ?? '')?.[1];

@@ -33,6 +33,8 @@ export interface MachineOptions {
   accelerator: Accelerator;
   /** By interface id; absent for ports that are no taps. */
   taps: ReadonlyMap<string, InheritedTap>;
+  /** The guest's own name for the socket of its root disk's target; of a disk that is a volume. */
+  rootSocket?: string;
 }
 
 type Value = string | number | boolean;
@@ -62,7 +64,7 @@ export function renderArguments(spec: GuestSpec, options: MachineOptions): strin
     ...renderSmbios(spec),
     ...renderMonitors(),
     ...renderBoot(spec),
-    ...renderRootDisk(spec),
+    ...renderRootDisk(spec, options),
     ...spec.nics.flatMap((nic) => renderNic(nic, options.taps.get(nic.id))),
     '-object',
     'rng-builtin,id=rng0',
@@ -143,7 +145,13 @@ function renderBoot(spec: GuestSpec): string[] {
 function kernelParameters(spec: GuestSpec): string {
   const parameters = spec.boot.kind === 'kernel' ? spec.boot.parameters : '';
   const urls = spec.nics.flatMap(({ port }) => (port.kind === 'user' ? [port.metadataUrl] : []));
-  return [parameters, ...urls.map((url) => `ironbark.metadata=${url}`)].join(' ').trim();
+  const metadata = urls.map((url) => `ironbark.metadata=${url}`);
+  return [parameters, ...nameRoot(spec), ...metadata].join(' ').trim();
+}
+
+/** Our initrd knows a root disk by its serial: `root`, or this one. */
+function nameRoot({ rootDisk: { serial, source } }: GuestSpec): string[] {
+  return source.kind === 'file' ? [] : [`ironbark.root=${guestSerial(serial)}`];
 }
 
 /** Disks and their parts have names that follow from the serial: `root` or a volume id. */
@@ -153,30 +161,38 @@ export function diskNames(serial: string) {
 
 export type DiskSerial = 'root' | VolumeId;
 
-function renderRootDisk(spec: GuestSpec): string[] {
-  const { source, profile } = spec.rootDisk;
-  if (source.kind !== 'file') throw new Error('a root disk is a file on the node');
-  const names = diskNames('root');
+function renderRootDisk(spec: GuestSpec, { rootSocket = '' }: MachineOptions): string[] {
+  const { serial, source, profile } = spec.rootDisk;
+  const names = diskNames(serial);
+  const nodes =
+    source.kind === 'file'
+      ? renderFileNodes(source.path, profile)
+      : [
+          '-blockdev',
+          JSON.stringify(exportNode(serial, source, { profile, socketPath: rootSocket })),
+        ];
+  const iothread = profile.iothread
+    ? ['-object', renderOption('iothread', { id: names.iothread })]
+    : [];
+  const { driver, ...properties } = diskDevice(serial, profile);
+  // A kernel that QEMU loads is first in the order already.
+  const order = spec.boot.kind === 'firmware' ? { bootindex: 0 } : {};
+  return [...iothread, ...nodes, ...['-device', renderOption(driver, { ...properties, ...order })]];
+}
+
+/** Always as it is: a header that a guest writes to its disk is bytes of the guest's. */
+function renderFileNodes(filename: string, profile: DiskProfile): string[] {
   const file = {
     driver: 'file',
-    filename: source.path,
+    filename,
     'node-name': 'root-file',
     aio: profile.aio,
     'cache.direct': profile.cache === 'direct',
     discard: profile.discard ? 'unmap' : 'ignore',
   };
-  const raw = { driver: 'raw', file: 'root-file', 'node-name': names.node, discard: file.discard };
-  const iothread = profile.iothread
-    ? ['-object', renderOption('iothread', { id: names.iothread })]
-    : [];
-  const { driver, ...properties } = diskDevice('root', profile);
-  // A kernel that QEMU loads is first in the order already.
-  const order = spec.boot.kind === 'firmware' ? { bootindex: 0 } : {};
-  return [
-    ...iothread,
-    ...['-blockdev', renderOption('', file), '-blockdev', renderOption('', raw)],
-    ...['-device', renderOption(driver, { ...properties, ...order })],
-  ];
+  const { node } = diskNames('root');
+  const raw = { driver: 'raw', file: 'root-file', 'node-name': node, discard: file.discard };
+  return ['-blockdev', renderOption('', file), '-blockdev', renderOption('', raw)];
 }
 
 /**
@@ -247,7 +263,7 @@ function renderNic(nic: GuestNic, tap: InheritedTap | undefined): string[] {
     mac: nic.macAddress,
     // An empty option ROM: no network boot, and a faster start.
     romfile: '',
-    ...(nic.port.kind === 'tap' ? { host_mtu: nic.port.mtu } : {}),
+    ...renderMtu(nic),
     // One interrupt for each direction of each queue pair, one for control, one for configuration.
     ...(queues > 1 ? { mq: true, vectors: 2 * queues + 2 } : {}),
     ...(nic.profile.offloads ? {} : OFFLOADS_OFF),
@@ -255,6 +271,12 @@ function renderNic(nic: GuestNic, tap: InheritedTap | undefined): string[] {
   return ['-netdev', renderNetdev(id, nic, tap), '-device', renderOption('virtio-net-pci', device)];
 }
 
+/** Without it a guest begins with the usual size and may choose a larger one; with it that is the largest. */
+function renderMtu({ port }: GuestNic): { host_mtu?: number } {
+  return port.kind === 'tap' && port.mtu !== USUAL_MTU ? { host_mtu: port.mtu } : {};
+}
+
+const USUAL_MTU = 1_500;
 const OFFLOADS_OFF = {
   csum: false,
   gso: false,

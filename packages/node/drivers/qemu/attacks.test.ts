@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { writeFully } from '@ironbark/platform/files.ts';
 import { connectQmp, type QmpClient } from '@ironbark/platform/qmp.ts';
+import { serveVolume } from '../../testing/block-target.ts';
 import { createDriverLab, whyNoQemu } from '../../testing/driver-lab.ts';
 import type { GuestSpec, HypervisorDriver } from '../hypervisor-driver.ts';
 import { QMP_SOCKET } from './argv.ts';
@@ -38,14 +39,8 @@ interface BlockNode {
   image: { 'virtual-size': number };
 }
 
-test('A28: a qcow2 header that a guest wrote to its root disk is data at its next start', {
-  skip,
-}, async () => {
-  await using lab = await createDriverLab();
-  const spec = await lab.prepare(1);
-  const disk = await open(join(spec.directory, 'root.raw'), 'r+');
-  const { size } = await disk.stat();
-  // Magic, version 2, a backing file's name at 512 of 11 bytes, clusters of 64 KiB, a size of 1 TiB.
+/** Magic, version 2, a backing file's name at 512 of 11 bytes, clusters of 64 KiB, a size of 1 TiB. */
+function renderHeader(): Buffer {
   const header = Buffer.alloc(1024);
   header.set([0x51, 0x46, 0x49, 0xfb, 0, 0, 0, 2], 0);
   header.writeBigUInt64BE(512n, 8);
@@ -53,12 +48,42 @@ test('A28: a qcow2 header that a guest wrote to its root disk is data at its nex
   header.writeUInt32BE(16, 20);
   header.writeBigUInt64BE(2n ** 40n, 24);
   header.write('/etc/shadow', 512);
-  await writeFully(disk, header, 0);
+  return header;
+}
+
+test('A28: a qcow2 header that a guest wrote to its root disk is data at its next start', {
+  skip,
+}, async () => {
+  await using lab = await createDriverLab();
+  const spec = await lab.prepare(1);
+  const disk = await open(join(spec.directory, 'root.raw'), 'r+');
+  const { size } = await disk.stat();
+  await writeFully(disk, renderHeader(), 0);
   await disk.close();
   const nodes = await ask(lab.newDriver(), spec, (qmp) => qmp.execute('query-named-block-nodes'));
   const root = (nodes as BlockNode[]).find((node) => node['node-name'] === 'root');
   assert.equal(root?.drv, 'raw');
   assert.equal(root.backing_file, undefined);
+  assert.equal(root.image['virtual-size'], size);
+});
+
+test('A28: the same header on a root disk that is a volume is data too', { skip }, async () => {
+  await using lab = await createDriverLab();
+  const spec = await lab.prepare(1);
+  using target = await serveVolume(lab.dataDir);
+  const volume = await open(join(lab.dataDir, 'volume.raw'), 'r+');
+  const { size } = await volume.stat();
+  await writeFully(volume, renderHeader(), 0);
+  await volume.close();
+  const serial = 'vol-0123456789abcdef0';
+  const rootDisk = { ...spec.rootDisk, serial, source: target.source };
+  const nodes = await ask(lab.newDriver(), { ...spec, rootDisk }, (qmp) =>
+    qmp.execute('query-named-block-nodes'),
+  );
+  const [root, ...others] = nodes as BlockNode[];
+  assert.deepEqual(others, []);
+  assert.equal(root?.['node-name'], serial);
+  assert.equal(root.drv, 'nbd');
   assert.equal(root.image['virtual-size'], size);
 });
 

@@ -34,7 +34,7 @@ import { ensureHistograms, parseDiskStats } from './disk-stats.ts';
 import { type Host, lookAtHost } from './host.ts';
 import { listPlugged, plugDisk, unplugDisk } from './hot-plug.ts';
 import { boundLog, launchGuest, type OpenTap, startFailure } from './launch.ts';
-import { ensureReachable, isCutOff, requireServed } from './target-socket.ts';
+import { ensureReachable, isCutOff, makeReachable, requireServed } from './target-socket.ts';
 
 export interface QemuDriverOptions {
   commands: Commands;
@@ -103,10 +103,13 @@ class QemuDriver implements HypervisorDriver {
     const { engine } = host;
     const profile = effectiveDiskProfile(spec.rootDisk.profile, engine, spec.vcpus);
     const resolved = { ...spec, rootDisk: { ...spec.rootDisk, profile } };
-    await writeDiskRecords(spec.directory, { root: { profile } });
+    const { serial, source } = spec.rootDisk;
+    const place = source.kind === 'file' ? {} : { source };
+    await writeDiskRecords(spec.directory, { [serial]: { profile, ...place } });
+    const root = await openRoot(spec, host.enclosure !== undefined);
     this.#untold.add(spec.id);
     try {
-      const handle = await launchGuest(resolved, { ...this.#options, ...host });
+      const handle = await launchGuest(resolved, { ...this.#options, ...host, ...root });
       await this.#awaitService(handle);
       return handle;
     } finally {
@@ -228,8 +231,9 @@ class QemuDriver implements HypervisorDriver {
     const { engine } = await this.#host();
     const { serial, source } = disk;
     const records = await readDiskRecords(handle.directory);
-    // One processor's worth of queues when the root disk's are not known.
-    const vcpus = Number(records['root']?.profile.queues ?? 1);
+    // The root disk is the first; one processor's worth of queues when it is not known.
+    const [root] = Object.values(records);
+    const vcpus = Number(root?.profile.queues ?? 1);
     const known = records[serial]?.profile;
     const isPlugged = (await listPlugged(this.#connections, handle)).includes(serial);
     const profile =
@@ -333,6 +337,18 @@ class QemuDriver implements HypervisorDriver {
     this.#listeners.clear();
     this.#connections.closeAll();
   }
+}
+
+/** The guest's way to a root disk that is a volume, whose target has to be there when QEMU starts. */
+async function openRoot(
+  { directory, uid, rootDisk: { serial, source } }: GuestSpec,
+  isEnclosed: boolean,
+): Promise<{ rootSocket?: string }> {
+  if (source.kind === 'file') return {};
+  const guest = { directory, isEnclosed, ...(uid === undefined ? {} : { uid }) };
+  const rootSocket = await makeReachable(guest, { serial, source });
+  await requireServed(source);
+  return { rootSocket };
 }
 
 interface RunState {

@@ -42,6 +42,8 @@ export interface LaunchContext {
   enclosure: Enclosure | undefined;
   controlGroups: ControlGroups;
   isolationGaps: readonly string[];
+  /** The guest's own name for the socket of its root disk's target. */
+  rootSocket?: string;
 }
 
 export const LOG_FILE = 'qemu.log';
@@ -82,7 +84,9 @@ async function spawnGuest(
   for (const { nic, tap } of opened) {
     taps.set(nic.id, { fds: tap.fds.map(inherit), vhostFds: tap.vhostFds.map(inherit) });
   }
-  const args = renderArguments(spec, { accelerator: context.accelerator, taps });
+  const { accelerator, rootSocket } = context;
+  const root = rootSocket === undefined ? {} : { rootSocket };
+  const args = renderArguments(spec, { accelerator, taps, ...root });
   const program = await confinedGuest(spec, context, args);
   const { pid } = await startConfined(context.commands, program, { log: log.fd, inherited });
   const identity = await findProcess(pid);
@@ -111,7 +115,7 @@ async function confinedGuest(
   { enclosure }: LaunchContext,
   args: readonly string[],
 ): Promise<ConfinedProgram> {
-  const diskBytes = await sizeOf(join(spec.directory, 'run', diskPath(spec)));
+  const diskBytes = await sizeOfRoot(spec);
   return {
     file: QEMU,
     args,
@@ -124,14 +128,10 @@ async function confinedGuest(
   };
 }
 
-/** QEMU itself says what is wrong with a disk that is not there. */
-async function sizeOf(path: string): Promise<number> {
-  return (await statIfPresent(path))?.size ?? 0;
-}
-
-function diskPath({ rootDisk: { source } }: GuestSpec): string {
-  if (source.kind !== 'file') throw new Error('a root disk is a file on the node');
-  return source.path;
+/** QEMU itself says what is wrong with a disk that is not there. A volume is no file of the guest's process. */
+async function sizeOfRoot({ directory, rootDisk: { source } }: GuestSpec): Promise<number> {
+  if (source.kind !== 'file') return 0;
+  return (await statIfPresent(join(directory, 'run', source.path)))?.size ?? 0;
 }
 
 async function openLog(directory: string): Promise<FileHandle> {

@@ -16,20 +16,32 @@ const GREETING_TIMEOUT_MS = 2_000;
 /** The first bytes of every NBD server (NBD protocol, "newstyle negotiation"). */
 const GREETING = 'NBDMAGIC';
 
-function nameFor(handle: GuestHandle, serial: string) {
+function nameFor(handle: { directory: string }, serial: string) {
   const relative = `${serial}.sock`;
   return { relative, absolute: join(handle.directory, 'run', relative) };
 }
 
+interface Disk {
+  serial: string;
+  source: BlockExport;
+}
+
 /** The target's socket as the guest's process names it; empty for one that is no socket. Repeats safely. */
-export async function ensureReachable(
-  handle: GuestHandle,
-  { serial, source }: { serial: string; source: BlockExport },
+export function ensureReachable(handle: GuestHandle, disk: Disk): Promise<string> {
+  const { directory, uid, isolation } = handle;
+  const isEnclosed = isolation?.nameSpaces.includes('mnt') === true;
+  return makeReachable({ directory, isEnclosed, ...(uid === undefined ? {} : { uid }) }, disk);
+}
+
+/** The same for a guest that has no process yet. */
+export async function makeReachable(
+  guest: { directory: string; uid?: number; isEnclosed: boolean },
+  { serial, source }: Disk,
 ): Promise<string> {
   if (source.kind !== 'nbd-unix') return '';
   const { socketPath } = source;
-  if (handle.uid !== undefined) await ownSocket(socketPath, handle.uid);
-  const { relative, absolute } = nameFor(handle, serial);
+  if (guest.uid !== undefined) await ownSocket(socketPath, guest.uid);
+  const { relative, absolute } = nameFor(guest, serial);
   if (await isSameFile(socketPath, absolute)) return relative;
   try {
     // The old name or the new one is there at every moment: its absence says that the volume is not plugged.
@@ -37,7 +49,7 @@ export async function ensureReachable(
     return relative;
   } catch (error) {
     if (!hasCode(error, 'EXDEV')) throw error;
-    if (handle.isolation?.nameSpaces.includes('mnt') === true) throw otherFileSystem(error);
+    if (guest.isEnclosed) throw otherFileSystem(error);
     return socketPath;
   }
 }

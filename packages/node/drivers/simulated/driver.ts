@@ -100,7 +100,9 @@ export class SimulatedDriver implements HypervisorDriver {
   async start(spec: GuestSpec): Promise<GuestHandle> {
     await this.#operate('start', spec.id, async () => {
       if (this.#guests.has(spec.id)) return;
-      const root = { serial: 'root', profile: { ...spec.rootDisk.profile, queues: spec.vcpus } };
+      const { serial, profile, sizeBytes } = spec.rootDisk;
+      const size = sizeBytes === undefined ? {} : { sizeBytes };
+      const root = { serial, profile: { ...profile, queues: spec.vcpus }, ...size };
       await this.#put({
         id: spec.id,
         pid: FIRST_PID + Math.floor(this.#options.random.fraction() * FIRST_PID),

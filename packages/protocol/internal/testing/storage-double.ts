@@ -171,16 +171,18 @@ export class StorageDouble implements StorageClient {
         ...NO_BYTES,
       };
     } else if (observation.progressPercent === 0) {
-      snapshot.observation = { ...observation, progressPercent: 50 };
+      snapshot.observation = { ...observation, progressPercent: 50, isHeld: true };
     } else {
       const volume = this.#volumes.get(intent.volumeId);
-      if (volume?.observation.state !== 'ready') throw new Error(`${intent.volumeId} is not there`);
+      const isThere = intent.source !== undefined || volume?.observation.state === 'ready';
+      if (!isThere) throw new Error(`${intent.volumeId} is not there`);
       const storedBytes = intent.volumeSizeBytes;
       snapshot.observation = {
         id,
         generation,
         state: 'completed',
         progressPercent: 100,
+        isHeld: true,
         storedBytes,
         addedBytes: storedBytes,
       };

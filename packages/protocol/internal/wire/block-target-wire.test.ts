@@ -9,6 +9,7 @@ import { blockTargetBytes, blockTargetVerbs, remoteBlockTarget } from './block-t
 import type { CallTransport } from './transport.ts';
 
 const VOLUME: VolumeId = 'vol-0123456789abcdef0';
+const TOKEN = 'f'.repeat(32);
 const SNAPSHOT: SnapshotId = 'snap-0123456789abcdef0';
 
 /** A target that writes down what it is asked, and both ends of the wire to it. */
@@ -29,6 +30,10 @@ function openWire() {
       engine: 'e',
     }),
     unexport: (id) => note('unexport', id),
+    fillsLazily: true,
+    layer: (id, sizeBytes, exportName) => note('layer', id, sizeBytes, exportName),
+    fill: (id) => note('fill', id),
+    unlayer: (id) => note('unlayer', id),
     grow: (id, sizeBytes) => note('grow', id, sizeBytes),
     limit: (id, limits) => note('limit', id, limits),
     stop: (id) => note('stop', id),
@@ -85,6 +90,9 @@ test('every call reaches the target, and its answer comes back', async () => {
   assert.deepEqual(await remote.list(), [VOLUME]);
   assert.equal((await remote.export(VOLUME, { opening: 1 })).export.exportName, VOLUME);
   await remote.unexport(VOLUME);
+  await remote.layer(VOLUME, 5, TOKEN);
+  await remote.fill(VOLUME);
+  await remote.unlayer(VOLUME);
   await remote.grow(VOLUME, 5);
   await remote.limit(VOLUME, limitsOf({ type: 'gp2', sizeGib: 1 }));
   await remote.freeze(VOLUME, SNAPSHOT, 6, { tracksChanges: true });
@@ -98,6 +106,9 @@ test('every call reaches the target, and its answer comes back', async () => {
   await remote.sweep();
   assert.deepEqual(asked.slice(1), [
     ['unexport', VOLUME],
+    ['layer', VOLUME, 5, TOKEN],
+    ['fill', VOLUME],
+    ['unlayer', VOLUME],
     ['grow', VOLUME, 5],
     ['limit', VOLUME, limitsOf({ type: 'gp2', sizeGib: 1 })],
     ['freeze', VOLUME, SNAPSHOT, 6, true],
@@ -143,6 +154,9 @@ const INPUTS: Readonly<Record<string, object>> = {
   export: { id: VOLUME, limits: LIMITS },
   limit: { id: VOLUME, limits: LIMITS },
   unexport: { id: VOLUME },
+  layer: { id: VOLUME, sizeBytes: 1, exportName: TOKEN },
+  fill: { id: VOLUME },
+  unlayer: { id: VOLUME },
   grow: { id: VOLUME, sizeBytes: 1 },
   stop: { id: VOLUME },
   freeze: { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 1, tracksChanges: true },

@@ -13,7 +13,7 @@ import {
   type Opening,
   type TargetFacts,
 } from '../block-target.ts';
-import { type Check, flag, id, integer, list, nothing, object, oneOf } from './checks.ts';
+import { type Check, flag, id, integer, list, nothing, object, oneOf, pattern } from './checks.ts';
 import type { ByteVerbTable, CallTransport, VerbTable } from './transport.ts';
 
 /** 64 TiB, EBS's largest volume. */
@@ -57,6 +57,11 @@ const exported = object<{ id: VolumeId } & Opening>({
 });
 const limited = object({ id: id('vol'), limits: limitsCheck });
 const sized = object({ id: id('vol'), sizeBytes: integer(1, MAX_VOLUME_BYTES) });
+const layered = object({
+  id: id('vol'),
+  sizeBytes: integer(1, MAX_VOLUME_BYTES),
+  exportName: pattern<string>(/^[0-9a-f]{32}$/),
+});
 const point = object({ id: id('vol'), snapshotId: id('snap') });
 const sizedPoint = object({
   id: id('vol'),
@@ -109,6 +114,12 @@ export function blockTargetVerbs(target: BlockTarget): VerbTable {
       return target.limit(asked.id, asked.limits);
     },
     unexport: (input) => target.unexport(volume(input, '').id),
+    layer: (input) => {
+      const asked = layered(input, '');
+      return target.layer(asked.id, asked.sizeBytes, asked.exportName);
+    },
+    fill: (input) => target.fill(volume(input, '').id),
+    unlayer: (input) => target.unlayer(volume(input, '').id),
     grow: (input) => {
       const asked = sized(input, '');
       return target.grow(asked.id, asked.sizeBytes);
@@ -174,6 +185,12 @@ export function remoteBlockTarget(transport: CallTransport): BlockTarget {
       (await transport.call('export', { ...opening, id: volumeId })) as ExportedVolume,
     limit: (volumeId, limits) => ask('limit', { id: volumeId, limits }),
     unexport: (volumeId) => ask('unexport', { id: volumeId }),
+    // The process on the other side starts storage daemons.
+    fillsLazily: true,
+    layer: (volumeId, sizeBytes, exportName) =>
+      ask('layer', { id: volumeId, sizeBytes, exportName }),
+    fill: (volumeId) => ask('fill', { id: volumeId }),
+    unlayer: (volumeId) => ask('unlayer', { id: volumeId }),
     grow: (volumeId, sizeBytes) => ask('grow', { id: volumeId, sizeBytes }),
     stop: (volumeId) => ask('stop', { id: volumeId }),
     freeze: (volumeId, snapshotId, sizeBytes, { tracksChanges }) =>

@@ -22,7 +22,7 @@ const volume: VolumeIntent = {
 
 function intent(): NodeIntent {
   const { image } = instanceIntent();
-  const kernel = { ...image.root, encoding: 'zstd' as const };
+  const kernel = { ...image.root!, encoding: 'zstd' as const };
   const full = instanceIntent({
     image: { ...image, kernel, initrd: kernel, kernelParameters: 'root=/dev/vda quiet' },
     volumes: [volume],
@@ -52,6 +52,7 @@ function openNode() {
       asked.push(id);
       return { bytes: Buffer.from('hello'), updatedAt: '2026-11-22T10:00:00.000Z' };
     },
+    readVolumes: async () => [],
   };
   const bounds = { vpcCidr: '172.31.0.0/16', exportSocket };
   return { verbs: nodeVerbs({ node, nodeId: NODE_ID, bounds }), taken, asked };
@@ -172,6 +173,21 @@ test('what belongs to another node, another network or another volume is refused
   await assertRefused(replaced(source, { kind: 'nbd-tcp', host: 'h', port: 1, exportName: 'x' }));
 });
 
+test('a root disk that is a volume passes, and is named by a volume’s id', async () => {
+  const whole = intent();
+  const [instance] = whole.instances;
+  const { root: _root, ...image } = instance!.image;
+  const rootDisk = { ...instance!.rootDisk, volumeId: VOLUME };
+  const message = { ...whole, instances: [{ ...instance!, image, rootDisk }] };
+  const { verbs, taken } = openNode();
+  await verbs['putIntent']!(onWire(message));
+  assert.deepEqual(taken, [message]);
+  for (const volumeId of ['root', '../root', 'i-0123456789abcdef0', 7, null]) {
+    const wrong = { ...message.instances[0]!, rootDisk: { ...rootDisk, volumeId } };
+    await assertRefused(onWire({ ...whole, instances: [wrong] }));
+  }
+});
+
 test('lists have limits', async () => {
   const { instances, subnets } = intent();
   await assertRefused(replaced(['instances'], Array(4_097).fill(instances[0])));
@@ -188,6 +204,12 @@ test('the other verbs take what they need and nothing else', async () => {
     assert.ok(await isRefused(async () => verbs['getConsoleOutput']!(input)));
   }
   assert.ok(await isRefused(async () => verbs['getReport']!({ id })));
+  assert.ok(await isRefused(async () => verbs['readVolumes']!({ id })));
   assert.deepEqual(asked, [id]);
-  assert.deepEqual(Object.keys(verbs), ['putIntent', 'getReport', 'getConsoleOutput']);
+  assert.deepEqual(Object.keys(verbs), [
+    'putIntent',
+    'getReport',
+    'getConsoleOutput',
+    'readVolumes',
+  ]);
 });

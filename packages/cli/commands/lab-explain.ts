@@ -1,0 +1,96 @@
+// Owns `ironbark lab explain`: what a volume does at the moment, what holds it back, and what the paper saw of a disk
+// that looked like it.
+
+import { DIRECT, profileLabel } from '@ironbark/core/io-profile.ts';
+import type { VolumeFigures } from '@ironbark/core/volume-figures.ts';
+import { type Explanation, explain } from '@ironbark/lab/explain/explain.ts';
+import type { Observation } from '@ironbark/lab/explain/observation.ts';
+import { observeVolume } from '@ironbark/lab/explain/volume-observation.ts';
+import { nearestPaperRow } from '@ironbark/lab/paper/nearest-row.ts';
+import { shareOf } from '@ironbark/lab/paper/paper-claims.ts';
+import { bareRateOf, type PaperRow, paperLabel } from '@ironbark/lab/paper/paper-rows.ts';
+import { type HostDiskSeen, watchDiskOf } from '@ironbark/lab/seen/host-disk.ts';
+import type { CliContext } from '../context.ts';
+import { Problem } from '../problem.ts';
+import { type MeasuredVolume, measureVolumes } from './volumes.ts';
+
+interface Explained {
+  volumeId: string;
+  instanceId: string;
+  profile: string;
+  figures: VolumeFigures;
+  /** The host's disk that holds the data folder; a volume may have one of its own. */
+  host?: HostDiskSeen;
+  explanation: Explanation;
+  paper: { row: string; mbps: number; seen: PaperRow['seen'] };
+}
+
+export async function explainVolume(
+  context: CliContext,
+  volumeId: string,
+  { interval }: { interval: number },
+): Promise<void> {
+  const title = `Looking at ${volumeId} for ${interval} s`;
+  const { result: volumes, seen: host } = await context.terminal.step(title, () =>
+    watchDiskOf(context.dataDir, context.clock, () => measureVolumes(context, interval)),
+  );
+  const volume = requireAtWork(volumes, volumeId, context.self);
+  const { figures, limits, instanceId } = volume;
+  const observation = observeVolume({ figures, limits, profile: DIRECT });
+  const row = nearestPaperRow(observation.direction, observation.seen);
+  const explained: Explained = {
+    volumeId,
+    instanceId: instanceId!,
+    profile: profileLabel(DIRECT),
+    figures,
+    ...(host === undefined ? {} : { host }),
+    explanation: explain(observation),
+    paper: { row: paperLabel(row), mbps: row.mbps, seen: row.seen },
+  };
+  context.terminal.result(explained, () => render(explained, observation, row));
+}
+
+function requireAtWork(
+  volumes: readonly MeasuredVolume[],
+  volumeId: string,
+  self: string,
+): MeasuredVolume & { figures: VolumeFigures } {
+  const volume = volumes.find((each) => each.volumeId === volumeId);
+  if (volume === undefined) {
+    throw new Problem(`there is no volume ${volumeId}`, [`all of them: ${self} volumes`]);
+  }
+  const { figures, state } = volume;
+  if (figures === undefined) {
+    const advice = ['it is explained while a running instance uses it'];
+    throw new Problem(`${volumeId} is ${state} and no guest counts what it does`, advice);
+  }
+  return { ...volume, figures };
+}
+
+function render(
+  { volumeId, instanceId, profile, host, explanation }: Explained,
+  { direction, guestRate, seen }: Observation,
+  row: PaperRow,
+): string {
+  const does = direction === 'read' ? 'reads' : 'writes';
+  const lines = [`${volumeId}, attached to ${instanceId} with the profile ${profile}`];
+  if (guestRate === 0) return [...lines, '', explanation.sentence].join('\n');
+  lines.push(
+    `  it ${does} ${(guestRate / 1e6).toFixed(1)} MB/s: ${renderSeen(seen)}`,
+    ...(host === undefined
+      ? []
+      : [`  ${host.device} of this host saw ${renderSeen(host.figures)}`]),
+    '',
+    explanation.sentence,
+    ...(explanation.remedy === undefined ? [] : [explanation.remedy]),
+    '',
+    `Most like it in the paper of 2010: ${paperLabel(row)}, ${row.mbps} of ${bareRateOf(row)} MB/s (${Math.round(100 * shareOf(row)!)} %)`,
+    `  ${renderSeen(row.seen!)}`,
+  );
+  return lines.join('\n');
+}
+
+function renderSeen({ requestSectors, queueDepth, utilisation }: Observation['seen']): string {
+  const depth = queueDepth.toFixed(queueDepth < 10 ? 2 : 0);
+  return `requests of ${Math.round(requestSectors)} sectors, ${depth} at a time, busy ${Math.round(100 * utilisation)} %`;
+}

@@ -1,0 +1,37 @@
+// Owns what is known of a live volume, as an explanation takes it: its own counters in an interval, its limits, and the
+// profile by which it is attached.
+
+import { type DiskProfile, LINUX_READ_AHEAD_BYTES } from '@ironbark/core/io-profile.ts';
+import type { VolumeFigures } from '@ironbark/core/volume-figures.ts';
+import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
+import type { Observation } from './observation.ts';
+
+export interface LiveVolume {
+  figures: VolumeFigures;
+  limits: VolumeLimits;
+  profile: DiskProfile;
+}
+
+/** Of what it does more of. What the host could do is not known of a volume at work. */
+export function observeVolume({ figures, limits, profile }: LiveVolume): Observation {
+  const { intervalSeconds, VolumeReadBytes, VolumeWriteBytes } = figures;
+  const isRead = VolumeReadBytes >= VolumeWriteBytes;
+  const ownReadAhead = 2 * profile.optimalIoBytes;
+  return {
+    direction: isRead ? 'read' : 'write',
+    guestRate: (isRead ? VolumeReadBytes : VolumeWriteBytes) / intervalSeconds,
+    seen: {
+      requestSectors: figures.averageRequestSectors,
+      queueDepth: figures.averageQueueDepth,
+      utilisation: figures.utilisation,
+    },
+    limit: { iops: limits.iops, bytesPerSecond: limits.bytesPerSecond },
+    setting: {
+      bus: profile.bus,
+      store: 'volume',
+      cache: profile.cache,
+      readAheadBytes: Math.max(ownReadAhead, LINUX_READ_AHEAD_BYTES),
+      attachMode: profile.attachMode,
+    },
+  };
+}

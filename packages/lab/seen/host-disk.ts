@@ -1,0 +1,45 @@
+// Owns which disk of the host holds a file, and what that disk saw while something went on.
+
+import { readFile, stat } from 'node:fs/promises';
+import type { Clock } from '@ironbark/platform/clock.ts';
+import { figuresBetween, type IntervalFigures, parseDiskStatistics } from './disk-statistics.ts';
+
+export interface HostDiskSeen {
+  /** As the kernel names it: `sda1`. */
+  device: string;
+  figures: IntervalFigures;
+}
+
+const STATISTICS = '/proc/diskstats';
+
+/** `seen` is absent where the file system is on no one block device, as of memory or of another host. */
+export async function watchDiskOf<T>(
+  path: string,
+  clock: Clock,
+  work: () => Promise<T>,
+): Promise<{ result: T; seen?: HostDiskSeen }> {
+  const before = await readDisk(path, clock);
+  const result = await work();
+  const after = await readDisk(path, clock);
+  if (before === undefined || after === undefined) return { result };
+  const figures = figuresBetween(before.counters, after.counters, after.atMs - before.atMs);
+  return { result, seen: { device: after.name, figures } };
+}
+
+async function readDisk(path: string, clock: Clock) {
+  const { dev } = await stat(path);
+  const number = `${majorOf(dev)}:${minorOf(dev)}`;
+  const devices = parseDiskStatistics(await readFile(STATISTICS, 'utf8'));
+  const found = [...devices].find(([, counters]) => counters.number === number);
+  if (found === undefined) return undefined;
+  return { name: found[0], counters: found[1], atMs: clock.monotonicMs() };
+}
+
+/** As the C library takes a device's number apart (makedev(3)). */
+function majorOf(dev: number): number {
+  return Math.floor(dev / 2 ** 8) % 2 ** 12;
+}
+
+function minorOf(dev: number): number {
+  return (dev % 2 ** 8) + (Math.floor(dev / 2 ** 20) % 2 ** 12) * 2 ** 8;
+}

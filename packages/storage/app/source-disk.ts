@@ -1,0 +1,91 @@
+// Owns what a storage daemon reads of a snapshot: blocks fetched when they are asked for and a few ahead, checked, and
+// kept for a while. A block that cannot be had now is waited for; one that is damaged is an error, never other bytes.
+
+import { isServiceError } from '@ironbark/core/errors.ts';
+import { MIB } from '@ironbark/core/units.ts';
+import type { ReadableDisk } from '@ironbark/platform/nbd/server.ts';
+import { noteDamaged } from '../store/blocks.ts';
+import type { StorageContext } from './context.ts';
+import { isFinal } from './final-errors.ts';
+import { fetchBlock, type SnapshotContent } from './snapshot-content.ts';
+
+/** Of one volume's blocks. */
+const KEPT_BYTES = 16 * MIB;
+/** Hides the time of a request behind the others. */
+const AHEAD_BYTES = 4 * MIB;
+const RETRY_MS = 1_000;
+
+export function sourceDisk(context: StorageContext, content: SnapshotContent): ReadableDisk {
+  const { blockBytes, volumeSizeBytes } = content;
+  const kept = new Map<number, Promise<Buffer>>();
+  const count = Math.ceil(volumeSizeBytes / blockBytes);
+  const take = (index: number): Promise<Buffer> => {
+    const block = kept.get(index) ?? fetchForSure(context, content, index);
+    kept.delete(index);
+    kept.set(index, block);
+    for (const oldest of kept.keys()) {
+      if (kept.size * blockBytes > KEPT_BYTES) kept.delete(oldest);
+    }
+    block.catch(() => kept.delete(index));
+    return block;
+  };
+  let last = -1;
+  const takeAhead = (index: number) => {
+    if (index === last + 1) {
+      const end = Math.min(count, index + 1 + Math.ceil(AHEAD_BYTES / blockBytes));
+      for (let next = index + 1; next < end; next++) void take(next);
+    }
+    last = index;
+  };
+  return {
+    sizeBytes: volumeSizeBytes,
+    read: async (offset, length) => {
+      const parts: Promise<Buffer>[] = [];
+      for (let at = offset; at < offset + length; ) {
+        const index = Math.floor(at / blockBytes);
+        const from = at - index * blockBytes;
+        const end = Math.min(blockBytes, from + offset + length - at);
+        parts.push(take(index).then((bytes) => bytes.subarray(from, end)));
+        if (index !== last) takeAhead(index);
+        at += end - from;
+      }
+      return Buffer.concat(await Promise.all(parts));
+    },
+  };
+}
+
+async function fetchForSure(
+  context: StorageContext,
+  content: SnapshotContent,
+  index: number,
+): Promise<Buffer> {
+  for (;;) {
+    try {
+      return await fetchAt(context, content, index);
+    } catch (error) {
+      if (isFinal(error)) throw error;
+      context.logger.warn('a block of a snapshot cannot be had; it is tried again', { error });
+      await context.clock.sleep(RETRY_MS);
+    }
+  }
+}
+
+async function fetchAt(
+  context: StorageContext,
+  content: SnapshotContent,
+  index: number,
+): Promise<Buffer> {
+  const { blockBytes, volumeSizeBytes, scope } = content;
+  const block = await content.find(index);
+  if (block === undefined) {
+    return Buffer.alloc(Math.min(blockBytes, volumeSizeBytes - index * blockBytes));
+  }
+  try {
+    return await fetchBlock(context, content, block);
+  } catch (error) {
+    if (isServiceError(error, 'digest-mismatch') && scope !== undefined) {
+      await context.database.transaction((tx) => noteDamaged(tx, scope, block.sha256));
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,113 @@
+// Owns the map of what a volume's file has of its snapshot, as long as there is one, and laying the volume over it.
+
+import { type FileHandle, open, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { VolumeId } from '@ironbark/core/ids.ts';
+import { waitFor } from '@ironbark/platform/clock.ts';
+import { removeFile, renameDurably, syncDirectory, syncFile } from '@ironbark/platform/files.ts';
+import type { QmpClient } from '@ironbark/platform/qmp.ts';
+import { DAEMON_DIRECTORIES, DISK_NODE, SOURCES_SOCKET } from './daemon-arguments.ts';
+import { createMap, insertLayer, isLayered, openMap, removeLayer } from './daemon-fill.ts';
+import { listFrozenPoints } from './daemon-graph.ts';
+import type { DaemonHost } from './daemon-host.ts';
+import { readStatus, ZERO } from './nbd-bitmap.ts';
+import { zeroRanges } from './nbd-zero.ts';
+
+const END_TIMEOUT_MS = 20_000;
+const END_POLL_MS = 5;
+
+export interface Layering {
+  id: VolumeId;
+  sizeBytes: number;
+  exportName: string;
+  /** Has the daemon serve this process alone, and says where. */
+  serve(): Promise<string>;
+}
+
+export async function hasMap({ dataDir }: DaemonHost, id: VolumeId): Promise<boolean> {
+  return (await stat(join(dataDir, mapPath(id))).catch(() => undefined)) !== undefined;
+}
+
+/** `qmp` is absent when no daemon runs. A layer below a point in time stays: that may still read from it. */
+export async function endLayer(
+  { dataDir }: DaemonHost,
+  id: VolumeId,
+  qmp: QmpClient | undefined,
+): Promise<void> {
+  if (qmp !== undefined && (await listFrozenPoints(qmp)).length > 0) return;
+  if (qmp !== undefined && (await isLayered(qmp))) await removeLayer(qmp);
+  for (const path of [mapPath(id), newMapPath(id)]) await removeFile(join(dataDir, path));
+  await syncDirectory(join(dataDir, DAEMON_DIRECTORIES.filling));
+}
+
+/** Until the map is there under its name, nobody has written to the volume. */
+export async function ensureLayer(
+  host: DaemonHost,
+  qmp: QmpClient,
+  layering: Layering,
+): Promise<void> {
+  if (await isLayered(qmp)) return;
+  const { id, exportName } = layering;
+  if (await hasMap(host, id)) await zeroWhatIsMissing(host, qmp, layering);
+  else await makeMap(host, qmp, layering);
+  await insertLayer(qmp, { map: mapPath(id), sources: SOURCES_SOCKET }, exportName);
+}
+
+async function makeMap(host: DaemonHost, qmp: QmpClient, layering: Layering): Promise<void> {
+  const { id, sizeBytes } = layering;
+  const path = join(host.dataDir, newMapPath(id));
+  await rm(path, { force: true });
+  {
+    await using file: FileHandle = await open(path, 'wx', 0o600);
+    const uid = host.users?.uidOf(id);
+    if (uid !== undefined) await file.chown(uid, uid);
+  }
+  await createMap(qmp, { map: newMapPath(id), sizeBytes, clock: host.clock });
+  await syncFile(path);
+  await renameDurably(path, join(host.dataDir, mapPath(id)));
+}
+
+/** A crash may have left bytes in the file that the map does not know of: they were never acknowledged. */
+async function zeroWhatIsMissing(
+  host: DaemonHost,
+  qmp: QmpClient,
+  { id, serve }: Layering,
+): Promise<void> {
+  const { node, sizeBytes } = await openMap(qmp, mapPath(id));
+  const socketPath = await serve();
+  const place = { socketPath, clock: host.clock };
+  await exportAs(qmp, { id: 'map', node, writable: false });
+  await exportAs(qmp, { id: 'file', node: DISK_NODE, writable: true });
+  try {
+    const status = { ...place, exportName: 'map', context: 'base:allocation', flag: ZERO };
+    const missing = await readStatus(status, 0, sizeBytes);
+    await zeroRanges({ ...place, exportName: 'file' }, missing);
+  } finally {
+    for (const name of ['map', 'file']) await endExport(host, qmp, name);
+  }
+}
+
+async function exportAs(
+  qmp: QmpClient,
+  { id, node, writable }: { id: string; node: string; writable: boolean },
+): Promise<void> {
+  const what = { type: 'nbd', id, name: id, 'node-name': node, writable };
+  await qmp.execute('block-export-add', what);
+}
+
+async function endExport({ clock }: DaemonHost, qmp: QmpClient, id: string): Promise<void> {
+  const isListed = async () =>
+    (await qmp.execute<{ id: string }[]>('query-block-exports')).some((each) => each.id === id);
+  if (await isListed()) await qmp.execute('block-export-del', { id, mode: 'hard' });
+  const what = 'the end of an export';
+  const timing = { clock, timeoutMs: END_TIMEOUT_MS, intervalMs: END_POLL_MS, what };
+  await waitFor(async () => !(await isListed()), timing);
+}
+
+function mapPath(id: VolumeId): string {
+  return `${DAEMON_DIRECTORIES.filling}/${id}.qcow2`;
+}
+
+function newMapPath(id: VolumeId): string {
+  return `${mapPath(id)}.new`;
+}
