@@ -21,7 +21,7 @@ export function createVolumeIn(cloud: CloudUnderTest, backend: string): Promise<
   return makeVolume(cloud, { Size: 1, TagSpecifications: [{ ResourceType: 'volume', Tags }] });
 }
 
-async function makeVolume(
+export async function makeVolume(
   cloud: CloudUnderTest,
   wish: Omit<Ec2Input<'CreateVolume'>, 'AvailabilityZone'>,
 ): Promise<string> {

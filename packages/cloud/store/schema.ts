@@ -16,6 +16,7 @@ import type {
   VolumeId,
   VpcId,
 } from '@ironbark/core/ids.ts';
+import type { AttachMode } from '@ironbark/core/io-profile.ts';
 import type { Accelerator } from '@ironbark/core/tenancy.ts';
 import type { VolumeType } from '@ironbark/core/volume-types.ts';
 import type { ObservedPower } from '@ironbark/protocol/internal/instance-messages.ts';
@@ -25,6 +26,7 @@ import type {
 } from '@ironbark/protocol/internal/storage-client.ts';
 import type { Generated, Selectable } from 'kysely';
 import type { ImageTable, RootDeviceType } from './image-schema.ts';
+import type { VolumeMetricTable } from './volume-metric-schema.ts';
 
 export type Flag = 0 | 1;
 /** AWS's form of a user's unique id. */
@@ -218,6 +220,8 @@ export interface AttachmentTable {
   withdrawnGeneration: number | null;
   observed: 'attaching' | 'attached';
   createdAt: number;
+  /** As the volume's tags said when it was attached; null: by the host. */
+  attachMode: AttachMode | null;
 }
 
 export interface SnapshotTable {
@@ -346,6 +350,7 @@ export interface Schema {
   interfaceGroup: InterfaceGroupTable;
   volume: VolumeTable;
   volumeModification: VolumeModificationTable;
+  volumeMetric: VolumeMetricTable;
   attachment: AttachmentTable;
   snapshot: SnapshotTable;
   snapshotPermission: SnapshotPermissionTable;
