@@ -64,6 +64,7 @@ export type ErrorResource =
   | 'metric-query'
   | 'client-token'
   | 'address'
+  | 'encryption-key'
   | 'action'
   | 'account'
   | 'user'

@@ -16,9 +16,14 @@ export function createVolume(cloud: CloudUnderTest, snapshotId?: string): Promis
 }
 
 /** Of 1 GiB, with its bytes in this backend. */
-export function createVolumeIn(cloud: CloudUnderTest, backend: string): Promise<string> {
+export function createVolumeIn(
+  cloud: CloudUnderTest,
+  backend: string,
+  how: { Encrypted?: boolean } = {},
+): Promise<string> {
   const Tags = [{ Key: 'ironbark:backend', Value: backend }];
-  return makeVolume(cloud, { Size: 1, TagSpecifications: [{ ResourceType: 'volume', Tags }] });
+  const TagSpecifications = [{ ResourceType: 'volume' as const, Tags }];
+  return makeVolume(cloud, { Size: 1, TagSpecifications, ...how });
 }
 
 export async function makeVolume(

@@ -22,6 +22,7 @@ import { type CloudConfig, stagedNames } from '../cloud-config.ts';
 import { startControllers } from './controllers.ts';
 import { adminVerbs, controllersAdmin } from './controllers-admin.ts';
 import { READY } from './controllers-process.ts';
+import { readKeyringSource } from './keyring-source.ts';
 import { dataPaths } from './paths.ts';
 
 /** The longest input is a request of the command line. */
@@ -50,12 +51,13 @@ export async function runControllers(options: ControllersMainOptions): Promise<v
   const { uid, dataDir } = options;
   // What comes from the host's files is read while they can be seen.
   const { address: host } = await lookup(options.config.host);
+  const paths = dataPaths('/');
+  const keyring = await readKeyringSource(options.config, paths);
   ec2Model();
   stsModel();
   cloudwatchModel();
   dropPrivileges({ uid, groups: [], root: dataDir });
   const config = { ...options.config, host };
-  const paths = dataPaths('/');
   const clock = systemClock;
   const logger = createLogger({
     write: (line) => process.stderr.write(line),
@@ -73,7 +75,7 @@ export async function runControllers(options: ControllersMainOptions): Promise<v
     timeoutMs: TARGET_TIMEOUT_MS,
   });
   await using controllers = await startControllers({
-    ...{ config, paths, clock, logger },
+    ...{ config, paths, clock, logger, keyring },
     random: systemRandom,
     commands: systemCommands,
     blockTarget: remoteBlockTarget(targets),

@@ -12,6 +12,7 @@ import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { StagedBackends } from '@ironbark/protocol/internal/staged-backend.ts';
+import type { KeyringSource } from '@ironbark/storage/app/keyring.ts';
 import { type Storage, startStorage } from '@ironbark/storage/main.ts';
 import { backendSettings } from '../cloud-config.ts';
 import { type EmbeddedAudit, openAudit } from './audit.ts';
@@ -24,6 +25,7 @@ export interface ControllersOptions extends DaemonParts {
   blockTarget?: BlockTarget;
   /** Of that process, too. */
   staged?: StagedBackends;
+  keyring: KeyringSource;
   /** Called once volumes are served: a guest whose volume is not may keep its hypervisor from answering. */
   openNode(objects: ObjectsClient): Promise<NodeClient>;
 }
@@ -91,13 +93,15 @@ export async function startControllers(options: ControllersOptions): Promise<Con
   const listFailures = () => [
     ...[cloud, cluster, storage].flatMap(({ failure }) => failure ?? []),
     ...objects.listFailures(),
+    ...(storage.keyringProblem === undefined ? [] : [storage.keyringProblem]),
   ];
   return { endpoint, ...parts, backups, listFailures, [Symbol.asyncDispose]: dispose };
 }
 
 function openStorage(options: ControllersOptions, objects: Objects): Promise<Storage> {
-  const { config, paths, blockTarget, staged } = options;
+  const { config, paths, blockTarget, staged, keyring } = options;
   return startStorage({
+    keyring,
     ...shared(options, 'storage'),
     dataDir: paths.storage,
     stateDir: paths.storageState,

@@ -25,6 +25,7 @@ import type {
   VolumeStorageObservation,
 } from '@ironbark/protocol/internal/storage-client.ts';
 import type { Generated, Selectable } from 'kysely';
+import type { EbsSettingTable } from './ebs-setting-table.ts';
 import type { ImageTable, RootDeviceType } from './image-schema.ts';
 import type { VolumeMetricTable } from './volume-metric-schema.ts';
 
@@ -178,6 +179,7 @@ export interface VolumeTable {
   autoEnableIo: Generated<Flag>;
   /** Since when whoever has it attached waits for it, as seen from here. */
   awaySince: number | null;
+  encrypted: Generated<Flag>;
 }
 
 /** What ModifyVolume can change. */
@@ -253,6 +255,9 @@ export interface SnapshotTable {
   /** This or an end is set while there is a lock. */
   lockDurationDays: number | null;
   lockExpiresAt: number | null;
+  encrypted: Generated<Flag>;
+  /** The snapshot that it is an encrypted copy of: its bytes, stored once more. null: it is none. */
+  copySourceId: SnapshotId | null;
 }
 
 export interface SnapshotPermissionTable {
@@ -354,6 +359,7 @@ export interface Schema {
   attachment: AttachmentTable;
   snapshot: SnapshotTable;
   snapshotPermission: SnapshotPermissionTable;
+  ebsSetting: EbsSettingTable;
   signingSecret: SigningSecretTable;
   vpc: VpcTable;
   subnet: SubnetTable;

@@ -105,6 +105,25 @@ async function snapshotLife(life: Life): Promise<void> {
   await assertCleanSlate(life.world);
 }
 
+/** An encrypted volume grows, and what is made of it is encrypted; a copy encrypts what was not. */
+async function encryptedLife(life: Life): Promise<void> {
+  const volume = await life.createVolume({ Encrypted: true });
+  const snapshot = await life.snapshot(volume);
+  const plain = await life.createVolume();
+  const source = await life.snapshot(plain);
+  for (const each of [snapshot, source]) await life.untilSnapshot(each, 'completed');
+  const grown = { VolumeId: volume, Size: 2 };
+  await life.call('ModifyVolume', grown).catch(unless('incorrect-state'));
+  await life.until('it is larger', () => modificationOf(life, volume) === 'completed');
+  const copy = await life.copySnapshot(source, { Encrypted: true });
+  await life.untilSnapshot(copy, 'completed');
+  await life.deleteSnapshot(source);
+  const restored = await life.createVolume({ SnapshotId: copy as SnapshotId });
+  for (const each of [volume, plain, restored]) await life.deleteVolume(each);
+  for (const each of [snapshot, copy]) await life.deleteSnapshot(each);
+  await assertCleanSlate(life.world);
+}
+
 /** Two volumes at one moment; a copy has the bytes on after what it is a copy of is deleted. */
 async function snapshotSet(life: Life): Promise<void> {
   const id = await life.launch();
@@ -329,6 +348,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   guestVolumeLife,
   volumeChanges,
   snapshotLife,
+  encryptedLife,
   snapshotSet,
   snapshotsThatEndEarly,
   guestsThatEnd,

@@ -47,6 +47,7 @@ const INSTANCE: Kinds<Exclude<InstanceStep['kind'], 'wait'>> = {
   'remove-directory': true,
 };
 const STORAGE_VOLUME: Kinds<VolumeStep> = {
+  'make-key': true,
   create: true,
   fill: true,
   'create-empty': NO_LAYERS,
