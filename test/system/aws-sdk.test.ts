@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { CloudWatchClient, ListMetricsCommand } from '@aws-sdk/client-cloudwatch';
 import {
   AttachVolumeCommand,
   CreateSnapshotCommand,
@@ -67,6 +68,12 @@ test('GetCallerIdentity names the account', async () => {
   assert.match(Account ?? '', /^\d{12}$/);
   assert.equal(Arn, `arn:aws:iam::${Account}:root`);
   sts.destroy();
+});
+
+test('CloudWatch is at the same address, for JSON too', async () => {
+  const cloudwatch = new CloudWatchClient(clientOptions());
+  assert.deepEqual((await cloudwatch.send(new ListMetricsCommand({}))).Metrics, []);
+  cloudwatch.destroy();
 });
 
 test('what a client finds before it makes anything: image, types, default VPC', async () => {
