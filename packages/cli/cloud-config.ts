@@ -25,6 +25,8 @@ export interface CloudConfig {
   volumeDevices?: string[];
   /** The Ceph cluster that volumes may be in; absent: none. */
   ceph?: CephSettings;
+  /** Where the administrator keeps the master key; absent: in the data folder. */
+  keyring?: string;
   /** How the simulated hypervisor misbehaves; absent: not at all. */
   simulated?: SimulatedOptions;
 }

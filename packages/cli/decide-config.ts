@@ -25,6 +25,8 @@ export interface ConfigWishes {
   cephUser?: string;
   cephConf?: string;
   cephKeyring?: string;
+  /** `data-folder`: where it is when nothing is said. */
+  keyring?: string;
   /** Share of the simulated hypervisor's operations that fail. */
   simulatedFailures?: number;
 }
@@ -106,6 +108,7 @@ async function firstConfig(context: CliContext, wishes: ConfigWishes): Promise<C
     ...(wishes.allowSharedEmulation === true ? { allowSharedEmulation: true } : {}),
     ...devicesOf(wishes.volumeDevices),
     ...cephOf(wishes, undefined),
+    ...keyringOf(wishes.keyring),
     ...(wishes.simulatedFailures === undefined
       ? {}
       : { simulated: { failureRate: wishes.simulatedFailures } }),
@@ -141,7 +144,13 @@ export function keepConfig(saved: CloudConfig, wishes: ConfigWishes): CloudConfi
       ]);
     }
   }
-  const { allowSharedEmulation: savedSharing, volumeDevices: savedDevices, ceph, ...rest } = saved;
+  const {
+    allowSharedEmulation: savedSharing,
+    volumeDevices: savedDevices,
+    ceph,
+    keyring,
+    ...rest
+  } = saved;
   const sharing = wishes.allowSharedEmulation ?? savedSharing;
   return {
     ...rest,
@@ -150,7 +159,12 @@ export function keepConfig(saved: CloudConfig, wishes: ConfigWishes): CloudConfi
     ...(sharing === true ? { allowSharedEmulation: true } : {}),
     ...devicesOf(wishes.volumeDevices ?? savedDevices),
     ...cephOf(wishes, ceph),
+    ...keyringOf(wishes.keyring ?? keyring),
   };
+}
+
+function keyringOf(path: string | undefined): Pick<CloudConfig, 'keyring'> {
+  return path === undefined || path === 'data-folder' ? {} : { keyring: path };
 }
 
 const DEFAULT_CEPH = { user: 'ironbark', confPath: '/etc/ceph/ceph.conf' };

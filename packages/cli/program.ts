@@ -109,6 +109,10 @@ function addCloudCommands(program: Command, options: ProgramOptions, context: Ma
     .option('--ceph-user <name>', 'who opens it, without "client." (default ironbark)')
     .option('--ceph-conf <file>', 'where its monitors are (default /etc/ceph/ceph.conf)')
     .option('--ceph-keyring <file>', 'the user’s key (default /etc/ceph/ceph.client.USER.keyring)')
+    .option(
+      '--keyring <file>',
+      'where the key is kept that opens everything encrypted; "data-folder" takes that back',
+    )
     .option('--no-image', 'do not build the first image')
     .addOption(new Option('--simulated-failures <rate>').argParser(parseRate).hideHelp())
     .action(async (flags: Flags, command: Command) => {

@@ -19,6 +19,8 @@ import type {
   StagedBackends,
 } from '@ironbark/protocol/internal/staged-backend.ts';
 import { type Compressor, THREADED_COMPRESSOR } from './app/chunk-codec.ts';
+import { EncryptionKeys } from './app/encryption-keys.ts';
+import type { KeyringSource } from './app/keyring.ts';
 import { DAEMON_DIRECTORIES, SOURCES_SOCKET } from './drivers/daemon-arguments.ts';
 import { openFileBackend } from './drivers/file-backend.ts';
 import {
@@ -27,6 +29,7 @@ import {
   type PrivilegedBackends,
 } from './drivers/privileged-backends.ts';
 import { routeBackends } from './drivers/routed-backend.ts';
+import { sealBackend } from './drivers/sealed-backend.ts';
 import { openSimulatedTarget } from './drivers/simulated-target.ts';
 import { type IsWanted, openStagedVolumes } from './drivers/staged-volumes.ts';
 import { openStorageDaemonTarget } from './drivers/storage-daemon.ts';
@@ -58,6 +61,8 @@ export interface StorageOptions {
   staged?: StagedBackends;
   /** Those that this process opens itself, without `blockTarget`. */
   backends?: BackendSettings;
+  /** Of the key that closes all others; a file in the folder of the state when absent. */
+  keyring?: KeyringSource;
   /** Wraps the drivers; for tests that have them fail. */
   drivers?: (drivers: StorageDrivers) => StorageDrivers;
   /** Tests keep the state elsewhere, and interfere with steps. */
@@ -92,10 +97,18 @@ export async function startStorage(options: StorageOptions): Promise<Storage> {
   const { compressor = THREADED_COMPRESSOR } = options;
   const database = await openDatabase<StorageSchema>({ path, migrations: STORAGE_MIGRATIONS });
   try {
-    const backend = routeByRow(drivers.backend, staged, database);
+    const { keyring: source = { path: join(stateDir, 'keyring', 'master.key') } } = options;
+    const keys = await EncryptionKeys.open({ source, database, random: options.random });
+    const routed = routeByRow(drivers.backend, staged, database);
+    const backend = sealBackend(routed, {
+      findSeal: async (id) => keys.factsOf(await findVolume(database.query, id)),
+      random: options.random,
+      zeros: options.target === 'simulated' ? 'assumed' : 'written',
+    });
     const state = { database, ...(privileged === undefined ? {} : { privileged }) };
     const places = { sourcesSocket: join(dataDir, SOURCES_SOCKET) };
-    const parts = { ...options, ...drivers, backend, staged, aroundStep, compressor, ...places };
+    const own = { backend, staged, aroundStep, compressor, keys };
+    const parts = { ...options, ...drivers, ...own, ...places };
     return await runStorage({ ...parts, ...state });
   } catch (error) {
     await database[Symbol.asyncDispose]();

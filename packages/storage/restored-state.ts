@@ -3,10 +3,11 @@
 // Ceph are files from now on, and one whose file did not come back is found to be lost.
 
 import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
+import { findAnyAccountKey } from './store/account-keys.ts';
 import { STORAGE_MIGRATIONS, type StorageSchema } from './store/schema.ts';
 
 /** `path` is the state of a controller that does not run. Doing it again changes nothing. */
-export async function settleRestoredStorage(path: string): Promise<void> {
+export async function settleRestoredStorage(path: string): Promise<{ hasEncryption: boolean }> {
   await using database = await openSqlite<StorageSchema>({ path, migrations: STORAGE_MIGRATIONS });
   await database.transaction(async (tx) => {
     // As if it had been written to since: the volume's bytes of now are not those of then.
@@ -26,4 +27,5 @@ export async function settleRestoredStorage(path: string): Promise<void> {
       .where('observed_state', '=', 'completed')
       .execute();
   });
+  return { hasEncryption: (await findAnyAccountKey(database.query)) !== undefined };
 }

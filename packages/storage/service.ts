@@ -17,6 +17,7 @@ import type { StagedBackends } from '@ironbark/protocol/internal/staged-backend.
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
 import type { Compressor } from './app/chunk-codec.ts';
 import type { StorageContext } from './app/context.ts';
+import type { EncryptionKeys } from './app/encryption-keys.ts';
 import { type HeldVolumes, holdVolumes, letGoOfForgottenPoints } from './app/held-volumes.ts';
 import { forgetAbsent, putIntents } from './app/intents.ts';
 import { findSource } from './app/layers.ts';
@@ -30,6 +31,7 @@ import type { VolumeBackend } from './drivers/volume-backend.ts';
 import { COLLECTOR_KEY, createBlockCollector } from './reconcilers/block-collector.ts';
 import { createSnapshotReconciler } from './reconcilers/snapshot.ts';
 import { createVolumeReconciler } from './reconcilers/volume.ts';
+import { findAnyAccountKey } from './store/account-keys.ts';
 import type { StorageSchema } from './store/schema.ts';
 
 /** Disposing leaves the targets running, so that guests go on; the next start finds them again. */
@@ -46,6 +48,10 @@ export interface Storage extends AsyncDisposable {
   holdVolumes(): Promise<HeldVolumes>;
   /** Why nothing can be changed until the next start, for people; undefined while all is well. */
   readonly failure: string | undefined;
+  /** Why nothing that is encrypted can be opened, for people; undefined while all is well. */
+  readonly keyringProblem: string | undefined;
+  /** Something here can be read with the keyring alone. */
+  hasEncryption(): Promise<boolean>;
 }
 
 export interface StorageParts {
@@ -57,6 +63,7 @@ export interface StorageParts {
   target: BlockTarget;
   objects: ObjectsClient;
   compressor: Compressor;
+  keys: EncryptionKeys;
   clock: Clock;
   random: RandomSource;
   logger: Logger;
@@ -108,6 +115,8 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
     get failure() {
       return parts.database.failure;
     },
+    keyringProblem: parts.keys.problem,
+    hasEncryption: async () => (await findAnyAccountKey(parts.database.query)) !== undefined,
     halt: async () => {
       await stop();
       const running = await parts.target.list();

@@ -5,12 +5,14 @@ import { type Figure, renderFigures } from '../support/figures.ts';
 import { measureAoe } from './aoe.ts';
 import { BLOCK_ROWS, measureBlock, parseTestbed } from './block/block.ts';
 import { renderRows, verdictOf } from './block/rows.ts';
+import { measureEncryption } from './encryption.ts';
 import { measureLaunch } from './launch.ts';
 import { measureRestore } from './restore.ts';
 import { measureUp } from './up.ts';
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   aoe: measureAoe,
+  encryption: measureEncryption,
   launch: measureLaunch,
   restore: measureRestore,
   up: measureUp,

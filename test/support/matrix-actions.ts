@@ -54,7 +54,11 @@ export const ACTION_ROWS: Readonly<Record<string, (own: AccountResources) => Inp
   DisableEbsEncryptionByDefault: () => ({}),
   EnableVolumeIO: (own) => ({ VolumeId: own.volume }),
   GetConsoleOutput: (own) => ({ InstanceId: own.running }),
+  EnableEbsEncryptionByDefault: () => ({}),
+  GetEbsDefaultKmsKeyId: () => ({}),
   GetEbsEncryptionByDefault: () => ({}),
+  ModifyEbsDefaultKmsKeyId: () => ({ KmsKeyId: 'alias/aws/ebs' }),
+  ResetEbsDefaultKmsKeyId: () => ({}),
   ImportKeyPair: (own) => ({ KeyName: `${own.mark}-imported`, PublicKeyMaterial: PUBLIC_KEY }),
   LockSnapshot: (own) => ({
     SnapshotId: own.snapshot,

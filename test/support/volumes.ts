@@ -16,12 +16,17 @@ export function createVolume(cloud: CloudUnderTest, snapshotId?: string): Promis
 }
 
 /** Of 1 GiB, with its bytes in this backend. */
-export function createVolumeIn(cloud: CloudUnderTest, backend: string): Promise<string> {
+export function createVolumeIn(
+  cloud: CloudUnderTest,
+  backend: string,
+  how: { Encrypted?: boolean } = {},
+): Promise<string> {
   const Tags = [{ Key: 'ironbark:backend', Value: backend }];
-  return makeVolume(cloud, { Size: 1, TagSpecifications: [{ ResourceType: 'volume', Tags }] });
+  const TagSpecifications = [{ ResourceType: 'volume' as const, Tags }];
+  return makeVolume(cloud, { Size: 1, TagSpecifications, ...how });
 }
 
-async function makeVolume(
+export async function makeVolume(
   cloud: CloudUnderTest,
   wish: Omit<Ec2Input<'CreateVolume'>, 'AvailabilityZone'>,
 ): Promise<string> {

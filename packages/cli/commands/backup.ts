@@ -10,7 +10,7 @@ import { ARCHIVE_FORMAT, type ArchiveSeal, type Piece } from '../backup/archive-
 import { ArchiveWriter, alreadyThere } from '../backup/archive-writer.ts';
 import { copyOwned, filePieces, ownerOf } from '../backup/file-pieces.ts';
 import { readPassphrase } from '../backup/passphrase.ts';
-import { configPath } from '../cloud-config.ts';
+import { configPath, findConfig } from '../cloud-config.ts';
 import type { CliContext } from '../context.ts';
 import type { AdminApi, BackupSource } from '../daemon/admin-api.ts';
 import { getDaemon } from '../daemon/admin-client.ts';
@@ -65,6 +65,7 @@ export async function takeBackup(
   const summary = { path, ...result };
   context.terminal.result(summary, () => render(summary));
   warnAboutDamage(context, result.damagedBlobs);
+  if (result.needsKeyring) await warnAboutKeyring(context);
 }
 
 /** It is named from the data folder on. */
@@ -197,6 +198,7 @@ function describe(source: BackupSource, counts: Backup['counts'], seal: ArchiveS
     bytes: seal.bytes,
     blobs: counts.objects,
     volumes: source.volumes.length,
+    needsKeyring: source.needsKeyring,
     damagedBlobs: counts.damaged,
     sha256: seal.sha256,
   };
@@ -214,6 +216,14 @@ function render(
       ? 'It is encrypted: without its passphrase it is worth nothing.'
       : 'The cloud’s secret keys are in it: who can read it can use the cloud and everything in it. Its mode is 0600.',
   ].join('\n');
+}
+
+async function warnAboutKeyring({ terminal, dataDir }: CliContext): Promise<void> {
+  const path = (await findConfig(dataDir))?.keyring ?? dataPaths(dataDir).keyring;
+  terminal.warn(
+    'encrypted volumes and snapshots in it can be read with this cloud’s keyring alone,',
+  );
+  terminal.warn(`which is not in it: keep a copy of ${path} in another place.`);
 }
 
 function warnAboutDamage(context: CliContext, damaged: readonly string[]): void {

@@ -42,6 +42,8 @@ interface Restored {
   instancesTerminated: number;
   volumesRestored: number;
   volumesLost: number;
+  /** What is encrypted in it waits for the keyring, which is in no backup. */
+  needsKeyring: boolean;
 }
 
 export async function restoreBackup(
@@ -172,6 +174,7 @@ async function fill(
     volumesRestored,
     instancesTerminated: cloud.terminated.length,
     volumesLost: cloud.volumes - volumesRestored,
+    needsKeyring: cloud.needsKeyring,
   };
 }
 
@@ -189,8 +192,8 @@ async function giveNewNames(context: CliContext, folder: string): Promise<CloudC
 async function settle(folder: string, { takenAt, version }: ArchiveHeader) {
   try {
     const { stores } = dataPaths(folder);
-    await settleRestoredStorage(stores.storage);
-    return await settleRestoredCloud(stores.cloud, takenAt);
+    const { hasEncryption } = await settleRestoredStorage(stores.storage);
+    return { ...(await settleRestoredCloud(stores.cloud, takenAt)), needsKeyring: hasEncryption };
   } catch (cause) {
     const problem = new Problem(
       `the state in the backup cannot be used here (it is from version ${version})`,
@@ -204,12 +207,17 @@ async function settle(folder: string, { takenAt, version }: ArchiveHeader) {
 function render(
   { dataDir, self }: CliContext,
   header: ArchiveHeader,
-  { instancesTerminated, volumesRestored, volumesLost }: Omit<Restored, 'config'>,
+  { instancesTerminated, volumesRestored, volumesLost, needsKeyring }: Omit<Restored, 'config'>,
 ): string {
   return [
     `The cloud of account ${header.accountId}, as it was at ${header.takenAt}, is in ${dataDir}`,
     `Instances whose disks were lost with their machine and are shown as terminated: ${instancesTerminated}`,
     `Volumes with their contents: ${volumesRestored}; without, shown as error: ${Math.max(0, volumesLost)}`,
+    ...(needsKeyring
+      ? [
+          `What is encrypted needs the keyring first: install -D -m 600 KEYRING ${dataPaths(dataDir).keyring}`,
+        ]
+      : []),
     `Start it: ${self} up`,
   ].join('\n');
 }

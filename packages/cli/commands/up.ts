@@ -6,6 +6,7 @@ import { findConfig, saveConfig } from '../cloud-config.ts';
 import type { CliContext } from '../context.ts';
 import type { AdminApi, DaemonStatus } from '../daemon/admin-api.ts';
 import { findDaemon } from '../daemon/admin-client.ts';
+import { checkKeyring } from '../daemon/keyring-source.ts';
 import { dataPaths } from '../daemon/paths.ts';
 import { startDaemon } from '../daemon/start-daemon.ts';
 import { type ConfigWishes, decideConfig, keepConfig } from '../decide-config.ts';
@@ -45,7 +46,7 @@ function checkWishes({ terminal, self }: CliContext, status: DaemonStatus, wishe
   const kept = keepConfig(config, wishes);
   const isOtherPort = wishes.port !== 0 && kept.port !== config.port;
   const isOtherAddress = kept.host !== config.host || isOtherPort;
-  const settings = ['allowSharedEmulation', 'volumeDevices', 'ceph'] as const;
+  const settings = ['allowSharedEmulation', 'volumeDevices', 'ceph', 'keyring'] as const;
   const isSame = settings.every((name) => isDeepStrictEqual(kept[name], config[name]));
   if (!isOtherAddress && isSame) return;
   const what = isOtherAddress ? 'another address' : 'this setting';
@@ -57,6 +58,8 @@ async function start(context: CliContext, options: UpOptions): Promise<AdminApi>
   const { terminal } = context;
   const saved = await findConfig(context.dataDir);
   await checkDevices(context, options);
+  const { keyring = 'data-folder' } = options;
+  if (keyring !== 'data-folder') await checkKeyring(keyring);
   const wantsGuests = (saved?.hypervisor ?? options.hypervisor) !== 'simulated';
   if (wantsGuests) {
     const network =

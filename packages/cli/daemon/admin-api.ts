@@ -58,6 +58,8 @@ export interface BackupSource {
   /** Blobs of objects lie here and none of them is removed meanwhile. */
   blobs: string;
   volumes: { id: VolumeId; sizeBytes: number }[];
+  /** Some of it can be read with the cloud's keyring alone, which is not in it. */
+  needsKeyring: boolean;
   /** Has to be renewed within this time, or the source is let go. */
   leaseMs: number;
   accountId: string;

@@ -98,6 +98,7 @@ export class BackupSources implements AsyncDisposable {
       files: await listFiles(paths.backup),
       blobs: relative(paths.root, join(paths.objects, 'blobs')),
       volumes: [...(this.#volumes?.volumes ?? [])],
+      needsKeyring: await storage.hasEncryption(),
       leaseMs: LEASE_MS,
       accountId: cloud.accountId,
       takenAt,

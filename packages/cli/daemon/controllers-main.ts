@@ -9,6 +9,7 @@ import { serveCalls } from '@ironbark/platform/http/call-server.ts';
 import { createLogger } from '@ironbark/platform/logger.ts';
 import { dropPrivileges } from '@ironbark/platform/privileges.ts';
 import { systemRandom } from '@ironbark/platform/random.ts';
+import { cloudwatchModel } from '@ironbark/protocol/cloudwatch/model.ts';
 import { ec2Model } from '@ironbark/protocol/ec2/model.ts';
 import type { StagedBackends } from '@ironbark/protocol/internal/staged-backend.ts';
 import { remoteBlockTarget } from '@ironbark/protocol/internal/wire/block-target-wire.ts';
@@ -21,6 +22,7 @@ import { type CloudConfig, stagedNames } from '../cloud-config.ts';
 import { startControllers } from './controllers.ts';
 import { adminVerbs, controllersAdmin } from './controllers-admin.ts';
 import { READY } from './controllers-process.ts';
+import { readKeyringSource } from './keyring-source.ts';
 import { dataPaths } from './paths.ts';
 
 /** The longest input is a request of the command line. */
@@ -49,11 +51,13 @@ export async function runControllers(options: ControllersMainOptions): Promise<v
   const { uid, dataDir } = options;
   // What comes from the host's files is read while they can be seen.
   const { address: host } = await lookup(options.config.host);
+  const paths = dataPaths('/');
+  const keyring = await readKeyringSource(options.config, paths);
   ec2Model();
   stsModel();
+  cloudwatchModel();
   dropPrivileges({ uid, groups: [], root: dataDir });
   const config = { ...options.config, host };
-  const paths = dataPaths('/');
   const clock = systemClock;
   const logger = createLogger({
     write: (line) => process.stderr.write(line),
@@ -71,7 +75,7 @@ export async function runControllers(options: ControllersMainOptions): Promise<v
     timeoutMs: TARGET_TIMEOUT_MS,
   });
   await using controllers = await startControllers({
-    ...{ config, paths, clock, logger },
+    ...{ config, paths, clock, logger, keyring },
     random: systemRandom,
     commands: systemCommands,
     blockTarget: remoteBlockTarget(targets),

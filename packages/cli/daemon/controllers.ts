@@ -1,6 +1,7 @@
 // Owns the controllers: all services but the node, joined in one process, and the one address that clients use. They
 // need no privilege; what needs some is behind NodeClient and BlockTarget.
 
+import { createCloudwatchHandler } from '@ironbark/cloud/http/cloudwatch-endpoint.ts';
 import { createEbsHandler } from '@ironbark/cloud/http/ebs-endpoint.ts';
 import { createApiHandler } from '@ironbark/cloud/http/ec2-endpoint.ts';
 import { type Cloud, startCloud } from '@ironbark/cloud/main.ts';
@@ -11,6 +12,7 @@ import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { StagedBackends } from '@ironbark/protocol/internal/staged-backend.ts';
+import type { KeyringSource } from '@ironbark/storage/app/keyring.ts';
 import { type Storage, startStorage } from '@ironbark/storage/main.ts';
 import { backendSettings } from '../cloud-config.ts';
 import { type EmbeddedAudit, openAudit } from './audit.ts';
@@ -23,6 +25,7 @@ export interface ControllersOptions extends DaemonParts {
   blockTarget?: BlockTarget;
   /** Of that process, too. */
   staged?: StagedBackends;
+  keyring: KeyringSource;
   /** Called once volumes are served: a guest whose volume is not may keep its hypervisor from answering. */
   openNode(objects: ObjectsClient): Promise<NodeClient>;
 }
@@ -90,13 +93,15 @@ export async function startControllers(options: ControllersOptions): Promise<Con
   const listFailures = () => [
     ...[cloud, cluster, storage].flatMap(({ failure }) => failure ?? []),
     ...objects.listFailures(),
+    ...(storage.keyringProblem === undefined ? [] : [storage.keyringProblem]),
   ];
   return { endpoint, ...parts, backups, listFailures, [Symbol.asyncDispose]: dispose };
 }
 
 function openStorage(options: ControllersOptions, objects: Objects): Promise<Storage> {
-  const { config, paths, blockTarget, staged } = options;
+  const { config, paths, blockTarget, staged, keyring } = options;
   return startStorage({
+    keyring,
     ...shared(options, 'storage'),
     dataDir: paths.storage,
     stateDir: paths.storageState,
@@ -116,14 +121,15 @@ function openFront(
   { config, clock, random, logger }: ControllersOptions,
   { cloud, objects, audit }: { cloud: Cloud; objects: Objects; audit: EmbeddedAudit },
 ): Promise<HttpListener> {
-  const { ec2, sts, ebs, identity } = cloud;
+  const { ec2, sts, ebs, cloudwatch, identity } = cloud;
   const { region, host, port } = config;
   const shared = { identity, region, clock, random, logger, audit };
   const api = createApiHandler({ ec2, sts, ...shared });
   const blocks = createEbsHandler({ ebs, ...shared });
+  const metrics = createCloudwatchHandler({ cloudwatch, ...shared });
   return listen({
     address: { host, port },
-    handler: createFront({ api, blocks, objects: objects.handler }),
+    handler: createFront({ api, blocks, metrics, objects: objects.handler }),
     logger,
     handlesContinue: true,
     // Large uploads take long; the services watch that each makes progress.

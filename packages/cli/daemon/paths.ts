@@ -33,6 +33,8 @@ export interface DataPaths {
   stores: { cloud: string; storage: string; objects: string };
   /** The record of API calls. */
   events: string;
+  /** What opens everything that is encrypted. */
+  keyring: string;
   /** Private keys of key pairs that `ironbark launch` made. */
   keys: string;
 }
@@ -67,6 +69,7 @@ export function dataPaths(root: string): DataPaths {
       objects: join(root, 'objects', 'objects.sqlite'),
     },
     events: join(root, 'events'),
+    keyring: join(root, 'keyring', 'master.key'),
     keys: join(root, 'keys'),
   };
 }

@@ -3,8 +3,8 @@
 
 import { constants } from 'node:fs';
 import { chmod, chown, lchown, lstat, open, readdir, realpath } from 'node:fs/promises';
-import { join } from 'node:path';
-import { ensureDirectory } from '@ironbark/platform/files.ts';
+import { dirname, join } from 'node:path';
+import { ensureDirectory, exists } from '@ironbark/platform/files.ts';
 import { giveFolder, requireRootOnly } from '@ironbark/platform/ownership.ts';
 import { serviceUidOf } from '@ironbark/platform/service-users.ts';
 import type { DataPaths } from './paths.ts';
@@ -49,9 +49,12 @@ export async function shareFolders(paths: DataPaths, users: CloudUsers): Promise
   await ensureDirectory(run, 0o711);
   await requireRootOnly(run);
   const own = { uid: users.controllers, gid: users.controllers };
-  for (const path of [paths.cloud, paths.cluster, paths.objects, paths.events, storageState]) {
+  const { cloud, cluster, objects, events } = paths;
+  const keyring = dirname(paths.keyring);
+  for (const path of [cloud, cluster, objects, events, storageState, keyring]) {
     await ensureGiven(path, own);
   }
+  await giveKeyring(paths.keyring, own);
   await ensureGiven(paths.controllersRun, own);
   await shareVolumes(join(storage, 'volumes'), users);
   await ensureDirectory(paths.privilegedRun, 0o710);
@@ -64,6 +67,16 @@ async function ensureGiven(path: string, owner: { uid: number; gid: number }): P
   if (uid === owner.uid) return;
   await requireRootOnly(path);
   await giveFolder(path, owner);
+}
+
+/** One that root has put there, after a restore. */
+async function giveKeyring(path: string, owner: { uid: number; gid: number }): Promise<void> {
+  if (!(await exists(path))) return;
+  await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const { uid, nlink } = await file.stat();
+  if (uid !== 0 || nlink !== 1) return;
+  await file.chown(owner.uid, owner.gid);
+  await file.chmod(0o600);
 }
 
 /** Files of volumes are the controllers', to make and to grow; storage daemons open them through the group. */

@@ -4,7 +4,7 @@ import type { BlockDeviceMapping } from '@aws-sdk/client-ec2';
 import type { Ec2Input } from '@ironbark/protocol/ec2/types.ts';
 import { checkDeviceName } from '../app/attachments.ts';
 import { badMapping, type DeviceWish, parseDevices } from '../app/block-devices.ts';
-import { missingParameter, notOffered, refuseParameters } from '../app/refusals.ts';
+import { missingParameter, refuseParameters } from '../app/refusals.ts';
 import { parseId, SNAPSHOT } from '../app/resource-ids.ts';
 import { parseVolumeType, shownIops, shownThroughput } from '../app/volume-shape.ts';
 import type { ImageDevice, ImageRow } from '../store/image-schema.ts';
@@ -24,7 +24,6 @@ function parseMapping({ DeviceName, Ebs, NoDevice, VirtualName }: WireMapping): 
   if (VirtualName !== undefined || isLeftOut === (Ebs !== undefined)) {
     throw badMapping(`${DeviceName}: only EBS volumes can be mapped.`);
   }
-  if (Ebs?.Encrypted === true || Ebs?.KmsKeyId !== undefined) throw notOffered('Volume encryption');
   refuseParameters(Ebs ?? {}, ['OutpostArn', 'VolumeInitializationRate']);
   const { SnapshotId, VolumeType } = Ebs ?? {};
   return {
@@ -36,6 +35,8 @@ function parseMapping({ DeviceName, Ebs, NoDevice, VirtualName }: WireMapping): 
     iops: Ebs?.Iops,
     throughputMibps: Ebs?.Throughput,
     deleteOnTermination: Ebs?.DeleteOnTermination,
+    encrypted: Ebs?.Encrypted,
+    kmsKeyId: Ebs?.KmsKeyId,
   };
 }
 
@@ -56,7 +57,7 @@ function renderMapping(device: ImageDevice): BlockDeviceMapping {
       // Of gp2 it follows from the size, and cannot be ordered.
       ...(volumeType === 'gp2' ? {} : { Iops: shownIops(shape) }),
       Throughput: shownThroughput(shape),
-      Encrypted: false,
+      Encrypted: device.encrypted === true,
     },
   };
 }

@@ -1,7 +1,7 @@
 // Owns CopySnapshot, within the one region that there is.
 
 import { changeFor } from '../app/change.ts';
-import { invalidValue, notOffered, refuseParameters } from '../app/refusals.ts';
+import { invalidValue, refuseParameters } from '../app/refusals.ts';
 import { parseId, SNAPSHOT } from '../app/resource-ids.ts';
 import { copySnapshot as copy } from '../app/snapshots.ts';
 import { parseTagSpecifications, setTags } from '../app/tags.ts';
@@ -9,7 +9,6 @@ import type { Ec2Handler } from './handler.ts';
 import { renderTags } from './render-instance.ts';
 
 const NOT_OFFERED = [
-  'KmsKeyId',
   'DestinationOutpostArn',
   'DestinationAvailabilityZone',
   'CompletionDurationMinutes',
@@ -18,7 +17,6 @@ const NOT_OFFERED = [
 /** A presigned URL proves to another region who asks; here the request itself has. */
 export const copySnapshot: Ec2Handler<'CopySnapshot'> = async (app, context, input) => {
   refuseParameters(input, NOT_OFFERED);
-  if (input.Encrypted === true) throw notOffered('Encryption of a copy');
   const { SourceRegion, DestinationRegion = app.region } = input;
   for (const [name, region] of Object.entries({ SourceRegion, DestinationRegion })) {
     if (region === app.region) continue;
@@ -27,6 +25,8 @@ export const copySnapshot: Ec2Handler<'CopySnapshot'> = async (app, context, inp
   const wanted = {
     source: parseId(SNAPSHOT, input.SourceSnapshotId, 'SourceSnapshotId'),
     description: input.Description ?? '',
+    encrypted: input.Encrypted,
+    kmsKeyId: input.KmsKeyId,
   };
   const { snapshot: tags } = parseTagSpecifications(input.TagSpecifications, ['snapshot']);
   const { id } = await changeFor(app, context, async (change) => {

@@ -19,5 +19,5 @@ export const createSnapshot: Ec2Handler<'CreateSnapshot'> = async (app, context,
     await setTags(change.tx, context.accountId, made.id, tags);
     return made;
   });
-  return renderSnapshot({ row, tags });
+  return renderSnapshot(app, { row, tags });
 };

@@ -66,7 +66,7 @@ function render(row: SnapshotRow, tags: Tag[]): SnapshotInfo {
     Progress: viewProgress({ row, tags }),
     OwnerId: row.accountId,
     Description: row.description,
-    Encrypted: false,
+    Encrypted: row.encrypted === 1,
     Tags: renderTags(tags),
   };
 }

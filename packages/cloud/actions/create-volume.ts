@@ -13,17 +13,10 @@ import { listTagsOf } from '../store/tags.ts';
 import type { Ec2Handler } from './handler.ts';
 import { renderVolume } from './render-volume.ts';
 
-const NOT_OFFERED = [
-  'KmsKeyId',
-  'OutpostArn',
-  'VolumeInitializationRate',
-  'AvailabilityZoneId',
-  'Operator',
-];
+const NOT_OFFERED = ['OutpostArn', 'VolumeInitializationRate', 'AvailabilityZoneId', 'Operator'];
 
 export const createVolume: Ec2Handler<'CreateVolume'> = async (app, context, input) => {
   refuseParameters(input, NOT_OFFERED);
-  if (input.Encrypted === true) throw notOffered('Volume encryption');
   if (input.MultiAttachEnabled === true) throw notOffered('Multi-Attach');
   const zone = input.AvailabilityZone;
   if (zone === undefined) throw missingParameter('AvailabilityZone');
@@ -39,6 +32,8 @@ export const createVolume: Ec2Handler<'CreateVolume'> = async (app, context, inp
     sizeGib: input.Size,
     snapshotId: SnapshotId === undefined ? undefined : parseId(SNAPSHOT, SnapshotId, 'SnapshotId'),
     ...parseRates(input),
+    encrypted: input.Encrypted,
+    kmsKeyId: input.KmsKeyId,
     backend: chooseBackend(tags, storage),
     storage,
   };
@@ -51,6 +46,6 @@ export const createVolume: Ec2Handler<'CreateVolume'> = async (app, context, inp
     });
     const row = await getVolume(change.tx, context, id!);
     const kept = new TagIndex(await listTagsOf(change.tx, row.id));
-    return renderVolume({ row, attachment: undefined, tags: kept.of(row.id) });
+    return renderVolume(app, { row, attachment: undefined, tags: kept.of(row.id) });
   });
 };

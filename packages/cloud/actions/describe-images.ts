@@ -53,7 +53,7 @@ const FILTERS: FilterTable<ImageItem> = {
     'block-device-mapping.snapshot-id': ofDevices((one) => one.snapshotId),
     'block-device-mapping.volume-size': ofDevices((one) => one.sizeGib),
     'block-device-mapping.volume-type': ofDevices((one) => one.volumeType),
-    'block-device-mapping.encrypted': ofDevices(() => false),
+    'block-device-mapping.encrypted': ofDevices((one) => one.encrypted === true),
     'virtualization-type': () => 'hvm',
     'ena-support': () => false,
     platform: () => undefined,

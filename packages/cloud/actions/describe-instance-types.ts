@@ -75,7 +75,7 @@ function render(type: InstanceType): InstanceTypeInfo {
     },
     MemoryInfo: { SizeInMiB: type.memoryMib },
     InstanceStorageSupported: false,
-    EbsInfo: { EbsOptimizedSupport: 'unsupported', EncryptionSupport: 'unsupported' },
+    EbsInfo: { EbsOptimizedSupport: 'unsupported', EncryptionSupport: 'supported' },
     NetworkInfo: {
       MaximumNetworkInterfaces: 1,
       MaximumNetworkCards: 1,

@@ -17,7 +17,7 @@ const FILTERS: FilterTable<SnapshotItem> = {
     'volume-id': ({ row }) => row.volumeId,
     'volume-size': ({ row }) => row.volumeSizeGib,
     description: ({ row }) => row.description,
-    encrypted: () => false,
+    encrypted: ({ row }) => row.encrypted === 1,
     'owner-id': ({ row }) => row.accountId,
     'owner-alias': () => undefined,
     progress: viewProgress,
@@ -51,7 +51,7 @@ export const describeSnapshots: Ec2Handler<'DescribeSnapshots'> = async (app, co
     },
     ids,
   );
-  return { Snapshots: items.map(renderSnapshot), NextToken: nextToken };
+  return { Snapshots: items.map((item) => renderSnapshot(app, item)), NextToken: nextToken };
 };
 
 type Asker = Pick<RequestContext, 'accountId'>;

@@ -20,7 +20,7 @@ export const describeVolumes: Ec2Handler<'DescribeVolumes'> = async (app, contex
     },
     ids,
   );
-  return { Volumes: items.map(renderVolume), NextToken: nextToken };
+  return { Volumes: items.map((item) => renderVolume(app, item)), NextToken: nextToken };
 };
 
 export function selectVolumes(

@@ -1,9 +1,14 @@
-// Owns DisableEbsEncryptionByDefault: it is off, and cannot be turned on.
+// Owns DisableEbsEncryptionByDefault, of the calling account. Volumes that are there stay as they are.
 
+import { changeFor } from '../app/change.ts';
+import { changeEbsSettings } from '../store/ebs-settings.ts';
 import type { Ec2Handler } from './handler.ts';
 
-export const disableEbsEncryptionByDefault: Ec2Handler<
-  'DisableEbsEncryptionByDefault'
-> = async () => ({
-  EbsEncryptionByDefault: false,
-});
+export const disableEbsEncryptionByDefault: Ec2Handler<'DisableEbsEncryptionByDefault'> = (
+  app,
+  context,
+) =>
+  changeFor(app, context, async ({ tx }) => {
+    await changeEbsSettings(tx, context.accountId, { encryptByDefault: 0 });
+    return { EbsEncryptionByDefault: false };
+  });

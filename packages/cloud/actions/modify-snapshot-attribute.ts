@@ -5,7 +5,7 @@ import type { Ec2Input } from '@ironbark/protocol/ec2/types.ts';
 import { changeFor } from '../app/change.ts';
 import { invalidCombination, invalidValue, missingParameter, notOffered } from '../app/refusals.ts';
 import { parseId, SNAPSHOT } from '../app/resource-ids.ts';
-import { changeGrantees, type PermissionChange } from '../app/snapshot-access.ts';
+import { changeGrantees, type PermissionChange, requireShareable } from '../app/snapshot-access.ts';
 import { getOwnSnapshot } from '../app/snapshots.ts';
 import { EVERYBODY, type Grantee } from '../store/snapshot-permissions.ts';
 import type { Ec2Handler } from './handler.ts';
@@ -21,7 +21,7 @@ export const modifySnapshotAttribute: Ec2Handler<'ModifySnapshotAttribute'> = as
   if (input.Attribute === 'productCodes') throw notOffered('A product code');
   const wanted = parseChange(input);
   await changeFor(app, context, async ({ tx }) => {
-    await getOwnSnapshot(tx, context, id);
+    requireShareable(await getOwnSnapshot(tx, context, id), wanted);
     await changeGrantees(tx, id, wanted);
   });
   return {};

@@ -1,6 +1,8 @@
 // Owns EC2's shape of a snapshot.
 
 import type { Snapshot } from '@aws-sdk/client-ec2';
+import type { App } from '../app/app.ts';
+import { shownEncryption } from '../app/encryption.ts';
 import type { Tag } from '../app/tags.ts';
 import { viewSnapshotState } from '../app/volume-view.ts';
 import type { SnapshotRow } from '../store/schema.ts';
@@ -15,7 +17,7 @@ export function viewProgress({ row }: SnapshotItem): string {
   return viewSnapshotState(row) === 'completed' ? '100%' : `${row.observedProgress}%`;
 }
 
-export function renderSnapshot(item: SnapshotItem): Snapshot {
+export function renderSnapshot(app: Pick<App, 'region'>, item: SnapshotItem): Snapshot {
   const { row, tags } = item;
   return {
     SnapshotId: row.id,
@@ -28,7 +30,7 @@ export function renderSnapshot(item: SnapshotItem): Snapshot {
     Progress: viewProgress(item),
     OwnerId: row.accountId,
     Description: row.description,
-    Encrypted: false,
+    ...shownEncryption(app, row),
     StorageTier: 'standard',
     Tags: renderTags(tags),
   };

@@ -2,6 +2,8 @@
 
 import type { Volume, VolumeAttachment } from '@aws-sdk/client-ec2';
 import type { AttachmentState } from '@ironbark/core/states.ts';
+import type { App } from '../app/app.ts';
+import { shownEncryption } from '../app/encryption.ts';
 import type { Tag } from '../app/tags.ts';
 import { shownIops, shownThroughput } from '../app/volume-shape.ts';
 import { viewAttachmentState, viewVolumeState } from '../app/volume-view.ts';
@@ -14,7 +16,8 @@ export interface VolumeItem {
   tags: Tag[];
 }
 
-export function renderVolume({ row, attachment, tags }: VolumeItem): Volume {
+export function renderVolume(app: Pick<App, 'region'>, item: VolumeItem): Volume {
+  const { row, attachment, tags } = item;
   return {
     VolumeId: row.id,
     Size: row.sizeGib,
@@ -25,7 +28,7 @@ export function renderVolume({ row, attachment, tags }: VolumeItem): Volume {
     VolumeType: row.volumeType,
     Iops: shownIops(row),
     Throughput: shownThroughput(row),
-    Encrypted: false,
+    ...shownEncryption(app, row),
     MultiAttachEnabled: false,
     Attachments: attachment === undefined ? [] : [renderAttachment(attachment)],
     Tags: renderTags(tags),

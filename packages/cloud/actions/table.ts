@@ -45,12 +45,15 @@ import { describeVpcAttribute } from './describe-vpc-attribute.ts';
 import { describeVpcs } from './describe-vpcs.ts';
 import { detachVolume } from './detach-volume.ts';
 import { disableEbsEncryptionByDefault } from './disable-ebs-encryption-by-default.ts';
+import { enableEbsEncryptionByDefault } from './enable-ebs-encryption-by-default.ts';
 import { enableVolumeIo } from './enable-volume-io.ts';
 import { getConsoleOutput } from './get-console-output.ts';
+import { getEbsDefaultKmsKeyId } from './get-ebs-default-kms-key-id.ts';
 import { getEbsEncryptionByDefault } from './get-ebs-encryption-by-default.ts';
 import type { Ec2Handler } from './handler.ts';
 import { importKeyPair } from './import-key-pair.ts';
 import { lockSnapshot } from './lock-snapshot.ts';
+import { modifyEbsDefaultKmsKeyId } from './modify-ebs-default-kms-key-id.ts';
 import { modifyInstanceAttribute } from './modify-instance-attribute.ts';
 import { modifyInstanceMetadataOptions } from './modify-instance-metadata-options.ts';
 import { modifySnapshotAttribute } from './modify-snapshot-attribute.ts';
@@ -58,6 +61,7 @@ import { modifyVolume } from './modify-volume.ts';
 import { modifyVolumeAttribute } from './modify-volume-attribute.ts';
 import { rebootInstances } from './reboot-instances.ts';
 import { registerImage } from './register-image.ts';
+import { resetEbsDefaultKmsKeyId } from './reset-ebs-default-kms-key-id.ts';
 import { resetSnapshotAttribute } from './reset-snapshot-attribute.ts';
 import { runInstances } from './run-instances.ts';
 import { startInstances } from './start-instances.ts';
@@ -109,7 +113,11 @@ const EC2_HANDLERS = {
   DisableEbsEncryptionByDefault: disableEbsEncryptionByDefault,
   EnableVolumeIO: enableVolumeIo,
   GetConsoleOutput: getConsoleOutput,
+  EnableEbsEncryptionByDefault: enableEbsEncryptionByDefault,
+  GetEbsDefaultKmsKeyId: getEbsDefaultKmsKeyId,
   GetEbsEncryptionByDefault: getEbsEncryptionByDefault,
+  ModifyEbsDefaultKmsKeyId: modifyEbsDefaultKmsKeyId,
+  ResetEbsDefaultKmsKeyId: resetEbsDefaultKmsKeyId,
   ImportKeyPair: importKeyPair,
   LockSnapshot: lockSnapshot,
   ModifyInstanceAttribute: modifyInstanceAttribute,

@@ -26,7 +26,7 @@ export const VOLUME_FILTERS: FilterTable<VolumeItem> = {
     'availability-zone': ({ row }) => row.zone,
     'availability-zone-id': ({ row }) => zoneIdOf(row.zone),
     'create-time': ({ row }) => new Date(row.createdAt).toISOString(),
-    encrypted: () => false,
+    encrypted: ({ row }) => row.encrypted === 1,
     'fast-restored': () => false,
     'multi-attach-enabled': () => false,
     'operator.managed': () => false,

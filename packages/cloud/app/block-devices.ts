@@ -18,6 +18,8 @@ export interface DeviceWish {
   iops: number | undefined;
   throughputMibps: number | undefined;
   deleteOnTermination: boolean | undefined;
+  encrypted: boolean | undefined;
+  kmsKeyId: string | undefined;
 }
 
 export function parseDevices(image: Pick<ImageRow, 'devices'>): ImageDevice[] {
@@ -82,14 +84,16 @@ function mergeDevice(device: ImageDevice, wish: DeviceWish | undefined): VolumeM
     iops: wish?.iops ?? rates?.iops,
     throughputMibps: wish?.throughputMibps ?? rates?.throughputMibps,
     deleteOnTermination: wish?.deleteOnTermination ?? device.deleteOnTermination,
+    encrypted: wish?.encrypted,
+    kmsKeyId: wish?.kmsKeyId,
   };
 }
 
 function toMapping(wish: DeviceWish): VolumeMapping {
-  const { deviceName, sizeGib, snapshotId, iops, throughputMibps } = wish;
+  const { deviceName, sizeGib, snapshotId, iops, throughputMibps, encrypted, kmsKeyId } = wish;
   const { volumeType = DEFAULT_VOLUME_TYPE, deleteOnTermination = true } = wish;
   const rates = { volumeType, iops, throughputMibps };
-  return { deviceName, sizeGib, snapshotId, ...rates, deleteOnTermination };
+  return { deviceName, sizeGib, snapshotId, ...rates, deleteOnTermination, encrypted, kmsKeyId };
 }
 
 export function badMapping(message: string): Error {

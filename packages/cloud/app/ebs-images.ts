@@ -6,6 +6,7 @@ import { GIB } from '@ironbark/core/units.ts';
 import { newId } from '@ironbark/platform/random.ts';
 import type { ImageManifest } from '@ironbark/protocol/internal/image-manifest.ts';
 import type { ImageDevice } from '../store/image-schema.ts';
+import type { SnapshotRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
 import type { App } from './app.ts';
 import { checkVolumeCount } from './attachments.ts';
@@ -94,7 +95,11 @@ async function importRoot(
 
 async function toDevice(tx: Queries, caller: Caller, wish: DeviceWish): Promise<ImageDevice> {
   const { volumeType = DEFAULT_VOLUME_TYPE, snapshotId, deviceName } = wish;
-  const least = snapshotId === undefined ? undefined : await findLeast(tx, caller, snapshotId);
+  if (wish.encrypted !== undefined || wish.kmsKeyId !== undefined) {
+    throw badMapping(`${deviceName}: its snapshot decides on encryption.`);
+  }
+  const source = snapshotId && (await getUsable(tx, caller, snapshotId));
+  const least = source?.volumeSizeGib;
   const sizeGib = wish.sizeGib ?? least;
   if (sizeGib === undefined) throw badMapping(`${deviceName}: its size is missing.`);
   if (sizeGib < (least ?? 0)) {
@@ -112,17 +117,18 @@ async function toDevice(tx: Queries, caller: Caller, wish: DeviceWish): Promise<
     ...(shape.throughputMibps === null ? {} : { throughputMibps: shape.throughputMibps }),
     deleteOnTermination: wish.deleteOnTermination ?? true,
     ...(snapshotId === undefined ? {} : { snapshotId }),
+    ...(source?.encrypted === 1 ? { encrypted: true } : {}),
   };
 }
 
 /** The owner's own, so that nobody else's image keeps a snapshot from being deleted. */
-async function findLeast(
+async function getUsable(
   tx: Queries,
   caller: Caller,
   id: NonNullable<DeviceWish['snapshotId']>,
-): Promise<number> {
+): Promise<SnapshotRow> {
   const snapshot = await getOwnSnapshot(tx, caller, id);
   const isImport = snapshot.source !== null;
-  if (isImport || viewSnapshotState(snapshot) === 'completed') return snapshot.volumeSizeGib;
+  if (isImport || viewSnapshotState(snapshot) === 'completed') return snapshot;
   throw refuse('incorrect-state', 'snapshot', `Snapshot '${id}' is not 'completed'.`);
 }

@@ -121,7 +121,7 @@ function checkWish(instance: InstanceRow, wish: DeviceWish): void {
 
 function toDevice(
   attachment: AttachmentRow,
-  { id, sizeGib, volumeType, iops, throughputMibps }: VolumeRow,
+  { id, sizeGib, volumeType, iops, throughputMibps, encrypted }: VolumeRow,
   wish: DeviceWish | undefined,
 ): ImageDevice {
   return {
@@ -132,6 +132,7 @@ function toDevice(
     ...(throughputMibps === null ? {} : { throughputMibps }),
     deleteOnTermination: wish?.deleteOnTermination ?? attachment.deleteOnTermination === 1,
     volumeId: id,
+    ...(encrypted === 1 ? { encrypted: true } : {}),
   };
 }
 

@@ -67,6 +67,18 @@ export async function listVisible(db: Queries, { accountId }: Asker): Promise<Vi
   );
 }
 
+/** AWS's own sentences; the account's key is its EBS default key, and the only one that it has. */
+export function requireShareable(
+  { encrypted }: Pick<SnapshotRow, 'encrypted'>,
+  { add }: PermissionChange,
+): void {
+  if (encrypted === 0 || add.length === 0) return;
+  const message = add.includes(EVERYBODY)
+    ? 'Encrypted snapshots cannot be shared publicly'
+    : 'Encrypted snapshots with EBS default key cannot be shared';
+  throw refuse('operation-not-permitted', 'snapshot', message);
+}
+
 export interface PermissionChange {
   add: readonly Grantee[];
   remove: readonly Grantee[];

@@ -4,11 +4,12 @@ import type { InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { newId } from '@ironbark/platform/random.ts';
 import type { ImageBlob } from '@ironbark/protocol/internal/instance-messages.ts';
 import { findAttachment, listAttachmentsOf } from '../store/attachments.ts';
-import type { SnapshotRow, VolumeRow } from '../store/schema.ts';
+import { type SnapshotRow, toFlag, type VolumeRow } from '../store/schema.ts';
 import { findSnapshot, findSnapshots, insertSnapshot, updateSnapshot } from '../store/snapshots.ts';
 import type { Queries } from '../store/store.ts';
 import type { App } from './app.ts';
 import type { Caller, Change } from './change.ts';
+import { chooseEncryption, type EncryptionWish } from './encryption.ts';
 import { findImageOf } from './images.ts';
 import { getInstance, isRootOf } from './instances.ts';
 import { notFound, refuse } from './refusals.ts';
@@ -95,7 +96,7 @@ async function insert(
   { tx, nowMs, touched }: Change,
   wanted: {
     id: SnapshotId;
-    volume: Pick<VolumeRow, 'id' | 'sizeGib'>;
+    volume: Pick<VolumeRow, 'id' | 'sizeGib'> & Partial<Pick<VolumeRow, 'encrypted'>>;
     description: string;
     together?: string | null;
     source?: string;
@@ -115,6 +116,7 @@ async function insert(
     observedProgress: 0,
     storedBytes: 0,
     together,
+    encrypted: volume.encrypted ?? 0,
     source,
   });
   touched.snapshots.add(id);
@@ -128,14 +130,21 @@ const NO_VOLUME: VolumeId = 'vol-ffffffff';
 export async function copySnapshot(
   app: App,
   caller: Caller,
-  { tx, nowMs }: Change,
-  wanted: { source: SnapshotId; description: string },
+  change: Change,
+  wanted: EncryptionWish & { source: SnapshotId; description: string },
 ): Promise<SnapshotRow> {
+  const { tx, nowMs, touched } = change;
   const source = await getRestorable(tx, caller, wanted.source);
   if (viewSnapshotState(source) !== 'completed') {
     throw refuse('incorrect-state', 'snapshot', `Snapshot '${source.id}' is not 'completed'.`);
   }
+  const isSourceEncrypted = source.encrypted === 1;
+  const storage = await app.storage.getReport();
+  const choice = { ...wanted, isSourceEncrypted, storage };
+  const encrypted = toFlag(await chooseEncryption(app, tx, caller.accountId, choice));
   const id = newId(app.random, 'snap');
+  const content = source.contentId ?? source.id;
+  const isSameForm = encrypted === source.encrypted;
   await insertSnapshot(tx, {
     id,
     accountId: caller.accountId,
@@ -143,16 +152,28 @@ export async function copySnapshot(
     volumeSizeGib: source.volumeSizeGib,
     description: wanted.description,
     createdAt: nowMs,
-    completedAt: nowMs,
     generation: 1,
     desired: 'present',
+    storedBytes: 0,
+    encrypted,
+    ...(isSameForm ? sameBytes(content, nowMs) : encryptedBytes(content)),
+  });
+  touched.snapshots.add(id);
+  return (await findSnapshot(tx, id))!;
+}
+
+function sameBytes(contentId: SnapshotId, nowMs: number) {
+  const done = {
     observedGeneration: 1,
     observedState: 'completed',
     observedProgress: 100,
-    storedBytes: 0,
-    contentId: source.contentId ?? source.id,
-  });
-  return (await findSnapshot(tx, id))!;
+  } as const;
+  return { ...done, completedAt: nowMs, contentId };
+}
+
+/** The storage makes them: blocks that are encrypted share nothing with plain ones. */
+function encryptedBytes(copySourceId: SnapshotId) {
+  return { observedGeneration: 0, observedProgress: 0, copySourceId };
 }
 
 /** A snapshot of what an object holds; the object has to stay until it is completed. */

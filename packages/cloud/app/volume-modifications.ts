@@ -8,10 +8,12 @@ import { VOLUME_TYPES } from '@ironbark/core/volume-types.ts';
 import type { StorageReport } from '@ironbark/protocol/internal/storage-client.ts';
 import { findAttachment } from '../store/attachments.ts';
 import type { VolumeModificationRow, VolumeRow, VolumeShape } from '../store/schema.ts';
+import type { Queries } from '../store/store.ts';
 import { findModification, putModification } from '../store/volume-modifications.ts';
 import { reshapeVolume } from '../store/volumes.ts';
 import type { Caller, Change } from './change.ts';
-import { invalidValue, missingParameter, refuse } from './refusals.ts';
+import { invalidValue, missingParameter, notOffered, refuse } from './refusals.ts';
+import { findBackend } from './volume-backends.ts';
 import { chooseShape, type RateWish } from './volume-shape.ts';
 import { viewVolumeState } from './volume-view.ts';
 import { checkRoom, getVolume } from './volumes.ts';
@@ -36,6 +38,7 @@ export async function modifyVolume(
   const moreGib = target.sizeGib - volume.sizeGib;
   if (moreGib > 0) await checkRoom(tx, moreGib, wish.storage);
   const { sizeGib, volumeType, iops, throughputMibps } = volume;
+  if (moreGib > 0) await checkGrowth(tx, volume);
   const original: VolumeShape = { sizeGib, volumeType, iops, throughputMibps };
   const offeredSizeGib = moreGib > 0 ? sizeGib : null;
   const generation = await reshapeVolume(tx, id, { ...target, offeredSizeGib });
@@ -50,6 +53,16 @@ export async function modifyVolume(
   });
   touched.volumes.add(id);
   return (await findModification(tx, id))!;
+}
+
+/** Zeros have to be encrypted where it becomes longer; only files can be written there while they are served. */
+async function checkGrowth(tx: Queries, { id, encrypted }: VolumeRow): Promise<void> {
+  const backend = (await findBackend(tx, id)) ?? 'file';
+  if (encrypted === 0 || backend === 'file') return;
+  throw notOffered(
+    `Growing an encrypted volume in the backend ${backend}`,
+    'Make a larger one from a snapshot of it.',
+  );
 }
 
 function checkState({ id }: VolumeRow, state: string): void {

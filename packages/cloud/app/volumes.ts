@@ -1,23 +1,26 @@
 // Owns the rules of volumes: how large, of what kind, from which snapshot, and when one may go.
 
 import type { InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { AttachMode } from '@ironbark/core/io-profile.ts';
 import { GIB, renderBytes } from '@ironbark/core/units.ts';
 import { newId } from '@ironbark/platform/random.ts';
 import type { BackendName } from '@ironbark/protocol/internal/staged-backend.ts';
 import type { StorageReport } from '@ironbark/protocol/internal/storage-client.ts';
 import { findAttachment, insertAttachment } from '../store/attachments.ts';
 import { toFlag, type VolumeRow } from '../store/schema.ts';
+import { findSnapshot } from '../store/snapshots.ts';
 import type { Queries } from '../store/store.ts';
 import { changeVolume, findVolumes, insertVolume, listAllVolumes } from '../store/volumes.ts';
 import type { App } from './app.ts';
 import type { Caller, Change } from './change.ts';
+import { chooseEncryption, type EncryptionWish } from './encryption.ts';
 import { invalidValue, missingParameter, notFound, refuse } from './refusals.ts';
 import { getRestorable } from './snapshot-access.ts';
 import { checkBackendRoom, findBackend } from './volume-backends.ts';
 import { chooseShape, type RateWish } from './volume-shape.ts';
 import { viewSnapshotState, viewVolumeState } from './volume-view.ts';
 
-export interface VolumeWish extends RateWish {
+export interface VolumeWish extends RateWish, EncryptionWish {
   sizeGib: number | undefined;
   snapshotId: SnapshotId | undefined;
 }
@@ -44,6 +47,10 @@ export async function makeVolume(
 ): Promise<VolumeId> {
   const { tx, nowMs, touched } = change;
   const shape = chooseShape({ ...wish, sizeGib: await chooseSize(tx, accountId, wish) });
+  const source = wish.snapshotId && (await findSnapshot(tx, wish.snapshotId));
+  const isSourceEncrypted = source !== undefined && source.encrypted === 1;
+  const choice = { ...wish, isSourceEncrypted };
+  const encrypted = toFlag(await chooseEncryption(app, tx, accountId, choice));
   if (wish.backend === 'file') await checkRoom(tx, shape.sizeGib, wish.storage);
   else checkBackendRoom(wish.backend, shape.sizeGib, wish.storage);
   const id = newId(app.random, 'vol');
@@ -52,6 +59,7 @@ export async function makeVolume(
     accountId,
     zone: wish.zone,
     ...shape,
+    encrypted,
     offeredSizeGib: null,
     awaySince: null,
     snapshotId: wish.snapshotId ?? null,
@@ -124,10 +132,11 @@ export async function makeAttachedVolume(
     zone: string;
     mapping: VolumeMapping;
     backend: BackendName;
+    attachMode: AttachMode;
     storage: StorageReport | undefined;
   },
 ): Promise<VolumeId> {
-  const { instanceId, mapping } = wish;
+  const { instanceId, mapping, attachMode } = wish;
   const volumeId = await makeVolume(app, caller, change, { ...wish, ...mapping });
   await insertAttachment(change.tx, {
     volumeId,
@@ -139,6 +148,7 @@ export async function makeAttachedVolume(
     force: 0,
     observed: 'attaching',
     createdAt: change.nowMs,
+    attachMode,
   });
   return volumeId;
 }

@@ -8,7 +8,13 @@ import type { ImageBlob } from '@ironbark/protocol/internal/instance-messages.ts
 import type { App } from '../app/app.ts';
 import { change } from '../app/change.ts';
 import type { SnapshotRow } from '../store/schema.ts';
-import { deleteSnapshot, findSnapshot, listAllSnapshots, listCopies } from '../store/snapshots.ts';
+import {
+  deleteSnapshot,
+  findSnapshot,
+  listAllSnapshots,
+  listCopies,
+  listRunningCopies,
+} from '../store/snapshots.ts';
 import { deleteTags } from '../store/tags.ts';
 import { listFillingVolumes } from '../store/volumes.ts';
 import { SentGenerations } from './sent-generations.ts';
@@ -57,7 +63,8 @@ async function reconcileSnapshot(
   if (snapshot === undefined) return SETTLED;
   const filling = await listFillingVolumes(app.store.query, id);
   const copies = await listCopies(app.store.query, id);
-  switch (planSnapshot(snapshot, filling.length + copies.length)) {
+  const running = await listRunningCopies(app.store.query, id);
+  switch (planSnapshot(snapshot, filling.length + copies.length + running.length)) {
     case 'settled':
       return SETTLED;
     case 'wait-for-readers':
@@ -84,12 +91,19 @@ async function send(
     const volumeSizeBytes = snapshot.volumeSizeGib * GIB;
     const origin = { ...parseTogether(snapshot), ...parseSource(snapshot) };
     const wanted = { id, generation, desired, volumeId, volumeSizeBytes, accountId, ...origin };
-    const snapshots = [wanted];
+    const snapshots = [{ ...wanted, ...encryptionOf(snapshot) }];
     const put = () => app.storage.putIntents({ volumes: [], snapshots });
     await app.aroundStep('snapshot/send', put);
     sent.record(id, generation);
   }
   return sent.next(generation, observedGeneration);
+}
+
+function encryptionOf({ encrypted, copySourceId }: SnapshotRow) {
+  return {
+    ...(encrypted === 1 ? { encrypted: true } : {}),
+    ...(copySourceId === null ? {} : { copyOf: copySourceId }),
+  };
 }
 
 function parseTogether({ together }: SnapshotRow): { together?: SnapshotId[] } {

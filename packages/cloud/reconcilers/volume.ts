@@ -90,6 +90,7 @@ async function composeVolumeIntent(app: App, volume: VolumeRow): Promise<Storage
     ...(backend === undefined ? {} : { backend }),
     limits: limitsOfShape(volume),
     ...(desiredExportTo === null ? {} : { exportTo: desiredExportTo }),
+    ...(volume.encrypted === 1 ? { encryptedFor: volume.accountId } : {}),
   };
 }
 

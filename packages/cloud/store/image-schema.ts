@@ -19,6 +19,8 @@ export interface ImageDevice {
   snapshotId?: SnapshotId;
   /** What that snapshot is to be taken of. */
   volumeId?: VolumeId;
+  /** As that snapshot is. */
+  encrypted?: boolean;
 }
 
 /**

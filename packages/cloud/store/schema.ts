@@ -16,6 +16,7 @@ import type {
   VolumeId,
   VpcId,
 } from '@ironbark/core/ids.ts';
+import type { AttachMode } from '@ironbark/core/io-profile.ts';
 import type { Accelerator } from '@ironbark/core/tenancy.ts';
 import type { VolumeType } from '@ironbark/core/volume-types.ts';
 import type { ObservedPower } from '@ironbark/protocol/internal/instance-messages.ts';
@@ -24,7 +25,9 @@ import type {
   VolumeStorageObservation,
 } from '@ironbark/protocol/internal/storage-client.ts';
 import type { Generated, Selectable } from 'kysely';
+import type { EbsSettingTable } from './ebs-setting-table.ts';
 import type { ImageTable, RootDeviceType } from './image-schema.ts';
+import type { VolumeMetricTable } from './volume-metric-schema.ts';
 
 export type Flag = 0 | 1;
 /** AWS's form of a user's unique id. */
@@ -176,6 +179,7 @@ export interface VolumeTable {
   autoEnableIo: Generated<Flag>;
   /** Since when whoever has it attached waits for it, as seen from here. */
   awaySince: number | null;
+  encrypted: Generated<Flag>;
 }
 
 /** What ModifyVolume can change. */
@@ -218,6 +222,8 @@ export interface AttachmentTable {
   withdrawnGeneration: number | null;
   observed: 'attaching' | 'attached';
   createdAt: number;
+  /** As the volume's tags said when it was attached; null: by the host. */
+  attachMode: AttachMode | null;
 }
 
 export interface SnapshotTable {
@@ -249,6 +255,9 @@ export interface SnapshotTable {
   /** This or an end is set while there is a lock. */
   lockDurationDays: number | null;
   lockExpiresAt: number | null;
+  encrypted: Generated<Flag>;
+  /** The snapshot that it is an encrypted copy of: its bytes, stored once more. null: it is none. */
+  copySourceId: SnapshotId | null;
 }
 
 export interface SnapshotPermissionTable {
@@ -346,9 +355,11 @@ export interface Schema {
   interfaceGroup: InterfaceGroupTable;
   volume: VolumeTable;
   volumeModification: VolumeModificationTable;
+  volumeMetric: VolumeMetricTable;
   attachment: AttachmentTable;
   snapshot: SnapshotTable;
   snapshotPermission: SnapshotPermissionTable;
+  ebsSetting: EbsSettingTable;
   signingSecret: SigningSecretTable;
   vpc: VpcTable;
   subnet: SubnetTable;

@@ -36,6 +36,17 @@ export function listCopies(db: Queries, id: SnapshotId): Promise<SnapshotRow[]> 
   return db.selectFrom('snapshot').selectAll().where('contentId', '=', id).execute();
 }
 
+/** Encrypted copies that are still being made of this one. */
+export function listRunningCopies(db: Queries, id: SnapshotId): Promise<SnapshotRow[]> {
+  return db
+    .selectFrom('snapshot')
+    .selectAll()
+    .where('copySourceId', '=', id)
+    .where('desired', '=', 'present')
+    .where((e) => e.or([e('observedState', 'is', null), e('observedState', '=', 'pending')]))
+    .execute();
+}
+
 /** Snapshots that are still read from the volume. */
 export function listRunningSnapshots(db: Queries, volumeId: VolumeId): Promise<SnapshotRow[]> {
   return db

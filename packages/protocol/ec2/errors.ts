@@ -54,6 +54,7 @@ export const EC2_ERRORS: ErrorTable = {
     instance: bad('IncorrectInstanceState'),
     'volume-modification': bad('IncorrectModificationState'),
     image: bad('InvalidAMIID.Unavailable'),
+    'encryption-key': bad('InvalidKMSKey.InvalidState'),
   },
   'in-use': {
     any: bad('DependencyViolation'),
@@ -92,6 +93,7 @@ export const EC2_ERRORS: ErrorTable = {
   },
   'invalid-combination': {
     any: bad('InvalidParameterCombination'),
+    'encryption-key': bad('InvalidParameterDependency'),
     signature: auth('AuthFailure'),
   },
   'unknown-parameter': { any: bad('UnknownParameter') },

@@ -46,15 +46,26 @@ export interface FrozenReader extends AsyncDisposable {
   changes(base: SnapshotId, offset: number, length: number): Promise<ByteRange[]>;
 }
 
+/** What an encrypted volume is opened with. */
+export interface VolumeSeal {
+  /** The volume's key: 32 bytes in base64. */
+  key: string;
+  /** How much of its payload is the volume; one of another length is not opened. */
+  sizeBytes: number;
+}
+
 export interface FreezeOptions {
   /** Keep what changes from now on, for the reader of a later point in time. */
   tracksChanges: boolean;
+  /** Of an encrypted volume. */
+  seal?: VolumeSeal;
 }
 
 export interface FreezePoint {
   id: VolumeId;
   snapshotId: SnapshotId;
   sizeBytes: number;
+  seal?: VolumeSeal;
 }
 
 /** The most volumes that can share a point in time: what an instance can have, with room to spare. */
@@ -65,7 +76,8 @@ export interface BlockTarget {
   inspect(id: VolumeId): Promise<TargetFacts>;
   /** Volumes that have a target running on this host. */
   list(): Promise<VolumeId[]>;
-  export(id: VolumeId, limits?: VolumeLimits): Promise<ExportedVolume>;
+  /** `seal`: of an encrypted volume, each time. */
+  export(id: VolumeId, limits?: VolumeLimits, seal?: VolumeSeal): Promise<ExportedVolume>;
   /** Changes what whoever has the volume open may do in a second. What reads a point in time is never held back. */
   limit(id: VolumeId, limits: VolumeLimits): Promise<void>;
   /** When this resolves, whoever had the volume open is cut off and nobody can open it. */

@@ -18,6 +18,8 @@ export interface StorageVolumeIntent {
   exportTo?: NodeId;
   /** What whoever opens it may do in a second; absent: whatever the disk can. */
   limits?: VolumeLimits;
+  /** The account whose key encrypts it, heeded when the volume is new; absent: it is not encrypted. */
+  encryptedFor?: AccountId;
 }
 
 export interface StorageSnapshotIntent {
@@ -30,6 +32,10 @@ export interface StorageSnapshotIntent {
   accountId: AccountId;
   /** Snapshots of other volumes that are to have the very same point in time, this one among them. */
   together?: SnapshotId[];
+  /** Its blocks are encrypted with its account's key. */
+  encrypted?: boolean;
+  /** Its bytes are those of this snapshot, stored once more in its own form; no volume is read. */
+  copyOf?: SnapshotId;
   /** What it is to hold, unpacked and with zeroes after it; absent: what the volume holds. */
   source?: ImageBlob;
 }
@@ -74,6 +80,8 @@ export interface StorageReport {
   backends?: BackendReport[];
   volumes: VolumeStorageObservation[];
   snapshots: SnapshotStorageObservation[];
+  /** Why nothing can be encrypted or decrypted at the moment, a sentence for people; absent when all is well. */
+  keyringProblem?: string;
 }
 
 export interface StorageIntent {

@@ -12,6 +12,7 @@ import type { StagedBackends } from '@ironbark/protocol/internal/staged-backend.
 import type { VolumeBackend } from '../drivers/volume-backend.ts';
 import type { StorageSchema } from '../store/schema.ts';
 import type { Compressor } from './chunk-codec.ts';
+import type { EncryptionKeys } from './encryption-keys.ts';
 import type { VolumeLocks } from './volume-locks.ts';
 
 export interface StorageContext {
@@ -23,6 +24,7 @@ export interface StorageContext {
   target: BlockTarget;
   objects: ObjectsClient;
   compressor: Compressor;
+  keys: EncryptionKeys;
   clock: Clock;
   logger: Logger;
   aroundStep: AroundStep;

@@ -5,15 +5,25 @@ import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { MIB } from '@ironbark/core/units.ts';
 import { newId, type RandomSource } from '@ironbark/platform/random.ts';
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
+import { SECTOR_BYTES, sealSectors } from '../drivers/aes-xts.ts';
+import { LUKS_HEADER_BYTES, type LuksKeys, renderLuksHeader } from '../drivers/luks-header.ts';
 import { listUnfinishedSnapshots } from '../store/snapshots.ts';
 import { findVolume, listVolumes } from '../store/volumes.ts';
 import { isAllZeros } from './chunk-codec.ts';
 import type { StorageContext } from './context.ts';
 import { ensureLayer } from './layers.ts';
 
+/** An encrypted one is held as it lies on its disk: a header, and bytes that its key alone opens. */
 export interface HeldVolume {
   id: VolumeId;
   sizeBytes: number;
+}
+
+interface Hold {
+  point: SnapshotId;
+  sizeBytes: number;
+  /** Of an encrypted volume. */
+  sealedWith?: LuksKeys;
 }
 
 export interface HeldVolumes extends AsyncDisposable {
@@ -36,23 +46,28 @@ export async function holdVolumes(
   context: StorageContext,
   random: RandomSource,
 ): Promise<HeldVolumes> {
-  const held = new Map<VolumeId, { point: SnapshotId; sizeBytes: number }>();
+  const held = new Map<VolumeId, Hold>();
   const letGo = async () => {
     for (const [id, { point }] of held) await thaw(context, id, point);
   };
   try {
     for (const { id } of await listVolumes(context.database.query)) {
       const point = newId(random, 'snap');
-      const sizeBytes = await freeze(context, id, point);
-      if (sizeBytes !== undefined) held.set(id, { point, sizeBytes });
+      const hold = await freeze(context, id, point);
+      if (hold !== undefined) held.set(id, hold);
     }
   } catch (error) {
     await letGo();
     throw error;
   }
   return {
-    volumes: [...held].map(([id, { sizeBytes }]) => ({ id, sizeBytes })),
-    read: (id, offset) => readHeld(context.target, { id, offset }, held.get(id)),
+    volumes: [...held].map(([id, hold]) => ({ id, sizeBytes: hold.sizeBytes + headerOf(hold) })),
+    read: (id, offset) => {
+      const hold = held.get(id);
+      if (hold === undefined) throw new Error(`${id} is not held`);
+      if (hold.sealedWith === undefined) return readHeld(context.target, { id, offset }, hold);
+      return readSealed({ target: context.target, random }, { id, offset }, hold);
+    },
     [Symbol.asyncDispose]: letGo,
   };
 }
@@ -62,7 +77,7 @@ function freeze(
   context: StorageContext,
   id: VolumeId,
   point: SnapshotId,
-): Promise<number | undefined> {
+): Promise<Hold | undefined> {
   return context.locks.run(id, async () => {
     const row = await findVolume(context.database.query, id);
     const facts = await context.backend.inspect(id);
@@ -70,8 +85,10 @@ function freeze(
     // Lost: there is a record of it and no file.
     if (facts === undefined) return undefined;
     await ensureLayer(context, row);
-    await context.target.freeze(id, point, facts.sizeBytes, { tracksChanges: false });
-    return facts.sizeBytes;
+    const how = { tracksChanges: false, ...(await context.keys.sealOf(row)) };
+    await context.target.freeze(id, point, facts.sizeBytes, how);
+    const sealedWith = await context.keys.factsOf(row)?.openKeys();
+    return { point, sizeBytes: facts.sizeBytes, ...(sealedWith && { sealedWith }) };
   });
 }
 
@@ -88,10 +105,8 @@ async function thaw(context: StorageContext, id: VolumeId, point: SnapshotId): P
 async function readHeld(
   target: BlockTarget,
   { id, offset: first }: { id: VolumeId; offset: number },
-  hold: { point: SnapshotId; sizeBytes: number } | undefined,
+  { point, sizeBytes }: Hold,
 ): Promise<HeldPart> {
-  if (hold === undefined) throw new Error(`${id} is not held`);
-  const { point, sizeBytes } = hold;
   const end = Math.min(sizeBytes, first + PART_BYTES);
   await using reader = await target.openFrozen(id, point);
   for (let offset = first; offset < end; offset += CHUNK_BYTES) {
@@ -101,6 +116,30 @@ async function readHeld(
     return { pieces: [{ offset, bytes }], ...(nextOffset < sizeBytes ? { nextOffset } : {}) };
   }
   return { pieces: [], ...(end < sizeBytes ? { nextOffset: end } : {}) };
+}
+
+function headerOf({ sealedWith }: Hold): number {
+  return sealedWith === undefined ? 0 : LUKS_HEADER_BYTES;
+}
+
+/** Zeros are bytes as all others here: what is left out would not be zeros once it is decrypted. */
+async function readSealed(
+  { target, random }: { target: BlockTarget; random: RandomSource },
+  { id, offset }: { id: VolumeId; offset: number },
+  { point, sizeBytes, sealedWith }: Hold,
+): Promise<HeldPart> {
+  const keys = sealedWith!;
+  if (offset === 0) {
+    const header = { offset: 0, bytes: renderLuksHeader(keys, random) };
+    return { pieces: [header], nextOffset: LUKS_HEADER_BYTES };
+  }
+  const at = offset - LUKS_HEADER_BYTES;
+  await using reader = await target.openFrozen(id, point);
+  const plain = await reader.read(at, Math.min(CHUNK_BYTES, sizeBytes - at));
+  const bytes = sealSectors({ key: keys.payloadKey, first: at / SECTOR_BYTES }, plain);
+  const nextOffset = offset + bytes.length;
+  const isEnd = at + bytes.length === sizeBytes;
+  return { pieces: [{ offset, bytes }], ...(isEnd ? {} : { nextOffset }) };
 }
 
 /** At a start: a point that no snapshot waits for is what a backup left that was cut short. */

@@ -25,7 +25,7 @@ export async function openSourceOf(
   row: VolumeRow,
 ): Promise<SnapshotContent> {
   const id = row.from_snapshot_id as SnapshotId;
-  const content = await openSnapshotContent(context.objects, id);
+  const content = await openSnapshotContent(context, id);
   if (content.volumeSizeBytes <= row.size_bytes) return content;
   throw new ServiceError({
     kind: 'invalid-parameter',

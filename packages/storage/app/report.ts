@@ -27,6 +27,7 @@ export async function buildReport(context: StorageContext): Promise<StorageRepor
     ...(backends.length === 0 ? {} : { backends }),
     volumes: volumes.map(observeVolume),
     snapshots: snapshots.map(observeSnapshot),
+    ...(context.keys.problem === undefined ? {} : { keyringProblem: context.keys.problem }),
   };
 }
 

@@ -26,9 +26,9 @@ const PARTS_KEPT = 4;
 const BLOCKS_READ = 256;
 const BLOCKS_LOOKED_AT = 262_144;
 
-export function createSnapshotReader(
-  context: Pick<StorageContext, 'objects' | 'compressor'>,
-): SnapshotReader {
+type BlockSource = Pick<StorageContext, 'objects' | 'compressor' | 'keys'>;
+
+export function createSnapshotReader(context: BlockSource): SnapshotReader {
   const contents = new Contents(context);
   return {
     listBlocks: async (id, range) => listBlocks(await contents.open(id), range),
@@ -45,17 +45,17 @@ interface Opened {
 }
 
 class Contents {
-  readonly #context: Pick<StorageContext, 'objects' | 'compressor'>;
+  readonly #context: BlockSource;
   readonly #opened = new Recent<Opened>(MANIFESTS_KEPT);
   readonly #parts = new Recent<Buffer>(PARTS_KEPT);
 
-  constructor(context: Pick<StorageContext, 'objects' | 'compressor'>) {
+  constructor(context: BlockSource) {
     this.#context = context;
   }
 
   open(id: SnapshotId): Promise<Opened> {
     return this.#opened.get(id, async () => {
-      const content = await openSnapshotContent(this.#context.objects, id);
+      const content = await openSnapshotContent(this.#context, id);
       return {
         content,
         blocks: Math.ceil(content.volumeSizeBytes / SNAPSHOT_BLOCK_BYTES),

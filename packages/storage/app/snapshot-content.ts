@@ -11,7 +11,9 @@ import {
   chunkKey,
   parseChunkedManifest,
 } from './chunked-manifest.ts';
+import type { EncryptionKeys } from './encryption-keys.ts';
 import { Recent } from './recent.ts';
+import { type BlockForm, PLAIN_BLOCKS, sealedBlocks } from './sealed-blocks.ts';
 import { damaged } from './snapshot-damage.ts';
 import {
   blockKey,
@@ -20,6 +22,7 @@ import {
   manifestKey,
   parseManifest,
   parseManifestJson,
+  requireSealed,
   SNAPSHOT_BUCKET,
   type SnapshotManifest,
 } from './snapshot-manifest.ts';
@@ -28,7 +31,7 @@ import {
 export interface ContentBlock {
   index: number;
   key: string;
-  /** Of the unpacked bytes. */
+  /** Of the unpacked bytes; in an encrypted snapshot a keyed digest. */
   sha256: string;
   encoding: 'raw' | 'zstd';
   storedBytes: number;
@@ -40,20 +43,36 @@ export interface SnapshotContent {
   readonly blockBytes: number;
   /** Of the blocks' sharing; undefined when the snapshot has them alone. */
   readonly scope?: string;
+  readonly form: BlockForm;
   /** Undefined for zeros. */
   find(index: number): Promise<ContentBlock | undefined>;
   /** In order of index. */
   blocks(): AsyncIterable<ContentBlock>;
 }
 
+/** Where a snapshot is, and what opens it. */
+export interface ContentSource {
+  objects: ObjectsClient;
+  keys: EncryptionKeys;
+}
+
 export async function openSnapshotContent(
-  objects: ObjectsClient,
+  { objects, keys }: ContentSource,
   id: SnapshotId,
 ): Promise<SnapshotContent> {
   const parsed = parseManifestJson(await fetchManifest(objects, id), id);
   const format = (parsed as { format?: unknown } | null)?.format;
   if (format === CHUNKED_FORMAT) return chunkedContent(parseChunkedManifest(parsed, id));
-  return listedContent(objects, parseManifest(parsed, id));
+  const manifest = parseManifest(parsed, id);
+  return listedContent(objects, manifest, openForm(keys, manifest));
+}
+
+function openForm(keys: EncryptionKeys, manifest: SnapshotManifest): BlockForm {
+  const { sealing, snapshotId } = manifest;
+  if (sealing === undefined) return PLAIN_BLOCKS;
+  const key = keys.openAccountKey(sealing.accountId, sealing.envelope);
+  requireSealed(manifest, key, snapshotId);
+  return sealedBlocks(key, keys.random);
 }
 
 /** The bytes of a block at their full length. Throws digest-mismatch unless they are what was stored. */
@@ -64,15 +83,16 @@ export async function fetchBlock(
 ): Promise<Buffer> {
   const { snapshotId, blockBytes, volumeSizeBytes } = content;
   const length = Math.min(blockBytes, volumeSizeBytes - block.index * blockBytes);
-  const packed = await fetchObject(objects, block.key, length).catch((error: unknown) => {
+  const { form, scope = '' } = content;
+  const maxBytes = length + form.overheadBytes;
+  const stored = await fetchObject(objects, block.key, maxBytes).catch((error: unknown) => {
     if (!isServiceError(error, 'not-found')) throw error;
     throw damaged(snapshotId, `block ${block.index} is not in the object store`, error);
   });
   const { encoding, sha256 } = block;
-  const bytes =
-    packed === undefined
-      ? undefined
-      : await unpackChunk(compressor, packed, { encoding, sha256, length });
+  const packed = stored && form.open({ scope, name: sha256, encoding }, stored);
+  const expected = { encoding, sha256, length, identify: form.identify };
+  const bytes = packed && (await unpackChunk(compressor, packed, expected));
   if (bytes === undefined) throw damaged(snapshotId, `block ${block.index} is not what was stored`);
   return bytes;
 }
@@ -113,6 +133,7 @@ function chunkedContent(manifest: ChunkedManifest): SnapshotContent {
     snapshotId,
     volumeSizeBytes,
     blockBytes: chunkBytes,
+    form: PLAIN_BLOCKS,
     find: async (index) => byIndex.get(index),
     blocks: async function* () {
       yield* blocks;
@@ -123,7 +144,11 @@ function chunkedContent(manifest: ChunkedManifest): SnapshotContent {
 /** Lists are at most 2.5 MiB each; a reader goes from one to the next, and a guest's reads jump among a few. */
 const LISTS_KEPT = 4;
 
-function listedContent(objects: ObjectsClient, manifest: SnapshotManifest): SnapshotContent {
+function listedContent(
+  objects: ObjectsClient,
+  manifest: SnapshotManifest,
+  form: BlockForm,
+): SnapshotContent {
   const { snapshotId, volumeSizeBytes, blockBytes, scope } = manifest;
   const kept = new Recent<Buffer>(LISTS_KEPT);
   const digests = new Map(manifest.lists.map(({ number, sha256 }) => [number, sha256]));
@@ -138,6 +163,7 @@ function listedContent(objects: ObjectsClient, manifest: SnapshotManifest): Snap
     volumeSizeBytes,
     blockBytes,
     scope,
+    form,
     find: async (index) => {
       const number = Math.floor(index / LIST_BLOCKS);
       if (!digests.has(number)) return undefined;

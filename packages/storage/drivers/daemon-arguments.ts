@@ -83,6 +83,18 @@ export function daemonPaths(id: VolumeId): DaemonPaths {
 /** Where the Storage Controller serves snapshots to daemons: in a folder that they and it may enter. */
 export const SOURCES_SOCKET = `${DAEMON_DIRECTORIES.volumes}/.sources`;
 
+export function daemonPathsIn(dataDir: string, id: VolumeId): DaemonPaths {
+  const entries = Object.entries(daemonPaths(id));
+  const absolute = entries.map(([name, path]) => [name, join(dataDir, path)]);
+  return Object.fromEntries(absolute) as DaemonPaths;
+}
+
+/** What a daemon that is gone leaves. */
+export function runFilesOf(paths: DaemonPaths): string[] {
+  const { exportSocket, ownSocket, privateSocket, controlSocket, pidFile, log, mounts } = paths;
+  return [exportSocket, ownSocket, privateSocket, controlSocket, pidFile, log, mounts];
+}
+
 /** sun_path holds 108 bytes with its closing zero. */
 const MAX_SOCKET_PATH_BYTES = 107;
 
@@ -105,16 +117,20 @@ export const DAEMON = 'qemu-storage-daemon';
 export const FILE_NODE = 'file';
 export const DISK_NODE = 'disk';
 
-/** `bottom`: what ends in FILE_NODE, wherever the volume's bytes are. */
+/** What of the backend is an encrypted volume, with its header; FILE_NODE comes above it, with the key. */
+export const CIPHER_NODE = 'cipher';
+
+/** `bottom`: what ends in FILE_NODE, wherever the volume's bytes are; or in CIPHER_NODE, and the rest comes later. */
 export function daemonArguments(
   id: VolumeId,
   bottom: readonly Record<string, unknown>[],
 ): string[] {
   const paths = daemonPaths(id);
+  const isSealed = bottom.at(-1)?.['node-name'] === CIPHER_NODE;
+  const disk = `driver=raw,node-name=${DISK_NODE},file=${FILE_NODE},discard=unmap`;
   return [
     ...bottom.flatMap((node) => ['--blockdev', JSON.stringify(node)]),
-    '--blockdev',
-    `driver=raw,node-name=${DISK_NODE},file=${FILE_NODE},discard=unmap`,
+    ...(isSealed ? [] : ['--blockdev', disk]),
     '--chardev',
     `socket,id=control,path=${paths.controlSocket},server=on,wait=off`,
     '--monitor',

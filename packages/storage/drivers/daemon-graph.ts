@@ -3,6 +3,8 @@
 //   export volume -> limited -> disk (raw) -> b2 (copy-before-write) -> b1 -> file          the newest filter on top
 //   export snap-y -> v2 (snapshot-access of b2)      b2 keeps overwritten bytes in c2 (raw) -> f2 (file)
 //
+// Of an encrypted volume `file` and `c2` are luks, and above them all is plain.
+//
 // Filters can only be taken off the top, so one that is thawed below another stays until that one goes too.
 
 import { rm } from 'node:fs/promises';
@@ -14,6 +16,7 @@ import { DAEMON_DIRECTORIES, DISK_NODE, type Engine } from './daemon-arguments.t
 import { beginBitmap, copyBitmaps, listBitmaps } from './daemon-bitmaps.ts';
 import { bottomNode } from './daemon-fill.ts';
 import { topNode } from './daemon-limits.ts';
+import { addLuks } from './daemon-seal.ts';
 
 export const VOLUME_EXPORT = 'volume';
 
@@ -129,11 +132,18 @@ export function overwrittenPath(snapshotId: SnapshotId): string {
   return `${DAEMON_DIRECTORIES.overwritten}/${snapshotId}.raw`;
 }
 
+export interface FilterOptions {
+  engine: Engine;
+  tracksChanges: boolean;
+  /** Of the file that keeps what is overwritten, when it is encrypted. */
+  passphrase: string | undefined;
+}
+
 /** Puts a filter on top of the chain. The point in time is when the disk is switched over to it. */
 export async function insertFilter(
   qmp: QmpClient,
   snapshotId: SnapshotId,
-  { engine, tracksChanges }: { engine: Engine; tracksChanges: boolean },
+  { engine, tracksChanges, passphrase }: FilterOptions,
 ): Promise<void> {
   if (tracksChanges) await beginBitmap(qmp, snapshotId);
   const top = (await listFrozenPoints(qmp)).at(-1);
@@ -146,11 +156,7 @@ export async function insertFilter(
     cache: { direct: engine.direct },
     discard: 'unmap',
   });
-  await qmp.execute('blockdev-add', {
-    driver: 'raw',
-    'node-name': nodeName('c', point),
-    file: nodeName('f', point),
-  });
+  await addCopyNode(qmp, { name: nodeName('c', point), file: nodeName('f', point) }, passphrase);
   await qmp.execute('blockdev-add', {
     driver: 'copy-before-write',
     'node-name': nodeName('b', point),
@@ -166,6 +172,15 @@ export async function insertFilter(
     file: nodeName('b', point),
   });
   if (tracksChanges) await copyBitmaps(qmp, nodeName('v', point), snapshotId);
+}
+
+function addCopyNode(
+  qmp: QmpClient,
+  { name, file }: { name: string; file: string },
+  passphrase: string | undefined,
+): Promise<unknown> {
+  if (passphrase !== undefined) return addLuks(qmp, { name, file, passphrase });
+  return qmp.execute('blockdev-add', { driver: 'raw', 'node-name': name, file });
 }
 
 /** Earlier points in time of which a point's view has the bitmap, newest first. */

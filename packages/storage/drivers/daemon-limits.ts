@@ -99,9 +99,14 @@ async function hasLimiter(qmp: QmpClient): Promise<boolean> {
 }
 
 /** How long the volume is to whoever opens it. */
-export async function readDiskSize(qmp: QmpClient): Promise<number | undefined> {
-  const disk = (await listNodes(qmp)).find((node) => node['node-name'] === DISK_NODE);
-  return disk?.image?.['virtual-size'];
+export function readDiskSize(qmp: QmpClient): Promise<number | undefined> {
+  return readNodeSize(qmp, DISK_NODE);
+}
+
+/** Undefined when there is no such node. */
+export async function readNodeSize(qmp: QmpClient, name: string): Promise<number | undefined> {
+  const found = (await listNodes(qmp)).find((node) => node['node-name'] === name);
+  return found?.image?.['virtual-size'];
 }
 
 interface NodeFacts {

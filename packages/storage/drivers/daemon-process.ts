@@ -48,7 +48,7 @@ const GRACE_MS = 10_000;
 export async function startDaemon(
   host: DaemonHost,
   id: VolumeId,
-  engine: Engine,
+  { engine, isSealed }: { engine: Engine; isSealed: boolean },
 ): Promise<ProcessIdentity | undefined> {
   const flags = constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY | constants.O_APPEND;
   const log = await open(join(host.dataDir, daemonPaths(id).log), flags, 0o600);
@@ -56,7 +56,8 @@ export async function startDaemon(
     const place = await host.findPlace(id);
     await prepareVolume(host, id, place);
     const enclosure = await enclosureFor(host, id, place);
-    const bottom = bottomNodes(id, place, { engine, isEnclosed: enclosure !== undefined });
+    const isEnclosed = enclosure !== undefined;
+    const bottom = bottomNodes(id, place, { engine, isEnclosed, isSealed });
     const program = confinedDaemon(
       { ...host, enclosure },
       {

@@ -95,6 +95,12 @@ class FileBackend implements VolumeBackend {
     await syncFile(this.#path(id));
   }
 
+  async overwrite(id: VolumeId, contents: AsyncIterable<VolumeContent>): Promise<void> {
+    await using handle = await open(this.#path(id), 'r+');
+    for await (const { offset, bytes } of contents) await writeFully(handle, bytes, offset);
+    await syncFile(this.#path(id));
+  }
+
   sync(id: VolumeId): Promise<void> {
     return syncFile(this.#path(id));
   }

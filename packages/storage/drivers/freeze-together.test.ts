@@ -42,7 +42,10 @@ class World {
     });
     const at = ({ id }: FreezePoint) => this.volumes[Number(id.slice(4))]!;
     await freezeTogether(points, {
-      prepare: async (point) => ({ execute: this.#daemonOf(at(point)) }) as unknown as QmpClient,
+      prepare: async (point) => {
+        const qmp = { execute: this.#daemonOf(at(point)) } as unknown as QmpClient;
+        return { qmp, passphrase: undefined };
+      },
       insert: async (_qmp, point) => {
         // Each takes longer than the one before it.
         for (let late = 0; late <= points.indexOf(point); late++) await this.#pass();

@@ -12,15 +12,21 @@ import type { FreezePoint } from '@ironbark/protocol/internal/block-target.ts';
 import { closeExport, listExports, VOLUME_EXPORT } from './daemon-graph.ts';
 
 export interface FreezingParts {
-  prepare(point: FreezePoint): Promise<QmpClient>;
-  insert(qmp: QmpClient, point: FreezePoint): Promise<void>;
+  prepare(point: FreezePoint): Promise<PreparedPoint>;
+  insert(prepared: PreparedPoint, point: FreezePoint): Promise<void>;
   serve(point: FreezePoint, qmp: QmpClient, exported: boolean): Promise<void>;
   clock: Clock;
 }
 
-interface Prepared {
-  point: FreezePoint;
+/** The daemon, and where it can put aside what is overwritten. */
+export interface PreparedPoint {
   qmp: QmpClient;
+  /** Of an encrypted volume. */
+  passphrase: string | undefined;
+}
+
+interface Prepared extends PreparedPoint {
+  point: FreezePoint;
   exported: boolean;
 }
 
@@ -30,15 +36,16 @@ export async function freezeTogether(
 ): Promise<void> {
   const prepared: Prepared[] = [];
   for (const point of points) {
-    const qmp = await parts.prepare(point);
-    prepared.push({ point, qmp, exported: (await listExports(qmp)).has(VOLUME_EXPORT) });
+    const ready = await parts.prepare(point);
+    const exported = (await listExports(ready.qmp)).has(VOLUME_EXPORT);
+    prepared.push({ ...ready, point, exported });
   }
   try {
     const open = prepared.filter(({ exported }) => exported);
     await allEnded(
       open.map(({ qmp, point }) => closeExport(qmp, { volumeId: point.id, clock: parts.clock })),
     );
-    await allEnded(prepared.map(({ qmp, point }) => parts.insert(qmp, point)));
+    await allEnded(prepared.map((each) => parts.insert(each, each.point)));
   } finally {
     // Whatever went wrong, guests get their volumes back.
     await allEnded(prepared.map(({ point, qmp, exported }) => parts.serve(point, qmp, exported)));

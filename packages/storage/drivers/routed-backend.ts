@@ -24,6 +24,7 @@ export function routeBackends(
     createFrom: async (id, sizeBytes, contents) =>
       await (await of(id)).createFrom(id, sizeBytes, contents),
     grow: async (id, sizeBytes) => await (await of(id)).grow(id, sizeBytes),
+    overwrite: async (id, contents) => await (await of(id)).overwrite(id, contents),
     sync: async (id) => await (await of(id)).sync(id),
     remove: async (id) => await (await of(id)).remove(id),
     space: () => backends.file.space(),

@@ -1,7 +1,7 @@
 // Owns the block target of simulated clouds: no process, no socket, the same promises. Shipped, for demos
 // and for tests of whole clouds without QEMU.
 
-import { open, rm } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
@@ -11,11 +11,16 @@ import { ensureDirectory } from '@ironbark/platform/files.ts';
 import type {
   BlockTarget,
   ExportedVolume,
+  FreezeOptions,
   FreezePoint,
   FrozenReader,
   TargetFacts,
+  VolumeSeal,
 } from '@ironbark/protocol/internal/block-target.ts';
+import { openSectors, SECTOR_BYTES } from './aes-xts.ts';
 import { DAEMON_DIRECTORIES, daemonPaths } from './daemon-arguments.ts';
+import { LUKS_HEADER_BYTES } from './luks-header.ts';
+import { luksKeysOfSeal } from './volume-seal.ts';
 
 export interface SimulatedTargetOptions {
   dataDir: string;
@@ -29,7 +34,8 @@ export async function openSimulatedTarget(options: SimulatedTargetOptions): Prom
 
 interface SimulatedVolume {
   exported: boolean;
-  frozen: Set<SnapshotId>;
+  /** With what their copies are opened, when they are encrypted. */
+  frozen: Map<SnapshotId, VolumeSeal | undefined>;
   limits?: VolumeLimits;
 }
 
@@ -46,7 +52,7 @@ class SimulatedTarget implements BlockTarget {
     return {
       running: volume !== undefined,
       exported: volume?.exported ?? false,
-      frozen: [...(volume?.frozen ?? [])],
+      frozen: [...(volume?.frozen.keys() ?? [])],
       ...(volume?.limits === undefined ? {} : { limits: volume.limits }),
     };
   }
@@ -85,36 +91,37 @@ class SimulatedTarget implements BlockTarget {
   async grow(): Promise<void> {}
 
   async stop(id: VolumeId): Promise<void> {
-    for (const snapshotId of this.#volumes.get(id)?.frozen ?? []) await this.thaw(id, snapshotId);
+    const frozen = [...(this.#volumes.get(id)?.frozen.keys() ?? [])];
+    for (const snapshotId of frozen) await this.thaw(id, snapshotId);
     this.#volumes.delete(id);
   }
 
-  async freeze(id: VolumeId, snapshotId: SnapshotId): Promise<void> {
+  async freeze(
+    id: VolumeId,
+    snapshotId: SnapshotId,
+    _sizeBytes: number,
+    { seal }: Pick<FreezeOptions, 'seal'>,
+  ): Promise<void> {
     const volume = this.#ensure(id);
     if (volume.frozen.has(snapshotId)) return;
     const source = join(this.#options.dataDir, daemonPaths(id).volume);
     const copy = ['--sparse=always', '--reflink=auto', '--', source, this.#copyPath(snapshotId)];
     await this.#options.commands.run('cp', copy);
-    volume.frozen.add(snapshotId);
+    volume.frozen.set(snapshotId, seal);
   }
 
   /** Nobody writes to a simulated volume but whoever has its file, and they are not stopped by anything here. */
   async freezeTogether(points: readonly FreezePoint[]): Promise<void> {
-    for (const { id, snapshotId } of points) await this.freeze(id, snapshotId);
+    for (const point of points) {
+      await this.freeze(point.id, point.snapshotId, point.sizeBytes, point);
+    }
   }
 
-  async openFrozen(_id: VolumeId, snapshotId: SnapshotId): Promise<FrozenReader> {
+  async openFrozen(id: VolumeId, snapshotId: SnapshotId): Promise<FrozenReader> {
     const file = await open(this.#copyPath(snapshotId), 'r');
+    const seal = this.#volumes.get(id)?.frozen.get(snapshotId);
     return {
-      read: async (offset, length) => {
-        const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, offset);
-        if (bytesRead === length) return buffer;
-        throw new ServiceError({
-          kind: 'invalid-range',
-          resource: 'snapshot',
-          message: 'The volume is shorter than the snapshot that was asked for.',
-        });
-      },
+      read: (offset, length) => readCopy(file, seal, { offset, length }),
       // It does not watch what is written.
       bases: async () => [],
       changes: async (_base, first, length) => [{ offset: first, length }],
@@ -140,7 +147,7 @@ class SimulatedTarget implements BlockTarget {
   async detach(): Promise<void> {}
 
   #ensure(id: VolumeId): SimulatedVolume {
-    const volume = this.#volumes.get(id) ?? { exported: false, frozen: new Set() };
+    const volume = this.#volumes.get(id) ?? { exported: false, frozen: new Map() };
     this.#volumes.set(id, volume);
     return volume;
   }
@@ -148,4 +155,30 @@ class SimulatedTarget implements BlockTarget {
   #copyPath(snapshotId: SnapshotId): string {
     return join(this.#options.dataDir, DAEMON_DIRECTORIES.overwritten, `${snapshotId}.raw`);
   }
+}
+
+async function readCopy(
+  file: FileHandle,
+  seal: VolumeSeal | undefined,
+  { offset, length }: { offset: number; length: number },
+): Promise<Buffer> {
+  const at = seal === undefined ? offset : offset + LUKS_HEADER_BYTES;
+  const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, at);
+  if (bytesRead === length) return seal === undefined ? buffer : openAll(seal, offset, buffer);
+  throw new ServiceError({
+    kind: 'invalid-range',
+    resource: 'snapshot',
+    message: 'The volume is shorter than the snapshot that was asked for.',
+  });
+}
+
+/** What nobody has written is a hole here, and stands for zeros. */
+function openAll(seal: VolumeSeal, offset: number, sealed: Buffer): Buffer {
+  const run = { key: luksKeysOfSeal(seal).payloadKey, first: offset / SECTOR_BYTES };
+  const plain = openSectors(run, sealed);
+  const hole = Buffer.alloc(SECTOR_BYTES);
+  for (let at = 0; at < sealed.length; at += SECTOR_BYTES) {
+    if (sealed.subarray(at, at + SECTOR_BYTES).equals(hole)) plain.fill(0, at, at + SECTOR_BYTES);
+  }
+  return plain;
 }

@@ -1,5 +1,6 @@
 // Owns a staged backend as a VolumeBackend: the pieces that it does one call at a time, done to the end.
 
+import { ServiceError } from '@ironbark/core/errors.ts';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import {
   DONE_PERCENT,
@@ -47,6 +48,7 @@ export function openStagedVolumes(staged: StagedBackend, isWanted: IsWanted): Vo
     grow: async (id, sizeBytes) => {
       while ((await staged.grow(id, sizeBytes)) !== DONE_PERCENT);
     },
+    overwrite: refuseOverwriting,
     sync: async () => {
       // Whatever these have made is on stable storage when they say so.
     },
@@ -57,4 +59,12 @@ export function openStagedVolumes(staged: StagedBackend, isWanted: IsWanted): Vo
         if (!(await isWanted(id))) await removeAll(id);
     },
   };
+}
+
+function refuseOverwriting(): Promise<never> {
+  throw new ServiceError({
+    kind: 'unsupported',
+    resource: 'volume',
+    message: 'An encrypted volume that is not a file cannot be made longer.',
+  });
 }

@@ -20,15 +20,19 @@ import type {
   FreezePoint,
   FrozenReader,
   TargetFacts,
+  VolumeSeal,
 } from '@ironbark/protocol/internal/block-target.ts';
 import { NO_TARGET } from '@ironbark/protocol/internal/block-target.ts';
 import {
+  type DaemonPaths,
   daemonPaths,
+  daemonPathsIn,
   ENGINES,
   type Engine,
   isEngineTrouble,
   renderEngine,
   requireSocketPath,
+  runFilesOf,
 } from './daemon-arguments.ts';
 import { growServed, limitServed } from './daemon-changes.ts';
 import { prepareDirectories, removeVolumeDirectory } from './daemon-directories.ts';
@@ -57,8 +61,9 @@ import {
   startDaemon,
   writePidFile,
 } from './daemon-process.ts';
+import { type Opening, openSealed } from './daemon-seal.ts';
 import { listenFor } from './daemon-server.ts';
-import { freezeTogether } from './freeze-together.ts';
+import { freezeTogether, type PreparedPoint } from './freeze-together.ts';
 import { openFrozenReader } from './frozen-reader.ts';
 import { makeOverwritten, sweepOverwritten } from './overwritten-files.ts';
 import type { FindPlace } from './volume-place.ts';
@@ -136,10 +141,10 @@ class StorageDaemonTarget implements BlockTarget {
     return (await scanDaemons(this.#host)).map((each) => each.id);
   }
 
-  async export(id: VolumeId, limits?: VolumeLimits): Promise<ExportedVolume> {
+  async export(id: VolumeId, limits?: VolumeLimits, seal?: VolumeSeal): Promise<ExportedVolume> {
     const socketPath = this.#path(id).exportSocket;
     requireSocketPath(socketPath);
-    const qmp = await this.#ensureRunning(id);
+    const qmp = await this.#ensureRunning(id, { seal });
     if (limits !== undefined) await ensureLimits(qmp, limits);
     await this.#serve(id, qmp, 'hosts');
     await addMissingExports(qmp, id);
@@ -203,7 +208,7 @@ class StorageDaemonTarget implements BlockTarget {
     this.#connections.get(id)?.close();
     this.#connections.delete(id);
     this.#granted.delete(id);
-    for (const path of this.#runFiles(id)) await removeFile(path);
+    for (const path of runFilesOf(this.#path(id))) await removeFile(path);
     await removeVolumeDirectory(this.#host, id);
   }
 
@@ -211,12 +216,14 @@ class StorageDaemonTarget implements BlockTarget {
     id: VolumeId,
     snapshotId: SnapshotId,
     sizeBytes: number,
-    { tracksChanges }: FreezeOptions,
+    { tracksChanges, seal }: FreezeOptions,
   ): Promise<void> {
-    const points = await listFrozenPoints(await this.#ensureRunning(id));
+    const points = await listFrozenPoints(await this.#ensureRunning(id, { seal }));
     if (points.some((point) => point.snapshotId === snapshotId && isReadable(point))) return;
-    const qmp = await this.#prepareFreeze({ id, snapshotId, sizeBytes });
-    await insertFilter(qmp, snapshotId, { engine: ENGINES[this.#engine]!, tracksChanges });
+    const point = { id, snapshotId, sizeBytes, ...(seal && { seal }) };
+    const { qmp, passphrase } = await this.#prepareFreeze(point);
+    const engine = ENGINES[this.#engine]!;
+    await insertFilter(qmp, snapshotId, { engine, tracksChanges, passphrase });
     await this.#serveFrozen(id, qmp, (await listExports(qmp)).has(VOLUME_EXPORT));
   }
 
@@ -224,7 +231,8 @@ class StorageDaemonTarget implements BlockTarget {
     const tracking = () => ({ engine: ENGINES[this.#engine]!, tracksChanges: true });
     await freezeTogether(points, {
       prepare: (point) => this.#prepareFreeze(point),
-      insert: (qmp, { snapshotId }) => insertFilter(qmp, snapshotId, tracking()),
+      insert: ({ qmp, passphrase }, { snapshotId }) =>
+        insertFilter(qmp, snapshotId, { ...tracking(), passphrase }),
       serve: ({ id }, qmp, exported) => this.#serveFrozen(id, qmp, exported),
       clock: this.#host.clock,
     });
@@ -316,18 +324,19 @@ class StorageDaemonTarget implements BlockTarget {
   }
 
   /** Whose bytes have not all come from their snapshot is served with a layer or not at all. */
-  async #ensureRunning(id: VolumeId, { isLayering = false } = {}): Promise<QmpClient> {
+  async #ensureRunning(id: VolumeId, how: Opening = {}): Promise<QmpClient> {
+    const { seal, isLayering = false } = how;
     const isIncomplete = !isLayering && (await hasMap(this.#host, id));
     if ((await findDaemon(this.#host, id)) !== undefined) {
       const qmp = await this.#connect(id);
-      if (!isIncomplete || (await isLayered(qmp))) return qmp;
+      if (!isIncomplete || (await isLayered(qmp))) return openSealed(qmp, seal);
     }
     if (isIncomplete) throw new Error(`${id} is not laid over its snapshot`);
     requireSocketPath(this.#path(id).controlSocket);
     for (;;) {
       const engine = ENGINES[this.#engine]!;
-      const qmp = await this.#start(id, engine);
-      if (qmp !== undefined) return qmp;
+      const qmp = await this.#start(id, { engine, isSealed: seal !== undefined });
+      if (qmp !== undefined) return openSealed(qmp, seal);
       const log = await readDaemonLog(this.#host, id);
       if (!isEngineTrouble(log) || this.#engine + 1 === ENGINES.length) {
         throw new Error(`the storage daemon of ${id} does not start: ${log}`);
@@ -339,11 +348,14 @@ class StorageDaemonTarget implements BlockTarget {
   }
 
   /** Undefined when the daemon has ended by itself. */
-  async #start(id: VolumeId, engine: Engine): Promise<QmpClient | undefined> {
+  async #start(
+    id: VolumeId,
+    how: { engine: Engine; isSealed: boolean },
+  ): Promise<QmpClient | undefined> {
     const granted = await readSocketAccess(this.#path(id).exportSocket);
     if (granted !== undefined) this.#granted.set(id, granted);
-    for (const path of this.#runFiles(id)) await removeFile(path);
-    const started = await startDaemon(this.#host, id, engine);
+    for (const path of runFilesOf(this.#path(id))) await removeFile(path);
+    const started = await startDaemon(this.#host, id, how);
     if (started === undefined) return undefined;
     const ready = async () => {
       if (!(await isAlive(started))) return 'ended';
@@ -370,11 +382,10 @@ class StorageDaemonTarget implements BlockTarget {
     return listenFor(qmp, whom, { paths: this.#path(id), relative, granted });
   }
 
-  async #prepareFreeze({ id, snapshotId, sizeBytes }: FreezePoint): Promise<QmpClient> {
-    const qmp = await this.#ensureRunning(id);
+  async #prepareFreeze(point: FreezePoint): Promise<PreparedPoint> {
+    const qmp = await this.#ensureRunning(point.id, point);
     await collapse(qmp, this.#host.dataDir);
-    await makeOverwritten(this.#host, { id, snapshotId, sizeBytes });
-    return qmp;
+    return { qmp, passphrase: await makeOverwritten(this.#host, point) };
   }
 
   async #serveFrozen(id: VolumeId, qmp: QmpClient, exported: boolean): Promise<void> {
@@ -382,15 +393,7 @@ class StorageDaemonTarget implements BlockTarget {
     await addMissingExports(qmp, exported ? id : undefined);
   }
 
-  #runFiles(id: VolumeId): string[] {
-    const { exportSocket, ownSocket, privateSocket, ...paths } = this.#path(id);
-    const { controlSocket, pidFile, log, mounts } = paths;
-    return [exportSocket, ownSocket, privateSocket, controlSocket, pidFile, log, mounts];
-  }
-
-  #path(id: VolumeId): ReturnType<typeof daemonPaths> {
-    const entries = Object.entries(daemonPaths(id));
-    const absolute = entries.map(([name, path]) => [name, join(this.#host.dataDir, path)]);
-    return Object.fromEntries(absolute) as ReturnType<typeof daemonPaths>;
+  #path(id: VolumeId): DaemonPaths {
+    return daemonPathsIn(this.#host.dataDir, id);
   }
 }

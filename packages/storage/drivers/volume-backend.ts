@@ -40,6 +40,8 @@ export interface VolumeBackend {
   ): Promise<void>;
   /** Makes a volume longer; the new bytes are zeros. */
   grow(id: VolumeId, sizeBytes: number): Promise<void>;
+  /** Writes into a volume, where nobody has it open; durable when it resolves. Disks and Ceph do not offer it. */
+  overwrite(id: VolumeId, contents: AsyncIterable<VolumeContent>): Promise<void>;
   /** Puts on stable storage what a target has filled the volume with; only files are filled by one. */
   sync(id: VolumeId): Promise<void>;
   remove(id: VolumeId): Promise<void>;

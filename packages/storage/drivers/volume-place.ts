@@ -2,6 +2,7 @@
 
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import {
+  CIPHER_NODE,
   DAEMON_DIRECTORIES,
   daemonPaths,
   type Engine,
@@ -29,8 +30,21 @@ export function deviceNodePath(id: VolumeId): string {
   return `${DAEMON_DIRECTORIES.devices}/${id}`;
 }
 
-/** Arguments of `--blockdev` that end in the node FILE_NODE, as long as the volume and no longer. */
+/**
+ * Arguments of `--blockdev` that end in the node FILE_NODE, as long as the volume and no longer; of an encrypted volume
+ * in CIPHER_NODE.
+ */
 export function bottomNodes(
+  id: VolumeId,
+  place: VolumePlace,
+  options: { engine: Engine; isEnclosed: boolean; isSealed: boolean },
+): Record<string, unknown>[] {
+  const nodes = placeNodes(id, place, options);
+  const last = options.isSealed ? CIPHER_NODE : FILE_NODE;
+  return [...nodes.slice(0, -1), { ...nodes.at(-1), 'node-name': last }];
+}
+
+function placeNodes(
   id: VolumeId,
   place: VolumePlace,
   options: { engine: Engine; isEnclosed: boolean },

@@ -54,6 +54,12 @@ const cases: [string, DesiredVolume, ObservedVolume, string][] = [
   ['a new volume is made', present, nothing, 'create'],
   ['a new volume from a snapshot is filled', { ...present, source: 'complete' }, nothing, 'fill'],
   [
+    'the key of an encrypted one is made first',
+    { ...present, lacksKey: true },
+    nothing,
+    'make-key',
+  ],
+  [
     'or made empty and filled later',
     { ...present, source: 'complete' },
     { ...nothing, fillsLazily: true },

@@ -1,7 +1,7 @@
 // Owns what to do next about a volume. Pure: desired and observed in, steps out.
 //
-//   creating --create|fill|create-empty--> ready --export--> exported --unexport--> ready --remove--> absent
-//                                          grow             grow, limit
+//   creating --make-key--create|fill|create-empty--> ready --export--> exported --unexport--> ready --remove--> absent
+//                                                    grow             grow, limit
 //      '------- no room, snapshot damaged -------> failed -------------remove-------------'
 //
 // One that was made empty has its bytes still to come, open or not: layer, start-fill, note-filled, unlayer.
@@ -17,6 +17,8 @@ export interface DesiredVolume {
   source?: 'unfinished' | 'complete' | 'unusable';
   exportTo?: NodeId;
   limits?: VolumeLimits;
+  /** It is encrypted, and its key is not made yet. */
+  lacksKey?: boolean;
 }
 
 export interface ObservedVolume {
@@ -40,6 +42,7 @@ export interface ObservedVolume {
 }
 
 export type VolumeStep =
+  | 'make-key'
   | 'create'
   | 'fill'
   | 'create-empty'
@@ -115,6 +118,7 @@ function planLayer({ isFilled, target, mayFill }: ObservedVolume): VolumePlan | 
 
 function planMaking(desired: DesiredVolume, observed: ObservedVolume): VolumePlan {
   if (observed.sizeBytes !== undefined) return step('note-ready');
+  if (desired.lacksKey === true) return step('make-key');
   if (desired.source === undefined) return step('create');
   if (desired.source === 'unfinished') return WAIT;
   if (desired.source === 'unusable') return step('note-source-unusable');

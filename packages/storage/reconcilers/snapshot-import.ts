@@ -3,14 +3,15 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { ImageBlob } from '@ironbark/protocol/internal/instance-messages.ts';
-import { digestOf, isAllZeros } from '../app/chunk-codec.ts';
+import { isAllZeros } from '../app/chunk-codec.ts';
 import type { StorageContext } from '../app/context.ts';
+import type { BlockForm } from '../app/sealed-blocks.ts';
 import { BLOCK_BYTES } from '../app/snapshot-manifest.ts';
 import { readUnpacked } from '../app/unpacked-object.ts';
 import { releaseBlocks } from '../store/blocks.ts';
 import { findSnapshot, type SnapshotRow, scopeOf, updateSnapshot } from '../store/snapshots.ts';
 import { discardObjects } from './snapshot-objects.ts';
-import { type ReadBlock, SLICE_BLOCKS, storeSlice } from './snapshot-upload.ts';
+import { formOf, type ReadBlock, SLICE_BLOCKS, storeSlice } from './snapshot-upload.ts';
 
 export async function importSnapshot(
   context: StorageContext,
@@ -27,6 +28,7 @@ export async function importSnapshot(
     await updateSnapshot(tx, row.id, { ...nothing, frozen_epoch: 0 });
     await releaseBlocks(tx, { scope: scopeOf(row), snapshotId: row.id }, context.clock.nowMs());
   });
+  const form = await formOf(context, row);
   let first = 0;
   let held: ReadBlock[] = [];
   let index = 0;
@@ -37,7 +39,7 @@ export async function importSnapshot(
       first = index;
       held = [];
     }
-    if (!isAllZeros(bytes)) held.push(renderBlock(row, index, bytes));
+    if (!isAllZeros(bytes)) held.push(renderBlock(row, { index, bytes, form }));
     index += 1;
   }
   // Only now is it known that the object is what it was said to be.
@@ -45,10 +47,13 @@ export async function importSnapshot(
 }
 
 /** At its full length: behind the object's end are zeroes. */
-function renderBlock({ volume_size_bytes }: SnapshotRow, index: number, bytes: Buffer): ReadBlock {
+function renderBlock(
+  { volume_size_bytes }: SnapshotRow,
+  { index, bytes, form }: { index: number; bytes: Buffer; form: BlockForm },
+): ReadBlock {
   const length = Math.min(BLOCK_BYTES, volume_size_bytes - index * BLOCK_BYTES);
   const whole = Buffer.concat([bytes], length);
-  return { index, bytes: whole, sha256: digestOf(whole) };
+  return { index, bytes: whole, sha256: form.identify(whole) };
 }
 
 async function store(

@@ -15,14 +15,14 @@ import {
   snapshotPrefix,
 } from '../app/snapshot-manifest.ts';
 import { listBlocks } from '../store/blocks.ts';
-import type { SnapshotRow } from '../store/snapshots.ts';
+import { accountOf, type SnapshotRow } from '../store/snapshots.ts';
 
 export async function storeManifest(
   context: StorageContext,
   row: SnapshotRow,
   scope: string,
 ): Promise<void> {
-  const body = renderManifest({
+  const manifest = {
     snapshotId: row.id,
     volumeId: row.volume_id,
     scope,
@@ -30,8 +30,15 @@ export async function storeManifest(
     blockBytes: BLOCK_BYTES,
     completedAt: renderTime(context.clock.nowMs()),
     lists: await storeLists(context, row),
-  });
+  };
+  const body = renderManifest(manifest, await accountKeyOf(context, row));
   await put(context, manifestKey(row.id), body);
+}
+
+async function accountKeyOf({ keys }: StorageContext, row: SnapshotRow) {
+  if (row.encrypted === 0) return undefined;
+  const accountId = accountOf(row);
+  return { accountId, ...(await keys.getAccountKey(accountId)) };
 }
 
 async function storeLists(context: StorageContext, row: SnapshotRow): Promise<ManifestList[]> {

@@ -21,7 +21,7 @@ export async function rebuildReferences(context: StorageContext, row: SnapshotRo
 }
 
 async function readReferences(context: StorageContext, row: SnapshotRow): Promise<void> {
-  const content = await openSnapshotContent(context.objects, row.id);
+  const content = await openSnapshotContent(context, row.id);
   if (content.scope !== undefined) {
     let batch: ContentBlock[] = [];
     for await (const block of content.blocks()) {

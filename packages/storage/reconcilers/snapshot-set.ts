@@ -68,11 +68,14 @@ async function freezeLocked(context: StorageContext, rows: readonly SnapshotRow[
   for (const { row } of frozen) await context.target.thaw(row.volume_id, row.id);
   for (const { volume } of frozen) await ensureLayer(context, volume);
   await context.target.freezeTogether(
-    frozen.map(({ row, volume }) => ({
-      id: row.volume_id,
-      snapshotId: row.id,
-      sizeBytes: volume.size_bytes,
-    })),
+    await Promise.all(
+      frozen.map(async ({ row, volume }) => ({
+        id: row.volume_id,
+        snapshotId: row.id,
+        sizeBytes: volume.size_bytes,
+        ...(await context.keys.sealOf(volume)),
+      })),
+    ),
   );
   await context.database.transaction(async (tx) => {
     for (const { row, volume } of frozen) {

@@ -5,6 +5,7 @@ import type { SnapshotId } from '@ironbark/core/ids.ts';
 import type { FrozenReader } from '@ironbark/protocol/internal/block-target.ts';
 import { digestOf, isAllZeros, packChunk } from '../app/chunk-codec.ts';
 import type { StorageContext } from '../app/context.ts';
+import { type BlockForm, PLAIN_BLOCKS, sealedBlocks } from '../app/sealed-blocks.ts';
 import { BLOCK_BYTES, blockKey, SNAPSHOT_BUCKET } from '../app/snapshot-manifest.ts';
 import {
   type BlockRun,
@@ -16,6 +17,7 @@ import {
   type StoredBlock,
 } from '../store/blocks.ts';
 import {
+  accountOf,
   findSnapshot,
   listCompletedSnapshots,
   type SnapshotRow,
@@ -23,6 +25,7 @@ import {
   updateSnapshot,
 } from '../store/snapshots.ts';
 import { discardObjects } from './snapshot-objects.ts';
+import { openSnapshotSource } from './snapshot-source.ts';
 
 /** After so many blocks that were read (32 MiB, held in memory) the progress is written down. */
 export const SLICE_BLOCKS = 64;
@@ -34,9 +37,10 @@ const STORES_AT_A_TIME = 8;
 export async function uploadSlice(context: StorageContext, row: SnapshotRow): Promise<void> {
   // An earlier version may have been cut short in its own form.
   if (row.next_chunk === 0) await discardObjects(context, row.id);
-  await using reader = await context.target.openFrozen(row.volume_id, row.id);
+  await using reader = await openSource(context, row);
   const slice = await chooseSlice(context, row, reader);
-  const read = await readBlocks(row, reader, slice.changed);
+  const form = await formOf(context, row);
+  const read = await readBlocks({ row, reader, form }, slice.changed);
   const missing = await context.database.transaction(async (tx) => {
     if (slice.base === undefined) await removeReferences(tx, row.id, slice.run);
     else {
@@ -45,7 +49,7 @@ export async function uploadSlice(context: StorageContext, row: SnapshotRow): Pr
     }
     return referToBlocks(tx, { scope: scopeOf(row), snapshotId: row.id }, read);
   });
-  const stored = await storeBlocks(context, row, read, missing);
+  const stored = await storeBlocks(context, { row, form }, { read, missing });
   await recordSlice(context, row, stored, slice.run);
 }
 
@@ -58,7 +62,24 @@ export async function storeSlice(
 ): Promise<void> {
   const place = { scope: scopeOf(row), snapshotId: row.id };
   const missing = await context.database.transaction((tx) => referToBlocks(tx, place, read));
-  await recordSlice(context, row, await storeBlocks(context, row, read, missing), run);
+  const form = await formOf(context, row);
+  await recordSlice(
+    context,
+    row,
+    await storeBlocks(context, { row, form }, { read, missing }),
+    run,
+  );
+}
+
+function openSource(context: StorageContext, row: SnapshotRow): Promise<FrozenReader> {
+  if (row.copy_of !== null) return openSnapshotSource(context, row.copy_of);
+  return context.target.openFrozen(row.volume_id, row.id);
+}
+
+export async function formOf(context: StorageContext, row: SnapshotRow): Promise<BlockForm> {
+  if (row.encrypted === 0) return PLAIN_BLOCKS;
+  const { key } = await context.keys.getAccountKey(accountOf(row));
+  return sealedBlocks(key, context.keys.random);
 }
 
 interface Slice {
@@ -149,8 +170,7 @@ export interface ReadBlock {
 
 /** Without blocks of zeros, which are neither stored nor listed. */
 async function readBlocks(
-  row: SnapshotRow,
-  reader: FrozenReader,
+  { row, reader, form }: { row: SnapshotRow; reader: FrozenReader; form: BlockForm },
   changed: readonly number[],
 ): Promise<ReadBlock[]> {
   const blocks: ReadBlock[] = [];
@@ -161,7 +181,7 @@ async function readBlocks(
     for (const index of indices({ first, end })) {
       const at = (index - first) * BLOCK_BYTES;
       const bytes = whole.subarray(at, at + BLOCK_BYTES);
-      if (!isAllZeros(bytes)) blocks.push({ index, bytes, sha256: digestOf(bytes) });
+      if (!isAllZeros(bytes)) blocks.push({ index, bytes, sha256: form.identify(bytes) });
     }
   }
   return blocks;
@@ -180,11 +200,15 @@ function joinRuns(changed: readonly number[]): BlockRun[] {
   return runs;
 }
 
+interface Stored {
+  row: SnapshotRow;
+  form: BlockForm;
+}
+
 async function storeBlocks(
   context: StorageContext,
-  row: SnapshotRow,
-  read: readonly ReadBlock[],
-  missing: ReadonlySet<string>,
+  to: Stored,
+  { read, missing }: { read: readonly ReadBlock[]; missing: ReadonlySet<string> },
 ): Promise<StoredBlock[]> {
   const bySum = new Map(read.map((block) => [block.sha256, block]));
   const wanted = [...bySum.values()].filter(({ sha256 }) => missing.has(sha256));
@@ -192,7 +216,7 @@ async function storeBlocks(
   for (let first = 0; first < wanted.length; first += STORES_AT_A_TIME) {
     const group = wanted.slice(first, first + STORES_AT_A_TIME);
     // All of them end before an error is passed on, since the reader is closed then.
-    const stores = await Promise.allSettled(group.map((block) => storeBlock(context, row, block)));
+    const stores = await Promise.allSettled(group.map((block) => storeBlock(context, to, block)));
     for (const store of stores) {
       if (store.status === 'rejected') throw store.reason;
       stored.push(store.value);
@@ -203,17 +227,20 @@ async function storeBlocks(
 
 async function storeBlock(
   context: StorageContext,
-  row: SnapshotRow,
+  { row, form }: Stored,
   { bytes, sha256 }: ReadBlock,
 ): Promise<StoredBlock> {
+  const scope = scopeOf(row);
   const packed = await packChunk(context.compressor, bytes);
+  const { encoding } = packed;
+  const body = form.seal({ scope, name: sha256, encoding }, packed.bytes);
   await context.objects.putObject({
     bucket: SNAPSHOT_BUCKET,
-    key: blockKey(scopeOf(row), sha256),
-    body: packed.bytes,
-    sha256: packed.encoding === 'raw' ? sha256 : digestOf(packed.bytes),
+    key: blockKey(scope, sha256),
+    body,
+    sha256: form === PLAIN_BLOCKS && encoding === 'raw' ? sha256 : digestOf(body),
   });
-  return { sha256, encoding: packed.encoding, storedBytes: packed.bytes.length };
+  return { sha256, encoding, storedBytes: body.length };
 }
 
 async function recordSlice(

@@ -12,6 +12,7 @@ import { findUnstored, releaseBlocks, sumStoredBytes } from '../store/blocks.ts'
 import type { SnapshotTable } from '../store/schema.ts';
 import {
   findSnapshot,
+  listCopying,
   listSnapshots,
   type SnapshotRow,
   scopeOf,
@@ -65,7 +66,7 @@ async function observe(context: StorageContext, row: SnapshotRow): Promise<Obser
   const isImport = row.source !== null;
   const volume = await findVolume(query, row.volume_id);
   const readVolume = (each: SnapshotRow) => readVolumeState(context, each);
-  const filling = row.desired === 'absent' ? await listVolumesFillingFrom(query, row.id) : [];
+  const readers = row.desired === 'absent' ? await listReaders(context, row.id) : [];
   return {
     state: row.observed_state,
     isImport,
@@ -76,13 +77,22 @@ async function observe(context: StorageContext, row: SnapshotRow): Promise<Obser
     hasObjects: row.frozen_epoch !== null,
     hasUnknownBlocks: row.unknown_blocks === 1,
     volume: isImport ? 'missing' : await readSetState(context, row, readVolume),
-    fillingVolumes: filling.length,
+    fillingVolumes: readers.length,
   };
 }
 
+/** A copy has nothing to let go of. */
 async function isHeld({ target, locks }: StorageContext, row: SnapshotRow): Promise<boolean> {
+  if (row.copy_of !== null) return row.observed_state === 'pending' && row.desired === 'present';
   const { frozen } = await locks.run(row.volume_id, () => target.inspect(row.volume_id));
   return frozen.includes(row.id);
+}
+
+/** Volumes and copies that are being made from it. */
+async function listReaders({ database }: StorageContext, id: SnapshotId): Promise<string[]> {
+  const copies = await listCopying(database.query, id);
+  const volumes = await listVolumesFillingFrom(database.query, id);
+  return [...volumes, ...copies.map((row) => row.id)];
 }
 
 async function readVolumeState(
@@ -192,8 +202,8 @@ async function freeze(context: StorageContext, row: SnapshotRow): Promise<void> 
     // It may have gone while this waited for its turn; the next look sees that.
     if (volume?.observed_state !== 'ready') return;
     await ensureLayer(context, volume);
-    const tracking = { tracksChanges: true };
-    await context.target.freeze(row.volume_id, row.id, volume.size_bytes, tracking);
+    const how = { tracksChanges: true, ...(await context.keys.sealOf(volume)) };
+    await context.target.freeze(row.volume_id, row.id, volume.size_bytes, how);
     await record(context, row.id, {
       frozen_epoch: volume.export_epoch,
       frozen_exported: volume.exported_to === null ? 0 : 1,
@@ -201,10 +211,11 @@ async function freeze(context: StorageContext, row: SnapshotRow): Promise<void> 
   });
 }
 
-/** One that is made of an object holds no volume. */
+/** One that is made of an object or of another snapshot holds no volume. */
 async function thaw(context: StorageContext, row: SnapshotRow): Promise<void> {
-  if (row.source !== null) return;
-  return context.locks.run(row.volume_id, () => context.target.thaw(row.volume_id, row.id));
+  if (row.copy_of !== null) context.pokeSnapshot(row.copy_of);
+  if (row.copy_of !== null || row.source !== null) return;
+  await context.locks.run(row.volume_id, () => context.target.thaw(row.volume_id, row.id));
 }
 
 async function fail(context: StorageContext, row: SnapshotRow, reason: string): Promise<void> {

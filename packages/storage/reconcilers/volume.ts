@@ -1,5 +1,6 @@
 // Owns bringing volumes to what is wanted: files made, filled and removed, targets opened and closed.
 
+import { isServiceError } from '@ironbark/core/errors.ts';
 import type { NodeId, VolumeId } from '@ironbark/core/ids.ts';
 import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import { type ReconcileResult, type Reconciler, SETTLED } from '@ironbark/platform/reconciler.ts';
@@ -65,6 +66,7 @@ async function readDesired(context: StorageContext, row: VolumeRow): Promise<Des
     ...(source === undefined ? {} : { source }),
     ...(row.export_to === null ? {} : { exportTo: row.export_to }),
     ...limitsOfRow(row),
+    lacksKey: row.encrypted_for !== null && row.key_envelope === null,
   };
 }
 
@@ -110,10 +112,15 @@ async function observe(context: StorageContext, row: VolumeRow): Promise<Observe
     ...(row.exported_to === null ? {} : { exportedTo: row.exported_to }),
     isExportRecorded: row.export !== null,
     unfinishedSnapshots: unfinished.length,
-    fillsLazily: context.target.fillsLazily && row.backend === 'file',
+    fillsLazily: fillsLazily(context, row),
     isFilled: row.is_filled === 1,
     mayFill: context.filling.size < FILLS_AT_A_TIME,
   };
+}
+
+/** What an encrypted volume's map would be laid over is ciphertext: it is filled before it is ready. */
+function fillsLazily({ target }: StorageContext, row: VolumeRow): boolean {
+  return target.fillsLazily && row.backend === 'file' && row.encrypted_for === null;
 }
 
 async function settle(context: StorageContext, row: VolumeRow): Promise<ReconcileResult> {
@@ -150,7 +157,7 @@ async function applyStep(
   try {
     await context.aroundStep(`volume/${step}`, () => STEPS[step](context, row, signal));
   } catch (error) {
-    if (step === 'export' || step === 'layer') await noteNotOpen(context, row);
+    if (step === 'export' || step === 'layer') await noteNotOpen(context, row, error);
     if (!isFinal(error)) throw error;
     context.logger.warn('volume step failed for good', { id: row.id, step, error });
     await FAILURES[step]?.(context, row, error.message);
@@ -161,8 +168,9 @@ async function applyStep(
 }
 
 /** Nobody waits for the first opening. */
-function noteNotOpen(context: StorageContext, row: VolumeRow): Promise<void> {
-  return record(context, row.id, { reason: NOT_OPEN, away: row.exported_to === null ? 0 : 1 });
+function noteNotOpen(context: StorageContext, row: VolumeRow, error: unknown): Promise<void> {
+  const reason = isServiceError(error, 'unavailable') ? error.message : NOT_OPEN;
+  return record(context, row.id, { reason, away: row.exported_to === null ? 0 : 1 });
 }
 
 const FILL_FAILED =
@@ -172,6 +180,7 @@ const NOT_OPEN = 'The volume cannot be opened at the moment; it is tried again. 
 type Apply = (context: StorageContext, row: VolumeRow, signal: AbortSignal) => Promise<void>;
 
 const STEPS: Readonly<Record<VolumeStep, Apply>> = {
+  'make-key': (context, row) => context.keys.ensureVolumeKey(row),
   create: async (context, row, signal) => {
     await requireSpace(context.backend, row, await listVolumes(context.database.query));
     const onProgress = reportProgress(context, row);
@@ -202,6 +211,7 @@ const STEPS: Readonly<Record<VolumeStep, Apply>> = {
     fail(context, row, `The snapshot ${row.from_snapshot_id} cannot be used.`),
   grow: async (context, row) => {
     await context.backend.grow(row.id, row.size_bytes);
+    await noteSealed(context, row, row.size_bytes);
     await context.target.grow(row.id, row.size_bytes);
     if (row.reason !== null) await record(context, row.id, { reason: null });
   },
@@ -247,7 +257,18 @@ async function createEmpty(context: StorageContext, row: VolumeRow): Promise<voi
   await context.backend.create(row.id, row.size_bytes);
 }
 
+/** Of an encrypted volume: so many bytes of it are there. */
+async function noteSealed(
+  context: StorageContext,
+  row: VolumeRow,
+  sealedBytes: number | undefined,
+): Promise<void> {
+  if (row.encrypted_for === null || sealedBytes === undefined) return;
+  await record(context, row.id, { sealed_bytes: sealedBytes });
+}
+
 async function noteReady(context: StorageContext, row: VolumeRow): Promise<void> {
+  await noteSealed(context, row, (await context.backend.inspect(row.id))?.sizeBytes);
   const ready = { observed_state: 'ready', reason: null } as const;
   const progress_percent = row.is_filled === 1 ? 100 : 0;
   await record(context, row.id, { ...ready, progress_percent });
@@ -270,7 +291,8 @@ async function exportVolume(context: StorageContext, row: VolumeRow): Promise<vo
     await updateVolume(context.database.query, row.id, changes);
   }
   await ensureLayer(context, row);
-  const exported = await context.target.export(row.id, limitsOfRow(row).limits);
+  const { seal } = await context.keys.sealOf(row);
+  const exported = await context.target.export(row.id, limitsOfRow(row).limits, seal);
   const place = { export: JSON.stringify(exported.export), engine: exported.engine };
   await record(context, row.id, { ...reached(row), ...place, reason: null, away: 0 });
 }

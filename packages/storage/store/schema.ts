@@ -1,6 +1,6 @@
 // Owns the tables of the Storage Controller as the queries see them.
 
-import type { NodeId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { AccountId, NodeId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { Migrations } from '@ironbark/platform/database/database.ts';
 import type { BackendName } from '@ironbark/protocol/internal/staged-backend.ts';
 import type { StorageVolumeIntent } from '@ironbark/protocol/internal/storage-client.ts';
@@ -10,6 +10,7 @@ import { createBlockTables } from './migrations/0003-blocks.ts';
 import { addFilling } from './migrations/0004-filling.ts';
 import { addVolumeBackend } from './migrations/0005-backends.ts';
 import { addSnapshotSets } from './migrations/0006-snapshot-sets.ts';
+import { addEncryption } from './migrations/0007-encryption.ts';
 import { addImports } from './migrations/0008-imports.ts';
 
 export type Presence = StorageVolumeIntent['desired'];
@@ -44,6 +45,12 @@ export interface VolumeTable {
   forgotten_at: number | null;
   /** Chosen when the volume was first heard of. */
   backend: BackendName;
+  /** Whose key closes the volume's own; null: it is not encrypted. */
+  encrypted_for: AccountId | null;
+  /** The volume's key; null until it is made. */
+  key_envelope: string | null;
+  /** How many of an encrypted volume's bytes are written, from its beginning; null while it is being made. */
+  sealed_bytes: number | null;
 }
 
 export interface SnapshotTable {
@@ -72,6 +79,10 @@ export interface SnapshotTable {
   added_bytes: number;
   /** 1 when its references have to be read from its manifest again. */
   unknown_blocks: number;
+  /** 1 when its blocks are encrypted with its account's key. */
+  encrypted: number;
+  /** The snapshot that it has its bytes from, instead of from a volume. */
+  copy_of: SnapshotId | null;
   /** The ImageBlob that it is made of, as JSON; null: of its volume. */
   source: string | null;
 }
@@ -97,11 +108,17 @@ export interface SnapshotBlockTable {
   sha256: string;
 }
 
+export interface AccountKeyTable {
+  account_id: AccountId;
+  envelope: string;
+}
+
 export interface StorageSchema {
   volume: VolumeTable;
   snapshot: SnapshotTable;
   block: BlockTable;
   snapshot_block: SnapshotBlockTable;
+  account_key: AccountKeyTable;
 }
 
 export const STORAGE_MIGRATIONS: Migrations = {
@@ -111,5 +128,6 @@ export const STORAGE_MIGRATIONS: Migrations = {
   '0004-filling': { up: addFilling },
   '0005-backends': { up: addVolumeBackend },
   '0006-snapshot-sets': { up: addSnapshotSets },
+  '0007-encryption': { up: addEncryption },
   '0008-imports': { up: addImports },
 };

@@ -1,6 +1,6 @@
 // Owns the rows of snapshots: what is wanted, what was seen.
 
-import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { AccountId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { StorageSnapshotIntent } from '@ironbark/protocol/internal/storage-client.ts';
 import type { Kysely, Selectable, Updateable } from 'kysely';
 import type { SnapshotTable, StorageSchema } from './schema.ts';
@@ -8,10 +8,23 @@ import type { SnapshotTable, StorageSchema } from './schema.ts';
 export type SnapshotRow = Selectable<SnapshotTable>;
 type Queries = Kysely<StorageSchema>;
 
-/** Rows of earlier versions have none: their blocks are shared among the snapshots of their volume. */
+/**
+ * Rows of earlier versions have none: their blocks are shared among the snapshots of their volume. Encrypted blocks
+ * are shared with encrypted ones alone.
+ */
 export function scopeOf(row: SnapshotRow): string {
-  return row.scope ?? row.volume_id;
+  const scope = row.scope ?? row.volume_id;
+  return row.encrypted === 1 ? `${scope}${SEALED_SUFFIX}` : scope;
 }
+
+/** Whose key encrypts it. */
+export function accountOf({ id, scope }: SnapshotRow): AccountId {
+  if (scope === null) throw new Error(`${id} is older than encryption`);
+  return scope;
+}
+
+/** Of scopes whose blocks are encrypted. */
+export const SEALED_SUFFIX = '-sealed';
 
 export function findSnapshot(db: Queries, id: SnapshotId): Promise<SnapshotRow | undefined> {
   return db
@@ -24,6 +37,18 @@ export function findSnapshot(db: Queries, id: SnapshotId): Promise<SnapshotRow |
 
 export function listSnapshots(db: Queries): Promise<SnapshotRow[]> {
   return db.selectFrom('snapshot').selectAll().where('forgotten_at', 'is', null).execute();
+}
+
+/** Copies that are still being made of this snapshot. */
+export function listCopying(db: Queries, id: SnapshotId): Promise<SnapshotRow[]> {
+  return db
+    .selectFrom('snapshot')
+    .selectAll()
+    .where('copy_of', '=', id)
+    .where('desired', '=', 'present')
+    .where('observed_state', '=', 'pending')
+    .where('forgotten_at', 'is', null)
+    .execute();
 }
 
 /** Those that the Storage Controller has ever heard of, forgotten ones too. */
@@ -86,7 +111,8 @@ export async function putSnapshotIntent(
     progress_percent: 0,
     reason: null,
     stored_bytes: 0,
-    frozen_epoch: null,
+    // A copy has its point in time already.
+    frozen_epoch: intent.copyOf === undefined ? null : 0,
     frozen_exported: 0,
     next_chunk: 0,
     together: intent.together === undefined ? null : JSON.stringify(intent.together),
@@ -94,6 +120,8 @@ export async function putSnapshotIntent(
     scope: intent.accountId,
     added_bytes: 0,
     unknown_blocks: 0,
+    encrypted: intent.encrypted === true ? 1 : 0,
+    copy_of: intent.copyOf ?? null,
     source: intent.source === undefined ? null : JSON.stringify(intent.source),
   };
   const { numInsertedOrUpdatedRows } = await db

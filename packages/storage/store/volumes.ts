@@ -64,6 +64,9 @@ export async function putVolumeIntent(db: Queries, intent: StorageVolumeIntent):
     source_name: null,
     forgotten_at: null,
     backend: intent.backend ?? 'file',
+    encrypted_for: intent.encryptedFor ?? null,
+    key_envelope: null,
+    sealed_bytes: null,
   };
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('volume')

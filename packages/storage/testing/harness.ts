@@ -182,7 +182,7 @@ export class Harness implements AsyncDisposable {
     return entries
       .filter((entry) => !entry.isDirectory())
       .map((entry) => join(entry.parentPath, entry.name).slice(this.dataDir.length + 1))
-      .filter((path) => !path.startsWith('storage.db') && !path.startsWith('enclosure/'))
+      .filter((path) => !/^(?:storage\.db|keyring\/)/.test(path) && !path.startsWith('enclosure/'))
       .filter((path) => path !== SOURCES_SOCKET)
       .sort();
   }

@@ -3,7 +3,7 @@
 
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { VolumeId } from '@ironbark/core/ids.ts';
+import type { AccountId, VolumeId } from '@ironbark/core/ids.ts';
 import { MIB } from '@ironbark/core/units.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
@@ -35,13 +35,27 @@ const MAX_RUN = 24;
 const WRITERS = 2;
 const MAX_WRITES_A_FLUSH = 4;
 
-export async function openVolumes(input: WorkloadInput): Promise<OpenWorkload> {
+/** What all volumes of the workload are. */
+export interface VolumeKind {
+  encryptedFor?: AccountId;
+  /** Before the volume's bytes, on the disk. */
+  headerBytes: number;
+}
+
+export function openVolumes(input: WorkloadInput): Promise<OpenWorkload> {
+  return openVolumesOf(input, { headerBytes: 0 });
+}
+
+export async function openVolumesOf(
+  input: WorkloadInput,
+  { headerBytes, ...kind }: VolumeKind,
+): Promise<OpenWorkload> {
   const storage = await openStorage(input.folder, new MemoryObjects());
-  const written = await ensureExported(storage);
+  const written = await ensureExported(storage, kind);
   return {
     read: async () => ({
       ...(await readSectors(written)),
-      ...(await readSizes(storage, input.folder)),
+      ...(await readSizes(storage, input.folder, headerBytes)),
     }),
     findFaults: () => findStrayFiles(storage, input.folder),
     write: async () => {
@@ -49,11 +63,11 @@ export async function openVolumes(input: WorkloadInput): Promise<OpenWorkload> {
         { length: WRITERS },
         (_, n) => () => writeSectors(written, input, n),
       );
-      return await someOf(input.random, [...writers, () => changeVolumes(storage, input)]);
+      return await someOf(input.random, [...writers, () => changeVolumes(storage, input, kind)]);
     },
     script: async () => {
       await writeBatch(new QemuIo(exportUri(written)), input, 0, 0);
-      for (const n of [0, 1]) await changeVolume(storage, input, n);
+      for (const n of [0, 1]) await changeVolume(storage, input, { n, ...kind });
     },
     halt: () => storage.halt(),
   };
@@ -110,8 +124,11 @@ export async function untilSnapshot(
 }
 
 /** The volume that is written to; exported since it was made, so that nothing is left to reach. */
-export function ensureExported(storage: Storage): Promise<VolumeStorageObservation> {
-  const intent = { generation: 1, desired: 'present', sizeBytes: VOLUME_BYTES } as const;
+export function ensureExported(
+  storage: Storage,
+  kind: Pick<VolumeKind, 'encryptedFor'> = {},
+): Promise<VolumeStorageObservation> {
+  const intent = { ...kind, generation: 1, desired: 'present', sizeBytes: VOLUME_BYTES } as const;
   return reachVolume(storage, { id: volumeId(1), ...intent, exportTo: NODE });
 }
 
@@ -140,13 +157,17 @@ async function readSectors(seen: VolumeStorageObservation): Promise<Record<strin
 }
 
 /** What is ready, with its size on the disk. */
-async function readSizes(storage: Storage, folder: string): Promise<Record<string, Value>> {
+async function readSizes(
+  storage: Storage,
+  folder: string,
+  headerBytes: number,
+): Promise<Record<string, Value>> {
   const { volumes } = await storage.client.getReport();
   const values: Record<string, Value> = {};
   for (const { id, state } of volumes) {
     if (state === 'absent') continue;
     const path = join(folder, 's/volumes', `${id}.raw`);
-    values[id] = state === 'ready' ? String((await stat(path)).size) : state;
+    values[id] = state === 'ready' ? String((await stat(path)).size - headerBytes) : state;
   }
   // Made before anything is promised.
   delete values[volumeId(1)];
@@ -196,20 +217,24 @@ async function writeBatch(
   });
 }
 
-async function changeVolumes(storage: Storage, input: WorkloadInput): Promise<never> {
-  for (let n = 0; ; n++) await changeVolume(storage, input, n);
+async function changeVolumes(
+  storage: Storage,
+  input: WorkloadInput,
+  kind: Pick<VolumeKind, 'encryptedFor'>,
+): Promise<never> {
+  for (let n = 0; ; n++) await changeVolume(storage, input, { n, ...kind });
 }
 
 /** Makes one and grows it. Each process numbers its own, so that no volume comes twice. */
 async function changeVolume(
   storage: Storage,
   { random, session, promise }: WorkloadInput,
-  n: number,
+  { n, ...kind }: Pick<VolumeKind, 'encryptedFor'> & { n: number },
 ): Promise<void> {
   const id = volumeId(session * 1000 + n);
   const sizes = [1, 2].map((most) => most * MIB * (1 + Math.floor(random.fraction() * 4)));
   const [small, large] = sizes.sort((a, b) => a - b) as [number, number];
-  const present = { id, desired: 'present' } as const;
+  const present = { ...kind, id, desired: 'present' } as const;
   const reach = (intent: StorageVolumeIntent) => () => reachVolume(storage, intent);
   await promise({ [id]: `${small}` }, reach({ ...present, generation: 1, sizeBytes: small }));
   await promise({ [id]: `${large}` }, reach({ ...present, generation: 2, sizeBytes: large }));

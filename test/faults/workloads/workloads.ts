@@ -37,6 +37,10 @@ const ENTRIES = {
     load: async () => (await import('./objects.ts')).openObjects,
   },
   volumes: { ...STORE, load: async () => (await import('./volumes.ts')).openVolumes },
+  'sealed-volumes': {
+    ...STORE,
+    load: async () => (await import('./sealed-volumes.ts')).openSealedVolumes,
+  },
   snapshots: {
     ...STORE,
     maxRequests: 800,
@@ -70,14 +74,9 @@ export type WorkloadName = keyof typeof ENTRIES;
 export const WORKLOADS: Readonly<Record<WorkloadName, Entry>> = ENTRIES;
 
 /** Each of them has to lose nothing at a power cut. */
-export const STORES = [
-  'state',
-  'objects',
-  'volumes',
-  'snapshots',
-  'filling',
-  'node',
-  'events',
-] as const;
+export const STORES = ['state', 'objects', 'volumes', 'snapshots', 'node', 'events'] as const;
+
+/** By name alone, and with fewer cuts: volumes in another form, each of which takes its time. */
+export const FORMS = ['sealed-volumes', 'filling'] as const;
 
 export type StoreName = (typeof STORES)[number];

@@ -166,8 +166,8 @@ export class Life {
     await this.call('DeregisterImage', { ImageId: id }).catch(unless('not-found'));
   }
 
-  async copySnapshot(id: string): Promise<string> {
-    const wish = { SourceRegion: REGION, SourceSnapshotId: id };
+  async copySnapshot(id: string, how: { Encrypted?: boolean } = {}): Promise<string> {
+    const wish = { SourceRegion: REGION, SourceSnapshotId: id, ...how };
     return (await this.call('CopySnapshot', wish)).SnapshotId!;
   }
 

@@ -2,6 +2,7 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import { ATTACH_MODE_TAG } from '@ironbark/core/io-profile.ts';
 import { GIB } from '@ironbark/core/units.ts';
 import { limitsOf } from '@ironbark/core/volume-types.ts';
 import { instanceIntent } from '@ironbark/node/testing/instance-intent.ts';
@@ -49,6 +50,25 @@ async function volumeLife(life: Life): Promise<void> {
   await assertCleanSlate(life.world);
 }
 
+/** A volume that the guest drives itself. */
+async function guestVolumeLife(life: Life): Promise<void> {
+  const id = await life.launch();
+  const Tags = [{ Key: ATTACH_MODE_TAG, Value: 'guest' }];
+  const volume = await life.createVolume({
+    TagSpecifications: [{ ResourceType: 'volume', Tags }],
+  });
+  await life.untilPower(id, 'running');
+  await life.attach(volume, id);
+  await life.detach(volume);
+  await life.attach(volume, id);
+  await life.power('StopInstances', id, 'stopped');
+  await life.power('StartInstances', id, 'running');
+  await life.terminate(id);
+  await life.until('the volume is free', ({ rows }) => rows.attachment.length === 0);
+  await life.deleteVolume(volume);
+  await assertCleanSlate(life.world);
+}
+
 /** A volume becomes larger and faster under its guest; one that is lost meanwhile does not. */
 async function volumeChanges(life: Life): Promise<void> {
   const id = await life.launch();
@@ -82,6 +102,25 @@ async function snapshotLife(life: Life): Promise<void> {
   const copy = await life.createVolume({ SnapshotId: snapshot as SnapshotId });
   for (const each of [volume, copy]) await life.deleteVolume(each);
   await life.deleteSnapshot(snapshot);
+  await assertCleanSlate(life.world);
+}
+
+/** An encrypted volume grows, and what is made of it is encrypted; a copy encrypts what was not. */
+async function encryptedLife(life: Life): Promise<void> {
+  const volume = await life.createVolume({ Encrypted: true });
+  const snapshot = await life.snapshot(volume);
+  const plain = await life.createVolume();
+  const source = await life.snapshot(plain);
+  for (const each of [snapshot, source]) await life.untilSnapshot(each, 'completed');
+  const grown = { VolumeId: volume, Size: 2 };
+  await life.call('ModifyVolume', grown).catch(unless('incorrect-state'));
+  await life.until('it is larger', () => modificationOf(life, volume) === 'completed');
+  const copy = await life.copySnapshot(source, { Encrypted: true });
+  await life.untilSnapshot(copy, 'completed');
+  await life.deleteSnapshot(source);
+  const restored = await life.createVolume({ SnapshotId: copy as SnapshotId });
+  for (const each of [volume, plain, restored]) await life.deleteVolume(each);
+  for (const each of [snapshot, copy]) await life.deleteSnapshot(each);
   await assertCleanSlate(life.world);
 }
 
@@ -306,8 +345,10 @@ async function expiry(life: Life): Promise<void> {
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   instanceLife,
   volumeLife,
+  guestVolumeLife,
   volumeChanges,
   snapshotLife,
+  encryptedLife,
   snapshotSet,
   snapshotsThatEndEarly,
   guestsThatEnd,

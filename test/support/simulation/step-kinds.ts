@@ -32,6 +32,9 @@ const INSTANCE: Kinds<Exclude<InstanceStep['kind'], 'wait'>> = {
   'plug-volume': true,
   'unplug-volume': true,
   'grow-volume': true,
+  'serve-volume': true,
+  'ask-for-volume': true,
+  'close-volume': true,
   'reconnect-volume': 'simulated disks have no target to lose; test/vm ends a real one',
   'ask-to-stop': true,
   'ask-to-reboot': true,
@@ -44,6 +47,7 @@ const INSTANCE: Kinds<Exclude<InstanceStep['kind'], 'wait'>> = {
   'remove-directory': true,
 };
 const STORAGE_VOLUME: Kinds<VolumeStep> = {
+  'make-key': true,
   create: true,
   fill: true,
   'create-empty': NO_LAYERS,
@@ -110,6 +114,7 @@ const PLAIN: Readonly<Record<string, Covered>> = {
   'cloud/zone-intent/send-subnets': true,
   'cloud/zone-report/record': true,
   'cloud/zone-report/forget-strays': true,
+  'cloud/volume-metrics/record': true,
   'cloud/storage-report/record': true,
   'cloud/storage-report/forget-strays': true,
   'cluster/node-intent/hand-over': true,

@@ -173,9 +173,11 @@ export class StorageDouble implements StorageClient {
     } else if (observation.progressPercent === 0) {
       snapshot.observation = { ...observation, progressPercent: 50, isHeld: true };
     } else {
-      const volume = this.#volumes.get(intent.volumeId);
-      const isThere = intent.source !== undefined || volume?.observation.state === 'ready';
-      if (!isThere) throw new Error(`${intent.volumeId} is not there`);
+      const { copyOf, volumeId } = intent;
+      const origin = copyOf ? this.#snapshots.get(copyOf) : this.#volumes.get(volumeId);
+      const { state } = origin?.observation ?? {};
+      const isThere = intent.source !== undefined || state === 'ready' || state === 'completed';
+      if (!isThere) throw new Error(`${copyOf ?? volumeId} is not there`);
       const storedBytes = intent.volumeSizeBytes;
       snapshot.observation = {
         id,

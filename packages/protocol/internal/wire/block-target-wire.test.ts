@@ -25,10 +25,13 @@ function openWire() {
       return { running: true, exported: false, frozen: [SNAPSHOT] };
     },
     list: async () => [VOLUME],
-    export: async (id) => ({
-      export: { kind: 'nbd-unix', socketPath: `/x/${id}`, exportName: id },
-      engine: 'e',
-    }),
+    export: async (id, _limits, seal) => {
+      if (seal !== undefined) await note('sealed', id, seal);
+      return {
+        export: { kind: 'nbd-unix', socketPath: `/x/${id}`, exportName: id },
+        engine: 'e',
+      };
+    },
     unexport: (id) => note('unexport', id),
     fillsLazily: true,
     layer: (id, sizeBytes, exportName) => note('layer', id, sizeBytes, exportName),
@@ -37,8 +40,8 @@ function openWire() {
     grow: (id, sizeBytes) => note('grow', id, sizeBytes),
     limit: (id, limits) => note('limit', id, limits),
     stop: (id) => note('stop', id),
-    freeze: (id, snapshotId, sizeBytes, { tracksChanges }) =>
-      note('freeze', id, snapshotId, sizeBytes, tracksChanges),
+    freeze: (id, snapshotId, sizeBytes, { tracksChanges, seal }) =>
+      note('freeze', id, snapshotId, sizeBytes, tracksChanges, ...(seal ? [seal] : [])),
     freezeTogether: (points) => note('freezeTogether', ...points),
     openFrozen: async (id, snapshotId) => ({
       read: async (offset, length) => {
@@ -122,6 +125,33 @@ test('every call reaches the target, and its answer comes back', async () => {
     ['stop', VOLUME],
     ['sweep'],
   ]);
+});
+
+test('the key of an encrypted volume comes with each order that may open it, and has its form', async () => {
+  const { remote, verbs, asked } = openWire();
+  const seal = { key: Buffer.alloc(32, 1).toString('base64'), sizeBytes: 6 };
+  await remote.export(VOLUME, undefined, seal);
+  await remote.freeze(VOLUME, SNAPSHOT, 6, { tracksChanges: false, seal });
+  const point = { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 6, seal };
+  await remote.freezeTogether([point]);
+  assert.deepEqual(asked.splice(0), [
+    ['sealed', VOLUME, seal],
+    ['freeze', VOLUME, SNAPSHOT, 6, false, seal],
+    ['freezeTogether', point],
+  ]);
+  for (const bad of [
+    { ...seal, key: 'short' },
+    { ...seal, key: `${seal.key.slice(0, -2)}\n=` },
+    { ...seal, sizeBytes: -1 },
+    { ...seal, path: '/etc/shadow' },
+    { key: seal.key },
+  ]) {
+    const call = async () => await verbs['export']!({ id: VOLUME, seal: bad });
+    const isRefused = (error: unknown) =>
+      isServiceError(error, 'malformed-input') && !error.message.includes(bad.key);
+    await assert.rejects(call, isRefused);
+  }
+  assert.deepEqual(asked, []);
 });
 
 test('each exit is told once, also one that was missed, and the other side’s own end tells nothing', async () => {

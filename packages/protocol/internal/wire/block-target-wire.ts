@@ -9,8 +9,11 @@ import {
   type BlockTarget,
   type ByteRange,
   type ExportedVolume,
+  type FreezeOptions,
+  type FreezePoint,
   MAX_FROZEN_TOGETHER,
   type TargetFacts,
+  type VolumeSeal,
 } from '../block-target.ts';
 import { type Check, flag, id, integer, list, nothing, object, oneOf, pattern } from './checks.ts';
 import type { ByteVerbTable, CallTransport, VerbTable } from './transport.ts';
@@ -45,10 +48,15 @@ const limitsCheck: Check<VolumeLimits> = object<VolumeLimits>({
   },
 });
 
+const sealCheck = object<VolumeSeal>({
+  key: pattern(/^[A-Za-z0-9+/]{43}=$/),
+  sizeBytes: integer(1, MAX_VOLUME_BYTES),
+});
 const volume = object({ id: id('vol') });
-const exported = object<{ id: VolumeId; limits?: VolumeLimits }>({
+const exported = object<{ id: VolumeId; limits?: VolumeLimits; seal?: VolumeSeal }>({
   id: id('vol'),
   limits: { optional: limitsCheck },
+  seal: { optional: sealCheck },
 });
 const limited = object({ id: id('vol'), limits: limitsCheck });
 const sized = object({ id: id('vol'), sizeBytes: integer(1, MAX_VOLUME_BYTES) });
@@ -58,16 +66,18 @@ const layered = object({
   exportName: pattern<string>(/^[0-9a-f]{32}$/),
 });
 const point = object({ id: id('vol'), snapshotId: id('snap') });
-const sizedPoint = object({
+const sizedPoint = object<FreezePoint>({
   id: id('vol'),
   snapshotId: id('snap'),
   sizeBytes: integer(1, MAX_VOLUME_BYTES),
+  seal: { optional: sealCheck },
 });
-const trackedPoint = object({
+const trackedPoint = object<FreezePoint & FreezeOptions>({
   id: id('vol'),
   snapshotId: id('snap'),
   sizeBytes: integer(1, MAX_VOLUME_BYTES),
   tracksChanges: flag,
+  seal: { optional: sealCheck },
 });
 const changesRange = object({
   id: id('vol'),
@@ -102,7 +112,7 @@ export function blockTargetVerbs(target: BlockTarget): VerbTable {
     },
     export: (input) => {
       const asked = exported(input, '');
-      return target.export(asked.id, asked.limits);
+      return target.export(asked.id, asked.limits, asked.seal);
     },
     limit: (input) => {
       const asked = limited(input, '');
@@ -122,8 +132,8 @@ export function blockTargetVerbs(target: BlockTarget): VerbTable {
     stop: (input) => target.stop(volume(input, '').id),
     freeze: (input) => {
       const asked = trackedPoint(input, '');
-      const { tracksChanges } = asked;
-      return target.freeze(asked.id, asked.snapshotId, asked.sizeBytes, { tracksChanges });
+      const { id: volumeId, snapshotId, sizeBytes, ...how } = asked;
+      return target.freeze(volumeId, snapshotId, sizeBytes, how);
     },
     freezeTogether: (input) => target.freezeTogether(sizedPoints(input, '').points),
     thaw: (input) => {
@@ -176,8 +186,9 @@ export function remoteBlockTarget(transport: CallTransport): BlockTarget {
   return {
     inspect: async (volumeId) => (await transport.call('inspect', { id: volumeId })) as TargetFacts,
     list: async () => (await transport.call('list', {})) as VolumeId[],
-    export: async (volumeId, limits) => {
-      const asked = { id: volumeId, ...(limits === undefined ? {} : { limits }) };
+    export: async (volumeId, limits, seal) => {
+      const how = { ...(limits && { limits }), ...(seal && { seal }) };
+      const asked = { id: volumeId, ...how };
       return (await transport.call('export', asked)) as ExportedVolume;
     },
     limit: (volumeId, limits) => ask('limit', { id: volumeId, limits }),
@@ -190,8 +201,8 @@ export function remoteBlockTarget(transport: CallTransport): BlockTarget {
     unlayer: (volumeId) => ask('unlayer', { id: volumeId }),
     grow: (volumeId, sizeBytes) => ask('grow', { id: volumeId, sizeBytes }),
     stop: (volumeId) => ask('stop', { id: volumeId }),
-    freeze: (volumeId, snapshotId, sizeBytes, { tracksChanges }) =>
-      ask('freeze', { id: volumeId, snapshotId, sizeBytes, tracksChanges }),
+    freeze: (volumeId, snapshotId, sizeBytes, how) =>
+      ask('freeze', { id: volumeId, snapshotId, sizeBytes, ...how }),
     freezeTogether: (points) => ask('freezeTogether', { points }),
     thaw: (volumeId, snapshotId) => ask('thaw', { id: volumeId, snapshotId }),
     sweep: () => ask('sweep', {}),
