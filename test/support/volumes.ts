@@ -66,15 +66,19 @@ export async function deleteVolume(cloud: CloudUnderTest, volumeId: string): Pro
   );
 }
 
+/** All of the volume is read, on a host that does other things too. */
+const SNAPSHOT_TIMEOUT_MS = 180_000;
+
 export async function createSnapshot(cloud: CloudUnderTest, volumeId: string): Promise<string> {
   const ec2 = connectEc2(cloud);
   const { SnapshotId } = await ec2.call('CreateSnapshot', { VolumeId: volumeId });
-  await eventually(`${SnapshotId} completed`, async () => {
+  const isCompleted = async () => {
     const { Snapshots } = await ec2.call('DescribeSnapshots', { SnapshotIds: [SnapshotId!] });
     const { State, StateMessage } = Snapshots![0]!;
     if (State === 'error') throw new Error(`${SnapshotId}: ${StateMessage}`);
     return State === 'completed';
-  });
+  };
+  await eventually(`${SnapshotId} completed`, isCompleted, { timeoutMs: SNAPSHOT_TIMEOUT_MS });
   return SnapshotId!;
 }
 

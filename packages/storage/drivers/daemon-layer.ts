@@ -3,8 +3,16 @@
 import { type FileHandle, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VolumeId } from '@ironbark/core/ids.ts';
+import { KIB, MIB } from '@ironbark/core/units.ts';
 import { waitFor } from '@ironbark/platform/clock.ts';
-import { removeFile, renameDurably, syncDirectory, syncFile } from '@ironbark/platform/files.ts';
+import {
+  removeFile,
+  renameDurably,
+  statIfPresent,
+  syncDirectory,
+  syncFile,
+} from '@ironbark/platform/files.ts';
+import { claimSpace } from '@ironbark/platform/libc.ts';
 import type { QmpClient } from '@ironbark/platform/qmp.ts';
 import { DAEMON_DIRECTORIES, DISK_NODE, SOURCES_SOCKET } from './daemon-arguments.ts';
 import { createMap, insertLayer, isLayered, openMap, removeLayer } from './daemon-fill.ts';
@@ -13,6 +21,10 @@ import type { DaemonHost } from './daemon-host.ts';
 import { readStatus, ZERO } from './nbd-bitmap.ts';
 import { zeroRanges } from './nbd-zero.ts';
 
+/** Of qcow2's tables: an entry for each cluster; header, the table of tables and counts take less than the rest. */
+const BYTES_AN_ENTRY = 64 * KIB;
+const ENTRY_BYTES = 8;
+const OTHER_BYTES = 2 * MIB;
 const END_TIMEOUT_MS = 20_000;
 const END_POLL_MS = 5;
 
@@ -63,8 +75,25 @@ async function makeMap(host: DaemonHost, qmp: QmpClient, layering: Layering): Pr
     if (uid !== undefined) await file.chown(uid, uid);
   }
   await createMap(qmp, { map: newMapPath(id), sizeBytes, clock: host.clock });
+  await claimMap(path, sizeBytes);
   await syncFile(path);
   await renameDurably(path, join(host.dataDir, mapPath(id)));
+}
+
+/** Before a volume that still has a map becomes longer. */
+export async function growMap(
+  { dataDir }: DaemonHost,
+  id: VolumeId,
+  sizeBytes: number,
+): Promise<void> {
+  const path = join(dataDir, mapPath(id));
+  if ((await statIfPresent(path)) !== undefined) await claimMap(path, sizeBytes);
+}
+
+/** A volume has its space, so no write to it may fail for want of space for its map. */
+async function claimMap(path: string, sizeBytes: number): Promise<void> {
+  await using file = await open(path, 'r+');
+  await claimSpace(file.fd, Math.ceil(sizeBytes / BYTES_AN_ENTRY) * ENTRY_BYTES + OTHER_BYTES);
 }
 
 /** A crash may have left bytes in the file that the map does not know of: they were never acknowledged. */

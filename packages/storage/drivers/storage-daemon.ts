@@ -49,7 +49,7 @@ import {
   VOLUME_EXPORT,
 } from './daemon-graph.ts';
 import type { DaemonHost } from './daemon-host.ts';
-import { endLayer, ensureLayer, hasMap } from './daemon-layer.ts';
+import { endLayer, ensureLayer, growMap, hasMap } from './daemon-layer.ts';
 import { ensureLimits, LIMITED_NODE, readDiskSize, readLimits } from './daemon-limits.ts';
 import {
   endDaemon,
@@ -194,6 +194,7 @@ class StorageDaemonTarget implements BlockTarget {
     if ((await findDaemon(this.#host, id)) === undefined) return;
     const place = await this.#host.findPlace(id);
     const served = { volumeId: id, qmp: await this.#connect(id), clock: this.#host.clock };
+    await growMap(this.#host, id, sizeBytes);
     await growServed(served, place, sizeBytes);
   }
 
