@@ -1,6 +1,7 @@
 // Owns docs/api-coverage.md: which operations of AWS's models this cloud offers.
 
 import { access, readFile, writeFile } from 'node:fs/promises';
+import { cloudwatchModel } from '@ironbark/protocol/cloudwatch/model.ts';
 import { EBS_OPERATIONS } from '@ironbark/protocol/ebs/operations.ts';
 import { ec2Model } from '@ironbark/protocol/ec2/model.ts';
 import type { Operation, ServiceModel } from '@ironbark/protocol/models/service-model.ts';
@@ -26,6 +27,11 @@ export async function renderCoverage(): Promise<string> {
       title: 'STS',
       model: stsModel(),
       offered: await readNames('packages/cloud/actions/table-sts.ts', 'STS_ACTIONS'),
+    },
+    {
+      title: 'CloudWatch',
+      model: cloudwatchModel(),
+      offered: await readNames('packages/cloud/actions/table-cloudwatch.ts', 'CLOUDWATCH_ACTIONS'),
     },
   ];
   const head = [

@@ -13,6 +13,8 @@ interface Service {
   version: string;
   /** As AWS writes it in its answers. */
   namespace: string;
+  /** Operations that have their shapes in the model; the others only their names. Absent: all have. */
+  shaped?: readonly string[];
   load: () => Promise<Record<string, unknown>>;
 }
 
@@ -32,6 +34,15 @@ const SERVICES: readonly Service[] = [
     version: '2011-06-15',
     namespace: 'https://sts.amazonaws.com/doc/2011-06-15/',
     load: () => import('@aws-sdk/client-sts'),
+  },
+  {
+    name: 'cloudwatch',
+    package: '@aws-sdk/client-cloudwatch',
+    protocol: 'query',
+    version: '2010-08-01',
+    namespace: 'http://monitoring.amazonaws.com/doc/2010-08-01/',
+    shaped: ['GetMetricData', 'GetMetricStatistics', 'ListMetrics'],
+    load: () => import('@aws-sdk/client-cloudwatch'),
   },
 ];
 
@@ -60,6 +71,7 @@ async function readSource(service: Service): Promise<ModelSource> {
     protocol: service.protocol,
     version: service.version,
     namespace: service.namespace,
+    ...(service.shaped === undefined ? {} : { shaped: service.shaped }),
     exports: await service.load(),
     declarations: parseDeclarations(await readTexts(join(folder, 'dist-types/models'), '.d.ts')),
     paginators: await readTexts(join(folder, 'dist-es/pagination'), 'Paginator.js'),

@@ -12,6 +12,8 @@ export interface ModelSource {
   protocol: 'ec2' | 'query';
   version: string;
   namespace: string;
+  /** Operations whose shapes are wanted; absent: all. */
+  shaped?: readonly string[];
   exports: Record<string, unknown>;
   declarations: Declarations;
   paginators: readonly string[];
@@ -63,14 +65,17 @@ interface Walk {
 
 export function buildModel(source: ModelSource): Record<string, unknown> {
   const operations = findOperations(source.exports);
+  const isShaped = (name: unknown) => source.shaped?.includes(String(name)) ?? true;
+  const shaped = operations.filter((operation) => isShaped(operation[2]));
   const walk: Walk = {
     source,
     shapes: [],
     indexes: new Map(),
-    inputs: reach(operations.map((operation) => operation[4])),
-    outputs: reach(operations.map((operation) => operation[5])),
+    inputs: reach(shaped.map((operation) => operation[4])),
+    outputs: reach(shaped.map((operation) => operation[5])),
   };
   const table = operations.map((operation) => {
+    if (!shaped.includes(operation)) return [operation[2], [null, null]];
     return [operation[2], [rootIndex(operation[4], walk), rootIndex(operation[5], walk)]];
   });
   return {
@@ -128,6 +133,12 @@ function reach(roots: readonly unknown[]): Set<Tuple> {
   return seen;
 }
 
+/** No operation that is offered needs one: members of this kind are left out. */
+function isMap(member: unknown): boolean {
+  const { schema } = resolve(member);
+  return typeof schema === 'number' ? (schema & 128) !== 0 : (schema as Tuple)[0] === 2;
+}
+
 function rootIndex(schema: unknown, walk: Walk): number | null {
   const root = resolve(schema).schema;
   return root === 'unit' ? null : structureIndex(root as Tuple, walk);
@@ -140,8 +151,9 @@ function structureIndex(tuple: Tuple, walk: Walk): number {
     throw new Error(`schema kind ${String(tuple[0])} of ${String(tuple[2])} is new`);
   const index = walk.shapes.push(null) - 1;
   walk.indexes.set(tuple, index);
-  const names = tuple[4] as string[];
-  const schemas = tuple[5] as unknown[];
+  const all = tuple[5] as unknown[];
+  const names = (tuple[4] as string[]).filter((_, at) => !isMap(all[at]));
+  const schemas = all.filter((schema) => !isMap(schema));
   const members = names.map((name, at) => memberEntry(tuple, name, schemas[at], walk));
   const shape: Record<string, unknown> = { name: tuple[2], members };
   if (tuple[6] !== undefined) shape['required'] = tuple[6];

@@ -19,6 +19,7 @@ import type { StorageClient } from '@ironbark/protocol/internal/storage-client.t
 import type { ActionTable } from './actions/action.ts';
 import type { EbsActions } from './actions/ebs-handler.ts';
 import { createEc2Actions } from './actions/table.ts';
+import { createCloudwatchActions } from './actions/table-cloudwatch.ts';
 import { createEbsActions } from './actions/table-ebs.ts';
 import { createStsActions } from './actions/table-sts.ts';
 import { type AccountAdmin, createAccountAdmin } from './app/accounts.ts';
@@ -37,6 +38,7 @@ import { createSnapshotReconciler } from './reconcilers/snapshot.ts';
 import { createStorageReport, STORAGE_KEY } from './reconcilers/storage-report.ts';
 import { createVolumeReconciler } from './reconcilers/volume.ts';
 import { createVolumeAttachment } from './reconcilers/volume-attachment.ts';
+import { createVolumeMetrics } from './reconcilers/volume-metrics.ts';
 import { createVolumeModification } from './reconcilers/volume-modification.ts';
 import { createZoneIntent } from './reconcilers/zone-intent.ts';
 import { createZoneReport, ZONE_KEY } from './reconcilers/zone-report.ts';
@@ -74,6 +76,7 @@ export interface Cloud extends AsyncDisposable {
   ec2: ActionTable;
   sts: ActionTable;
   ebs: EbsActions;
+  cloudwatch: ActionTable;
   identity: IdentityClient;
   /** For the one who runs the cloud: no request of a client gets here. */
   accounts: AccountAdmin;
@@ -113,6 +116,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       ec2: createEc2Actions(app),
       sts: createStsActions(app),
       ebs: createEbsActions(app),
+      cloudwatch: createCloudwatchActions(app),
       identity: createIdentity(store),
       accounts: createAccountAdmin({ ...options, store }),
       accountId,
@@ -192,6 +196,7 @@ function startReconcilers(
   const zone = runner.add(createZoneReport(app));
   const storage = runner.add(createStorageReport(app));
   runner.add(createExpiry(app));
+  runner.add(createVolumeMetrics(app));
   const stops = [
     app.cluster.onChange(() => zone.poke(ZONE_KEY)),
     app.storage.onChange(() => storage.poke(STORAGE_KEY)),

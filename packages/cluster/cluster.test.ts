@@ -13,7 +13,7 @@ import type {
   InstanceObservation,
   SubnetIntent,
 } from '@ironbark/protocol/internal/instance-messages.ts';
-import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
+import type { NodeClient, VolumeReading } from '@ironbark/protocol/internal/node-client.ts';
 import { MemoryNode } from '@ironbark/protocol/internal/testing/memory-node.ts';
 import { UnreliableNode } from '@ironbark/protocol/internal/testing/unreliable-node.ts';
 import { type Cluster, startCluster } from './main.ts';
@@ -101,6 +101,22 @@ test('console output comes from the node; an instance that is nowhere has none',
   const { bytes } = await zone.client.getConsoleOutput(instanceId(1));
   assert.equal(Buffer.from(bytes).toString(), `console of ${instanceId(1)}`);
   await assert.rejects(zone.client.getConsoleOutput(instanceId(2)), { kind: 'not-found' });
+});
+
+test('volumes are read on all nodes; what one that is away would have told is missing', async () => {
+  await using zone = await Zone.start([new MemoryNode(A), new MemoryNode(B)]);
+  const read = (digit: number): VolumeReading => ({
+    volumeId: `vol-0000000${digit}`,
+    instanceId: instanceId(digit),
+    countedSince: 'start',
+    readAtMs: 1,
+    counters: { readOps: 1, writeOps: 0, readBytes: 512, writeBytes: 0, readNs: 1, writeNs: 0 },
+  });
+  zone.node(A).readings = [read(1)];
+  zone.node(B).readings = [read(2)];
+  assert.deepEqual(await zone.client.readVolumes(), [read(1), read(2)]);
+  zone.node(A).readVolumes = () => Promise.reject(new Error('away'));
+  assert.deepEqual(await zone.client.readVolumes(), [read(2)]);
 });
 
 test('an unknown node is refused, and nothing is kept', async () => {

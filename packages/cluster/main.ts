@@ -18,7 +18,7 @@ import type { ClusterClient } from '@ironbark/protocol/internal/cluster-client.t
 import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
 import type { ClusterContext } from './app/context.ts';
 import { NodeHealth } from './app/node-health.ts';
-import { changesSince, describeNodes, getConsoleOutput } from './app/nodes.ts';
+import { changesSince, describeNodes, getConsoleOutput, readVolumes } from './app/nodes.ts';
 import { forgetInstances, putInstances, putSubnets } from './app/placements.ts';
 import { ReportRecorder } from './app/reports.ts';
 import { createNodeIntentReconciler } from './reconcilers/node-intent.ts';
@@ -122,6 +122,7 @@ function createClient(
     describeNodes: () => describeNodes(context),
     changesSince: (cursor) => changesSince(context, cursor),
     getConsoleOutput: (id) => getConsoleOutput(context, id),
+    readVolumes: () => readVolumes(context),
     onChange: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -61,6 +61,7 @@ export type ErrorResource =
   | 'tag'
   | 'filter'
   | 'page-token'
+  | 'metric-query'
   | 'client-token'
   | 'address'
   | 'encryption-key'

@@ -1,9 +1,13 @@
 // Owns IoProfile: the named, versioned set of I/O choices that a disk or NIC runs with.
 
-export type DiskBus = 'virtio-blk' | 'virtio-scsi' | 'nvme' | 'ide' | 'lsi53c895a';
+/** `none`: the hypervisor plugs nothing. */
+export type DiskBus = 'none' | 'virtio-blk' | 'virtio-scsi' | 'nvme' | 'ide' | 'lsi53c895a';
 export type DiskCache = 'direct' | 'writeback' | 'writethrough';
 export type AioEngine = 'io_uring' | 'native' | 'threads';
+/** Who drives the disk: the hypervisor's host, or a driver of the guest's own over the network. */
 export type AttachMode = 'host' | 'guest';
+/** How a guest's own driver reaches its disk: ATA over Ethernet. */
+export type GuestTransport = 'aoe';
 
 export interface DiskProfile {
   readonly name: string;
@@ -23,6 +27,8 @@ export interface DiskProfile {
   readonly optimalIoBytes: number;
   readonly discard: boolean;
   readonly attachMode: AttachMode;
+  /** Absent when the host drives the disk. */
+  readonly transport?: GuestTransport;
 }
 
 export interface NicProfile {
@@ -59,6 +65,32 @@ export const DIRECT: DiskProfile = {
  * A flush still reaches the disk, so what a guest has synced is as safe as with `direct`.
  */
 export const READ_STREAM: DiskProfile = { ...DIRECT, name: 'read-stream', cache: 'writeback' };
+
+/**
+ * A volume that the guest's own driver reaches over its NIC, past QEMU's disks: the last proposal of Shafer's paper.
+ * Writes are on stable storage when they are answered, since Linux's driver never sends a flush.
+ */
+export const GUEST_ATTACHED: DiskProfile = {
+  ...DIRECT,
+  name: 'guest-attached',
+  bus: 'none',
+  iothread: false,
+  queues: 1,
+  queueSize: 64,
+  optimalIoBytes: 0,
+  discard: false,
+  attachMode: 'guest',
+  transport: 'aoe',
+};
+
+/** What the wire between a guest and its host carries at most, whatever size the guest's own packets have. */
+export const STORAGE_MTU = 9_000;
+
+/** The tags by which a user says, of a volume, how it is attached from the next time on. */
+export const ATTACH_MODE_TAG = 'ironbark:attach-mode';
+export const TRANSPORT_TAG = 'ironbark:transport';
+export const ATTACH_MODES: readonly AttachMode[] = ['host', 'guest'];
+export const GUEST_TRANSPORTS: readonly GuestTransport[] = ['aoe'];
 
 /** The default of every NIC. */
 export const PARAVIRTUAL: NicProfile = {

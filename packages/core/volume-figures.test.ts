@@ -30,6 +30,12 @@ test('figures of an interval are its own, whatever was before', () => {
   assert.equal(seen.VolumeThroughputPercentage, 40);
 });
 
+test('what a limit lets through after a pause is no more than all that was provisioned', () => {
+  const after = { ...NOTHING, writeOps: 6_018, writeBytes: 6_018 * 4_096, writeNs: 1e9 };
+  const seen = figuresOf(NOTHING, after, { intervalSeconds: 60, iops: 100 })!;
+  assert.equal(seen.VolumeThroughputPercentage, 100);
+});
+
 test('one request after another keeps a disk busy for the sum of their times', () => {
   const after = { ...NOTHING, readOps: 10, readBytes: 40_960, readNs: 2.5e9 };
   const seen = figuresOf(NOTHING, after, { intervalSeconds: 10 })!;

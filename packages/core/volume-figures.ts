@@ -25,7 +25,10 @@ export interface VolumeFigures {
   /** Seconds without a request: at least so many, see {@link utilisation}. */
   VolumeIdleTime: number;
   VolumeQueueLength: number;
-  /** Of the operations that it may do; absent where there is no limit. */
+  /**
+   * Of the operations that it may do; absent where there is no limit. A limit lets a few more through when it has been
+   * still for a moment: what is delivered is not more than all of what was provisioned.
+   */
   VolumeThroughputPercentage?: number;
   averageRequestSectors: number;
   averageQueueDepth: number;
@@ -54,7 +57,8 @@ export function figuresOf(
   const writeTime = since('writeNs') / NS;
   const depth = (readTime + writeTime) / intervalSeconds;
   const utilisation = Math.min(1, depth);
-  const share = iops === undefined ? undefined : (100 * ops) / (iops * intervalSeconds);
+  const share =
+    iops === undefined ? undefined : Math.min(100, (100 * ops) / (iops * intervalSeconds));
   return {
     intervalSeconds,
     VolumeReadOps: since('readOps'),

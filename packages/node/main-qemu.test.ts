@@ -221,6 +221,8 @@ describe('a node with QEMU', { skip, concurrency: 1 }, () => {
     assert.equal(attached?.state, 'attached');
     assert.equal(attached.profile?.queues, 1);
     assert.ok((await node.readDiskStats(ID)).some(({ serial }) => serial === VOLUME));
+    const [reading, ...others] = await node.client.readVolumes();
+    assert.deepEqual([reading?.volumeId, reading?.instanceId, others.length], [VOLUME, ID, 0]);
     await lab.want(node, { volumes, power: 'stopped' });
     const [again] = (await lab.want(node, { volumes })).volumes;
     assert.equal(again?.profile?.name, 'direct');

@@ -3,7 +3,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { ServiceError } from '@ironbark/core/errors.ts';
-import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
+import type { InstanceId, NodeId, SubnetId } from '@ironbark/core/ids.ts';
 import { isolatesTenants } from '@ironbark/core/tenancy.ts';
 import { type Clock, renderTime, waitFor } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
@@ -17,6 +17,7 @@ import {
   takeStep,
 } from '@ironbark/platform/reconciler.ts';
 import { isListening } from '@ironbark/platform/sockets.ts';
+import type { GuestTargets } from '@ironbark/protocol/internal/guest-targets.ts';
 import type {
   InstanceIntent,
   InstanceObservation,
@@ -35,6 +36,7 @@ import { MemoryLedger } from './app/memory.ts';
 import { Ports } from './app/ports.ts';
 import { ReportBoard } from './app/report-board.ts';
 import { createSimulatedFiles } from './app/simulated-files.ts';
+import { readVolumes } from './app/volume-readings.ts';
 import type {
   DiskStats,
   DriverFingerprint,
@@ -42,9 +44,11 @@ import type {
 } from './drivers/hypervisor-driver.ts';
 import { createQemuDriver } from './drivers/qemu/driver.ts';
 import { createSimulatedDriver, type SimulatedOptions } from './drivers/simulated/driver.ts';
+import { guestVolumeDesk, openGuestVolumes } from './guest-volume-parts.ts';
 import type { HostNetwork } from './host/host-network.ts';
 import { openTap } from './host/tap-device.ts';
 import { createTargetWatch, type TargetWatch } from './host/target-watch.ts';
+import type { GuestVolumeDesk } from './http/guest-volume-answers.ts';
 import { saveConsole } from './reconcilers/apply-step.ts';
 import { InstanceReconciler } from './reconcilers/instance.ts';
 import type { InstanceContext } from './reconcilers/instance-context.ts';
@@ -70,6 +74,8 @@ export interface NodeOptions {
    * answering. Absent: volumes are served already.
    */
   volumesServed?: () => Promise<void>;
+  /** What opens volumes to guests that drive them; stays the caller's. Absent: only simulated guests do. */
+  guestTargets?: GuestTargets;
   /** What the node says it has, instead of what it finds. */
   capacity?: Partial<NodeCapacity>;
   /** Tests interfere with steps. */
@@ -80,6 +86,8 @@ export interface NodeOptions {
 export interface NodeController extends AsyncDisposable {
   readonly client: NodeClient;
   readonly fingerprint: DriverFingerprint;
+  /** For the metadata service, too: what it says to guests of their own volumes, and hears. */
+  readonly guestVolumes: GuestVolumeDesk;
   /** For the metadata service: who asks from this address. */
   findInstanceByAddress(ip: string): InstanceIntent | undefined;
   /** The guest has asked for its metadata: a sign of life from inside. */
@@ -155,7 +163,8 @@ async function createContext(
   const console = new ConsoleLog(dataDir);
   const stores = { intents, records, files, slots, users };
   const aroundStep = options.aroundStep ?? takeStep;
-  return { dataDir, clock, logger, aroundStep, driver, ...stores, ports, memory, console };
+  const host = { driver, ports, memory, console, ...openGuestVolumes(options, records) };
+  return { dataDir, clock, logger, aroundStep, ...stores, ...host };
 }
 
 async function createFiles(options: NodeOptions): Promise<GuestFiles> {
@@ -168,6 +177,7 @@ async function createFiles(options: NodeOptions): Promise<GuestFiles> {
 class Node implements NodeController {
   readonly client: NodeClient;
   readonly fingerprint: DriverFingerprint;
+  readonly guestVolumes: GuestVolumeDesk;
   readonly #options: NodeOptions;
   readonly #context: InstanceContext;
   readonly #board = new ReportBoard();
@@ -183,6 +193,9 @@ class Node implements NodeController {
     this.#options = options;
     this.#context = context;
     this.fingerprint = fingerprint;
+    this.guestVolumes = guestVolumeDesk(context.guestVolumes, (id) =>
+      this.#instanceQueue?.poke(id),
+    );
     this.#runner = new ReconcilerRunner(options);
     this.#instances = new InstanceReconciler({
       context,
@@ -196,6 +209,7 @@ class Node implements NodeController {
       putIntent: (intent) => this.#putIntent(intent),
       getReport: () => this.#getReport(),
       getConsoleOutput: (id) => this.#getConsoleOutput(id),
+      readVolumes: () => readVolumes(this.#context),
       onChange: (listener) => this.#board.onChange(listener),
     };
   }
@@ -207,6 +221,7 @@ class Node implements NodeController {
     await this.#lookAtAll(intents.instances().map(({ id }) => id));
     driver.onGuestChange((id) => this.#instanceQueue?.poke(id));
     this.#targets.follow(intents.socketPaths());
+    this.#context.guestTargets?.onEnd((subnetId) => this.#pokeGuestsIn(subnetId));
     this.#networkQueue = this.#runner.add(createNetworkReconciler(ports, this.#context.aroundStep));
     this.#instanceQueue = this.#runner.add(this.#instances, { concurrency: CONCURRENCY });
   }
@@ -249,12 +264,21 @@ class Node implements NodeController {
     for (const id of this.#board.keepOnly(known)) this.#instances.forget(id);
     this.#networkQueue?.poke(WHOLE_NETWORK);
     for (const id of known) this.#instanceQueue?.poke(id);
+    this.#context.guestVolumes.changed();
     this.#targets.follow(intents.socketPaths());
     this.#board.notify();
   }
 
   #pokeUsersOf(socketPath: string): void {
     for (const { id } of this.#context.intents.usersOf(socketPath)) this.#instanceQueue?.poke(id);
+  }
+
+  /** Their volumes were served by a target that has ended. */
+  #pokeGuestsIn(subnetId: SubnetId): void {
+    for (const { id, interfaces } of this.#context.intents.instances()) {
+      const isThere = interfaces.some((each) => each.subnetId === subnetId);
+      if (isThere) this.#instanceQueue?.poke(id);
+    }
   }
 
   async #getReport(): Promise<NodeReport> {

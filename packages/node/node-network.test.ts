@@ -29,6 +29,11 @@ function sourceOf(port: PortSpec) {
     findInstanceByAddress: (address: string) =>
       address === port.privateIp ? instanceIntent({ id: port.instanceId }) : undefined,
     onMetadataRead: (id: string) => reads.push(id),
+    guestVolumes: {
+      render: () => ({ tag: '', text: '' }),
+      hear: () => false,
+      untilChange: async () => {},
+    },
   };
 }
 

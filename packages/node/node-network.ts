@@ -12,6 +12,7 @@ import { limitHops } from './host/hop-limit.ts';
 import type { HostNetwork } from './host/host-network.ts';
 import { SimulatedNetwork } from './host/simulated-network.ts';
 import { createUserNetwork } from './host/user-network.ts';
+import type { GuestVolumeDesk } from './http/guest-volume-answers.ts';
 import { startMetadataService } from './http/metadata-service.ts';
 
 export interface NodeNetworkOptions {
@@ -32,6 +33,7 @@ export interface NodeNetworkOptions {
 export interface MetadataSource {
   findInstanceByAddress(address: string): InstanceIntent | undefined;
   onMetadataRead(id: InstanceId): void;
+  readonly guestVolumes: GuestVolumeDesk;
 }
 
 /** Disposing it ends the metadata service; the network and its guests stay. */
@@ -57,6 +59,7 @@ async function startBridge(options: NodeNetworkOptions): Promise<NodeNetwork> {
   const service = await startMetadataService({
     ...options,
     ...source.callbacks,
+    volumes: source.volumes,
     // Gateways come and go with their subnets; the filters admit guests only, and by their addresses.
     host: '0.0.0.0',
     port: 0,
@@ -97,6 +100,12 @@ function lateSource() {
       findInstanceByAddress: (address: string) => source?.findInstanceByAddress(address),
       onRead: (id: InstanceId) => source?.onMetadataRead(id),
     },
+    // Nobody is known, and so nobody is answered, before there is a node.
+    volumes: {
+      render: (instance) => source!.guestVolumes.render(instance),
+      hear: (instance, id, word) => source!.guestVolumes.hear(instance, id, word),
+      untilChange: (signal) => source!.guestVolumes.untilChange(signal),
+    } satisfies GuestVolumeDesk,
   };
 }
 

@@ -5,6 +5,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isServiceError } from '@ironbark/core/errors.ts';
 import fc from 'fast-check';
+import { cloudwatchModel } from './cloudwatch/model.ts';
+import { parseCbor, renderCbor } from './document/cbor.ts';
+import { decodeDocument } from './document/decode-document.ts';
 import { ec2Model } from './ec2/model.ts';
 import { parseXml as parseAnswer } from './query/parse-xml.ts';
 import { decodeRequest, readRequestHead } from './query/request.ts';
@@ -190,6 +193,38 @@ test('fuzz: query requests are decoded or refused, and reach no prototype', () =
     },
   );
   fc.assert(property, OPTIONS);
+});
+
+test('fuzz: documents in JSON and CBOR are decoded or refused, and reach no prototype', () => {
+  const key = fc.oneof(
+    fc.constantFrom(
+      'Namespace',
+      'MetricDataQueries',
+      'Dimensions',
+      'Id',
+      'MetricStat',
+      'StartTime',
+    ),
+    fc.constantFrom('__proto__', 'constructor', 'prototype', 'Period', 'EndTime', 'toString'),
+    soup,
+  );
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof({ maxDepth: 6 }, fc.jsonValue(), tie('list'), tie('map')),
+    list: fc.array(tie('value'), { maxLength: 4 }),
+    map: fc.dictionary(key, tie('value'), { maxKeys: 6 }),
+  }));
+  const actions = fc.constantFrom('GetMetricData', 'GetMetricStatistics', 'ListMetrics');
+  const property = fc.property(value, actions, (document, action) => {
+    const { input } = cloudwatchModel().findOperation(action)!;
+    refuses(() => decodeDocument(input, JSON.parse(JSON.stringify(document))));
+    refuses(() => decodeDocument(input, parseCbor(renderCbor(document))));
+    assert.equal(Reflect.get({}, 'Namespace'), undefined);
+  });
+  fc.assert(property, OPTIONS);
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => refuses(() => parseCbor(bytes))),
+    OPTIONS,
+  );
 });
 
 test('fuzz: aws-chunked bodies give what was put in, or are refused, however they are cut', () => {

@@ -25,6 +25,8 @@ import {
 const COPY = volumeId(2);
 const SIZE = 16 * MIB;
 const SECTOR_BYTES = 512;
+/** The filling lasts for three of these. */
+const SLOWER_MS = 1_500;
 
 /** A snapshot of random bytes in the first half and zeros in the second, and the bytes as a file. */
 async function startWithSnapshot(): Promise<{ harness: Harness; bytes: Buffer }> {
@@ -52,15 +54,15 @@ function holdBlocks(harness: Harness, passes: number) {
 }
 
 /** Each block takes its time, so that the fill is met in the middle. */
-function slowBlocks(harness: Harness): () => void {
+function slowBlocks(harness: Harness, delayMs = 150): () => void {
   const getObject = harness.objects.getObject.bind(harness.objects);
-  let delayMs = 150;
+  let isSlow = true;
   harness.objects.getObject = async (input) => {
-    if (input.key.startsWith('blocks/')) await systemClock.sleep(delayMs);
+    if (isSlow && input.key.startsWith('blocks/')) await systemClock.sleep(delayMs);
     return getObject(input);
   };
   return () => {
-    delayMs = 0;
+    isSlow = false;
   };
 }
 
@@ -220,7 +222,7 @@ test('a snapshot of a volume that is still being filled has all of it, and its o
 test('a volume that fills is grown and held back otherwise under its guest, and fills on', async () => {
   const { harness, bytes } = await startWithSnapshot();
   await using _ = harness;
-  const release = slowBlocks(harness);
+  const release = slowBlocks(harness, SLOWER_MS);
   await openCopy(harness);
   const limits = { iops: 10_000, bytesPerSecond: 500 * MIB, operationBytes: 256 * 1024 };
   const pid = await daemonPid(harness, COPY);
@@ -246,7 +248,7 @@ test('a volume that fills is grown and held back otherwise under its guest, and 
 test('one that was grown while it filled is whole after its target and its controller died', async () => {
   const { harness, bytes } = await startWithSnapshot();
   await using _ = harness;
-  const release = slowBlocks(harness);
+  const release = slowBlocks(harness, SLOWER_MS);
   await openCopy(harness);
   const wish = { fromSnapshotId: snapshotId(1), exportTo: NODE, sizeBytes: 24 * MIB };
   await harness.put(volume(2, { ...wish, generation: 2 }));

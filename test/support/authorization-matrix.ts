@@ -15,6 +15,7 @@ import {
   unsigned,
   wrongSecret,
 } from './matrix-case.ts';
+import { metricCases } from './matrix-metrics.ts';
 import { objectCases } from './matrix-objects.ts';
 import { snapshotBlockCases } from './matrix-snapshot-blocks.ts';
 import { type Answer, type Caller, callEc2, callSts } from './signed-call.ts';
@@ -33,6 +34,7 @@ export async function runMatrix(world: MatrixWorld): Promise<MatrixResult> {
     ...actionCases(world),
     ...stsCases(world),
     ...snapshotBlockCases(world),
+    ...metricCases(world),
     ...objectCases(world),
   ];
   const result: MatrixResult = { sent: 0, actions: countActions(cases), wrong: [], changes: [] };

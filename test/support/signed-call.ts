@@ -25,7 +25,7 @@ export interface Answer {
 }
 
 export interface RawCall {
-  service: 'ec2' | 'sts' | 's3' | 'ebs';
+  service: 'ec2' | 'sts' | 's3' | 'ebs' | 'monitoring';
   method: string;
   /** Path and query, as it goes out. */
   target: string;
@@ -35,7 +35,7 @@ export interface RawCall {
   inQuery?: boolean;
 }
 
-const FORM = { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' };
+export const FORM = { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' };
 const PRESIGNED_SECONDS = 300;
 
 export function callEc2(caller: Caller, action: string, input: object): Promise<Answer> {

@@ -26,7 +26,7 @@ export function createVolumeIn(
   return makeVolume(cloud, { Size: 1, TagSpecifications, ...how });
 }
 
-async function makeVolume(
+export async function makeVolume(
   cloud: CloudUnderTest,
   wish: Omit<Ec2Input<'CreateVolume'>, 'AvailabilityZone'>,
 ): Promise<string> {

@@ -3,15 +3,18 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { serveVolume } from '@ironbark/node/testing/block-target.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
-import { ATA, DATA_OFFSET } from '@ironbark/protocol/aoe/ata.ts';
+import { grantSocketAccess, linkSocket } from '@ironbark/platform/sockets.ts';
+import { ATA, DATA_OFFSET, parseAtaEnd, renderAta } from '@ironbark/protocol/aoe/ata.ts';
 import { CONFIG, parseConfig, renderConfigQuestion } from '@ironbark/protocol/aoe/config-string.ts';
 import { COMMAND, ERROR, ETHERTYPE_AOE } from '@ironbark/protocol/aoe/frame.ts';
 import { RESERVE, renderReserve } from '@ironbark/protocol/aoe/mac-lists.ts';
+import { closeExport, openExports } from '@ironbark/storage/drivers/aoe/control-client.ts';
 import type { ExportSettings } from '@ironbark/storage/drivers/aoe/export-settings.ts';
 import { findAoeTarget } from '@ironbark/storage/drivers/aoe/target-process.ts';
 import type { AoeInitiator, Peer } from '../support/aoe/aoe-initiator.ts';
@@ -159,6 +162,66 @@ test('who is not admitted gets no answer, and is admitted and shut out while the
   assert.deepEqual(exports, []);
   assert.ok(counters.refused >= 4);
   assert.equal(ask(stranger, 2), undefined);
+});
+
+test('who had a disk that was taken away is told so, and nobody else', { skip }, async () => {
+  const stranger = await lab.initiator('stranger');
+  const { settings, peer } = await serveDisk(6);
+  await lab.serve([{ ...settings, admits: [initiator.mac] }]);
+  const read = (asker: AoeInitiator, attempts: number) =>
+    asker.ask(
+      peer,
+      COMMAND.ata,
+      (frame) => {
+        const command = { command: ATA.readSectorsExt, feature: 0, count: 1, lba: 0 };
+        renderAta(frame, { ...command, isExtended: true, isWrite: false });
+        return DATA_OFFSET;
+      },
+      attempts,
+    );
+  assert.ok(parseAtaEnd(read(initiator, 5)!.frame)?.ok);
+  const { exports, revoked } = await closeExport(lab.host, settings, 'revoke');
+  assert.deepEqual([exports, revoked], [[], 1]);
+  assert.equal(parseAtaEnd(read(initiator, 5)!.frame)?.ok, false);
+  assert.equal(read(stranger, 2), undefined);
+  await openExports(lab.host, [{ ...settings, admits: [stranger.mac] }]);
+  assert.ok(parseAtaEnd(read(stranger, 5)!.frame)?.ok);
+  assert.equal(read(initiator, 2), undefined);
+});
+
+test('commands for a volume wait while its storage daemon is away', { skip }, async () => {
+  const folder = join(lab.folder, 'daemon');
+  await mkdir(folder);
+  const path = 'volume.sock';
+  const serve = async () => {
+    const served = await serveVolume(folder);
+    await grantSocketAccess(served.source.socketPath, { uid: lab.host.uid!, mode: 0o600 });
+    await linkSocket(served.source.socketPath, join(lab.host.folder, path));
+    return served;
+  };
+  const first = await serve();
+  const settings = lab.settings({ slot: 8, path, exportName: 'v' });
+  await lab.serve([settings]);
+  const peer = await lab.discover(initiator);
+  const data = Buffer.alloc(512, 9);
+  const write = { command: ATA.writeSectorsExt, lba: 3, data };
+  assert.ok(initiator.ata(peer, write).end.ok);
+  first[Symbol.dispose]();
+  const isAway = async () => (await lab.status()).exports[0]?.isAway;
+  await waitFor(isAway, { clock: systemClock, timeoutMs: 5_000, what: 'its end' });
+  const flush = (frame: Buffer) => {
+    const command = { command: ATA.flushCacheExt, feature: 0, count: 0, lba: 0 };
+    renderAta(frame, { ...command, isExtended: true, isWrite: false });
+    return DATA_OFFSET;
+  };
+  assert.equal(initiator.ask(peer, COMMAND.ata, flush, 2), undefined);
+  await rm(first.source.socketPath);
+  using _second = await serve();
+  assert.ok(initiator.ata(peer, write).end.ok);
+  assert.ok(initiator.flush(peer));
+  const written = await readFile(join(folder, 'volume.raw'));
+  assert.ok(written.subarray(3 * 512, 4 * 512).equals(data));
+  assert.equal((await lab.status()).exports[0]!.counters.faults, 0);
 });
 
 test('what users leave on a disk is there after the target was killed', { skip }, async () => {

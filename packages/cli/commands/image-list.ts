@@ -13,9 +13,10 @@ export async function showImages(context: CliContext): Promise<void> {
       image.ImageId ?? '',
       image.Name ?? '',
       image.State ?? '',
+      image.RootDeviceType ?? '',
       image.CreationDate ?? '',
       image.Description ?? '',
     ]);
-    return renderTable(['IMAGE', 'NAME', 'STATE', 'CREATED', 'DESCRIPTION'], rows);
+    return renderTable(['IMAGE', 'NAME', 'STATE', 'ROOT', 'CREATED', 'DESCRIPTION'], rows);
   });
 }

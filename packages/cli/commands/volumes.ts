@@ -48,7 +48,8 @@ function measure(volume: VolumeFacts, before: readonly VolumeFacts[]): MeasuredV
   return figures === undefined ? volume : { ...volume, figures };
 }
 
-const HEADINGS = ['VOLUME', 'STATE', 'SIZE', 'TYPE', 'ATTACHED TO', 'OPS/S', 'READ/S', 'WRITE/S'];
+const HEADINGS = ['VOLUME', 'STATE', 'SIZE', 'TYPE', 'ATTACHED TO', 'DRIVER'];
+const RATE_HEADINGS = ['OPS/S', 'READ/S', 'WRITE/S'];
 /** The paper's columns. */
 const PAPER_HEADINGS = ['RQ-SZ', 'QU-SZ', 'UTIL', 'OF LIMIT', 'NOTE'];
 
@@ -60,10 +61,16 @@ function renderVolumes(volumes: readonly MeasuredVolume[], self: string): string
     `${volume.sizeGib} GiB`,
     volume.volumeType,
     volume.instanceId === undefined ? '-' : `${volume.instanceId} ${volume.deviceName}`,
+    renderDriver(volume),
     ...renderFigures(volume.figures),
     volume.reason ?? renderFill(volume),
   ]);
-  return renderTable([...HEADINGS, ...PAPER_HEADINGS], rows);
+  return renderTable([...HEADINGS, ...RATE_HEADINGS, ...PAPER_HEADINGS], rows);
+}
+
+/** Whose driver reaches the volume, and over what. */
+function renderDriver({ attachMode, transport }: MeasuredVolume): string {
+  return attachMode === undefined ? '-' : `${attachMode}, ${transport}`;
 }
 
 function renderFill({ filledPercent }: MeasuredVolume): string {

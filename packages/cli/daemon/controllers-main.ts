@@ -9,6 +9,7 @@ import { serveCalls } from '@ironbark/platform/http/call-server.ts';
 import { createLogger } from '@ironbark/platform/logger.ts';
 import { dropPrivileges } from '@ironbark/platform/privileges.ts';
 import { systemRandom } from '@ironbark/platform/random.ts';
+import { cloudwatchModel } from '@ironbark/protocol/cloudwatch/model.ts';
 import { ec2Model } from '@ironbark/protocol/ec2/model.ts';
 import type { StagedBackends } from '@ironbark/protocol/internal/staged-backend.ts';
 import { remoteBlockTarget } from '@ironbark/protocol/internal/wire/block-target-wire.ts';
@@ -54,6 +55,7 @@ export async function runControllers(options: ControllersMainOptions): Promise<v
   const keyring = await readKeyringSource(options.config, paths);
   ec2Model();
   stsModel();
+  cloudwatchModel();
   dropPrivileges({ uid, groups: [], root: dataDir });
   const config = { ...options.config, host };
   const clock = systemClock;

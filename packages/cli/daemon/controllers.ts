@@ -1,6 +1,7 @@
 // Owns the controllers: all services but the node, joined in one process, and the one address that clients use. They
 // need no privilege; what needs some is behind NodeClient and BlockTarget.
 
+import { createCloudwatchHandler } from '@ironbark/cloud/http/cloudwatch-endpoint.ts';
 import { createEbsHandler } from '@ironbark/cloud/http/ebs-endpoint.ts';
 import { createApiHandler } from '@ironbark/cloud/http/ec2-endpoint.ts';
 import { type Cloud, startCloud } from '@ironbark/cloud/main.ts';
@@ -120,14 +121,15 @@ function openFront(
   { config, clock, random, logger }: ControllersOptions,
   { cloud, objects, audit }: { cloud: Cloud; objects: Objects; audit: EmbeddedAudit },
 ): Promise<HttpListener> {
-  const { ec2, sts, ebs, identity } = cloud;
+  const { ec2, sts, ebs, cloudwatch, identity } = cloud;
   const { region, host, port } = config;
   const shared = { identity, region, clock, random, logger, audit };
   const api = createApiHandler({ ec2, sts, ...shared });
   const blocks = createEbsHandler({ ebs, ...shared });
+  const metrics = createCloudwatchHandler({ cloudwatch, ...shared });
   return listen({
     address: { host, port },
-    handler: createFront({ api, blocks, objects: objects.handler }),
+    handler: createFront({ api, blocks, metrics, objects: objects.handler }),
     logger,
     handlesContinue: true,
     // Large uploads take long; the services watch that each makes progress.

@@ -9,6 +9,8 @@ export interface FrontServices {
   api: HttpHandler;
   /** The EBS direct APIs. */
   blocks: HttpHandler;
+  /** CloudWatch. */
+  metrics: HttpHandler;
   /** S3. */
   objects: HttpHandler;
 }
@@ -22,8 +24,13 @@ export function createFront(services: FrontServices): HttpHandler {
     }
     // Query requests are small and always welcome; S3 answers the expectation itself.
     if (request.headers.expect !== undefined) response.writeContinue();
-    await (service === 'ebs' ? services.blocks : services.api)(request, response);
+    await chooseHandler(services, service)(request, response);
   };
+}
+
+function chooseHandler(services: FrontServices, service: string | undefined): HttpHandler {
+  if (service === 'ebs') return services.blocks;
+  return service === 'monitoring' ? services.metrics : services.api;
 }
 
 /** The service in the credential scope `KEY/date/region/service/aws4_request`, wherever it stands. */

@@ -3,11 +3,13 @@
 import type { HostNetwork } from '@ironbark/node/host/host-network.ts';
 import { type NodeController, type NodeOptions, startNode } from '@ironbark/node/main.ts';
 import { startNodeNetwork } from '@ironbark/node/node-network.ts';
+import type { GuestTargets } from '@ironbark/protocol/internal/guest-targets.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 
 export interface OpenNodeOptions extends DaemonParts {
   objects: NodeOptions['objects'];
   volumesServed?: () => Promise<void>;
+  guestTargets?: GuestTargets;
 }
 
 /** Disposing it leaves guests and network as they are. */
@@ -21,7 +23,8 @@ const SIMULATED_CAPACITY = { vcpus: 64, memoryMib: 64 * 1024 };
 
 export async function openNode(options: OpenNodeOptions): Promise<OpenedNode> {
   await using starting = new AsyncDisposableStack();
-  const { config, paths, clock, random, logger, commands, objects, volumesServed } = options;
+  const { config, paths, clock, random, logger, commands, objects } = options;
+  const { volumesServed, guestTargets } = options;
   const shared = { clock, random, commands, dataDir: paths.node };
   const nodeNetwork = starting.use(
     await startNodeNetwork({
@@ -41,6 +44,7 @@ export async function openNode(options: OpenNodeOptions): Promise<OpenedNode> {
       objects,
       logger: logger.child({ service: 'node' }),
       ...(volumesServed === undefined ? {} : { volumesServed }),
+      ...(guestTargets === undefined ? {} : { guestTargets }),
       ...(config.simulated === undefined ? {} : { simulated: config.simulated }),
       ...(config.hypervisor === 'simulated' ? { capacity: SIMULATED_CAPACITY } : {}),
     }),

@@ -8,6 +8,7 @@ import { openCallClient } from '@ironbark/platform/http/call-client.ts';
 import { notReadyYet, serveCalls } from '@ironbark/platform/http/call-server.ts';
 import { readPeerUser } from '@ironbark/platform/libc.ts';
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
+import type { GuestTargets } from '@ironbark/protocol/internal/guest-targets.ts';
 import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
 import type { StagedBackends } from '@ironbark/protocol/internal/staged-backend.ts';
 import {
@@ -18,6 +19,7 @@ import { nodeVerbs } from '@ironbark/protocol/internal/wire/node-wire.ts';
 import { remoteImageSource } from '@ironbark/protocol/internal/wire/objects-wire.ts';
 import { stagedBackendVerbs } from '@ironbark/protocol/internal/wire/staged-backend-wire.ts';
 import type { CallTransport } from '@ironbark/protocol/internal/wire/transport.ts';
+import { openGuestTargets } from '@ironbark/storage/drivers/aoe/guest-targets.ts';
 import { exportSocketOf } from '@ironbark/storage/drivers/daemon-arguments.ts';
 import { openPrivilegedBackends } from '@ironbark/storage/drivers/privileged-backends.ts';
 import { openStorageDaemonTarget } from '@ironbark/storage/drivers/storage-daemon.ts';
@@ -52,6 +54,8 @@ export async function composePrivileged(options: PrivilegedOptions): Promise<Run
   const target = await openTarget(options, users, backends.findPlace);
   const doors = await openDoors(options, users, { target, staged: backends.staged });
   starting.use(doors);
+  const guestTargets = openTargetsOfGuests(options, users);
+  starting.defer(() => guestTargets.detach());
   const controllers = starting.use(
     await ControllersProcess.start({
       ...options,
@@ -73,6 +77,7 @@ export async function composePrivileged(options: PrivilegedOptions): Promise<Run
     ...options,
     objects,
     volumesServed: () => controllers.ready,
+    guestTargets,
   });
   starting.use(opened);
   await controllers.ready;
@@ -89,6 +94,7 @@ export async function composePrivileged(options: PrivilegedOptions): Promise<Run
       await opened.node.halt({ timeoutMs: GUEST_GRACE_MS });
       // Before the targets: nobody starts them again.
       await controllers[Symbol.asyncDispose]();
+      await guestTargets.endAll();
       await Promise.all((await target.list()).map((id) => target.stop(id)));
       await opened.network.removeAll();
     },
@@ -138,6 +144,15 @@ function openTarget(
     users: volumeUsersOf(storageDir, uid),
     findPlace,
   });
+}
+
+function openTargetsOfGuests(
+  { commands, clock, logger }: PrivilegedOptions,
+  { targets: uid, storageDir: dataDir }: CloudUsers,
+): GuestTargets {
+  const users = volumeUsersOf(dataDir, uid);
+  const log = logger.child({ service: 'guest-targets' });
+  return openGuestTargets({ dataDir, commands, clock, logger: log, users });
 }
 
 /** What the controllers may ask for. Until the node is there, they are told to come again. */
@@ -206,6 +221,7 @@ function lateNode(): { client: NodeClient; attach: (node: NodeClient) => void } 
       putIntent: async (intent) => await get().putIntent(intent),
       getReport: async () => await get().getReport(),
       getConsoleOutput: async (id) => await get().getConsoleOutput(id),
+      readVolumes: async () => await get().readVolumes(),
       onChange: (listener) => {
         listeners.add(listener);
         return () => listeners.delete(listener);

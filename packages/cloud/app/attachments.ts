@@ -11,6 +11,8 @@ import {
 import { findInstance } from '../store/instances.ts';
 import type { AttachmentRow, InstanceRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
+import { listTagsOf } from '../store/tags.ts';
+import { attachModeOf, checkGuestMode, refuseGuestRoot } from './attach-modes.ts';
 import type { Caller, Change } from './change.ts';
 import { viewState } from './instance-view.ts';
 import { getInstance, isRootOf } from './instances.ts';
@@ -43,6 +45,9 @@ export async function attachVolume(
   await checkVolumeFree(caller, tx, volumeId, instance);
   checkInstanceTakesVolumes(instance);
   await checkDeviceFree(tx, instance, deviceName);
+  const attachMode = attachModeOf(await listTagsOf(tx, volumeId));
+  if (isRootOf(instance, { deviceName })) refuseGuestRoot(attachMode);
+  await checkGuestMode(tx, attachMode, instance);
   await insertAttachment(tx, {
     volumeId,
     accountId: caller.accountId,
@@ -53,6 +58,7 @@ export async function attachVolume(
     force: 0,
     observed: 'attaching',
     createdAt: nowMs,
+    attachMode,
   });
   touched.volumes.add(volumeId);
   return (await findAttachment(tx, volumeId))!;

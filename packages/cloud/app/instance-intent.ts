@@ -21,6 +21,7 @@ import type {
   VolumeRow,
 } from '../store/schema.ts';
 import { privateDnsName } from './addresses.ts';
+import { volumeProfile } from './attach-modes.ts';
 import { isRootOf } from './instances.ts';
 import { rootDiskProfile } from './io-profiles.ts';
 
@@ -105,7 +106,7 @@ function composeVolume({
       deviceName: attachment.deviceName,
       sizeBytes: sizeOf(volume),
       source: JSON.parse(attachment.offeredExport) as BlockExport,
-      profile: DIRECT,
+      profile: volumeProfile(attachment.attachMode),
     },
   ];
 }

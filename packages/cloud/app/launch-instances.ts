@@ -18,6 +18,7 @@ import { insertInterface } from '../store/network-interfaces.ts';
 import { type KeyPairRow, type SubnetRow, toFlag } from '../store/schema.ts';
 import { renderMac } from './addresses.ts';
 import type { App } from './app.ts';
+import { attachModeOf, checkGuestMode } from './attach-modes.ts';
 import { checkVolumeCount } from './attachments.ts';
 import { type DeviceWish, planVolumes } from './block-devices.ts';
 import { demandOf, loadRooms, localDiskBytes } from './capacity.ts';
@@ -207,12 +208,17 @@ async function writeInstance(
   await insertInstance(tx, renderRow(caller, change, launch, place));
   await setTags(tx, caller.accountId, place.id, request.tags.instance);
   await writeInterface(app, caller, change, launch, place.id);
+  const metadataOptions = JSON.stringify(request.metadataOptions);
   for (const mapping of launch.mappings) {
+    const isRoot = mapping.deviceName === launch.image.rootDeviceName;
+    const attachMode = isRoot ? 'host' : attachModeOf(request.tags.volume);
+    await checkGuestMode(tx, attachMode, { metadataOptions });
     const volumeId = await makeAttachedVolume(app, caller, change, {
       instanceId: place.id,
       zone: launch.subnet.zone,
       mapping,
       backend: chooseBackend(request.tags.volume, launch.storage),
+      attachMode,
       storage: launch.storage,
     });
     await setTags(tx, caller.accountId, volumeId, request.tags.volume);

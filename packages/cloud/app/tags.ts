@@ -4,6 +4,7 @@ import type { AccountId } from '@ironbark/core/ids.ts';
 import type { TagRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
 import { listTagsOf, putTag } from '../store/tags.ts';
+import { checkAttachMode } from './attach-modes.ts';
 import { checkIoProfile, checkRootProfile } from './io-profiles.ts';
 import { invalidValue, notOffered, refuse } from './refusals.ts';
 
@@ -107,6 +108,7 @@ export async function setTags(
 ): Promise<void> {
   const resourceType = resourceTypeOf(resourceId)!;
   checkIoProfile(resourceType, tags);
+  checkAttachMode(resourceType, tags);
   await checkRootProfile(tx, resourceId, tags);
   for (const tag of tags) await putTag(tx, { accountId, resourceId, resourceType, ...tag });
   if (tags.length > 0 && (await listTagsOf(tx, resourceId)).length > MAX_TAGS) {

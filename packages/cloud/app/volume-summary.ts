@@ -1,10 +1,12 @@
 // Owns what an administrator sees of the volumes of all accounts.
 
 import type { AccountId, InstanceId, VolumeId } from '@ironbark/core/ids.ts';
+import type { AttachMode, GuestTransport } from '@ironbark/core/io-profile.ts';
 import type { VolumeState } from '@ironbark/core/states.ts';
 import type { VolumeLimits, VolumeType } from '@ironbark/core/volume-types.ts';
 import type { Queries } from '../store/store.ts';
 import { listAllVolumes } from '../store/volumes.ts';
+import { volumeProfile } from './attach-modes.ts';
 import { limitsOfShape } from './volume-shape.ts';
 import { viewVolumeState } from './volume-view.ts';
 
@@ -17,6 +19,9 @@ export interface VolumeSummary {
   limits: VolumeLimits;
   instanceId?: InstanceId;
   deviceName?: string;
+  /** Who drives its disk while it is attached, and over what. */
+  attachMode?: AttachMode;
+  transport?: GuestTransport | 'nbd';
   /** How much of its snapshot it has; absent when that is all, or there is none. */
   filledPercent?: number;
   /** What is wrong with it, or what it waits for. */
@@ -30,6 +35,8 @@ export async function summarizeVolumes(db: Queries): Promise<VolumeSummary[]> {
   return rows.map((row) => {
     const attachment = byVolume.get(row.id);
     const { instanceId, deviceName } = attachment ?? {};
+    const profile = volumeProfile(attachment?.attachMode ?? null);
+    const { attachMode, transport = 'nbd' } = profile;
     const { id: volumeId, accountId, volumeType, sizeGib, observedReason } = row;
     const isFilling = row.observedState === 'ready' && row.observedProgress < 100;
     return {
@@ -37,7 +44,7 @@ export async function summarizeVolumes(db: Queries): Promise<VolumeSummary[]> {
       state: viewVolumeState(row, attachment),
       limits: limitsOfShape(row),
       ...(instanceId === undefined ? {} : { instanceId }),
-      ...(deviceName === undefined ? {} : { deviceName }),
+      ...(deviceName === undefined ? {} : { deviceName, attachMode, transport }),
       ...(isFilling ? { filledPercent: row.observedProgress } : {}),
       ...(observedReason === null ? {} : { reason: observedReason }),
     };

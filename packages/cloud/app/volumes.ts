@@ -1,6 +1,7 @@
 // Owns the rules of volumes: how large, of what kind, from which snapshot, and when one may go.
 
 import type { InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { AttachMode } from '@ironbark/core/io-profile.ts';
 import { GIB, renderBytes } from '@ironbark/core/units.ts';
 import { newId } from '@ironbark/platform/random.ts';
 import type { BackendName } from '@ironbark/protocol/internal/staged-backend.ts';
@@ -131,10 +132,11 @@ export async function makeAttachedVolume(
     zone: string;
     mapping: VolumeMapping;
     backend: BackendName;
+    attachMode: AttachMode;
     storage: StorageReport | undefined;
   },
 ): Promise<VolumeId> {
-  const { instanceId, mapping } = wish;
+  const { instanceId, mapping, attachMode } = wish;
   const volumeId = await makeVolume(app, caller, change, { ...wish, ...mapping });
   await insertAttachment(change.tx, {
     volumeId,
@@ -146,6 +148,7 @@ export async function makeAttachedVolume(
     force: 0,
     observed: 'attaching',
     createdAt: change.nowMs,
+    attachMode,
   });
   return volumeId;
 }

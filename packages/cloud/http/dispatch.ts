@@ -45,7 +45,7 @@ export async function dispatch(service: ApiService, call: Call): Promise<string>
   return service.protocol.renderResponse(operation, output, { requestId, version });
 }
 
-function notOffered(action: string): ServiceError {
+export function notOffered(action: string): ServiceError {
   return new ServiceError({
     kind: 'unsupported',
     resource: 'action',

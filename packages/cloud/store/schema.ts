@@ -16,6 +16,7 @@ import type {
   VolumeId,
   VpcId,
 } from '@ironbark/core/ids.ts';
+import type { AttachMode } from '@ironbark/core/io-profile.ts';
 import type { Accelerator } from '@ironbark/core/tenancy.ts';
 import type { VolumeType } from '@ironbark/core/volume-types.ts';
 import type { ObservedPower } from '@ironbark/protocol/internal/instance-messages.ts';
@@ -26,6 +27,7 @@ import type {
 import type { Generated, Selectable } from 'kysely';
 import type { EbsSettingTable } from './ebs-setting-table.ts';
 import type { ImageTable, RootDeviceType } from './image-schema.ts';
+import type { VolumeMetricTable } from './volume-metric-schema.ts';
 
 export type Flag = 0 | 1;
 /** AWS's form of a user's unique id. */
@@ -220,6 +222,8 @@ export interface AttachmentTable {
   withdrawnGeneration: number | null;
   observed: 'attaching' | 'attached';
   createdAt: number;
+  /** As the volume's tags said when it was attached; null: by the host. */
+  attachMode: AttachMode | null;
 }
 
 export interface SnapshotTable {
@@ -351,6 +355,7 @@ export interface Schema {
   interfaceGroup: InterfaceGroupTable;
   volume: VolumeTable;
   volumeModification: VolumeModificationTable;
+  volumeMetric: VolumeMetricTable;
   attachment: AttachmentTable;
   snapshot: SnapshotTable;
   snapshotPermission: SnapshotPermissionTable;

@@ -12,6 +12,8 @@ import { volumeTypes } from './migrations/0003-volume-types.ts';
 import { sharedSnapshots } from './migrations/0006-shared-snapshots.ts';
 import { encryption } from './migrations/0007-encryption.ts';
 import { ebsImages } from './migrations/0008-ebs-images.ts';
+import { attachModes } from './migrations/0009-attach-modes.ts';
+import { volumeMetrics } from './migrations/0011-volume-metrics.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -25,6 +27,8 @@ const MIGRATIONS: Migrations = {
   '0006-shared-snapshots': sharedSnapshots,
   '0007-encryption': encryption,
   '0008-ebs-images': ebsImages,
+  '0009-attach-modes': attachModes,
+  '0011-volume-metrics': volumeMetrics,
 };
 
 /** `path` is a file, or `:memory:`. */

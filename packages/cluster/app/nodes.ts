@@ -5,7 +5,7 @@ import type { InstanceId } from '@ironbark/core/ids.ts';
 import { isolatesTenants } from '@ironbark/core/tenancy.ts';
 import { renderTime } from '@ironbark/platform/clock.ts';
 import type { NodeSummary, ZoneChanges } from '@ironbark/protocol/internal/cluster-client.ts';
-import type { ConsoleOutput } from '@ironbark/protocol/internal/node-client.ts';
+import type { ConsoleOutput, VolumeReading } from '@ironbark/protocol/internal/node-client.ts';
 import { listNodes, type NodeRow, type NodeSummaryRecord } from '../store/nodes.ts';
 import { listChangesAfter } from '../store/observations.ts';
 import { findPlacement } from '../store/placed-instances.ts';
@@ -62,4 +62,17 @@ export async function getConsoleOutput(
     });
   }
   return withinDeadline(context.clock, 'getConsoleOutput', client.getConsoleOutput(id));
+}
+
+/** A node that is away or hangs holds up nobody: what it would have told is missing. */
+export async function readVolumes(context: ClusterContext): Promise<VolumeReading[]> {
+  const asked = [...context.nodes].map(async ([id, client]) => {
+    try {
+      return await withinDeadline(context.clock, 'readVolumes', client.readVolumes());
+    } catch (error) {
+      context.logger.debug('node does not tell of its volumes', { id, error });
+      return [];
+    }
+  });
+  return (await Promise.all(asked)).flat();
 }

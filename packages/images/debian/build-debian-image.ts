@@ -37,7 +37,9 @@ export interface DebianBuildContext extends BuildContext {
   suite: DebianSuite;
 }
 
-const RECIPE_FOLDERS = ['.', '../boot', '../build'].map((path) => join(import.meta.dirname, path));
+const RECIPE_FOLDERS = ['.', '../boot', '../build', '../volumes'].map((path) =>
+  join(import.meta.dirname, path),
+);
 const FILES = { root: 'root.raw', kernel: 'kernel', initrd: 'initrd' };
 
 /** Builds the image in about two minutes, or gives the finished build of the same recipe and indexes. */

@@ -13,6 +13,8 @@ export interface ConfigureInput {
   kernel: UnpackedKernel;
 }
 
+const VOLUMES_FOLDER = join(import.meta.dirname, '../volumes');
+const VOLUMES_UNIT = 'ironbark-volumes';
 const GUEST_FILES = join(import.meta.dirname, 'guest');
 
 export async function configureRoot(context: BuildContext, input: ConfigureInput): Promise<void> {
@@ -20,8 +22,22 @@ export async function configureRoot(context: BuildContext, input: ConfigureInput
   await cp(GUEST_FILES, root, { recursive: true });
   await writeUnsynced(join(root, 'etc/apt/sources.list'), renderGuestSources(input.suite));
   await addModules(context, root, kernel);
+  await addVolumesUnit(root);
   await removeIdentity(root);
   await useResolved(root);
+}
+
+/** Enabled as `systemctl enable` does it. */
+async function addVolumesUnit(root: string): Promise<void> {
+  const program = join(root, 'usr/lib/ironbark', VOLUMES_UNIT);
+  await mkdir(join(root, 'usr/lib/ironbark'), { recursive: true });
+  await cp(join(VOLUMES_FOLDER, VOLUMES_UNIT), program);
+  await chmod(program, 0o755);
+  const name = `${VOLUMES_UNIT}.service`;
+  await cp(join(VOLUMES_FOLDER, name), join(root, 'etc/systemd/system', name));
+  const wants = join(root, 'etc/systemd/system/multi-user.target.wants');
+  await mkdir(wants, { recursive: true });
+  await symlink(`../${name}`, join(wants, name));
 }
 
 async function addModules(

@@ -25,7 +25,9 @@ import {
 } from './recipe.ts';
 import { layOutRoot } from './root-tree.ts';
 
-const RECIPE_FOLDERS = ['.', '../boot', '../build'].map((path) => join(import.meta.dirname, path));
+const RECIPE_FOLDERS = ['.', '../boot', '../build', '../volumes'].map((path) =>
+  join(import.meta.dirname, path),
+);
 
 /** Builds the image, or gives the finished build of the same recipe and package versions. */
 export async function buildMicroImage(context: BuildContext): Promise<BuiltImage> {

@@ -48,6 +48,7 @@ const LINKS: readonly [path: string, target: string][] = [
   [`usr/lib64/${LOADER}`, `../lib/x86_64-linux-gnu/${LOADER}`],
 ];
 const GUEST_FILES = join(import.meta.dirname, 'guest');
+const VOLUMES_UNIT = join(import.meta.dirname, '../volumes/ironbark-volumes');
 const EXECUTABLE_GUEST_FILES = /^(usr\/lib\/ironbark|etc\/acpi)\//;
 
 export interface RootTreeInput {
@@ -68,6 +69,7 @@ export async function layOutRoot(context: BuildContext, input: RootTreeInput): P
   for (const [path, target] of LINKS) await symlink(target, join(root, path));
   await addModules(input);
   await addGuestFiles(root);
+  await addVolumesUnit(root);
   await proveProgramsStart(context, root);
 }
 
@@ -142,6 +144,12 @@ async function addGuestFiles(root: string): Promise<void> {
     await writeUnsynced(target, await readFile(source));
     await chmod(target, mode);
   }
+}
+
+/** The same in every image of ours. */
+async function addVolumesUnit(root: string): Promise<void> {
+  const target = join(root, 'usr/lib/ironbark/ironbark-volumes');
+  await writeUnsynced(target, await readFile(VOLUMES_UNIT), { mode: 0o755 });
 }
 
 /** A library that is missing, or that was cut off too boldly, must end the build and not a guest's user. */

@@ -86,6 +86,11 @@ function primaryInterface(instance: InstanceIntent): InterfaceIntent | undefined
   return instance.interfaces.toSorted((a, b) => a.deviceIndex - b.deviceIndex)[0];
 }
 
+/** By which its guest is known. */
+export function primaryAddress(instance: InstanceIntent): string {
+  return primaryInterface(instance)?.privateIp ?? '';
+}
+
 /** EC2 lists the root disk as `ami` and `root`, and volumes as `ebs1` onwards. */
 function blockDevices({ rootDisk, volumes }: InstanceIntent): MetadataDirectory {
   const others = volumes.filter(({ volumeId }) => volumeId !== rootDisk.volumeId);

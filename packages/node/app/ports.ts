@@ -2,6 +2,7 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { InterfaceId } from '@ironbark/core/ids.ts';
+import { parseCidr, parseIpv4 } from '@ironbark/core/ipv4.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type {
   InstanceIntent,
@@ -82,7 +83,7 @@ export class Ports {
   async ensure(
     intent: InstanceIntent,
     nic: InterfaceIntent,
-    guest: { uid: number | undefined; isIdle: boolean },
+    guest: { uid: number | undefined; isIdle: boolean; carriesStorage: boolean },
   ): Promise<PortAttachment> {
     await this.ensureSubnets();
     const subnet = this.#intents.subnets.find(({ id }) => id === nic.subnetId);
@@ -98,10 +99,22 @@ export class Ports {
       vcpus: intent.vcpus,
       profile: nic.profile,
       isIdle: guest.isIdle,
+      carriesStorage: guest.carriesStorage,
       ...(guest.uid === undefined ? {} : { uid: guest.uid }),
     });
     this.#ensured.add(nic.id);
     return attachment;
+  }
+
+  /** Where a guest's frames reach the host, and which of its subnet's addresses it has. */
+  storagePlaceOf(nic: InterfaceIntent): { interfaceName: string; shelf: number } | undefined {
+    const subnet = this.#intents.subnets.find(({ id }) => id === nic.subnetId);
+    const interfaceName = this.#network.hostInterface(nic.subnetId);
+    const cidr = parseCidr(subnet?.cidr ?? '');
+    const address = parseIpv4(nic.privateIp);
+    if (interfaceName === undefined || cidr === undefined || address === undefined)
+      return undefined;
+    return { interfaceName, shelf: address - cidr.base };
   }
 
   async remove(id: InterfaceId): Promise<void> {

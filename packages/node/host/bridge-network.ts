@@ -5,7 +5,8 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { InterfaceId } from '@ironbark/core/ids.ts';
+import type { InterfaceId, SubnetId } from '@ironbark/core/ids.ts';
+import { STORAGE_MTU } from '@ironbark/core/io-profile.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import { hasCode } from '@ironbark/platform/files.ts';
@@ -99,6 +100,10 @@ class BridgeNetwork implements HostNetwork {
       await this.#ensureAddressServices();
       return attachment;
     });
+  }
+
+  hostInterface(id: SubnetId): string {
+    return this.#names.bridge(id);
   }
 
   removePort(id: InterfaceId): Promise<void> {
@@ -199,7 +204,10 @@ class BridgeNetwork implements HostNetwork {
     }));
     const ports = this.#ports
       .list()
-      .map((port) => ({ table, tap: this.#names.tap(port.interfaceId), ...port }))
+      .map(({ carriesStorage, ...port }) => ({
+        ...{ table, tap: this.#names.tap(port.interfaceId), ...port },
+        ...(carriesStorage === true ? { storageMac: this.#names.bridgeMac(port.subnetId) } : {}),
+      }))
       .filter(({ tap }) => links.has(tap));
     const cloud = cloudRuleSet({ table, subnets, metadataPort, hostPorts });
     await this.#rules.ensure([cloud, ...ports.map(portRuleSet)]);
@@ -244,7 +252,8 @@ class BridgeNetwork implements HostNetwork {
     const spec: TapSpec = {
       name: this.#names.tap(port.interfaceId),
       bridge: this.#names.bridge(port.subnet.id),
-      mtu: port.profile.mtu,
+      // A guest's card stays at what its lease says, until it drives a volume over it.
+      mtu: Math.max(port.profile.mtu, STORAGE_MTU),
       multiQueue,
       ownerUid: port.uid ?? 0,
       alias: `${port.instanceId}/${port.interfaceId}`,
@@ -279,8 +288,10 @@ async function removeIfEmpty(directory: string): Promise<void> {
 
 function recordOf(port: PortSpec): PortRecord {
   const { interfaceId, instanceId, macAddress, privateIp, hostname, subnet, profile } = port;
+  const { carriesStorage } = port;
   return {
     ...{ interfaceId, instanceId, macAddress, privateIp, hostname },
     ...{ subnetId: subnet.id, domain: subnet.domain, mtu: profile.mtu },
+    ...(carriesStorage === true ? { carriesStorage } : {}),
   };
 }

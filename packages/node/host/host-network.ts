@@ -1,6 +1,6 @@
 // Owns the contract of a node's network: subnets as bridges, ports as taps, each findable by its name.
 
-import type { InstanceId, InterfaceId } from '@ironbark/core/ids.ts';
+import type { InstanceId, InterfaceId, SubnetId } from '@ironbark/core/ids.ts';
 import type { NicProfile } from '@ironbark/core/io-profile.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 
@@ -15,6 +15,8 @@ export interface PortSpec {
   /** The guest's user on the host; absent when the node is not root. */
   uid?: number;
   profile: NicProfile;
+  /** The guest drives volumes of its own through it: frames of AoE reach the host, and nobody else. */
+  carriesStorage?: boolean;
   /** No guest has it now, so what it holds of the host may be chosen anew if somebody else has taken it. */
   isIdle?: boolean;
 }
@@ -43,6 +45,8 @@ export interface HostNetwork extends AsyncDisposable {
   ensureSubnets(subnets: readonly SubnetIntent[]): Promise<void>;
   /** Makes the port and its lease, or repairs it. Idempotent. */
   ensurePort(port: PortSpec): Promise<PortAttachment>;
+  /** The host's own interface in a subnet; undefined where guests' frames do not reach the host. */
+  hostInterface(id: SubnetId): string | undefined;
   /** Removes the port and its lease; one that does not exist is fine. */
   removePort(interfaceId: InterfaceId): Promise<void>;
   /** Ports that exist on the host now, ours by their names; to find strays. */

@@ -29,6 +29,8 @@ export interface PortRules {
   tap: string;
   macAddress: string;
   privateIp: string;
+  /** The host's address on the bridge, where the guest's frames of AoE go; absent: it may send none. */
+  storageMac?: string;
 }
 
 /** AWS's address of the metadata service. */
@@ -155,8 +157,15 @@ export function portRuleSet(rules: PortRules): RuleSet {
   return { id: rules.tap, chains, text: renderPortRules(rules) };
 }
 
+/**
+ * Whatever it was sent to, it reaches the host and no other guest: one guest could otherwise answer for another's disk.
+ */
+function storageRules(mac: string | undefined): string[] {
+  return mac === undefined ? [] : [`ether type 0x88a2 ether daddr set ${mac} accept`];
+}
+
 /** Replaces one port's chain. Adding before deleting makes it work whether the chain exists or not. */
-function renderPortRules({ table, tap, macAddress, privateIp }: PortRules): string {
+function renderPortRules({ table, tap, macAddress, privateIp, storageMac }: PortRules): string {
   const name = `netdev ${table} ${portChain(tap)}`;
   const hook = `type filter hook ingress device "${tap}" priority ${INGRESS_PRIORITY}; policy drop;`;
   const rules = [
@@ -166,6 +175,7 @@ function renderPortRules({ table, tap, macAddress, privateIp }: PortRules): stri
     `ether type ip ip saddr ${privateIp} udp sport 67 drop`,
     `ether type ip ip saddr ${privateIp} accept`,
     'ether type ip ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept',
+    ...storageRules(storageMac),
   ];
   return [
     renderPortRulesRemoval(table, tap),

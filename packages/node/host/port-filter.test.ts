@@ -2,7 +2,17 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
-import { arpFrame, ethernet, receiveFrames, sendFrame, udpFrame } from '../testing/frames.ts';
+import { systemCommands } from '@ironbark/platform/commands.ts';
+import { openPacketSocket } from '@ironbark/platform/packet-socket.ts';
+import { ETHERTYPE_AOE } from '@ironbark/protocol/aoe/frame.ts';
+import {
+  arpFrame,
+  ethernet,
+  receiveFrames,
+  receiveRaw,
+  sendFrame,
+  udpFrame,
+} from '../testing/frames.ts';
 import { createTestCloud, type TestCloud } from '../testing/test-cloud.ts';
 import type { HostNetwork } from './host-network.ts';
 import { type OpenTap, openTap } from './tap-device.ts';
@@ -85,6 +95,40 @@ describe('a port lets out only what is its own', { skip }, () => {
     assert.equal(await arrives(udpFrame(stranger, PORTS, 'x')), false);
     assert.equal(await arrives(arpFrame(stranger)), false);
     assert.equal(await arrives(arpFrame(own(), STRANGER_MAC)), false);
+  });
+
+  test('frames of AoE come out of no port but one that carries storage, and reach the host alone', async () => {
+    const { fromMac, toMac } = own();
+    const bridge = network.hostInterface(cloud.subnet.id)!;
+    const everybody = 'ff:ff:ff:ff:ff:ff';
+    const [link] = JSON.parse(
+      (await systemCommands.run('ip', ['-j', 'link', 'show', 'dev', bridge])).stdout,
+    );
+    const options = { interfaceIndex: link.ifindex, protocol: ETHERTYPE_AOE };
+    const { fd, close } = openPacketSocket(options);
+    try {
+      const sentBy = (mac: string, to: string, mark: string) =>
+        ethernet(to, mac, ETHERTYPE_AOE, Buffer.from(mark.padEnd(60, '\0')));
+      for (const to of [toMac, everybody]) {
+        assert.equal(await arrives(sentBy(fromMac, to, 'closed')), false);
+      }
+      await network.ensurePort({ ...cloud.port(5), carriesStorage: true });
+      for (const to of [toMac, everybody]) {
+        assert.equal(await arrives(sentBy(fromMac, to, 'open')), false, `${to} reached a guest`);
+        assert.equal(await arrives(sentBy(STRANGER_MAC, to, 'spoofed')), false);
+      }
+      await network.ensurePort(cloud.port(5));
+      assert.equal(await arrives(sentBy(fromMac, toMac, 'closed again')), false);
+      const heard = receiveRaw(fd);
+      assert.deepEqual(
+        heard.map((each) => each.toString('latin1', 14, 18)),
+        ['open', 'open'],
+      );
+      const address = link.address.replaceAll(':', '');
+      assert.ok(heard.every((each) => each.toString('hex', 0, 6) === address));
+    } finally {
+      close();
+    }
   });
 
   test('a guest is no DHCP server', async () => {

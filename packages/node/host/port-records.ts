@@ -16,6 +16,7 @@ export interface PortRecord {
   hostname: string;
   domain: string;
   mtu: number;
+  carriesStorage?: boolean;
 }
 
 export class PortRecords {

@@ -20,6 +20,10 @@ export class SimulatedNetwork implements HostNetwork {
     return { kind: 'simulated' };
   }
 
+  hostInterface(): string {
+    return 'simulated';
+  }
+
   async removePort(id: InterfaceId): Promise<void> {
     this.#ports.delete(id);
   }

@@ -114,6 +114,8 @@ class SlirpNetwork implements UserNetwork {
     });
   }
 
+  hostInterface(): undefined {}
+
   removePort(id: InterfaceId): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#ports.delete(id)) await this.save();

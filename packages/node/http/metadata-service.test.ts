@@ -12,6 +12,7 @@ import type {
 } from '@ironbark/protocol/internal/instance-messages.ts';
 import { limitHops } from '../host/hop-limit.ts';
 import { instanceIntent, metadataIntent } from '../testing/instance-intent.ts';
+import type { GuestVolumeDesk } from './guest-volume-answers.ts';
 import { type MetadataServiceOptions, startMetadataService } from './metadata-service.ts';
 
 interface Reply {
@@ -65,6 +66,30 @@ const withMetadata = (changes: Partial<MetadataIntent>) => ({
 });
 const withOptions = (changes: Partial<MetadataIntent['options']>) =>
   withMetadata({ options: { ...metadataIntent().options, ...changes } });
+
+/** A list that changes when somebody says so. */
+function deskOf(first: string) {
+  let text = first;
+  const waiting = new Set<() => void>();
+  const heard: string[] = [];
+  const desk: GuestVolumeDesk = {
+    render: () => ({ tag: text, text: `list ${text}\n` }),
+    hear: (_instance, id, word) => {
+      heard.push(`${id} ${word}`);
+      return word === 'attached';
+    },
+    untilChange: (signal) =>
+      new Promise((resolve) => {
+        waiting.add(resolve);
+        signal.addEventListener('abort', () => resolve());
+      }),
+  };
+  const change = (next: string) => {
+    text = next;
+    for (const wake of waiting) wake();
+  };
+  return { desk, heard, waiting, change };
+}
 
 const TTL = 'x-aws-ec2-metadata-token-ttl-seconds';
 const TOKEN = 'x-aws-ec2-metadata-token';
@@ -304,5 +329,31 @@ test('a guest that opens many connections is cut off at its limit', async () => 
     await waitFor(isCut, { clock: systemClock, timeoutMs: 5_000, what: 'the cut' });
     assert.equal(sockets.filter((socket) => !socket.destroyed).length, 64);
     for (const socket of sockets) socket.destroy();
+  });
+});
+
+test('a guest waits for a newer list of its volumes, and says what it has done', async () => {
+  const { desk, heard, waiting, change } = deskOf('one');
+  await withService({ volumes: desk }, async (ask) => {
+    const path = '/latest/ironbark/volumes';
+    assert.equal((await ask(path)).status, 401);
+    const put = { method: 'PUT', headers: { [TTL]: '60' } };
+    const { text: token } = await ask('/latest/api/token', put);
+    const headers = { [TOKEN]: token };
+    assert.equal((await ask(`${path}?after=older`, { headers })).text, 'list one\n');
+    const later = ask(`${path}?after=one`, { headers });
+    const what = 'the guest waits';
+    await waitFor(() => waiting.size > 0, { clock: systemClock, timeoutMs: 5_000, what });
+    change('two');
+    assert.equal((await later).text, 'list two\n');
+    const say = async (rest: string, more = headers) =>
+      (await ask(`${path}/${rest}`, { method: 'PUT', headers: more })).status;
+    assert.equal(await say('vol-0123456789abcdef0/attached'), 200);
+    assert.equal(await say('vol-0123456789abcdef0/released'), 409);
+    assert.equal(await say('vol-0123456789abcdef0/gone'), 404);
+    assert.equal(await say('i-0123456789abcdef0/attached'), 404);
+    assert.equal(await say('vol-0123456789abcdef0/attached', { [TOKEN]: 'stolen' }), 401);
+    assert.equal((await ask(path, { method: 'DELETE', headers })).status, 405);
+    assert.deepEqual(heard, ['vol-0123456789abcdef0 attached', 'vol-0123456789abcdef0 released']);
   });
 });

@@ -11,8 +11,19 @@ import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
 import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import { MAX_TOKEN_TTL_SECONDS, MetadataTokens } from '../app/metadata-tokens.ts';
-import { buildMetadataTree, findMetadata, renderListing } from '../app/metadata-tree.ts';
+import {
+  buildMetadataTree,
+  findMetadata,
+  primaryAddress,
+  renderListing,
+} from '../app/metadata-tree.ts';
 import { isMetadataVersion, METADATA_VERSIONS } from '../app/metadata-versions.ts';
+import {
+  type GuestVolumeDesk,
+  hearWord,
+  isAboutVolumes,
+  readVolumeList,
+} from './guest-volume-answers.ts';
 
 export interface MetadataServiceOptions {
   /** `0.0.0.0` behind the filters of a bridge network, `127.0.0.1` in user mode. */
@@ -31,6 +42,8 @@ export interface MetadataServiceOptions {
   logger: Logger;
   /** A sign of life from inside the guest. */
   onRead(id: InstanceId): void;
+  /** Absent: guests of this node drive no volumes. */
+  volumes?: GuestVolumeDesk;
 }
 
 /** A few parallel clients of one guest; a guest that wants more waits for itself, not the others for it. */
@@ -50,7 +63,7 @@ export function startMetadataService(options: MetadataServiceOptions): Promise<H
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
     ...(isShared ? {} : { maxConnectionsPerAddress: MAX_CONNECTIONS_PER_GUEST }),
     handler: async (request, response) => {
-      send(request, response, answer(options, tokens, request));
+      send(request, response, await answer(options, tokens, request));
     },
   });
 }
@@ -67,14 +80,15 @@ interface Asked {
   /** What stands before the version in every path of this guest. */
   prefix: string;
   path: string[];
+  query: string;
   hasFinalSlash: boolean;
 }
 
-function answer(
+async function answer(
   options: MetadataServiceOptions,
   tokens: MetadataTokens,
   request: IncomingMessage,
-): Answer {
+): Promise<Answer> {
   if (options.isReady?.() === false) return failure(503);
   const asked = identify(options, request);
   if (asked === 'malformed') return failure(400);
@@ -83,6 +97,9 @@ function answer(
   if (asked.instance.metadata.options.endpoint === 'disabled') return failure(403);
   const isToken = asked.path.join('/') === TOKEN_PATH;
   if (request.method === 'PUT' && isToken) return issueToken(options, tokens, request, asked);
+  if (isAboutVolumes(asked.path) && options.volumes !== undefined) {
+    return await aboutVolumes({ ...options, desk: options.volumes }, tokens, request, asked);
+  }
   if (isToken || !['GET', 'HEAD'].includes(request.method ?? '')) {
     return { ...failure(405), headers: { allow: isToken ? 'PUT' : 'GET, HEAD' } };
   }
@@ -93,18 +110,18 @@ function identify(
   options: MetadataServiceOptions,
   request: IncomingMessage,
 ): Asked | 'malformed' | undefined {
-  const raw = (request.url ?? '/').split('?', 1)[0]!;
+  const [raw = '/', query = ''] = (request.url ?? '/').split('?', 2);
   const path = decodePath(raw);
   if (path === undefined) return 'malformed';
   const hasFinalSlash = raw.endsWith('/');
   if (options.findInstanceBySecret !== undefined) {
     const secret = path.shift();
     const instance = secret === undefined ? undefined : options.findInstanceBySecret(secret);
-    return instance && { instance, prefix: `/${secret}`, path, hasFinalSlash };
+    return instance && { instance, prefix: `/${secret}`, path, query, hasFinalSlash };
   }
   const address = (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
   const instance = options.findInstanceByAddress(address);
-  return instance && { instance, prefix: '', path, hasFinalSlash };
+  return instance && { instance, prefix: '', path, query, hasFinalSlash };
 }
 
 function decodePath(raw: string): string[] | undefined {
@@ -133,6 +150,31 @@ function issueToken(
     headers: { [TTL_HEADER]: String(ttl) },
     body: tokens.issue(instance.id, ttl),
   };
+}
+
+/** Always with a token: a word that somebody else could have spoken would take a volume from its guest. */
+async function aboutVolumes(
+  { desk, clock, findInstanceByAddress }: MetadataServiceOptions & { desk: GuestVolumeDesk },
+  tokens: MetadataTokens,
+  request: IncomingMessage,
+  { instance, path, query }: Asked,
+): Promise<Answer> {
+  const token = request.headers[TOKEN_HEADER];
+  if (token === undefined || tokens.verify(instance.id, String(token)) === undefined) {
+    return failure(401);
+  }
+  if (request.method === 'PUT') {
+    const status = hearWord(desk, instance, path);
+    return status === 200 ? { status, body: '' } : failure(status);
+  }
+  if (request.method !== 'GET' || path.length !== 3) {
+    return failure(path.length === 3 ? 405 : 404);
+  }
+  const after = new URLSearchParams(query).get('after');
+  // While the guest waits its intent is replaced by newer ones.
+  const address = primaryAddress(instance);
+  const find = () => findInstanceByAddress(address) ?? instance;
+  return { status: 200, body: await readVolumeList(desk, { find, after, clock }) };
 }
 
 function read(tokens: MetadataTokens, request: IncomingMessage, asked: Asked): Answer {
@@ -169,6 +211,7 @@ const TITLES: Readonly<Record<number, string>> = {
   403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
+  409: 'Conflict',
   503: 'Service Unavailable',
 };
 

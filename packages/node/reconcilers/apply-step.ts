@@ -6,15 +6,14 @@ import type { NicProfile } from '@ironbark/core/io-profile.ts';
 import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { GuestHandle } from '../drivers/hypervisor-driver.ts';
 import { instanceLayout } from '../store/instance-layout.ts';
+import { askForVolume, closeVolume, serveVolume } from './guest-volume-steps.ts';
 import { ensurePort, handleOf, type InstanceContext, recordOf, uidOf } from './instance-context.ts';
 import { type Step, sinceBoot } from './plan-instance.ts';
 import { startGuest } from './start-guest.ts';
+import { VolumeBusyError } from './volume-busy.ts';
 
 /** A guest that ran for so long did not crash because of its start. */
 const LONG_RUN_MS = 10 * 60_000;
-
-/** The guest has not let go of a volume in time; nothing is broken, and asking goes on. */
-export class VolumeBusyError extends Error {}
 
 export async function applyStep(
   context: InstanceContext,
@@ -48,6 +47,12 @@ export async function applyStep(
         volume: step.volumeId,
       });
       return context.driver.reconnectDisk(handleOf(context, intent), step.volumeId);
+    case 'serve-volume':
+      return serveVolume(context, intent, step.volumeId);
+    case 'ask-for-volume':
+      return askForVolume(context, intent, step.volumeId);
+    case 'close-volume':
+      return closeVolume(context, intent, step);
     case 'ask-to-stop':
       return askToPowerDown(context, intent, 'stopAskedAtMs');
     case 'ask-to-reboot':

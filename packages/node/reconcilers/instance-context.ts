@@ -4,10 +4,15 @@ import type { InterfaceId } from '@ironbark/core/ids.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { AroundStep } from '@ironbark/platform/reconciler.ts';
-import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { GuestTargets } from '@ironbark/protocol/internal/guest-targets.ts';
+import type {
+  InstanceIntent,
+  InterfaceIntent,
+} from '@ironbark/protocol/internal/instance-messages.ts';
 import type { ConsoleLog } from '../app/console-log.ts';
 import type { GuestFiles } from '../app/guest-files.ts';
 import type { GuestSlots, GuestUsers } from '../app/guest-users.ts';
+import type { GuestVolumes } from '../app/guest-volumes.ts';
 import type { MemoryLedger } from '../app/memory.ts';
 import type { Ports } from '../app/ports.ts';
 import type { GuestHandle, HypervisorDriver } from '../drivers/hypervisor-driver.ts';
@@ -28,6 +33,9 @@ export interface InstanceContext {
   slots: GuestSlots;
   memory: MemoryLedger;
   console: ConsoleLog;
+  guestVolumes: GuestVolumes;
+  /** Absent: this node's guests drive no volumes. */
+  guestTargets?: GuestTargets;
 }
 
 export function recordOf(context: InstanceContext, intent: InstanceIntent): InstanceRecord {
@@ -46,6 +54,12 @@ export function uidOf(context: InstanceContext, intent: InstanceIntent): number 
   return context.users.uidOf(recordOf(context, intent).slot);
 }
 
+export function primaryInterface({ id, interfaces }: InstanceIntent): InterfaceIntent {
+  const first = interfaces.toSorted((a, b) => a.deviceIndex - b.deviceIndex)[0];
+  if (first === undefined) throw new Error(`${id} has no interface`);
+  return first;
+}
+
 export function ensurePort(
   context: InstanceContext,
   intent: InstanceIntent,
@@ -54,5 +68,8 @@ export function ensurePort(
 ) {
   const nic = intent.interfaces.find(({ id }) => id === interfaceId);
   if (nic === undefined) throw new Error(`${intent.id} has no interface ${interfaceId}`);
-  return context.ports.ensure(intent, nic, { uid: uidOf(context, intent), isIdle });
+  const { guestVolumes = {} } = context.records.find(intent.id) ?? {};
+  const isPrimary = nic.id === primaryInterface(intent).id;
+  const carriesStorage = isPrimary && Object.keys(guestVolumes).length > 0;
+  return context.ports.ensure(intent, nic, { uid: uidOf(context, intent), isIdle, carriesStorage });
 }

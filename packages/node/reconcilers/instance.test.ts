@@ -24,6 +24,7 @@ import {
   type SimulatedDriver,
   type SimulatedOptions,
 } from '../drivers/simulated/driver.ts';
+import { openGuestVolumes } from '../guest-volume-parts.ts';
 import { SimulatedNetwork } from '../host/simulated-network.ts';
 import { IntentStore } from '../store/intent.ts';
 import { RecordStore } from '../store/records.ts';
@@ -104,6 +105,7 @@ async function startDaemon(host: Host, apply: Apply): Promise<Daemon> {
     slots: new GuestSlots(records.list().map(({ id, slot }) => [id, slot] as const)),
     memory: new MemoryLedger(4_096),
     console: new ConsoleLog(dataDir),
+    ...openGuestVolumes({ hypervisor: 'simulated', clock }, records),
   };
   const daemon: Daemon = { driver, intents, observation: undefined } as unknown as Daemon;
   daemon.reconciler = new InstanceReconciler({

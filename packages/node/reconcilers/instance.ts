@@ -9,11 +9,12 @@ import type {
   InstanceObservation,
 } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { DriverFingerprint } from '../drivers/hypervisor-driver.ts';
-import { applyStep, saveConsole, VolumeBusyError } from './apply-step.ts';
+import { applyStep, saveConsole } from './apply-step.ts';
 import type { InstanceContext } from './instance-context.ts';
 import { renderObservation, type Trouble } from './observation.ts';
 import { type InstanceView, observeInstance } from './observe-instance.ts';
 import { planInstance, type Step } from './plan-instance.ts';
+import { VolumeBusyError } from './volume-busy.ts';
 
 /** A guest's end is told by its hypervisor at once; this is for what is never told. */
 const LOOK_AGAIN_MS = 10_000;

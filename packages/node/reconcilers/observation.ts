@@ -113,7 +113,9 @@ function renderVolumes(input: ObservationInput): VolumeObservation[] {
   const { desired, observed } = input;
   const wanted = desired.power === 'terminated' ? [] : desired.volumes;
   const wantedIds = wanted.map(({ volumeId }) => volumeId);
-  const leaving = observed.volumes.filter((id) => !wantedIds.includes(id));
+  const guests = isUp(observed.guest) ? observed.guestVolumes : [];
+  const present = [...observed.volumes, ...guests.map(({ volumeId }) => volumeId)];
+  const leaving = present.filter((id) => !wantedIds.includes(id));
   const isComingUp = desired.power === 'running' && input.plan.length > 0;
   return [
     ...wantedIds.map((id) => renderVolume(input, id, isUp(observed.guest) || isComingUp)),
@@ -123,7 +125,9 @@ function renderVolumes(input: ObservationInput): VolumeObservation[] {
 
 function renderVolume(input: ObservationInput, id: VolumeId, isLive: boolean): VolumeObservation {
   const profile = input.disks.get(id);
-  if (input.observed.volumes.includes(id)) {
+  const { volumes, guestVolumes } = input.observed;
+  const isServed = isLive && guestVolumes.some((each) => each.volumeId === id && each.isWhole);
+  if (volumes.includes(id) || isServed) {
     return { volumeId: id, state: 'attached', ...(profile === undefined ? {} : { profile }) };
   }
   if (!isLive) return { volumeId: id, state: 'attached' };

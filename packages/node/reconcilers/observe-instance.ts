@@ -2,10 +2,11 @@
 
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { isResourceId } from '@ironbark/core/ids.ts';
-import type { DiskProfile } from '@ironbark/core/io-profile.ts';
+import { type DiskProfile, GUEST_ATTACHED } from '@ironbark/core/io-profile.ts';
 import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { GuestHandle, PluggedDisk } from '../drivers/hypervisor-driver.ts';
 import type { InstanceContext } from './instance-context.ts';
+import { observeGuestVolumes } from './observe-guest-volumes.ts';
 import { isUp, type ObservedGuest, type ObservedInstance, SILENT } from './plan-instance.ts';
 
 export interface InstanceView {
@@ -27,6 +28,7 @@ export async function observeInstance(
   const disks = await observeDisks(context, intent, guest.state);
   const volumes = [...disks.keys()].filter((serial) => isResourceId('vol', serial)) as VolumeId[];
   const record = context.records.find(intent.id);
+  const guestVolumes = await observeGuestVolumes(context, intent);
   const existing = context.ports.existingOf(intent);
   const observed: ObservedInstance = {
     ...files,
@@ -39,8 +41,12 @@ export async function observeInstance(
     volumes,
     cutOff: await findCutOff(context, intent, volumes),
     short: findShort(intent, disks),
+    guestVolumes,
   };
   const profiles = new Map([...disks].map(([serial, { profile }]) => [serial, profile]));
+  for (const { volumeId, isWhole } of guestVolumes) {
+    if (isWhole) profiles.set(volumeId, GUEST_ATTACHED);
+  }
   return { observed, disks: profiles };
 }
 

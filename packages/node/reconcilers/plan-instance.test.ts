@@ -30,6 +30,7 @@ const NOTHING: ObservedInstance = {
   volumes: [],
   cutOff: [],
   short: [],
+  guestVolumes: [],
 };
 
 const ports = { ports: [NIC] as InterfaceId[], strayPorts: [NIC] as InterfaceId[] };

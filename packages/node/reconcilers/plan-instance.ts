@@ -14,6 +14,13 @@
 import type { InterfaceId, VolumeId } from '@ironbark/core/ids.ts';
 import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { InstanceRecord } from '../store/records.ts';
+import {
+  type GuestVolumeStep,
+  type ObservedGuestVolume,
+  planGuestClosing,
+  planGuestRepairs,
+  planGuestVolumes,
+} from './plan-guest-volumes.ts';
 
 export type Step =
   | { kind: 'make-directory' }
@@ -26,6 +33,7 @@ export type Step =
   | { kind: 'unplug-volume'; volumeId: VolumeId }
   | { kind: 'reconnect-volume'; volumeId: VolumeId }
   | { kind: 'grow-volume'; volumeId: VolumeId }
+  | GuestVolumeStep
   | { kind: 'ask-to-stop' }
   | { kind: 'ask-to-reboot' }
   | { kind: 'reset' }
@@ -75,6 +83,8 @@ export interface ObservedInstance {
   cutOff: readonly VolumeId[];
   /** Plugged ones that are longer in the intent than the guest sees them. */
   short: readonly VolumeId[];
+  /** Those that the guest's own driver has, or that may be open to it. */
+  guestVolumes: readonly ObservedGuestVolume[];
 }
 
 /** EC2 pulls the plug after a few minutes; emulated guests with systemd take half a minute to stop. */
@@ -99,7 +109,8 @@ export function planInstance(
   const reconnect = observed.cutOff.map(
     (volumeId): Step => ({ kind: 'reconnect-volume', volumeId }),
   );
-  return [...reconnect, ...planPower(desired, observed, nowMs)];
+  const repairs = isUp(observed.guest) ? planGuestRepairs(desired, observed.guestVolumes) : [];
+  return [...reconnect, ...repairs, ...planPower(desired, observed, nowMs)];
 }
 
 function planPower(desired: InstanceIntent, observed: ObservedInstance, nowMs: number): Step[] {
@@ -127,7 +138,7 @@ function planRunning(desired: InstanceIntent, observed: ObservedInstance, nowMs:
       return [{ kind: 'note-crash' }, ...planStart(desired, observed, nowMs)];
     case 'none':
       return isSelfStopped(desired, observed)
-        ? removePorts(observed)
+        ? leaveNetwork(observed)
         : planStart(desired, observed, nowMs);
   }
 }
@@ -143,12 +154,12 @@ function planAfterPowerOff(
 ): Step[] {
   const record = observed.record;
   if (record?.rebootAskedAtMs !== undefined) return [{ kind: 'reset' }];
-  if (isSelfStopped(desired, observed)) return [{ kind: 'destroy' }, ...removePorts(observed)];
+  if (isSelfStopped(desired, observed)) return [{ kind: 'destroy' }, ...leaveNetwork(observed)];
   // We asked for it, and then the instance was wanted again; or it stayed off under an older intent.
   if (record?.stopAskedAtMs !== undefined || record?.selfStoppedGeneration !== undefined) {
     return [{ kind: 'destroy' }, ...planStart(desired, observed, nowMs)];
   }
-  return [{ kind: 'note-self-stop' }, { kind: 'destroy' }, ...removePorts(observed)];
+  return [{ kind: 'note-self-stop' }, { kind: 'destroy' }, ...leaveNetwork(observed)];
 }
 
 function planStart(desired: InstanceIntent, observed: ObservedInstance, nowMs: number): Step[] {
@@ -214,7 +225,8 @@ function planReboot(desired: InstanceIntent, observed: ObservedInstance, nowMs: 
 }
 
 function planVolumes(desired: InstanceIntent, observed: ObservedInstance): Step[] {
-  const wanted = desired.volumes.map(({ volumeId }) => volumeId);
+  const hosts = desired.volumes.filter(({ profile }) => profile.attachMode === 'host');
+  const wanted = hosts.map(({ volumeId }) => volumeId);
   // A guest that runs cannot be without its root disk, whatever it is said to have.
   const unplug = observed.volumes.filter(
     (id) => !wanted.includes(id) && id !== desired.rootDisk.volumeId,
@@ -224,22 +236,24 @@ function planVolumes(desired: InstanceIntent, observed: ObservedInstance): Step[
     ...unplug.map((volumeId): Step => ({ kind: 'unplug-volume', volumeId })),
     ...plug.map((volumeId): Step => ({ kind: 'plug-volume', volumeId })),
     ...observed.short.map((volumeId): Step => ({ kind: 'grow-volume', volumeId })),
+    ...planGuestVolumes(desired, observed.guestVolumes),
   ];
 }
 
 function planStopped(desired: InstanceIntent, observed: ObservedInstance, nowMs: number): Step[] {
-  if (observed.guest === 'none') return removePorts(observed);
+  if (observed.guest === 'none') return leaveNetwork(observed);
   const asksFirst = isAskable(observed) && !desired.forceStop;
   const ending = asksFirst ? askToStop(observed, STOP_GRACE_MS, nowMs) : [DESTROY];
-  return [...ending, ...removePorts(observed)];
+  return [...ending, ...leaveNetwork(observed)];
 }
 
 function planTerminated(observed: ObservedInstance, nowMs: number): Step[] {
-  const asksFirst = isAskable(observed) && observed.volumes.length > 0;
+  const volumes = observed.volumes.length + observed.guestVolumes.length;
+  const asksFirst = isAskable(observed) && volumes > 0;
   const ending = asksFirst ? askToStop(observed, TERMINATE_GRACE_MS, nowMs) : [DESTROY];
   return [
     ...(observed.guest === 'none' ? [] : ending),
-    ...removePorts(observed),
+    ...leaveNetwork(observed),
     ...when(observed.hasDirectory, { kind: 'remove-directory' }),
   ];
 }
@@ -273,6 +287,11 @@ function askUntil(
   const untilMs = Math.min(deadlineMs, isDue ? time.nowMs + ASK_AGAIN_MS : againMs);
   const wait: Step = { kind: 'wait', untilMs, what: 'the guest has been asked to power down' };
   return isDue ? [{ kind: ask }, wait] : [wait];
+}
+
+/** Of a guest that is off by then: what it reached over its ports is closed before they go. */
+function leaveNetwork(observed: ObservedInstance): Step[] {
+  return [...planGuestClosing(observed.guestVolumes), ...removePorts(observed)];
 }
 
 function removePorts(observed: ObservedInstance): Step[] {

@@ -1,7 +1,7 @@
 // Owns what a node knows of each instance beyond its intent: small documents, one in each instance's folder.
 
 import { readdir } from 'node:fs/promises';
-import type { InstanceId, InterfaceId } from '@ironbark/core/ids.ts';
+import type { InstanceId, InterfaceId, VolumeId } from '@ironbark/core/ids.ts';
 import { isResourceId } from '@ironbark/core/ids.ts';
 import type { NicProfile } from '@ironbark/core/io-profile.ts';
 import {
@@ -40,8 +40,22 @@ export interface InstanceRecord {
   /** Ends of the guest that nobody asked for, since it last ran for long. */
   crashes: number;
   crashedAtMs?: number;
+  /** Volumes that the guest's own driver has, or is about to have. */
+  guestVolumes?: Record<VolumeId, GuestVolumeRecord>;
   nicProfiles: Record<InterfaceId, NicProfile>;
   ssh?: { host: string; port: number };
+}
+
+/** All that it takes to repair or to close what is open, also after the intent has forgotten the volume. */
+export interface GuestVolumeRecord {
+  /** AoE's two numbers of a disk: the first is the guest's in its subnet. */
+  shelf: number;
+  slot: number;
+  /** The host's interface in that subnet. */
+  interfaceName: string;
+  deviceName: string;
+  socketPath: string;
+  sizeBytes: number;
 }
 
 /** The fields that may be absent; `undefined` in a change removes one. */

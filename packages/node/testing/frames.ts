@@ -12,14 +12,19 @@ export function sendFrame(fd: number, frame: Buffer): void {
   writeSync(fd, Buffer.concat([Buffer.alloc(VNET_HEADER_BYTES), frame]));
 }
 
-/** Every frame that has arrived by now. */
+/** Every frame that has arrived by now at a tap. */
 export function receiveFrames(fd: number): Buffer[] {
+  return receiveRaw(fd).map((frame) => frame.subarray(VNET_HEADER_BYTES));
+}
+
+/** The same of a packet socket. */
+export function receiveRaw(fd: number): Buffer[] {
   const frames: Buffer[] = [];
   const buffer = Buffer.alloc(MAX_FRAME_BYTES);
   for (;;) {
     try {
       const length = readSync(fd, buffer);
-      frames.push(Buffer.from(buffer.subarray(VNET_HEADER_BYTES, length)));
+      frames.push(Buffer.from(buffer.subarray(0, length)));
     } catch (error) {
       if (hasCode(error, 'EAGAIN')) return frames;
       throw error;

@@ -6,7 +6,7 @@ import type { Principal } from './identity-client.ts';
 export interface AuditEvent {
   /** ISO 8601, when the answer was ready. */
   eventTime: string;
-  /** `ec2.amazonaws.com`, `sts.amazonaws.com`, `ebs.amazonaws.com`, `s3.amazonaws.com`. */
+  /** `ec2.amazonaws.com`, `sts.amazonaws.com`, `ebs.amazonaws.com`, `monitoring.amazonaws.com`, `s3.amazonaws.com`. */
   eventSource: string;
   /** The API's action; `Unknown` when the request was refused before it was read. */
   eventName: string;
@@ -58,7 +58,7 @@ const MAX_TEXT = 256;
 /** What the services know of a call, before it is an event. */
 export interface AuditedCall {
   nowMs: number;
-  service: 'ec2' | 'sts' | 's3' | 'ebs';
+  service: 'ec2' | 'sts' | 's3' | 'ebs' | 'monitoring';
   action: string | undefined;
   region: string;
   requestId: string;

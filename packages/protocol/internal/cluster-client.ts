@@ -8,7 +8,7 @@ import type {
   NodeCapacity,
   SubnetIntent,
 } from './instance-messages.ts';
-import type { ConsoleOutput } from './node-client.ts';
+import type { ConsoleOutput, VolumeReading } from './node-client.ts';
 
 /** One instance's intent and the node it is placed on. */
 export interface PlacedInstance {
@@ -50,5 +50,7 @@ export interface ClusterClient {
   /** Observations that changed after the cursor; cursor 0 gives all of them. */
   changesSince(cursor: number): Promise<ZoneChanges>;
   getConsoleOutput(id: InstanceId): Promise<ConsoleOutput>;
+  /** Of all nodes; those of a node that is away are missing. */
+  readVolumes(): Promise<VolumeReading[]>;
   onChange(listener: () => void): () => void;
 }

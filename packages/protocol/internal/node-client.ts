@@ -1,6 +1,7 @@
 // Owns the contract between a Cluster Controller and a node.
 
-import type { InstanceId } from '@ironbark/core/ids.ts';
+import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
+import type { DiskCounters } from '@ironbark/core/volume-figures.ts';
 import type { NodeIntent, NodeReport } from './instance-messages.ts';
 
 export interface ConsoleOutput {
@@ -10,6 +11,17 @@ export interface ConsoleOutput {
   updatedAt: string;
 }
 
+/** What a running guest has done with a volume since its hypervisor began to count. */
+export interface VolumeReading {
+  volumeId: VolumeId;
+  instanceId: InstanceId;
+  /** Another one: the counters began anew. */
+  countedSince: string;
+  /** On the node's clock that never jumps. */
+  readAtMs: number;
+  counters: DiskCounters;
+}
+
 export interface NodeClient {
   /** Hands over the whole desired document. Older generations than the node's own are ignored. */
   putIntent(intent: NodeIntent): Promise<void>;
@@ -17,6 +29,8 @@ export interface NodeClient {
   getReport(): Promise<NodeReport>;
   /** At most the newest 64 KiB. Throws not-found for an instance that the node does not have. */
   getConsoleOutput(id: InstanceId): Promise<ConsoleOutput>;
+  /** Of every volume of every running guest; those of one whose hypervisor does not answer are missing. */
+  readVolumes(): Promise<VolumeReading[]>;
   /** Calls back whenever the report has changed; returns the way to stop that. */
   onChange(listener: () => void): () => void;
 }

@@ -2,12 +2,13 @@
 // with another cloud, so that a daemon that is taken over by its client holds one volume and no other.
 
 import { createHash } from 'node:crypto';
-import type { VolumeId } from '@ironbark/core/ids.ts';
+import type { SubnetId, VolumeId } from '@ironbark/core/ids.ts';
 
 export interface VolumeUsers {
   /** May enter the folders of volumes; of the files in them each is its own user's group's. */
   gid: number;
-  uidOf(id: VolumeId): number;
+  /** Of a subnet: its target's, which is a client of volumes' daemons. */
+  uidOf(id: VolumeId | SubnetId): number;
 }
 
 /**

@@ -10,7 +10,11 @@ import { systemClock } from '@ironbark/platform/clock.ts';
 import { silentLogger } from '@ironbark/platform/logger.ts';
 import { seededRandom } from '@ironbark/platform/random.ts';
 import type { NodeIntent, NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
-import type { ConsoleOutput, NodeClient } from '@ironbark/protocol/internal/node-client.ts';
+import type {
+  ConsoleOutput,
+  NodeClient,
+  VolumeReading,
+} from '@ironbark/protocol/internal/node-client.ts';
 import { eventually } from '../../support/cloud-under-test.ts';
 import { type Figure, medianFigure, zeroFigure } from '../../support/figures.ts';
 import type { Scenario } from './scenario.ts';
@@ -85,6 +89,10 @@ class LossyNode implements NodeClient {
 
   getConsoleOutput(id: InstanceId): Promise<ConsoleOutput> {
     return this.#ask(() => this.#node.getConsoleOutput(id));
+  }
+
+  readVolumes(): Promise<VolumeReading[]> {
+    return this.#ask(() => this.#node.readVolumes());
   }
 
   onChange(listener: () => void): () => void {

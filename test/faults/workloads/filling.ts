@@ -1,11 +1,12 @@
 // Owns the workload of volumes that fill: each is made from a snapshot in Walrus on the same disk and written to before
 // its bytes have come. What was flushed is there after a cut, and all else is as the snapshot has it.
 
+import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { Objects } from '@ironbark/objects/main.ts';
-import { systemClock } from '@ironbark/platform/clock.ts';
+import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { VolumeStorageObservation } from '@ironbark/protocol/internal/storage-client.ts';
 import { SNAPSHOT_BUCKET } from '@ironbark/storage/app/snapshot-manifest.ts';
@@ -28,14 +29,17 @@ import type { OpenWorkload, WorkloadInput } from './workload.ts';
 const ACCOUNT = '000000000001';
 const SOURCE: SnapshotId = 'snap-00000000000000001';
 const SECTOR_BYTES = 512;
-/** The whole snapshot has one pattern, which no write has. */
+/** The first half of the snapshot has one pattern, which no write has. The rest is zeros, which are filled otherwise. */
 const SOURCE_PATTERN = 255;
+const SOURCE_BYTES = VOLUME_BYTES / 2;
 const MAX_RUN = 24;
 const MAX_WRITES_A_FLUSH = 4;
 /** Batches to one volume before the next is made: some of them while it fills, some after that. */
 const BATCHES = 12;
 /** So that the power goes while blocks are still to come. */
-const BLOCK_DELAY_MS = 60;
+const BLOCK_DELAY_MS = 200;
+
+const FILL_TIMEOUT_MS = 30_000;
 
 interface Parts {
   objects: Objects;
@@ -78,7 +82,7 @@ async function ensureSource(storage: Storage): Promise<void> {
   const { snapshots } = await storage.client.getReport();
   if (snapshots.some(({ id, state }) => id === SOURCE && state === 'completed')) return;
   const qemuIo = new QemuIo(exportUri(await ensureExported(storage)));
-  await qemuIo.write(0, VOLUME_BYTES, SOURCE_PATTERN);
+  await qemuIo.write(0, SOURCE_BYTES, SOURCE_PATTERN);
   await qemuIo.flush();
   qemuIo.end();
   const kind = { generation: 1, desired: 'present', volumeId: volumeId(1) } as const;
@@ -91,7 +95,7 @@ async function ensureSource(storage: Storage): Promise<void> {
 async function fillOne(parts: Parts, n: number): Promise<void> {
   const { storage, input } = parts;
   const id = volumeId(input.session * 1000 + n + 2);
-  const held = Object.keys(await readCopies(parts));
+  const held = Object.keys(await readFilledCopies(parts));
   await input.promise(Object.fromEntries(held.map((key) => [key, null])), async () => {
     for (const old of await listCopies(storage)) await reach(storage, old.id, 'absent');
   });
@@ -152,13 +156,23 @@ async function readCopies({ storage }: Parts): Promise<Record<string, Value>> {
   return values;
 }
 
+/** That the rest has come changes nothing of what they were read as. */
+async function readFilledCopies(parts: Parts): Promise<Record<string, Value>> {
+  const before = await readCopies(parts);
+  const maps = join(parts.input.folder, 's/filling');
+  const areFilled = async () => (await readdir(maps)).length === 0;
+  await waitFor(areFilled, { clock: systemClock, timeoutMs: FILL_TIMEOUT_MS, what: 'the fill' });
+  assert.deepEqual(await readCopies(parts), before);
+  return before;
+}
+
 function readSectors(id: VolumeId, bytes: Buffer): Record<string, Value> {
   const values: Record<string, Value> = {};
   for (let at = 0; at < bytes.length; at += SECTOR_BYTES) {
     const content = bytes.subarray(at, at + SECTOR_BYTES);
     const pattern = content[0]!;
     const isTorn = !content.every((byte) => byte === pattern);
-    if (!isTorn && pattern === SOURCE_PATTERN) continue;
+    if (!isTorn && pattern === (at < SOURCE_BYTES ? SOURCE_PATTERN : 0)) continue;
     values[`${id} sector ${at / SECTOR_BYTES}`] = isTorn ? 'torn' : String(pattern);
   }
   return values;

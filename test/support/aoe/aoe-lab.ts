@@ -9,7 +9,6 @@ import { readTargetStatus, serveExports } from '@ironbark/storage/drivers/aoe/co
 import type { ExportSettings } from '@ironbark/storage/drivers/aoe/export-settings.ts';
 import {
   type AoeTargetHost,
-  controlSocketOf,
   endAoeTarget,
   findAoeTarget,
   startAoeTarget,
@@ -71,16 +70,16 @@ export class AoeLab implements AsyncDisposable {
   async startTarget(exports: readonly ExportSettings[] = [this.settings()]): Promise<number> {
     const port = await this.wire.open('target');
     const { pid } = await startAoeTarget(this.host, port);
-    await serveExports(controlSocketOf(this.host.folder), exports);
+    await serveExports(this.host, exports);
     return pid;
   }
 
   serve(exports: readonly ExportSettings[]) {
-    return serveExports(controlSocketOf(this.host.folder), exports);
+    return serveExports(this.host, exports);
   }
 
   status() {
-    return readTargetStatus(controlSocketOf(this.host.folder));
+    return readTargetStatus(this.host);
   }
 
   async initiator(end: WireEnd = 'initiator'): Promise<AoeInitiator> {

@@ -2,6 +2,7 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import { ATTACH_MODE_TAG } from '@ironbark/core/io-profile.ts';
 import { GIB } from '@ironbark/core/units.ts';
 import { limitsOf } from '@ironbark/core/volume-types.ts';
 import { instanceIntent } from '@ironbark/node/testing/instance-intent.ts';
@@ -43,6 +44,25 @@ async function volumeLife(life: Life): Promise<void> {
   await life.attach(volume, id);
   await life.detach(volume);
   await life.attach(volume, id);
+  await life.terminate(id);
+  await life.until('the volume is free', ({ rows }) => rows.attachment.length === 0);
+  await life.deleteVolume(volume);
+  await assertCleanSlate(life.world);
+}
+
+/** A volume that the guest drives itself. */
+async function guestVolumeLife(life: Life): Promise<void> {
+  const id = await life.launch();
+  const Tags = [{ Key: ATTACH_MODE_TAG, Value: 'guest' }];
+  const volume = await life.createVolume({
+    TagSpecifications: [{ ResourceType: 'volume', Tags }],
+  });
+  await life.untilPower(id, 'running');
+  await life.attach(volume, id);
+  await life.detach(volume);
+  await life.attach(volume, id);
+  await life.power('StopInstances', id, 'stopped');
+  await life.power('StartInstances', id, 'running');
   await life.terminate(id);
   await life.until('the volume is free', ({ rows }) => rows.attachment.length === 0);
   await life.deleteVolume(volume);
@@ -325,6 +345,7 @@ async function expiry(life: Life): Promise<void> {
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   instanceLife,
   volumeLife,
+  guestVolumeLife,
   volumeChanges,
   snapshotLife,
   encryptedLife,

@@ -263,7 +263,7 @@ function renderNic(nic: GuestNic, tap: InheritedTap | undefined): string[] {
     mac: nic.macAddress,
     // An empty option ROM: no network boot, and a faster start.
     romfile: '',
-    ...(nic.port.kind === 'tap' ? { host_mtu: nic.port.mtu } : {}),
+    ...renderMtu(nic),
     // One interrupt for each direction of each queue pair, one for control, one for configuration.
     ...(queues > 1 ? { mq: true, vectors: 2 * queues + 2 } : {}),
     ...(nic.profile.offloads ? {} : OFFLOADS_OFF),
@@ -271,6 +271,12 @@ function renderNic(nic: GuestNic, tap: InheritedTap | undefined): string[] {
   return ['-netdev', renderNetdev(id, nic, tap), '-device', renderOption('virtio-net-pci', device)];
 }
 
+/** Without it a guest begins with the usual size and may choose a larger one; with it that is the largest. */
+function renderMtu({ port }: GuestNic): { host_mtu?: number } {
+  return port.kind === 'tap' && port.mtu !== USUAL_MTU ? { host_mtu: port.mtu } : {};
+}
+
+const USUAL_MTU = 1_500;
 const OFFLOADS_OFF = {
   csum: false,
   gso: false,

@@ -10,6 +10,7 @@ import type {
   SubnetIntent,
   VolumeObservation,
 } from '../instance-messages.ts';
+import type { VolumeReading } from '../node-client.ts';
 
 export interface ClusterDoubleOptions {
   nodes: readonly NodeSummary[];
@@ -57,6 +58,8 @@ export class ClusterDouble implements ClusterClient {
   readonly #listeners = new Set<() => void>();
   nodes: NodeSummary[];
   subnets: SubnetIntent[] = [];
+  /** What is counted of volumes; absent: nothing. */
+  readVolumesNow: (() => VolumeReading[]) | undefined;
   #cursor = 0;
 
   constructor(options: ClusterDoubleOptions) {
@@ -102,6 +105,10 @@ export class ClusterDouble implements ClusterClient {
       return { bytes: Buffer.from(`console of ${id}\n`), updatedAt: '2026-01-01T00:00:00.000Z' };
     }
     throw new ServiceError({ kind: 'not-found', resource: 'instance', message: 'no such guest' });
+  }
+
+  async readVolumes(): Promise<VolumeReading[]> {
+    return this.readVolumesNow?.() ?? [];
   }
 
   onChange(listener: () => void): () => void {

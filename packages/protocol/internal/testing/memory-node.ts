@@ -8,7 +8,7 @@ import type {
   NodeIntent,
   NodeReport,
 } from '../instance-messages.ts';
-import type { ConsoleOutput, NodeClient } from '../node-client.ts';
+import type { ConsoleOutput, NodeClient, VolumeReading } from '../node-client.ts';
 
 export class MemoryNode implements NodeClient {
   readonly nodeId: NodeId;
@@ -61,6 +61,13 @@ export class MemoryNode implements NodeClient {
       resource: 'instance',
       message: `The node has no instance ${id}.`,
     });
+  }
+
+  /** What is counted of volumes. */
+  readings: VolumeReading[] = [];
+
+  async readVolumes(): Promise<VolumeReading[]> {
+    return structuredClone(this.readings);
   }
 
   onChange(listener: () => void): () => void {

@@ -39,6 +39,10 @@ export class UnreliableNode implements NodeClient {
     return this.#node.getConsoleOutput(...args);
   }
 
+  readVolumes() {
+    return this.#node.readVolumes();
+  }
+
   onChange(listener: () => void): () => void {
     return this.#node.onChange(() => {
       if (!this.#happens(0.5)) listener();

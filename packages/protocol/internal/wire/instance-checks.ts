@@ -54,7 +54,7 @@ const WORD = pattern<string>(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
 const diskProfile: Check<DiskProfile> = object<DiskProfile>({
   name: PROFILE_NAME,
   version: integer(0, MAX_COUNT),
-  bus: oneOf('virtio-blk', 'virtio-scsi', 'nvme', 'ide', 'lsi53c895a'),
+  bus: oneOf('none', 'virtio-blk', 'virtio-scsi', 'nvme', 'ide', 'lsi53c895a'),
   cache: oneOf('direct', 'writeback', 'writethrough'),
   aio: oneOf('io_uring', 'native', 'threads'),
   iothread: flag,
@@ -63,6 +63,7 @@ const diskProfile: Check<DiskProfile> = object<DiskProfile>({
   optimalIoBytes: integer(0, 2 ** 30),
   discard: flag,
   attachMode: oneOf('host', 'guest'),
+  transport: { optional: oneOf('aoe') },
 });
 
 const nicProfile: Check<NicProfile> = object<NicProfile>({

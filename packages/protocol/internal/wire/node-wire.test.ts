@@ -51,6 +51,7 @@ function openNode() {
       asked.push(id);
       return { bytes: Buffer.from('hello'), updatedAt: '2026-11-22T10:00:00.000Z' };
     },
+    readVolumes: async () => [],
   };
   const bounds = { vpcCidr: '172.31.0.0/16', exportSocket };
   return { verbs: nodeVerbs({ node, nodeId: NODE_ID, bounds }), taken, asked };
@@ -196,6 +197,12 @@ test('the other verbs take what they need and nothing else', async () => {
     assert.ok(await isRefused(async () => verbs['getConsoleOutput']!(input)));
   }
   assert.ok(await isRefused(async () => verbs['getReport']!({ id })));
+  assert.ok(await isRefused(async () => verbs['readVolumes']!({ id })));
   assert.deepEqual(asked, [id]);
-  assert.deepEqual(Object.keys(verbs), ['putIntent', 'getReport', 'getConsoleOutput']);
+  assert.deepEqual(Object.keys(verbs), [
+    'putIntent',
+    'getReport',
+    'getConsoleOutput',
+    'readVolumes',
+  ]);
 });

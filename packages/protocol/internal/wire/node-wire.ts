@@ -2,7 +2,7 @@
 
 import type { NodeId } from '@ironbark/core/ids.ts';
 import type { NodeIntent, NodeReport, SubnetIntent } from '../instance-messages.ts';
-import type { NodeClient } from '../node-client.ts';
+import type { NodeClient, VolumeReading } from '../node-client.ts';
 import { type Check, id, integer, list, nothing, object, oneOf, within } from './checks.ts';
 import { DOMAIN, instanceCheck, type NodeBounds } from './instance-checks.ts';
 import type { CallTransport, VerbTable } from './transport.ts';
@@ -50,6 +50,10 @@ export function nodeVerbs({ node, nodeId, bounds }: NodeVerbOptions): VerbTable 
       const { bytes, updatedAt } = await node.getConsoleOutput(checkId(input, '').id);
       return { base64: Buffer.from(bytes).toString('base64'), updatedAt };
     },
+    readVolumes: (input) => {
+      nothing(input, '');
+      return node.readVolumes();
+    },
   };
 }
 
@@ -65,6 +69,7 @@ export function remoteNode(transport: CallTransport): NodeClient {
       const { base64, updatedAt } = answer as { base64: string; updatedAt: string };
       return { bytes: Buffer.from(base64, 'base64'), updatedAt };
     },
+    readVolumes: async () => (await transport.call('readVolumes')) as VolumeReading[],
     onChange: (listener) => transport.onChange(listener),
   };
 }

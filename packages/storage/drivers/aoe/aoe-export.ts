@@ -1,19 +1,19 @@
 // Owns one exported disk: who may use it, what is left on it by its users, and what each frame that is addressed to it
 // leads to.
 
-import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
-import { ServiceError } from '@ironbark/core/errors.ts';
 import { SECTOR_BYTES } from '@ironbark/protocol/aoe/ata.ts';
 import type { MacNumber } from '@ironbark/protocol/aoe/frame.ts';
 import { mayCommand } from '@ironbark/protocol/aoe/mac-lists.ts';
+import type { DiskSource } from './disk-source.ts';
 import type { ExportSettings } from './export-settings.ts';
+import { openFileDisk } from './file-disk.ts';
 import type { LeftBehind, LeftBehindFile } from './left-behind.ts';
+import { openServedVolume } from './served-volume-disk.ts';
 
 export class AoeExport {
   settings: ExportSettings;
   sectors = 0;
-  readonly file: FileHandle;
+  readonly source: DiskSource;
   readonly #kept: LeftBehindFile;
   #admitted: ReadonlySet<MacNumber> | undefined;
   #left: LeftBehind;
@@ -21,43 +21,38 @@ export class AoeExport {
 
   private constructor(
     settings: ExportSettings,
-    file: FileHandle,
+    source: DiskSource,
     kept: LeftBehindFile,
     left: LeftBehind,
   ) {
     this.settings = settings;
-    this.file = file;
+    this.source = source;
+    source.onResize((sizeBytes) => this.#measure(sizeBytes));
     this.#kept = kept;
     this.#left = left;
   }
 
-  /** The file is opened once; whatever happens to its name later, this disk stays this disk. */
   static async open(settings: ExportSettings, kept: LeftBehindFile): Promise<AoeExport> {
-    const access = settings.isReadOnly ? constants.O_RDONLY : constants.O_RDWR;
-    const file = await open(settings.path, access | constants.O_NOFOLLOW);
+    const source = await openSource(settings);
     try {
-      const opened = new AoeExport(settings, file, kept, await kept.read());
+      const opened = new AoeExport(settings, source, kept, await kept.read());
       await opened.adopt(settings);
       return opened;
     } catch (error) {
-      await file.close();
+      await source.close();
       throw error;
     }
   }
 
-  /** Takes over what may change while the disk is in use: who is admitted, and a file that has grown. */
+  /** Takes over what may change while the disk is in use: who is admitted, and a disk that has grown. */
   async adopt(settings: ExportSettings): Promise<void> {
     this.settings = settings;
     this.#admitted = settings.admits === undefined ? undefined : new Set(settings.admits);
-    const facts = await this.file.stat();
-    if (!facts.isFile()) {
-      throw new ServiceError({
-        kind: 'malformed-input',
-        resource: 'volume',
-        message: `${settings.path} is no regular file.`,
-      });
-    }
-    this.sectors = Math.floor(facts.size / SECTOR_BYTES);
+    this.#measure(await this.source.sizeBytes());
+  }
+
+  #measure(sizeBytes: number): void {
+    this.sectors = Math.floor(sizeBytes / SECTOR_BYTES);
   }
 
   /** The owner's list first, which no frame can change; then the one that admitted users keep. */
@@ -93,6 +88,12 @@ export class AoeExport {
   }
 
   close(): Promise<void> {
-    return this.file.close();
+    return this.source.close();
   }
+}
+
+function openSource({ path, exportName, isReadOnly }: ExportSettings): Promise<DiskSource> {
+  return exportName === undefined
+    ? openFileDisk(path, isReadOnly)
+    : openServedVolume(path, exportName);
 }

@@ -33,6 +33,8 @@ export class AoeTarget {
   readonly #replies: FrameReplies;
   readonly #maxSectors: number;
   readonly #served = new Map<number, ServedDisk>();
+  /** Disks that were taken from their users, who may still ask. */
+  readonly #revoked = new Map<number, ServedDisk>();
   readonly #touched = new Set<ServedDisk>();
   #isClosed = false;
   #watch: { close(): void } | undefined;
@@ -46,6 +48,10 @@ export class AoeTarget {
 
   get counters(): TargetCounters {
     return { ...this.#counters, sent: this.#port.sent, unsent: this.#port.unsent };
+  }
+
+  get revokedCount(): number {
+    return this.#revoked.size;
   }
 
   list(): readonly ServedDisk[] {
@@ -64,6 +70,7 @@ export class AoeTarget {
       maxSectors: this.#maxSectors,
       settled: () => this.#settle(),
     });
+    this.#revoked.delete(addressOf(disk.settings));
     this.#served.set(addressOf(disk.settings), served);
     served.announce();
     this.#port.flush();
@@ -74,13 +81,26 @@ export class AoeTarget {
     const served = this.#served.get(address);
     if (served === undefined) return;
     this.#served.delete(address);
+    served.disk.source.cutOff();
     await served.queue.idle();
     await served.disk.close();
   }
 
-  /** Takes no frame any more. */
+  /** As `remove`; until `forget` its users are told that every command of theirs fails. */
+  async revoke(address: number): Promise<void> {
+    const served = this.#served.get(address);
+    if (served !== undefined) this.#revoked.set(address, served);
+    await this.remove(address);
+  }
+
+  forget(address: number): void {
+    this.#revoked.delete(address);
+  }
+
+  /** Takes no frame any more, and tells nobody of a failure. */
   close(): void {
     this.#isClosed = true;
+    for (const served of this.#served.values()) served.isEnding = true;
     this.#pause();
   }
 
@@ -127,8 +147,12 @@ export class AoeTarget {
   }
 
   #takeForOne(asked: Asked): void {
-    const served = this.#served.get(addressOf(asked.header));
-    if (served === undefined) this.#drop(asked.slot, 'unknownAddress');
+    const address = addressOf(asked.header);
+    const served = this.#served.get(address);
+    const revoked = this.#revoked.get(address);
+    if (served === undefined && revoked?.disk.admits(asked.header.source) === true) {
+      revoked.refuse(asked);
+    } else if (served === undefined) this.#drop(asked.slot, 'unknownAddress');
     else if (!served.disk.admits(asked.header.source)) this.#drop(asked.slot, 'refused');
     else {
       this.#touched.add(served);

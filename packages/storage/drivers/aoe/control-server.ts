@@ -1,15 +1,25 @@
 // Owns the socket over which a target is told what to serve: one line of JSON for a question, one for its answer.
 
 import { createServer, type Server, type Socket } from 'node:net';
+import { systemClock } from '@ironbark/platform/clock.ts';
 import { type Check, object, oneOf } from '@ironbark/protocol/internal/wire/checks.ts';
 import { AoeExport } from './aoe-export.ts';
 import type { AoeTarget } from './aoe-target.ts';
 import type { DiskCounters, TargetCounters } from './counters.ts';
-import { addressOf, type ExportSettings, exportList, renderSettings } from './export-settings.ts';
+import {
+  addressList,
+  addressOf,
+  type DiskAddress,
+  type ExportSettings,
+  exportList,
+  renderSettings,
+} from './export-settings.ts';
 import { leftBehindFile } from './left-behind.ts';
 
 export interface TargetStatus {
   counters: TargetCounters;
+  /** Disks that were taken from users who may not know it yet. */
+  revoked: number;
   exports: ExportStatus[];
 }
 
@@ -18,6 +28,8 @@ export interface ExportStatus {
   slot: number;
   serial: string;
   sectors: number;
+  /** What serves it does not: its users wait. */
+  isAway: boolean;
   isWriteCacheOn: boolean;
   /** A sync has failed: nothing is written any more. */
   isBroken: boolean;
@@ -25,15 +37,21 @@ export interface ExportStatus {
 }
 
 interface Question {
-  verb: 'serve' | 'status';
-  /** For `serve`: all disks, in place of those before. */
+  verb: 'serve' | 'open' | 'close' | 'revoke' | 'status';
+  /** For `serve`: all disks, in place of those before. For `open`: those beside them. */
   exports?: ExportSettings[];
+  /** For `close` and `revoke`. */
+  addresses?: DiskAddress[];
 }
 
 const question: Check<Question> = object<Question>({
-  verb: oneOf('serve', 'status'),
+  verb: oneOf('serve', 'open', 'close', 'revoke', 'status'),
   exports: { optional: exportList },
+  addresses: { optional: addressList },
 });
+
+/** As long as a user whose disk was taken is told that its commands fail: Linux asks again within 16 seconds. */
+const REVOKED_MS = 60_000;
 
 /** More than all exports with all their fields. */
 const MAX_LINE_LENGTH = 4 * 1024 * 1024;
@@ -46,9 +64,14 @@ export class ControlServer {
   /** One change after the other. */
   #order: Promise<unknown> = Promise.resolve();
 
-  constructor(target: AoeTarget, folder: string) {
+  readonly #closed = new AbortController();
+  readonly #onIdle: () => void;
+
+  /** `onIdle`: the last disk was taken from its users some time ago, and there is no other. */
+  constructor(target: AoeTarget, folder: string, onIdle: () => void) {
     this.#target = target;
     this.#folder = folder;
+    this.#onIdle = onIdle;
   }
 
   listen(path: string): Promise<void> {
@@ -60,6 +83,7 @@ export class ControlServer {
 
   /** Serves nothing any more; what is under way is ended first. */
   async close(): Promise<void> {
+    this.#closed.abort();
     this.#server.close();
     for (const socket of this.#sockets) socket.destroy();
     await this.#order;
@@ -87,8 +111,13 @@ export class ControlServer {
 
   async #answer(line: string): Promise<string> {
     try {
-      const { verb, exports } = question(JSON.parse(line), '');
-      if (verb === 'serve') await this.#serve(exports ?? []);
+      const { verb, exports = [], addresses = [] } = question(JSON.parse(line), '');
+      if (verb === 'serve') await this.#serve(exports);
+      if (verb === 'open') await this.#open(exports);
+      for (const address of addresses.map(addressOf)) {
+        if (verb === 'close') await this.#target.remove(address);
+        if (verb === 'revoke') await this.#revoke(address);
+      }
       return JSON.stringify({ status: this.#status() });
     } catch (error) {
       return JSON.stringify({ error: error instanceof Error ? error.message : String(error) });
@@ -103,11 +132,33 @@ export class ControlServer {
         await this.#target.remove(addressOf(disk.settings));
       }
     }
-    for (const [address, settings] of byAddress) {
-      const present = this.#target.find(address);
+    await this.#open(wanted);
+  }
+
+  /** A disk that is there already takes over what may change. */
+  async #open(wanted: readonly ExportSettings[]): Promise<void> {
+    for (const settings of wanted) {
+      const address = addressOf(settings);
+      const found = this.#target.find(address);
+      const present =
+        found !== undefined && isSameDisk(found.settings, settings) ? found : undefined;
+      if (present === undefined) await this.#target.remove(address);
       if (present !== undefined) await present.adopt(settings);
       else this.#target.add(await AoeExport.open(settings, leftBehindFile(this.#folder, settings)));
     }
+  }
+
+  async #revoke(address: number): Promise<void> {
+    await this.#target.revoke(address);
+    void systemClock.sleep(REVOKED_MS, this.#closed.signal).then(
+      () => this.#forget(address),
+      () => {},
+    );
+  }
+
+  #forget(address: number): void {
+    this.#target.forget(address);
+    if (this.#target.list().length === 0 && this.#target.revokedCount === 0) this.#onIdle();
   }
 
   #status(): TargetStatus {
@@ -116,11 +167,12 @@ export class ControlServer {
       slot: disk.settings.slot,
       serial: disk.settings.serial,
       sectors: disk.sectors,
+      isAway: disk.source.isAway,
       isWriteCacheOn: disk.isWriteCacheOn,
       isBroken: queue.isBroken,
       counters,
     }));
-    return { counters: this.#target.counters, exports };
+    return { counters: this.#target.counters, revoked: this.#target.revokedCount, exports };
   }
 }
 

@@ -6,25 +6,18 @@
 // therefore never overwrite what was written after it was answered. A write is told done when it is in the file, and, where the disk has no write cache, when it is
 // on stable storage: one sync for the whole batch.
 
-import { allocatePinned, IOVEC_BYTES, PieceList } from '@ironbark/platform/pinned-memory.ts';
-import { readAtHand, readPieces, syncData, writePieces } from '@ironbark/platform/vector-file.ts';
 import type { AtaFault } from '@ironbark/protocol/aoe/ata.ts';
-import type { FrameSlots } from './frame-slots.ts';
+import type { DiskIo } from './disk-source.ts';
 import {
   type CommandKind,
   type DiskCommand,
   joinNeighbours,
+  RUN_FRAMES,
   takeWithoutOverlap,
 } from './sector-runs.ts';
 
-/** Frames of one call. */
-const RUN_FRAMES = 64;
-/** Calls that wait for one disk at a time, of each kind. */
-const CALLS_AT_A_TIME = 4;
-
 export interface DiskQueueOptions {
-  fd: number;
-  slots: FrameSlots;
+  io: DiskIo;
   done: (command: DiskCommand, fault?: AtaFault) => void;
   /** Some commands have been told done outside of `run`. */
   settled: () => void;
@@ -32,8 +25,9 @@ export interface DiskQueueOptions {
 
 export class DiskQueue {
   readonly #options: DiskQueueOptions;
-  readonly #readLists = makeLists();
-  readonly #writeLists = makeLists();
+  /** Those that are free. */
+  readonly #readLanes: number[];
+  readonly #writeLanes: number[];
   readonly #waiting: Record<CommandKind, DiskCommand[]> = { read: [], write: [], flush: [] };
   #batches = 0;
   /** Of all batches under way: no two of them touch the same sector. */
@@ -48,6 +42,9 @@ export class DiskQueue {
 
   constructor(options: DiskQueueOptions) {
     this.#options = options;
+    const lanes = Array.from({ length: options.io.lanes }, (_, lane) => lane);
+    this.#readLanes = [...lanes];
+    this.#writeLanes = [...lanes];
   }
 
   /** Commands that are not answered yet. */
@@ -80,37 +77,25 @@ export class DiskQueue {
   #runReads(): void {
     const runs = joinNeighbours(this.#waiting.read.splice(0), RUN_FRAMES);
     for (const [index, run] of runs.entries()) {
-      const list = this.#readLists.pop();
-      if (list === undefined) {
+      const lane = this.#readLanes.pop();
+      if (lane === undefined) {
         this.#waiting.read.push(...runs.slice(index).flat());
         return;
       }
-      this.#runRead(run, list);
+      this.#runRead(run, lane);
     }
   }
 
-  #runRead(run: DiskCommand[], list: PieceList): void {
-    const { fd } = this.#options;
-    const { offset } = run[0]!;
-    const total = this.#lay(run, list);
-    const done = this.#tryRead(list, run);
-    if (done === total) {
-      this.#readLists.push(list);
+  #runRead(run: DiskCommand[], lane: number): void {
+    const { io } = this.#options;
+    const done = io.readAtHand(run, lane);
+    const free = () => this.#readLanes.push(lane);
+    if (done === run.reduce((total, { length }) => total + length, 0)) {
+      free();
       this.#finish(run);
       return;
     }
-    const first = list.advance(0, run.length, done);
-    const rest = { first, count: run.length, offset: offset + done };
-    this.#later(readPieces(fd, list, rest), run, 'uncorrectable', () => this.#readLists.push(list));
-  }
-
-  #tryRead(list: PieceList, run: DiskCommand[]): number {
-    try {
-      return readAtHand(this.#options.fd, list, run.length, run[0]!.offset);
-    } catch {
-      // The other thread will meet the same error and tell it.
-      return 0;
-    }
+    this.#later(io.read(run, lane, done), run, 'uncorrectable', free);
   }
 
   /** Tells the commands' end when the work has ended, and goes on with what has waited for it. */
@@ -129,8 +114,10 @@ export class DiskQueue {
 
   /** Several batches are under way only where none waits for a sync: one sync is enough for all that has come. */
   #runWrites(): void {
-    const atATime = this.isWriteThrough ? 1 : CALLS_AT_A_TIME;
+    const atATime = this.isWriteThrough ? 1 : this.#options.io.lanes;
     while (this.#batches < atATime && this.#waiting.write.length > 0) {
+      // A batch that began before the cache was switched on has all lanes; without one nothing is written.
+      if (this.#writeLanes.length === 0) return;
       const busy = [...this.#writing];
       const { taken, left } = takeWithoutOverlap(this.#waiting.write, busy, RUN_FRAMES);
       if (taken.length === 0) return;
@@ -142,9 +129,9 @@ export class DiskQueue {
   async #runBatch(batch: DiskCommand[]): Promise<void> {
     this.#batches += 1;
     for (const command of batch) this.#writing.add(command);
-    const lists = this.#writeLists.splice(0, this.isWriteThrough ? CALLS_AT_A_TIME : 1);
-    const faults = await this.#writeBatch(batch, lists);
-    this.#writeLists.push(...lists);
+    const lanes = this.#writeLanes.splice(0, this.isWriteThrough ? this.#options.io.lanes : 1);
+    const faults = await this.#writeBatch(batch, lanes);
+    this.#writeLanes.push(...lanes);
     this.#batches -= 1;
     for (const command of batch) {
       this.#writing.delete(command);
@@ -156,29 +143,23 @@ export class DiskQueue {
 
   async #writeBatch(
     batch: DiskCommand[],
-    lists: readonly PieceList[],
+    lanes: readonly number[],
   ): Promise<Map<DiskCommand, AtaFault>> {
     const faults = new Map<DiskCommand, AtaFault>();
     const fail = (commands: DiskCommand[]) => {
       for (const command of commands) faults.set(command, 'uncorrectable');
     };
     const runs = this.#isBroken ? [] : joinNeighbours(batch, RUN_FRAMES);
-    const work = async (list: PieceList) => {
+    const work = async (lane: number) => {
       for (let run = runs.pop(); run !== undefined; run = runs.pop()) {
         const ofRun = run;
-        await this.#writeRun(ofRun, list).catch(() => fail(ofRun));
+        await this.#options.io.write(ofRun, lane).catch(() => fail(ofRun));
       }
     };
-    await Promise.all(lists.slice(0, runs.length).map(work));
+    await Promise.all(lanes.slice(0, runs.length).map(work));
     if (this.isWriteThrough && !this.#isBroken) await this.#sync();
     if (this.#isBroken) fail(batch);
     return faults;
-  }
-
-  #writeRun(run: DiskCommand[], list: PieceList): Promise<void> {
-    const { offset } = run[0]!;
-    this.#lay(run, list);
-    return writePieces(this.#options.fd, list, { first: 0, count: run.length, offset });
   }
 
   async #runFlushes(): Promise<void> {
@@ -194,19 +175,10 @@ export class DiskQueue {
 
   async #sync(): Promise<void> {
     try {
-      await syncData(this.#options.fd);
+      await this.#options.io.persist();
     } catch {
       this.#isBroken = true;
     }
-  }
-
-  #lay(run: DiskCommand[], list: PieceList): number {
-    let total = 0;
-    for (const [index, { slot, length }] of run.entries()) {
-      list.set(index, this.#options.slots.dataAddress(slot), length);
-      total += length;
-    }
-    return total;
   }
 
   #finish(run: DiskCommand[], fault?: AtaFault): void {
@@ -214,16 +186,4 @@ export class DiskQueue {
     for (const command of run) this.#options.done(command, fault);
     if (this.#pending === 0) for (const tell of this.#whenIdle.splice(0)) tell();
   }
-}
-
-function makeLists(): PieceList[] {
-  const bytesEach = RUN_FRAMES * IOVEC_BYTES;
-  const memory = allocatePinned(CALLS_AT_A_TIME * bytesEach);
-  return Array.from({ length: CALLS_AT_A_TIME }, (_, index) => {
-    const at = index * bytesEach;
-    return new PieceList({
-      address: memory.address + at,
-      bytes: memory.bytes.subarray(at, at + bytesEach),
-    });
-  });
 }

@@ -18,13 +18,18 @@ import {
   refuse,
 } from '@ironbark/protocol/internal/wire/checks.ts';
 
-export interface ExportSettings {
+export interface DiskAddress {
   shelf: number;
   slot: number;
+}
+
+export interface ExportSettings extends DiskAddress {
   /** What the disk says of itself; 20 characters. */
   serial: string;
-  /** Of the file, as the target sees it. */
+  /** Of the file, or of the socket of the volume's storage daemon, as the target sees it. */
   path: string;
+  /** What the volume is called at that socket; absent: the path is a file's. */
+  exportName?: string;
   /** Who is answered; absent: everybody on the interface. */
   admits?: MacNumber[];
   isReadOnly: boolean;
@@ -45,22 +50,28 @@ const mac: Check<MacNumber> = (value, path) => {
   return parsed;
 };
 
-const settings = object<ExportSettings>({
+const address = {
   shelf: integer(0, ANY_SHELF - 1),
   slot: integer(0, ANY_SLOT - 1),
+};
+
+const settings = object<ExportSettings>({
+  ...address,
   serial: pattern(/^[A-Za-z0-9._-]{1,20}$/),
   path: pattern(/^[A-Za-z0-9._/-]{1,512}$/),
+  exportName: { optional: pattern(/^[A-Za-z0-9._-]{1,64}$/) },
   admits: { optional: list(mac, MAX_ADMITTED) },
   isReadOnly: flag,
   writeCache: oneOf('on', 'off'),
 });
 
 export const exportList: Check<ExportSettings[]> = list(settings, MAX_EXPORTS);
+export const addressList: Check<DiskAddress[]> = list(object<DiskAddress>(address), MAX_EXPORTS);
 
 export function renderSettings({ admits, ...rest }: ExportSettings): object {
   return admits === undefined ? rest : { ...rest, admits: admits.map(renderMac) };
 }
 
-export function addressOf({ shelf, slot }: { shelf: number; slot: number }): number {
+export function addressOf({ shelf, slot }: DiskAddress): number {
   return shelf * 256 + slot;
 }

@@ -11,6 +11,8 @@ export interface PortFacts {
   fd: number;
   mac: number;
   mtuBytes: number;
+  /** Of the host; absent where nobody asks for it. */
+  interfaceIndex?: number;
 }
 
 export class FramePort {

@@ -9,13 +9,9 @@ import {
   turnIntoReply,
   VERSION,
 } from '@ironbark/protocol/aoe/frame.ts';
+import type { DiskAddress } from './export-settings.ts';
 import type { FramePort } from './frame-port.ts';
 import type { FrameSlots } from './frame-slots.ts';
-
-export interface DiskAddress {
-  shelf: number;
-  slot: number;
-}
 
 export class FrameReplies {
   readonly #port: FramePort;

@@ -14,6 +14,8 @@ const { values } = parseArgs({
     socket: { type: 'string' },
     mac: { type: 'string' },
     mtu: { type: 'string' },
+    /** Of the host; by it whoever started this finds out whether the socket's interface is still there. */
+    interface: { type: 'string' },
   },
 });
 
@@ -27,10 +29,11 @@ if (!isComplete || !Number.isInteger(fd) || !Number.isInteger(mtuBytes)) {
 const target = new AoeTarget({ fd, mac, mtuBytes });
 await removeFile(values.control!);
 process.umask(0o177);
-const control = new ControlServer(target, values.left!);
-// The first process of a name space gets no signal that it does not ask for.
-process.once('SIGTERM', () => {
+const end = () => {
   target.close();
   void control.close();
-});
+};
+const control = new ControlServer(target, values.left!, end);
+// The first process of a name space gets no signal that it does not ask for.
+process.once('SIGTERM', end);
 await control.listen(values.control!);

@@ -1,5 +1,8 @@
 // Owns which commands go to the disk together. Pure.
 
+/** Frames of one transfer at most. */
+export const RUN_FRAMES = 64;
+
 export type CommandKind = 'read' | 'write' | 'flush';
 
 export interface DiskCommand {

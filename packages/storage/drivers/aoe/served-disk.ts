@@ -60,6 +60,8 @@ export class ServedDisk {
   readonly disk: AoeExport;
   readonly queue: DiskQueue;
   readonly counters = zeroCounters();
+  /** Its target is about to end: what cannot be done now is not answered. */
+  isEnding = false;
   readonly #replies: FrameReplies;
   readonly #maxSectors: number;
   readonly #settled: () => void;
@@ -70,7 +72,7 @@ export class ServedDisk {
     this.#maxSectors = maxSectors;
     this.#settled = settled;
     const done = (command: DiskCommand, fault?: AtaFault) => this.#end(command, fault);
-    this.queue = new DiskQueue({ fd: disk.file.fd, slots, done, settled });
+    this.queue = new DiskQueue({ io: disk.source.io(slots), done, settled });
     this.queue.isWriteThrough = !disk.isWriteCacheOn;
   }
 
@@ -90,6 +92,13 @@ export class ServedDisk {
     else if (command === COMMAND.masks) this.#askMasks(asked);
     else if (command === COMMAND.reserve) this.#askReserve(asked);
     else this.#error(asked.slot, ERROR.unknownCommand);
+  }
+
+  /** From a user whose right to it was taken away: every command fails, so that nothing there waits for ever. */
+  refuse({ slot, frame, header }: Asked): void {
+    const isAta = header.command === COMMAND.ata && parseAta(frame) !== undefined;
+    if (isAta) this.#endAta(slot, { fault: 'aborted' });
+    else this.#error(slot, ERROR.unavailable);
   }
 
   #askAta({ slot, frame, header }: Asked): void {
@@ -140,7 +149,9 @@ export class ServedDisk {
   }
 
   #end({ kind, slot, length }: DiskCommand, fault?: AtaFault): void {
-    if (fault !== undefined) this.#endAta(slot, { fault });
+    // The next target will be asked again, and may do it.
+    if (fault !== undefined && this.isEnding) this.#replies.give(slot);
+    else if (fault !== undefined) this.#endAta(slot, { fault });
     else this.#endAta(slot, { length: kind === 'read' ? length : 0 });
   }
 

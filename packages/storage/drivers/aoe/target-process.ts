@@ -2,7 +2,7 @@
 // outlives whoever started it.
 
 import { constants } from 'node:fs';
-import { chown, open } from 'node:fs/promises';
+import { chown, lchown, lstat, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
@@ -18,11 +18,12 @@ import {
   endProcess,
   findProcess,
   findProcesses,
+  type HostProcess,
   type ProcessIdentity,
   worksIn,
 } from '@ironbark/platform/processes.ts';
 import { renderMac } from '@ironbark/protocol/aoe/frame.ts';
-import { readTargetStatus } from './control-client.ts';
+import { CONTROL_SOCKET, readTargetStatus } from './control-client.ts';
 import type { PortFacts } from './frame-port.ts';
 
 export interface AoeTargetHost {
@@ -38,7 +39,7 @@ const PACKAGES = join(import.meta.dirname, '../../../../packages');
 const MODULES = join(import.meta.dirname, '../../../../node_modules');
 const MAIN = join(import.meta.dirname, 'main.ts');
 
-const PATHS = { control: 'control', left: 'left', log: 'log' } as const;
+const LEFT = 'left';
 const LIMITS = { openFiles: 4_096, processes: 512 };
 /** The first that a program inherits besides its standard streams. */
 const INHERITED_FD = 3;
@@ -51,8 +52,9 @@ const START_TIMEOUT_MS = 15_000;
 const START_POLL_MS = 10;
 const GRACE_MS = 5_000;
 
-export function controlSocketOf(folder: string): string {
-  return join(folder, PATHS.control);
+/** Beside the target's folder: what it puts in there is nothing for root to write to. */
+function logOf(folder: string): string {
+  return `${folder}.log`;
 }
 
 /** The socket in `port` may be closed afterwards. Throws when a target does not come up. */
@@ -62,9 +64,9 @@ export async function startAoeTarget(
 ): Promise<ProcessIdentity> {
   await prepareFolder(host);
   // A socket that a target before it left would be taken for its own.
-  await removeFile(controlSocketOf(host.folder));
+  await removeFile(join(host.folder, CONTROL_SOCKET));
   const flags = constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY | constants.O_APPEND;
-  const log = await open(join(host.folder, PATHS.log), flags, 0o600);
+  const log = await open(logOf(host.folder), flags, 0o600);
   try {
     const program = await confinedTarget(host, targetArguments(port));
     const { pid } = await startConfined(host.commands, program, {
@@ -77,15 +79,26 @@ export async function startAoeTarget(
   }
 }
 
-function targetArguments({ mac, mtuBytes }: PortFacts): string[] {
+function interfaceArgument(index: number): string {
+  return `--interface=${index}`;
+}
+
+/** A target whose interface was made anew hears nothing any more. */
+export function listensOn(target: HostProcess, port: Omit<PortFacts, 'fd'>): boolean {
+  const wanted = targetArguments(port).filter((each) => /^--(mac|mtu|interface)=/.test(each));
+  return wanted.every((each) => target.argv.includes(each));
+}
+
+function targetArguments({ mac, mtuBytes, interfaceIndex }: Omit<PortFacts, 'fd'>): string[] {
   return [
     '--disable-warning=ExperimentalWarning',
     MAIN,
-    `--control=${PATHS.control}`,
-    `--left=${PATHS.left}`,
+    `--control=${CONTROL_SOCKET}`,
+    `--left=${LEFT}`,
     `--socket=${INHERITED_FD}`,
     `--mac=${renderMac(mac)}`,
     `--mtu=${mtuBytes}`,
+    ...(interfaceIndex === undefined ? [] : [interfaceArgument(interfaceIndex)]),
   ];
 }
 
@@ -118,18 +131,24 @@ function enclosureOf({ folder }: AoeTargetHost): Promise<Enclosure> {
   });
 }
 
+/** The folder is root's until all of it is as it has to be: a link that a target left there leads root nowhere. */
 async function prepareFolder({ folder, uid }: AoeTargetHost): Promise<void> {
-  for (const path of [folder, join(folder, PATHS.left)]) {
-    await ensureDirectory(path, 0o700);
-    if (uid !== undefined) await chown(path, uid, uid);
-  }
+  const left = join(folder, LEFT);
+  await ensureDirectory(folder, 0o700);
+  if (uid !== undefined) await chown(folder, 0, 0);
+  const found = await lstat(left).catch(() => undefined);
+  if (found?.isDirectory() === false) await removeFile(left);
+  await ensureDirectory(left, 0o700);
+  if (uid === undefined) return;
+  await lchown(left, uid, uid);
+  await chown(folder, uid, uid);
 }
 
 async function untilReady(host: AoeTargetHost, pid: number): Promise<ProcessIdentity> {
   const ready = async () => {
     const found = await findProcess(pid);
     if (found === undefined) return 'ended';
-    return readTargetStatus(controlSocketOf(host.folder)).then(
+    return readTargetStatus(host).then(
       () => found,
       () => undefined,
     );
@@ -138,14 +157,14 @@ async function untilReady(host: AoeTargetHost, pid: number): Promise<ProcessIden
   const timing = { timeoutMs: START_TIMEOUT_MS, intervalMs: START_POLL_MS, what };
   const outcome = await waitFor(ready, { clock: host.clock, ...timing });
   if (outcome !== 'ended') return outcome;
-  const log = await readFileIfPresent(join(host.folder, PATHS.log));
+  const log = await readFileIfPresent(logOf(host.folder));
   throw new Error(`the AoE target ended at once: ${log?.toString('utf8').trim()}`);
 }
 
 /** The target of this folder, whoever started it. */
 export async function findAoeTarget({
   folder,
-}: Pick<AoeTargetHost, 'folder'>): Promise<ProcessIdentity | undefined> {
+}: Pick<AoeTargetHost, 'folder'>): Promise<HostProcess | undefined> {
   for (const found of await findProcesses((argument) => argument === MAIN)) {
     if (await worksIn(found.pid, folder)) return found;
   }

@@ -1,0 +1,115 @@
+// Owns the effects of steps on volumes that a guest drives itself: opening the target for this guest alone, asking the
+// guest to let go, and closing.
+
+import { ServiceError } from '@ironbark/core/errors.ts';
+import type { VolumeId } from '@ironbark/core/ids.ts';
+import type { GuestDisk, GuestTargets } from '@ironbark/protocol/internal/guest-targets.ts';
+import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { GuestVolumeRecord } from '../store/records.ts';
+import { ensurePort, type InstanceContext, primaryInterface } from './instance-context.ts';
+import { VolumeBusyError } from './volume-busy.ts';
+
+export function guestDisk(
+  intent: InstanceIntent,
+  volumeId: VolumeId,
+  { shelf, slot, interfaceName, socketPath }: GuestVolumeRecord,
+): GuestDisk {
+  const { subnetId, macAddress } = primaryInterface(intent);
+  return { volumeId, subnetId, macAddress, interfaceName, shelf, slot, socketPath };
+}
+
+/** Makes it so that the guest reaches the volume, whatever has become of what was there. */
+export async function serveVolume(
+  context: InstanceContext,
+  intent: InstanceIntent,
+  volumeId: VolumeId,
+): Promise<void> {
+  const targets = requireTargets(context);
+  const volume = await noteVolume(context, intent, volumeId);
+  const disk = guestDisk(intent, volumeId, volume);
+  await ensurePort(context, intent, primaryInterface(intent).id);
+  await targets.open(disk);
+  const { sizeBytes = 0 } = await targets.inspect(disk);
+  if (sizeBytes < volume.sizeBytes) throw tooShort(volumeId);
+  context.guestVolumes.changed();
+}
+
+/** Written first: what may be open has a record. */
+async function noteVolume(
+  context: InstanceContext,
+  intent: InstanceIntent,
+  volumeId: VolumeId,
+): Promise<GuestVolumeRecord> {
+  const { guestVolumes = {} } = context.records.find(intent.id) ?? {};
+  const known = guestVolumes[volumeId];
+  const wanted = intent.volumes.find((each) => each.volumeId === volumeId);
+  if (wanted === undefined || wanted.source.kind !== 'nbd-unix') {
+    if (known === undefined) throw new Error(`${intent.id} has no volume ${volumeId}`);
+    return known;
+  }
+  const { deviceName, sizeBytes, source } = wanted;
+  const place = context.ports.storagePlaceOf(primaryInterface(intent));
+  if (place === undefined) throw noWay();
+  const slot = known?.slot ?? freeSlot(Object.values(guestVolumes));
+  const { socketPath } = source;
+  const volume = { ...place, slot, deviceName, socketPath, sizeBytes };
+  await context.records.change(intent.id, {
+    guestVolumes: { ...guestVolumes, [volumeId]: volume },
+  });
+  return volume;
+}
+
+function freeSlot(taken: readonly GuestVolumeRecord[]): number {
+  const slots = new Set(taken.map(({ slot }) => slot));
+  let slot = 0;
+  while (slots.has(slot)) slot += 1;
+  return slot;
+}
+
+export function askForVolume(
+  context: InstanceContext,
+  intent: InstanceIntent,
+  volumeId: VolumeId,
+): void {
+  if (context.guestVolumes.ask(intent.id, volumeId)) return;
+  throw new VolumeBusyError('the guest has not let go of the volume; unmount it in the guest');
+}
+
+export async function closeVolume(
+  context: InstanceContext,
+  intent: InstanceIntent,
+  { volumeId, isForced }: { volumeId: VolumeId; isForced: boolean },
+): Promise<void> {
+  const { guestVolumes = {} } = context.records.find(intent.id) ?? {};
+  const { [volumeId]: volume, ...rest } = guestVolumes;
+  if (volume === undefined) return;
+  await requireTargets(context).close(guestDisk(intent, volumeId, volume), { isForced });
+  await context.records.change(intent.id, { guestVolumes: rest });
+  context.guestVolumes.forget(intent.id, volumeId);
+  const hasGuest = context.records.find(intent.id)?.handle !== undefined;
+  // It may send no such frame any more. The ports of one that is off are removed.
+  if (Object.keys(rest).length > 0 || !hasGuest) return;
+  await ensurePort(context, intent, primaryInterface(intent).id);
+}
+
+function requireTargets({ guestTargets }: InstanceContext): GuestTargets {
+  if (guestTargets !== undefined) return guestTargets;
+  throw noWay();
+}
+
+function noWay(): ServiceError {
+  return new ServiceError({
+    kind: 'unsupported',
+    resource: 'volume',
+    message:
+      "Guests of this node have no network in which their own driver could reach a volume: attach mode 'guest' needs a cloud that root runs.",
+  });
+}
+
+function tooShort(volumeId: VolumeId): ServiceError {
+  return new ServiceError({
+    kind: 'unavailable',
+    resource: 'volume',
+    message: `${volumeId} is not served in its new length yet; the node tries again.`,
+  });
+}

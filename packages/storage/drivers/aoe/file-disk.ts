@@ -1,0 +1,93 @@
+// Owns a disk that is a file: frames are read into and written from where they lie, many with one call.
+
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { ServiceError } from '@ironbark/core/errors.ts';
+import { allocatePinned, IOVEC_BYTES, PieceList } from '@ironbark/platform/pinned-memory.ts';
+import { readAtHand, readPieces, syncData, writePieces } from '@ironbark/platform/vector-file.ts';
+import type { DiskIo, DiskSource, Run } from './disk-source.ts';
+import type { FrameSlots } from './frame-slots.ts';
+import { RUN_FRAMES } from './sector-runs.ts';
+
+/** Calls that wait for one disk at a time, of each kind. */
+const LANES = 4;
+
+/** The file is opened once; whatever happens to its name later, this disk stays this disk. */
+export async function openFileDisk(path: string, isReadOnly: boolean): Promise<DiskSource> {
+  const access = isReadOnly ? constants.O_RDONLY : constants.O_RDWR;
+  const file = await open(path, access | constants.O_NOFOLLOW);
+  return {
+    sizeBytes: () => fileSize(file, path),
+    onResize: () => {},
+    isAway: false,
+    io: (slots) => new FileIo(file.fd, slots),
+    cutOff: () => {},
+    close: () => file.close(),
+  };
+}
+
+async function fileSize(file: FileHandle, path: string): Promise<number> {
+  const facts = await file.stat();
+  if (facts.isFile()) return facts.size;
+  const message = `${path} is no regular file.`;
+  throw new ServiceError({ kind: 'malformed-input', resource: 'volume', message });
+}
+
+class FileIo implements DiskIo {
+  readonly lanes = LANES;
+  readonly #fd: number;
+  readonly #slots: FrameSlots;
+  readonly #reads = makeLists();
+  readonly #writes = makeLists();
+
+  constructor(fd: number, slots: FrameSlots) {
+    this.#fd = fd;
+    this.#slots = slots;
+  }
+
+  readAtHand(run: Run, lane: number): number {
+    const list = this.#reads[lane]!;
+    this.#lay(run, list);
+    try {
+      return readAtHand(this.#fd, list, run.length, run[0]!.offset);
+    } catch {
+      // The other thread will meet the same error and tell it.
+      return 0;
+    }
+  }
+
+  read(run: Run, lane: number, doneBytes: number): Promise<void> {
+    const list = this.#reads[lane]!;
+    const first = list.advance(0, run.length, doneBytes);
+    const rest = { first, count: run.length, offset: run[0]!.offset + doneBytes };
+    return readPieces(this.#fd, list, rest);
+  }
+
+  write(run: Run, lane: number): Promise<void> {
+    const list = this.#writes[lane]!;
+    this.#lay(run, list);
+    return writePieces(this.#fd, list, { first: 0, count: run.length, offset: run[0]!.offset });
+  }
+
+  persist(): Promise<void> {
+    return syncData(this.#fd);
+  }
+
+  #lay(run: Run, list: PieceList): void {
+    for (const [index, { slot, length }] of run.entries()) {
+      list.set(index, this.#slots.dataAddress(slot), length);
+    }
+  }
+}
+
+function makeLists(): PieceList[] {
+  const bytesEach = RUN_FRAMES * IOVEC_BYTES;
+  const memory = allocatePinned(LANES * bytesEach);
+  return Array.from({ length: LANES }, (_, index) => {
+    const at = index * bytesEach;
+    return new PieceList({
+      address: memory.address + at,
+      bytes: memory.bytes.subarray(at, at + bytesEach),
+    });
+  });
+}

@@ -1,0 +1,56 @@
+// Owns the way of an AoE target to a volume's storage daemon: a second name of the daemon's socket in the target's own
+// folder, which is all that it sees, and the right to use it. A daemon that was started again has another socket.
+
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { VolumeId } from '@ironbark/core/ids.ts';
+import { hasCode, removeFile } from '@ironbark/platform/files.ts';
+import { grantSocketAccess, linkSocket } from '@ironbark/platform/sockets.ts';
+import type { AoeTargetHost } from './target-process.ts';
+
+interface Served {
+  volumeId: VolumeId;
+  socketPath: string;
+}
+
+export function socketNameOf(volumeId: VolumeId): string {
+  return `${volumeId}.sock`;
+}
+
+/** From here on no guest's own process can open the volume, and the target of this folder can. Repeats safely. */
+export async function giveSocket(
+  { folder, uid }: AoeTargetHost,
+  { volumeId, socketPath }: Served,
+): Promise<void> {
+  if (uid !== undefined) await grantSocketAccess(socketPath, { uid, mode: 0o600 });
+  const { isCutOff, isGone } = await readSocketState(folder, { volumeId, socketPath });
+  if (isCutOff && !isGone) await linkSocket(socketPath, join(folder, socketNameOf(volumeId)));
+}
+
+export async function readSocketState(
+  folder: string,
+  { volumeId, socketPath }: Served,
+): Promise<{ isCutOff: boolean; isGone: boolean }> {
+  const [daemons, own] = await Promise.all([
+    find(socketPath),
+    find(join(folder, socketNameOf(volumeId))),
+  ]);
+  const isSame = daemons !== undefined && daemons.ino === own?.ino && daemons.dev === own.dev;
+  return { isCutOff: !isSame, isGone: daemons === undefined };
+}
+
+export async function removeSocket(
+  folder: string,
+  { volumeId }: Pick<Served, 'volumeId'>,
+): Promise<void> {
+  await removeFile(join(folder, socketNameOf(volumeId)));
+}
+
+async function find(path: string) {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}

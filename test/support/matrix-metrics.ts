@@ -1,0 +1,73 @@
+// Owns the rows of the authorization matrix for CloudWatch: every operation that is offered.
+
+import { CLOUDWATCH_ACTIONS } from '@ironbark/cloud/actions/table-cloudwatch.ts';
+import { cloudwatchModel } from '@ironbark/protocol/cloudwatch/model.ts';
+import type { CloudwatchAction, CloudwatchInput } from '@ironbark/protocol/cloudwatch/types.ts';
+import { encodeInput } from '@ironbark/protocol/query/encode-input.ts';
+import type { AccountResources } from './account-resources.ts';
+import {
+  answers,
+  findTrace,
+  type MatrixCase,
+  type MatrixWorld,
+  unsigned,
+  wrongSecret,
+} from './matrix-case.ts';
+import { type Answer, type Caller, FORM, send } from './signed-call.ts';
+
+type Rows = { [Action in CloudwatchAction]: (own: AccountResources) => CloudwatchInput<Action> };
+
+const SPAN = { StartTime: new Date(0), EndTime: new Date(3_600_000) };
+
+/** A new operation does not compile until it has a row. */
+const ROWS: Rows = {
+  ListMetrics: (own) => ({ Dimensions: dimensionsOf(own) }),
+  GetMetricStatistics: (own) => ({
+    ...{ Namespace: 'AWS/EBS', MetricName: 'VolumeReadOps', Dimensions: dimensionsOf(own) },
+    ...SPAN,
+    Period: 60,
+    Statistics: ['Sum'],
+  }),
+  GetMetricData: (own) => {
+    const Metric = { Namespace: 'AWS/EBS', MetricName: 'VolumeReadOps' };
+    const MetricStat = { Metric: { ...Metric, Dimensions: dimensionsOf(own) } };
+    const query = { Id: 'reads', MetricStat: { ...MetricStat, Period: 60, Stat: 'Sum' } };
+    return { ...SPAN, MetricDataQueries: [query] };
+  },
+};
+
+function dimensionsOf({ volume }: AccountResources) {
+  return [{ Name: 'VolumeId', Value: volume }];
+}
+
+/** What there is to see of points is in the system test of CloudWatch; here is who gets in. */
+export function metricCases({ owner, other, user }: MatrixWorld): MatrixCase[] {
+  return CLOUDWATCH_ACTIONS.flatMap((name) => {
+    const action = name as CloudwatchAction;
+    const ways: [string, Caller, AccountResources, MatrixCase['check']][] = [
+      // Nothing says that an unsigned request is for this service, so EC2 refuses it.
+      ['unsigned', unsigned(owner.caller), owner, answers(403, 'MissingAuthenticationToken')],
+      ['wrong secret', wrongSecret(owner.caller), owner, answers(403, 'SignatureDoesNotMatch')],
+      ['denied user', user, owner, answers(403, 'AccessDenied')],
+      ['owner', owner.caller, owner, answers(200, '')],
+      ['another account', other.caller, owner, seesNothing(owner)],
+      ['another account, its own', other.caller, other, answers(200, '')],
+    ];
+    return ways.map(([way, caller, whose, check]) => ({
+      name: `${action}, ${way}`,
+      send: () => call(caller, action, ROWS[action](whose)),
+      check,
+    }));
+  });
+}
+
+function call(caller: Caller, action: CloudwatchAction, input: object): Promise<Answer> {
+  const { version, findOperation } = cloudwatchModel();
+  const shape = findOperation(action)!.input;
+  const body = encodeInput(action, version, shape, input, 'member');
+  return send(caller, { service: 'monitoring', method: 'POST', target: '/', headers: FORM, body });
+}
+
+function seesNothing(owner: AccountResources): MatrixCase['check'] {
+  return (answer) => answers(200, '')(answer) ?? findTrace(answer, owner);
+}

@@ -1,0 +1,150 @@
+// Attach mode `guest`, through the API and with a real guest: its own AoE driver has the volume under the name that any
+// volume has. It stalls and goes on when what serves it is killed, sees it grow, has it after a reboot, lets go of it
+// when it is asked, and loses it when it is forced.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { GIB } from '@ironbark/core/units.ts';
+import { systemClock } from '@ironbark/platform/clock.ts';
+import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
+import { type DirectGuest, launchDirectGuest } from '../support/direct-guest.ts';
+import { aoeTargetPids, createGuestVolume, linkOf, untilThere } from '../support/guest-volumes.ts';
+import { checkBlocks, longestStall, startWriter } from '../support/guest-writer.ts';
+import { attachVolume, connectEc2, detachVolume, targetPid } from '../support/volumes.ts';
+
+const skip =
+  process.getuid?.() === 0 ? false : 'NOT TESTED: real guests on a bridge need root for taps';
+const TROUBLE = 'dmesg | grep -i -E "i/o error|ext4-fs error|aborting|remount|ata error" || true';
+/** Writes with eight under way for some six seconds, then everything is read and compared. */
+const FIO = [
+  'fio --name=verified --filename=/mnt/v/fio --size=4m --bs=64k --rw=randwrite --iodepth=8',
+  '--ioengine=libaio --direct=1 --rate=,2m --verify=crc32c --verify_fatal=1 --end_fsync=1',
+].join(' ');
+/** A guest that does not power itself off in time is reset after a minute and a half. */
+const BOOT_TIMEOUT_MS = 150_000;
+/** The target and the daemon are back within a second or two; Linux asks again after some seconds at most. */
+const STALL_LIMIT_S = 25;
+
+let cloud: CloudUnderTest;
+let guest: DirectGuest;
+let volume = '';
+let device = '';
+
+before(async () => {
+  if (skip !== false) return;
+  cloud = await CloudUnderTest.start();
+  guest = await launchDirectGuest(cloud);
+  volume = await createGuestVolume(cloud);
+});
+after(async () => {
+  await cloud?.[Symbol.asyncDispose]();
+});
+
+test('a volume that the guest drives itself has the name that any volume has', {
+  skip,
+}, async (t) => {
+  const startedMs = systemClock.monotonicMs();
+  await attachVolume(cloud, volume, { instanceId: guest.id, device: '/dev/sdf' });
+  device = await untilThere(guest, volume);
+  t.diagnostic(`attached and there in ${Math.round(systemClock.monotonicMs() - startedMs)} ms`);
+  assert.match(device, /^\/dev\/etherd\/e\d+\.0$/);
+  const link = linkOf(volume);
+  // Small: each write is waited for, two sectors a frame.
+  await guest.run(
+    `mke2fs -q -t ext4 -J size=4 ${link} 64M && mkdir -p /mnt/v && mount ${link} /mnt/v`,
+  );
+  const [shown] = await cloud.json<{ attachMode: string; transport: string }[]>('volumes');
+  assert.deepEqual([shown!.attachMode, shown!.transport], ['guest', 'aoe']);
+  assert.equal(await guest.run('ls /sys/block | grep -c "^vd"'), '1', 'QEMU has no disk for it');
+});
+
+test('it outlives the AoE target, the storage daemon, and both', { skip }, async (t) => {
+  await guest.start(`${FIO} > /root/fio.log 2>&1; echo $? > /root/fio.exit`);
+  const writer = await startWriter(guest, '/mnt/v/data');
+  await writer.untilMore(3);
+  for (const kill of [killTarget, killDaemon, killBoth]) {
+    await kill();
+    const seen = await writer.untilMore(2);
+    t.diagnostic(`after ${kill.name}: stalled for ${longestStall(seen)} s`);
+    assert.ok(longestStall(seen) < STALL_LIMIT_S, `stalled for ${longestStall(seen)} s`);
+  }
+  await checkBlocks(guest, '/mnt/v/data', await writer.stop());
+  const exit = await eventually(
+    'fio',
+    async () => (await guest.run('cat /root/fio.exit 2> /dev/null || true')) || undefined,
+  );
+  assert.equal(exit, '0', await guest.run('tail -n 20 /root/fio.log'));
+  assert.equal(await guest.run(TROUBLE), '');
+});
+
+test('it grows in the guest’s sight', { skip }, async () => {
+  await connectEc2(cloud).call('ModifyVolume', { VolumeId: volume, Size: 2 });
+  const size = `cat "/sys/block/etherd!${device.split('/').at(-1)}/size"`;
+  await eventually('the new length', async () => Number(await guest.run(size)) * 512 === 2 * GIB);
+  await guest.run(`resize2fs ${device} 96M`);
+});
+
+test('it is there after a reboot, and stays until the guest has let go of it', {
+  skip,
+}, async () => {
+  await guest.run('echo kept > /mnt/v/kept; sync');
+  const ec2 = connectEc2(cloud);
+  const boot = await guest.run('cat /proc/sys/kernel/random/boot_id');
+  await ec2.call('RebootInstances', { InstanceIds: [guest.id] });
+  const isNext = async () => {
+    const now = await guest.run('cat /proc/sys/kernel/random/boot_id').catch(() => boot);
+    return now !== boot;
+  };
+  await eventually('the next boot', isNext, { timeoutMs: BOOT_TIMEOUT_MS });
+  assert.equal(await untilThere(guest, volume), device);
+  await guest.run(`mkdir -p /mnt/v && mount ${linkOf(volume)} /mnt/v`);
+  assert.equal(await guest.run('cat /mnt/v/kept'), 'kept');
+  await ec2.call('DetachVolume', { VolumeId: volume });
+  await guest.run('echo still here > /mnt/v/kept; sync');
+  const { Volumes } = await ec2.call('DescribeVolumes', { VolumeIds: [volume] });
+  assert.equal(Volumes![0]!.Attachments![0]!.State, 'detaching');
+  await guest.run('umount /mnt/v');
+  await detachVolume(cloud, volume);
+  assert.equal(await guest.run(`ls ${linkOf(volume)} /sys/block | grep -c etherd || true`), '0');
+  assert.deepEqual(await aoeTargetPids(cloud), []);
+});
+
+test('a guest that is forced loses it at once: errors, and no wait without end', {
+  skip,
+}, async () => {
+  await attachVolume(cloud, volume, { instanceId: guest.id, device: '/dev/sdg' });
+  await untilThere(guest, volume);
+  await guest.start(`dd if=/dev/zero of=${device} bs=64k oflag=direct; echo $? > /root/dd.exit`);
+  await connectEc2(cloud).call('DetachVolume', { VolumeId: volume, Force: true });
+  const exit = await eventually(
+    'the end of the write',
+    async () => (await guest.run('cat /root/dd.exit 2> /dev/null || true')) || undefined,
+  );
+  assert.equal(exit, '1');
+  await detachVolume(cloud, volume).catch(() => {});
+});
+
+test('nothing of it is left when the instance has ended', { skip }, async () => {
+  await attachVolume(cloud, volume, { instanceId: guest.id, device: '/dev/sdh' });
+  await connectEc2(cloud).call('TerminateInstances', { InstanceIds: [guest.id] });
+  await eventually('the volume is free', async () => {
+    const { Volumes } = await connectEc2(cloud).call('DescribeVolumes', { VolumeIds: [volume] });
+    return Volumes![0]!.State === 'available';
+  });
+  await eventually('no target', async () => (await aoeTargetPids(cloud)).length === 0);
+});
+
+async function killTarget(): Promise<void> {
+  const [pid] = await aoeTargetPids(cloud);
+  process.kill(pid!, 'SIGKILL');
+}
+
+async function killDaemon(): Promise<void> {
+  process.kill(await targetPid(cloud, volume), 'SIGKILL');
+}
+
+async function killBoth(): Promise<void> {
+  await eventually('a target again', async () => (await aoeTargetPids(cloud)).length > 0);
+  await killTarget();
+  await killDaemon();
+}
