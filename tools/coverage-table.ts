@@ -90,8 +90,7 @@ async function renderBlocks(): Promise<string[]> {
     '',
     `Offered: ${offered.join(', ')}.`,
     '',
-    `Not offered: ${rest.join(', ')}.`,
-    '',
+    ...(rest.length === 0 ? [] : [`Not offered: ${rest.join(', ')}.`, '']),
   ];
 }
 

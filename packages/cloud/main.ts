@@ -15,6 +15,7 @@ import type {
 } from '@ironbark/protocol/internal/identity-client.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { SnapshotReader } from '@ironbark/protocol/internal/snapshot-reader.ts';
+import type { SnapshotWriter } from '@ironbark/protocol/internal/snapshot-writer.ts';
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
 import type { ActionTable } from './actions/action.ts';
 import type { EbsActions } from './actions/ebs-handler.ts';
@@ -66,6 +67,7 @@ export interface CloudOptions {
   cluster: ClusterClient;
   storage: StorageClient;
   snapshotReader?: SnapshotReader;
+  snapshotWriter?: SnapshotWriter;
   objects: ObjectsClient;
   /** Tests keep the state elsewhere, and interfere with steps. */
   openDatabase?: OpenDatabase;

@@ -215,8 +215,8 @@ withRoot('a volume on a disk lives as one in a file does, and leaves nothing', a
   await harness.untilVolume(VOLUME, (each) => each.generation === 3);
   await harness.restart();
   await harness.put(volume(1, { ...onDisk, generation: 4, sizeBytes: 32 * MIB, exportTo: NODE }));
-  await harness.untilVolume(VOLUME, (each) => each.export !== undefined);
-  await qemuIo(seen, 'read -P 0x22 15M 1M', 'read -P 0 16M 16M', 'write -P 0x33 31M 1M');
+  const again = await harness.untilVolume(VOLUME, (each) => each.export !== undefined);
+  await qemuIo(again, 'read -P 0x22 15M 1M', 'read -P 0 16M 16M', 'write -P 0x33 31M 1M');
 
   const gone = { generation: 5, desired: 'absent' as const };
   await harness.put(volume(1, { ...onDisk, ...gone }), volume(2, gone), snapshot(1, gone));

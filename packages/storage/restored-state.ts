@@ -17,6 +17,13 @@ export async function settleRestoredStorage(path: string): Promise<{ hasEncrypti
       .where('observed_state', '=', 'pending')
       .where('frozen_epoch', 'is not', null)
       .execute();
+    // Some of what had been written to it may not have come back.
+    await tx
+      .updateTable('snapshot')
+      .set({ written: 'abandoned' })
+      .where('observed_state', '=', 'pending')
+      .where('written', 'is not', null)
+      .execute();
     // A backup holds volumes as they read, so what came back is all there.
     const whole = { backend: 'file', is_filled: 1, source_name: null } as const;
     await tx.updateTable('volume').set(whole).execute();

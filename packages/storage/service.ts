@@ -13,6 +13,7 @@ import {
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { SnapshotReader } from '@ironbark/protocol/internal/snapshot-reader.ts';
+import type { SnapshotWriter } from '@ironbark/protocol/internal/snapshot-writer.ts';
 import type { StagedBackends } from '@ironbark/protocol/internal/staged-backend.ts';
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
 import type { Compressor } from './app/chunk-codec.ts';
@@ -26,6 +27,7 @@ import { Slots } from './app/slots.ts';
 import { createSnapshotReader } from './app/snapshot-blocks.ts';
 import { sweep } from './app/sweep.ts';
 import { VolumeLocks } from './app/volume-locks.ts';
+import { createSnapshotWriter } from './app/written-snapshots.ts';
 import { serveSources } from './drivers/source-server.ts';
 import type { VolumeBackend } from './drivers/volume-backend.ts';
 import { COLLECTOR_KEY, createBlockCollector } from './reconcilers/block-collector.ts';
@@ -38,6 +40,7 @@ import type { StorageSchema } from './store/schema.ts';
 export interface Storage extends AsyncDisposable {
   readonly client: StorageClient;
   readonly snapshots: SnapshotReader;
+  readonly snapshotWriter: SnapshotWriter;
   /** Ends every target, for a cloud that goes down. Volumes and intents stay: the next start exports again. */
   halt(): Promise<void>;
   /** No volume or snapshot is being worked on. */
@@ -76,6 +79,8 @@ export interface StorageParts {
 const SNAPSHOTS_AT_A_TIME = 64;
 /** One upload keeps a core busy with packing and digests. */
 const UPLOADS_AT_A_TIME = 2;
+/** Of snapshots that are written block by block: each keeps half a MiB, and the disk busy. */
+const BLOCKS_AT_A_TIME = 8;
 
 export async function runStorage(parts: StorageParts): Promise<Storage> {
   const runner = new ReconcilerRunner(parts);
@@ -109,6 +114,7 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
   return {
     client: createClient(context, listeners),
     snapshots: createSnapshotReader(context),
+    snapshotWriter: createSnapshotWriter(context, new Slots(BLOCKS_AT_A_TIME)),
     isQuiet: () => runner.isQuiet(),
     whileQuiet: (work) => parts.database.transaction(() => work()),
     holdVolumes: () => holdVolumes(context, parts.random),

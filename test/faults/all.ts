@@ -12,7 +12,9 @@ const QUICK_COUNTS: Readonly<Record<string, number>> = {
   'daemon-kill': 3,
   'power-cut': 5,
   simulation: 20,
+  'volume-churn': 30,
 };
+const QUICK_MINUTES: Readonly<Record<string, number>> = { 'attach-loops': 1 };
 
 /** It installs a whole Ceph. */
 const LEFT_OUT_OF_QUICK: ReadonlySet<string> = new Set(['ceph']);
@@ -24,7 +26,8 @@ export function runAll({ isQuick }: { isQuick: boolean }): FaultSuite {
       if (isQuick && LEFT_OUT_OF_QUICK.has(name)) continue;
       options.explain(`${name} …`);
       const count = options.count ?? (isQuick ? QUICK_COUNTS[name] : undefined);
-      figures.push(...(await runOne(name, load, { ...options, count })));
+      const minutes = options.minutes ?? (isQuick ? QUICK_MINUTES[name] : undefined);
+      figures.push(...(await runOne(name, load, { ...options, count, minutes })));
     }
     return figures;
   };

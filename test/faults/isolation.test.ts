@@ -18,6 +18,7 @@ test('guests and exporters are apart from the host and from each other, seen fro
     only: undefined,
     guests: undefined,
     nodes: undefined,
+    minutes: undefined,
     hypervisor: 'qemu',
     explain: (line) => said.push(line),
   });

@@ -6,7 +6,8 @@ import { runAll } from './all.ts';
 import { SUITES } from './suites.ts';
 
 const USAGE = `usage: npm run faults -- NAME [--count N] [--seed S] [--only PART] [--json]
-                                 [--guests N] [--nodes N] [--hypervisor qemu|simulated]
+                                 [--guests N] [--nodes N] [--minutes N]
+                                 [--hypervisor qemu|simulated]
        npm run faults -- all [--quick] [--json]
   NAME: ${Object.keys(SUITES).join(', ')}`;
 
@@ -21,6 +22,7 @@ async function main(): Promise<void> {
       quick: { type: 'boolean', default: false },
       guests: { type: 'string' },
       nodes: { type: 'string' },
+      minutes: { type: 'string' },
       hypervisor: { type: 'string', default: 'qemu' },
     },
   });
@@ -38,6 +40,7 @@ async function main(): Promise<void> {
     only: values.only,
     guests: parseNumber('guests', values.guests),
     nodes: parseNumber('nodes', values.nodes),
+    minutes: parseNumber('minutes', values.minutes),
     hypervisor: values.hypervisor === 'simulated' ? 'simulated' : 'qemu',
     explain: values.json ? () => {} : (line) => console.log(line),
   });

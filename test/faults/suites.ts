@@ -3,6 +3,7 @@
 import type { FaultSuite } from '../support/fault-suite.ts';
 
 export const SUITES: Readonly<Record<string, () => Promise<FaultSuite>>> = {
+  'attach-loops': async () => (await import('./churn/attach-loops.ts')).attachLoopsSuite,
   backup: async () => (await import('./backup/suite.ts')).backupSuite,
   'bit-rot': async () => (await import('./bit-rot/suite.ts')).bitRotSuite,
   bounds: async () => (await import('./bounds-suite.ts')).boundsSuite,
@@ -15,4 +16,5 @@ export const SUITES: Readonly<Record<string, () => Promise<FaultSuite>>> = {
   'power-cut': async () => (await import('./power-cut/suite.ts')).powerCutSuite,
   simulation: async () => (await import('./simulation/suite.ts')).simulationSuite,
   steps: async () => (await import('./steps/suite.ts')).stepsSuite,
+  'volume-churn': async () => (await import('./churn/volume-churn.ts')).volumeChurnSuite,
 };

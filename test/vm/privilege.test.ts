@@ -285,7 +285,7 @@ async function protectedPlaces(): Promise<string[]> {
   const storage = ['run/control', 'run/processes', 'overwritten'].map((name) =>
     inside('storage', name),
   );
-  const targets = [`run/exports/${volumeId}.nbd`, `run/control/${volumeId}/qmp`];
+  const targets = [`run/exports/${volumeId}.1.nbd`, `run/control/${volumeId}/qmp`];
   const isAttached = look().some(({ program }) => program === 'qemu-storage-daemon');
   return [
     ...guest,

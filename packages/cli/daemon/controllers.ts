@@ -80,6 +80,7 @@ export async function startControllers(options: ControllersOptions): Promise<Con
       cluster: cluster.client,
       storage: storage.client,
       snapshotReader: storage.snapshots,
+      snapshotWriter: storage.snapshotWriter,
       objects: objects.client,
     }),
   );

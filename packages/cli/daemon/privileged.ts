@@ -20,7 +20,7 @@ import { remoteImageSource } from '@ironbark/protocol/internal/wire/objects-wire
 import { stagedBackendVerbs } from '@ironbark/protocol/internal/wire/staged-backend-wire.ts';
 import type { CallTransport } from '@ironbark/protocol/internal/wire/transport.ts';
 import { openGuestTargets } from '@ironbark/storage/drivers/aoe/guest-targets.ts';
-import { exportSocketOf } from '@ironbark/storage/drivers/daemon-arguments.ts';
+import { exportSocketOf } from '@ironbark/storage/drivers/export-sockets.ts';
 import { openPrivilegedBackends } from '@ironbark/storage/drivers/privileged-backends.ts';
 import { openStorageDaemonTarget } from '@ironbark/storage/drivers/storage-daemon.ts';
 import type { FindPlace } from '@ironbark/storage/drivers/volume-place.ts';

@@ -5,7 +5,7 @@ import type { App } from '../app/app.ts';
 import type { RequestContext } from './action.ts';
 
 export type EbsAnswer =
-  | { json: object }
+  | { json: object; status?: number; headers?: Readonly<Record<string, string>> }
   | { bytes: Buffer; headers: Readonly<Record<string, string>> };
 
 export type EbsHandler = (

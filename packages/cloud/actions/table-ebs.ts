@@ -1,30 +1,26 @@
-// Owns the list of the EBS direct APIs that are implemented. Writing a snapshot block by block is not: the storage takes
-// snapshots of volumes only.
+// Owns the list of the EBS direct APIs.
 
-import { ServiceError } from '@ironbark/core/errors.ts';
 import type { EbsOperation } from '@ironbark/protocol/ebs/operations.ts';
 import type { App } from '../app/app.ts';
+import { completeSnapshot } from './complete-snapshot.ts';
 import type { EbsActions, EbsHandler } from './ebs-handler.ts';
 import { getSnapshotBlock } from './get-snapshot-block.ts';
 import { listChangedBlocks } from './list-changed-blocks.ts';
 import { listSnapshotBlocks } from './list-snapshot-blocks.ts';
+import { putSnapshotBlock } from './put-snapshot-block.ts';
+import { startSnapshot } from './start-snapshot.ts';
 
-const EBS_HANDLERS: { readonly [Name in EbsOperation]?: EbsHandler } = {
+const EBS_HANDLERS: { readonly [Name in EbsOperation]: EbsHandler } = {
+  CompleteSnapshot: completeSnapshot,
   GetSnapshotBlock: getSnapshotBlock,
   ListChangedBlocks: listChangedBlocks,
   ListSnapshotBlocks: listSnapshotBlocks,
+  PutSnapshotBlock: putSnapshotBlock,
+  StartSnapshot: startSnapshot,
 };
 
 export const EBS_ACTIONS: readonly string[] = Object.keys(EBS_HANDLERS).sort();
 
 export function createEbsActions(app: App): EbsActions {
-  return async (context, request) => {
-    const handler = EBS_HANDLERS[request.operation];
-    if (handler !== undefined) return handler(app, context, request);
-    throw new ServiceError({
-      kind: 'unsupported',
-      resource: 'action',
-      message: `The operation ${request.operation} exists in AWS, but this cloud does not offer it.`,
-    });
-  };
+  return (context, request) => EBS_HANDLERS[request.operation](app, context, request);
 }

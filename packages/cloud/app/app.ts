@@ -8,6 +8,7 @@ import type { AroundStep } from '@ironbark/platform/reconciler.ts';
 import type { ClusterClient } from '@ironbark/protocol/internal/cluster-client.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { SnapshotReader } from '@ironbark/protocol/internal/snapshot-reader.ts';
+import type { SnapshotWriter } from '@ironbark/protocol/internal/snapshot-writer.ts';
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
 import type { Store } from '../store/store.ts';
 
@@ -36,6 +37,8 @@ export interface App {
   storage: StorageClient;
   /** Absent where snapshots cannot be read block by block. */
   snapshotReader?: SnapshotReader;
+  /** Absent where snapshots cannot be written block by block. */
+  snapshotWriter?: SnapshotWriter;
   objects: ObjectsClient;
   wake: Wake;
   aroundStep: AroundStep;

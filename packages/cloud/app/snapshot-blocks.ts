@@ -46,9 +46,13 @@ export async function getReadable(
     id: row.id,
     contentId: content.id,
     volumeSizeGib: row.volumeSizeGib,
-    blocks: (row.volumeSizeGib * GIB) / SNAPSHOT_BLOCK_BYTES,
+    blocks: countBlocks(row),
     volumeId: content.volumeId,
   };
+}
+
+export function countBlocks({ volumeSizeGib }: Pick<SnapshotRow, 'volumeSizeGib'>): number {
+  return (volumeSizeGib * GIB) / SNAPSHOT_BLOCK_BYTES;
 }
 
 /** It is kept for as long as a copy has its bytes. */
@@ -105,7 +109,7 @@ export function readRange(
   throw refuseBlocks('invalid-parameter', 'INVALID_PAGE_TOKEN', 'The page token is not valid.');
 }
 
-export function readBlockIndex(text: string, { blocks }: ReadableSnapshot): number {
+export function readBlockIndex(text: string, { blocks }: Pick<ReadableSnapshot, 'blocks'>): number {
   const index = parseInteger(text);
   if (index !== undefined && index < blocks) return index;
   throw refuseBlocks('invalid-parameter', 'INVALID_BLOCK', 'There is no block of this index.');

@@ -124,7 +124,7 @@ async function insert(
 }
 
 /** As AWS has it of a copy: "an arbitrary volume ID that you should not use for any purpose". */
-const NO_VOLUME: VolumeId = 'vol-ffffffff';
+export const NO_VOLUME: VolumeId = 'vol-ffffffff';
 
 /** A snapshot of its own with the same bytes: they are kept once, until the last that has them goes. */
 export async function copySnapshot(

@@ -1,5 +1,6 @@
 // Owns the endpoint of the EBS direct APIs: authorisation, dispatch, and answers in AWS's REST-JSON form.
 
+import type { IncomingMessage } from 'node:http';
 import type { HttpHandler } from '@ironbark/platform/http/server.ts';
 import { renderEbsError } from '@ironbark/protocol/ebs/errors.ts';
 import { readEbsRequest } from '@ironbark/protocol/ebs/operations.ts';
@@ -40,7 +41,9 @@ function renderError(error: unknown): Answer {
 
 function render(answer: EbsAnswer): Answer {
   if ('json' in answer) {
-    return { status: 200, body: Buffer.from(JSON.stringify(answer.json)), headers: JSON_TYPE };
+    const { status = 200, headers } = answer;
+    const body = Buffer.from(JSON.stringify(answer.json));
+    return { status, body, headers: { ...JSON_TYPE, ...headers } };
   }
   const headers = { 'content-type': 'application/octet-stream', ...answer.headers };
   return { status: 200, body: answer.bytes, headers };
@@ -50,8 +53,10 @@ async function serve(exchange: Exchange<'ebs'>, options: EbsEndpointOptions): Pr
   const { request, requestId, touched } = exchange;
   const { method = 'GET', url = '/' } = request;
   const verified = await verify(exchange, { services: ['ebs'], options });
-  await readSignedBody(exchange, verified);
-  const asked = readEbsRequest(method, url);
+  // AWS's clients sign blocks without their bytes, for which they send a checksum.
+  const mayBeUnsigned = method === 'PUT';
+  const body = await readSignedBody(exchange, verified, { mayBeUnsigned });
+  const asked = readEbsRequest(method, url, { headers: readHeaders(request), body });
   exchange.action = asked.operation;
   touched.takeInput([asked.snapshotId, asked.query.get('firstSnapshotId')]);
   const { region } = options;
@@ -59,4 +64,12 @@ async function serve(exchange: Exchange<'ebs'>, options: EbsEndpointOptions): Pr
   authorize({ principal, service: 'ebs', action: asked.operation, region });
   const { accountId } = principal;
   return options.ebs({ requestId, principal, accountId, region, dryRun: false }, asked);
+}
+
+function readHeaders({ headers }: IncomingMessage): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(headers).flatMap(([name, value]) =>
+      typeof value === 'string' ? [[name, value] as const] : [],
+    ),
+  );
 }

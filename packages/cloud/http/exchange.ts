@@ -16,6 +16,7 @@ import {
   NO_AUDIT,
 } from '@ironbark/protocol/internal/audit-log.ts';
 import type { IdentityClient, Principal } from '@ironbark/protocol/internal/identity-client.ts';
+import { UNSIGNED_PAYLOAD } from '@ironbark/protocol/sigv4/payload.ts';
 import { type VerifiedRequest, verifyRequest } from '@ironbark/protocol/sigv4/verify.ts';
 import { TouchedResources } from './audit-resources.ts';
 import { discardBody, readBody } from './read-body.ts';
@@ -128,10 +129,15 @@ export async function verify<Service extends ServiceName>(
 export async function readSignedBody<Service extends ServiceName>(
   exchange: Exchange<Service>,
   { payload, principal, accessKeyId }: VerifiedRequest,
+  { mayBeUnsigned }: { mayBeUnsigned: boolean } = { mayBeUnsigned: false },
 ): Promise<Buffer> {
   const body = await readBody(exchange.request);
   if (payload.kind !== 'hash-body') throw new Error(`unexpected payload form ${payload.kind}`);
-  payload.check(createHash('sha256').update(body).digest('hex'));
+  // The signature says so itself; what the body is has to be checked in another way then.
+  const isUnsigned =
+    mayBeUnsigned && exchange.request.headers['x-amz-content-sha256'] === UNSIGNED_PAYLOAD;
+  const digest = () => createHash('sha256').update(body).digest('hex');
+  payload.check(isUnsigned ? UNSIGNED_PAYLOAD : digest());
   exchange.caller = { principal, accessKeyId };
   return body;
 }

@@ -108,16 +108,35 @@ test('a volume waits for its snapshots before it goes, a snapshot for its volume
   assert.equal(planVolume({ ...gone, observedGeneration: 1 }, 1), 'wait-for-snapshots');
   assert.equal(planVolume({ ...gone, observedState: 'ready' }, 0), 'send');
   assert.equal(planVolume(gone, 0), 'forget');
-  const own = { ...gone, contentId: null };
-  assert.equal(planSnapshot({ ...own, desired: 'present' }, 1), 'send');
-  assert.equal(planSnapshot({ ...own, observedGeneration: 1 }, 1), 'wait-for-readers');
-  assert.equal(planSnapshot({ ...own, observedState: 'completed' }, 0), 'send');
-  assert.equal(planSnapshot(own, 0), 'forget');
+  const own = { ...gone, contentId: null, writeState: null, writeExpiresAt: null };
+  assert.equal(planSnapshot({ ...own, desired: 'present' }, 1, 0), 'send');
+  assert.equal(planSnapshot({ ...own, observedGeneration: 1 }, 1, 0), 'wait-for-readers');
+  assert.equal(planSnapshot({ ...own, observedState: 'completed' }, 0, 0), 'send');
+  assert.equal(planSnapshot(own, 0, 0), 'forget');
   // The storage is never told of a copy.
-  const copy = { ...gone, contentId: 'snap-00000000000000001', observedGeneration: 1 } as const;
-  assert.equal(planSnapshot({ ...copy, desired: 'present' }, 0), 'settled');
-  assert.equal(planSnapshot(copy, 1), 'wait-for-readers');
-  assert.equal(planSnapshot(copy, 0), 'forget-copy');
+  const contentId = 'snap-00000000000000001' as const;
+  const copy = { ...own, contentId, observedGeneration: 1 };
+  assert.equal(planSnapshot({ ...copy, desired: 'present' }, 0, 0), 'settled');
+  assert.equal(planSnapshot(copy, 1, 0), 'wait-for-readers');
+  assert.equal(planSnapshot(copy, 0, 0), 'forget-copy');
+});
+
+test('a snapshot that nobody writes to any more is given up, unless it is complete', () => {
+  const begun = {
+    desired: 'present',
+    generation: 1,
+    observedGeneration: 1,
+    observedState: 'pending',
+    contentId: null,
+    writeState: 'open',
+    writeExpiresAt: 1_000,
+  } as const;
+  assert.equal(planSnapshot(begun, 0, 999), 'send');
+  assert.equal(planSnapshot(begun, 0, 1_000), 'abandon');
+  assert.equal(planSnapshot({ ...begun, writeState: 'sealed' }, 0, 2_000), 'send');
+  assert.equal(planSnapshot({ ...begun, writeState: 'abandoned' }, 0, 2_000), 'send');
+  assert.equal(planSnapshot({ ...begun, observedState: 'completed' }, 0, 2_000), 'send');
+  assert.equal(planSnapshot({ ...begun, desired: 'absent' }, 0, 2_000), 'send');
 });
 
 test('an instance without a place waits, and fails when it has waited long enough', () => {

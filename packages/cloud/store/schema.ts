@@ -258,6 +258,14 @@ export interface SnapshotTable {
   encrypted: Generated<Flag>;
   /** The snapshot that it is an encrypted copy of: its bytes, stored once more. null: it is none. */
   copySourceId: SnapshotId | null;
+  /** Of one that is written block by block; null: it was taken of a volume, or is a copy. */
+  writeState: 'open' | 'sealed' | 'abandoned' | null;
+  /** As the caller named it, and the snapshot whose bytes those are. */
+  writeParentId: SnapshotId | null;
+  writeContentId: SnapshotId | null;
+  /** How long it may go without a block, and when that is over. */
+  writeTimeoutMs: number | null;
+  writeExpiresAt: number | null;
 }
 
 export interface SnapshotPermissionTable {

@@ -13,6 +13,7 @@ import { sharedSnapshots } from './migrations/0006-shared-snapshots.ts';
 import { encryption } from './migrations/0007-encryption.ts';
 import { ebsImages } from './migrations/0008-ebs-images.ts';
 import { attachModes } from './migrations/0009-attach-modes.ts';
+import { writtenSnapshots } from './migrations/0010-written-snapshots.ts';
 import { volumeMetrics } from './migrations/0011-volume-metrics.ts';
 import type { Schema } from './schema.ts';
 
@@ -28,6 +29,7 @@ const MIGRATIONS: Migrations = {
   '0007-encryption': encryption,
   '0008-ebs-images': ebsImages,
   '0009-attach-modes': attachModes,
+  '0010-written-snapshots': writtenSnapshots,
   '0011-volume-metrics': volumeMetrics,
 };
 

@@ -4,7 +4,7 @@
 import type { InstanceId, InterfaceId, VolumeId } from '@ironbark/core/ids.ts';
 import type { DiskProfile, NicProfile } from '@ironbark/core/io-profile.ts';
 import type { Accelerator } from '@ironbark/core/tenancy.ts';
-import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { BlockExport, VolumeIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { PortAttachment } from '../host/host-network.ts';
 
 export interface GuestDisk {
@@ -22,6 +22,9 @@ export interface PluggedDisk {
   /** As the guest sees it; absent where that cannot be told. */
   sizeBytes?: number;
 }
+
+/** A volume that a guest is to have, and where it is served now. */
+export type WantedVolume = Pick<VolumeIntent, 'volumeId' | 'source'>;
 
 export interface GuestNic {
   id: InterfaceId;
@@ -152,11 +155,16 @@ export interface HypervisorDriver extends AsyncDisposable {
   growDisk(handle: GuestHandle, volumeId: VolumeId, sizeBytes: number): Promise<void>;
   /**
    * Volumes to whose target the guest has lost its way, since the target was started again. Also tells when the
-   * hypervisor does not answer; may name one that is no longer plugged.
+   * hypervisor does not answer; may name one that is no longer plugged. `wanted` are those that the guest is to have;
+   * any other is looked for only where it was served when it was plugged, since it may be somebody else's by now.
    */
-  findCutOff(handle: GuestHandle): Promise<VolumeId[]>;
+  findCutOff(handle: GuestHandle, wanted: readonly WantedVolume[]): Promise<VolumeId[]>;
   /** Leads the guest to the target again; its waiting requests then go on by themselves. */
-  reconnectDisk(handle: GuestHandle, volumeId: VolumeId): Promise<void>;
+  reconnectDisk(
+    handle: GuestHandle,
+    volumeId: VolumeId,
+    wanted: readonly WantedVolume[],
+  ): Promise<void>;
   diskStats(handle: GuestHandle): Promise<DiskStats[]>;
   /** What the guest wrote to its serial console since the last call; bounded, the newest bytes win. */
   drainConsole(handle: GuestHandle): Promise<Uint8Array>;

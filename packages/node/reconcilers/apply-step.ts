@@ -42,11 +42,7 @@ export async function applyStep(
     case 'grow-volume':
       return growVolume(context, intent, step.volumeId);
     case 'reconnect-volume':
-      context.logger.warn('a guest is led back to its volume', {
-        instance: id,
-        volume: step.volumeId,
-      });
-      return context.driver.reconnectDisk(handleOf(context, intent), step.volumeId);
+      return reconnectVolume(context, intent, step.volumeId);
     case 'serve-volume':
       return serveVolume(context, intent, step.volumeId);
     case 'ask-for-volume':
@@ -96,6 +92,16 @@ async function plugVolume(
   const { source, profile, sizeBytes } = volume;
   const disk = { serial: volumeId, source, profile, sizeBytes };
   await context.driver.attachDisk(handleOf(context, intent), disk);
+}
+
+function reconnectVolume(
+  context: InstanceContext,
+  intent: InstanceIntent,
+  volumeId: VolumeId,
+): Promise<void> {
+  const fields = { instance: intent.id, volume: volumeId };
+  context.logger.warn('a guest is led back to its volume', fields);
+  return context.driver.reconnectDisk(handleOf(context, intent), volumeId, intent.volumes);
 }
 
 async function growVolume(

@@ -115,10 +115,11 @@ function findShort({ volumes }: InstanceIntent, disks: Disks): VolumeId[] {
 
 async function findCutOff(
   context: InstanceContext,
-  { id }: InstanceIntent,
+  { id, volumes }: InstanceIntent,
   plugged: readonly VolumeId[],
 ): Promise<VolumeId[]> {
   const handle = context.records.find(id)?.handle;
   if (handle === undefined || plugged.length === 0) return [];
-  return (await context.driver.findCutOff(handle)).filter((volumeId) => plugged.includes(volumeId));
+  const cutOff = await context.driver.findCutOff(handle, volumes);
+  return cutOff.filter((volumeId) => plugged.includes(volumeId));
 }

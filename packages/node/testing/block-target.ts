@@ -12,9 +12,13 @@ export interface BlockTarget extends Disposable {
 }
 
 /** Serves a volume of zeros from a file in the folder, until it is disposed. */
-export async function serveVolume(directory: string, sizeBytes = MIB): Promise<BlockTarget> {
-  const file = join(directory, 'volume.raw');
-  const socketPath = join(directory, 'nbd.sock');
+export async function serveVolume(
+  directory: string,
+  sizeBytes = MIB,
+  name = 'nbd.sock',
+): Promise<BlockTarget> {
+  const file = join(directory, `${name}.raw`);
+  const socketPath = join(directory, name);
   await writeFile(file, Buffer.alloc(sizeBytes));
   const { pid } = await systemCommands.startDetached(
     'qemu-storage-daemon',

@@ -25,7 +25,7 @@ export const EBS_ERRORS: ErrorTable = {
   'unknown-parameter': { any: INVALID },
   'malformed-input': { any: INVALID, signature: DENIED },
   'operation-not-permitted': { any: DENIED },
-  'idempotency-mismatch': { any: INVALID },
+  'idempotency-mismatch': { any: ['ConflictException', 409] },
   'limit-exceeded': { any: ['ServiceQuotaExceededException', 402], request: INVALID },
   'insufficient-capacity': { any: INTERNAL },
   'not-authenticated': {

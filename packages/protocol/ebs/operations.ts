@@ -20,6 +20,9 @@ export interface EbsRequest {
   snapshotId: string;
   blockIndex: string;
   query: ReadonlyMap<string, string>;
+  /** By their names in lower case. */
+  headers: ReadonlyMap<string, string>;
+  body: Buffer;
 }
 
 /** `*` takes one segment, by the name that follows it. */
@@ -33,7 +36,11 @@ const ROUTES: readonly [method: string, path: string, operation: EbsOperation][]
 ];
 
 /** Throws unknown-action for what is none of them. */
-export function readEbsRequest(method: string, rawTarget: string): EbsRequest {
+export function readEbsRequest(
+  method: string,
+  rawTarget: string,
+  { headers, body }: Pick<EbsRequest, 'headers' | 'body'>,
+): EbsRequest {
   const at = rawTarget.indexOf('?');
   const path = at < 0 ? rawTarget : rawTarget.slice(0, at);
   const query = new URLSearchParams(at < 0 ? '' : rawTarget.slice(at + 1));
@@ -41,7 +48,7 @@ export function readEbsRequest(method: string, rawTarget: string): EbsRequest {
     const names = wanted === method ? matchPath(pattern, path) : undefined;
     if (names === undefined) continue;
     const { snapshotId = '', blockIndex = '' } = names;
-    return { operation, snapshotId, blockIndex, query: new Map(query) };
+    return { operation, snapshotId, blockIndex, query: new Map(query), headers, body };
   }
   throw new ServiceError({
     kind: 'unknown-action',

@@ -8,6 +8,8 @@ export interface TargetFacts {
   running: boolean;
   /** Somebody can open the volume to write. */
   exported: boolean;
+  /** Which opening that is; absent when nobody can, or an earlier version let them in. */
+  opening?: number;
   /** Points in time that the target holds. */
   frozen: SnapshotId[];
   /** As long as the volume is to those who open it now; absent when nothing has it open. */
@@ -30,6 +32,15 @@ export interface ExportedVolume {
   export: BlockExport;
   /** How the bytes are reached, such as `io_uring,direct`; recorded on the volume. */
   engine: string;
+}
+
+/** Lets a host in, until it is cut off again. */
+export interface Opening {
+  /** Greater than of every earlier opening of the volume: those who were let in by them do not get in by this one. */
+  opening: number;
+  limits?: VolumeLimits;
+  /** Of an encrypted volume, each time. */
+  seal?: VolumeSeal;
 }
 
 export interface ByteRange {
@@ -76,8 +87,7 @@ export interface BlockTarget {
   inspect(id: VolumeId): Promise<TargetFacts>;
   /** Volumes that have a target running on this host. */
   list(): Promise<VolumeId[]>;
-  /** `seal`: of an encrypted volume, each time. */
-  export(id: VolumeId, limits?: VolumeLimits, seal?: VolumeSeal): Promise<ExportedVolume>;
+  export(id: VolumeId, opening: Opening): Promise<ExportedVolume>;
   /** Changes what whoever has the volume open may do in a second. What reads a point in time is never held back. */
   limit(id: VolumeId, limits: VolumeLimits): Promise<void>;
   /** When this resolves, whoever had the volume open is cut off and nobody can open it. */

@@ -36,6 +36,11 @@ export interface StorageSnapshotIntent {
   encrypted?: boolean;
   /** Its bytes are those of this snapshot, stored once more in its own form; no volume is read. */
   copyOf?: SnapshotId;
+  /**
+   * It is written block by block (snapshot-writer.ts), on top of its parent's blocks if it has one, and no volume is
+   * read. `sealed`: it has all of its blocks. `abandoned`: it will never be complete.
+   */
+  written?: { state: 'open' | 'sealed' | 'abandoned'; parent?: SnapshotId };
   /** What it is to hold, unpacked and with zeroes after it; absent: what the volume holds. */
   source?: ImageBlob;
 }

@@ -11,6 +11,13 @@ export interface Engine {
   direct: boolean;
 }
 
+/** With what a daemon is started. */
+export interface DaemonEngine {
+  engine: Engine;
+  /** Its volume's bytes are opened with a key that it gets later. */
+  isSealed: boolean;
+}
+
 /** From best to worst; the first that the host can do is used. QEMU allows `native` only with `direct`. */
 export const ENGINES: readonly Engine[] = [
   { aio: 'io_uring', direct: true },
@@ -20,13 +27,13 @@ export const ENGINES: readonly Engine[] = [
   { aio: 'threads', direct: false },
 ];
 
+export function renderEngine(engine: Engine): string {
+  return `${engine.aio},${engine.direct ? 'direct' : 'cached'}`;
+}
+
 /** QEMU's own words when the kernel or the file system lacks what the engine needs. */
 export function isEngineTrouble(log: string): boolean {
   return /io_uring|AIO|O_DIRECT|direct I\/O|not supported|Invalid argument/i.test(log);
-}
-
-export function renderEngine(engine: Engine): string {
-  return `${engine.aio},${engine.direct ? 'direct' : 'cached'}`;
 }
 
 /** Paths below the data folder, which is the daemon's working directory: its parents stay closed to it. */
@@ -34,9 +41,7 @@ export interface DaemonPaths {
   volume: string;
   /** The daemon's own: everything that it makes lies in it. */
   directory: string;
-  /** Where hosts open the volume: a second name of the daemon's own, in a folder that it cannot change. */
-  exportSocket: string;
-  /** Where the daemon listens for them. */
+  /** Where the daemon listens for hosts; they know it by another name (export-sockets.ts). */
   ownSocket: string;
   /** Where the points in time are read while nobody may open the volume. */
   privateSocket: string;
@@ -66,11 +71,10 @@ export function volumePath(id: VolumeId): string {
 }
 
 export function daemonPaths(id: VolumeId): DaemonPaths {
-  const { exports, control, processes } = DAEMON_DIRECTORIES;
+  const { control, processes } = DAEMON_DIRECTORIES;
   return {
     directory: `${control}/${id}`,
     volume: volumePath(id),
-    exportSocket: `${exports}/${id}.nbd`,
     ownSocket: `${control}/${id}/export`,
     privateSocket: `${control}/${id}/nbd`,
     controlSocket: `${control}/${id}/qmp`,
@@ -89,12 +93,6 @@ export function daemonPathsIn(dataDir: string, id: VolumeId): DaemonPaths {
   return Object.fromEntries(absolute) as DaemonPaths;
 }
 
-/** What a daemon that is gone leaves. */
-export function runFilesOf(paths: DaemonPaths): string[] {
-  const { exportSocket, ownSocket, privateSocket, controlSocket, pidFile, log, mounts } = paths;
-  return [exportSocket, ownSocket, privateSocket, controlSocket, pidFile, log, mounts];
-}
-
 /** sun_path holds 108 bytes with its closing zero. */
 const MAX_SOCKET_PATH_BYTES = 107;
 
@@ -105,11 +103,6 @@ export function requireSocketPath(path: string): void {
     resource: 'host',
     message: `The data folder's path is too long for Unix sockets: ${path} has more than ${MAX_SOCKET_PATH_BYTES} bytes. Choose a shorter folder.`,
   });
-}
-
-/** Where a volume is served, for whoever knows the data folder and does not take another's word for it. */
-export function exportSocketOf(dataDir: string): (id: VolumeId) => string {
-  return (id) => join(dataDir, daemonPaths(id).exportSocket);
 }
 
 export const DAEMON = 'qemu-storage-daemon';

@@ -28,10 +28,10 @@ import {
 } from '@ironbark/platform/processes.ts';
 import {
   DAEMON,
+  type DaemonEngine,
   daemonArguments,
   daemonMark,
   daemonPaths,
-  type Engine,
 } from './daemon-arguments.ts';
 import { prepareVolume } from './daemon-directories.ts';
 import type { DaemonHost } from './daemon-host.ts';
@@ -48,7 +48,7 @@ const GRACE_MS = 10_000;
 export async function startDaemon(
   host: DaemonHost,
   id: VolumeId,
-  { engine, isSealed }: { engine: Engine; isSealed: boolean },
+  { engine, isSealed }: DaemonEngine,
 ): Promise<ProcessIdentity | undefined> {
   const flags = constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY | constants.O_APPEND;
   const log = await open(join(host.dataDir, daemonPaths(id).log), flags, 0o600);

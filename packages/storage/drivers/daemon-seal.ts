@@ -11,7 +11,7 @@ import { readNodeSize } from './daemon-limits.ts';
 import { luksKeysOfSeal } from './volume-seal.ts';
 
 /** How a daemon is to have a volume open. */
-export interface Opening {
+export interface DaemonStart {
   seal?: VolumeSeal | undefined;
   /** To lay it over its snapshot. */
   isLayering?: boolean;

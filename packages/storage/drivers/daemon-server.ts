@@ -15,6 +15,8 @@ export interface ServedPlaces {
   paths: DaemonPaths;
   /** As the daemon names them. */
   relative: DaemonPaths;
+  /** Every socket that there may be now; when another one is listened at, they go. */
+  stale: readonly string[];
   /** Whom hosts' socket belonged to before. */
   granted: SocketAccess | undefined;
 }
@@ -22,20 +24,20 @@ export interface ServedPlaces {
 /** Whose guest opens a volume is only known to the node, which makes the socket that guest's user's own. */
 const SOCKET_MODE = 0o600;
 
+/** For hosts that come by `exportSocket`, or without one for this service. */
 export async function listenFor(
   qmp: QmpClient,
-  whom: 'hosts' | 'service',
-  { paths, relative, granted }: ServedPlaces,
+  exportSocket: string | undefined,
+  { paths, relative, stale, granted }: ServedPlaces,
 ): Promise<void> {
-  const { exportSocket, ownSocket, privateSocket } = paths;
-  const isForHosts = whom === 'hosts';
-  const isServing =
-    (await readSocketAccess(isForHosts ? exportSocket : privateSocket)) !== undefined;
+  const { ownSocket, privateSocket } = paths;
+  const isForHosts = exportSocket !== undefined;
+  const isServing = (await readSocketAccess(exportSocket ?? privateSocket)) !== undefined;
   // Its access may have been narrowed since.
   if (isServing && isForHosts) return;
   if (!isServing) {
     await stopServer(qmp);
-    for (const path of [exportSocket, ownSocket, privateSocket]) await removeFile(path);
+    for (const path of stale) await removeFile(path);
     const path = isForHosts ? relative.ownSocket : relative.privateSocket;
     const addr = { type: 'unix', data: { path } };
     await qmp.execute('nbd-server-start', { addr, 'max-connections': 0 });

@@ -29,8 +29,8 @@ const RECONNECT_DELAY_S = 24 * 60 * 60;
 
 /** It inherits the socket that it listens on as descriptor 3. */
 export function gateArguments(id: VolumeId): string[] {
-  const { exportSocket } = daemonPaths(id);
-  const server = { type: 'unix', path: exportSocket };
+  const { ownSocket } = daemonPaths(id);
+  const server = { type: 'unix', path: ownSocket };
   const node = { driver: 'nbd', 'node-name': 'volume', server, export: id };
   return [
     '--object',

@@ -85,7 +85,7 @@ export async function inTime<T>(
   }
 }
 
-async function negotiate(stream: ByteStream, exportName: string): Promise<void> {
+export async function negotiate(stream: ByteStream, exportName: string): Promise<void> {
   checkHello(await stream.take(HELLO_BYTES));
   await stream.send(Buffer.concat([renderClientFlags(), renderGo(exportName)]));
   for (;;) {

@@ -14,11 +14,13 @@ import type {
   FreezeOptions,
   FreezePoint,
   FrozenReader,
+  Opening,
   TargetFacts,
   VolumeSeal,
 } from '@ironbark/protocol/internal/block-target.ts';
 import { openSectors, SECTOR_BYTES } from './aes-xts.ts';
 import { DAEMON_DIRECTORIES, daemonPaths } from './daemon-arguments.ts';
+import { exportSocketPath } from './export-sockets.ts';
 import { LUKS_HEADER_BYTES } from './luks-header.ts';
 import { luksKeysOfSeal } from './volume-seal.ts';
 
@@ -33,7 +35,8 @@ export async function openSimulatedTarget(options: SimulatedTargetOptions): Prom
 }
 
 interface SimulatedVolume {
-  exported: boolean;
+  /** While somebody may open it. */
+  opening?: number;
   /** With what their copies are opened, when they are encrypted. */
   frozen: Map<SnapshotId, VolumeSeal | undefined>;
   limits?: VolumeLimits;
@@ -51,7 +54,8 @@ class SimulatedTarget implements BlockTarget {
     const volume = this.#volumes.get(id);
     return {
       running: volume !== undefined,
-      exported: volume?.exported ?? false,
+      exported: volume?.opening !== undefined,
+      ...(volume?.opening === undefined ? {} : { opening: volume.opening }),
       frozen: [...(volume?.frozen.keys() ?? [])],
       ...(volume?.limits === undefined ? {} : { limits: volume.limits }),
     };
@@ -61,11 +65,11 @@ class SimulatedTarget implements BlockTarget {
     return [...this.#volumes.keys()];
   }
 
-  async export(id: VolumeId, limits?: VolumeLimits): Promise<ExportedVolume> {
+  async export(id: VolumeId, { opening, limits }: Opening): Promise<ExportedVolume> {
     const volume = this.#ensure(id);
-    volume.exported = true;
+    volume.opening = opening;
     if (limits !== undefined) volume.limits = limits;
-    const socketPath = join(this.#options.dataDir, daemonPaths(id).exportSocket);
+    const socketPath = join(this.#options.dataDir, exportSocketPath(id, opening));
     return { export: { kind: 'nbd-unix', socketPath, exportName: id }, engine: 'simulated' };
   }
 
@@ -76,7 +80,7 @@ class SimulatedTarget implements BlockTarget {
   async unexport(id: VolumeId): Promise<void> {
     const volume = this.#volumes.get(id);
     if (volume === undefined) return;
-    volume.exported = false;
+    delete volume.opening;
     if (volume.frozen.size === 0) this.#volumes.delete(id);
   }
 
@@ -147,7 +151,7 @@ class SimulatedTarget implements BlockTarget {
   async detach(): Promise<void> {}
 
   #ensure(id: VolumeId): SimulatedVolume {
-    const volume = this.#volumes.get(id) ?? { exported: false, frozen: new Map() };
+    const volume = this.#volumes.get(id) ?? { frozen: new Map() };
     this.#volumes.set(id, volume);
     return volume;
   }

@@ -12,27 +12,25 @@ import { hasCode, removeFile } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import { isAlive, type ProcessIdentity } from '@ironbark/platform/processes.ts';
 import { connectQmp, type QmpClient } from '@ironbark/platform/qmp.ts';
-import { readSocketAccess, type SocketAccess } from '@ironbark/platform/sockets.ts';
 import type {
   BlockTarget,
   ExportedVolume,
   FreezeOptions,
   FreezePoint,
   FrozenReader,
+  Opening,
   TargetFacts,
-  VolumeSeal,
 } from '@ironbark/protocol/internal/block-target.ts';
 import { NO_TARGET } from '@ironbark/protocol/internal/block-target.ts';
 import {
+  type DaemonEngine,
   type DaemonPaths,
   daemonPaths,
   daemonPathsIn,
   ENGINES,
-  type Engine,
   isEngineTrouble,
   renderEngine,
   requireSocketPath,
-  runFilesOf,
 } from './daemon-arguments.ts';
 import { growServed, limitServed } from './daemon-changes.ts';
 import { prepareDirectories, removeVolumeDirectory } from './daemon-directories.ts';
@@ -61,8 +59,15 @@ import {
   startDaemon,
   writePidFile,
 } from './daemon-process.ts';
-import { type Opening, openSealed } from './daemon-seal.ts';
+import { type DaemonStart, openSealed } from './daemon-seal.ts';
 import { listenFor } from './daemon-server.ts';
+import {
+  exportSocketPath,
+  listExportSockets,
+  listRunFiles,
+  listSockets,
+  SocketGrants,
+} from './export-sockets.ts';
 import { freezeTogether, type PreparedPoint } from './freeze-together.ts';
 import { openFrozenReader } from './frozen-reader.ts';
 import { makeOverwritten, sweepOverwritten } from './overwritten-files.ts';
@@ -110,8 +115,7 @@ class StorageDaemonTarget implements BlockTarget {
   readonly #host: TargetHost;
   readonly #connections = new Map<VolumeId, QmpClient>();
   readonly #listeners = new Set<(id: VolumeId) => void>();
-  /** Who was let in by a daemon that was killed, from the socket that it left: they stay let in. */
-  readonly #granted = new Map<VolumeId, SocketAccess>();
+  readonly #granted = new SocketGrants();
   /** The index in ENGINES that this host is known to manage. */
   #engine = 0;
 
@@ -123,14 +127,15 @@ class StorageDaemonTarget implements BlockTarget {
     if ((await findDaemon(this.#host, id)) === undefined) return NO_TARGET;
     const qmp = await this.#connect(id);
     const exports = await listExports(qmp);
-    const access = await readSocketAccess(this.#path(id).exportSocket);
+    const [socket] = await listExportSockets(this.#host.dataDir, id);
     const sizeBytes = await readDiskSize(qmp);
     const limits = exports.get(VOLUME_EXPORT) === LIMITED_NODE ? await readLimits(qmp) : undefined;
     const fill = await readFill(qmp);
     return {
       running: true,
       ...(fill === undefined ? {} : { fill }),
-      exported: exports.has(VOLUME_EXPORT) && access !== undefined,
+      exported: exports.has(VOLUME_EXPORT) && socket !== undefined,
+      ...(socket?.opening === undefined ? {} : { opening: socket.opening }),
       frozen: (await listFrozenPoints(qmp)).filter(isReadable).map((point) => point.snapshotId),
       ...(sizeBytes === undefined ? {} : { sizeBytes }),
       ...(limits === undefined ? {} : { limits }),
@@ -141,12 +146,12 @@ class StorageDaemonTarget implements BlockTarget {
     return (await scanDaemons(this.#host)).map((each) => each.id);
   }
 
-  async export(id: VolumeId, limits?: VolumeLimits, seal?: VolumeSeal): Promise<ExportedVolume> {
-    const socketPath = this.#path(id).exportSocket;
+  async export(id: VolumeId, { opening, limits, seal }: Opening): Promise<ExportedVolume> {
+    const socketPath = join(this.#host.dataDir, exportSocketPath(id, opening));
     requireSocketPath(socketPath);
     const qmp = await this.#ensureRunning(id, { seal });
     if (limits !== undefined) await ensureLimits(qmp, limits);
-    await this.#serve(id, qmp, 'hosts');
+    await this.#serve(id, qmp, socketPath);
     await addMissingExports(qmp, id);
     return {
       export: { kind: 'nbd-unix', socketPath, exportName: id },
@@ -162,15 +167,15 @@ class StorageDaemonTarget implements BlockTarget {
     }
     // The points in time are read on: the server moves to where only this service can reach it.
     const qmp = await this.#connect(id);
-    this.#granted.delete(id);
-    await this.#serve(id, qmp, 'service');
+    this.#granted.forget(id);
+    await this.#serve(id, qmp, undefined);
     await addMissingExports(qmp, undefined);
   }
 
   async layer(id: VolumeId, sizeBytes: number, exportName: string): Promise<void> {
     const qmp = await this.#ensureRunning(id, { isLayering: true });
     const serve = async () => {
-      await this.#serve(id, qmp, 'service');
+      await this.#serve(id, qmp, undefined);
       return this.#path(id).privateSocket;
     };
     await ensureLayer(this.#host, qmp, { id, sizeBytes, exportName, serve });
@@ -194,10 +199,8 @@ class StorageDaemonTarget implements BlockTarget {
 
   async limit(id: VolumeId, limits: VolumeLimits): Promise<void> {
     if ((await findDaemon(this.#host, id)) === undefined) return;
-    await limitServed(
-      { volumeId: id, qmp: await this.#connect(id), clock: this.#host.clock },
-      limits,
-    );
+    const served = { volumeId: id, qmp: await this.#connect(id), clock: this.#host.clock };
+    await limitServed(served, limits);
   }
 
   async stop(id: VolumeId): Promise<void> {
@@ -206,8 +209,8 @@ class StorageDaemonTarget implements BlockTarget {
     await this.#host.controlGroups.remove(id);
     this.#connections.get(id)?.close();
     this.#connections.delete(id);
-    this.#granted.delete(id);
-    for (const path of runFilesOf(this.#path(id))) await removeFile(path);
+    this.#granted.forget(id);
+    for (const path of await listRunFiles(this.#host.dataDir, id)) await removeFile(path);
     await removeVolumeDirectory(this.#host, id);
   }
 
@@ -238,10 +241,9 @@ class StorageDaemonTarget implements BlockTarget {
   }
 
   async openFrozen(id: VolumeId, snapshotId: SnapshotId): Promise<FrozenReader> {
-    const { exportSocket, privateSocket } = this.#path(id);
-    const exported = (await readSocketAccess(exportSocket)) !== undefined;
+    const [exported] = await listExportSockets(this.#host.dataDir, id);
     return openFrozenReader({
-      socketPath: exported ? exportSocket : privateSocket,
+      socketPath: exported?.path ?? this.#path(id).privateSocket,
       exportName: snapshotId,
       clock: this.#host.clock,
       listBitmaps: async () => listBases(await this.#connect(id), snapshotId),
@@ -323,7 +325,7 @@ class StorageDaemonTarget implements BlockTarget {
   }
 
   /** Whose bytes have not all come from their snapshot is served with a layer or not at all. */
-  async #ensureRunning(id: VolumeId, how: Opening = {}): Promise<QmpClient> {
+  async #ensureRunning(id: VolumeId, how: DaemonStart = {}): Promise<QmpClient> {
     const { seal, isLayering = false } = how;
     const isIncomplete = !isLayering && (await hasMap(this.#host, id));
     if ((await findDaemon(this.#host, id)) !== undefined) {
@@ -347,13 +349,9 @@ class StorageDaemonTarget implements BlockTarget {
   }
 
   /** Undefined when the daemon has ended by itself. */
-  async #start(
-    id: VolumeId,
-    how: { engine: Engine; isSealed: boolean },
-  ): Promise<QmpClient | undefined> {
-    const granted = await readSocketAccess(this.#path(id).exportSocket);
-    if (granted !== undefined) this.#granted.set(id, granted);
-    for (const path of runFilesOf(this.#path(id))) await removeFile(path);
+  async #start(id: VolumeId, how: DaemonEngine): Promise<QmpClient | undefined> {
+    this.#granted.keep(await listExportSockets(this.#host.dataDir, id));
+    for (const path of await listRunFiles(this.#host.dataDir, id)) await removeFile(path);
     const started = await startDaemon(this.#host, id, how);
     if (started === undefined) return undefined;
     const ready = async () => {
@@ -374,11 +372,12 @@ class StorageDaemonTarget implements BlockTarget {
     return outcome === 'ended' ? undefined : outcome;
   }
 
-  /** Has the daemon's one NBD server listen for hosts, or for this service alone. */
-  #serve(id: VolumeId, qmp: QmpClient, whom: 'hosts' | 'service'): Promise<void> {
+  /** Has the daemon's one NBD server listen for hosts that come by this path, or for this service alone. */
+  async #serve(id: VolumeId, qmp: QmpClient, exportSocket: string | undefined): Promise<void> {
+    const granted = exportSocket === undefined ? undefined : this.#granted.get(exportSocket);
     const relative = daemonPaths(id);
-    const granted = this.#granted.get(id);
-    return listenFor(qmp, whom, { paths: this.#path(id), relative, granted });
+    const stale = await listSockets(this.#host.dataDir, id);
+    await listenFor(qmp, exportSocket, { paths: this.#path(id), relative, stale, granted });
   }
 
   async #prepareFreeze(point: FreezePoint): Promise<PreparedPoint> {
@@ -388,8 +387,9 @@ class StorageDaemonTarget implements BlockTarget {
   }
 
   async #serveFrozen(id: VolumeId, qmp: QmpClient, exported: boolean): Promise<void> {
-    await this.#serve(id, qmp, exported ? 'hosts' : 'service');
-    await addMissingExports(qmp, exported ? id : undefined);
+    const [socket] = exported ? await listExportSockets(this.#host.dataDir, id) : [];
+    await this.#serve(id, qmp, socket?.path);
+    await addMissingExports(qmp, socket === undefined ? undefined : id);
   }
 
   #path(id: VolumeId): DaemonPaths {

@@ -17,6 +17,7 @@ const asked: ObservedSnapshot = {
 const held: ObservedSnapshot = { ...asked, isFrozen: true, isHeld: true, hasObjects: true };
 const done: ObservedSnapshot = { ...held, state: 'completed', isHeld: false, isUploaded: true };
 const failed: ObservedSnapshot = { ...held, state: 'failed', isHeld: false };
+const begun: ObservedSnapshot = { ...asked, isFrozen: true, hasObjects: true };
 const gone: ObservedSnapshot = { ...asked, state: 'absent' };
 
 const imported: ObservedSnapshot = { ...asked, isImport: true, volume: 'missing' };
@@ -57,6 +58,13 @@ const cases: [string, 'present' | 'absent', ObservedSnapshot, string][] = [
   ['removal is noted', 'absent', { ...done, hasObjects: false }, 'note-absent'],
   ['removal before anything happened', 'absent', asked, 'note-absent'],
   ['gone is gone', 'absent', gone, 'settled'],
+  ['one that is written begins', 'present', { ...asked, written: 'open' }, 'begin'],
+  ['then waits for its writer', 'present', { ...begun, written: 'open' }, 'settled'],
+  ['and is complete when that says so', 'present', { ...begun, written: 'sealed' }, 'complete'],
+  ['without a block, too', 'present', { ...asked, written: 'sealed' }, 'begin'],
+  ['given up', 'present', { ...begun, written: 'abandoned' }, 'fail-abandoned'],
+  ['given up, its blocks go', 'present', { ...failed, written: 'abandoned' }, 'discard'],
+  ['removed while it is written', 'absent', { ...begun, written: 'open' }, 'discard'],
 ];
 
 for (const [name, presence, observed, expected] of cases) {

@@ -3,6 +3,8 @@
 //   pending --import, of an object--> all blocks stored
 //   pending --freeze--> frozen --upload...--> all blocks stored --complete--> completed --thaw
 //      '--- volume gone, point in time lost ---> failed --discard--'
+//
+// One that is written block by block: pending --begin--> begun --complete--> completed, or abandoned --> failed
 
 import type { SnapshotRow } from '../store/snapshots.ts';
 
@@ -20,6 +22,8 @@ export interface ObservedSnapshot {
   /** The object store may hold something of it. */
   hasObjects: boolean;
   volume: 'making' | 'ready' | 'missing';
+  /** It is written block by block, not read from a volume. */
+  written?: 'open' | 'sealed' | 'abandoned';
   /** Its references may be missing: its manifest has them. */
   hasUnknownBlocks: boolean;
   /** Volumes that are being filled from it. */
@@ -29,11 +33,13 @@ export interface ObservedSnapshot {
 export type SnapshotStep =
   | 'import'
   | 'freeze'
+  | 'begin'
   | 'upload'
   | 'complete'
   | 'thaw'
   | 'fail-volume-missing'
   | 'fail-point-lost'
+  | 'fail-abandoned'
   | 'discard'
   | 'rebuild-references'
   | 'note-absent';
@@ -52,12 +58,20 @@ export function planSnapshot(
 ): SnapshotPlan {
   if (presence === 'absent') return planAbsent(observed);
   if (observed.state !== 'pending') return planEnded(observed);
+  if (observed.written !== undefined) return planWritten(observed);
   if (observed.isFrozen && observed.isUploaded) return step('complete');
   if (observed.isImport) return step('import');
   if (observed.isFrozen && observed.isHeld) return step('upload');
   if (observed.isFrozen && !observed.isUnwritten) return step('fail-point-lost');
   if (observed.volume === 'missing') return step('fail-volume-missing');
   return observed.volume === 'making' ? WAIT : step('freeze');
+}
+
+/** Between its beginning and its end everything is its writer's. */
+function planWritten({ written, isFrozen }: ObservedSnapshot): SnapshotPlan {
+  if (written === 'abandoned') return step('fail-abandoned');
+  if (!isFrozen) return step('begin');
+  return written === 'sealed' ? step('complete') : SETTLED;
 }
 
 function planEnded(observed: ObservedSnapshot): SnapshotPlan {

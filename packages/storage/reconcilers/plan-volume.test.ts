@@ -11,6 +11,7 @@ const toA: DesiredVolume = { ...present, exportTo: 'node-a' };
 const nothing: ObservedVolume = {
   state: 'creating',
   target: NO_TARGET,
+  opening: 2,
   isExportRecorded: false,
   unfinishedSnapshots: 0,
   fillsLazily: false,
@@ -20,7 +21,7 @@ const nothing: ObservedVolume = {
 const made: ObservedVolume = { ...nothing, sizeBytes: GIB };
 const ready: ObservedVolume = { ...made, state: 'ready' };
 const running = { running: true, exported: false, frozen: [] };
-const serving = { running: true, exported: true, frozen: [] };
+const serving = { running: true, exported: true, opening: 2, frozen: [] };
 const open: ObservedVolume = {
   ...ready,
   target: serving,

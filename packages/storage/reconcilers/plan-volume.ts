@@ -29,6 +29,8 @@ export interface ObservedVolume {
   target: TargetFacts;
   /** The node that the export was recorded for. */
   exportedTo?: NodeId;
+  /** Which opening that is. */
+  opening: number;
   /** Where to open it has been recorded too. */
   isExportRecorded: boolean;
   /** Snapshots that still have to be taken of it, or read from it. */
@@ -86,7 +88,8 @@ export function planVolume(desired: DesiredVolume, observed: ObservedVolume): Vo
   // What holds a point in time cannot become longer under it.
   if (isShort && observed.target.frozen.length === 0) return step('grow');
   if (openFor === undefined) return isShort ? WAIT : planIdle(observed);
-  if (!observed.target.exported || !observed.isExportRecorded) return step('export');
+  const isServed = observed.target.exported && observed.target.opening === observed.opening;
+  if (!isServed || !observed.isExportRecorded) return step('export');
   if (isLimitedOtherwise(desired, observed)) return step('limit');
   return isShort ? WAIT : SETTLED;
 }

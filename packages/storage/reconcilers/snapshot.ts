@@ -8,6 +8,7 @@ import { isFinal } from '../app/final-errors.ts';
 import { ensureLayer } from '../app/layers.ts';
 import type { Slots } from '../app/slots.ts';
 import { BLOCK_BYTES } from '../app/snapshot-manifest.ts';
+import { closeWritten, ensureBegun } from '../app/written-snapshots.ts';
 import { findUnstored, releaseBlocks, sumStoredBytes } from '../store/blocks.ts';
 import type { SnapshotTable } from '../store/schema.ts';
 import {
@@ -19,6 +20,7 @@ import {
   updateSnapshot,
 } from '../store/snapshots.ts';
 import { findVolume, isVolumeKnown, listVolumesFillingFrom } from '../store/volumes.ts';
+import { forgetWritten } from '../store/written-blocks.ts';
 import { type ObservedSnapshot, planSnapshot, type SnapshotStep } from './plan-snapshot.ts';
 import { importSnapshot } from './snapshot-import.ts';
 import { discardObjects, storeManifest } from './snapshot-objects.ts';
@@ -76,6 +78,7 @@ async function observe(context: StorageContext, row: SnapshotRow): Promise<Obser
     isUploaded: row.next_chunk >= Math.ceil(row.volume_size_bytes / BLOCK_BYTES),
     hasObjects: row.frozen_epoch !== null,
     hasUnknownBlocks: row.unknown_blocks === 1,
+    ...(row.written === null ? {} : { written: row.written }),
     volume: isImport ? 'missing' : await readSetState(context, row, readVolume),
     fillingVolumes: readers.length,
   };
@@ -136,6 +139,7 @@ type Apply = (context: StorageContext, row: SnapshotRow, signal: AbortSignal) =>
 const STEPS: Readonly<Record<SnapshotStep, Apply>> = {
   import: importSnapshot,
   freeze,
+  begin: (context, row) => context.database.transaction((tx) => ensureBegun(tx, row.id)),
   upload: async (context, row) => {
     await uploadSlice(context, row);
     context.changed();
@@ -145,11 +149,13 @@ const STEPS: Readonly<Record<SnapshotStep, Apply>> = {
   'fail-volume-missing': (context, row) =>
     fail(context, row, row.together === null ? volumeGone(row) : SET_BROKEN),
   'fail-point-lost': (context, row) => fail(context, row, POINT_LOST),
+  'fail-abandoned': (context, row) => fail(context, row, ABANDONED),
   discard: async (context, row) => {
     await discardObjects(context, row.id);
     await context.database.transaction(async (tx) => {
       const nothing = { frozen_epoch: null, next_chunk: 0, stored_bytes: 0, added_bytes: 0 };
       await updateSnapshot(tx, row.id, { ...nothing, unknown_blocks: 0 });
+      await forgetWritten(tx, row.id);
       await releaseBlocks(tx, { scope: scopeOf(row), snapshotId: row.id }, context.clock.nowMs());
     });
     context.pokeCollector();
@@ -166,6 +172,9 @@ const STEPS: Readonly<Record<SnapshotStep, Apply>> = {
 
 /** A block may have been found damaged since it was referred to: then it is read and stored once more. */
 async function complete(context: StorageContext, row: SnapshotRow): Promise<void> {
+  if (row.written !== null && !(await closeWritten(context, row))) {
+    return fail(context, row, BLOCK_DAMAGED);
+  }
   const unstored = await findUnstored(context.database.query, row.id);
   if (unstored !== undefined) return record(context, row.id, { next_chunk: unstored });
   const scope = scopeOf(row);
@@ -179,10 +188,17 @@ async function complete(context: StorageContext, row: SnapshotRow): Promise<void
       stored_bytes: await sumStoredBytes(tx, { scope, snapshotId: row.id }),
       reason: null,
     });
+    await forgetWritten(tx, row.id);
   });
   context.changed();
   await pokeFilling(context, row.id);
 }
+
+const ABANDONED =
+  'It was not completed in time: its blocks are removed. Start another snapshot and write it again.';
+
+const BLOCK_DAMAGED =
+  'A block that it needs was found damaged while it was written. Start another snapshot and write it again.';
 
 const SET_BROKEN =
   'A volume of the set does not exist any more, or its snapshot failed; the set has no common point in time.';

@@ -110,6 +110,7 @@ async function observe(context: StorageContext, row: VolumeRow): Promise<Observe
     ...(facts === undefined ? {} : { sizeBytes: facts.sizeBytes }),
     target,
     ...(row.exported_to === null ? {} : { exportedTo: row.exported_to }),
+    opening: row.export_epoch,
     isExportRecorded: row.export !== null,
     unfinishedSnapshots: unfinished.length,
     fillsLazily: fillsLazily(context, row),
@@ -226,10 +227,13 @@ const STEPS: Readonly<Record<VolumeStep, Apply>> = {
   },
   'stop-target': (context, row) => context.target.stop(row.id),
   remove: async (context, row) => {
+    // A target that died by itself, or was stopped halfway, has left files of its own.
+    await context.target.stop(row.id);
     await context.target.unlayer(row.id);
     await context.backend.remove(row.id);
   },
   'note-absent': async (context, row) => {
+    await context.target.stop(row.id);
     // One whose file was lost may still have a map, and one that failed while it was made its disk.
     if (row.is_filled === 0) await context.target.unlayer(row.id);
     if (row.backend !== 'file') await context.backend.remove(row.id);
@@ -286,13 +290,16 @@ async function fail(context: StorageContext, row: VolumeRow, reason: string): Pr
 /** Who is let in is written down first, so that nobody is in of whom the record does not know. */
 async function exportVolume(context: StorageContext, row: VolumeRow): Promise<void> {
   const exportTo = row.export_to as NodeId;
-  if (row.exported_to !== exportTo) {
-    const changes = { exported_to: exportTo, export: null, export_epoch: row.export_epoch + 1 };
+  const isNew = row.exported_to !== exportTo;
+  const opening = isNew ? row.export_epoch + 1 : row.export_epoch;
+  if (isNew) {
+    const changes = { exported_to: exportTo, export: null, export_epoch: opening };
     await updateVolume(context.database.query, row.id, changes);
   }
   await ensureLayer(context, row);
-  const { seal } = await context.keys.sealOf(row);
-  const exported = await context.target.export(row.id, limitsOfRow(row).limits, seal);
+  const sealed = await context.keys.sealOf(row);
+  const how = { opening, ...limitsOfRow(row), ...sealed };
+  const exported = await context.target.export(row.id, how);
   const place = { export: JSON.stringify(exported.export), engine: exported.engine };
   await record(context, row.id, { ...reached(row), ...place, reason: null, away: 0 });
 }

@@ -12,6 +12,7 @@ import { addVolumeBackend } from './migrations/0005-backends.ts';
 import { addSnapshotSets } from './migrations/0006-snapshot-sets.ts';
 import { addEncryption } from './migrations/0007-encryption.ts';
 import { addImports } from './migrations/0008-imports.ts';
+import { addWrittenSnapshots } from './migrations/0010-written-snapshots.ts';
 
 export type Presence = StorageVolumeIntent['desired'];
 
@@ -85,6 +86,17 @@ export interface SnapshotTable {
   copy_of: SnapshotId | null;
   /** The ImageBlob that it is made of, as JSON; null: of its volume. */
   source: string | null;
+  /** Of one that is written block by block; null: it is read from a volume. */
+  written: 'open' | 'sealed' | 'abandoned' | null;
+  /** Whose blocks it began with; null: none. */
+  parent_id: SnapshotId | null;
+}
+
+/** A block of a snapshot that is written block by block and not complete, zeros too. */
+export interface WrittenBlockTable {
+  snapshot_id: SnapshotId;
+  block_index: number;
+  sha256: string;
 }
 
 /** A block that the object store holds, or may hold. */
@@ -119,6 +131,7 @@ export interface StorageSchema {
   block: BlockTable;
   snapshot_block: SnapshotBlockTable;
   account_key: AccountKeyTable;
+  written_block: WrittenBlockTable;
 }
 
 export const STORAGE_MIGRATIONS: Migrations = {
@@ -130,4 +143,5 @@ export const STORAGE_MIGRATIONS: Migrations = {
   '0006-snapshot-sets': { up: addSnapshotSets },
   '0007-encryption': { up: addEncryption },
   '0008-imports': { up: addImports },
+  '0010-written-snapshots': { up: addWrittenSnapshots },
 };

@@ -100,7 +100,12 @@ export async function putSnapshotIntent(
   db: Queries,
   intent: StorageSnapshotIntent,
 ): Promise<boolean> {
-  const wanted = { generation: intent.generation, desired: intent.desired };
+  const { written } = intent;
+  const wanted = {
+    generation: intent.generation,
+    desired: intent.desired,
+    ...(written === undefined ? {} : { written: written.state }),
+  };
   const row: SnapshotRow = {
     id: intent.id,
     ...wanted,
@@ -122,6 +127,8 @@ export async function putSnapshotIntent(
     unknown_blocks: 0,
     encrypted: intent.encrypted === true ? 1 : 0,
     copy_of: intent.copyOf ?? null,
+    written: written?.state ?? null,
+    parent_id: written?.parent ?? null,
     source: intent.source === undefined ? null : JSON.stringify(intent.source),
   };
   const { numInsertedOrUpdatedRows } = await db

@@ -49,7 +49,10 @@ export async function withServedVolume<T>(
 ): Promise<T> {
   const target = await openTarget(bench);
   try {
-    const { export: source } = await target.export(SERVED, limits);
+    const { export: source } = await target.export(SERVED, {
+      opening: 1,
+      ...(limits === undefined ? {} : { limits }),
+    });
     const device = await bench.guest.attach(SERVED, source);
     try {
       return await work({ device, source });

@@ -42,6 +42,11 @@ export class QemuIo {
     this.#child.stdin!.end('quit\n');
   }
 
+  /** For one that waits. */
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
   async #command(line: string): Promise<string> {
     if (!this.#isAtPrompt) await this.#untilPrompt();
     this.#isAtPrompt = false;

@@ -18,6 +18,8 @@ type Kinds<Kind extends string> = Readonly<Record<Kind, Covered>>;
 
 const NO_IMAGE = 'simulated guests have no image; packages/node/app and test/vm fetch real ones';
 
+const WRITTEN =
+  'users of the simulation write to volumes only; test/faults/written-snapshots.test.ts fails them';
 const NO_LAYERS =
   'simulated targets fill a volume before it is ready; packages/storage/lazy-fill.test.ts has real ones';
 
@@ -69,11 +71,13 @@ const STORAGE_VOLUME: Kinds<VolumeStep> = {
 const STORAGE_SNAPSHOT: Kinds<SnapshotStep> = {
   import: true,
   freeze: true,
+  begin: WRITTEN,
   upload: true,
   complete: true,
   thaw: true,
   'fail-volume-missing': true,
   'fail-point-lost': true,
+  'fail-abandoned': WRITTEN,
   discard: true,
   'rebuild-references': 'only after a restore; packages/storage/blocks.test.ts restores',
   'note-absent': true,
@@ -102,6 +106,7 @@ const OUTCOME: Kinds<Exclude<Outcome['kind'], 'none'>> = { shutdown: true, faile
 const VOLUME: Kinds<Exclude<VolumeTalk, 'wait-for-snapshots'>> = { send: true, forget: true };
 const SNAPSHOT: Kinds<Exclude<SnapshotTalk, 'wait-for-readers' | 'settled'>> = {
   send: true,
+  abandon: WRITTEN,
   forget: true,
   'forget-copy': true,
 };

@@ -23,6 +23,7 @@ import type {
   GuestStatus,
   HypervisorDriver,
   PluggedDisk,
+  WantedVolume,
 } from '../hypervisor-driver.ts';
 import { CONSOLE_CHARDEV, CONSOLE_RING_BYTES, diskNames } from './argv.ts';
 import { Connections } from './connections.ts';
@@ -253,25 +254,40 @@ class QemuDriver implements HypervisorDriver {
     return true;
   }
 
-  async findCutOff(handle: GuestHandle): Promise<VolumeId[]> {
+  async findCutOff(handle: GuestHandle, wanted: readonly WantedVolume[]): Promise<VolumeId[]> {
     const found: VolumeId[] = [];
-    for (const { serial, source } of await this.#listVolumes(handle)) {
+    for (const { serial, source } of await this.#listVolumes(handle, wanted)) {
       if (await isCutOff(handle, { serial, source })) found.push(serial);
     }
     return found;
   }
 
-  async reconnectDisk(handle: GuestHandle, volumeId: VolumeId): Promise<void> {
-    const volumes = await this.#listVolumes(handle);
+  async reconnectDisk(
+    handle: GuestHandle,
+    volumeId: VolumeId,
+    wanted: readonly WantedVolume[],
+  ): Promise<void> {
+    const volumes = await this.#listVolumes(handle, wanted);
     const volume = volumes.find(({ serial }) => serial === volumeId);
-    if (volume !== undefined) await ensureReachable(handle, volume);
+    if (volume === undefined) return;
+    const { [volumeId]: record, ...others } = await readDiskRecords(handle.directory);
+    if (record !== undefined) {
+      const now = { ...record, source: volume.source };
+      await writeDiskRecords(handle.directory, { ...others, [volumeId]: now });
+    }
+    await ensureReachable(handle, volume);
   }
 
-  async #listVolumes(handle: GuestHandle): Promise<{ serial: VolumeId; source: BlockExport }[]> {
+  async #listVolumes(
+    handle: GuestHandle,
+    wanted: readonly WantedVolume[],
+  ): Promise<{ serial: VolumeId; source: BlockExport }[]> {
     const records: DiskRecords = await readDiskRecords(handle.directory);
-    return Object.entries(records).flatMap(([serial, { source }]) =>
-      source === undefined ? [] : [{ serial: serial as VolumeId, source }],
-    );
+    return Object.entries(records).flatMap(([serial, record]) => {
+      const now = wanted.find(({ volumeId }) => volumeId === serial)?.source;
+      const source = record.source && (now ?? record.source);
+      return source === undefined ? [] : [{ serial: serial as VolumeId, source }];
+    });
   }
 
   async listDisks(handle: GuestHandle): Promise<PluggedDisk[]> {

@@ -60,21 +60,45 @@ describe('hot-plug', { skip, concurrency: 1 }, () => {
     const first = await serveVolume(lab.dataDir);
     const disk = { serial: VOLUME, source: first.source, profile: DIRECT };
     await lab.driver.attachDisk(handle, disk);
-    assert.deepEqual(await lab.driver.findCutOff(handle), []);
+    assert.deepEqual(await lab.driver.findCutOff(handle, []), []);
     first[Symbol.dispose]();
-    assert.deepEqual(await lab.driver.findCutOff(handle), [], 'there is no other socket yet');
+    assert.deepEqual(await lab.driver.findCutOff(handle, []), [], 'there is no other socket yet');
     await rm(disk.source.socketPath);
-    assert.deepEqual(await lab.driver.findCutOff(handle), [], 'there is no socket at all');
+    assert.deepEqual(await lab.driver.findCutOff(handle, []), [], 'there is no socket at all');
     using _second = await serveVolume(lab.dataDir);
-    assert.deepEqual(await lab.driver.findCutOff(handle), [VOLUME]);
-    await lab.newDriver().reconnectDisk(handle, VOLUME);
-    assert.deepEqual(await lab.driver.findCutOff(handle), []);
+    assert.deepEqual(await lab.driver.findCutOff(handle, []), [VOLUME]);
+    await lab.newDriver().reconnectDisk(handle, VOLUME, []);
+    assert.deepEqual(await lab.driver.findCutOff(handle, []), []);
     const own = await stat(join(handle.directory, 'run', `${VOLUME}.sock`));
     assert.equal(own.ino, (await stat(disk.source.socketPath)).ino);
     if (isRoot) assert.deepEqual([own.uid, own.mode & 0o777], [handle.uid, 0o600]);
     assert.equal(await lab.driver.detachDisk(handle, VOLUME), true);
-    await lab.driver.reconnectDisk(handle, VOLUME);
+    await lab.driver.reconnectDisk(handle, VOLUME, []);
     assert.deepEqual(await readdir(join(handle.directory, 'run')), ['qmp.sock']);
+  });
+
+  test('a guest that still has a volume which is served to others by now is not led to it', async () => {
+    await using lab = await createDriverLab();
+    const handle = await lab.driver.start(await lab.prepare(1));
+    const first = await serveVolume(lab.dataDir);
+    const { source, [Symbol.dispose]: end } = first;
+    await lab.driver.attachDisk(handle, { serial: VOLUME, source, profile: DIRECT });
+    end();
+    await rm(source.socketPath);
+    // Each opening of a volume is served somewhere else.
+    using other = await serveVolume(lab.dataDir, MIB, 'other.sock');
+    assert.deepEqual(await lab.driver.findCutOff(handle, []), []);
+    await lab.driver.reconnectDisk(handle, VOLUME, []).catch(() => {});
+    const way = join(handle.directory, 'run', `${VOLUME}.sock`);
+    const { ino } = await stat(other.source.socketPath);
+    assert.notEqual((await stat(way)).ino, ino);
+    // Unless it is to have it again.
+    const wanted = [{ volumeId: VOLUME, source: other.source }];
+    assert.deepEqual(await lab.driver.findCutOff(handle, wanted), [VOLUME]);
+    await lab.driver.reconnectDisk(handle, VOLUME, wanted);
+    assert.equal((await stat(way)).ino, ino);
+    assert.deepEqual(await lab.driver.findCutOff(handle, []), []);
+    assert.equal(await lab.driver.detachDisk(handle, VOLUME), true);
   });
 
   test('a guest sees that its volume has grown, once the target says so', async () => {
@@ -92,7 +116,7 @@ describe('hot-plug', { skip, concurrency: 1 }, () => {
     await rm(disk.source.socketPath);
     await assert.rejects(lab.driver.growDisk(handle, VOLUME, 2 * MIB), /not being served/);
     using _second = await serveVolume(lab.dataDir, 2 * MIB);
-    await lab.driver.reconnectDisk(handle, VOLUME);
+    await lab.driver.reconnectDisk(handle, VOLUME, []);
     await lab.driver.growDisk(handle, VOLUME, 2 * MIB);
     assert.equal(await sizeOf(), 2 * MIB);
     await lab.driver.growDisk(handle, VOLUME, 2 * MIB);

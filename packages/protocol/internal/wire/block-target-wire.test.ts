@@ -25,7 +25,7 @@ function openWire() {
       return { running: true, exported: false, frozen: [SNAPSHOT] };
     },
     list: async () => [VOLUME],
-    export: async (id, _limits, seal) => {
+    export: async (id, { seal }) => {
       if (seal !== undefined) await note('sealed', id, seal);
       return {
         export: { kind: 'nbd-unix', socketPath: `/x/${id}`, exportName: id },
@@ -91,7 +91,7 @@ test('every call reaches the target, and its answer comes back', async () => {
     frozen: [SNAPSHOT],
   });
   assert.deepEqual(await remote.list(), [VOLUME]);
-  assert.equal((await remote.export(VOLUME)).export.exportName, VOLUME);
+  assert.equal((await remote.export(VOLUME, { opening: 1 })).export.exportName, VOLUME);
   await remote.unexport(VOLUME);
   await remote.layer(VOLUME, 5, TOKEN);
   await remote.fill(VOLUME);
@@ -130,7 +130,7 @@ test('every call reaches the target, and its answer comes back', async () => {
 test('the key of an encrypted volume comes with each order that may open it, and has its form', async () => {
   const { remote, verbs, asked } = openWire();
   const seal = { key: Buffer.alloc(32, 1).toString('base64'), sizeBytes: 6 };
-  await remote.export(VOLUME, undefined, seal);
+  await remote.export(VOLUME, { opening: 1, seal });
   await remote.freeze(VOLUME, SNAPSHOT, 6, { tracksChanges: false, seal });
   const point = { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 6, seal };
   await remote.freezeTogether([point]);

@@ -12,6 +12,7 @@ import {
   type FreezeOptions,
   type FreezePoint,
   MAX_FROZEN_TOGETHER,
+  type Opening,
   type TargetFacts,
   type VolumeSeal,
 } from '../block-target.ts';
@@ -22,6 +23,9 @@ import type { ByteVerbTable, CallTransport, VerbTable } from './transport.ts';
 const MAX_VOLUME_BYTES = 2 ** 46;
 /** Snapshots are read in chunks of 4 MiB. */
 const MAX_READ_BYTES = 16 * MIB;
+
+/** One attachment a second for a lifetime. */
+export const MAX_OPENINGS = 2 ** 31;
 
 /** A snapshot asks how it differs from an earlier one in steps of 8 GiB. */
 const MAX_CHANGES_BYTES = 16 * GIB;
@@ -53,8 +57,9 @@ const sealCheck = object<VolumeSeal>({
   sizeBytes: integer(1, MAX_VOLUME_BYTES),
 });
 const volume = object({ id: id('vol') });
-const exported = object<{ id: VolumeId; limits?: VolumeLimits; seal?: VolumeSeal }>({
+const exported = object<{ id: VolumeId } & Opening>({
   id: id('vol'),
+  opening: integer(1, MAX_OPENINGS),
   limits: { optional: limitsCheck },
   seal: { optional: sealCheck },
 });
@@ -111,8 +116,8 @@ export function blockTargetVerbs(target: BlockTarget): VerbTable {
       return target.list();
     },
     export: (input) => {
-      const asked = exported(input, '');
-      return target.export(asked.id, asked.limits, asked.seal);
+      const { id: volumeId, ...opening } = exported(input, '');
+      return target.export(volumeId, opening);
     },
     limit: (input) => {
       const asked = limited(input, '');
@@ -186,11 +191,8 @@ export function remoteBlockTarget(transport: CallTransport): BlockTarget {
   return {
     inspect: async (volumeId) => (await transport.call('inspect', { id: volumeId })) as TargetFacts,
     list: async () => (await transport.call('list', {})) as VolumeId[],
-    export: async (volumeId, limits, seal) => {
-      const how = { ...(limits && { limits }), ...(seal && { seal }) };
-      const asked = { id: volumeId, ...how };
-      return (await transport.call('export', asked)) as ExportedVolume;
-    },
+    export: async (volumeId, opening) =>
+      (await transport.call('export', { ...opening, id: volumeId })) as ExportedVolume,
     limit: (volumeId, limits) => ask('limit', { id: volumeId, limits }),
     unexport: (volumeId) => ask('unexport', { id: volumeId }),
     // The process on the other side starts storage daemons.

@@ -97,7 +97,7 @@ export interface NodeBounds {
   /** The cloud's own block: no network or address may lie outside. */
   vpcCidr: string;
   /** Where this host serves a volume: what the message says of it is compared with this, never used. */
-  exportSocket: (id: VolumeId) => string;
+  exportSocket: (id: VolumeId, opening: number | undefined) => string;
 }
 
 function volume({ exportSocket }: NodeBounds): Check<VolumeIntent> {
@@ -115,13 +115,19 @@ function volume({ exportSocket }: NodeBounds): Check<VolumeIntent> {
   return (value, path) => {
     const checked = check(value, path);
     const { volumeId, source } = checked;
-    const socketPath = exportSocket(volumeId);
-    const isOwn = source.kind === 'nbd-unix' && source.socketPath === socketPath;
-    if (!isOwn || source.exportName !== volumeId) {
+    const said = source.kind === 'nbd-unix' ? source.socketPath : '';
+    const socketPath = exportSocket(volumeId, openingOf(said));
+    if (said !== socketPath || source.exportName !== volumeId) {
       throw refuse(`${path}.source`, 'where the volume is served');
     }
     return { ...checked, source: { kind: 'nbd-unix', socketPath, exportName: volumeId } };
   };
+}
+
+/** Of a socket's name, `vol-….7.nbd`; an earlier version had none in it. */
+function openingOf(socketPath: string): number | undefined {
+  const [, number] = /\.([1-9][0-9]{0,9})\.nbd$/.exec(socketPath) ?? [];
+  return number === undefined ? undefined : Number(number);
 }
 
 function networkInterface({ vpcCidr }: NodeBounds): Check<InterfaceIntent> {

@@ -9,13 +9,14 @@ import { nodeVerbs } from './node-wire.ts';
 
 const NODE_ID = 'node-a';
 const VOLUME = 'vol-0123456789abcdef0';
-const exportSocket = (id: string) => `/cloud/storage/run/exports/${id}.nbd`;
+const exportSocket = (id: string, opening?: number) =>
+  `/cloud/storage/run/exports/${id}${opening === undefined ? '' : `.${opening}`}.nbd`;
 
 const volume: VolumeIntent = {
   volumeId: VOLUME,
   deviceName: '/dev/sdf',
   sizeBytes: 2 ** 30,
-  source: { kind: 'nbd-unix', socketPath: exportSocket(VOLUME), exportName: VOLUME },
+  source: { kind: 'nbd-unix', socketPath: exportSocket(VOLUME, 3), exportName: VOLUME },
   profile: DIRECT,
 };
 
@@ -161,7 +162,13 @@ test('what belongs to another node, another network or another volume is refused
   const source = at('volumes', 0, 'source');
   const other = 'vol-0123456789abcdef1';
   await assertRefused(replaced([...source, 'socketPath'], '/run/docker.sock'));
-  await assertRefused(replaced([...source, 'socketPath'], exportSocket(other)));
+  for (const opening of [undefined, 3]) {
+    await assertRefused(replaced([...source, 'socketPath'], exportSocket(other, opening)));
+  }
+  for (const odd of ['03', '3/../3', '-3', '3e0']) {
+    const socketPath = `/cloud/storage/run/exports/${VOLUME}.${odd}.nbd`;
+    await assertRefused(replaced([...source, 'socketPath'], socketPath));
+  }
   await assertRefused(replaced([...source, 'exportName'], other));
   await assertRefused(replaced(source, { kind: 'nbd-tcp', host: 'h', port: 1, exportName: 'x' }));
 });
