@@ -18,6 +18,7 @@ const SHARES: FaultShares = { failure: 0.03, crash: 0.002, daemonKill: 0.002, ob
 /** Blocks that nobody needs are kept for ten seconds, and what failed is tried again after 15 s at most. */
 const SETTLE_MS = 90_000;
 const LEFT_SHOWN = 10;
+const SMALL_RUN = 50;
 
 export const volumeChurnSuite: FaultSuite = (options) =>
   churnVolumes({ ...options, count: options.count ?? VOLUMES });
@@ -69,6 +70,7 @@ function judge(
   tally: Tally,
   { count, left }: { count: number; left: readonly string[] },
 ): Figure[] {
+  const leastDeaths = count < SMALL_RUN ? 0 : 1;
   return [
     {
       name: 'volumes made and deleted',
@@ -76,7 +78,13 @@ function judge(
       bar: count,
       ok: tally.volumes >= count,
     },
-    { name: 'deaths of the control plane', value: plane.crashes, bar: 1, ok: plane.crashes >= 1 },
+    // A few volumes may live without one.
+    {
+      name: 'deaths of the control plane',
+      value: plane.crashes,
+      bar: leastDeaths,
+      ok: plane.crashes >= leastDeaths,
+    },
     { name: 'restored and compared', value: tally.compared, bar: 1, ok: tally.compared >= 1 },
     zeroFigure('restored with other bytes', tally.wrong),
     zeroFigure('stuck', tally.stuck.length),

@@ -78,9 +78,15 @@ export class VolumeLives {
       await this.#plane.call('DeleteSnapshot', { SnapshotId: snapshot }, GONE);
     if ((await this.#untilMade(restored)) === 'available') {
       this.#tally.compared += 1;
-      if (!(await this.#read(restored, mark)).equals(mark.bytes)) this.#tally.wrong += 1;
+      if (!(await this.#fillsWith(restored, mark))) this.#tally.wrong += 1;
     }
     await this.#delete(restored);
+  }
+
+  /** A volume is there before its bytes are: they come by and by. */
+  async #fillsWith(id: string, mark: Mark): Promise<boolean> {
+    const isThere = async () => (await this.#read(id, mark)).equals(mark.bytes);
+    return await this.#until(`${id} filled`, isThere).catch(() => false);
   }
 
   async #create(wish: Omit<Ec2Input<'CreateVolume'>, 'AvailabilityZone'>): Promise<string> {

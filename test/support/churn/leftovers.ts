@@ -29,13 +29,15 @@ const STORAGE_ROWS: Readonly<Record<string, string>> = {
 const KEPT_FOLDERS: ReadonlySet<string> = new Set([
   'volumes',
   'overwritten',
+  'filling',
   'run',
   'run/exports',
   'run/control',
   'run/devices',
   'run/processes',
 ]);
-const KEPT_TREES = /^(?:state|enclosure)(?:\/|$)/;
+/** And the socket at which storage daemons read snapshots. */
+const KEPT_TREES = /^(?:state|enclosure|volumes\/\.sources)(?:\/|$)/;
 
 export async function findLeftovers(paths: DataPaths): Promise<string[]> {
   return [
