@@ -9,6 +9,8 @@ import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.
 
 export interface BlockTarget extends Disposable {
   source: Extract<BlockExport, { kind: 'nbd-unix' }>;
+  /** What it serves. */
+  file: string;
 }
 
 /** Serves a volume of zeros from a file in the folder, until it is disposed. */
@@ -36,5 +38,5 @@ export async function serveVolume(
     );
   await waitFor(isThere, { clock: systemClock, timeoutMs: 20_000, what: 'the target listens' });
   const source = { kind: 'nbd-unix', socketPath, exportName: 'v' } as const;
-  return { source, [Symbol.dispose]: () => void process.kill(pid, 'SIGKILL') };
+  return { source, file, [Symbol.dispose]: () => void process.kill(pid, 'SIGKILL') };
 }

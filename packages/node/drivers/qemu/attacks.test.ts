@@ -71,7 +71,7 @@ test('A28: the same header on a root disk that is a volume is data too', { skip 
   await using lab = await createDriverLab();
   const spec = await lab.prepare(1);
   using target = await serveVolume(lab.dataDir);
-  const volume = await open(join(lab.dataDir, 'volume.raw'), 'r+');
+  const volume = await open(target.file, 'r+');
   const { size } = await volume.stat();
   await writeFully(volume, renderHeader(), 0);
   await volume.close();
