@@ -26,7 +26,7 @@ const COPY = volumeId(2);
 const SIZE = 16 * MIB;
 const SECTOR_BYTES = 512;
 /** The filling lasts for three of these. */
-const SLOWER_MS = 3_000;
+const SLOWER_MS = 1_500;
 
 /** A snapshot of random bytes in the first half and zeros in the second, and the bytes as a file. */
 async function startWithSnapshot(): Promise<{ harness: Harness; bytes: Buffer }> {

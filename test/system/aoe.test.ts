@@ -219,7 +219,7 @@ test('commands for a volume wait while its storage daemon is away', { skip }, as
   using _second = await serve();
   assert.ok(initiator.ata(peer, write).end.ok);
   assert.ok(initiator.flush(peer));
-  const written = await readFile(join(folder, 'volume.raw'));
+  const written = await readFile(first.file);
   assert.ok(written.subarray(3 * 512, 4 * 512).equals(data));
   assert.equal((await lab.status()).exports[0]!.counters.faults, 0);
 });

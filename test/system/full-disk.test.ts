@@ -223,7 +223,8 @@ function assertNoSpace(error: Error): void {
 }
 
 async function volumeFiles(): Promise<string[]> {
-  return await readdir(join(cloud.dataDir, 'storage/volumes'));
+  const names = await readdir(join(cloud.dataDir, 'storage/volumes'));
+  return names.filter((name) => name.endsWith('.raw'));
 }
 
 function* slices(bytes: Buffer): Generator<Buffer> {

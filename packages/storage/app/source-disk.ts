@@ -2,7 +2,7 @@
 // kept for a while. A block that cannot be had now is waited for; one that is damaged is an error, never other bytes.
 
 import { isServiceError } from '@ironbark/core/errors.ts';
-import { MIB } from '@ironbark/core/units.ts';
+import { GIB, MIB } from '@ironbark/core/units.ts';
 import type { ReadableDisk } from '@ironbark/platform/nbd/server.ts';
 import { noteDamaged } from '../store/blocks.ts';
 import type { StorageContext } from './context.ts';
@@ -14,6 +14,13 @@ const KEPT_BYTES = 16 * MIB;
 /** Hides the time of a request behind the others. */
 const AHEAD_BYTES = 4 * MIB;
 const RETRY_MS = 1_000;
+/**
+ * As long as the longest volume, with zeros after the snapshot's end. Where a volume was longer than what it is laid
+ * over, QEMU 7.2 left a guest's reads beyond that end as they were in its memory while it copied (block/copy-on-read.c,
+ * which stops at the end of a backing file).
+ */
+const SIZE_BYTES = 64 * 1024 * GIB;
+const EMPTY = Buffer.alloc(0);
 
 export function sourceDisk(context: StorageContext, content: SnapshotContent): ReadableDisk {
   const { blockBytes, volumeSizeBytes } = content;
@@ -37,16 +44,21 @@ export function sourceDisk(context: StorageContext, content: SnapshotContent): R
     }
     last = index;
   };
+  const takePart = async (index: number, from: number, end: number): Promise<Buffer> => {
+    const bytes = index < count ? await take(index) : EMPTY;
+    if (bytes.length >= end) return bytes.subarray(from, end);
+    return Buffer.concat([bytes.subarray(from, end)], end - from);
+  };
   return {
-    sizeBytes: volumeSizeBytes,
+    sizeBytes: SIZE_BYTES,
     read: async (offset, length) => {
       const parts: Promise<Buffer>[] = [];
       for (let at = offset; at < offset + length; ) {
         const index = Math.floor(at / blockBytes);
         const from = at - index * blockBytes;
         const end = Math.min(blockBytes, from + offset + length - at);
-        parts.push(take(index).then((bytes) => bytes.subarray(from, end)));
-        if (index !== last) takeAhead(index);
+        parts.push(takePart(index, from, end));
+        if (index < count && index !== last) takeAhead(index);
         at += end - from;
       }
       return Buffer.concat(await Promise.all(parts));
