@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { projectDir } from './source-files.ts';
@@ -69,6 +69,9 @@ const STAGES: readonly Stage[] = [
   { name: 'vm alone', globs: GUESTS_ALONE, concurrency: 1, timeoutMs: 1_200_000 },
 ];
 
+/** Files of a stage whose times are told: what to shorten when the whole takes too long. */
+const LONGEST_SHOWN = 5;
+
 interface Totals {
   passed: number;
   failed: string[];
@@ -126,12 +129,26 @@ async function runStage(stage: Stage): Promise<void> {
   stream.on('test:fail', (event) => {
     if (event.details.type !== 'suite') totals.failed.push(`${event.file ?? ''} ${event.name}`);
   });
+  const tookMs = new Map<string, number>();
+  for (const end of ['test:pass', 'test:fail'] as const) {
+    stream.on(end, ({ file = '', nesting, details }) => {
+      if (nesting > 0) return;
+      const name = basename(file);
+      tookMs.set(name, (tookMs.get(name) ?? 0) + details.duration_ms);
+    });
+  }
   const shown = stream.compose(new spec());
   shown.pipe(process.stdout, { end: false });
   await new Promise((resolve) => shown.once('end', resolve));
+  const longest = [...tookMs].toSorted(([, a], [, b]) => b - a).slice(0, LONGEST_SHOWN);
+  const times = longest.map(([name, ms]) => `${name} ${seconds(ms)}`).join(', ');
   process.stdout.write(
-    `── ${stage.name}: ${((performance.now() - startedMs) / 1000).toFixed(0)} s ──\n`,
+    `── ${stage.name}: ${seconds(performance.now() - startedMs)} (${times}) ──\n`,
   );
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(0)} s`;
 }
 
 /** Each file also counts as a test of its own name; only what is inside it is counted. */
