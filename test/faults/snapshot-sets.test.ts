@@ -8,6 +8,7 @@ import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { KIB, MIB } from '@ironbark/core/units.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { connectQmp } from '@ironbark/platform/qmp.ts';
+import type { VolumeStorageObservation } from '@ironbark/protocol/internal/storage-client.ts';
 import { daemonPaths } from '@ironbark/storage/drivers/daemon-arguments.ts';
 import {
   Harness,
@@ -131,7 +132,9 @@ async function restore(harness: Harness, set: number, at: number): Promise<Buffe
   const digit = 100 + digitOf(set, at);
   const fromSnapshotId = snapshotId(digitOf(set, at));
   await harness.put(volume(digit, { sizeBytes: SIZE_BYTES, fromSnapshotId }));
-  await harness.untilVolume(volumeId(digit), (each) => each.state === 'ready');
+  const isFilled = ({ state, progressPercent }: VolumeStorageObservation) =>
+    state === 'ready' && progressPercent === 100;
+  await harness.untilVolume(volumeId(digit), isFilled);
   return harness.read(volumeId(digit), 0, SIZE_BYTES);
 }
 

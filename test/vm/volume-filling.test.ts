@@ -162,9 +162,12 @@ async function filledPercent(): Promise<number> {
   return volumes.find(({ volumeId }) => volumeId === volume)?.filledPercent ?? 100;
 }
 
+/** It reads and writes what comes over from a snapshot, on a host that may be busy. */
+const GUEST_WORK_MS = 240_000;
+
 async function untilGuestSays(path: string): Promise<string> {
   const look = async () => (await guest.run(`cat ${path} 2> /dev/null || true`)) || undefined;
-  return await eventually(path, look);
+  return await eventually(path, look, { timeoutMs: GUEST_WORK_MS });
 }
 
 function md5(bytes: Buffer): string {
