@@ -85,7 +85,9 @@ test('A4: each process listens where it is said to and nowhere else', { skip }, 
   const processes = look();
   const { port } = new URL(cloud.credentials.endpoint);
   assert.deepEqual(controllers.tcp, [`127.0.0.1:${port}`]);
-  assert.deepEqual(controllers.unix, ['/run/controllers/controllers.sock']);
+  // What storage daemons read snapshots from: each knows the name of its own volume's alone.
+  const served = ['/run/controllers/controllers.sock', '/storage/volumes/.sources'];
+  assert.deepEqual(controllers.unix.toSorted(), served);
   // The guests' metadata; the filters let nobody else through.
   assert.equal(privileged.tcp.length, 1);
   assert.match(privileged.tcp[0]!, /^0\.0\.0\.0:/);
