@@ -2,13 +2,13 @@
 
 import { connect } from 'node:net';
 import { ByteStream, EndOfStreamError } from '@ironbark/platform/nbd/byte-stream.ts';
+import { negotiate } from '@ironbark/platform/nbd/handshake.ts';
 import {
   NBD_COMMAND,
   parseReply,
   REPLY_BYTES,
   renderRequest,
 } from '@ironbark/platform/nbd/wire.ts';
-import { negotiate } from '@ironbark/storage/drivers/nbd-reader.ts';
 
 interface Command {
   command: number;

@@ -4,22 +4,8 @@
 import { createConnection, type Socket } from 'node:net';
 import { type Clock, waitFor } from '../clock.ts';
 import { ByteStream } from './byte-stream.ts';
-import {
-  checkHello,
-  HELLO_BYTES,
-  isOptionError,
-  NBD_COMMAND,
-  NBD_OPTION_REPLY,
-  NbdError,
-  OPTION_REPLY_HEAD_BYTES,
-  parseExportInfo,
-  parseOptionReplyHead,
-  parseReply,
-  REPLY_BYTES,
-  renderClientFlags,
-  renderGo,
-  renderRequest,
-} from './wire.ts';
+import { negotiate } from './handshake.ts';
+import { NBD_COMMAND, NbdError, parseReply, REPLY_BYTES, renderRequest } from './wire.ts';
 
 export interface NbdClientOptions {
   socketPath: string;
@@ -29,8 +15,6 @@ export interface NbdClientOptions {
   onSize?: (sizeBytes: number) => void;
 }
 
-/** Replies to options carry export facts and error texts. */
-const MAX_OPTION_REPLY_BYTES = 64 * 1024;
 /** A server is back in a tenth of a second when it is started again. */
 const RECONNECT_MS = 50;
 
@@ -146,18 +130,9 @@ export class NbdClient {
 
   async #negotiate(stream: ByteStream): Promise<void> {
     const { exportName, onSize } = this.#options;
-    checkHello(await stream.take(HELLO_BYTES));
-    await stream.send(Buffer.concat([renderClientFlags(), renderGo(exportName)]));
-    for (;;) {
-      const head = await stream.take(OPTION_REPLY_HEAD_BYTES);
-      const { type, length } = parseOptionReplyHead(head);
-      if (length > MAX_OPTION_REPLY_BYTES) throw new Error(`nbd: option reply of ${length} bytes`);
-      const data = await stream.take(length);
-      if (isOptionError(type)) throw new Error(`nbd: ${exportName}: ${data.toString('utf8')}`);
-      if (type === NBD_OPTION_REPLY.ack) break;
-      this.#sizeBytes = parseExportInfo(data)?.sizeBytes ?? this.#sizeBytes;
-    }
-    onSize?.(this.#sizeBytes);
+    const { sizeBytes = this.#sizeBytes } = await negotiate(stream, exportName);
+    this.#sizeBytes = sizeBytes;
+    onSize?.(sizeBytes);
   }
 
   async #takeReply(stream: ByteStream): Promise<void> {

@@ -4,16 +4,10 @@
 import { connect } from 'node:net';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import { ByteStream } from '@ironbark/platform/nbd/byte-stream.ts';
+import { chooseExport, greet, takeOptionReplies } from '@ironbark/platform/nbd/handshake.ts';
 import {
-  checkHello,
-  HELLO_BYTES,
-  isOptionError,
   NBD_COMMAND,
   NBD_OPTION_REPLY,
-  OPTION_REPLY_HEAD_BYTES,
-  parseOptionReplyHead,
-  renderClientFlags,
-  renderGo,
   renderMetaContext,
   renderRequest,
   renderStructuredReplies,
@@ -44,8 +38,6 @@ const FLAG_DONE = 1;
 const STEP_BYTES = 2 ** 30;
 /** QEMU sends at most 128 KiB of extents. */
 const MAX_CHUNK_BYTES = 256 * 1024;
-/** Replies to options carry export facts and error texts. */
-const MAX_OPTION_REPLY_BYTES = 64 * 1024;
 
 export async function readStatus(
   options: NbdBitmapOptions,
@@ -65,28 +57,15 @@ export async function readStatus(
 }
 
 async function negotiate(stream: ByteStream, exportName: string, context: string): Promise<void> {
-  checkHello(await stream.take(HELLO_BYTES));
-  await stream.send(Buffer.concat([renderClientFlags(), renderStructuredReplies()]));
-  await takeOptionReplies(stream);
+  await greet(stream);
+  await stream.send(renderStructuredReplies());
+  await takeOptionReplies(stream, exportName);
   await stream.send(renderMetaContext(exportName, context));
-  const { metaContext } = NBD_OPTION_REPLY;
-  if (!(await takeOptionReplies(stream)).includes(metaContext)) {
+  const replies = await takeOptionReplies(stream, exportName);
+  if (!replies.some(({ type }) => type === NBD_OPTION_REPLY.metaContext)) {
     throw new Error(`nbd: ${exportName} has no ${context}`);
   }
-  await stream.send(renderGo(exportName));
-  await takeOptionReplies(stream);
-}
-
-/** The types of the replies before the acknowledgement. */
-export async function takeOptionReplies(stream: ByteStream): Promise<number[]> {
-  for (const types: number[] = []; ; ) {
-    const { type, length } = parseOptionReplyHead(await stream.take(OPTION_REPLY_HEAD_BYTES));
-    if (length > MAX_OPTION_REPLY_BYTES) throw new Error(`nbd: option reply of ${length} bytes`);
-    const text = await stream.take(length);
-    if (type === NBD_OPTION_REPLY.ack) return types;
-    if (isOptionError(type)) throw new Error(`nbd: ${text.toString('utf8')}`);
-    types.push(type);
-  }
+  await chooseExport(stream, exportName);
 }
 
 async function readRanges(

@@ -6,19 +6,12 @@
 import { connect } from 'node:net';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import { ByteStream } from '@ironbark/platform/nbd/byte-stream.ts';
+import { negotiate } from '@ironbark/platform/nbd/handshake.ts';
 import {
-  checkHello,
-  HELLO_BYTES,
-  isOptionError,
   NBD_COMMAND,
-  NBD_OPTION_REPLY,
   NbdError,
-  OPTION_REPLY_HEAD_BYTES,
-  parseOptionReplyHead,
   parseReply,
   REPLY_BYTES,
-  renderClientFlags,
-  renderGo,
   renderRequest,
 } from '@ironbark/platform/nbd/wire.ts';
 
@@ -28,8 +21,6 @@ export interface NbdReaderOptions {
   clock: Clock;
 }
 
-/** Replies to options carry export facts and error texts. */
-const MAX_OPTION_REPLY_BYTES = 64 * 1024;
 /**
  * The cluster of QEMU's copy-before-write filter. QEMU 7.2 answers a read that spans clusters put aside and
  * clusters untouched with what the volume holds now; within one cluster there is no such mixture.
@@ -82,19 +73,6 @@ export async function inTime<T>(
   } finally {
     done.abort();
     await late;
-  }
-}
-
-export async function negotiate(stream: ByteStream, exportName: string): Promise<void> {
-  checkHello(await stream.take(HELLO_BYTES));
-  await stream.send(Buffer.concat([renderClientFlags(), renderGo(exportName)]));
-  for (;;) {
-    const head = await stream.take(OPTION_REPLY_HEAD_BYTES);
-    const { type, length } = parseOptionReplyHead(head);
-    if (length > MAX_OPTION_REPLY_BYTES) throw new Error(`nbd: option reply of ${length} bytes`);
-    const data = await stream.take(length);
-    if (type === NBD_OPTION_REPLY.ack) return;
-    if (isOptionError(type)) throw new Error(`nbd: ${exportName}: ${data.toString('utf8')}`);
   }
 }
 

@@ -3,19 +3,15 @@
 import { connect } from 'node:net';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import { ByteStream } from '@ironbark/platform/nbd/byte-stream.ts';
+import { negotiate } from '@ironbark/platform/nbd/handshake.ts';
 import {
-  checkHello,
-  HELLO_BYTES,
   NBD_COMMAND,
   NbdError,
   parseReply,
   REPLY_BYTES,
-  renderClientFlags,
-  renderGo,
   renderRequest,
 } from '@ironbark/platform/nbd/wire.ts';
 import type { ByteRange } from '@ironbark/protocol/internal/block-target.ts';
-import { takeOptionReplies } from './nbd-bitmap.ts';
 import { inTime } from './nbd-reader.ts';
 
 /** Not as a hole: the volume was promised its space. */
@@ -28,11 +24,7 @@ export async function zeroRanges(
 ): Promise<void> {
   const stream = new ByteStream(connect({ path: socketPath }));
   try {
-    await inTime({ stream, clock }, async () => {
-      checkHello(await stream.take(HELLO_BYTES));
-      await stream.send(Buffer.concat([renderClientFlags(), renderGo(exportName)]));
-      await takeOptionReplies(stream);
-    });
+    await inTime({ stream, clock }, () => negotiate(stream, exportName));
     for (const { offset, length } of ranges) {
       for (let at = offset; at < offset + length; at += MAX_BYTES) {
         const part = { offset: at, length: Math.min(MAX_BYTES, offset + length - at) };
