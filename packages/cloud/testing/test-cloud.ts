@@ -34,6 +34,8 @@ export interface TestCloudOptions {
   vcpus?: number;
   accelerator?: Accelerator;
   allowSharedEmulation?: boolean;
+  /** Puts into the folder what is to be found there. */
+  prepare?: (dataDir: string) => Promise<void>;
 }
 
 const GIB = 2 ** 30;
@@ -47,7 +49,9 @@ export class TestCloud implements AsyncDisposable {
   cloud!: Cloud;
 
   static async start(options: TestCloudOptions = {}): Promise<TestCloud> {
-    const test = new TestCloud(await mkdtemp(join(tmpdir(), 'ironbark-cloud-')), options);
+    const dataDir = await mkdtemp(join(tmpdir(), 'ironbark-cloud-'));
+    await options.prepare?.(dataDir);
+    const test = new TestCloud(dataDir, options);
     await test.#start();
     return test;
   }
