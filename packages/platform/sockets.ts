@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import { constants } from 'node:fs';
 import { chmod, chown, type FileHandle, link, lstat, open, rename } from 'node:fs/promises';
-import { createConnection, type Socket } from 'node:net';
+import { createConnection, type Server, type Socket } from 'node:net';
 import { basename, dirname } from 'node:path';
 import { removeFile } from './files.ts';
 
@@ -32,7 +32,7 @@ export async function openPlace(path: string): Promise<FileHandle> {
 
 /** Undefined when there is no socket at the path. */
 export async function readSocketAccess(path: string): Promise<SocketAccess | undefined> {
-  const stats = await lstat(path).catch(() => undefined);
+  const stats = await find(path);
   if (stats?.isSocket() !== true) return undefined;
   return { uid: stats.uid, gid: stats.gid, mode: stats.mode & PERMISSION_BITS };
 }
@@ -63,6 +63,41 @@ export async function linkSocket(from: string, to: string): Promise<void> {
     throw new Error(`${from} is no socket`);
   }
   await rename(temporary, to);
+}
+
+/** A socket's name has so many bytes (unix(7)). */
+const MAX_NAME_BYTES = 107;
+
+/**
+ * Listens at a path of any length; what was there goes. Closing the server removes the socket. A handle on the folder is
+ * to be closed after that: where the path is too long for a name, the way to the socket leads over it.
+ */
+export async function listenAt(server: Server, path: string): Promise<FileHandle | undefined> {
+  await removeFile(path);
+  if (Buffer.byteLength(path) <= MAX_NAME_BYTES) {
+    server.listen(path);
+    await once(server, 'listening');
+    return undefined;
+  }
+  const directory = await open(dirname(path), O_PATH | constants.O_DIRECTORY);
+  try {
+    server.listen(`/proc/self/fd/${directory.fd}/${basename(path)}`);
+    await once(server, 'listening');
+    return directory;
+  } catch (error) {
+    await directory.close();
+    throw error;
+  }
+}
+
+/** Both paths lead to one socket. */
+export async function isSameSocket(one: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([find(one), find(other)]);
+  return a?.isSocket() === true && b !== undefined && a.dev === b.dev && a.ino === b.ino;
+}
+
+function find(path: string) {
+  return lstat(path).catch(() => undefined);
 }
 
 /** Somebody takes connections at the path. */
