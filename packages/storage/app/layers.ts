@@ -19,6 +19,21 @@ export async function ensureLayer(
   if (facts !== undefined) await target.layer(row.id, facts.sizeBytes, row.source_name);
 }
 
+/** Ends whatever serves the volume, which may have to wait for its snapshot at the moment. */
+export function stopTarget({ target, sources }: StorageContext, row: VolumeRow): Promise<void> {
+  return sources.whileClosed(row.source_name, () => target.stop(row.id));
+}
+
+/** The same for hosts alone: a point in time that is read from it goes on, and so does what it reads of its snapshot. */
+export async function endExport(
+  { target, sources }: StorageContext,
+  row: VolumeRow,
+): Promise<void> {
+  const { frozen } = await target.inspect(row.id);
+  const source = frozen.length === 0 ? row.source_name : null;
+  await sources.whileClosed(source, () => target.unexport(row.id));
+}
+
 /** The snapshot that a volume starts with. Throws unless it is there and fits. */
 export async function openSourceOf(
   context: StorageContext,
@@ -40,5 +55,10 @@ export async function findSource(
   name: string,
 ): Promise<NbdDisk | undefined> {
   const row = await findVolumeBySource(context.database.query, name);
-  return row === undefined ? undefined : sourceDisk(context, await openSourceOf(context, row));
+  if (row === undefined) return undefined;
+  const { read, ...disk } = sourceDisk(context, await openSourceOf(context, row));
+  return {
+    ...disk,
+    read: (offset, length) => context.sources.through(name, async () => read(offset, length)),
+  };
 }
