@@ -7,7 +7,7 @@ import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { hasCode, removeFile } from '@ironbark/platform/files.ts';
-import { grantSocketAccess, linkSocket } from '@ironbark/platform/sockets.ts';
+import { grantSocketAccess, isSameSocket, linkSocket } from '@ironbark/platform/sockets.ts';
 import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { GuestHandle } from '../hypervisor-driver.ts';
 
@@ -42,7 +42,7 @@ export async function makeReachable(
   const { socketPath } = source;
   if (guest.uid !== undefined) await ownSocket(socketPath, guest.uid);
   const { relative, absolute } = nameFor(guest, serial);
-  if (await isSameFile(socketPath, absolute)) return relative;
+  if (await isSameSocket(socketPath, absolute)) return relative;
   try {
     // The old name or the new one is there at every moment: its absence says that the volume is not plugged.
     await linkSocket(socketPath, absolute);
@@ -121,11 +121,6 @@ function notServed(cause: unknown): ServiceError {
     message: 'The volume is not being served at the moment; the node tries again.',
     cause,
   });
-}
-
-async function isSameFile(one: string, other: string): Promise<boolean> {
-  const [a, b] = await Promise.all([find(one), find(other)]);
-  return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
 }
 
 function find(path: string) {
