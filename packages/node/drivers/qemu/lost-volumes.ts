@@ -63,7 +63,8 @@ export class LostVolumes {
   async answer(handle: GuestHandle, serial: VolumeId): Promise<void> {
     const path = placeOf(handle.directory, serial);
     if (!this.#servers.has(path)) {
-      const exports = { find: () => failingDisk(this.#clock) };
+      const disk = failingDisk(this.#clock);
+      const exports = { find: () => disk };
       this.#servers.set(
         path,
         await listenForNbd({ path, exports, maxConnections: MAX_CONNECTIONS }),
