@@ -86,11 +86,16 @@ async function readSource(
   return coming ? 'unfinished' : 'unusable';
 }
 
-/** Whoever has it open waits as long as its target does not answer. */
+/** Whoever has it open waits as long as its target does not answer. One that is to be deleted waits for no such target. */
 async function observeOrTell(context: StorageContext, row: VolumeRow): Promise<ObservedVolume> {
   try {
     return await observe(context, row);
   } catch (error) {
+    const unfinished = await listUnfinishedSnapshots(context.database.query, row.id);
+    if (row.desired === 'absent' && unfinished.length === 0) {
+      await context.aroundStep('volume/stop-target', () => stopTarget(context, row));
+      return await observe(context, row);
+    }
     const note = () => record(context, row.id, { away: 1 });
     const isNews = row.exported_to !== null && row.away === 0;
     if (isNews) await context.aroundStep('volume/note-away', note);
