@@ -65,13 +65,6 @@ test('an instance runs from a volume that is made of its image’s snapshot', { 
   const launchedMs = systemClock.monotonicMs();
   guest = await launchDirectGuest(cloud, { image: ImageId! });
   t.diagnostic(`launched in ${Math.round(systemClock.monotonicMs() - launchedMs)} ms`);
-  const localMs = systemClock.monotonicMs();
-  const local = await launchDirectGuest(cloud, {
-    image: `micro-${name.slice('micro-ebs-'.length)}`,
-  });
-  console.log(`# local launched in ${Math.round(systemClock.monotonicMs() - localMs)} ms`);
-  t.diagnostic(`local launched in ${Math.round(systemClock.monotonicMs() - localMs)} ms`);
-  await ec2.call('TerminateInstances', { InstanceIds: [local.id] });
   const volume = await rootOf(guest.id);
   assert.equal(await rootSerial(guest), volume.replace('-', ''));
   const { Volumes } = await ec2.call('DescribeVolumes', { VolumeIds: [volume] });

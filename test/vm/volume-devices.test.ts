@@ -34,7 +34,7 @@ test('a guest writes to a disk of its own, and nothing is left of it', { skip },
   const volume = await createVolumeIn(cloud, 'device');
   const guest = await launchDirectGuest(cloud);
   await attachVolume(cloud, volume, { instanceId: guest.id, device: '/dev/sdf' });
-  const device = await findDevice(cloud, guest.id, volume);
+  const device = await findDevice(guest.run, volume);
   assert.equal(await guest.run(`cat /sys/class/block/${device.slice(5)}/size`), '2097152');
   assert.equal(await guest.run(`head -c 67108864 ${device} | tr -d '\\0' | wc -c`), '0');
   await guest.start(`${FIO.replace('$DEVICE', device)} > /tmp/fio 2>&1; echo $? > /tmp/done`);

@@ -110,7 +110,7 @@ test('a guest whose QEMU is killed is started again, with its volume and what it
   process.kill(await hypervisorPid(), 'SIGKILL');
   await eventually('the guest’s second boot', async () => (await uptime().catch(() => 1e9)) < 60);
   assert.equal(await targetPid(cloud, volume), served, 'the storage daemon served on');
-  const device = await findDevice(cloud, guest.id, volume);
+  const device = await findDevice(guest.run, volume);
   await guest.run(`mkdir -p /mnt/v && mount ${device} /mnt/v`);
   await checkBlocks(guest, '/mnt/v/data', written);
   await guest.run(`umount /mnt/v && e2fsck -f -n ${device}`);
@@ -118,7 +118,7 @@ test('a guest whose QEMU is killed is started again, with its volume and what it
 
 async function attach(volumeId: string, device: string): Promise<string> {
   await attachVolume(cloud, volumeId, { instanceId: guest.id, device });
-  return await findDevice(cloud, guest.id, volumeId);
+  return await findDevice(guest.run, volumeId);
 }
 
 async function startFio(): Promise<void> {

@@ -72,7 +72,7 @@ test('what serves it and what fills it are killed under its guest, which waits a
   // The one before may be filled by now.
   volume = await createVolume(cloud, snapshot);
   await attachVolume(cloud, volume, { instanceId: guest.id, device: '/dev/sdp' });
-  const device = await findDevice(cloud, guest.id, volume);
+  const device = await findDevice(guest.run, volume);
   const read = `dd if=${device} bs=1M skip=${READ_FROM_MIB} count=${READ_MIB} 2> /dev/null`;
   const sum = `{ ${read} | md5sum > /root/sum; mv /root/sum /root/read; }`;
   const fio = `${FIO} --filename=${device} > /root/fio.log 2>&1; echo $? > /root/fio.exit`;

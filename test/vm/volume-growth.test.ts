@@ -33,7 +33,7 @@ before(async () => {
   guest = await launchDirectGuest(cloud);
   volume = await createVolume(cloud);
   await attachVolume(cloud, volume, { instanceId: guest.id, device: '/dev/sdf' });
-  device = await findDevice(cloud, guest.id, volume);
+  device = await findDevice(guest.run, volume);
   await guest.run(`mke2fs -q -t ext4 ${device} && mkdir -p /mnt/v && mount ${device} /mnt/v`);
 });
 after(async () => {

@@ -43,7 +43,7 @@ export async function cephSuite({ explain }: SuiteOptions): Promise<Figure[]> {
   const guest = await launchDirectGuest(cloud);
   const volume = await createVolumeIn(cloud, 'rbd');
   await attachVolume(cloud, volume, { instanceId: guest.id, device: '/dev/sdf' });
-  const device = await findDevice(cloud, guest.id, volume);
+  const device = await findDevice(guest.run, volume);
   await guest.run(`mke2fs -q -t ext4 ${device} && mkdir -p /mnt/v && mount ${device} /mnt/v`);
   const figures = await harm(ceph, guest, explain);
   await createSnapshot(cloud, volume);
