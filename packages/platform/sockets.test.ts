@@ -7,9 +7,9 @@ import { test } from 'node:test';
 import {
   grantSocketAccess,
   isListening,
-  isSameSocket,
   linkSocket,
   listenAt,
+  readSecondName,
   readSocketAccess,
 } from './sockets.ts';
 
@@ -80,12 +80,35 @@ test('a path too long for a socket’s name is listened at, and what was left th
       const place = await listenAt(server, path);
       assert.equal(await isListening(path), true);
       await linkSocket(path, second);
-      assert.equal(await isSameSocket(path, second), true);
+      assert.equal(await readSecondName(path, second), 'same');
       await new Promise((resolve) => server.close(resolve));
       await place?.close();
       assert.equal(await readSocketAccess(path), undefined);
-      assert.equal(await isSameSocket(path, second), false);
     }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('a second name is told from one that leads to what served before, and from none', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'ironbark-sockets-'));
+  const path = join(folder, 'own');
+  const name = join(folder, 'name');
+  const listen = async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    return server;
+  };
+  const first = await listen();
+  try {
+    assert.equal(await readSecondName(path, name), 'absent');
+    await linkSocket(path, name);
+    assert.equal(await readSecondName(path, name), 'same');
+    await new Promise((resolve) => first.close(resolve));
+    assert.equal(await readSecondName(path, name), 'socket-gone');
+    const second = await listen();
+    assert.equal(await readSecondName(path, name), 'other');
+    await new Promise((resolve) => second.close(resolve));
   } finally {
     await rm(folder, { recursive: true });
   }

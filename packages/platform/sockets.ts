@@ -6,7 +6,7 @@ import { constants } from 'node:fs';
 import { chmod, chown, type FileHandle, link, lstat, open, rename } from 'node:fs/promises';
 import { createConnection, type Server, type Socket } from 'node:net';
 import { basename, dirname } from 'node:path';
-import { removeFile } from './files.ts';
+import { hasCode, removeFile } from './files.ts';
 
 export interface SocketAccess {
   uid: number;
@@ -32,7 +32,7 @@ export async function openPlace(path: string): Promise<FileHandle> {
 
 /** Undefined when there is no socket at the path. */
 export async function readSocketAccess(path: string): Promise<SocketAccess | undefined> {
-  const stats = await find(path);
+  const stats = await lstat(path).catch(() => undefined);
   if (stats?.isSocket() !== true) return undefined;
   return { uid: stats.uid, gid: stats.gid, mode: stats.mode & PERMISSION_BITS };
 }
@@ -90,14 +90,23 @@ export async function listenAt(server: Server, path: string): Promise<FileHandle
   }
 }
 
-/** Both paths lead to one socket. */
-export async function isSameSocket(one: string, other: string): Promise<boolean> {
-  const [a, b] = await Promise.all([find(one), find(other)]);
-  return a?.isSocket() === true && b !== undefined && a.dev === b.dev && a.ino === b.ino;
+/** Where a second name of a socket leads; another one lies at the socket's path once its server has started again. */
+export type SecondName = 'same' | 'other' | 'absent' | 'socket-gone';
+
+export async function readSecondName(socketPath: string, name: string): Promise<SecondName> {
+  const [socket, second] = await Promise.all([findFacts(socketPath), findFacts(name)]);
+  if (socket === undefined) return 'socket-gone';
+  if (second === undefined) return 'absent';
+  return socket.dev === second.dev && socket.ino === second.ino ? 'same' : 'other';
 }
 
-function find(path: string) {
-  return lstat(path).catch(() => undefined);
+async function findFacts(path: string) {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
 }
 
 /** Somebody takes connections at the path. */

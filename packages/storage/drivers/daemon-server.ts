@@ -4,8 +4,8 @@ import { removeFile } from '@ironbark/platform/files.ts';
 import { type QmpClient, QmpError } from '@ironbark/platform/qmp.ts';
 import {
   grantSocketAccess,
-  isSameSocket,
   linkSocket,
+  readSecondName,
   readSocketAccess,
   type SocketAccess,
 } from '@ironbark/platform/sockets.ts';
@@ -35,7 +35,7 @@ export async function listenFor(
   const isForHosts = exportSocket !== undefined;
   // The name for hosts may be that of a daemon that has ended.
   const isServing = isForHosts
-    ? await isSameSocket(exportSocket, ownSocket)
+    ? (await readSecondName(ownSocket, exportSocket)) === 'same'
     : (await readSocketAccess(privateSocket)) !== undefined;
   // Its access may have been narrowed since.
   if (isServing && isForHosts) return;
