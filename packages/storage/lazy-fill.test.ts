@@ -262,6 +262,33 @@ test('a volume that fills is grown and held back otherwise under its guest, and 
   assert.ok((await harness.read(COPY, 0, 24 * MIB)).equals(model));
 });
 
+test('a volume that was filled, and whose target died before its layer went, is opened again', async () => {
+  const { harness, bytes } = await startWithSnapshot();
+  await using _ = harness;
+  const reached = Promise.withResolvers<void>();
+  await harness.restart({
+    aroundStep: async (step, take) => {
+      if (step !== 'volume/unlayer') return await take();
+      reached.resolve();
+      throw new Error('planted');
+    },
+  });
+  await openCopy(harness);
+  await reached.promise;
+  const pid = await daemonPid(harness, COPY);
+  await harness.stop();
+  process.kill(pid, 'SIGKILL');
+  await harness.restart();
+  const seen = await harness.untilVolume(COPY, (each) => each.export !== undefined);
+  await harness.until('the volume to be served', () =>
+    compare(harness, seen, bytes).then(
+      () => true,
+      () => false,
+    ),
+  );
+  await untilFilled(harness);
+});
+
 test('nobody waits for an object store that does not answer to close a volume, and it fills on later', async () => {
   const { harness, bytes } = await startWithSnapshot();
   await using _ = harness;

@@ -13,7 +13,12 @@ export async function ensureLayer(
   { target, backend }: StorageContext,
   row: VolumeRow,
 ): Promise<void> {
-  if (row.is_filled === 1 || row.source_name === null) return;
+  if (row.is_filled === 1) {
+    // A target that died after all bytes had come, and before its layer was taken out, has left its map.
+    if (row.from_snapshot_id !== null) await target.unlayer(row.id);
+    return;
+  }
+  if (row.source_name === null) return;
   // Its row may say already what it is to be grown to.
   const facts = await backend.inspect(row.id);
   if (facts !== undefined) await target.layer(row.id, facts.sizeBytes, row.source_name);
