@@ -17,7 +17,6 @@ import {
   attachVolume,
   createSnapshot,
   createVolume,
-  deleteVolume,
   detachVolume,
   targetPid,
 } from '../support/volumes.ts';
@@ -140,10 +139,7 @@ test('a volume that is taken by force from a guest that hangs while it writes: e
   await eventually('the guest to be told', () => guest.run(isGone).catch(() => false));
   t.diagnostic(`told after ${((performance.now() - startedMs) / 1e3).toFixed(1)} s`);
   assert.ok(await isZero(taken), 'the guest wrote on');
-  const again = await attach(taken, '/dev/sdi');
-  await guest.run(`dd if=${again} of=${again} bs=1M count=1 conv=notrunc,fsync`);
-  await detachVolume(cloud, taken);
-  await deleteVolume(cloud, taken);
+  await attach(taken, '/dev/sdi');
 });
 
 /** Where the guest wrote, as the volume's file has it. */
