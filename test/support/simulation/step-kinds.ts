@@ -64,6 +64,8 @@ const STORAGE_VOLUME: Kinds<VolumeStep> = {
   export: true,
   limit: true,
   unexport: true,
+  open: 'no cloud asks for it yet; test/faults/shared-volumes.test.ts does',
+  close: 'as open',
   'stop-target': true,
   remove: true,
   'note-absent': true,
