@@ -73,7 +73,7 @@ test('what one guest has flushed the other reads, whoever wrote there before', a
   ]);
   const disks = [await open(sockets.get(A)), await open(sockets.get(B))] as const;
   const random = seededRandom(7);
-  for (let round = 0; round < 200; round++) {
+  for (let round = 0; round < 100; round++) {
     const [writer, reader] = round % 2 === 0 ? disks : [disks[1], disks[0]];
     const offset = SECTOR * Math.floor(random.fraction() * 64);
     const length = SECTOR * (1 + Math.floor(random.fraction() * 16));
@@ -129,7 +129,7 @@ test('limits are those of all guests together, and a snapshot is taken while bot
   const sockets = await share(harness, 1, [A, B], { limits });
   const disks = [await open(sockets.get(A)), await open(sockets.get(B))];
   const writeOn = async (disk: NbdDisk, at: number) => {
-    for (let count = 0; count < 150; count++) {
+    for (let count = 0; count < 130; count++) {
       assert.ok(await disk.write(at * MIB + count * SECTOR, Buffer.alloc(SECTOR, at + 1)));
     }
   };
@@ -140,7 +140,7 @@ test('limits are those of all guests together, and a snapshot is taken while bot
   await upload.reached;
   await writing;
   const seconds = (systemClock.monotonicMs() - startMs) / 1_000;
-  assert.ok(seconds > 1.2, `300 operations at 200 a second took ${seconds} s`);
+  assert.ok(seconds > 1, `260 operations at 200 a second took ${seconds} s`);
   upload.release();
   const done = await harness.untilSnapshot(snapshotId(1), (each) => each.state !== 'pending');
   assert.equal(done.state, 'completed', done.reason);
