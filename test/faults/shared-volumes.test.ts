@@ -123,7 +123,7 @@ test('one guest is cut off while the other goes on, and comes back by another op
   assert.deepEqual(await readdir(join(harness.dataDir, 'run/relays')), []);
 });
 
-test('limits are those of all guests together, and a snapshot is taken while both write', async () => {
+test('limits are those of all guests together, and snapshots are taken of what both write', async () => {
   await using harness = await Harness.start();
   const limits = { iops: 200, bytesPerSecond: 64 * MIB, operationBytes: 256 * KIB };
   const sockets = await share(harness, 1, [A, B], { limits });
@@ -144,6 +144,16 @@ test('limits are those of all guests together, and a snapshot is taken while bot
   upload.release();
   const done = await harness.untilSnapshot(snapshotId(1), (each) => each.state !== 'pending');
   assert.equal(done.state, 'completed', done.reason);
+
+  // With another volume at one moment: nobody's write ends in it, and both guests go on.
+  await harness.put(volume(2));
+  const together = [snapshotId(2), snapshotId(3)];
+  await harness.put(snapshot(2, { together }), snapshot(3, { volumeId: volumeId(2), together }));
+  for (const id of together) {
+    const taken = await harness.untilSnapshot(id, (each) => each.state !== 'pending');
+    assert.equal(taken.state, 'completed', taken.reason);
+  }
+  for (const disk of disks) assert.ok(await disk.write(0, Buffer.alloc(SECTOR, 9)));
   for (const disk of disks) disk.close();
 });
 
