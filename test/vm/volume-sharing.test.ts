@@ -67,5 +67,5 @@ test('two guests share a volume, and lose it one by one', { skip }, async () => 
 
 async function attach(cloud: CloudUnderTest, volume: string, guest: DirectGuest): Promise<Holder> {
   await attachVolume(cloud, volume, { instanceId: guest.id, device: '/dev/sdf' });
-  return { ...guest, device: await findDevice(cloud, guest.id, volume) };
+  return { ...guest, device: await findDevice(guest.run, volume) };
 }
