@@ -10,6 +10,7 @@ import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
 import { type DirectGuest, launchDirectGuest } from '../support/direct-guest.ts';
 import { TROUBLE } from '../support/guest-fio.ts';
 import { startWriter } from '../support/guest-writer.ts';
+import { answersSsh } from '../support/guests.ts';
 import { shareVolume } from '../support/volume-sharing.ts';
 import { connectEc2, targetPid } from '../support/volumes.ts';
 
@@ -110,6 +111,7 @@ test('an image of it has what was written, and its instance runs on', { skip }, 
 });
 
 test('two guests share a volume, and lose it one by one', { skip }, async () => {
+  await eventually('the first one is up again', () => answersSsh(guest.run));
   await shareVolume(cloud, [guest, copy]);
 });
 
