@@ -24,7 +24,7 @@ export async function exportAsFile(options: FileExportOptions): Promise<AsyncDis
   const node = `driver=nbd,server.type=unix,server.path=${socketPath},export=,node-name=disk`;
   const fuse = `type=fuse,id=file,node-name=disk,mountpoint=${path},writable=on`;
   const args = ['--blockdev', node, '--export', fuse];
-  const daemon = await commands.startAttached(DAEMON, args, { cwd: '/', env: {} });
+  const daemon = await commands.startAttached(DAEMON, args, { cwd: '/', env: {}, detached: true });
   daemon.stderr.pipe(process.stderr);
   const isThere = async () => (await stat(path)).size === sizeBytes;
   const what = `the file ${path} of the modelled disk`;
