@@ -72,13 +72,26 @@ export function configurationId({ vmm, target, profile, paper }: Configuration):
 /** As the tables name it: the driver before the slash, the interface behind it. */
 export function renderSetting({ target, profile, paper }: Configuration): string {
   if (profile === undefined) {
-    return [paper?.driver, paper?.interface].filter((part) => part !== undefined).join('/') || '–';
+    const parts = [PAPER_NAMES[paper?.driver ?? ''], PAPER_NAMES[paper?.interface ?? '']];
+    return parts.filter((part) => part !== undefined).join('/') || '–';
   }
   if (profile.bus === 'none')
     return `${initiatorOf(profile) === 'aoe' ? 'AoE' : 'NBD'} in the guest`;
   const cache = profile.cache === 'direct' ? '' : `, ${profile.cache}`;
   return `${DRIVER_NAMES[profile.bus] ?? profile.bus}/${engineOf(target, profile)}${cache}`;
 }
+
+/** In the words of the paper's tables. */
+const PAPER_NAMES: Readonly<Record<string, string>> = {
+  lsi53c895a: 'SCSI',
+  virtio: 'Virtio',
+  xvd: 'XVD',
+  proprietary: 'proprietary',
+  'sparse-file': 'sparse file',
+  'preallocated-file': 'pre-alloc file',
+  phy: 'phy',
+  tap: 'tap',
+};
 
 const DRIVER_NAMES: Readonly<Record<string, string>> = {
   lsi53c895a: 'LSI SCSI',

@@ -20,8 +20,8 @@ export interface BarChart {
   groups: readonly { name: string; bars: readonly Bar[] }[];
 }
 
-const WIDTH = 960;
-const LABEL_WIDTH = 330;
+const WIDTH = 1020;
+const LABEL_WIDTH = 390;
 const RIGHT = 170;
 const PLOT = WIDTH - LABEL_WIDTH - RIGHT;
 const TOP = 84;
@@ -41,6 +41,9 @@ const COLORS = {
   faint: '#ccc',
   spread: '#0b2f3d',
 };
+
+/** Figures stay readable where a line of the grid passes below them. */
+const HALO = 'paint-order="stroke" stroke="#fff" stroke-width="4"';
 
 export function renderBars({ title, caption, groups }: BarChart): string {
   const all = groups.flatMap(({ bars }) => bars);
@@ -95,13 +98,15 @@ function renderBar(bar: Bar, y: number, end: number): string {
     const width = xOf(bar.value, end) - LABEL_WIDTH;
     parts.push(rectangle({ x: LABEL_WIDTH, y, width, color: COLORS.ours }), spread(bar, y, end));
     const behind = xOf(Math.max(bar.value, bar.highest ?? 0), end) + 6;
-    parts.push(text(behind, y + 11, bar.beside));
+    parts.push(text(behind, y + 11, bar.beside, HALO));
   }
   if (bar.paper !== undefined) {
     const width = xOf(bar.paper, end) - LABEL_WIDTH;
     parts.push(rectangle({ x: LABEL_WIDTH, y: y + BAR + GAP, width, color: COLORS.paper }));
     const x = LABEL_WIDTH + width + 6;
-    parts.push(text(x, y + BAR + GAP + 11, `${Math.round(100 * bar.paper)} %`, 'fill="#777"'));
+    parts.push(
+      text(x, y + BAR + GAP + 11, `${Math.round(100 * bar.paper)} %`, `fill="#777" ${HALO}`),
+    );
   }
   return parts.join('');
 }

@@ -42,7 +42,7 @@ test('a table has the paper’s rows in its order, each with the paper’s value
 test('every row that is slower than the host, or not measured, has a sentence', () => {
   const [write] = tablesOf(RESULTS);
   const named = new Map(write!.notes.map(({ row, sentence }) => [row, sentence]));
-  assert.match(named.get('Xen, Local disk, xvd/phy')!, /no driver for Xen/);
+  assert.match(named.get('Xen, Local disk, XVD/phy')!, /no driver for Xen/);
   assert.match(named.get('Emulated, Local disk, LSI SCSI/native')!, /one request at a time/);
   assert.equal(named.has('None, Local disk, –'), false);
 });
@@ -58,7 +58,7 @@ test('the paper’s three disagreements are listed', () => {
 test('a figure has a bar for each row, as long as its share of the host', () => {
   const [defaults] = figuresOf(RESULTS);
   const svg = renderBars(defaults!.chart);
-  assert.match(svg, /^<svg [^>]*viewBox="0 0 960 \d+"/);
+  assert.match(svg, /^<svg [^>]*viewBox="0 0 1020 \d+"/);
   assert.equal(svg.match(/<svg/g)?.length, 1);
   // 64 % of 460 for 100 %.
   assert.match(svg, /width="294.4" height="13" fill="#1f6f8b"/);

@@ -8,7 +8,7 @@ import type { Commands } from '@ironbark/platform/commands.ts';
 import { LabGuest } from '../guest/lab-guest.ts';
 import { withNetworkDisk } from '../guest/network-disk.ts';
 import type { Accelerator, LabGuestDisk } from '../guest/qemu-arguments.ts';
-import { type Configuration, configurationId, type MatrixRow } from '../matrix/configuration.ts';
+import type { Configuration, MatrixRow } from '../matrix/configuration.ts';
 import { openTargets, type Targets } from '../targets/targets.ts';
 import type { Testbed } from '../testbeds.ts';
 import { groupForGuests } from './guest-groups.ts';
@@ -67,6 +67,7 @@ class LabRun {
   readonly #taken = new Map<string, Taken[]>();
   readonly #reasons = new Map<string, string>();
   #done = 0;
+  #planned = 0;
 
   constructor(options: LabRunOptions) {
     this.#options = options;
@@ -96,8 +97,10 @@ class LabRun {
       if (targets.find(row.configuration) === undefined) this.#reasons.set(row.id, NO_VOLUME);
     }
     const guests = uniqueConfigurations(this.#open()).filter(({ vmm }) => vmm === 'guest');
-    const groups = groupForGuests(guests);
-    if (groups.length === 0) await this.#measureGroup(targets, [], 0);
+    const grouped = groupForGuests(guests);
+    // The host's own rows alone need no guest.
+    const groups = grouped.length === 0 ? [[]] : grouped;
+    this.#planned = groups.reduce((sum, group) => sum + this.#samplesOf(group), 0);
     for (const [index, group] of groups.entries()) await this.#measureGroup(targets, group, index);
   }
 
@@ -106,14 +109,22 @@ class LabRun {
     return this.#rows.filter(({ id }) => !this.#reasons.has(id));
   }
 
+  #rowsOf(group: readonly Configuration[]): MatrixRow[] {
+    return this.#open().filter(({ configuration }) => group.includes(configuration));
+  }
+
+  #samplesOf(group: readonly Configuration[]): number {
+    const rows = this.#rowsOf(group);
+    return this.#options.repeat * (rows.length + this.#hostRowsFor(rows).length);
+  }
+
   async #measureGroup(
     targets: Targets,
     group: readonly Configuration[],
     index: number,
   ): Promise<void> {
     const { signal, repeat } = this.#options;
-    const members = new Set(group.map(configurationId));
-    const rows = this.#open().filter((row) => members.has(configurationId(row.configuration)));
+    const rows = this.#rowsOf(group);
     await using stack = new AsyncDisposableStack();
     const disks = disksOf(group, targets);
     const guest = group.length === 0 ? undefined : await this.#boot(disks, index, rows);
@@ -192,9 +203,9 @@ class LabRun {
 
   /** Undefined where it failed, which is that row's story alone. */
   async #take(row: MatrixRow, measure: () => Promise<Sample>): Promise<Sample | undefined> {
-    const { signal, onProgress, repeat } = this.#options;
+    const { signal, onProgress } = this.#options;
     this.#done += 1;
-    onProgress(`${this.#done} of about ${this.#open().length * repeat}, ${row.id}`);
+    onProgress(`${this.#done} of ${this.#planned}, ${row.id}`);
     try {
       return await measure();
     } catch (error) {

@@ -33,6 +33,8 @@ export interface Transfer {
 
 /** The paper's slowest row moves a megabyte a second. */
 const DD_TIMEOUT_MS = 600_000;
+/** busybox's shell takes an applet of its own for a name without a folder, and that one says no rate. */
+const GUEST_DD = '/bin/dd';
 const PLAIN_WORDS = { LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
 
 export async function sampleHost(
@@ -68,7 +70,7 @@ export async function sampleGuest(
   await forgetPages(commands, target.path);
   await guest.dropCaches();
   const transfer = { path: device, bytes, direct: workload === 'direct' };
-  const command = `dd ${transferArguments(direction, transfer).join(' ')}`;
+  const command = `${GUEST_DD} ${transferArguments(direction, transfer).join(' ')}`;
   const before = await processorMs(guest, vcpus);
   const startedMs = clock.monotonicMs();
   const { result, seen } = await target.watch(() => guest.run(command, DD_TIMEOUT_MS));
