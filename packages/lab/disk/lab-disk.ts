@@ -32,6 +32,8 @@ export class LabDisk implements AsyncDisposable {
   readonly socketPath: string;
   /** The disk as a file of the host. */
   readonly file: string;
+  /** Its bytes by themselves: whoever goes there goes past the model. */
+  readonly bytesFile: string;
   #port: number | undefined;
   readonly #process: AttachedProcess;
   readonly #replies: AsyncIterator<string>;
@@ -41,6 +43,7 @@ export class LabDisk implements AsyncDisposable {
   private constructor(folder: string, child: AttachedProcess) {
     this.socketPath = join(folder, 'nbd.sock');
     this.file = join(folder, 'disk');
+    this.bytesFile = join(folder, 'bytes');
     this.#process = child;
     child.stderr.pipe(process.stderr);
     this.#replies = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

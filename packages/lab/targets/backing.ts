@@ -10,6 +10,8 @@ import { type DiskModel, UNLIMITED } from '../testbeds.ts';
 export interface Backing extends AsyncDisposable {
   /** The bytes as a file of the host. */
   file: string;
+  /** The same past any model. */
+  bytesFile: string;
   /** Absent on the native testbed. */
   disk?: LabDisk;
   /** Does what is not to be measured as fast as the host can. */
@@ -36,6 +38,7 @@ async function openModelled(options: BackingOptions, model: DiskModel): Promise<
   const disk = await LabDisk.start({ ...options, model });
   return {
     file: disk.file,
+    bytesFile: disk.bytesFile,
     disk,
     unmeasured: async (work) => {
       await disk.change(UNLIMITED);
@@ -55,5 +58,10 @@ async function openFile({ commands, folder, sizeBytes }: BackingOptions): Promis
   await commands.run('fallocate', ['--length', String(sizeBytes), file], {
     timeoutMs: ALLOCATE_TIMEOUT_MS,
   });
-  return { file, unmeasured: (work) => work(), [Symbol.asyncDispose]: async () => {} };
+  return {
+    file,
+    bytesFile: file,
+    unmeasured: (work) => work(),
+    [Symbol.asyncDispose]: async () => {},
+  };
 }

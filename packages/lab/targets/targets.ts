@@ -8,7 +8,7 @@ import { type Configuration, configurationId } from '../matrix/configuration.ts'
 import { watchDevice } from '../seen/host-disk.ts';
 import type { Testbed } from '../testbeds.ts';
 import { type Backing, openBacking } from './backing.ts';
-import { mountNew } from './file-system.ts';
+import { makeFileSystem, mountFileSystem } from './file-system.ts';
 import { fileTarget } from './file-target.ts';
 import { type LoopDevice, openLoopDevice } from './loop-device.ts';
 import type { Target } from './target.ts';
@@ -80,10 +80,11 @@ async function openLocal(
   found.set('local-disk', deviceTarget(options, device));
   if (files.length === 0) return;
   const range = { file, offset: sizeBytes, sizeBytes: filesBytes };
+  await makeFileSystem(commands, { ...range, bytesFile: backing.bytesFile });
   const below = stack.use(await openLoopDevice(commands, range));
   const mounted = join(folder, 'files');
   const system = { ...options, device: below.path, folder: mounted };
-  stack.use(await backing.unmeasured(() => mountNew(system)));
+  stack.use(await backing.unmeasured(() => mountFileSystem(system)));
   for (const [index, each] of files.entries()) {
     const place = { folder: mounted, path: join(mounted, `disk-${index}`), below, backing };
     found.set(configurationId(each), await fileTarget(options, each, place));
