@@ -34,17 +34,22 @@ async function checkGuests(context: CliContext, path: string): Promise<HostCheck
     const fix = `${context.self} up installs it, or: apt-get install qemu-system-x86`;
     return [{ name: ACCELERATION, status: 'fail', detail: 'QEMU is not installed', fix }];
   }
-  const { fingerprint, isolationGaps } = await lookAtGuests(context);
+  const { fingerprint, isolationGaps } = await lookAtGuests(
+    context,
+    context.isRoot ? PROBE_UID : undefined,
+  );
   return [checkAccelerator(fingerprint), checkIsolation(isolationGaps)];
 }
 
-/** How guests run here, found by running one. */
-export async function lookAtGuests(context: CliContext): Promise<Host> {
+/** How guests run here, found by running one, as this user or as another. */
+export async function lookAtGuests(
+  context: CliContext,
+  probeUid: number | undefined,
+): Promise<Host> {
   const folder = await mkdtemp(join(tmpdir(), 'ironbark-doctor-'));
   try {
     await chmod(folder, 0o711);
-    const { commands, clock, isRoot } = context;
-    const probeUid = isRoot ? PROBE_UID : undefined;
+    const { commands, clock } = context;
     return await lookAtHost({ commands, clock, dataDir: folder, probeUid });
   } finally {
     await rm(folder, { recursive: true, force: true });

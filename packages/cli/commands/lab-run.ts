@@ -102,7 +102,8 @@ interface Plan {
 async function measure(context: CliContext, plan: Plan): Promise<RunReport> {
   const { terminal, clock, commands } = context;
   const { fingerprint, engine } = await terminal.step('Looking at this host', () =>
-    lookAtGuests(context),
+    // What the lab starts runs as whoever runs the lab.
+    lookAtGuests(context, undefined),
   );
   const files = await terminal.step('Building the lab’s guest', (progress) =>
     buildLabGuest(buildContext(context, progress)),
@@ -160,6 +161,8 @@ function renderRun(report: RunReport): string {
 }
 
 function renderLabTable({ title, headings, rows, notes }: LabTable): string {
-  const sentences = notes.map(({ row, sentence }) => `  ${row}:\n    ${sentence}`);
+  const sentences = notes.map(
+    ({ rows: names, sentence }) => `  ${names.join('; ')}:\n    ${sentence}`,
+  );
   return [title, '', renderTable(headings, rows), '', ...sentences].join('\n');
 }

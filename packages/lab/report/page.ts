@@ -57,7 +57,8 @@ function renderTable({ title, headings, rows, notes }: LabTable): string {
   const cells = (row: readonly string[], tag: string) =>
     `<tr>${row.map((cell) => `<${tag}>${escapeXml(cell)}</${tag}>`).join('')}</tr>`;
   const explained = notes.map(
-    ({ row, sentence }) => `<dt>${escapeXml(row)}</dt><dd>${escapeXml(sentence)}</dd>`,
+    ({ rows: names, sentence }) =>
+      `<dt>${escapeXml(names.join('; '))}</dt><dd>${escapeXml(sentence)}</dd>`,
   );
   return `<h2>${escapeXml(title)}</h2><table>${cells(headings, 'th')}${rows.map((row) => cells(row, 'td')).join('')}</table>
 <details open><summary>What holds the rows back</summary><dl>${explained.join('')}</dl></details>`;

@@ -41,7 +41,9 @@ test('a table has the paper’s rows in its order, each with the paper’s value
 
 test('every row that is slower than the host, or not measured, has a sentence', () => {
   const [write] = tablesOf(RESULTS);
-  const named = new Map(write!.notes.map(({ row, sentence }) => [row, sentence]));
+  const named = new Map(
+    write!.notes.flatMap(({ rows, sentence }) => rows.map((row) => [row, sentence] as const)),
+  );
   assert.match(named.get('Xen, Local disk, XVD/phy')!, /no driver for Xen/);
   assert.match(named.get('Emulated, Local disk, LSI SCSI/native')!, /one request at a time/);
   assert.equal(named.has('None, Local disk, –'), false);

@@ -10,12 +10,12 @@ export interface LabTable {
   title: string;
   headings: string[];
   rows: string[][];
-  /** A sentence for each row that has one: why it is slower than the host, or why it was not measured. */
+  /** Why a row is slower than the host, or was not measured; rows that share the sentence together. */
   notes: LabNote[];
 }
 
 export interface LabNote {
-  row: string;
+  rows: string[];
   sentence: string;
 }
 
@@ -69,11 +69,17 @@ function tableOf(title: string, rows: readonly RowResult[]): LabTable {
     title,
     headings: HEADINGS,
     rows: rows.map(cellsOf),
-    notes: rows.flatMap((row) => {
-      const sentence = noteOf(row);
-      return sentence === undefined ? [] : [{ row: nameOf(row), sentence }];
-    }),
+    notes: notesOf(rows),
   };
+}
+
+function notesOf(rows: readonly RowResult[]): LabNote[] {
+  const named = new Map<string, string[]>();
+  for (const row of rows) {
+    const sentence = noteOf(row);
+    if (sentence !== undefined) named.set(sentence, [...(named.get(sentence) ?? []), nameOf(row)]);
+  }
+  return [...named].map(([sentence, names]) => ({ rows: names, sentence }));
 }
 
 /** Defaults are marked as in the paper: (*) Eucalyptus', (+) Ironbark's. */
