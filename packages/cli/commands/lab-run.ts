@@ -35,7 +35,7 @@ export interface LabRunFlags {
 
 /** Seconds' worth of each testbed's disk, so that what starts and ends a transfer is a small part of it. */
 const SIZES: Readonly<Record<TestbedName, { quick: number; whole: number }>> = {
-  slow: { quick: 32 * MIB, whole: 128 * MIB },
+  slow: { quick: 48 * MIB, whole: 128 * MIB },
   paper: { quick: 96 * MIB, whole: 512 * MIB },
   native: { quick: 128 * MIB, whole: 512 * MIB },
 };
