@@ -17,7 +17,10 @@ export interface FileExportOptions {
 const DAEMON = 'qemu-storage-daemon';
 const MOUNT_TIMEOUT_MS = 20_000;
 
-/** Until it is disposed. One request at a time, as QEMU 7.2 serves FUSE: for synchronous programs. */
+/**
+ * Until it is disposed. For synchronous programs: of writes that come together, as from a loop device over it, QEMU 7.2
+ * mixes up the bytes.
+ */
 export async function exportAsFile(options: FileExportOptions): Promise<AsyncDisposable> {
   const { commands, clock, path, socketPath, sizeBytes } = options;
   await writeUnsynced(path, '');
