@@ -17,6 +17,7 @@ import { runPaper } from '@ironbark/lab/run/run-paper.ts';
 import { spaceFor } from '@ironbark/lab/targets/targets.ts';
 import { labTestbed, type TestbedName } from '@ironbark/lab/testbeds.ts';
 import { renderTime } from '@ironbark/platform/clock.ts';
+import { ensureDirectory } from '@ironbark/platform/files.ts';
 import type { CliContext } from '../context.ts';
 import { lookAtGuests } from '../host-checks.ts';
 import { ensurePackages, LAB_PACKAGES } from '../host-packages.ts';
@@ -57,10 +58,12 @@ export async function runLab(
   const repeat = flags.repeat ?? REPEAT[kind];
   await requireHost(context, rows, sizeBytes);
   await ensurePackages(context, { wanted: LAB_PACKAGES, path, yes: false });
+  const out = flags.out === undefined ? undefined : resolve(flags.out);
+  // Before anything is measured for nothing.
+  if (out !== undefined) await ensureDirectory(out, 0o755);
   const report = await measure(context, { rows, sizeBytes, repeat, testbed: flags.testbed });
-  const files = flags.out === undefined ? [] : await writeReport(resolve(flags.out), report);
   terminal.result(report, () => renderRun(report));
-  if (files.length > 0) terminal.note(`The report: ${files[0]}`);
+  if (out !== undefined) terminal.note(`The report: ${(await writeReport(out, report))[0]}`);
   return report.isInterrupted ? INTERRUPTED : 0;
 }
 
