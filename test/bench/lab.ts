@@ -1,5 +1,5 @@
 // Measures a piece of `ironbark lab run paper` and holds it to the shape of the paper's tables: what the emulated SCSI
-// adapter and virtio send to the disk does not depend on how fast the machine is.
+// adapter and virtio send to the disk does not depend on how fast the machine is. The ratio at the end does.
 
 import { join } from 'node:path';
 import type { RunReport } from '@ironbark/lab/report/run-report.ts';
