@@ -156,7 +156,7 @@ test('ModifyVolume refuses what cannot be, and changes nothing', async () => {
     [{ VolumeType: 'io1' }, 'invalid-parameter'],
     [{ VolumeType: 'gp2', Iops: 3_000 }, 'invalid-combination'],
     [{ VolumeType: 'st1' }, 'invalid-parameter'],
-    [{ MultiAttachEnabled: true }, 'unsupported'],
+    [{ MultiAttachEnabled: true }, 'invalid-combination'],
   ] as const;
   for (const [change, kind] of wrong) {
     const call = t.call('ModifyVolume', { VolumeId, ...change });

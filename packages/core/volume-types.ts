@@ -35,6 +35,13 @@ export const VOLUME_TYPES: Readonly<Record<VolumeType, VolumeTypeRules>> = {
   sc1: { sizeGib: [125, 16_384] },
 };
 
+/** Multi-Attach (EBS User Guide, "Attach an EBS volume to multiple EC2 instances using Multi-Attach"). */
+export const MAX_ATTACHMENTS = 16;
+
+export function takesMultiAttach(type: VolumeType): boolean {
+  return type === 'io1' || type === 'io2';
+}
+
 export function isVolumeType(name: string): name is VolumeType {
   return Object.hasOwn(VOLUME_TYPES, name);
 }

@@ -49,6 +49,12 @@ export class NbdDisk {
     return await this.#ask({ command: NBD_COMMAND.read, offset, length }, Buffer.alloc(0));
   }
 
+  /** True once all that was answered before is at the disk. */
+  async flush(): Promise<boolean> {
+    const request = { command: NBD_COMMAND.flush, offset: 0, length: 0 };
+    return (await this.#ask(request, Buffer.alloc(0))) !== undefined;
+  }
+
   close(): void {
     this.#stream.end(new EndOfStreamError('closed'));
   }

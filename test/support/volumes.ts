@@ -46,7 +46,9 @@ export async function attachVolume(
   await connectEc2(cloud).call('AttachVolume', attachment);
   await eventually(`${volumeId} attached`, async () => {
     const { Volumes } = await describe(cloud, volumeId);
-    return Volumes?.[0]?.Attachments?.[0]?.State === 'attached';
+    const { Attachments = [] } = Volumes?.[0] ?? {};
+    const own = Attachments.find(({ InstanceId }) => InstanceId === to.instanceId);
+    return own?.State === 'attached';
   });
 }
 

@@ -1,5 +1,5 @@
 // A guest whose root disk is a volume: from a snapshot to an instance, from the instance to an image, from the image to
-// another instance that has what the first one wrote; and nothing is left of any of it.
+// another instance that has what the first one wrote. The two share a volume, and nothing is left of any of it.
 
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
@@ -10,6 +10,8 @@ import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
 import { type DirectGuest, launchDirectGuest } from '../support/direct-guest.ts';
 import { TROUBLE } from '../support/guest-fio.ts';
 import { startWriter } from '../support/guest-writer.ts';
+import { answersSsh } from '../support/guests.ts';
+import { shareVolume } from '../support/volume-sharing.ts';
 import { connectEc2, targetPid } from '../support/volumes.ts';
 
 const skip =
@@ -20,6 +22,8 @@ const STOP_LIMIT_MS = 120_000;
 
 let cloud: CloudUnderTest;
 let guest: DirectGuest;
+/** Of an image of it. */
+let copy: DirectGuest;
 
 before(async () => {
   if (skip !== false) return;
@@ -100,10 +104,19 @@ test('an image of it has what was written, and its instance runs on', { skip }, 
   const isMade = async () => (await describeImage(ImageId!)).State === 'available';
   await eventually('the image', isMade, { timeoutMs: STOP_LIMIT_MS });
   t.diagnostic(`the image is available after ${since()}`);
-  const copy = await launchDirectGuest(cloud, { image: ImageId! });
+  copy = await launchDirectGuest(cloud, { image: ImageId! });
   assert.equal(await copy.run('cat /root/kept'), 'kept');
   assert.equal(await rootSerial(copy), (await rootOf(copy.id)).replace('-', ''));
   assert.notEqual(await rootOf(copy.id), await rootOf(guest.id));
+});
+
+test('two guests share a volume, and lose it one by one', { skip }, async () => {
+  await eventually('the first one is up again', () => answersSsh(guest.run));
+  await shareVolume(cloud, [guest, copy]);
+});
+
+test('nothing is left of both, their volumes and their images', { skip }, async () => {
+  const ec2 = connectEc2(cloud);
   await ec2.call('TerminateInstances', { InstanceIds: [guest.id, copy.id] });
   await eventually('no volume is left', async () => {
     return (await ec2.call('DescribeVolumes', {})).Volumes!.length === 0;

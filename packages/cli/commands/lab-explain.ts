@@ -55,7 +55,9 @@ function requireAtWork(
   volumeId: string,
   self: string,
 ): MeasuredVolume & { figures: VolumeFigures } {
-  const volume = volumes.find((each) => each.volumeId === volumeId);
+  // Of several guests that have it, the first that is counted: the answer names it.
+  const named = volumes.filter((each) => each.volumeId === volumeId);
+  const volume = named.find(({ figures }) => figures !== undefined) ?? named[0];
   if (volume === undefined) {
     throw new Problem(`there is no volume ${volumeId}`, [`all of them: ${self} volumes`]);
   }

@@ -3,7 +3,7 @@
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { changeFor } from '../app/change.ts';
 import { makeOnce } from '../app/client-tokens.ts';
-import { missingParameter, notOffered, refuse, refuseParameters } from '../app/refusals.ts';
+import { missingParameter, refuse, refuseParameters } from '../app/refusals.ts';
 import { parseId, SNAPSHOT } from '../app/resource-ids.ts';
 import { parseTagSpecifications, setTags, TagIndex } from '../app/tags.ts';
 import { chooseBackend } from '../app/volume-backends.ts';
@@ -17,7 +17,6 @@ const NOT_OFFERED = ['OutpostArn', 'VolumeInitializationRate', 'AvailabilityZone
 
 export const createVolume: Ec2Handler<'CreateVolume'> = async (app, context, input) => {
   refuseParameters(input, NOT_OFFERED);
-  if (input.MultiAttachEnabled === true) throw notOffered('Multi-Attach');
   const zone = input.AvailabilityZone;
   if (zone === undefined) throw missingParameter('AvailabilityZone');
   if (zone !== app.zone) {
@@ -46,6 +45,6 @@ export const createVolume: Ec2Handler<'CreateVolume'> = async (app, context, inp
     });
     const row = await getVolume(change.tx, context, id!);
     const kept = new TagIndex(await listTagsOf(change.tx, row.id));
-    return renderVolume(app, { row, attachment: undefined, tags: kept.of(row.id) });
+    return renderVolume(app, { row, attachments: [], tags: kept.of(row.id) });
   });
 };

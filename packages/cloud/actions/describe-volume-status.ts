@@ -16,9 +16,10 @@ const FILTERS: FilterTable<VolumeItem> = {
     'action.code': () => undefined,
     'action.description': () => undefined,
     'action.event-id': () => undefined,
-    'attachment-status.instance-id': ({ attachment }) => attachment?.instanceId,
+    'attachment-status.instance-id': ({ attachments }) =>
+      attachments.map(({ instanceId }) => instanceId),
     'attachment-status.io-performance': (item) =>
-      item.attachment === undefined ? undefined : healthOf(item).ioPerformance,
+      item.attachments.length === 0 ? undefined : healthOf(item).ioPerformance,
     'availability-zone': ({ row }) => row.zone,
     'event.description': (item) => healthOf(item).event?.description,
     'event.event-id': (item) => healthOf(item).event?.id,
@@ -55,8 +56,8 @@ export const describeVolumeStatus: Ec2Handler<'DescribeVolumeStatus'> = async (
   return { VolumeStatuses: items.map(render), NextToken: nextToken };
 };
 
-function healthOf({ row, attachment }: VolumeItem) {
-  return viewHealth(row, attachment);
+function healthOf({ row, attachments }: VolumeItem) {
+  return viewHealth(row, attachments[0]);
 }
 
 function sinceOf(item: VolumeItem): Date | undefined {
@@ -65,9 +66,8 @@ function sinceOf(item: VolumeItem): Date | undefined {
 }
 
 function render(item: VolumeItem): VolumeStatusItem {
-  const { row, attachment } = item;
+  const { row, attachments } = item;
   const { status, ioEnabled, ioPerformance } = healthOf(item);
-  const instanceId = attachment?.instanceId;
   return {
     VolumeId: row.id,
     AvailabilityZone: row.zone,
@@ -80,8 +80,9 @@ function render(item: VolumeItem): VolumeStatusItem {
     },
     Actions: [],
     Events: renderEvents(item),
-    AttachmentStatuses:
-      instanceId === undefined ? [] : [{ InstanceId: instanceId, IoPerformance: ioPerformance }],
+    AttachmentStatuses: attachments.map(({ instanceId }) => {
+      return { InstanceId: instanceId, IoPerformance: ioPerformance };
+    }),
   };
 }
 
@@ -93,7 +94,8 @@ function renderEvents(item: VolumeItem): NonNullable<VolumeStatusItem['Events']>
       EventId: event.id,
       EventType: event.type,
       Description: event.description,
-      InstanceId: item.attachment?.instanceId,
+      // What ails the volume ails every instance that has it.
+      ...(item.attachments.length === 1 ? { InstanceId: item.attachments[0]!.instanceId } : {}),
       NotBefore: sinceOf(item),
     },
   ];

@@ -11,6 +11,7 @@ import type { RequestContext } from './action.ts';
 import { selectVolumes } from './describe-volumes.ts';
 import type { Ec2Handler } from './handler.ts';
 import {
+  isMultiAttach,
   type ModificationItem,
   originalOf,
   renderModification,
@@ -26,12 +27,12 @@ const FILTERS: FilterTable<ModificationItem> = {
     'original-iops': (item) => shownIops(originalOf(item)),
     'original-size': (item) => originalOf(item).sizeGib,
     'original-volume-type': (item) => originalOf(item).volumeType,
-    originalMultiAttachEnabled: () => false,
+    originalMultiAttachEnabled: (item) => isMultiAttach(originalOf(item)),
     'start-time': ({ row }) => new Date(row.startedAt).toISOString(),
     'target-iops': (item) => shownIops(targetOf(item)),
     'target-size': (item) => targetOf(item).sizeGib,
     'target-volume-type': (item) => targetOf(item).volumeType,
-    targetMultiAttachEnabled: () => false,
+    targetMultiAttachEnabled: (item) => isMultiAttach(targetOf(item)),
     'volume-id': ({ row }) => row.volumeId,
   },
 };

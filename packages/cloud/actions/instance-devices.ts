@@ -34,7 +34,7 @@ export async function modifyDevices(
       }
       if (Ebs?.DeleteOnTermination === undefined) continue;
       const deleteOnTermination = toFlag(Ebs.DeleteOnTermination);
-      await updateAttachment(tx, attachment.volumeId, { deleteOnTermination });
+      await updateAttachment(tx, attachment, { deleteOnTermination });
       touched.volumes.add(attachment.volumeId);
     }
   });

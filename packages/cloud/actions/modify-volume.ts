@@ -1,7 +1,6 @@
 // Owns ModifyVolume.
 
 import { changeFor } from '../app/change.ts';
-import { notOffered } from '../app/refusals.ts';
 import { parseId, VOLUME } from '../app/resource-ids.ts';
 import { modifyVolume as modify } from '../app/volume-modifications.ts';
 import { parseVolumeType } from '../app/volume-shape.ts';
@@ -11,13 +10,13 @@ import { renderModification } from './render-modification.ts';
 
 export const modifyVolume: Ec2Handler<'ModifyVolume'> = async (app, context, input) => {
   const id = parseId(VOLUME, input.VolumeId, 'VolumeId');
-  if (input.MultiAttachEnabled === true) throw notOffered('Multi-Attach');
   const { VolumeType } = input;
   const wish = {
     sizeGib: input.Size,
     ...(VolumeType === undefined ? {} : { volumeType: parseVolumeType(VolumeType) }),
     ...(input.Iops === undefined ? {} : { iops: input.Iops }),
     ...(input.Throughput === undefined ? {} : { throughputMibps: input.Throughput }),
+    multiAttach: input.MultiAttachEnabled,
     storage: await app.storage.getReport(),
   };
   return changeFor(app, context, async (change) => {

@@ -20,6 +20,10 @@ export function targetOf({ row }: ModificationItem): VolumeShape {
   return JSON.parse(row.target) as VolumeShape;
 }
 
+export function isMultiAttach({ multiAttachEnabled }: VolumeShape): boolean {
+  return multiAttachEnabled === 1;
+}
+
 export function renderModification(item: ModificationItem): VolumeModification {
   const { row, volume } = item;
   const original = originalOf(item);
@@ -34,12 +38,12 @@ export function renderModification(item: ModificationItem): VolumeModification {
     TargetIops: shownIops(target),
     TargetVolumeType: target.volumeType,
     TargetThroughput: shownThroughput(target),
-    TargetMultiAttachEnabled: false,
+    TargetMultiAttachEnabled: isMultiAttach(target),
     OriginalSize: original.sizeGib,
     OriginalIops: shownIops(original),
     OriginalVolumeType: original.volumeType,
     OriginalThroughput: shownThroughput(original),
-    OriginalMultiAttachEnabled: false,
+    OriginalMultiAttachEnabled: isMultiAttach(original),
     Progress: PROGRESS[row.state],
     StartTime: new Date(row.startedAt),
     EndTime: row.endedAt === null ? undefined : new Date(row.endedAt),

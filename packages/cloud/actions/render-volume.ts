@@ -12,25 +12,26 @@ import { renderTags } from './render-instance.ts';
 
 export interface VolumeItem {
   row: VolumeRow;
-  attachment: AttachmentRow | undefined;
+  /** One for each instance that has it. */
+  attachments: readonly AttachmentRow[];
   tags: Tag[];
 }
 
 export function renderVolume(app: Pick<App, 'region'>, item: VolumeItem): Volume {
-  const { row, attachment, tags } = item;
+  const { row, attachments, tags } = item;
   return {
     VolumeId: row.id,
     Size: row.sizeGib,
     SnapshotId: row.snapshotId ?? '',
     AvailabilityZone: row.zone,
-    State: viewVolumeState(row, attachment),
+    State: viewVolumeState(row, attachments[0]),
     CreateTime: new Date(row.createdAt),
     VolumeType: row.volumeType,
     Iops: shownIops(row),
     Throughput: shownThroughput(row),
     ...shownEncryption(app, row),
-    MultiAttachEnabled: false,
-    Attachments: attachment === undefined ? [] : [renderAttachment(attachment)],
+    MultiAttachEnabled: row.multiAttachEnabled === 1,
+    Attachments: attachments.map((attachment) => renderAttachment(attachment)),
     Tags: renderTags(tags),
   };
 }

@@ -14,9 +14,11 @@ import type { VolumeItem } from './render-volume.ts';
 export async function loadVolumes(db: Queries, accountId: AccountId): Promise<VolumeItem[]> {
   const tags = new TagIndex(await listTags(db, accountId));
   const attachments = await listAttachments(db, accountId);
-  const byVolume = new Map(attachments.map((row) => [row.volumeId, row]));
+  const byVolume = Map.groupBy(attachments, (row) => row.volumeId);
   const rows = await listVolumes(db, accountId);
-  return rows.map((row) => ({ row, attachment: byVolume.get(row.id), tags: tags.of(row.id) }));
+  return rows.map((row) => {
+    return { row, attachments: byVolume.get(row.id) ?? [], tags: tags.of(row.id) };
+  });
 }
 
 /** Names and meanings: API reference of DescribeVolumes. */
@@ -28,21 +30,20 @@ export const VOLUME_FILTERS: FilterTable<VolumeItem> = {
     'create-time': ({ row }) => new Date(row.createdAt).toISOString(),
     encrypted: ({ row }) => row.encrypted === 1,
     'fast-restored': () => false,
-    'multi-attach-enabled': () => false,
+    'multi-attach-enabled': ({ row }) => row.multiAttachEnabled === 1,
     'operator.managed': () => false,
     'operator.principal': () => undefined,
     size: ({ row }) => row.sizeGib,
     'snapshot-id': ({ row }) => row.snapshotId ?? undefined,
-    status: ({ row, attachment }) => viewVolumeState(row, attachment),
+    status: ({ row, attachments }) => viewVolumeState(row, attachments[0]),
     'volume-type': ({ row }) => row.volumeType,
-    'attachment.attach-time': ({ attachment }) =>
-      attachment === undefined ? undefined : new Date(attachment.createdAt).toISOString(),
-    'attachment.delete-on-termination': ({ attachment }) =>
-      attachment === undefined ? undefined : attachment.deleteOnTermination === 1,
-    'attachment.device': ({ attachment }) => attachment?.deviceName,
-    'attachment.instance-id': ({ attachment }) => attachment?.instanceId,
-    'attachment.status': ({ attachment }) =>
-      attachment === undefined ? undefined : viewAttachmentState(attachment),
+    'attachment.attach-time': ({ attachments }) =>
+      attachments.map(({ createdAt }) => new Date(createdAt).toISOString()),
+    'attachment.delete-on-termination': ({ attachments }) =>
+      attachments.map(({ deleteOnTermination }) => deleteOnTermination === 1),
+    'attachment.device': ({ attachments }) => attachments.map(({ deviceName }) => deviceName),
+    'attachment.instance-id': ({ attachments }) => attachments.map(({ instanceId }) => instanceId),
+    'attachment.status': ({ attachments }) => attachments.map(viewAttachmentState),
   },
   tags: ({ tags }) => tags,
 };

@@ -188,6 +188,17 @@ const CASES: Case[] = [
   ],
 ];
 
+test('attachment: terminated while other instances have the volume: kept, and unexported for this one', () => {
+  const row = { ...attachment, ...offered, deleteOnTermination: 1 } as const;
+  const ended = { ...instance, desiredPower: 'terminated', terminatedAt: 1 } as const;
+  const open = { ...volume, ...exported };
+  const plan = (isShared: boolean) => planAttachment(row, open, ended, isShared);
+  assert.deepEqual(plan(true), { kind: 'unexport' });
+  assert.deepEqual(plan(false), { kind: 'finish', deleteVolume: true });
+  const kept = planAttachment(row, volume, ended, true);
+  assert.deepEqual(kept, { kind: 'finish', deleteVolume: false });
+});
+
 for (const [name, a, v, i, expected] of CASES) {
   test(`attachment: ${name}`, () => {
     const row = i === undefined ? undefined : { ...instance, ...i };

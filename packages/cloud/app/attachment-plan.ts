@@ -3,7 +3,7 @@
 //
 //   attach:  export at the storage -> offer to the node -> seen attached
 //   detach:  withdraw from the node -> unexport at the storage -> gone (and deleted, if it was to go with
-//            its instance)
+//            its instance, and no other instance has it)
 
 import type { NodeId } from '@ironbark/core/ids.ts';
 import type { AttachmentRow, InstanceRow, VolumeRow } from '../store/schema.ts';
@@ -56,14 +56,16 @@ export type InstanceFacts = Pick<
 
 const WAIT: AttachmentStep = { kind: 'wait' };
 
+/** `isShared`: other instances have the volume too. */
 export function planAttachment(
   attachment: AttachmentFacts,
   volume: VolumeFacts,
   instance: InstanceFacts | undefined,
+  isShared = false,
 ): AttachmentStep {
   const isEnding = attachment.desired === 'detached' || instance?.desiredPower === 'terminated';
   return instance === undefined || isEnding
-    ? planDetach(attachment, volume, instance)
+    ? planDetach(attachment, volume, instance, isShared)
     : planAttach(attachment, volume, instance);
 }
 
@@ -101,6 +103,7 @@ function planDetach(
   attachment: AttachmentFacts,
   volume: VolumeFacts,
   instance: InstanceFacts | undefined,
+  isShared: boolean,
 ): AttachmentStep {
   const isForced = attachment.force === 1;
   if (instance !== undefined && !isGone(instance)) {
@@ -111,7 +114,9 @@ function planDetach(
   const endsWithInstance = instance === undefined || instance.desiredPower === 'terminated';
   const wasDetached = attachment.desired === 'detached';
   const goes = attachment.deleteOnTermination === 1 || neverWas(attachment, volume, instance);
-  if (endsWithInstance && !wasDetached && goes) return { kind: 'finish', deleteVolume: true };
+  // The last instance's wish is what counts (EBS User Guide, "Multi-Attach").
+  if (endsWithInstance && !wasDetached && goes && !isShared)
+    return { kind: 'finish', deleteVolume: true };
   if (volume.desiredExportTo !== null) return { kind: 'unexport' };
   return isUnexported(volume) ? { kind: 'finish', deleteVolume: false } : WAIT;
 }

@@ -6,10 +6,11 @@ import {
   findAttachment,
   insertAttachment,
   listAttachmentsOf,
+  listAttachmentsOfVolume,
   updateAttachment,
 } from '../store/attachments.ts';
 import { findInstance } from '../store/instances.ts';
-import type { AttachmentRow, InstanceRow } from '../store/schema.ts';
+import type { AttachmentRow, InstanceRow, VolumeRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
 import { listTagsOf } from '../store/tags.ts';
 import { attachModeOf, checkGuestMode, refuseGuestRoot } from './attach-modes.ts';
@@ -17,6 +18,7 @@ import type { Caller, Change } from './change.ts';
 import { viewState } from './instance-view.ts';
 import { getInstance, isRootOf } from './instances.ts';
 import { invalidValue, refuse } from './refusals.ts';
+import { checkSharedUse, checkSharing, requireInstance } from './shared-volumes.ts';
 import { viewVolumeState } from './volume-view.ts';
 import { getVolume } from './volumes.ts';
 
@@ -42,11 +44,13 @@ export async function attachVolume(
   const { tx, nowMs, touched } = change;
   const { volumeId, instanceId, deviceName } = wanted;
   const instance = await getInstance(tx, caller, instanceId);
-  await checkVolumeFree(caller, tx, volumeId, instance);
+  const volume = await getFreeVolume(caller, tx, volumeId, instance);
   checkInstanceTakesVolumes(instance);
   await checkDeviceFree(tx, instance, deviceName);
   const attachMode = attachModeOf(await listTagsOf(tx, volumeId));
-  if (isRootOf(instance, { deviceName })) refuseGuestRoot(attachMode);
+  const isRoot = isRootOf(instance, { deviceName });
+  checkSharedUse(volume, { attachMode, isRoot });
+  if (isRoot) refuseGuestRoot(attachMode);
   await checkGuestMode(tx, attachMode, instance);
   await insertAttachment(tx, {
     volumeId,
@@ -59,26 +63,21 @@ export async function attachVolume(
     observed: 'attaching',
     createdAt: nowMs,
     attachMode,
+    shared: volume.multiAttachEnabled,
   });
   touched.volumes.add(volumeId);
-  return (await findAttachment(tx, volumeId))!;
+  return (await findAttachment(tx, { volumeId, instanceId }))!;
 }
 
-async function checkVolumeFree(
+/** Free for this instance, whoever else has it. */
+async function getFreeVolume(
   caller: Caller,
   tx: Queries,
   volumeId: VolumeId,
   instance: InstanceRow,
-): Promise<void> {
+): Promise<VolumeRow> {
   const volume = await getVolume(tx, caller, volumeId);
-  const existing = await findAttachment(tx, volumeId);
-  if (existing !== undefined) {
-    throw refuse(
-      'in-use',
-      'volume',
-      `${volumeId} is already attached to an instance (${existing.instanceId}).`,
-    );
-  }
+  checkSharing(volume, await listAttachmentsOfVolume(tx, volumeId), instance.id);
   const state = viewVolumeState(volume, undefined);
   if (state !== 'available') {
     throw refuse(
@@ -87,13 +86,12 @@ async function checkVolumeFree(
       `Volume '${volumeId}' is '${state}', not 'available'.`,
     );
   }
-  if (volume.zone !== instance.zone) {
-    throw refuse(
-      'zone-mismatch',
-      'volume',
-      `The volume '${volumeId}' is not in the same availability zone as instance '${instance.id}'.`,
-    );
-  }
+  if (volume.zone === instance.zone) return volume;
+  throw refuse(
+    'zone-mismatch',
+    'volume',
+    `The volume '${volumeId}' is not in the same availability zone as instance '${instance.id}'.`,
+  );
 }
 
 function checkInstanceTakesVolumes(instance: InstanceRow): void {
@@ -146,8 +144,11 @@ export async function detachVolume(
   },
 ): Promise<AttachmentRow> {
   const { volumeId, instanceId, deviceName, force } = wanted;
-  await getVolume(tx, caller, volumeId);
-  const attachment = await findAttachment(tx, volumeId);
+  const volume = await getVolume(tx, caller, volumeId);
+  const present = await listAttachmentsOfVolume(tx, volumeId);
+  requireInstance(volume, present, instanceId);
+  const own = present.find((one) => one.instanceId === instanceId);
+  const attachment = own ?? present[0];
   if (attachment === undefined) {
     throw refuse('incorrect-state', 'volume', `Volume '${volumeId}' is in the 'available' state.`);
   }
@@ -157,7 +158,7 @@ export async function detachVolume(
   if (isOther) throw notThere(wanted, attachment);
   if (attachment.desired === 'detached' && (!force || attachment.force === 1)) return attachment;
   checkNotRootInUse(await findInstance(tx, attachment.instanceId), attachment);
-  await updateAttachment(tx, volumeId, { desired: 'detached', ...(force ? { force: 1 } : {}) });
+  await updateAttachment(tx, attachment, { desired: 'detached', ...(force ? { force: 1 } : {}) });
   touched.volumes.add(volumeId);
   return { ...attachment, desired: 'detached' };
 }

@@ -1,27 +1,25 @@
 // Owns the next step of a volume's change. Pure.
 //
 //   modifying: the storage makes it longer and limits it otherwise
-//   optimizing: the node of the instance that has it attached shows it to the guest at its new length
+//   optimizing: the node of each instance that has it attached shows it to the guest at its new length
 //   completed | failed
 
-import type {
-  AttachmentRow,
-  InstanceRow,
-  VolumeModificationRow,
-  VolumeRow,
-} from '../store/schema.ts';
+import type { InstanceId } from '@ironbark/core/ids.ts';
+import type { InstanceRow, VolumeModificationRow, VolumeRow } from '../store/schema.ts';
 
 export type ModificationStep = 'wait' | 'offer' | 'complete' | 'fail';
 
 export interface ModificationFacts {
-  modification: Pick<
-    VolumeModificationRow,
-    'generation' | 'state' | 'instanceId' | 'instanceGeneration'
-  >;
+  modification: Pick<VolumeModificationRow, 'generation' | 'state' | 'instances'>;
   volume: Pick<VolumeRow, 'observedGeneration' | 'observedState'>;
-  attachment: Pick<AttachmentRow, 'instanceId'> | undefined;
   /** That the volume is attached to. */
-  instance: Pick<InstanceRow, 'observedGeneration' | 'terminatedAt'> | undefined;
+  instances: readonly Pick<InstanceRow, 'id' | 'observedGeneration' | 'terminatedAt'>[];
+}
+
+/** An instance that had the volume when the storage was done, and its generation that says so to its node. */
+export interface ShownTo {
+  instanceId: InstanceId;
+  generation: number;
 }
 
 export function planModification(facts: ModificationFacts): ModificationStep {
@@ -42,9 +40,11 @@ function planAtStorage({ modification, volume }: ModificationFacts): Modificatio
 }
 
 /** Whoever attaches it later finds it as it is. */
-function isShown({ modification, attachment, instance }: ModificationFacts): boolean {
-  if (modification.instanceGeneration === null || instance === undefined) return true;
-  if (attachment?.instanceId !== modification.instanceId) return true;
-  if (instance.terminatedAt !== null) return true;
-  return instance.observedGeneration >= modification.instanceGeneration;
+function isShown({ modification, instances }: ModificationFacts): boolean {
+  const shownTo = JSON.parse(modification.instances ?? '[]') as ShownTo[];
+  return shownTo.every(({ instanceId, generation }) => {
+    const instance = instances.find(({ id }) => id === instanceId);
+    if (instance === undefined || instance.terminatedAt !== null) return true;
+    return instance.observedGeneration >= generation;
+  });
 }

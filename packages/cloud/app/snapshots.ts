@@ -4,7 +4,7 @@ import type { InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { newId } from '@ironbark/platform/random.ts';
 import type { ImageBlob } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { Insertable } from 'kysely';
-import { findAttachment, listAttachmentsOf } from '../store/attachments.ts';
+import { listAttachmentsOf, listAttachmentsOfVolume } from '../store/attachments.ts';
 import { type SnapshotRow, type SnapshotTable, toFlag, type VolumeRow } from '../store/schema.ts';
 import { findSnapshot, findSnapshots, insertSnapshot, updateSnapshot } from '../store/snapshots.ts';
 import type { Queries } from '../store/store.ts';
@@ -84,7 +84,8 @@ const ROOTS = { 'instance-store': 'an instance store', ebs: 'excluded' } as cons
 
 async function getVolumeToSnap(tx: Queries, caller: Caller, id: VolumeId): Promise<VolumeRow> {
   const volume = await getVolume(tx, caller, id);
-  const state = viewVolumeState(volume, await findAttachment(tx, volume.id));
+  const [attachment] = await listAttachmentsOfVolume(tx, volume.id);
+  const state = viewVolumeState(volume, attachment);
   if (volume.observedState === 'ready' && state !== 'deleting') return volume;
   throw refuse(
     'incorrect-state',

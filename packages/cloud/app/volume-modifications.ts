@@ -1,4 +1,4 @@
-// Owns the rules of changing a volume: its size, type and rates, one change at a time.
+// Owns the rules of changing a volume: its size, type, rates and Multi-Attach, one change at a time.
 //
 // EC2 allows a few changes in a day. This cloud has no such limit: a change can follow as soon as the one before is
 // completed.
@@ -6,13 +6,14 @@
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { VOLUME_TYPES } from '@ironbark/core/volume-types.ts';
 import type { StorageReport } from '@ironbark/protocol/internal/storage-client.ts';
-import { findAttachment } from '../store/attachments.ts';
+import { listAttachmentsOfVolume } from '../store/attachments.ts';
 import type { VolumeModificationRow, VolumeRow, VolumeShape } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
 import { findModification, putModification } from '../store/volume-modifications.ts';
 import { reshapeVolume } from '../store/volumes.ts';
 import type { Caller, Change } from './change.ts';
 import { invalidValue, missingParameter, notOffered, refuse } from './refusals.ts';
+import { checkMultiAttachChange } from './shared-volumes.ts';
 import { findBackend } from './volume-backends.ts';
 import { chooseShape, type RateWish } from './volume-shape.ts';
 import { viewVolumeState } from './volume-view.ts';
@@ -32,14 +33,17 @@ export async function modifyVolume(
   wish: ModificationWish & { storage: StorageReport },
 ): Promise<VolumeModificationRow> {
   const volume = await getVolume(tx, caller, id);
-  checkState(volume, viewVolumeState(volume, await findAttachment(tx, id)));
+  const present = await listAttachmentsOfVolume(tx, id);
+  checkState(volume, viewVolumeState(volume, present[0]));
   checkNoneUnderWay(await findModification(tx, id));
-  const target = chooseTarget(volume, wish);
+  const { multiAttachEnabled } = volume;
+  const target = { multiAttachEnabled, ...chooseTarget(volume, wish) };
+  checkMultiAttachChange(volume, target, present);
   const moreGib = target.sizeGib - volume.sizeGib;
   if (moreGib > 0) await checkRoom(tx, moreGib, wish.storage);
   const { sizeGib, volumeType, iops, throughputMibps } = volume;
   if (moreGib > 0) await checkGrowth(tx, volume);
-  const original: VolumeShape = { sizeGib, volumeType, iops, throughputMibps };
+  const original: VolumeShape = { sizeGib, volumeType, iops, throughputMibps, multiAttachEnabled };
   const offeredSizeGib = moreGib > 0 ? sizeGib : null;
   const generation = await reshapeVolume(tx, id, { ...target, offeredSizeGib });
   await putModification(tx, {
@@ -80,9 +84,9 @@ function checkNoneUnderWay(before: VolumeModificationRow | undefined): void {
 
 /** What is not named stays, except that a new type begins with its own rates. */
 function chooseTarget(volume: VolumeRow, wish: ModificationWish): VolumeShape {
-  const { sizeGib: size, volumeType: type, iops, throughputMibps } = wish;
-  if ([size, type, iops, throughputMibps].every((each) => each === undefined)) {
-    throw missingParameter('size, volumeType, iops or throughput');
+  const { sizeGib: size, volumeType: type, iops, throughputMibps, multiAttach } = wish;
+  if ([size, type, iops, throughputMibps, multiAttach].every((each) => each === undefined)) {
+    throw missingParameter('size, volumeType, iops, throughput or multiAttachEnabled');
   }
   const { sizeGib = volume.sizeGib, volumeType = volume.volumeType } = wish;
   if (sizeGib < volume.sizeGib) {
@@ -99,6 +103,7 @@ function chooseTarget(volume: VolumeRow, wish: ModificationWish): VolumeShape {
     volumeType,
     iops: iops ?? kept.iops ?? undefined,
     throughputMibps: throughputMibps ?? kept.throughputMibps ?? undefined,
+    multiAttach,
   });
 }
 

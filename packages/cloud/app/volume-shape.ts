@@ -12,8 +12,9 @@ import {
   type VolumeLimits,
   type VolumeType,
 } from '@ironbark/core/volume-types.ts';
-import type { VolumeShape } from '../store/schema.ts';
+import { toFlag, type VolumeShape } from '../store/schema.ts';
 import { invalidCombination, invalidValue, missingParameter, refuse } from './refusals.ts';
+import { checkMultiAttachType } from './shared-volumes.ts';
 
 /** EC2's own. */
 export const DEFAULT_VOLUME_TYPE = 'gp2';
@@ -23,6 +24,8 @@ export interface RateWish {
   volumeType: VolumeType;
   iops: number | undefined;
   throughputMibps: number | undefined;
+  /** Undefined: as it is, and of a new volume no. */
+  multiAttach?: boolean | undefined;
 }
 
 export function parseVolumeType(name: string | undefined): VolumeType {
@@ -36,9 +39,10 @@ export function parseRates(input: {
   VolumeType?: string | undefined;
   Iops?: number | undefined;
   Throughput?: number | undefined;
+  MultiAttachEnabled?: boolean | undefined;
 }): RateWish {
-  const { Iops: iops, Throughput: throughputMibps } = input;
-  return { volumeType: parseVolumeType(input.VolumeType), iops, throughputMibps };
+  const { Iops: iops, Throughput: throughputMibps, MultiAttachEnabled: multiAttach } = input;
+  return { volumeType: parseVolumeType(input.VolumeType), iops, throughputMibps, multiAttach };
 }
 
 export function chooseShape(wish: RateWish & { sizeGib: number }): VolumeShape {
@@ -49,7 +53,10 @@ export function chooseShape(wish: RateWish & { sizeGib: number }): VolumeShape {
     throw invalidValue('Size', sizeGib, `A ${volumeType} volume has ${min} to ${max} GiB.`);
   }
   const iops = chooseIops(wish);
-  return { volumeType, sizeGib, iops, throughputMibps: chooseThroughput(wish, iops) };
+  const shape = { volumeType, sizeGib, iops, throughputMibps: chooseThroughput(wish, iops) };
+  if (wish.multiAttach === undefined) return shape;
+  if (wish.multiAttach) checkMultiAttachType(volumeType);
+  return { ...shape, multiAttachEnabled: toFlag(wish.multiAttach) };
 }
 
 function chooseIops({ volumeType, iops, sizeGib }: RateWish & { sizeGib: number }): number | null {

@@ -4,12 +4,14 @@ import type { AccountId, InstanceId, VolumeId } from '@ironbark/core/ids.ts';
 import type { AttachMode, GuestTransport } from '@ironbark/core/io-profile.ts';
 import type { VolumeState } from '@ironbark/core/states.ts';
 import type { VolumeLimits, VolumeType } from '@ironbark/core/volume-types.ts';
+import type { AttachmentRow, VolumeRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
 import { listAllVolumes } from '../store/volumes.ts';
 import { volumeProfile } from './attach-modes.ts';
 import { limitsOfShape } from './volume-shape.ts';
 import { viewVolumeState } from './volume-view.ts';
 
+/** Of a volume that several instances have there is one for each of them. */
 export interface VolumeSummary {
   volumeId: VolumeId;
   accountId: AccountId;
@@ -30,23 +32,27 @@ export interface VolumeSummary {
 
 export async function summarizeVolumes(db: Queries): Promise<VolumeSummary[]> {
   const attachments = await db.selectFrom('attachment').selectAll().execute();
-  const byVolume = new Map(attachments.map((row) => [row.volumeId, row]));
+  const byVolume = Map.groupBy(attachments, (row) => row.volumeId);
   const rows = await listAllVolumes(db);
-  return rows.map((row) => {
-    const attachment = byVolume.get(row.id);
-    const { instanceId, deviceName } = attachment ?? {};
-    const profile = volumeProfile(attachment?.attachMode ?? null);
-    const { attachMode, transport = 'nbd' } = profile;
-    const { id: volumeId, accountId, volumeType, sizeGib, observedReason } = row;
-    const isFilling = row.observedState === 'ready' && row.observedProgress < 100;
-    return {
-      ...{ volumeId, accountId, volumeType, sizeGib },
-      state: viewVolumeState(row, attachment),
-      limits: limitsOfShape(row),
-      ...(instanceId === undefined ? {} : { instanceId }),
-      ...(deviceName === undefined ? {} : { deviceName, attachMode, transport }),
-      ...(isFilling ? { filledPercent: row.observedProgress } : {}),
-      ...(observedReason === null ? {} : { reason: observedReason }),
-    };
+  return rows.flatMap((row) => {
+    const holders = byVolume.get(row.id) ?? [undefined];
+    return holders.map((attachment) => summarize(row, attachment));
   });
+}
+
+function summarize(row: VolumeRow, attachment: AttachmentRow | undefined): VolumeSummary {
+  const { instanceId, deviceName } = attachment ?? {};
+  const profile = volumeProfile(attachment?.attachMode ?? null);
+  const { attachMode, transport = 'nbd' } = profile;
+  const { id: volumeId, accountId, volumeType, sizeGib, observedReason } = row;
+  const isFilling = row.observedState === 'ready' && row.observedProgress < 100;
+  return {
+    ...{ volumeId, accountId, volumeType, sizeGib },
+    state: viewVolumeState(row, attachment),
+    limits: limitsOfShape(row),
+    ...(instanceId === undefined ? {} : { instanceId }),
+    ...(deviceName === undefined ? {} : { deviceName, attachMode, transport }),
+    ...(isFilling ? { filledPercent: row.observedProgress } : {}),
+    ...(observedReason === null ? {} : { reason: observedReason }),
+  };
 }

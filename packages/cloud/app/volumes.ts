@@ -6,7 +6,7 @@ import { GIB, renderBytes } from '@ironbark/core/units.ts';
 import { newId } from '@ironbark/platform/random.ts';
 import type { BackendName } from '@ironbark/protocol/internal/staged-backend.ts';
 import type { StorageReport } from '@ironbark/protocol/internal/storage-client.ts';
-import { findAttachment, insertAttachment } from '../store/attachments.ts';
+import { insertAttachment, listAttachmentsOfVolume } from '../store/attachments.ts';
 import { toFlag, type VolumeRow } from '../store/schema.ts';
 import { findSnapshot } from '../store/snapshots.ts';
 import type { Queries } from '../store/store.ts';
@@ -167,12 +167,13 @@ export async function getVolume(
 export async function removeVolume(caller: Caller, change: Change, id: VolumeId): Promise<void> {
   const { tx, touched } = change;
   const volume = await getVolume(tx, caller, id);
-  const attachment = await findAttachment(tx, id);
-  if (attachment !== undefined) {
+  const attachments = await listAttachmentsOfVolume(tx, id);
+  if (attachments.length > 0) {
+    const holders = attachments.map(({ instanceId }) => instanceId).join(', ');
     throw refuse(
       'in-use',
       'volume',
-      `Volume ${id} is currently attached to ${attachment.instanceId}. Detach it first.`,
+      `Volume ${id} is currently attached to ${holders}. Detach it first.`,
     );
   }
   const state = viewVolumeState(volume, undefined);

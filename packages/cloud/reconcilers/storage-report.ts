@@ -11,6 +11,7 @@ import { type Change, change } from '../app/change.ts';
 import { type SnapshotRow, toFlag, type VolumeRow } from '../store/schema.ts';
 import { findSnapshot, listAllSnapshots, updateSnapshot } from '../store/snapshots.ts';
 import { findVolume, listAllVolumes, updateVolume } from '../store/volumes.ts';
+import { areOpeningsNews, loadHolders, recordOpenings } from './opening-report.ts';
 
 export const STORAGE_KEY = 'storage';
 
@@ -27,7 +28,10 @@ export function createStorageReport(app: App): Reconciler {
       const snapshots = new Map(
         (await listAllSnapshots(app.store.query)).map((row) => [row.id, row]),
       );
-      const newVolumes = report.volumes.filter((o) => isVolumeNews(volumes.get(o.id), o));
+      const holders = await loadHolders(app.store.query);
+      const newVolumes = report.volumes.filter(
+        (o) => isVolumeNews(volumes.get(o.id), o) || areOpeningsNews(holders.get(o.id) ?? [], o),
+      );
       const newSnapshots = report.snapshots.filter((o) => isSnapshotNews(snapshots.get(o.id), o));
       if (newVolumes.length + newSnapshots.length > 0) {
         const write = () =>
@@ -88,6 +92,7 @@ async function recordVolume(
   if (row === undefined) return;
   const awaySince = observation.isAway === true ? (row.awaySince ?? nowMs) : null;
   await updateVolume(tx, row.id, { ...volumeColumns(observation), awaySince });
+  await recordOpenings(tx, observation);
   touched.volumes.add(row.id);
   if (row.snapshotId !== null) touched.snapshots.add(row.snapshotId);
 }

@@ -1,14 +1,19 @@
 // Owns the way of a volume to its instance and back: takes every step that can be taken now.
 
-import type { VolumeId } from '@ironbark/core/ids.ts';
+import type { NodeId, VolumeId } from '@ironbark/core/ids.ts';
 import type { ReconcileResult, Reconciler } from '@ironbark/platform/reconciler.ts';
 import { SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { App } from '../app/app.ts';
 import { type AttachmentStep, planAttachment } from '../app/attachment-plan.ts';
 import { type Change, change } from '../app/change.ts';
 import { failInstance } from '../app/instance-outcome.ts';
+import { volumeFor } from '../app/shared-volumes.ts';
 import { viewSnapshotState } from '../app/volume-view.ts';
-import { deleteAttachment, findAttachment, updateAttachment } from '../store/attachments.ts';
+import {
+  deleteAttachment,
+  listAttachmentsOfVolume,
+  updateAttachment,
+} from '../store/attachments.ts';
 import { findInstance, raiseGeneration } from '../store/instances.ts';
 import type { AttachmentRow, InstanceRow, VolumeRow } from '../store/schema.ts';
 import { findSnapshot } from '../store/snapshots.ts';
@@ -27,33 +32,47 @@ interface Rows {
   attachment: AttachmentRow;
   volume: VolumeRow;
   instance: InstanceRow | undefined;
+  /** Other instances have the volume too. */
+  isShared: boolean;
 }
 
-async function loadRows(db: Queries, id: VolumeId): Promise<Rows | undefined> {
-  const attachment = await findAttachment(db, id);
-  if (attachment === undefined) return undefined;
+/** One for each instance that has the volume. */
+async function loadRows(db: Queries, id: VolumeId): Promise<Rows[]> {
+  const attachments = await listAttachmentsOfVolume(db, id);
+  if (attachments.length === 0) return [];
   const volume = await findVolume(db, id);
   if (volume === undefined) throw new Error(`attachment of ${id} without its volume`);
-  return { attachment, volume, instance: await findInstance(db, attachment.instanceId) };
+  const isShared = attachments.length > 1;
+  const rows: Rows[] = [];
+  for (const attachment of attachments) {
+    const instance = await findInstance(db, attachment.instanceId);
+    rows.push({ attachment, volume, instance, isShared });
+  }
+  return rows;
 }
 
-function plan(rows: Rows | undefined): AttachmentStep {
-  if (rows === undefined) return { kind: 'wait' };
-  return planAttachment(rows.attachment, rows.volume, rows.instance);
+function plan({ attachment, volume, instance, isShared }: Rows): AttachmentStep {
+  return planAttachment(attachment, volumeFor(attachment, volume), instance, isShared);
+}
+
+/** The first that can be taken now, whichever instance it is about. */
+function planNext(all: readonly Rows[]): { rows: Rows; step: AttachmentStep } | undefined {
+  const planned = all.map((rows) => ({ rows, step: plan(rows) }));
+  return planned.find(({ step }) => step.kind !== 'wait');
 }
 
 async function reconcileAttachment(app: App, id: VolumeId): Promise<ReconcileResult> {
   // Most looks find nothing to do; those need no transaction.
-  const { kind } = plan(await loadRows(app.store.query, id));
-  if (kind === 'wait') return SETTLED;
-  await app.aroundStep(`volume-attachment/${kind}`, () => takeNextStep(app, id));
+  const next = planNext(await loadRows(app.store.query, id));
+  if (next === undefined) return SETTLED;
+  await app.aroundStep(`volume-attachment/${next.step.kind}`, () => takeNextStep(app, id));
   return { kind: 'again', afterMs: 0 };
 }
 
 function takeNextStep(app: App, id: VolumeId): Promise<void> {
   return change(app, async (inside) => {
-    const rows = await loadRows(inside.tx, id);
-    if (rows !== undefined) await applyStep(inside, rows, plan(rows));
+    const next = planNext(await loadRows(inside.tx, id));
+    if (next !== undefined) await applyStep(inside, next.rows, next.step);
   });
 }
 
@@ -65,20 +84,30 @@ async function applyStep(inside: Change, rows: Rows, step: AttachmentStep): Prom
     case 'wait':
       return;
     case 'export':
-      return changeVolume(tx, volume.id, { desiredExportTo: step.nodeId });
+      return changeAccess(inside, rows, step.nodeId);
     case 'unexport':
-      return changeVolume(tx, volume.id, { desiredExportTo: null });
+      return changeAccess(inside, rows, null);
     case 'offer':
       return changeOffer(inside, attachment, step.export);
     case 'withdraw':
       return changeOffer(inside, attachment, null);
     case 'mark-attached':
-      return updateAttachment(tx, volume.id, { observed: 'attached' });
+      return updateAttachment(tx, attachment, { observed: 'attached' });
     case 'fail-launch':
       return failInstance(inside, instance!, await failureCode(inside, volume), step.reason);
     case 'finish':
       return finish(inside, rows, step.deleteVolume);
   }
+}
+
+async function changeAccess(
+  { tx }: Change,
+  { attachment, volume }: Rows,
+  nodeId: NodeId | null,
+): Promise<void> {
+  if (attachment.shared === 0) return changeVolume(tx, volume.id, { desiredExportTo: nodeId });
+  await updateAttachment(tx, attachment, { exportTo: nodeId });
+  await changeVolume(tx, volume.id, {});
 }
 
 /** EC2's word for a volume whose snapshot is not there any more. */
@@ -96,13 +125,13 @@ async function changeOffer(
 ): Promise<void> {
   const generation = await raiseGeneration(tx, attachment.instanceId);
   const withdrawnGeneration = offeredExport === null ? generation : null;
-  await updateAttachment(tx, attachment.volumeId, { offeredExport, withdrawnGeneration });
+  await updateAttachment(tx, attachment, { offeredExport, withdrawnGeneration });
   touched.instances.add(attachment.instanceId);
 }
 
 async function finish({ tx, touched }: Change, rows: Rows, deleteVolume: boolean): Promise<void> {
   const { volume, attachment } = rows;
-  await deleteAttachment(tx, volume.id);
+  await deleteAttachment(tx, attachment);
   touched.instances.add(attachment.instanceId);
   if (!deleteVolume) return;
   await changeVolume(tx, volume.id, { desired: 'absent', desiredExportTo: null });

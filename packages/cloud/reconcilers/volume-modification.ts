@@ -1,18 +1,13 @@
-// Owns the way of a volume's change from the storage to the guest that has the volume.
+// Owns the way of a volume's change from the storage to the guests that have the volume.
 
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { type ReconcileResult, type Reconciler, SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { App } from '../app/app.ts';
 import { type Change, change } from '../app/change.ts';
-import { type ModificationStep, planModification } from '../app/modification-plan.ts';
-import { findAttachment } from '../store/attachments.ts';
+import { type ModificationStep, planModification, type ShownTo } from '../app/modification-plan.ts';
+import { listAttachmentsOfVolume } from '../store/attachments.ts';
 import { findInstance, raiseGeneration } from '../store/instances.ts';
-import type {
-  AttachmentRow,
-  InstanceRow,
-  VolumeModificationRow,
-  VolumeRow,
-} from '../store/schema.ts';
+import type { InstanceRow, VolumeModificationRow, VolumeRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
 import {
   findModification,
@@ -35,8 +30,8 @@ export function createVolumeModification(app: App): Reconciler {
 interface Rows {
   modification: VolumeModificationRow;
   volume: VolumeRow;
-  attachment: AttachmentRow | undefined;
-  instance: InstanceRow | undefined;
+  /** That have the volume. */
+  instances: InstanceRow[];
 }
 
 async function loadRows(db: Queries, id: VolumeId): Promise<Rows | undefined> {
@@ -44,10 +39,12 @@ async function loadRows(db: Queries, id: VolumeId): Promise<Rows | undefined> {
   const volume = await findVolume(db, id);
   const isOver = modification === undefined || modification.endedAt !== null;
   if (isOver || volume === undefined) return undefined;
-  const attachment = await findAttachment(db, id);
-  const instance =
-    attachment === undefined ? undefined : await findInstance(db, attachment.instanceId);
-  return { modification, volume, attachment, instance };
+  const instances: InstanceRow[] = [];
+  for (const { instanceId } of await listAttachmentsOfVolume(db, id)) {
+    const instance = await findInstance(db, instanceId);
+    if (instance !== undefined) instances.push(instance);
+  }
+  return { modification, volume, instances };
 }
 
 async function reconcileModification(app: App, id: VolumeId): Promise<ReconcileResult> {
@@ -83,15 +80,15 @@ async function applyStep(inside: Change, rows: Rows, step: ModificationStep): Pr
   }
 }
 
-/** Tells the node of whoever has it attached how long it is now. */
-async function offer({ tx, touched }: Change, { volume, attachment }: Rows): Promise<void> {
+/** Tells the nodes of all that have it attached how long it is now. */
+async function offer({ tx, touched }: Change, { volume, instances }: Rows): Promise<void> {
   const hasGrown = volume.offeredSizeGib !== null;
   await updateVolume(tx, volume.id, { offeredSizeGib: null });
-  if (attachment === undefined || !hasGrown) {
-    return updateModification(tx, volume.id, { state: 'optimizing' });
+  const shownTo: ShownTo[] = [];
+  for (const { id: instanceId } of hasGrown ? instances : []) {
+    shownTo.push({ instanceId, generation: await raiseGeneration(tx, instanceId) });
+    touched.instances.add(instanceId);
   }
-  const { instanceId } = attachment;
-  const instanceGeneration = await raiseGeneration(tx, instanceId);
-  await updateModification(tx, volume.id, { state: 'optimizing', instanceId, instanceGeneration });
-  touched.instances.add(instanceId);
+  const told = JSON.stringify(shownTo);
+  await updateModification(tx, volume.id, { state: 'optimizing', instances: told });
 }

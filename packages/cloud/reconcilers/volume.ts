@@ -4,11 +4,15 @@ import type { VolumeId } from '@ironbark/core/ids.ts';
 import { GIB } from '@ironbark/core/units.ts';
 import type { ReconcileResult, Reconciler } from '@ironbark/platform/reconciler.ts';
 import { SETTLED } from '@ironbark/platform/reconciler.ts';
-import type { StorageVolumeIntent } from '@ironbark/protocol/internal/storage-client.ts';
+import type {
+  InstanceOpening,
+  StorageVolumeIntent,
+} from '@ironbark/protocol/internal/storage-client.ts';
 import type { App } from '../app/app.ts';
 import { change } from '../app/change.ts';
 import { findBackend } from '../app/volume-backends.ts';
 import { limitsOfShape } from '../app/volume-shape.ts';
+import { listAttachmentsOfVolume } from '../store/attachments.ts';
 import type { VolumeRow } from '../store/schema.ts';
 import { findSnapshot, listRunningSnapshots } from '../store/snapshots.ts';
 import { deleteTags } from '../store/tags.ts';
@@ -81,6 +85,8 @@ async function composeVolumeIntent(app: App, volume: VolumeRow): Promise<Storage
   // The storage knows a copy by what it is a copy of.
   const source = snapshot?.contentId ?? snapshotId;
   const backend = await findBackend(app.store.query, id);
+  // Read after the volume: never older than its generation, and a newer one is sent soon.
+  const openTo = await listOpenings(app, id);
   return {
     id,
     generation,
@@ -90,8 +96,17 @@ async function composeVolumeIntent(app: App, volume: VolumeRow): Promise<Storage
     ...(backend === undefined ? {} : { backend }),
     limits: limitsOfShape(volume),
     ...(desiredExportTo === null ? {} : { exportTo: desiredExportTo }),
+    ...(openTo.length === 0 || desired === 'absent' ? {} : { openTo }),
     ...(volume.encrypted === 1 ? { encryptedFor: volume.accountId } : {}),
   };
+}
+
+/** Of instances that each have an opening of their own. */
+async function listOpenings(app: App, id: VolumeId): Promise<InstanceOpening[]> {
+  const attachments = await listAttachmentsOfVolume(app.store.query, id);
+  return attachments.flatMap(({ shared, instanceId, exportTo }) =>
+    shared === 0 || exportTo === null ? [] : [{ instanceId, nodeId: exportTo }],
+  );
 }
 
 async function forget(app: App, volume: VolumeRow): Promise<void> {

@@ -1,9 +1,12 @@
-// Owns the queries on volume attachments: at most one for a volume.
+// Owns the queries on volume attachments: at most one of a volume to an instance.
 
 import type { AccountId, InstanceId, VolumeId } from '@ironbark/core/ids.ts';
 import type { Insertable, Updateable } from 'kysely';
-import type { AttachmentRow, AttachmentTable } from './schema.ts';
+import type { AttachmentTable } from './attachment-schema.ts';
+import type { AttachmentRow } from './schema.ts';
 import type { Queries } from './store.ts';
+
+export type AttachmentKey = Pick<AttachmentRow, 'volumeId' | 'instanceId'>;
 
 export function listAttachments(db: Queries, accountId: AccountId): Promise<AttachmentRow[]> {
   return db
@@ -11,6 +14,7 @@ export function listAttachments(db: Queries, accountId: AccountId): Promise<Atta
     .selectAll()
     .where('accountId', '=', accountId)
     .orderBy('deviceName')
+    .orderBy('createdAt')
     .execute();
 }
 
@@ -23,8 +27,32 @@ export function listAttachmentsOf(db: Queries, id: InstanceId): Promise<Attachme
     .execute();
 }
 
-export function findAttachment(db: Queries, id: VolumeId): Promise<AttachmentRow | undefined> {
-  return db.selectFrom('attachment').selectAll().where('volumeId', '=', id).executeTakeFirst();
+/** The oldest first. */
+export function listAttachmentsOfVolume(db: Queries, id: VolumeId): Promise<AttachmentRow[]> {
+  return db
+    .selectFrom('attachment')
+    .selectAll()
+    .where('volumeId', '=', id)
+    .orderBy('createdAt')
+    .orderBy('instanceId')
+    .execute();
+}
+
+/** Of volumes that several instances may have. */
+export function listSharedAttachments(db: Queries): Promise<AttachmentRow[]> {
+  return db.selectFrom('attachment').selectAll().where('shared', '=', 1).execute();
+}
+
+export function findAttachment(
+  db: Queries,
+  { volumeId, instanceId }: AttachmentKey,
+): Promise<AttachmentRow | undefined> {
+  return db
+    .selectFrom('attachment')
+    .selectAll()
+    .where('volumeId', '=', volumeId)
+    .where('instanceId', '=', instanceId)
+    .executeTakeFirst();
 }
 
 export async function insertAttachment(
@@ -36,12 +64,24 @@ export async function insertAttachment(
 
 export async function updateAttachment(
   db: Queries,
-  id: VolumeId,
+  { volumeId, instanceId }: AttachmentKey,
   values: Updateable<AttachmentTable>,
 ): Promise<void> {
-  await db.updateTable('attachment').set(values).where('volumeId', '=', id).execute();
+  await db
+    .updateTable('attachment')
+    .set(values)
+    .where('volumeId', '=', volumeId)
+    .where('instanceId', '=', instanceId)
+    .execute();
 }
 
-export async function deleteAttachment(db: Queries, id: VolumeId): Promise<void> {
-  await db.deleteFrom('attachment').where('volumeId', '=', id).execute();
+export async function deleteAttachment(
+  db: Queries,
+  { volumeId, instanceId }: AttachmentKey,
+): Promise<void> {
+  await db
+    .deleteFrom('attachment')
+    .where('volumeId', '=', volumeId)
+    .where('instanceId', '=', instanceId)
+    .execute();
 }

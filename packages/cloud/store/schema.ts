@@ -16,7 +16,6 @@ import type {
   VolumeId,
   VpcId,
 } from '@ironbark/core/ids.ts';
-import type { AttachMode } from '@ironbark/core/io-profile.ts';
 import type { Accelerator } from '@ironbark/core/tenancy.ts';
 import type { VolumeType } from '@ironbark/core/volume-types.ts';
 import type { ObservedPower } from '@ironbark/protocol/internal/instance-messages.ts';
@@ -25,6 +24,7 @@ import type {
   VolumeStorageObservation,
 } from '@ironbark/protocol/internal/storage-client.ts';
 import type { Generated, Selectable } from 'kysely';
+import type { AttachmentTable } from './attachment-schema.ts';
 import type { EbsSettingTable } from './ebs-setting-table.ts';
 import type { ImageTable, RootDeviceType } from './image-schema.ts';
 import type { VolumeMetricTable } from './volume-metric-schema.ts';
@@ -180,6 +180,8 @@ export interface VolumeTable {
   /** Since when whoever has it attached waits for it, as seen from here. */
   awaySince: number | null;
   encrypted: Generated<Flag>;
+  /** Several instances may have it at once. */
+  multiAttachEnabled: Generated<Flag>;
 }
 
 /** What ModifyVolume can change. */
@@ -188,6 +190,8 @@ export interface VolumeShape {
   volumeType: VolumeType;
   iops: number | null;
   throughputMibps: number | null;
+  /** Absent: it stays as it is, and was not enabled where it is told of the past. */
+  multiAttachEnabled?: Flag;
 }
 
 /** The newest change of a volume. */
@@ -201,29 +205,10 @@ export interface VolumeModificationTable {
   target: string;
   state: 'modifying' | 'optimizing' | 'completed' | 'failed';
   reason: string | null;
-  /** Who had it attached when the storage was done, and that instance's generation that says so to its node. */
-  instanceId: InstanceId | null;
-  instanceGeneration: number | null;
+  /** Who had it attached when the storage was done (ShownTo as JSON); null: nobody. */
+  instances: string | null;
   startedAt: number;
   endedAt: number | null;
-}
-
-export interface AttachmentTable {
-  volumeId: VolumeId;
-  accountId: AccountId;
-  instanceId: InstanceId;
-  deviceName: string;
-  deleteOnTermination: Flag;
-  desired: 'attached' | 'detached';
-  force: Flag;
-  /** {@link BlockExport} that the instance's node was given; null: the node is not to have it open. */
-  offeredExport: string | null;
-  /** The instance's generation that took the offer back; the volume is free once the node has reached it. */
-  withdrawnGeneration: number | null;
-  observed: 'attaching' | 'attached';
-  createdAt: number;
-  /** As the volume's tags said when it was attached; null: by the host. */
-  attachMode: AttachMode | null;
 }
 
 export interface SnapshotTable {

@@ -15,6 +15,7 @@ import { ebsImages } from './migrations/0008-ebs-images.ts';
 import { attachModes } from './migrations/0009-attach-modes.ts';
 import { writtenSnapshots } from './migrations/0010-written-snapshots.ts';
 import { volumeMetrics } from './migrations/0011-volume-metrics.ts';
+import { multiAttach } from './migrations/0012-multi-attach.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -31,6 +32,7 @@ const MIGRATIONS: Migrations = {
   '0009-attach-modes': attachModes,
   '0010-written-snapshots': writtenSnapshots,
   '0011-volume-metrics': volumeMetrics,
+  '0012-multi-attach': multiAttach,
 };
 
 /** `path` is a file, or `:memory:`. */

@@ -74,11 +74,11 @@ export async function reshapeVolume(
   return row.generation;
 }
 
-/** Changes who may open the volume, or whether it is to exist; the storage is told again. */
+/** Changes who may open the volume, or whether it is to exist; the storage is told again, also of its attachments. */
 export async function changeVolume(
   db: Queries,
   id: VolumeId,
-  values: { desired?: 'absent'; desiredExportTo: NodeId | null },
+  values: { desired?: 'absent'; desiredExportTo?: NodeId | null },
 ): Promise<void> {
   await db
     .updateTable('volume')

@@ -67,8 +67,10 @@ export class TestCloud implements AsyncDisposable {
     this.storage = new StorageDouble({
       totalBytes: options.storageBytes ?? 1024 * GIB,
       ...(options.backends === undefined ? {} : { backends: options.backends }),
-      checkUnexport: (id) => {
-        if (this.cluster.hasOpen(id)) throw new Error(`${id} was taken from a running guest`);
+      checkUnexport: (...opening) => {
+        const [id] = opening;
+        if (this.cluster.hasOpen(...opening))
+          throw new Error(`${id} was taken from a running guest`);
       },
       ...(options.failAt === undefined ? {} : { failAt: options.failAt }),
       ...(options.failVolume === undefined ? {} : { failVolume: options.failVolume }),

@@ -11,6 +11,8 @@ export interface TargetFacts {
   exported: boolean;
   /** Which opening that is; absent when nobody can, or an earlier version let them in. */
   opening?: number;
+  /** Of a volume that several guests have at once: those of their openings that are served. Absent: none. */
+  openings?: number[];
   /** Points in time that the target holds. */
   frozen: SnapshotId[];
   /** As long as the volume is to those who open it now; absent when nothing has it open. */
@@ -52,6 +54,8 @@ export interface Opening {
   limits?: VolumeLimits;
   /** Of an encrypted volume, each time. */
   seal?: VolumeSeal;
+  /** One of several at the same time, each of which is closed by itself. What each writes the others read. */
+  isShared?: boolean;
 }
 
 export interface ByteRange {
@@ -103,6 +107,8 @@ export interface BlockTarget {
   limit(id: VolumeId, limits: VolumeLimits): Promise<void>;
   /** When this resolves, whoever had the volume open is cut off and nobody can open it. */
   unexport(id: VolumeId): Promise<void>;
+  /** When this resolves, whoever came in by this one of several openings is cut off; the others go on. */
+  close(id: VolumeId, opening: number): Promise<void>;
   /** Whether a volume can be open before all of its bytes have come from its snapshot. */
   readonly fillsLazily: boolean;
   /**

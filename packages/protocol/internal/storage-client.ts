@@ -1,6 +1,6 @@
 // Owns the contract between the Cloud Controller and the Storage Controller of one zone.
 
-import type { AccountId, NodeId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { AccountId, InstanceId, NodeId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import type { BlockExport, ImageBlob } from './instance-messages.ts';
 import type { BackendName, StagedBackendName, StagedSpace } from './staged-backend.ts';
@@ -16,10 +16,18 @@ export interface StorageVolumeIntent {
   backend?: BackendName;
   /** The node that may open the volume; absent: nobody may. */
   exportTo?: NodeId;
+  /** Of a volume that several instances may have: each has an opening of its own. Never together with `exportTo`. */
+  openTo?: InstanceOpening[];
   /** What whoever opens it may do in a second; absent: whatever the disk can. */
   limits?: VolumeLimits;
   /** The account whose key encrypts it, heeded when the volume is new; absent: it is not encrypted. */
   encryptedFor?: AccountId;
+}
+
+/** An instance that may open a volume which others have too. */
+export interface InstanceOpening {
+  instanceId: InstanceId;
+  nodeId: NodeId;
 }
 
 export interface StorageSnapshotIntent {
@@ -55,6 +63,8 @@ export interface VolumeStorageObservation {
   reason?: string;
   /** Where it can be opened; absent while nobody may. */
   export?: BlockExport;
+  /** The same of each instance that has an opening of its own. */
+  openings?: { instanceId: InstanceId; export: BlockExport }[];
   /** Whoever has it open waits: what serves it does not answer, or does not start. */
   isAway?: boolean;
 }

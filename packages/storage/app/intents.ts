@@ -2,7 +2,8 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { isResourceId, type SnapshotId, type VolumeId } from '@ironbark/core/ids.ts';
-import type { StorageIntent } from '@ironbark/protocol/internal/storage-client.ts';
+import { MAX_ATTACHMENTS } from '@ironbark/core/volume-types.ts';
+import type { InstanceOpening, StorageIntent } from '@ironbark/protocol/internal/storage-client.ts';
 import { forgetSnapshots, purgeForgottenSnapshots, putSnapshotIntent } from '../store/snapshots.ts';
 import { forgetVolumes, purgeForgottenVolumes, putVolumeIntent } from '../store/volumes.ts';
 import type { StorageContext } from './context.ts';
@@ -16,7 +17,10 @@ const FORGOTTEN_KEPT_MS = 24 * 60 * 60 * 1000;
 
 /** Resolves once the intents are on stable storage. */
 export async function putIntents(context: StorageContext, intent: StorageIntent): Promise<void> {
-  for (const { id, sizeBytes } of intent.volumes) requireVolume(id, sizeBytes);
+  for (const { id, sizeBytes, openTo = [] } of intent.volumes) {
+    requireVolume(id, sizeBytes);
+    requireOpenings(id, openTo);
+  }
   for (const { id, volumeId, volumeSizeBytes } of intent.snapshots) {
     requireVolume(volumeId, volumeSizeBytes);
     if (!isResourceId('snap', id)) throw malformed('snapshot', id);
@@ -59,6 +63,16 @@ function requireVolume(id: string, sizeBytes: number): void {
     kind: 'invalid-parameter',
     resource: 'volume',
     message: `A volume cannot have ${sizeBytes} bytes: it takes a multiple of ${SECTOR_BYTES}, up to 64 TiB.`,
+  });
+}
+
+function requireOpenings(id: string, openings: readonly InstanceOpening[]): void {
+  const instances = new Set(openings.map(({ instanceId }) => instanceId));
+  if (instances.size <= MAX_ATTACHMENTS && instances.size === openings.length) return;
+  throw new ServiceError({
+    kind: 'invalid-parameter',
+    resource: 'volume',
+    message: `${id} can be open to ${MAX_ATTACHMENTS} instances, to each of them once.`,
   });
 }
 

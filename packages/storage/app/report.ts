@@ -14,6 +14,7 @@ import type {
 import { listSnapshots, type SnapshotRow } from '../store/snapshots.ts';
 import { listVolumes, type VolumeRow } from '../store/volumes.ts';
 import type { StorageContext } from './context.ts';
+import { openingsOf } from './openings.ts';
 import { measureSpace } from './space.ts';
 
 export async function buildReport(context: StorageContext): Promise<StorageReport> {
@@ -54,8 +55,16 @@ export function observeVolume(row: VolumeRow): VolumeStorageObservation {
     progressPercent: row.progress_percent,
     ...(row.reason === null ? {} : { reason: row.reason }),
     ...(row.export === null ? {} : { export: JSON.parse(row.export) as BlockExport }),
+    ...observeOpenings(row),
     ...(row.away === 1 ? { isAway: true } : {}),
   };
+}
+
+function observeOpenings(row: VolumeRow): Pick<VolumeStorageObservation, 'openings'> {
+  const openings = openingsOf(row).flatMap(({ instanceId, export: place }) =>
+    place === undefined ? [] : [{ instanceId, export: place }],
+  );
+  return openings.length === 0 ? {} : { openings };
 }
 
 export function observeSnapshot(row: SnapshotRow): SnapshotStorageObservation {

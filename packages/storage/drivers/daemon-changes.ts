@@ -5,7 +5,7 @@ import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { QmpClient } from '@ironbark/platform/qmp.ts';
 import { pauseFill } from './daemon-fill.ts';
-import { listExports, underClosedExport, VOLUME_EXPORT } from './daemon-graph.ts';
+import { listExports, listForHosts, underClosedExport } from './daemon-graph.ts';
 import { ensureLimits, LIMITED_NODE, topNode } from './daemon-limits.ts';
 import { type VolumePlace, windowNode } from './volume-place.ts';
 
@@ -35,8 +35,8 @@ export async function growServed(
 export async function limitServed(served: Served, limits: VolumeLimits): Promise<void> {
   const { qmp } = served;
   await ensureLimits(qmp, limits);
-  const node = (await listExports(qmp)).get(VOLUME_EXPORT);
+  const exports = await listExports(qmp);
   // An earlier version served it past the filter.
-  if (node !== undefined && node !== LIMITED_NODE)
+  if (listForHosts(exports.keys()).some((id) => exports.get(id) !== LIMITED_NODE))
     await underClosedExport(qmp, served, async () => {});
 }

@@ -71,21 +71,54 @@ function queryExports(qmp: QmpClient): Promise<ExportFacts[]> {
   return qmp.execute<ExportFacts[]>('query-block-exports');
 }
 
-/** False when it was closed. Once the daemon does not list it any more, no request of it is under way. */
-export async function closeExport(
+/** Of these exports, those that hosts have: the volume, or what it is to each of its openings (shared-exports.ts). */
+export function listForHosts(exports: Iterable<string>): string[] {
+  return [...exports].filter((id) => id === VOLUME_EXPORT || id.startsWith(`${VOLUME_EXPORT}.`));
+}
+
+/**
+ * Answers those that were open, of all that hosts have or of these. Once the daemon does not list one any more, no
+ * request of it is under way.
+ */
+export async function closeExports(
   qmp: QmpClient,
   { volumeId, clock }: { volumeId: VolumeId; clock: Clock },
-): Promise<boolean> {
-  const wasOpen = (await listExports(qmp)).has(VOLUME_EXPORT);
-  if (wasOpen) await qmp.execute('block-export-del', { id: VOLUME_EXPORT, mode: 'hard' });
+  choose = listForHosts,
+): Promise<string[]> {
+  const open = choose((await listExports(qmp)).keys());
+  for (const id of open) await qmp.execute('block-export-del', { id, mode: 'hard' });
   // Also while it is shutting down.
-  await waitFor(async () => !(await queryExports(qmp)).some(({ id }) => id === VOLUME_EXPORT), {
+  const left = async () => choose((await queryExports(qmp)).map(({ id }) => id));
+  await waitFor(async () => (await left()).length === 0, {
     clock,
     timeoutMs: CLOSE_TIMEOUT_MS,
     intervalMs: CLOSE_LOOK_MS,
     what: `hosts are cut off from ${volumeId}`,
   });
-  return wasOpen;
+  return open;
+}
+
+/** What was closed, under the same names. */
+export async function reopenExports(
+  qmp: QmpClient,
+  volumeId: VolumeId,
+  closed: readonly string[],
+): Promise<void> {
+  for (const id of closed) await addExport(qmp, { id, name: nameOfExport(volumeId, id) });
+}
+
+function nameOfExport(volumeId: VolumeId, id: string): string {
+  return id === VOLUME_EXPORT ? volumeId : id;
+}
+
+/** Of the volume as hosts are given it; one that is there stays as it is. */
+export async function addExport(
+  qmp: QmpClient,
+  { id, name }: { id: string; name: string },
+): Promise<void> {
+  if ((await listExports(qmp)).has(id)) return;
+  const node = { 'node-name': await topNode(qmp), name, writable: true };
+  await qmp.execute('block-export-add', { type: 'nbd', id, ...node });
 }
 
 /**
@@ -97,11 +130,11 @@ export async function underClosedExport(
   options: { volumeId: VolumeId; clock: Clock },
   change: () => Promise<void>,
 ): Promise<void> {
-  const isExported = await closeExport(qmp, options);
+  const closed = await closeExports(qmp, options);
   try {
     await change();
   } finally {
-    if (isExported) await addMissingExports(qmp, options.volumeId);
+    await reopenExports(qmp, options.volumeId, closed);
   }
 }
 
@@ -115,10 +148,7 @@ export async function addMissingExports(
   volumeId: VolumeId | undefined,
 ): Promise<void> {
   const present = await listExports(qmp);
-  if (volumeId !== undefined && !present.has(VOLUME_EXPORT)) {
-    const node = { 'node-name': await topNode(qmp), name: volumeId, writable: true };
-    await qmp.execute('block-export-add', { type: 'nbd', id: VOLUME_EXPORT, ...node });
-  }
+  if (volumeId !== undefined) await addExport(qmp, { id: VOLUME_EXPORT, name: volumeId });
   for (const point of (await listFrozenPoints(qmp)).filter(isReadable)) {
     if (present.has(point.snapshotId)) continue;
     const view = nodeName('v', point);

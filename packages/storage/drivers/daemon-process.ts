@@ -38,7 +38,7 @@ import type { DaemonHost } from './daemon-host.ts';
 import { bottomNodes, deviceNodePath, ENCLOSED_DEVICE, type VolumePlace } from './volume-place.ts';
 
 /** It needs 50 MiB with all that it has under way; what it reads past the page cache is not counted. */
-const RESOURCES: ResourceLimits = { memoryBytes: GIB, vcpus: 1, processes: 1_024 };
+export const RESOURCES: ResourceLimits = { memoryBytes: GIB, vcpus: 1, processes: 1_024 };
 const LIMITS: ProcessLimits = { openFiles: 1_024, processes: RESOURCES.processes };
 
 /** A daemon that was asked to end flushes its file first. */

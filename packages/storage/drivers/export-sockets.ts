@@ -8,6 +8,7 @@ import type { VolumeId } from '@ironbark/core/ids.ts';
 import { hasCode, removeFile } from '@ironbark/platform/files.ts';
 import { readSocketAccess, type SocketAccess } from '@ironbark/platform/sockets.ts';
 import { DAEMON_DIRECTORIES, daemonPathsIn } from './daemon-arguments.ts';
+import { RELAYS } from './relay-arguments.ts';
 
 export interface ExportSocket {
   /** Undefined for one that an earlier version made. */
@@ -29,15 +30,14 @@ export function exportSocketOf(dataDir: string) {
     join(dataDir, exportSocketPath(id, opening));
 }
 
-/** Every way into the volume that there is now. */
+/** Every way to the volume's own daemon that there is now; those of its relays are theirs. */
 export async function listExportSockets(dataDir: string, id: VolumeId): Promise<ExportSocket[]> {
   const folder = join(dataDir, DAEMON_DIRECTORIES.exports);
-  const names = await readdir(folder).catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT')) return [];
-    throw error;
-  });
+  const own = (await listNames(folder)).filter((name) => name.startsWith(`${id}.`));
+  if (own.length === 0) return [];
+  const relayed = new Set((await listNames(join(dataDir, RELAYS))).map((name) => `${name}.nbd`));
   const sockets: ExportSocket[] = [];
-  for (const name of names.filter((each) => each.startsWith(`${id}.`))) {
+  for (const name of own.filter((each) => !relayed.has(each))) {
     const path = join(folder, name);
     const access = await readSocketAccess(path);
     const [, , number] = NAME.exec(name) ?? [];
@@ -45,6 +45,14 @@ export async function listExportSockets(dataDir: string, id: VolumeId): Promise<
     if (access !== undefined) sockets.push({ opening, path, access });
   }
   return sockets;
+}
+
+/** None of a folder that is not there. */
+export async function listNames(folder: string): Promise<string[]> {
+  return await readdir(folder).catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT')) return [];
+    throw error;
+  });
 }
 
 /** Whatever the daemon may listen at. */

@@ -9,7 +9,13 @@
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { QmpClient } from '@ironbark/platform/qmp.ts';
 import type { FreezePoint } from '@ironbark/protocol/internal/block-target.ts';
-import { closeExport, listExports, VOLUME_EXPORT } from './daemon-graph.ts';
+import {
+  closeExports,
+  listExports,
+  listForHosts,
+  reopenExports,
+  VOLUME_EXPORT,
+} from './daemon-graph.ts';
 
 export interface FreezingParts {
   prepare(point: FreezePoint): Promise<PreparedPoint>;
@@ -27,7 +33,8 @@ export interface PreparedPoint {
 
 interface Prepared extends PreparedPoint {
   point: FreezePoint;
-  exported: boolean;
+  /** What hosts have open. */
+  exports: string[];
 }
 
 export async function freezeTogether(
@@ -37,19 +44,25 @@ export async function freezeTogether(
   const prepared: Prepared[] = [];
   for (const point of points) {
     const ready = await parts.prepare(point);
-    const exported = (await listExports(ready.qmp)).has(VOLUME_EXPORT);
-    prepared.push({ ...ready, point, exported });
+    const exports = listForHosts((await listExports(ready.qmp)).keys());
+    prepared.push({ ...ready, point, exports });
   }
   try {
-    const open = prepared.filter(({ exported }) => exported);
     await allEnded(
-      open.map(({ qmp, point }) => closeExport(qmp, { volumeId: point.id, clock: parts.clock })),
+      prepared.map(({ qmp, point }) =>
+        closeExports(qmp, { volumeId: point.id, clock: parts.clock }),
+      ),
     );
     await allEnded(prepared.map((each) => parts.insert(each, each.point)));
   } finally {
     // Whatever went wrong, guests get their volumes back.
-    await allEnded(prepared.map(({ point, qmp, exported }) => parts.serve(point, qmp, exported)));
+    await allEnded(prepared.map((each) => serve(each, parts)));
   }
+}
+
+async function serve({ qmp, point, exports }: Prepared, parts: FreezingParts): Promise<void> {
+  await parts.serve(point, qmp, exports.includes(VOLUME_EXPORT));
+  await reopenExports(qmp, point.id, exports);
 }
 
 /** The first error, once all have come to an end. */

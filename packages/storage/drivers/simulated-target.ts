@@ -37,6 +37,8 @@ export async function openSimulatedTarget(options: SimulatedTargetOptions): Prom
 interface SimulatedVolume {
   /** While somebody may open it. */
   opening?: number;
+  /** Of one that several guests have. */
+  openings: Set<number>;
   /** With what their copies are opened, when they are encrypted. */
   frozen: Map<SnapshotId, VolumeSeal | undefined>;
   limits?: VolumeLimits;
@@ -56,6 +58,9 @@ class SimulatedTarget implements BlockTarget {
       running: volume !== undefined,
       exported: volume?.opening !== undefined,
       ...(volume?.opening === undefined ? {} : { opening: volume.opening }),
+      ...(volume === undefined || volume.openings.size === 0
+        ? {}
+        : { openings: [...volume.openings] }),
       frozen: [...(volume?.frozen.keys() ?? [])],
       ...(volume?.limits === undefined ? {} : { limits: volume.limits }),
     };
@@ -65,9 +70,10 @@ class SimulatedTarget implements BlockTarget {
     return [...this.#volumes.keys()];
   }
 
-  async export(id: VolumeId, { opening, limits }: Opening): Promise<ExportedVolume> {
+  async export(id: VolumeId, { opening, limits, isShared }: Opening): Promise<ExportedVolume> {
     const volume = this.#ensure(id);
-    volume.opening = opening;
+    if (isShared === true) volume.openings.add(opening);
+    else volume.opening = opening;
     if (limits !== undefined) volume.limits = limits;
     const socketPath = join(this.#options.dataDir, exportSocketPath(id, opening));
     return { export: { kind: 'nbd-unix', socketPath, exportName: id }, engine: 'simulated' };
@@ -82,6 +88,10 @@ class SimulatedTarget implements BlockTarget {
     if (volume === undefined) return;
     delete volume.opening;
     if (volume.frozen.size === 0) this.#volumes.delete(id);
+  }
+
+  async close(id: VolumeId, opening: number): Promise<void> {
+    this.#volumes.get(id)?.openings.delete(opening);
   }
 
   readonly fillsLazily = false;
@@ -151,7 +161,7 @@ class SimulatedTarget implements BlockTarget {
   async detach(): Promise<void> {}
 
   #ensure(id: VolumeId): SimulatedVolume {
-    const volume = this.#volumes.get(id) ?? { frozen: new Map() };
+    const volume = this.#volumes.get(id) ?? { openings: new Set<number>(), frozen: new Map() };
     this.#volumes.set(id, volume);
     return volume;
   }

@@ -35,7 +35,8 @@ import {
 import { growServed, limitServed } from './daemon-changes.ts';
 import { prepareDirectories, removeVolumeDirectory } from './daemon-directories.ts';
 import { openDaemonEnclosure } from './daemon-enclosure.ts';
-import { isLayered, readFill, startFill } from './daemon-fill.ts';
+import { readFacts } from './daemon-facts.ts';
+import { isLayered, startFill } from './daemon-fill.ts';
 import {
   addMissingExports,
   collapse,
@@ -50,17 +51,17 @@ import {
 } from './daemon-graph.ts';
 import type { DaemonHost } from './daemon-host.ts';
 import { endLayer, ensureLayer, growMap, hasMap } from './daemon-layer.ts';
-import { ensureLimits, LIMITED_NODE, readDiskSize, readLimits } from './daemon-limits.ts';
+import { ensureLimits } from './daemon-limits.ts';
 import {
   endDaemon,
   findDaemon,
   readDaemonLog,
   scanDaemons,
   startDaemon,
-  writePidFile,
 } from './daemon-process.ts';
 import { type DaemonStart, openSealed } from './daemon-seal.ts';
 import { listenFor } from './daemon-server.ts';
+import { sweepDaemons } from './daemon-sweep.ts';
 import {
   exportSocketPath,
   listExportSockets,
@@ -70,7 +71,10 @@ import {
 } from './export-sockets.ts';
 import { freezeTogether, type PreparedPoint } from './freeze-together.ts';
 import { openFrozenReader } from './frozen-reader.ts';
-import { makeOverwritten, sweepOverwritten } from './overwritten-files.ts';
+import { makeOverwritten } from './overwritten-files.ts';
+import { relayedTarget } from './relayed-target.ts';
+import { Relays } from './relays.ts';
+import { addSharedExport, closeSharedExport } from './shared-exports.ts';
 import type { FindPlace } from './volume-place.ts';
 import type { VolumeUsers } from './volume-users.ts';
 
@@ -107,7 +111,7 @@ export async function openStorageDaemonTarget(options: StorageDaemonOptions): Pr
   const { findPlace = async () => ({ kind: 'file' as const }) } = options;
   const host = { ...options, findPlace, enclosure, controlGroups };
   await prepareDirectories(host);
-  return new StorageDaemonTarget(host);
+  return relayedTarget(new StorageDaemonTarget(host), new Relays(host));
 }
 
 class StorageDaemonTarget implements BlockTarget {
@@ -125,34 +129,24 @@ class StorageDaemonTarget implements BlockTarget {
 
   async inspect(id: VolumeId): Promise<TargetFacts> {
     if ((await findDaemon(this.#host, id)) === undefined) return NO_TARGET;
-    const qmp = await this.#connect(id);
-    const exports = await listExports(qmp);
     const [socket] = await listExportSockets(this.#host.dataDir, id);
-    const sizeBytes = await readDiskSize(qmp);
-    const limits = exports.get(VOLUME_EXPORT) === LIMITED_NODE ? await readLimits(qmp) : undefined;
-    const fill = await readFill(qmp);
-    return {
-      running: true,
-      ...(fill === undefined ? {} : { fill }),
-      exported: exports.has(VOLUME_EXPORT) && socket !== undefined,
-      ...(socket?.opening === undefined ? {} : { opening: socket.opening }),
-      frozen: (await listFrozenPoints(qmp)).filter(isReadable).map((point) => point.snapshotId),
-      ...(sizeBytes === undefined ? {} : { sizeBytes }),
-      ...(limits === undefined ? {} : { limits }),
-    };
+    return readFacts(await this.#connect(id), socket);
   }
 
   async list(): Promise<VolumeId[]> {
     return (await scanDaemons(this.#host)).map((each) => each.id);
   }
 
-  async export(id: VolumeId, { opening, limits, seal }: Opening): Promise<ExportedVolume> {
+  /** Of one of several openings it makes what its relay opens (relayed-target.ts). */
+  async export(id: VolumeId, how: Opening): Promise<ExportedVolume> {
+    const { opening, limits, seal, isShared = false } = how;
     const socketPath = join(this.#host.dataDir, exportSocketPath(id, opening));
     requireSocketPath(socketPath);
     const qmp = await this.#ensureRunning(id, { seal });
     if (limits !== undefined) await ensureLimits(qmp, limits);
-    await this.#serve(id, qmp, socketPath);
-    await addMissingExports(qmp, id);
+    await this.#serve(id, qmp, isShared ? undefined : socketPath);
+    if (isShared) await addSharedExport(qmp, opening);
+    await addMissingExports(qmp, isShared ? undefined : id);
     return {
       export: { kind: 'nbd-unix', socketPath, exportName: id },
       engine: renderEngine(ENGINES[this.#engine]!),
@@ -170,6 +164,12 @@ class StorageDaemonTarget implements BlockTarget {
     this.#granted.forget(id);
     await this.#serve(id, qmp, undefined);
     await addMissingExports(qmp, undefined);
+  }
+
+  async close(id: VolumeId, opening: number): Promise<void> {
+    if ((await findDaemon(this.#host, id)) === undefined) return;
+    const options = { volumeId: id, clock: this.#host.clock };
+    await closeSharedExport(await this.#connect(id), options, opening);
   }
 
   async layer(id: VolumeId, sizeBytes: number, exportName: string): Promise<void> {
@@ -262,22 +262,8 @@ class StorageDaemonTarget implements BlockTarget {
     await rm(join(this.#host.dataDir, overwrittenPath(snapshotId)), { force: true });
   }
 
-  /** Leads pid files to the daemons that run, and removes what belongs to no running daemon. */
-  async sweep(): Promise<void> {
-    for (const { id, process } of await scanDaemons(this.#host)) {
-      const known = await findDaemon(this.#host, id);
-      if (known === undefined) await writePidFile(this.#host, id, process.pid);
-      else if (known.pid !== process.pid) await endDaemon(this.#host, process, { isAsked: false });
-    }
-    const frozen = await Promise.allSettled((await this.list()).map((id) => this.inspect(id)));
-    const failed = frozen.find((each) => each.status === 'rejected');
-    if (failed !== undefined) {
-      // One that hangs must hold up neither the start nor the others; what it put aside is swept another time.
-      this.#host.logger.warn('storage daemon does not answer', { error: failed.reason });
-      return;
-    }
-    const kept = frozen.flatMap((each) => (each.status === 'fulfilled' ? each.value.frozen : []));
-    await sweepOverwritten(this.#host, kept);
+  sweep(): Promise<void> {
+    return sweepDaemons(this.#host, (id) => this.inspect(id));
   }
 
   onExit(listener: (id: VolumeId) => void): () => void {

@@ -4,11 +4,14 @@
 //                                                    grow             grow, limit
 //      '------- no room, snapshot damaged -------> failed -------------remove-------------'
 //
+// Of one that several instances may have, each has an opening of its own (openings.ts): open, close.
 // One that was made empty has its bytes still to come, open or not: layer, start-fill, note-filled, unlayer.
 
 import type { NodeId } from '@ironbark/core/ids.ts';
 import { sameLimits, type VolumeLimits } from '@ironbark/core/volume-types.ts';
 import type { TargetFacts } from '@ironbark/protocol/internal/block-target.ts';
+import type { InstanceOpening } from '@ironbark/protocol/internal/storage-client.ts';
+import { listLacking, listUnwanted, type Opening } from '../app/openings.ts';
 
 export interface DesiredVolume {
   presence: 'present' | 'absent';
@@ -16,6 +19,8 @@ export interface DesiredVolume {
   /** How far the snapshot is that a new volume starts with; undefined when it starts with zeros. */
   source?: 'unfinished' | 'complete' | 'unusable';
   exportTo?: NodeId;
+  /** Instead, the instances that are each to have an opening of their own. */
+  openTo?: InstanceOpening[];
   limits?: VolumeLimits;
   /** It is encrypted, and its key is not made yet. */
   lacksKey?: boolean;
@@ -33,6 +38,8 @@ export interface ObservedVolume {
   opening: number;
   /** Where to open it has been recorded too. */
   isExportRecorded: boolean;
+  /** Recorded, of instances that have each one of their own. */
+  openings?: Opening[];
   /** Snapshots that still have to be taken of it, or read from it. */
   unfinishedSnapshots: number;
   /** The target can lay a volume over its snapshot. */
@@ -59,6 +66,8 @@ export type VolumeStep =
   | 'export'
   | 'limit'
   | 'unexport'
+  | 'open'
+  | 'close'
   | 'stop-target'
   | 'remove'
   | 'note-absent';
@@ -78,6 +87,8 @@ export function planVolume(desired: DesiredVolume, observed: ObservedVolume): Vo
   const openFor = wanted ? desired.exportTo : undefined;
   const isMine = openFor !== undefined && observed.exportedTo === openFor;
   if (isOpen(observed) && !isMine) return step('unexport');
+  const openTo = wanted ? (desired.openTo ?? []) : [];
+  if (listUnwanted(openTo, observed.openings ?? []).length > 0) return step('close');
   if (desired.presence === 'absent') return planAbsent(observed);
   if (observed.state === 'failed') return planIdle(observed);
   if (observed.state !== 'ready') return planMaking(desired, observed);
@@ -87,11 +98,16 @@ export function planVolume(desired: DesiredVolume, observed: ObservedVolume): Vo
   const isShort = isShorter(desired, observed);
   // What holds a point in time cannot become longer under it.
   if (isShort && observed.target.frozen.length === 0) return step('grow');
-  if (openFor === undefined) return isShort ? WAIT : planIdle(observed);
-  const isServed = observed.target.exported && observed.target.opening === observed.opening;
-  if (!isServed || !observed.isExportRecorded) return step('export');
+  if (openFor === undefined && openTo.length === 0) return isShort ? WAIT : planIdle(observed);
+  if (openFor !== undefined && !isServed(observed)) return step('export');
+  const { openings = [], target } = observed;
+  if (listLacking(openTo, openings, target.openings ?? []).length > 0) return step('open');
   if (isLimitedOtherwise(desired, observed)) return step('limit');
   return isShort ? WAIT : SETTLED;
+}
+
+function isServed({ target, opening, isExportRecorded }: ObservedVolume): boolean {
+  return target.exported && target.opening === opening && isExportRecorded;
 }
 
 /** Also when only the backend has grown, and the target has not been told. */

@@ -4,6 +4,7 @@
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { StorageContext } from '../app/context.ts';
 import { ensureLayer } from '../app/layers.ts';
+import { isLetIn } from '../app/openings.ts';
 import { findSnapshotsEver, type SnapshotRow, updateSnapshot } from '../store/snapshots.ts';
 import { findVolume } from '../store/volumes.ts';
 import type { ObservedSnapshot } from './plan-snapshot.ts';
@@ -81,7 +82,7 @@ async function freezeLocked(context: StorageContext, rows: readonly SnapshotRow[
     for (const { row, volume } of frozen) {
       await updateSnapshot(tx, row.id, {
         frozen_epoch: volume.export_epoch,
-        frozen_exported: volume.exported_to === null ? 0 : 1,
+        frozen_exported: isLetIn(volume) ? 1 : 0,
       });
     }
   });

@@ -6,6 +6,7 @@ import type { Updateable } from 'kysely';
 import type { StorageContext } from '../app/context.ts';
 import { isFinal } from '../app/final-errors.ts';
 import { ensureLayer } from '../app/layers.ts';
+import { isLetIn } from '../app/openings.ts';
 import type { Slots } from '../app/slots.ts';
 import { BLOCK_BYTES } from '../app/snapshot-manifest.ts';
 import { closeWritten, ensureBegun } from '../app/written-snapshots.ts';
@@ -222,7 +223,7 @@ async function freeze(context: StorageContext, row: SnapshotRow): Promise<void> 
     await context.target.freeze(row.volume_id, row.id, volume.size_bytes, how);
     await record(context, row.id, {
       frozen_epoch: volume.export_epoch,
-      frozen_exported: volume.exported_to === null ? 0 : 1,
+      frozen_exported: isLetIn(volume) ? 1 : 0,
     });
   });
 }

@@ -9,6 +9,7 @@ import type { Updateable } from 'kysely';
 import type { StorageContext } from '../app/context.ts';
 import { isFinal } from '../app/final-errors.ts';
 import { endExport, ensureLayer, openSourceOf, stopTarget } from '../app/layers.ts';
+import { isLetIn, openingsOf, wantedOpenings } from '../app/openings.ts';
 import { requireSpace } from '../app/space.ts';
 import type { VolumeTable } from '../store/schema.ts';
 import { findSnapshot, listUnfinishedSnapshots } from '../store/snapshots.ts';
@@ -20,6 +21,7 @@ import {
   type VolumeStep,
 } from './plan-volume.ts';
 import { fillVolume, reportProgress } from './volume-fill.ts';
+import { closeUnwanted, openWanted } from './volume-openings.ts';
 
 /** No volume needs more steps in a row; more than this is a plan that goes in circles. */
 const MAX_STEPS = 16;
@@ -67,6 +69,7 @@ async function readDesired(context: StorageContext, row: VolumeRow): Promise<Des
     sizeBytes: row.size_bytes,
     ...(source === undefined ? {} : { source }),
     ...(row.export_to === null ? {} : { exportTo: row.export_to }),
+    openTo: wantedOpenings(row),
     ...limitsOfRow(row),
     lacksKey: row.encrypted_for !== null && row.key_envelope === null,
   };
@@ -99,7 +102,7 @@ async function observeOrTell(context: StorageContext, row: VolumeRow): Promise<O
       return await observe(context, row);
     }
     const note = () => record(context, row.id, { away: 1 });
-    const isNews = row.exported_to !== null && row.away === 0;
+    const isNews = isLetIn(row) && row.away === 0;
     if (isNews) await context.aroundStep('volume/note-away', note);
     throw error;
   }
@@ -119,6 +122,7 @@ async function observe(context: StorageContext, row: VolumeRow): Promise<Observe
     ...(row.exported_to === null ? {} : { exportedTo: row.exported_to }),
     opening: row.export_epoch,
     isExportRecorded: row.export !== null,
+    openings: openingsOf(row),
     unfinishedSnapshots: unfinished.length,
     fillsLazily: fillsLazily(context, row),
     isFilled: row.is_filled === 1,
@@ -167,7 +171,7 @@ async function applyStep(
   try {
     await context.aroundStep(`volume/${step}`, () => STEPS[step](context, row, signal));
   } catch (error) {
-    if (step === 'export' || step === 'layer') await noteNotOpen(context, row, error);
+    if (OPENING.has(step)) await noteNotOpen(context, row, error);
     if (!isFinal(error)) throw error;
     context.logger.warn('volume step failed for good', { id: row.id, step, error });
     await FAILURES[step]?.(context, row, error.message);
@@ -177,10 +181,12 @@ async function applyStep(
   }
 }
 
+const OPENING: ReadonlySet<VolumeStep> = new Set(['export', 'open', 'layer']);
+
 /** Nobody waits for the first opening. */
 function noteNotOpen(context: StorageContext, row: VolumeRow, error: unknown): Promise<void> {
   const reason = isServiceError(error, 'unavailable') ? error.message : NOT_OPEN;
-  return record(context, row.id, { reason, away: row.exported_to === null ? 0 : 1 });
+  return record(context, row.id, { reason, away: isLetIn(row) ? 1 : 0 });
 }
 
 const FILL_FAILED =
@@ -233,6 +239,11 @@ const STEPS: Readonly<Record<VolumeStep, Apply>> = {
   unexport: async (context, row) => {
     await endExport(context, row);
     await record(context, row.id, { exported_to: null, export: null, away: 0 });
+  },
+  open: openWanted,
+  close: (context, row) => {
+    const isWanted = row.desired === 'present' && row.observed_state === 'ready';
+    return closeUnwanted(context, row, isWanted ? wantedOpenings(row) : []);
   },
   'stop-target': stopTarget,
   remove: async (context, row) => {

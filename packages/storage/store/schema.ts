@@ -13,6 +13,7 @@ import { addSnapshotSets } from './migrations/0006-snapshot-sets.ts';
 import { addEncryption } from './migrations/0007-encryption.ts';
 import { addImports } from './migrations/0008-imports.ts';
 import { addWrittenSnapshots } from './migrations/0010-written-snapshots.ts';
+import { addSharedVolumes } from './migrations/0011-shared-volumes.ts';
 
 export type Presence = StorageVolumeIntent['desired'];
 
@@ -23,6 +24,8 @@ export interface VolumeTable {
   size_bytes: number;
   from_snapshot_id: SnapshotId | null;
   export_to: NodeId | null;
+  /** Instances that are each to have an opening of their own, as JSON (InstanceOpening); null: none. */
+  open_to: string | null;
   observed_generation: number;
   observed_state: 'creating' | 'ready' | 'absent' | 'failed';
   progress_percent: number;
@@ -33,6 +36,8 @@ export interface VolumeTable {
   export: string | null;
   /** Grows each time that somebody is about to be let in to write. */
   export_epoch: number;
+  /** Instances that each have an opening of their own, as JSON (openings.ts); null once the last is closed. */
+  opened_to: string | null;
   /** What the target opens the file with, such as `io_uring,direct`. */
   engine: string | null;
   /** VolumeLimits as JSON; null: none. */
@@ -144,4 +149,5 @@ export const STORAGE_MIGRATIONS: Migrations = {
   '0007-encryption': { up: addEncryption },
   '0008-imports': { up: addImports },
   '0010-written-snapshots': { up: addWrittenSnapshots },
+  '0011-shared-volumes': { up: addSharedVolumes },
 };

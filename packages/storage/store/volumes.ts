@@ -45,6 +45,7 @@ export async function putVolumeIntent(db: Queries, intent: StorageVolumeIntent):
     desired: intent.desired,
     size_bytes: intent.sizeBytes,
     export_to: intent.exportTo ?? null,
+    open_to: intent.openTo === undefined ? null : JSON.stringify(intent.openTo),
     limits: intent.limits === undefined ? null : JSON.stringify(intent.limits),
   };
   const row: VolumeRow = {
@@ -58,6 +59,7 @@ export async function putVolumeIntent(db: Queries, intent: StorageVolumeIntent):
     exported_to: null,
     export: null,
     export_epoch: 0,
+    opened_to: null,
     engine: null,
     away: 0,
     is_filled: 1,

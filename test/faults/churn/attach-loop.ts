@@ -1,10 +1,13 @@
 // Owns one loop of attaching and detaching: a volume goes from instance to instance, each writes to it as long as it can,
 // also while it is taken away, and the next one has to find what the last one was told is written, and nothing later.
+// Several loops may share a volume: each has instances and sectors of its own.
 
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { systemClock, TimeoutError, waitFor } from '@ironbark/platform/clock.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
+import type { Opening } from '@ironbark/storage/app/openings.ts';
 import type { ControlPlane } from '../../support/churn/control-plane.ts';
 import { NbdDisk } from '../../support/nbd-disk.ts';
 
@@ -41,6 +44,8 @@ export interface LoopOptions {
   device: string;
   instanceIds: readonly string[];
   tally: LoopTally;
+  /** Of a volume that other loops have too: which of them this is. */
+  sharer?: number;
 }
 
 export class AttachLoop {
@@ -60,7 +65,7 @@ export class AttachLoop {
     const isForced = this.#turns++ % FORCED_EACH === 0;
     try {
       await this.#attach(instanceId);
-      const disk = await this.#until('served', () => this.#open());
+      const disk = await this.#until('served', () => this.#open(instanceId));
       await this.#check(disk);
       const writing = this.#writeOn(disk);
       await this.#detach(instanceId, isForced);
@@ -80,36 +85,58 @@ export class AttachLoop {
   async #attach(InstanceId: string): Promise<void> {
     const { plane, volumeId: VolumeId, device: Device } = this.#options;
     await plane.call('AttachVolume', { VolumeId, InstanceId, Device }, DONE);
-    await this.#until('attached', async () => (await this.#look()).attachment === 'attached');
+    await this.#until('attached', async () => (await this.#look(InstanceId)).at === 'attached');
   }
 
   async #detach(InstanceId: string, Force: boolean): Promise<void> {
     const { plane, volumeId: VolumeId } = this.#options;
     await plane.call('DetachVolume', { VolumeId, InstanceId, Force }, DONE);
-    await this.#until('available', async () => (await this.#look()).state === 'available');
+    await this.#until('free', async () => (await this.#look(InstanceId)).isFree);
   }
 
-  async #look(): Promise<{ state: string | undefined; attachment: string | undefined }> {
-    const { plane, volumeId } = this.#options;
+  async #look(instanceId: string): Promise<{ isFree: boolean; at: string | undefined }> {
+    const { plane, volumeId, sharer } = this.#options;
     const found = await plane.call('DescribeVolumes', { VolumeIds: [volumeId] });
     const volume = found?.Volumes?.[0];
-    return { state: volume?.State, attachment: volume?.Attachments?.[0]?.State };
+    const own = volume?.Attachments?.find(({ InstanceId }) => InstanceId === instanceId);
+    const isFree = sharer === undefined ? volume?.State === 'available' : own === undefined;
+    return { isFree: volume !== undefined && isFree, at: own?.State };
   }
 
   /** Undefined while its daemon comes up again. */
-  async #open(): Promise<NbdDisk | undefined> {
+  async #open(instanceId: string): Promise<NbdDisk | undefined> {
+    const { volumeId: exportName, sharer } = this.#options;
+    const socketPath =
+      sharer === undefined ? await this.#findSocket() : this.#findOpening(instanceId);
+    if (socketPath === undefined) return undefined;
+    return await NbdDisk.open({ socketPath, exportName }).catch(() => undefined);
+  }
+
+  async #findSocket(): Promise<string | undefined> {
     const { plane, volumeId } = this.#options;
     const folder = join(plane.paths.storage, 'run/exports');
     const names = (await readdir(folder)).filter((name) => name.startsWith(volumeId));
     const [name] = names.filter((each) => each.endsWith('.nbd'));
-    if (name === undefined) return undefined;
-    const at = { socketPath: join(folder, name), exportName: volumeId };
-    return await NbdDisk.open(at).catch(() => undefined);
+    return name === undefined ? undefined : join(folder, name);
+  }
+
+  #findOpening(instanceId: string): string | undefined {
+    const { plane, volumeId } = this.#options;
+    using database = new DatabaseSync(plane.paths.stores.storage, { readOnly: true });
+    const row = database.prepare('select opened_to from volume where id = ?').get(volumeId);
+    const openings = JSON.parse(String(row?.['opened_to'] ?? '[]')) as Opening[];
+    const place = openings.find((one) => one.instanceId === instanceId)?.export;
+    return place?.kind === 'nbd-unix' ? place.socketPath : undefined;
+  }
+
+  /** Where its sectors begin. */
+  get #base(): number {
+    return (this.#options.sharer ?? 0) * SECTORS * SECTOR_BYTES;
   }
 
   /** The newest number on the disk is the last that was answered, or the one that was under way. */
   async #check(disk: NbdDisk): Promise<void> {
-    const bytes = await disk.read(0, SECTORS * SECTOR_BYTES);
+    const bytes = await disk.read(this.#base, SECTORS * SECTOR_BYTES);
     // Its daemon was killed; the next turn looks again.
     if (bytes === undefined) return;
     const numbers = Array.from({ length: SECTORS }, (_, at) =>
@@ -127,7 +154,8 @@ export class AttachLoop {
       const number = this.#written + 1;
       const bytes = Buffer.alloc(SECTOR_BYTES);
       bytes.writeUInt32LE(number);
-      if (!(await disk.write((number % SECTORS) * SECTOR_BYTES, bytes))) return;
+      const offset = this.#base + (number % SECTORS) * SECTOR_BYTES;
+      if (!(await disk.write(offset, bytes))) return;
       this.#written = number;
       this.#options.tally.writes += 1;
       await systemClock.sleep(WRITE_PAUSE_MS);

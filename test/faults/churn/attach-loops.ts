@@ -8,11 +8,14 @@ import { findLeftovers } from '../../support/churn/leftovers.ts';
 import type { FaultShares } from '../../support/churn/planned-faults.ts';
 import type { FaultSuite } from '../../support/fault-suite.ts';
 import { type Figure, zeroFigure } from '../../support/figures.ts';
-import { AttachLoop, emptyLoopTally, type LoopTally } from './attach-loop.ts';
+import { AttachLoop, emptyLoopTally, type LoopOptions, type LoopTally } from './attach-loop.ts';
 
 const LOOPS = 16;
 const INSTANCES = 8;
 const MINUTES = 5;
+/** Further volumes, each of which so many loops have at a time. */
+const SHARED_VOLUMES = 2;
+const SHARERS = 2;
 const SHARES: FaultShares = { failure: 0.02, crash: 0.001, daemonKill: 0.002, objects: 0 };
 const READY_MS = 120_000;
 const SETTLE_MS = 120_000;
@@ -36,13 +39,23 @@ export async function loopAttachments(options: AttachLoopsOptions): Promise<Figu
   const instanceIds = await runInstances(plane);
   const volumeIds = await createVolumes(plane, options.loops);
   const endMs = systemClock.monotonicMs() + options.forMs;
-  const run = async (volumeId: string, at: number) => {
-    const random = seededRandom(seed * 100_000 + at);
+  const run = async (volumeId: string, at: number, sharing: Partial<LoopOptions> = {}) => {
+    const random = seededRandom(seed * 100_000 + 100 * (sharing.sharer ?? 0) + at);
     const device = `/dev/sd${String.fromCharCode(FIRST_LETTER + at)}`;
-    const loop = new AttachLoop({ plane, random, volumeId, device, instanceIds, tally });
+    const own = { plane, random, volumeId, device, instanceIds, tally };
+    const loop = new AttachLoop({ ...own, ...sharing });
     while (systemClock.monotonicMs() < endMs && (await loop.turn()));
   };
-  await Promise.all(volumeIds.map(run));
+  const runAll = async (volumeId: string, at: number) => {
+    if (at < options.loops) return await run(volumeId, at);
+    const sharers = Array.from({ length: SHARERS }, (_, sharer) => {
+      // No instance has a volume twice.
+      const some = instanceIds.filter((_id, index) => index % SHARERS === sharer);
+      return run(volumeId, at, { sharer, instanceIds: some });
+    });
+    await Promise.all(sharers);
+  };
+  await Promise.all(volumeIds.map(runAll));
   plane.calm();
   const left = await endAll(plane, { instanceIds, volumeIds });
   for (const each of [...tally.stuck, ...left].slice(0, LEFT_SHOWN)) explain(each);
@@ -65,12 +78,17 @@ async function runInstances(plane: ControlPlane): Promise<string[]> {
   return ids;
 }
 
+const SHARED = { Size: 4, VolumeType: 'io2', Iops: 4_000, MultiAttachEnabled: true } as const;
+
+/** Those that are shared come last. */
 async function createVolumes(plane: ControlPlane, count: number): Promise<string[]> {
   const make = async (at: number) => {
     const wish = { Size: 1, AvailabilityZone: ZONE, ClientToken: `churn-${at}` };
-    return (await plane.call('CreateVolume', wish))!.VolumeId!;
+    const shared = at < count ? {} : SHARED;
+    return (await plane.call('CreateVolume', { ...wish, ...shared }))!.VolumeId!;
   };
-  const ids = await Promise.all(Array.from({ length: count }, (_, at) => make(at)));
+  const all = Array.from({ length: count + SHARED_VOLUMES }, (_, at) => make(at));
+  const ids = await Promise.all(all);
   await until('volumes', READY_MS, async () => {
     const { Volumes = [] } = (await plane.call('DescribeVolumes', { VolumeIds: ids }))!;
     return Volumes.every(({ State }) => State === 'available');

@@ -35,6 +35,7 @@ const KEPT_FOLDERS: ReadonlySet<string> = new Set([
   'run/control',
   'run/devices',
   'run/processes',
+  'run/relays',
 ]);
 /** And the socket at which storage daemons read snapshots. */
 const KEPT_TREES = /^(?:state|enclosure|volumes\/\.sources)(?:\/|$)/;

@@ -9,10 +9,10 @@ const ZEROS = Buffer.alloc(CHUNK_BYTES);
 const START = Buffer.alloc(CHUNK_BYTES);
 START[0] = 1;
 
-/** `onUnexport` is told before a volume is closed to its node. */
+/** `onTaken` is told before a volume is closed to its node, or to one of several instances: then by its opening. */
 export function withEmptyVolumes(
   drivers: StorageDrivers,
-  onUnexport: (id: VolumeId) => void,
+  onTaken: (id: VolumeId, opening?: number) => void,
 ): StorageDrivers {
   const { target } = drivers;
   const openFrozen: typeof target.openFrozen = async (id, snapshotId) => {
@@ -24,12 +24,17 @@ export function withEmptyVolumes(
     };
   };
   const unexport: typeof target.unexport = (id) => {
-    onUnexport(id);
+    onTaken(id);
     return target.unexport(id);
+  };
+  const close: typeof target.close = (id, opening) => {
+    onTaken(id, opening);
+    return target.close(id, opening);
   };
   const get = (object: typeof target, name: string | symbol) => {
     if (name === 'openFrozen') return openFrozen;
     if (name === 'unexport') return unexport;
+    if (name === 'close') return close;
     const value = Reflect.get(object, name);
     return typeof value === 'function' ? value.bind(object) : value;
   };

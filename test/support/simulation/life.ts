@@ -127,7 +127,12 @@ export class Life {
     const wish = { VolumeId: volume, InstanceId: instance, Device: device };
     await this.call('AttachVolume', wish).catch(unless('in-use'));
     await this.until(`${volume} is attached`, ({ rows }) =>
-      rows.attachment.some((row) => row['volume_id'] === volume && row['observed'] === 'attached'),
+      rows.attachment.some(
+        (row) =>
+          row['volume_id'] === volume &&
+          row['instance_id'] === instance &&
+          row['observed'] === 'attached',
+      ),
     );
   }
 
@@ -136,6 +141,18 @@ export class Life {
     await this.until(
       `${volume} is detached`,
       ({ rows }) => !rows.attachment.some((row) => row['volume_id'] === volume),
+    );
+  }
+
+  /** Of a volume that other instances have too. */
+  async detachFrom(volume: string, instance: InstanceId, Force = false): Promise<void> {
+    const wish = { VolumeId: volume, InstanceId: instance, Force };
+    await this.call('DetachVolume', wish).catch(unless('incorrect-state', 'not-attached'));
+    const isIt = (row: Record<string, unknown>) =>
+      row['volume_id'] === volume && row['instance_id'] === instance;
+    await this.until(
+      `${volume} is detached from ${instance}`,
+      ({ rows }) => !rows.attachment.some(isIt),
     );
   }
 

@@ -51,13 +51,18 @@ export function findOrphans(found: Found): string[] {
   ];
 }
 
-/** An instance on two nodes, or a volume in two guests. */
+/** An instance on two nodes, or in two guests a volume that is for one. */
 export function findDoubles(found: Found): string[] {
   const instances = found.guests.map(({ id }) => id);
   const volumes = found.guests.flatMap((guest) => (guest.power === 'running' ? guest.volumes : []));
+  const shared = new Set(
+    found.rows.volume
+      .filter((row) => row['multi_attach_enabled'] === 1)
+      .map((row) => String(row['id'])),
+  );
   return [
     ...repeated(instances).map((id) => `${id} is on two nodes`),
-    ...repeated(volumes).map((id) => `${id} is open in two guests`),
+    ...repeated(volumes.filter((id) => !shared.has(id))).map((id) => `${id} is open in two guests`),
   ];
 }
 

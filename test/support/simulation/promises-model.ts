@@ -12,12 +12,14 @@ export interface PromisedInstance {
 
 export interface PromisedVolume {
   sizeGib: number;
-  attachedTo?: string;
+  /** Several instances may have it. */
+  isShared: boolean;
+  attachedTo: Set<string>;
 }
 
 export class PromisesModel {
   readonly instances = new Map<string, PromisedInstance>();
-  /** Volumes that were made on their own, and the instance that each is attached to. */
+  /** Volumes that were made on their own, and the instances that each is attached to. */
   readonly volumes = new Map<string, PromisedVolume>();
   readonly snapshots = new Set<string>();
   /** CreateSnapshot has no token: a call whose answer was lost may have made one that nobody knows. */
@@ -32,9 +34,7 @@ export class PromisesModel {
     const instance = this.instances.get(id)!;
     if (instance.power !== 'terminated') instance.power = power;
     if (power !== 'terminated') return;
-    for (const volume of this.volumes.values()) {
-      if (volume.attachedTo === id) delete volume.attachedTo;
-    }
+    for (const volume of this.volumes.values()) volume.attachedTo.delete(id);
   }
 
   /** The cloud said itself that it could not start it; what it then wants is its own word. */
@@ -104,7 +104,9 @@ function compareInstance(id: string, promised: PromisedInstance, row: Row, found
 function compareVolumes(model: PromisesModel, found: Found): string[] {
   const { rows, stored } = found;
   const known = new Map(rows.volume.map((row) => [row['id'], row]));
-  const attachments = new Map(rows.attachment.map((row) => [row['volume_id'], row]));
+  const attachments = Map.groupBy(rows.attachment, (row) => row['volume_id']);
+  const holdersOf = (id: unknown) =>
+    (attachments.get(id as string) ?? []).map((row) => String(row['instance_id']));
   const differences: string[] = [];
   for (const [id, { attachedTo, sizeGib }] of model.volumes) {
     differences.push(...compareSizes(id, sizeGib, found));
@@ -113,21 +115,29 @@ function compareVolumes(model: PromisesModel, found: Found): string[] {
     if (row !== undefined && row['observed_state'] !== 'ready') {
       differences.push(`${id} is ${row['observed_state']}, not ready`);
     }
-    const where = attachments.get(id)?.['instance_id'];
-    if (where !== attachedTo) differences.push(`${id} is attached to ${where}, not ${attachedTo}`);
+    const [where, promised] = [holdersOf(id).sort().join(), [...attachedTo].sort().join()];
+    if (where !== promised) differences.push(`${id} is attached to ${where}, not ${promised}`);
   }
   for (const id of known.keys()) {
-    const isOwn = attachments.get(id)?.['delete_on_termination'] === 1;
+    const isOwn = attachments.get(id)?.some((row) => row['delete_on_termination'] === 1);
     if (!isOwn && !model.volumes.has(String(id))) differences.push(`nobody asked for ${id}`);
   }
   for (const row of stored.volume) {
     const isOpen = row['exported_to'] !== null;
     if (isOpen && !attachments.has(row['id']!)) differences.push(`${row['id']} is open for nobody`);
+    const strangers = listOpenings(row).filter((one) => !holdersOf(row['id']).includes(one));
+    differences.push(...strangers.map((one) => `${row['id']} is open for ${one}`));
   }
   return differences;
 }
 
-/** Of the cloud, the storage, and the guest that has it. */
+/** Instances that each have an opening of their own. */
+function listOpenings(row: Row): string[] {
+  const openings = JSON.parse(String(row['opened_to'] ?? '[]')) as { instanceId: string }[];
+  return openings.map(({ instanceId }) => instanceId);
+}
+
+/** Of the cloud, the storage, and the guests that have it. */
 function compareSizes(id: string, sizeGib: number, { rows, stored, guests }: Found): string[] {
   const own = rows.volume.find((row) => row['id'] === id)?.['size_gib'];
   const kept = Number(stored.volume.find((row) => row['id'] === id)?.['size_bytes']) / GIB;

@@ -69,6 +69,34 @@ async function guestVolumeLife(life: Life): Promise<void> {
   await assertCleanSlate(life.world);
 }
 
+/** Two instances have a volume at once; it grows under both, one is cut off, and the other's end frees it. */
+async function sharedVolumeLife(life: Life): Promise<void> {
+  const [one, other] = [await life.launch(), await life.launch()];
+  const wish = { Size: 4, VolumeType: 'io2', Iops: 100, MultiAttachEnabled: true } as const;
+  const volume = await life.createVolume(wish);
+  for (const id of [one, other]) await life.untilPower(id, 'running');
+  for (const id of [one, other]) await life.attach(volume, id);
+  await life.call('ModifyVolume', { VolumeId: volume, Size: 5 }).catch(unless('incorrect-state'));
+  await life.until('both guests see it', ({ guests }) =>
+    guests.every(({ sizes }) => sizes[volume] === 5 * GIB),
+  );
+  await life.detachFrom(volume, one, true);
+  await life.until('only one has it', ({ guests }) => countHolders(guests, volume) === 1);
+  // It gets another opening than the one that was taken from it.
+  await life.attach(volume, one);
+  life.world.crash('storage');
+  await life.until('both have it', ({ guests }) => countHolders(guests, volume) === 2);
+  await life.detachFrom(volume, other);
+  await life.terminate(one, other);
+  await life.until('the volume is free', ({ rows }) => rows.attachment.length === 0);
+  await life.deleteVolume(volume);
+  await assertCleanSlate(life.world);
+}
+
+function countHolders(guests: readonly { volumes: string[] }[], volume: string): number {
+  return guests.filter(({ volumes }) => volumes.includes(volume)).length;
+}
+
 /** A volume becomes larger and faster under its guest; one that is lost meanwhile does not. */
 async function volumeChanges(life: Life): Promise<void> {
   const id = await life.launch();
@@ -346,6 +374,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   instanceLife,
   volumeLife,
   guestVolumeLife,
+  sharedVolumeLife,
   volumeChanges,
   snapshotLife,
   encryptedLife,

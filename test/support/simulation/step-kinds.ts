@@ -64,6 +64,8 @@ const STORAGE_VOLUME: Kinds<VolumeStep> = {
   export: true,
   limit: true,
   unexport: true,
+  open: true,
+  close: true,
   'stop-target': true,
   remove: true,
   'note-absent': true,

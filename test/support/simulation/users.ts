@@ -25,7 +25,9 @@ export interface UserOptions {
 const PATIENCE_MS = 60_000;
 const INSTANCES_AT_MOST = 6;
 const VOLUMES_AT_MOST = 4;
-const LARGEST_GIB = 4;
+const LARGEST_GIB = 5;
+/** The least that a volume for several instances can have. */
+const SHARED_GIB = 4;
 
 interface Api {
   call(action: string, input: unknown): Promise<unknown>;
@@ -148,13 +150,16 @@ export class User {
   }
 
   async #createVolume(): Promise<void> {
+    const isShared = this.#between(0, 3) === 0;
+    const sizeGib = isShared ? SHARED_GIB : 1;
     const answer = await this.#insist('CreateVolume', {
       AvailabilityZone: `${REGION}a`,
-      Size: 1,
+      Size: sizeGib,
       ClientToken: this.#nextName(),
+      ...(isShared ? { VolumeType: 'io2', Iops: 100, MultiAttachEnabled: true } : {}),
     });
     if (answer === undefined) return;
-    this.#model.volumes.set(answer.VolumeId!, { sizeGib: 1 });
+    this.#model.volumes.set(answer.VolumeId!, { sizeGib, isShared, attachedTo: new Set() });
     this.#volumes.push(answer.VolumeId!);
   }
 
@@ -186,20 +191,31 @@ export class User {
     const answer = await this.#insist('AttachVolume', wish);
     const isMine =
       answer !== undefined || (this.#tries > 1 && (await this.#isAt(volume, instance)));
-    if (isMine) this.#model.volumes.get(volume)!.attachedTo = instance;
+    if (isMine) this.#model.volumes.get(volume)!.attachedTo.add(instance);
   }
 
   async #detach(volume: string): Promise<void> {
-    const answer = await this.#insist('DetachVolume', { VolumeId: volume });
-    if (answer !== undefined) delete this.#model.volumes.get(volume)!.attachedTo;
-    else if (this.#tries > 1 && (await this.#isAt(volume, undefined))) {
-      delete this.#model.volumes.get(volume)!.attachedTo;
+    const { isShared, attachedTo } = this.#model.volumes.get(volume)!;
+    // Any instance, also one that does not have it.
+    const instance = this.#pick([...attachedTo, ...this.#instances]);
+    const from = isShared && instance !== undefined ? { InstanceId: instance } : {};
+    const answer = await this.#insist('DetachVolume', { VolumeId: volume, ...from });
+    const isDone = answer !== undefined || this.#tries > 1;
+    if (!isDone) return;
+    const left = answer === undefined ? await this.#holdersOf(volume) : undefined;
+    for (const id of isShared ? [instance!] : [...attachedTo]) {
+      if (left?.includes(id) !== true) attachedTo.delete(id);
     }
   }
 
-  async #isAt(volume: string, instance: string | undefined): Promise<boolean> {
+  async #isAt(volume: string, instance: string): Promise<boolean> {
+    return (await this.#holdersOf(volume)).includes(instance);
+  }
+
+  async #holdersOf(volume: string): Promise<string[]> {
     const answer = await this.#insist('DescribeVolumes', { VolumeIds: [volume] });
-    return answer?.Volumes?.[0]?.Attachments?.[0]?.InstanceId === instance;
+    const attachments = answer?.Volumes?.[0]?.Attachments ?? [];
+    return attachments.map(({ InstanceId }) => InstanceId!);
   }
 
   async #createSnapshot(volume: string): Promise<void> {

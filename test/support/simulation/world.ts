@@ -14,6 +14,7 @@ import type { ClusterClient } from '@ironbark/protocol/internal/cluster-client.t
 import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
 import { MemoryObjects } from '@ironbark/protocol/internal/testing/memory-objects.ts';
+import type { Opening } from '@ironbark/storage/app/openings.ts';
 import { startStorage } from '@ironbark/storage/main.ts';
 import { withEmptyVolumes } from './empty-volumes.ts';
 import { MemoryDatabases } from './memory-databases.ts';
@@ -207,7 +208,7 @@ export class World implements Disposable {
       ...this.#shared('storage', process),
       commands: this.#commands(),
       target: 'simulated',
-      drivers: (drivers) => withEmptyVolumes(drivers, (id) => this.#checkUnplugged(id)),
+      drivers: (drivers) => withEmptyVolumes(drivers, (...taken) => this.#checkUnplugged(...taken)),
     });
     this.messages.serve(process, service.client);
     return running(process, service);
@@ -284,15 +285,32 @@ export class World implements Disposable {
   }
 
   /** Nobody of these users forces a volume out, so a guest has let go of it before it is closed. */
-  #checkUnplugged(id: VolumeId): void {
+  #checkUnplugged(id: VolumeId, opening?: number): void {
+    const own = opening === undefined ? '' : this.#holderOf(id, opening);
     for (const nodeId of this.nodeIds) {
       const folder = `/simulated/${nodeId}/simulated-guests`;
-      for (const name of this.files.list(folder)) {
+      for (const name of this.files.list(folder).filter((each) => each.startsWith(own))) {
         const guest = this.files.peek(`${folder}/${name}`)?.toString() ?? '';
         const isOpen = guest.includes('"power":"running"') && guest.includes(id);
         if (isOpen) this.simulation.violate(`${id} is taken from the running guest ${name}`);
       }
     }
+  }
+
+  /** The instance that has the opening; nobody's name where it is taken by force. */
+  #holderOf(id: VolumeId, opening: number): string {
+    const [row] = this.databases.rows(
+      '/simulated/storage/storage.db',
+      `select opened_to from volume where id = '${id}'`,
+    );
+    const openings = JSON.parse(String(row?.['opened_to'] ?? '[]')) as Opening[];
+    const holder = openings.find(({ number }) => number === opening)?.instanceId;
+    const forced = this.databases.rows(
+      '/simulated/cloud/cloud.db',
+      `select instance_id from attachment where volume_id = '${id}' and force = 1`,
+    );
+    const isForced = forced.some((one) => one['instance_id'] === holder);
+    return holder === undefined || isForced ? 'nobody' : holder;
   }
 
   /** Looks at a few nodes only in very large clouds, where the check at the end finds the rest. */

@@ -125,10 +125,12 @@ export class ClusterDouble implements ClusterClient {
     return this.#guests.get(id)!.intent;
   }
 
-  /** True while a running guest has the volume open. */
-  hasOpen(id: VolumeId): boolean {
-    return [...this.#guests.values()].some(({ observation }) =>
-      observation.volumes.some((volume) => volume.volumeId === id && volume.state === 'attached'),
+  /** True while a running guest, or this one, has the volume open. */
+  hasOpen(id: VolumeId, instanceId?: InstanceId): boolean {
+    return [...this.#guests.values()].some(
+      ({ observation }) =>
+        (instanceId ?? observation.id) === observation.id &&
+        observation.volumes.some((volume) => volume.volumeId === id && volume.state === 'attached'),
     );
   }
 

@@ -1,6 +1,6 @@
 // Owns the double of a Storage Controller: volumes in memory that go one step at a time and fail where told.
 
-import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type {
   BackendReport,
   SnapshotStorageObservation,
@@ -17,8 +17,8 @@ export interface StorageDoubleOptions {
   /** Backends besides files. */
   backends?: BackendReport[];
   failAt?: (step: string) => void;
-  /** Called before an export is taken back; throw when it is still needed. */
-  checkUnexport?: (id: VolumeId) => void;
+  /** Called before an export is taken back, of one that several have this instance's; throw when it is still needed. */
+  checkUnexport?: (id: VolumeId, instanceId?: InstanceId) => void;
   /** True: making this volume ends as `failed`. */
   failVolume?: (id: VolumeId) => boolean;
 }
@@ -138,6 +138,7 @@ export class StorageDouble implements StorageClient {
     const { id, generation } = intent;
     const isTakenBack = observation.export !== undefined && intent.exportTo === undefined;
     if (isTakenBack) this.#options.checkUnexport?.(id);
+    const openings = this.#openingsOf(volume);
     const base = { id, generation, progressPercent: 100 };
     if (intent.desired === 'absent') volume.observation = { ...base, state: 'absent' };
     else if (this.#options.failVolume?.(id) === true) {
@@ -146,9 +147,23 @@ export class StorageDouble implements StorageClient {
       this.#checkSource(intent, observation);
       const exported = { kind: 'nbd-unix', socketPath: `/${id}`, exportName: id } as const;
       const place = intent.exportTo === undefined ? {} : { export: exported };
-      volume.observation = { ...base, state: 'ready', ...place };
+      volume.observation = { ...base, state: 'ready', ...place, ...openings };
     }
     this.#changed();
+  }
+
+  /** Each with a socket of its own. */
+  #openingsOf({ intent, observation }: Volume): Pick<VolumeStorageObservation, 'openings'> {
+    const { id, openTo = [] } = intent;
+    const wanted = new Set(openTo.map(({ instanceId }) => instanceId));
+    for (const { instanceId } of observation.openings ?? []) {
+      if (!wanted.has(instanceId)) this.#options.checkUnexport?.(id, instanceId);
+    }
+    const openings = openTo.map(({ instanceId }) => {
+      const socketPath = `/${id}.${instanceId}`;
+      return { instanceId, export: { kind: 'nbd-unix', socketPath, exportName: id } as const };
+    });
+    return openings.length === 0 ? {} : { openings };
   }
 
   #checkSource(intent: StorageVolumeIntent, observation: VolumeStorageObservation): void {

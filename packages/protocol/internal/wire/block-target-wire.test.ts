@@ -33,6 +33,7 @@ function openWire() {
       };
     },
     unexport: (id) => note('unexport', id),
+    close: (id, opening) => note('close', id, opening),
     fillsLazily: true,
     layer: (id, sizeBytes, exportName) => note('layer', id, sizeBytes, exportName),
     fill: (id) => note('fill', id),
@@ -93,6 +94,7 @@ test('every call reaches the target, and its answer comes back', async () => {
   assert.deepEqual(await remote.list(), [VOLUME]);
   assert.equal((await remote.export(VOLUME, { opening: 1 })).export.exportName, VOLUME);
   await remote.unexport(VOLUME);
+  await remote.close(VOLUME, 2);
   await remote.layer(VOLUME, 5, TOKEN);
   await remote.fill(VOLUME);
   await remote.unlayer(VOLUME);
@@ -109,6 +111,7 @@ test('every call reaches the target, and its answer comes back', async () => {
   await remote.sweep();
   assert.deepEqual(asked.slice(1), [
     ['unexport', VOLUME],
+    ['close', VOLUME, 2],
     ['layer', VOLUME, 5, TOKEN],
     ['fill', VOLUME],
     ['unlayer', VOLUME],
@@ -181,9 +184,10 @@ const INPUTS: Readonly<Record<string, object>> = {
   exits: { after: 0 },
   inspect: { id: VOLUME },
   list: {},
-  export: { id: VOLUME, limits: LIMITS },
+  export: { id: VOLUME, opening: 1, limits: LIMITS, isShared: true },
   limit: { id: VOLUME, limits: LIMITS },
   unexport: { id: VOLUME },
+  close: { id: VOLUME, opening: 1 },
   layer: { id: VOLUME, sizeBytes: 1, exportName: TOKEN },
   fill: { id: VOLUME },
   unlayer: { id: VOLUME },

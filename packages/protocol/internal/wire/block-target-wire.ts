@@ -62,7 +62,9 @@ const exported = object<{ id: VolumeId } & Opening>({
   opening: integer(1, MAX_OPENINGS),
   limits: { optional: limitsCheck },
   seal: { optional: sealCheck },
+  isShared: { optional: flag },
 });
+const oneOpening = object({ id: id('vol'), opening: integer(1, MAX_OPENINGS) });
 const limited = object({ id: id('vol'), limits: limitsCheck });
 const sized = object({ id: id('vol'), sizeBytes: integer(1, MAX_VOLUME_BYTES) });
 const layered = object({
@@ -124,6 +126,10 @@ export function blockTargetVerbs(target: BlockTarget): VerbTable {
       return target.limit(asked.id, asked.limits);
     },
     unexport: (input) => target.unexport(volume(input, '').id),
+    close: (input) => {
+      const asked = oneOpening(input, '');
+      return target.close(asked.id, asked.opening);
+    },
     layer: (input) => {
       const asked = layered(input, '');
       return target.layer(asked.id, asked.sizeBytes, asked.exportName);
@@ -195,6 +201,7 @@ export function remoteBlockTarget(transport: CallTransport): BlockTarget {
       (await transport.call('export', { ...opening, id: volumeId })) as ExportedVolume,
     limit: (volumeId, limits) => ask('limit', { id: volumeId, limits }),
     unexport: (volumeId) => ask('unexport', { id: volumeId }),
+    close: (volumeId, opening) => ask('close', { id: volumeId, opening }),
     // The process on the other side starts storage daemons.
     fillsLazily: true,
     layer: (volumeId, sizeBytes, exportName) =>
