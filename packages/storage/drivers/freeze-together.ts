@@ -10,6 +10,7 @@ import type { Clock } from '@ironbark/platform/clock.ts';
 import type { QmpClient } from '@ironbark/platform/qmp.ts';
 import type { FreezePoint } from '@ironbark/protocol/internal/block-target.ts';
 import { closeExport, listExports, VOLUME_EXPORT } from './daemon-graph.ts';
+import type { RbdPlace } from './volume-place.ts';
 
 export interface FreezingParts {
   prepare(point: FreezePoint): Promise<PreparedPoint>;
@@ -23,6 +24,8 @@ export interface PreparedPoint {
   qmp: QmpClient;
   /** Of an encrypted volume. */
   passphrase: string | undefined;
+  /** Present when it is Ceph that takes the point. */
+  place?: RbdPlace;
 }
 
 interface Prepared extends PreparedPoint {
