@@ -10,6 +10,7 @@ import { systemClock } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import type { VolumeStorageObservation } from '@ironbark/protocol/internal/storage-client.ts';
 import { SNAPSHOT_BUCKET } from './app/snapshot-manifest.ts';
+import type { StorageOptions } from './main.ts';
 import {
   daemonPid,
   Harness,
@@ -29,8 +30,10 @@ const SECTOR_BYTES = 512;
 const SLOWER_MS = 1_500;
 
 /** A snapshot of random bytes in the first half and zeros in the second, and the bytes as a file. */
-async function startWithSnapshot(): Promise<{ harness: Harness; bytes: Buffer }> {
-  const harness = await Harness.start();
+async function startWithSnapshot(
+  options: Partial<StorageOptions> = {},
+): Promise<{ harness: Harness; bytes: Buffer }> {
+  const harness = await Harness.start(options);
   await harness.put(volume(1));
   await harness.untilVolume(volumeId(1), (each) => each.state === 'ready');
   const bytes = Buffer.concat([randomBytes(SIZE / 2), Buffer.alloc(SIZE / 2)]);
@@ -160,6 +163,33 @@ test('what was flushed while it filled outlives its target, its controller and b
   await untilFilled(harness);
   await compare(harness, seen, bytes);
   assert.ok((await harness.read(COPY, 0, SIZE)).equals(bytes));
+});
+
+test('a target that dies when all has come, before it is served without the map, is served again', async () => {
+  const kill = Promise.withResolvers<Harness>();
+  let isKilled = false;
+  const { harness, bytes } = await startWithSnapshot({
+    aroundStep: async (step, take) => {
+      if (step === 'volume/unlayer' && !isKilled) {
+        isKilled = true;
+        process.kill(await daemonPid(await kill.promise, COPY), 'SIGKILL');
+        throw new Error('no step');
+      }
+      return await take();
+    },
+  });
+  await using _ = harness;
+  kill.resolve(harness);
+  const seen = await openCopy(harness);
+  await untilFilled(harness);
+  assert.ok(isKilled);
+  await harness.until('the volume to be served', () =>
+    qemuIo(seen, 'read 0 4k').then(
+      () => true,
+      () => false,
+    ),
+  );
+  await compare(harness, seen, bytes);
 });
 
 test('bytes that a crash left without a record are no part of the volume', async () => {

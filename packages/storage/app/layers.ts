@@ -3,6 +3,7 @@
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { SnapshotId } from '@ironbark/core/ids.ts';
 import type { NbdDisk } from '@ironbark/platform/nbd/server.ts';
+import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import { findVolumeBySource, type VolumeRow } from '../store/volumes.ts';
 import type { StorageContext } from './context.ts';
 import { openSnapshotContent, type SnapshotContent } from './snapshot-content.ts';
@@ -13,10 +14,17 @@ export async function ensureLayer(
   { target, backend }: StorageContext,
   row: VolumeRow,
 ): Promise<void> {
-  if (row.is_filled === 1 || row.source_name === null) return;
+  if (row.is_filled === 1) return endForgottenLayer(target, row);
+  if (row.source_name === null) return;
   // Its row may say already what it is to be grown to.
   const facts = await backend.inspect(row.id);
   if (facts !== undefined) await target.layer(row.id, facts.sizeBytes, row.source_name);
+}
+
+/** A target that died after the last of the bytes had come, and before it was taken out, would be waited for for ever. */
+async function endForgottenLayer(target: BlockTarget, row: VolumeRow): Promise<void> {
+  if (row.from_snapshot_id === null || !target.fillsLazily) return;
+  if (!(await target.inspect(row.id)).running) await target.unlayer(row.id);
 }
 
 /** The snapshot that a volume starts with. Throws unless it is there and fits. */
