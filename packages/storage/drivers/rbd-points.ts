@@ -53,7 +53,7 @@ export async function comparePoints(
   rbd: RbdCommand,
   { id, from, to }: { id: VolumeId; from: SnapshotId; to: SnapshotId },
 ): Promise<ByteRange[]> {
-  const how = ['--format', 'json', '--whole-object', '--no-progress', '--from-snap', from];
+  const how = ['--format', 'json', '--whole-object', '--from-snap', from];
   const process = await rbd.start(['diff', ...how, rbd.imageSpec(id, to)]);
   process.stderr.resume();
   try {

@@ -4,46 +4,40 @@
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { MIB } from '@ironbark/core/units.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
-import type {
-  StorageSnapshotIntent,
-  StorageVolumeIntent,
-} from '@ironbark/protocol/internal/storage-client.ts';
-import type { StorageDrivers } from '@ironbark/storage/main.ts';
 import {
   ACCOUNT,
   daemonPid,
-  Harness,
   holdUploads,
-  NODE,
   qemuIo,
-  snapshot,
   snapshotId,
-  volume,
   volumeId,
 } from '@ironbark/storage/testing/harness.ts';
-import { type CephCluster, POOL, USER } from '../../support/ceph-cluster.ts';
-import { eventually } from '../../support/cloud-under-test.ts';
+import { type CephCluster, POOL } from '../../support/ceph-cluster.ts';
+import { PointLab, type Run, LAB_VOLUME_BYTES as SIZE } from '../../support/ceph-lab.ts';
 import { type Figure, zeroFigure } from '../../support/figures.ts';
 
-const SIZE = 192 * MIB;
 const SMALL = 32 * MIB;
-const TIMEOUT_MS = 120_000;
 /** No change in Ceph is told in smaller pieces. */
 const OBJECT_MIB = 4;
 /** A flatten that shows nothing new for so long stands still. */
 const STALL_MS = 3_000;
-
-type VolumeWish = Partial<StorageVolumeIntent>;
-type SnapshotWish = Partial<StorageSnapshotIntent>;
-
-/** A pattern, and where it lies, in MiB. */
-type Run = readonly [pattern: number, offset: number, length: number];
+/** Of the log, when something goes wrong. */
+const LINES_SHOWN = 40;
 
 export async function measurePoints(
   ceph: CephCluster,
   explain: (line: string) => void,
 ): Promise<Figure[]> {
   await using lab = await PointLab.start(ceph, explain);
+  try {
+    return [...(await measureAll(lab, ceph)), ...(await countLeft(ceph))];
+  } catch (error) {
+    explain(lab.harness.log().split('\n').slice(-LINES_SHOWN).join('\n'));
+    throw error;
+  }
+}
+
+async function measureAll(lab: PointLab, ceph: CephCluster): Promise<Figure[]> {
   const figures = [
     ...(await measureDeltas(lab)),
     ...(await measureClones(lab, ceph)),
@@ -51,9 +45,11 @@ export async function measurePoints(
     ...(await measureLostDaemon(lab)),
     ...(await measureSealed(lab)),
     ...(await measureHold(lab)),
+    ...(await measureSet(lab)),
+    ...(await measureDoor(lab)),
   ];
   await lab.removeAll();
-  return [...figures, ...(await countLeft(ceph))];
+  return figures;
 }
 
 /** What a cloud that has nothing any more has in the cluster. */
@@ -64,150 +60,6 @@ export async function countLeft(ceph: CephCluster): Promise<Figure[]> {
     zeroFigure('images and points left in the pool', images.length),
     zeroFigure('images left in the trash', trash.length),
   ];
-}
-
-class PointLab implements AsyncDisposable {
-  readonly harness: Harness;
-  readonly explain: (line: string) => void;
-  /** Of points in time. */
-  readBytes = 0;
-  /** Of snapshots, from the object store. */
-  fetched = 0;
-  readonly #generations = new Map<string, number>();
-  readonly #wishes = new Map<number, VolumeWish>();
-  readonly #snapshots = new Map<number, SnapshotWish>();
-
-  private constructor(harness: Harness, explain: (line: string) => void) {
-    this.harness = harness;
-    this.explain = explain;
-  }
-
-  static async start(ceph: CephCluster, explain: (line: string) => void): Promise<PointLab> {
-    const { confPath, keyringPath } = ceph;
-    const made: { lab?: PointLab } = {};
-    const drivers = (own: StorageDrivers): StorageDrivers => {
-      const open = own.target.openFrozen.bind(own.target);
-      own.target.openFrozen = async (...point) => {
-        const reader = await open(...point);
-        const read = (offset: number, length: number) => {
-          made.lab!.readBytes += length;
-          return reader.read(offset, length);
-        };
-        return { ...reader, read };
-      };
-      return own;
-    };
-    const backends = { ceph: { pool: POOL, user: USER, confPath, keyringPath } };
-    const lab = new PointLab(await Harness.start({ backends, drivers }), explain);
-    made.lab = lab;
-    const { objects } = lab.harness;
-    const get = objects.getObject.bind(objects);
-    objects.getObject = async (input) => {
-      if (input.key.startsWith('blocks/')) lab.fetched += 1;
-      return await get(input);
-    };
-    return lab;
-  }
-
-  /** What is not said stays as it was said before. */
-  async put(digit: number, wish: VolumeWish = {}): Promise<void> {
-    const all = { backend: 'rbd' as const, sizeBytes: SIZE, ...this.#wishes.get(digit), ...wish };
-    this.#wishes.set(digit, all);
-    await this.harness.put(volume(digit, { ...all, generation: this.#next(`v${digit}`) }));
-  }
-
-  async open(digit: number, wish: VolumeWish = {}): Promise<void> {
-    await this.put(digit, { ...wish, exportTo: NODE });
-    await this.until(`${volumeId(digit)} open`, async () => (await this.see(digit))?.export);
-  }
-
-  async snap(digit: number, of: number, wish: SnapshotWish = {}): Promise<void> {
-    const all = { volumeId: volumeId(of), volumeSizeBytes: SIZE, ...wish };
-    this.#snapshots.set(digit, all);
-    await this.harness.put(snapshot(digit, { ...all, generation: this.#next(`s${digit}`) }));
-  }
-
-  async complete(digit: number, of: number, wish: SnapshotWish = {}): Promise<void> {
-    await this.snap(digit, of, wish);
-    await this.untilCompleted(digit);
-  }
-
-  async untilCompleted(digit: number): Promise<void> {
-    await this.until(`${snapshotId(digit)} completed`, async () => {
-      const seen = await this.harness.snapshot(snapshotId(digit));
-      if (seen?.state === 'failed') throw new Error(`${seen.id}: ${seen.reason}`);
-      return seen?.state === 'completed';
-    });
-  }
-
-  async remove(volumes: readonly number[], snapshots: readonly number[]): Promise<void> {
-    for (const digit of snapshots) {
-      const absent = { ...this.#snapshots.get(digit), desired: 'absent' as const };
-      await this.harness.put(snapshot(digit, { ...absent, generation: this.#next(`s${digit}`) }));
-      this.#snapshots.delete(digit);
-    }
-    for (const digit of volumes) {
-      const { exportTo: _, ...rest } = this.#wishes.get(digit)!;
-      const absent = { ...rest, desired: 'absent' as const, generation: this.#next(`v${digit}`) };
-      await this.harness.put(volume(digit, absent));
-      this.#wishes.delete(digit);
-    }
-    const gone = [...volumes.map(volumeId), ...snapshots.map(snapshotId)] as string[];
-    await this.until(`${gone.join(', ')} gone`, async () => {
-      const report = await this.harness.storage.client.getReport();
-      const left = [...report.volumes, ...report.snapshots].filter(({ id }) => gone.includes(id));
-      return left.every(({ state }) => state === 'absent');
-    });
-  }
-
-  async removeAll(): Promise<void> {
-    await this.remove([...this.#wishes.keys()], [...this.#snapshots.keys()]);
-  }
-
-  see(digit: number) {
-    return this.harness.volume(volumeId(digit));
-  }
-
-  /** Resolves once it needs nothing else. */
-  untilWhole(digit: number): Promise<unknown> {
-    return this.until(`${volumeId(digit)} whole`, async () => {
-      const seen = await this.see(digit);
-      if (seen?.state === 'failed') throw new Error(`${seen.id}: ${seen.reason}`);
-      return seen?.state === 'ready' && seen.progressPercent === 100;
-    });
-  }
-
-  async write(digit: number, ...runs: Run[]): Promise<void> {
-    const steps = runs.map(([pattern, at, length]) => `write -P ${pattern} ${at}M ${length}M`);
-    await qemuIo((await this.see(digit))!, ...steps, 'flush');
-  }
-
-  /** How many runs are not as they should be. */
-  async countWrong(digit: number, ...runs: Run[]): Promise<number> {
-    const seen = (await this.see(digit))!;
-    let wrong = 0;
-    for (const [pattern, at, length] of runs) {
-      await qemuIo(seen, `read -P ${pattern} ${at}M ${length}M`).catch((error: unknown) => {
-        this.explain(String(error));
-        wrong += 1;
-      });
-    }
-    return wrong;
-  }
-
-  until<T>(what: string, probe: () => Promise<T | undefined | false>): Promise<T> {
-    return eventually(what, probe, { timeoutMs: TIMEOUT_MS });
-  }
-
-  #next(key: string): number {
-    const next = (this.#generations.get(key) ?? 0) + 1;
-    this.#generations.set(key, next);
-    return next;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.harness[Symbol.asyncDispose]();
-  }
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {
@@ -362,4 +214,38 @@ async function measureHold(lab: PointLab): Promise<Figure[]> {
   const { pieces } = await held.read(volumeId(4), 0);
   await held[Symbol.asyncDispose]();
   return [zeroFigure('holds that show what was written later', pieces[0]?.bytes[0] === 85 ? 0 : 1)];
+}
+
+/** Volumes 4 and 5 at one moment, and volume 8 of what volume 4 was then. */
+async function measureSet(lab: PointLab): Promise<Figure[]> {
+  const together = [snapshotId(8), snapshotId(9)];
+  await lab.snap(8, 4, { together, volumeSizeBytes: SIZE + SMALL });
+  await lab.snap(9, 5, { together });
+  await Promise.all([lab.untilCompleted(8), lab.untilCompleted(9)]);
+  await lab.write(4, [3, 2, 1]);
+  await lab.open(8, { fromSnapshotId: snapshotId(8), sizeBytes: SIZE + SMALL });
+  const wrong = await lab.countWrong(8, [9, 0, 1], [85, 1, 7], [7, SIZE / MIB + 1, 1]);
+  return [zeroFigure('runs of a set’s clone that are wrong', wrong)];
+}
+
+const SLOW = { iops: 1_000, bytesPerSecond: 4 * MIB, operationBytes: 256 * 1024 };
+/** Of 16 MiB; what a moment may hold passes at once. */
+const SLOW_MS = 3_000;
+
+/** Volume 5: what its opening lets through, and nobody once it is closed. */
+async function measureDoor(lab: PointLab): Promise<Figure[]> {
+  await lab.put(5, { limits: SLOW });
+  await lab.open(5);
+  const elapsedMs = await timed(() => lab.countWrong(5, [17, 10, 10], [17, 21, 6]));
+  lab.explain(`16 MiB at 4 MiB/s took ${elapsedMs} ms`);
+  const before = (await lab.see(5))!;
+  await lab.close(5);
+  const isOpen = await qemuIo(before, 'read 0 4k').then(
+    () => true,
+    () => false,
+  );
+  return [
+    zeroFigure('reads that are faster than their limit', elapsedMs < SLOW_MS ? 1 : 0),
+    zeroFigure('clients that get in after a detach', isOpen ? 1 : 0),
+  ];
 }
