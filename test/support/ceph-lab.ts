@@ -2,6 +2,7 @@
 // read by QEMU's NBD client, which verifies every byte.
 
 import { MIB } from '@ironbark/core/units.ts';
+import type { AroundStep } from '@ironbark/platform/reconciler.ts';
 import type {
   StorageSnapshotIntent,
   StorageVolumeIntent,
@@ -35,6 +36,8 @@ export class PointLab implements AsyncDisposable {
   readBytes = 0;
   /** Of snapshots, from the object store. */
   fetched = 0;
+  /** Done right after a step has been taken, once. */
+  readonly after = new Map<string, () => Promise<void>>();
   readonly #generations = new Map<string, number>();
   readonly #wishes = new Map<number, VolumeWish>();
   readonly #snapshots = new Map<number, SnapshotWish>();
@@ -60,7 +63,15 @@ export class PointLab implements AsyncDisposable {
       return own;
     };
     const backends = { ceph: { pool: POOL, user: USER, confPath, keyringPath } };
-    const lab = new PointLab(await Harness.start({ backends, drivers }), explain);
+    const aroundStep: AroundStep = async (step, take) => {
+      const result = await take();
+      const next = made.lab?.after.get(step);
+      made.lab?.after.delete(step);
+      await next?.();
+      return result;
+    };
+    const harness = await Harness.start({ backends, drivers, aroundStep });
+    const lab = new PointLab(harness, explain);
     made.lab = lab;
     const { objects } = lab.harness;
     const get = objects.getObject.bind(objects);

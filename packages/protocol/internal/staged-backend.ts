@@ -60,13 +60,20 @@ export interface CloneFacts {
   percent: number;
 }
 
+export interface CloneSizes {
+  /** Of the point. */
+  pointBytes: number;
+  /** Of the volume; as long or longer, with zeros at its end. */
+  sizeBytes: number;
+}
+
 /** Every call is idempotent. */
 export interface StoragePoints {
   list(): Promise<StoragePoint[]>;
   /** Clones of it keep their bytes. */
   drop(point: StoragePoint): Promise<void>;
-  /** Makes a volume that begins as a point, longer if asked. False when there is no such point. */
-  clone(id: VolumeId, from: StoragePoint, sizeBytes: number): Promise<boolean>;
+  /** Makes a volume that begins as a point. False when there is no such point. */
+  clone(id: VolumeId, from: StoragePoint, sizes: CloneSizes): Promise<boolean>;
   inspectClone(id: VolumeId): Promise<CloneFacts>;
   /** Begins to copy what a clone lacks. */
   flatten(id: VolumeId): Promise<void>;

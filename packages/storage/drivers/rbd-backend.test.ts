@@ -68,10 +68,12 @@ function record(answers: Record<string, Answer> = {}) {
     },
   };
   const backend = new RbdBackend(SETTINGS, { commands, clock: systemClock });
-  return { backend, commands, asked, started };
+  return { backend, commands, asked, started, answers };
 }
 
 const ABSENT = { code: 2 };
+const SAME = { pointBytes: 1024, sizeBytes: 1024 };
+const CLONE = `clone --rbd-default-clone-format 2 --image-feature ${FEATURES} volumes/${ONE}@${POINT.snapshotId} volumes/${TWO}.new`;
 
 test('an image is made with what clones and differences need', async () => {
   const { backend, asked } = record({ info: ABSENT });
@@ -118,26 +120,34 @@ test('a program that ends badly leaves no volume, and what it was told is told a
 });
 
 test('a clone is of Ceph’s second form, as long as asked, and there under its name at the end', async () => {
-  const { backend, asked } = record({
-    [`info --format json volumes/${TWO}.new`]: { stdout: '{"size":1024,"parent":{}}' },
-    info: ABSENT,
-    [`snap purge --no-progress volumes/${TWO}.new`]: ABSENT,
-  });
-  assert.equal(await backend.points.clone(TWO, POINT, 4096), true);
-  assert.deepEqual(
-    asked.filter((line) => !line.startsWith('info')),
-    [
-      `snap purge --no-progress volumes/${TWO}.new`,
-      `clone --rbd-default-clone-format 2 --image-feature ${FEATURES} volumes/${ONE}@${POINT.snapshotId} volumes/${TWO}.new`,
-      `resize --no-progress --size 4096B volumes/${TWO}.new`,
-      `rename volumes/${TWO}.new volumes/${TWO}`,
-    ],
-  );
+  const { backend, asked } = record();
+  const sizes = { pointBytes: 1024, sizeBytes: 4096 };
+  assert.equal(await backend.points.clone(TWO, POINT, sizes), true);
+  assert.equal((await backend.points.inspectClone(TWO)).state, 'idle');
+  assert.deepEqual(asked, [
+    CLONE,
+    `resize --no-progress --size 4096B volumes/${TWO}.new`,
+    `rename volumes/${TWO}.new volumes/${TWO}`,
+  ]);
+});
+
+test('what a crash left of a clone is made anew', async () => {
+  const { backend, asked, answers } = record({ clone: { code: 17 } });
+  const remade = backend.points.clone(TWO, POINT, SAME);
+  answers['clone'] = {};
+  assert.equal(await remade, true);
+  assert.deepEqual(asked, [
+    CLONE,
+    `snap purge --no-progress volumes/${TWO}.new`,
+    `rm --no-progress volumes/${TWO}.new`,
+    CLONE,
+    `rename volumes/${TWO}.new volumes/${TWO}`,
+  ]);
 });
 
 test('there is no clone of a point that is gone', async () => {
-  const { backend } = record({ info: ABSENT, clone: ABSENT, 'snap purge': ABSENT });
-  assert.equal(await backend.points.clone(TWO, POINT, 4096), false);
+  const { backend } = record({ clone: ABSENT });
+  assert.equal(await backend.points.clone(TWO, POINT, SAME), false);
 });
 
 test('an image that clones read from goes to the trash, which is emptied as they become whole', async () => {

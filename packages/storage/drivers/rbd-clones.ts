@@ -7,11 +7,18 @@ import { isResourceId, type VolumeId } from '@ironbark/core/ids.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import {
   type CloneFacts,
+  type CloneSizes,
   DONE_PERCENT,
   type StoragePoint,
   type StoragePoints,
 } from '@ironbark/protocol/internal/staged-backend.ts';
-import { IMAGE_FEATURES, NOT_EMPTY, NOT_FOUND, type RbdCommand } from './rbd-command.ts';
+import {
+  ALREADY_THERE,
+  IMAGE_FEATURES,
+  NOT_EMPTY,
+  NOT_FOUND,
+  type RbdCommand,
+} from './rbd-command.ts';
 import { RbdFlattenings } from './rbd-flatten.ts';
 import { dropPoint, listAllPoints, pointName } from './rbd-points.ts';
 
@@ -24,6 +31,8 @@ export interface ImageFacts {
 export class RbdClones implements StoragePoints, AsyncDisposable {
   readonly #rbd: RbdCommand;
   readonly #flattenings: RbdFlattenings;
+  /** Made by this process and not looked at since: a guest waits for each command. */
+  readonly #fresh = new Set<VolumeId>();
 
   constructor(rbd: RbdCommand, clock: Clock) {
     this.#rbd = rbd;
@@ -40,33 +49,42 @@ export class RbdClones implements StoragePoints, AsyncDisposable {
     }
   }
 
-  async clone(id: VolumeId, from: StoragePoint, sizeBytes: number): Promise<boolean> {
+  /** Whoever asks has looked whether it is there. */
+  async clone(id: VolumeId, from: StoragePoint, sizes: CloneSizes): Promise<boolean> {
     const rbd = this.#rbd;
-    if ((await readImage(rbd, id)) !== undefined) return true;
     const made = `${id}${UNFINISHED}`;
-    await removeImage(rbd, made);
     const parent = rbd.imageSpec(from.id, from.snapshotId);
-    if ((await rbd.run('rbd', [...CLONE, parent, rbd.imageSpec(made)])) === undefined) return false;
-    const facts = await readImage(rbd, made);
-    if (facts !== undefined && facts.size < sizeBytes) await resizeImage(rbd, made, sizeBytes);
+    const args = [...CLONE, parent, rbd.imageSpec(made)];
+    const first = await rbd.attempt(args, [NOT_FOUND, ALREADY_THERE]);
+    // What a crash has left may not be whole.
+    if (first.exitCode === ALREADY_THERE) await removeImage(rbd, made);
+    const { exitCode } =
+      first.exitCode === ALREADY_THERE ? await rbd.attempt(args, [NOT_FOUND]) : first;
+    if (exitCode === NOT_FOUND) return false;
+    const { pointBytes, sizeBytes } = sizes;
+    if (pointBytes < sizeBytes) await resizeImage(rbd, made, sizeBytes);
     await rbd.must(['rename', rbd.imageSpec(made), rbd.imageSpec(id)]);
+    this.#fresh.add(id);
     return true;
   }
 
   async inspectClone(id: VolumeId): Promise<CloneFacts> {
     const found = this.#flattenings.find(id);
     if (found !== undefined) return found;
+    if (this.#fresh.has(id)) return { state: 'idle', percent: 0 };
     const image = await readImage(this.#rbd, id);
     if (image?.parent !== undefined) return { state: 'idle', percent: 0 };
     return { state: 'done', percent: DONE_PERCENT };
   }
 
   async flatten(id: VolumeId): Promise<void> {
+    this.#fresh.delete(id);
     this.#flattenings.begin(id);
   }
 
   /** Before its image goes. */
   async forget(id: VolumeId): Promise<void> {
+    this.#fresh.delete(id);
     await this.#flattenings.end(id);
   }
 

@@ -91,16 +91,17 @@ export function planVolume(desired: DesiredVolume, observed: ObservedVolume): Vo
   if (observed.state === 'failed') return planIdle(observed);
   if (observed.state !== 'ready') return planMaking(desired, observed);
   if (observed.sizeBytes === undefined) return step('note-lost');
-  const layer = planLayer(observed) ?? planClone(observed);
+  const layer = planLayer(observed);
   if (layer !== undefined) return layer;
   const isShort = isShorter(desired, observed);
   // What holds a point in time cannot become longer under it.
   if (isShort && observed.target.frozen.length === 0) return step('grow');
-  if (openFor === undefined) return isShort ? WAIT : planIdle(observed);
+  if (openFor === undefined) return planClone(observed) ?? (isShort ? WAIT : planIdle(observed));
   const isServed = observed.target.exported && observed.target.opening === observed.opening;
   if (!isServed || !observed.isExportRecorded) return step('export');
   if (isLimitedOtherwise(desired, observed)) return step('limit');
-  return isShort ? WAIT : SETTLED;
+  // It is open by now: whoever copies has the image to itself until then.
+  return planClone(observed) ?? (isShort ? WAIT : SETTLED);
 }
 
 /** Also when only the backend has grown, and the target has not been told. */

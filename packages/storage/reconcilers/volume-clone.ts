@@ -47,7 +47,8 @@ export async function cloneVolume(context: StorageContext, row: VolumeRow): Prom
   // Before it is there, so that there is no clone of which nothing is known.
   await updateVolume(query, row.id, { is_clone: 1 });
   const from = { id: snapshot.volume_id, snapshotId: snapshot.id };
-  if (await getPoints(context).clone(row.id, from, row.size_bytes)) return;
+  const sizes = { pointBytes: snapshot.volume_size_bytes, sizeBytes: row.size_bytes };
+  if (await getPoints(context).clone(row.id, from, sizes)) return;
   // It went meanwhile: the object store has it.
   await updateVolume(query, row.id, { is_clone: 0 });
   await updateSnapshot(query, snapshot.id, { point: null });

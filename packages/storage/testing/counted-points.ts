@@ -37,7 +37,7 @@ export class CountedPoints implements StagedBackend {
     drop: async (point) => {
       this.taken.delete(nameOf(point));
     },
-    clone: async (id, from, sizeBytes) => {
+    clone: async (id, from, { sizeBytes }) => {
       if (this.images.has(id)) return true;
       if (!this.taken.has(nameOf(from))) return false;
       await copyFile(this.#path(from.id), this.#path(id));

@@ -97,16 +97,17 @@ test('points in time that the storage keeps are asked for of the backend that ha
     onChange: () => () => {},
   });
   const clone = 'vol-00000000000000002';
+  const sizes = { pointBytes: 512, sizeBytes: 1024 };
   assert.deepEqual(await remote.list(), [point]);
   await remote.drop(point);
-  assert.equal(await remote.clone(clone, point, 1024), true);
+  assert.equal(await remote.clone(clone, point, sizes), true);
   assert.deepEqual(await remote.inspectClone(clone), { state: 'running', percent: 7 });
   await remote.flatten(clone);
   await remote.tidy();
   assert.deepEqual(asked, [
     ['list'],
     ['drop', point],
-    ['clone', clone, point, 1024],
+    ['clone', clone, point, sizes],
     ['inspectClone', clone],
     ['flatten', clone],
     ['tidy'],
@@ -114,8 +115,8 @@ test('points in time that the storage keeps are asked for of the backend that ha
   for (const [verb, input] of [
     ['pointsDrop', { id: VOLUME, snapshotId: 'snap-1@x' }],
     ['pointsDrop', { id: '../a', snapshotId: point.snapshotId }],
-    ['pointsClone', { id: clone, from: { id: VOLUME }, sizeBytes: 1 }],
-    ['pointsClone', { id: clone, from: point, sizeBytes: 2 ** 50 }],
+    ['pointsClone', { id: clone, from: { id: VOLUME }, sizes }],
+    ['pointsClone', { id: clone, from: point, sizes: { ...sizes, sizeBytes: 2 ** 50 } }],
     ['pointsTidy', { all: true }],
   ] as const) {
     await assert.rejects(async () => verbs[verb]!(input), { kind: 'malformed-input' }, verb);

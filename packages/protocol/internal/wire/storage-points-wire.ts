@@ -1,7 +1,7 @@
 // Owns StoragePoints on a wire: points in time that a storage keeps itself, of the one backend that has them, Ceph.
 
 import { ServiceError } from '@ironbark/core/errors.ts';
-import type { CloneFacts, StoragePoint, StoragePoints } from '../staged-backend.ts';
+import type { CloneFacts, CloneSizes, StoragePoint, StoragePoints } from '../staged-backend.ts';
 import { id, integer, nothing, object } from './checks.ts';
 import type { CallTransport, VerbTable } from './transport.ts';
 
@@ -10,7 +10,9 @@ const MAX_VOLUME_BYTES = 2 ** 46;
 
 const volume = object({ id: id('vol') });
 const point = object<StoragePoint>({ id: id('vol'), snapshotId: id('snap') });
-const clone = object({ id: id('vol'), from: point, sizeBytes: integer(1, MAX_VOLUME_BYTES) });
+const bytes = integer(1, MAX_VOLUME_BYTES);
+const sizes = object<CloneSizes>({ pointBytes: bytes, sizeBytes: bytes });
+const clone = object({ id: id('vol'), from: point, sizes });
 
 export function storagePointVerbs(points: StoragePoints | undefined): VerbTable {
   const own = (): StoragePoints => points ?? refuseAbsent();
@@ -22,7 +24,7 @@ export function storagePointVerbs(points: StoragePoints | undefined): VerbTable 
     pointsDrop: async (input) => await own().drop(point(input, '')),
     pointsClone: async (input) => {
       const asked = clone(input, '');
-      return await own().clone(asked.id, asked.from, asked.sizeBytes);
+      return await own().clone(asked.id, asked.from, asked.sizes);
     },
     pointsInspectClone: async (input) => await own().inspectClone(volume(input, '').id),
     pointsFlatten: async (input) => await own().flatten(volume(input, '').id),
@@ -45,8 +47,8 @@ export function remoteStoragePoints(transport: CallTransport): StoragePoints {
   return {
     list: async () => (await transport.call('pointsList', {})) as StoragePoint[],
     drop: (from) => tell('pointsDrop', from),
-    clone: async (volumeId, from, sizeBytes) =>
-      (await transport.call('pointsClone', { id: volumeId, from, sizeBytes })) as boolean,
+    clone: async (volumeId, from, asked) =>
+      (await transport.call('pointsClone', { id: volumeId, from, sizes: asked })) as boolean,
     inspectClone: async (volumeId) =>
       (await transport.call('pointsInspectClone', { id: volumeId })) as CloneFacts,
     flatten: (volumeId) => tell('pointsFlatten', { id: volumeId }),
