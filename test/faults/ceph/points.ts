@@ -105,6 +105,7 @@ async function measureClones(lab: PointLab, ceph: CephCluster): Promise<Figure[]
   const openMs = await timed(() => lab.open(2, { fromSnapshotId: snapshotId(2) }));
   lab.explain(`a clone is open after ${openMs} ms, where a command takes ${commandMs} ms`);
   const stalled = await standStill(lab, ceph);
+  await lab.harness.restart();
   const early = await lab.countWrong(2, AT_TWO[1]!, AT_TWO[4]!);
   await lab.write(2, [68, 20, 1]);
   await lab.snap(3, 2);
