@@ -4,7 +4,13 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { grantSocketAccess, isListening, linkSocket, readSocketAccess } from './sockets.ts';
+import {
+  grantSocketAccess,
+  isListening,
+  linkSocket,
+  readSecondName,
+  readSocketAccess,
+} from './sockets.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -57,6 +63,30 @@ test('a second name leads to a socket; what is none is refused, and the name sta
     assert.equal((await stat(name)).ino, (await stat(path)).ino);
   } finally {
     server.close();
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('a second name is told from one that leads to what served before, and from none', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'ironbark-sockets-'));
+  const path = join(folder, 'own');
+  const name = join(folder, 'name');
+  const listen = async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    return server;
+  };
+  const first = await listen();
+  try {
+    assert.equal(await readSecondName(path, name), 'absent');
+    await linkSocket(path, name);
+    assert.equal(await readSecondName(path, name), 'same');
+    await new Promise((resolve) => first.close(resolve));
+    assert.equal(await readSecondName(path, name), 'socket-gone');
+    const second = await listen();
+    assert.equal(await readSecondName(path, name), 'other');
+    await new Promise((resolve) => second.close(resolve));
+  } finally {
     await rm(folder, { recursive: true });
   }
 });

@@ -6,7 +6,7 @@ import { constants } from 'node:fs';
 import { chmod, chown, type FileHandle, link, lstat, open, rename } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { basename, dirname } from 'node:path';
-import { removeFile } from './files.ts';
+import { hasCode, removeFile } from './files.ts';
 
 export interface SocketAccess {
   uid: number;
@@ -63,6 +63,25 @@ export async function linkSocket(from: string, to: string): Promise<void> {
     throw new Error(`${from} is no socket`);
   }
   await rename(temporary, to);
+}
+
+/** Where a second name of a socket leads; another one lies at the socket's path once its server has started again. */
+export type SecondName = 'same' | 'other' | 'absent' | 'socket-gone';
+
+export async function readSecondName(socketPath: string, name: string): Promise<SecondName> {
+  const [socket, second] = await Promise.all([findFacts(socketPath), findFacts(name)]);
+  if (socket === undefined) return 'socket-gone';
+  if (second === undefined) return 'absent';
+  return socket.dev === second.dev && socket.ino === second.ino ? 'same' : 'other';
+}
+
+async function findFacts(path: string) {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
 }
 
 /** Somebody takes connections at the path. */

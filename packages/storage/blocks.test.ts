@@ -39,9 +39,7 @@ async function takeSnapshot(
   changes: Partial<StorageSnapshotIntent> = {},
 ): Promise<SnapshotStorageObservation> {
   await harness.put(snapshot(digit, changes));
-  const seen = await harness.untilSnapshot(snapshotId(digit), (each) => each.state !== 'pending');
-  assert.equal(seen.state, 'completed', seen.reason);
-  return seen;
+  return harness.untilCompleted(snapshotId(digit));
 }
 
 async function restore(harness: Harness, digit: number, id: SnapshotId): Promise<Buffer> {
@@ -49,10 +47,6 @@ async function restore(harness: Harness, digit: number, id: SnapshotId): Promise
   const seen = await harness.untilVolume(volumeId(digit), (each) => each.state !== 'creating');
   assert.equal(seen.state, 'ready', seen.reason);
   return harness.read(volumeId(digit), 0, 16 * MIB);
-}
-
-function blockKeys(harness: Harness): string[] {
-  return harness.objectKeys().filter((key) => key.startsWith('blocks/'));
 }
 
 async function remove(harness: Harness, digit: number): Promise<void> {
@@ -80,7 +74,7 @@ test('a snapshot stores what no earlier one has, and each restores to its own mo
   const after = await harness.read(VOLUME, 0, 16 * MIB);
   const second = await takeSnapshot(harness, 2);
   assert.deepEqual([second.storedBytes, second.addedBytes], [3 * BLOCK_BYTES, BLOCK_BYTES]);
-  assert.equal(blockKeys(harness).length, 4);
+  assert.equal(harness.blockKeys().length, 4);
   assert.ok((await restore(harness, 2, snapshotId(1))).equals(before));
   assert.ok((await restore(harness, 3, snapshotId(2))).equals(after));
 });
@@ -100,7 +94,7 @@ test('accounts share no blocks, so that nobody learns what another one has', asy
   await takeSnapshot(harness, 1);
   const other = await takeSnapshot(harness, 2, { accountId: '000000000002' });
   assert.equal(other.addedBytes, 2 * BLOCK_BYTES);
-  assert.equal(blockKeys(harness).length, 4);
+  assert.equal(harness.blockKeys().length, 4);
 });
 
 test('a snapshot that goes leaves the blocks that others need, and no more', async () => {
@@ -111,7 +105,7 @@ test('a snapshot that goes leaves the blocks that others need, and no more', asy
   const bytes = await harness.read(VOLUME, 0, 16 * MIB);
   await takeSnapshot(harness, 2);
   await remove(harness, 1);
-  await harness.until('one block to go', () => blockKeys(harness).length === 3);
+  await harness.until('one block to go', () => harness.blockKeys().length === 3);
   assert.ok((await restore(harness, 2, snapshotId(2))).equals(bytes));
   await remove(harness, 2);
   await harness.until('all blocks to go', () => harness.objectKeys().length === 0);
@@ -149,7 +143,7 @@ test('a block that is being removed takes no reference: the snapshot waits and s
   const seen = await harness.untilSnapshot(snapshotId(2), (each) => each.state !== 'pending');
   assert.deepEqual([seen.state, seen.addedBytes], ['completed', 2 * BLOCK_BYTES]);
   await harness.untilQuiet();
-  assert.equal(blockKeys(harness).length, 2);
+  assert.equal(harness.blockKeys().length, 2);
   await restore(harness, 2, snapshotId(2));
 });
 
@@ -157,7 +151,7 @@ test('a block that rots fails the volume, and the next snapshot with its bytes s
   await using harness = await start();
   await makeVolume(harness, [0, 1]);
   await takeSnapshot(harness, 1);
-  const [key] = blockKeys(harness);
+  const [key] = harness.blockKeys();
   const bucket = harness.objects.buckets.get(SNAPSHOT_BUCKET)!;
   bucket.get(key!)![7]! ^= 1;
   await harness.put(volume(2, { fromSnapshotId: snapshotId(1) }));
@@ -186,7 +180,7 @@ test('after a restore the references come from the manifests, and nothing is rem
   await harness.restart();
   await harness.until('references', () => references(harness) === 6);
   await remove(harness, 1);
-  await harness.until('one block to go', () => blockKeys(harness).length === 3);
+  await harness.until('one block to go', () => harness.blockKeys().length === 3);
   await restore(harness, 2, snapshotId(2));
 });
 

@@ -202,8 +202,7 @@ withRoot('a volume on a disk lives as one in a file does, and leaves nothing', a
   await harness.until('the export', () => succeeds(qemuIo(seen, 'read -P 0x11 0 6M')));
 
   await harness.put(snapshot(1));
-  const done = await harness.untilSnapshot(snapshotId(1), (each) => each.state !== 'pending');
-  assert.equal(done.state, 'completed', done.reason);
+  await harness.untilCompleted(snapshotId(1));
   await harness.put(volume(2, { fromSnapshotId: snapshotId(1), exportTo: NODE }));
   const copy = await harness.untilVolume(volumeId(2), (each) => each.export !== undefined);
   await qemuIo(copy, 'read -P 0x11 0 6M', 'read -P 0 6M 9M', 'read -P 0x22 15M 1M');

@@ -7,7 +7,6 @@ import { test } from 'node:test';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { KIB, MIB } from '@ironbark/core/units.ts';
 import { systemRandom } from '@ironbark/platform/random.ts';
-import type { VolumeStorageObservation } from '@ironbark/protocol/internal/storage-client.ts';
 import { openSectors, SECTOR_BYTES } from './drivers/aes-xts.ts';
 import { LUKS_HEADER_BYTES } from './drivers/luks-header.ts';
 import { luksKeysOf } from './drivers/volume-seal.ts';
@@ -36,26 +35,6 @@ function open(harness: Harness, id: VolumeId = VOLUME) {
 
 function filePath(harness: Harness, id: VolumeId = VOLUME): string {
   return join(harness.dataDir, 'volumes', `${id}.raw`);
-}
-
-/** What served it may have ended, and comes back. */
-function untilReads(
-  harness: Harness,
-  seen: VolumeStorageObservation,
-  ...steps: string[]
-): Promise<boolean> {
-  return harness.until('the export', () =>
-    qemuIo(seen, ...steps).then(
-      () => true,
-      () => false,
-    ),
-  );
-}
-
-async function complete(harness: Harness, digit: number) {
-  const done = await harness.untilSnapshot(snapshotId(digit), (each) => each.state !== 'pending');
-  assert.equal(done.state, 'completed', done.reason);
-  return done;
 }
 
 test('an encrypted volume is zeros to its host and noise to its disk', async () => {
@@ -104,12 +83,12 @@ test('a snapshot of an encrypted volume is encrypted, and so is what is put asid
   await qemuIo(seen, 'write -P 0x33 0 4M', 'write -z 9M 1M', 'flush');
   assert.deepEqual(await findInTheClear(harness, marker), [], 'also while it is being read');
   upload.release();
-  await complete(harness, 1);
+  await harness.untilCompleted(snapshotId(1));
   assert.deepEqual(await findInTheClear(harness, marker), []);
 
   await qemuIo(seen, 'write -P 0x44 12M 64k', 'flush');
   await harness.put(snapshot(2, { encrypted: true }));
-  const second = await complete(harness, 2);
+  const second = await harness.untilCompleted(snapshotId(2));
   assert.ok(second.addedBytes < 100 * KIB, `${second.addedBytes} bytes for what changed`);
 
   const copy = { ...SEALED, fromSnapshotId: snapshotId(1), sizeBytes: 20 * MIB, exportTo: NODE };
@@ -132,7 +111,7 @@ test('an encrypted volume grows under its host, by zeros', async () => {
   await qemuIo(grown, 'read -P 0x11 0 16M', 'read -P 0 16M 5M', 'write -P 0x22 20M 1M');
   assert.equal((await stat(filePath(harness))).size, sizeBytes + LUKS_HEADER_BYTES);
   process.kill(await daemonPid(harness, VOLUME), 'SIGKILL');
-  await untilReads(harness, grown, 'read -P 0x11 0 16M', 'read -P 0 16M 4M', 'read -P 0x22 20M 1M');
+  await harness.untilDone(grown, 'read -P 0x11 0 16M', 'read -P 0 16M 4M', 'read -P 0x22 20M 1M');
 });
 
 test('an encrypted volume on a disk of its own is as long as was asked, and no part of it is in the clear', {
@@ -149,7 +128,7 @@ test('an encrypted volume on a disk of its own is as long as was asked, and no p
   await assert.rejects(qemuIo(seen, 'read 16M 512'));
   assert.equal(marker.isIn(await readFile(disks.paths[0]!)), false);
   await harness.put(snapshot(1, { encrypted: true }));
-  await complete(harness, 1);
+  await harness.untilCompleted(snapshotId(1));
   const block = await harness.storage.snapshots.readBlock(snapshotId(1), 30);
   assert.ok(block.subarray(0, marker.bytes.length).equals(marker.bytes));
   await harness.put(volume(1, { ...SEALED, generation: 2, sizeBytes: 18 * MIB }));
@@ -194,12 +173,12 @@ test('without its keyring, and with another one, nothing is opened and nothing i
     assert.match(harness.storage.keyringProblem ?? '', reason);
     assert.match((await harness.storage.client.getReport()).keyringProblem ?? '', reason);
     const plain = await open(harness, volumeId(2));
-    await untilReads(harness, plain, 'read -P 0 0 1M');
+    await harness.untilDone(plain, 'read -P 0 0 1M');
     assert.ok((await readFile(filePath(harness))).equals(before));
   }
   await rename(`${path}.away`, path);
   await harness.restart();
-  await untilReads(harness, seen, 'read -P 0x11 0 1M', 'read -P 0 1M 15M');
+  await harness.untilDone(seen, 'read -P 0x11 0 1M', 'read -P 0 1M 15M');
 });
 
 test('an encrypted copy of a plain snapshot has its bytes, and they are nowhere in the clear', async () => {
@@ -208,10 +187,10 @@ test('an encrypted copy of a plain snapshot has its bytes, and they are nowhere 
   const marker = await Marker.make(harness, 512 * KIB);
   await qemuIo(await open(harness), marker.write(MIB), 'write -P 0x22 9M 64k', 'flush');
   await harness.put(snapshot(1));
-  await complete(harness, 1);
+  await harness.untilCompleted(snapshotId(1));
   const copy = { volumeId: 'vol-ffffffff', copyOf: snapshotId(1), encrypted: true } as const;
   await harness.put(snapshot(2, copy));
-  await complete(harness, 2);
+  await harness.untilCompleted(snapshotId(2));
   const gone = { generation: 2, desired: 'absent' } as const;
   await harness.put(volume(1, gone), snapshot(1, gone));
   await harness.untilSnapshot(snapshotId(1), (each) => each.state === 'absent');
@@ -249,7 +228,7 @@ test('a volume is backed up as its disk has it, and opened again from that', asy
   const seen = await harness.untilVolume(VOLUME, (each) => each.generation === 2);
   await qemuIo(seen, 'read -P 0 0 5M', 'read -P 0 6M 10M');
   await harness.put(snapshot(1, { encrypted: true }));
-  await complete(harness, 1);
+  await harness.untilCompleted(snapshotId(1));
   const block = await harness.storage.snapshots.readBlock(snapshotId(1), 10);
   assert.ok(block.subarray(0, marker.bytes.length).equals(marker.bytes));
 });

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { SnapshotId } from '@ironbark/core/ids.ts';
 import { MIB } from '@ironbark/core/units.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
@@ -39,8 +40,7 @@ async function startWithSnapshot(
   const bytes = Buffer.concat([randomBytes(SIZE / 2), Buffer.alloc(SIZE / 2)]);
   await harness.write(volumeId(1), 0, bytes);
   await harness.put(snapshot(1));
-  const taken = await harness.untilSnapshot(snapshotId(1), (each) => each.state !== 'pending');
-  assert.equal(taken.state, 'completed', taken.reason);
+  await harness.untilCompleted(snapshotId(1));
   return { harness, bytes };
 }
 
@@ -77,6 +77,17 @@ async function openCopy(harness: Harness): Promise<VolumeStorageObservation> {
   return harness.untilVolume(COPY, (each) => each.export !== undefined || each.state === 'failed');
 }
 
+/** A copy that fills and was written to, and a second snapshot, of the bytes that it has at that moment. */
+async function snapWhileItFills() {
+  const { harness, bytes } = await startWithSnapshot();
+  const release = slowBlocks(harness);
+  const seen = await openCopy(harness);
+  await qemuIo(seen, 'write -P 0x44 6M 1M', 'flush');
+  bytes.fill(0x44, 6 * MIB, 7 * MIB);
+  await harness.put(snapshot(2, { volumeId: COPY }));
+  return { harness, bytes, seen, release };
+}
+
 /** Its file is all that is left of how it was filled. */
 async function untilFilled(harness: Harness): Promise<void> {
   await harness.until('the volume to be filled', async () => {
@@ -103,6 +114,13 @@ async function compare(
     const end = at + SECTOR_BYTES;
     assert.ok(bytes.subarray(at, end).equals(model.subarray(at, end)), `at ${at}`);
   }
+}
+
+/** The same of a volume that is made of a snapshot. */
+async function compareRestored(harness: Harness, from: SnapshotId, model: Buffer): Promise<void> {
+  await harness.put(volume(3, { fromSnapshotId: from, exportTo: NODE }));
+  const restored = await harness.untilVolume(volumeId(3), (each) => each.export !== undefined);
+  await compare(harness, restored, model);
 }
 
 test('a volume is open before its bytes have come, and reads what it does not have on demand', async () => {
@@ -232,26 +250,18 @@ test('a damaged block is an error where it is read, the rest is there, and the v
 });
 
 test('a snapshot of a volume that is still being filled has all of it, and its own source stays', async () => {
-  const { harness, bytes } = await startWithSnapshot();
+  const { harness, bytes, seen, release } = await snapWhileItFills();
   await using _ = harness;
-  const release = slowBlocks(harness);
-  const seen = await openCopy(harness);
-  await qemuIo(seen, 'write -P 0x44 6M 1M', 'flush');
-  bytes.fill(0x44, 6 * MIB, 7 * MIB);
-  await harness.put(snapshot(2, { volumeId: COPY }));
   await harness.untilQuietFreeze();
   await harness.put(snapshot(1, { generation: 2, desired: 'absent' }));
   await qemuIo(seen, 'write -P 0x55 6M 1M', 'flush');
   release();
-  const taken = await harness.untilSnapshot(snapshotId(2), (each) => each.state !== 'pending');
-  assert.equal(taken.state, 'completed', taken.reason);
+  await harness.untilCompleted(snapshotId(2));
   await untilFilled(harness);
   const copied = await harness.read(COPY, 0, SIZE);
   assert.ok(copied.equals(Buffer.from(bytes).fill(0x55, 6 * MIB, 7 * MIB)));
   await harness.untilSnapshot(snapshotId(1), (each) => each.state === 'absent');
-  await harness.put(volume(3, { fromSnapshotId: snapshotId(2), exportTo: NODE }));
-  const third = await harness.untilVolume(volumeId(3), (each) => each.export !== undefined);
-  await compare(harness, third, bytes);
+  await compareRestored(harness, snapshotId(2), bytes);
 });
 
 test('a volume that fills is grown and held back otherwise under its guest, and fills on', async () => {
@@ -301,42 +311,28 @@ test('one that was grown while it filled is whole after its target and its contr
 });
 
 test('of two snapshots that are taken while it fills the second stores what has changed, and is right', async () => {
-  const { harness, bytes } = await startWithSnapshot();
+  const { harness, bytes, seen, release } = await snapWhileItFills();
   await using _ = harness;
-  const release = slowBlocks(harness);
-  const seen = await openCopy(harness);
-  await qemuIo(seen, 'write -P 0x44 6M 1M', 'flush');
-  await harness.put(snapshot(2, { volumeId: COPY }));
-  const first = await harness.untilSnapshot(snapshotId(2), (each) => each.state !== 'pending');
-  assert.equal(first.state, 'completed', first.reason);
+  await harness.untilCompleted(snapshotId(2));
   await qemuIo(seen, 'write -P 0x55 9M 64k', 'flush');
   await harness.put(snapshot(3, { volumeId: COPY }));
-  const second = await harness.untilSnapshot(snapshotId(3), (each) => each.state !== 'pending');
-  assert.equal(second.state, 'completed', second.reason);
+  const second = await harness.untilCompleted(snapshotId(3));
   assert.ok(second.addedBytes < MIB, `${second.addedBytes} bytes were stored`);
   await qemuIo(seen, 'write -P 0x99 0 16M', 'flush');
   release();
   await untilFilled(harness);
-  await harness.put(volume(3, { fromSnapshotId: snapshotId(3), exportTo: NODE }));
-  const third = await harness.untilVolume(volumeId(3), (each) => each.export !== undefined);
-  bytes.fill(0x44, 6 * MIB, 7 * MIB).fill(0x55, 9 * MIB, 9 * MIB + 65_536);
-  await compare(harness, third, bytes);
+  bytes.fill(0x55, 9 * MIB, 9 * MIB + 65_536);
+  await compareRestored(harness, snapshotId(3), bytes);
 });
 
 test('a snapshot that is read through a volume that fills is right, though that and its source are to go', async () => {
-  const { harness, bytes } = await startWithSnapshot();
+  const { harness, bytes, release } = await snapWhileItFills();
   await using _ = harness;
-  const release = slowBlocks(harness);
-  const seen = await openCopy(harness);
-  await qemuIo(seen, 'write -P 0x44 6M 1M', 'flush');
-  bytes.fill(0x44, 6 * MIB, 7 * MIB);
-  await harness.put(snapshot(2, { volumeId: COPY }));
   await harness.untilQuietFreeze();
   await harness.put(volume(2, { generation: 2, desired: 'absent' }));
   await harness.put(snapshot(1, { generation: 2, desired: 'absent' }));
   release();
-  const taken = await harness.untilSnapshot(snapshotId(2), (each) => each.state !== 'pending');
-  assert.equal(taken.state, 'completed', taken.reason);
+  await harness.untilCompleted(snapshotId(2));
   await harness.untilVolume(COPY, (each) => each.state === 'absent');
   await harness.untilSnapshot(snapshotId(1), (each) => each.state === 'absent');
   const files = await harness.files();
@@ -344,7 +340,5 @@ test('a snapshot that is read through a volume that fills is right, though that 
     files.filter((path) => path.includes(COPY)),
     [],
   );
-  await harness.put(volume(3, { fromSnapshotId: snapshotId(2), exportTo: NODE }));
-  const third = await harness.untilVolume(volumeId(3), (each) => each.export !== undefined);
-  await compare(harness, third, bytes);
+  await compareRestored(harness, snapshotId(2), bytes);
 });

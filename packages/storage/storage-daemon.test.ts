@@ -112,12 +112,7 @@ test('a target that is killed comes back at once, for whoever was let in', async
     return pid !== before && pid;
   });
   assert.notEqual(after, before);
-  await harness.until('the export', () =>
-    qemuIo(seen, 'read -P 0x11 0 1M').then(
-      () => true,
-      () => false,
-    ),
-  );
+  await harness.untilDone(seen, 'read -P 0x11 0 1M');
   const socket = await stat(socketPath);
   assert.equal(socket.mode & 0o777, 0o600);
   if (isRoot) assert.deepEqual([socket.uid, socket.gid], [12345, 12345]);
@@ -139,8 +134,7 @@ test('a restart finds the same target, and goes on with a snapshot that is under
   await qemuIo(seen, 'write -P 0x22 0 16M');
   Reflect.deleteProperty(harness.objects, 'ensureBucket');
   await harness.restart();
-  const done = await harness.untilSnapshot(snapshotId(1), (each) => each.state !== 'pending');
-  assert.equal(done.state, 'completed', done.reason);
+  await harness.untilCompleted(snapshotId(1));
   assert.equal(await daemonPid(harness, VOLUME), pid);
   await harness.put(volume(2, { fromSnapshotId: snapshotId(1), exportTo: NODE }));
   const restored = await harness.untilVolume(volumeId(2), (each) => each.export !== undefined);
@@ -177,8 +171,7 @@ test('unexport cuts off whoever has the volume open, also while a snapshot is re
   await harness.untilVolume(VOLUME, (e) => e.export === undefined && e.generation === 2);
   await assert.rejects(qemuIo(seen, 'read 0 4k'), /No such file|Failed to connect/);
   upload.release();
-  const done = await harness.untilSnapshot(snapshotId(1), (each) => each.state !== 'pending');
-  assert.equal(done.state, 'completed', done.reason);
+  await harness.untilCompleted(snapshotId(1));
   await harness.until('the target to end', async () => (await harness.files()).length === 1);
   assert.deepEqual(await harness.files(), [`volumes/${VOLUME}.raw`]);
 });
@@ -193,12 +186,7 @@ test('down ends the targets, and the next start exports again', async () => {
   await assert.rejects(readFile(`/proc/${pid}/environ`));
   assert.deepEqual(await harness.files(), [`volumes/${VOLUME}.raw`]);
   await harness.restart();
-  await harness.until('export', () =>
-    qemuIo(seen, 'read -P 0x11 0 1M').then(
-      () => true,
-      () => false,
-    ),
-  );
+  await harness.untilDone(seen, 'read -P 0x11 0 1M');
 });
 
 test('a daemon that hangs holds up neither a start nor other volumes', async () => {
@@ -241,12 +229,7 @@ test('A28: a qcow2 header that a guest writes to a volume is data, also after th
   await qemuIo(seen, `write -s ${header} 0 64k`);
   await harness.storage.halt();
   await harness.restart();
-  await harness.until('export', () =>
-    qemuIo(seen, 'read 0 16M').then(
-      () => true,
-      () => false,
-    ),
-  );
+  await harness.untilDone(seen, 'read 0 16M');
   await assert.rejects(qemuIo(seen, 'read 16M 4k'), /beyond|past|Input\/output|Invalid/i);
 });
 

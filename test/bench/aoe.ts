@@ -2,13 +2,13 @@
 // sectors, as ratios. The disk is a file that the page cache holds: the target is what is measured, not the disk.
 
 import { readFile } from 'node:fs/promises';
+import { MIB } from '@ironbark/core/units.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import type { AoeInitiator, Peer, Transfer } from '../support/aoe/aoe-initiator.ts';
 import { AoeLab } from '../support/aoe/aoe-lab.ts';
 import { type Figure, ratioFigure } from '../support/figures.ts';
 
-const MIB = 1024 * 1024;
 const DISK_BYTES = 256 * MIB;
 const SECTORS = DISK_BYTES / 512;
 /** Rounds in which each target has its turn; the median of their ratios counts. */

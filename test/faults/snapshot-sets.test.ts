@@ -14,7 +14,6 @@ import {
   Harness,
   NODE,
   nbdUri,
-  qemuIo,
   snapshot,
   snapshotId,
   volume,
@@ -40,8 +39,7 @@ test('of records written to three volumes in turn, no later one is in a set with
     const together = EACH.map((at) => snapshotId(digitOf(set, at)));
     await harness.put(...together.map((_, at) => member(together, set, at)));
     for (const id of together) {
-      const done = await harness.untilSnapshot(id, (each) => each.state !== 'pending');
-      assert.equal(done.state, 'completed', done.reason);
+      await harness.untilCompleted(id);
     }
     // The guest's writes go on after it.
     await records(harness, writer, RECORDS_BETWEEN);
@@ -156,8 +154,7 @@ test('a set whose freezing is cut short at any point ends whole, and its volumes
   const together = EACH.map((at) => snapshotId(digitOf(0, at)));
   await harness.put(...together.map((_, at) => member(together, 0, at)));
   for (const id of together) {
-    const done = await harness.untilSnapshot(id, (each) => each.state !== 'pending');
-    assert.equal(done.state, 'completed', done.reason);
+    await harness.untilCompleted(id);
   }
   assert.equal(cuts, 3);
   await harness.untilQuiet();
@@ -169,12 +166,7 @@ test('a set whose freezing is cut short at any point ends whole, and its volumes
   await harness.restart();
   for (const at of EACH) {
     const seen = (await harness.volume(volumeId(at + 1)))!;
-    await harness.until('it is served', () =>
-      qemuIo(seen, 'read -P 0 0 1M').then(
-        () => true,
-        () => false,
-      ),
-    );
+    await harness.untilDone(seen, 'read -P 0 0 1M');
   }
 });
 

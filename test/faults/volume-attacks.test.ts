@@ -41,12 +41,7 @@ async function writeHeader(harness: Harness, digit: number): Promise<Buffer> {
 async function checkRaw(harness: Harness, digit: number, header: Buffer, sizeBytes: number) {
   const id = volumeId(digit);
   const seen = await harness.untilVolume(id, (each) => each.export !== undefined);
-  await harness.until(`${id} to be open again`, () =>
-    qemuIo(seen, `read -P 0 ${HEADER_BYTES + 4 * MIB} 64k`, `read 0 ${sizeBytes}`).then(
-      () => true,
-      () => false,
-    ),
-  );
+  await harness.untilDone(seen, `read -P 0 ${HEADER_BYTES + 4 * MIB} 64k`, `read 0 ${sizeBytes}`);
   await assert.rejects(qemuIo(seen, `read ${sizeBytes} 4k`), /beyond|past|Input\/output|Invalid/i);
   assert.ok((await harness.read(id, 0, HEADER_BYTES)).equals(header), 'the header is data');
 }

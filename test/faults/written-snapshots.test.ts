@@ -27,8 +27,8 @@ const FAILURES = 0.3;
 type Written = NonNullable<StorageSnapshotIntent['written']>;
 
 function intent(digit: number, generation: number, written: Written) {
-  const { volumeId: _none, ...rest } = snapshot(digit, { generation, volumeSizeBytes: SIZE_BYTES });
-  return { ...rest, volumeId: 'vol-ffffffff' as const, written };
+  const none = { volumeId: 'vol-ffffffff', volumeSizeBytes: SIZE_BYTES } as const;
+  return snapshot(digit, { ...none, generation, written });
 }
 
 /** Everything fails now and then, before or after it took effect. */
@@ -85,7 +85,7 @@ test('what was acknowledged of a written snapshot is in it, and what replaced it
   const { count } = await harness.storage.snapshotWriter.describeWritten(snapshotId(1));
   assert.equal(count, blocks.size);
   await harness.put(intent(1, 2, { state: 'sealed' }));
-  await harness.untilSnapshot(snapshotId(1), (seen) => seen.state === 'completed');
+  await harness.untilCompleted(snapshotId(1));
   calm();
   await harness.put(volume(1, { sizeBytes: SIZE_BYTES, fromSnapshotId: snapshotId(1) }));
   await harness.untilVolume(volumeId(1), (seen) => seen.state === 'ready');
@@ -94,7 +94,7 @@ test('what was acknowledged of a written snapshot is in it, and what replaced it
     assert.ok(bytes.equals(blocks.get(index) ?? Buffer.alloc(BLOCK_BYTES)), `block ${index}`);
   }
   const needed = new Set([...blocks.values()].filter((bytes) => bytes[0] !== 0).map((b) => b[0]));
-  await harness.until('only what is needed', () => countBlocks(harness) === needed.size);
+  await harness.until('only what is needed', () => harness.blockKeys().length === needed.size);
 });
 
 test('one that is given up fails, and its blocks go', async () => {
@@ -127,18 +127,35 @@ test('a block that is there already is not stored again, and a parent that goes 
   await harness.put(intent(1, 1, { state: 'open' }));
   await harness.storage.snapshotWriter.writeBlock(snapshotId(1), 4, bytes);
   await harness.put(intent(1, 2, { state: 'sealed' }));
-  await harness.untilSnapshot(snapshotId(1), (seen) => seen.state === 'completed');
+  await harness.untilCompleted(snapshotId(1));
   await harness.put(intent(2, 1, { state: 'open', parent: snapshotId(1) }));
   await harness.storage.snapshotWriter.writeBlock(snapshotId(2), 5, bytes);
   await harness.put({ ...intent(1, 3, { state: 'sealed' }), desired: 'absent' });
   await harness.untilSnapshot(snapshotId(1), (seen) => seen.state === 'absent');
   await harness.put(intent(2, 2, { state: 'sealed' }));
-  const done = await harness.untilSnapshot(snapshotId(2), (seen) => seen.state === 'completed');
+  const done = await harness.untilCompleted(snapshotId(2));
   assert.equal(done.addedBytes, 0, 'nothing was stored for it alone');
   const reader = harness.storage.snapshots;
   const { blocks } = await reader.listBlocks(snapshotId(2), { from: 0, limit: 100 });
   assert.deepEqual(blocks, [4, 5]);
   assert.ok((await reader.readBlock(snapshotId(2), 4)).equals(bytes));
+});
+
+test('the bucket is asked for once for many blocks, and again only where that failed', async () => {
+  await using harness = await Harness.start({ target: 'simulated' });
+  const ensureBucket = harness.objects.ensureBucket.bind(harness.objects);
+  let asked = 0;
+  harness.objects.ensureBucket = async (bucket) => {
+    asked += 1;
+    if (asked === 1) throw new Error('planted: away');
+    await ensureBucket(bucket);
+  };
+  await harness.put(intent(1, 1, { state: 'open' }));
+  for (const index of [0, 1, 2, 3]) {
+    const bytes = Buffer.alloc(BLOCK_BYTES, index + 1);
+    await insist(() => harness.storage.snapshotWriter.writeBlock(snapshotId(1), index, bytes));
+  }
+  assert.deepEqual([asked, harness.blockKeys().length], [2, 4]);
 });
 
 /** As a client does. */
@@ -151,8 +168,4 @@ async function insist(call: () => Promise<void>): Promise<void> {
     }
   }
   throw new Error('never written');
-}
-
-function countBlocks(harness: Harness): number {
-  return harness.objectKeys().filter((key) => key.startsWith('blocks/')).length;
 }

@@ -1,9 +1,8 @@
 // Owns one of everything that an account can have, made through the APIs of a simulated cloud.
 
-import { createHash } from 'node:crypto';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { createEc2Client, type Ec2Client } from '@ironbark/protocol/ec2/client.ts';
-import type { ImageManifest } from '@ironbark/protocol/internal/image-manifest.ts';
+import { manifestOf } from '@ironbark/protocol/internal/testing/pretend-image.ts';
 import { type Answer, type Caller, type Key, send } from './signed-call.ts';
 
 export interface AccountResources {
@@ -77,7 +76,8 @@ async function makeObjects(caller: Caller, bucket: string, object: string) {
   await sendS3(caller, 'PUT', `/${bucket}`);
   await sendS3(caller, 'PUT', `/${bucket}/${object}`, 'what nobody else may read');
   await sendS3(caller, 'PUT', `/${bucket}/root.raw`, ROOT.toString('latin1'));
-  await sendS3(caller, 'PUT', `/${bucket}/manifest.json`, JSON.stringify(manifest()));
+  const manifest = manifestOf(ROOT, { key: 'root.raw', minMemoryMib: 1 });
+  await sendS3(caller, 'PUT', `/${bucket}/manifest.json`, JSON.stringify(manifest));
   const { text } = await sendS3(caller, 'POST', `/${bucket}/${object}?uploads`);
   return { uploadId: /<UploadId>([^<]+)</.exec(text)![1]! };
 }
@@ -86,24 +86,6 @@ async function sendS3(caller: Caller, method: string, target: string, body = '')
   const answer = await send(caller, { service: 's3', method, target, body });
   if (answer.status < 300) return answer;
   throw new Error(`${method} ${target}: ${answer.status} ${answer.text}`);
-}
-
-function manifest(): ImageManifest {
-  const sha256 = createHash('sha256').update(ROOT).digest('hex');
-  const size = { sizeBytes: ROOT.length, unpackedBytes: ROOT.length };
-  return {
-    format: 'ironbark-image/1',
-    name: 'zeroes',
-    description: 'zeroes',
-    architecture: 'x86_64',
-    builtAt: '2026-01-01T00:00:00.000Z',
-    root: { key: 'root.raw', ...size, sha256, encoding: 'raw' },
-    rootDiskBytes: ROOT.length,
-    rootDeviceName: '/dev/vda',
-    minMemoryMib: 1,
-    loginUser: 'root',
-    packages: {},
-  };
 }
 
 async function launchTwo(ec2: Ec2Client, image: string, keyName: string): Promise<string[]> {

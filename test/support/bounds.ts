@@ -2,6 +2,7 @@
 // while a bystander is served as ever, and nothing may be left of them.
 
 import { readdirSync, readFileSync } from 'node:fs';
+import { KIB } from '@ironbark/core/units.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { signRequest } from '@ironbark/protocol/sigv4/sign.ts';
 import { Bystander, type BystanderResult } from './bystander.ts';
@@ -40,8 +41,6 @@ interface Attack {
 const SLOW_PERIOD_MS = 500;
 const HOST = 'Host: x\r\n';
 const FORM = 'Content-Type: application/x-www-form-urlencoded\r\n';
-const KIB = 1024;
-
 const ATTACKS: readonly Attack[] = [
   {
     name: 'a header that comes byte by byte',

@@ -10,15 +10,20 @@ const INSIST_INTERVAL_MS = 100;
 const AWAY = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
 export function createEc2(cloud: CloudUnderTest): EC2Client {
-  return new EC2Client(optionsFor(cloud));
+  return new EC2Client(clientOptions(cloud));
 }
 
 export function createS3(cloud: CloudUnderTest): S3Client {
-  return new S3Client({ ...optionsFor(cloud), forcePathStyle: true });
+  return new S3Client({ ...clientOptions(cloud), forcePathStyle: true });
 }
 
-function optionsFor(cloud: CloudUnderTest) {
-  const { endpoint, region, accessKeyId, secretAccessKey } = cloud.credentials;
+/** For whoever has the key; the cloud's own account where none is given. */
+export function clientOptions(
+  { credentials }: CloudUnderTest,
+  key: { accessKeyId: string; secretAccessKey: string } = credentials,
+) {
+  const { endpoint, region } = credentials;
+  const { accessKeyId, secretAccessKey } = key;
   // One attempt: what is repeated, and when, is for the test to say.
   return { endpoint, region, credentials: { accessKeyId, secretAccessKey }, maxAttempts: 1 };
 }

@@ -1,11 +1,20 @@
-// Owns a guest that a test logs in to by itself, without the daemon: it may be dead at that moment.
+// Owns a guest that a test logs in to by itself, without the daemon: it may be dead at that moment. A login takes an
+// emulated guest a second and more of both processors, so the commands of one test share one.
 
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import type { CloudUnderTest } from './cloud-under-test.ts';
+import type { Shell } from './guests.ts';
 
+/** One processor: two that wait for each other cost an emulated guest a third more. */
+const TYPE = 't2.nano';
 /** Key exchange takes about a second under emulation, longer beside other work. */
 const SSH_TIMEOUT_MS = 60_000;
+/** What is shared ends by itself soon after the last command, so nothing of it outlives a test for long. */
+const SHARED_FOR_S = 10;
+/** A guest that was started again does not know the connection, and says so to the first question. */
+const ALIVE = ['ServerAliveInterval=2', 'ServerAliveCountMax=15'];
 
 export interface DirectGuest {
   id: `i-${string}`;
@@ -23,16 +32,26 @@ export async function launchDirectGuest(
   const launched = await cloud.json<{ instanceId: `i-${string}`; privateIp: string }>(
     'launch',
     '--type',
-    't3.nano',
+    TYPE,
     ...(image === undefined ? [] : ['--image', image]),
   );
+  return logInTo(cloud, { id: launched.instanceId, host: launched.privateIp });
+}
+
+/** A guest of the micro image; the key is in the folder where `ironbark ssh` looks for it. */
+export function logInTo(
+  cloud: CloudUnderTest,
+  { id, host, keyName = 'ironbark' }: { id: `i-${string}`; host: string; keyName?: string },
+): DirectGuest {
   const keys = join(cloud.dataDir, 'keys');
   const options = [
     ...['IdentitiesOnly=yes', 'BatchMode=yes', 'ConnectTimeout=3', 'LogLevel=ERROR'],
-    ...['StrictHostKeyChecking=accept-new', `HostKeyAlias=${launched.instanceId}`],
+    ...['StrictHostKeyChecking=accept-new', `HostKeyAlias=${id}`],
     `UserKnownHostsFile=${join(keys, 'known_hosts')}`,
+    ...['ControlMaster=auto', `ControlPath=${sharedLogin(id)}`, `ControlPersist=${SHARED_FOR_S}`],
+    ...ALIVE,
   ].flatMap((option) => ['-o', option]);
-  const login = ['-i', join(keys, 'ironbark'), ...options, `root@${launched.privateIp}`];
+  const login = ['-i', join(keys, keyName), ...options, `root@${host}`];
   const run = async (command: string) => {
     const { stdout } = await systemCommands.run('ssh', [...login, command], {
       timeoutMs: SSH_TIMEOUT_MS,
@@ -42,5 +61,25 @@ export async function launchDirectGuest(
   const start = async (command: string) => {
     await run(`setsid sh -c '${command}' > /dev/null 2>&1 < /dev/null &`);
   };
-  return { id: launched.instanceId, run, start };
+  return { id, run, start };
+}
+
+/** Not in the cloud's folder, of which nothing may be left while this is still there. */
+function sharedLogin(id: string): string {
+  return join(tmpdir(), `ironbark-login-${process.pid}-${id}`);
+}
+
+/** The shell of an instance that was launched in another way, by its address as the API tells it. */
+export function shellOf(
+  cloud: () => CloudUnderTest,
+  { id, keyName }: { id: () => string; keyName: string },
+): Shell {
+  return async (command) => {
+    const InstanceIds = [id()];
+    const { Reservations } = await cloud().ec2().call('DescribeInstances', { InstanceIds });
+    const host = Reservations![0]!.Instances![0]!.PrivateIpAddress!;
+    return await logInTo(cloud(), { id: InstanceIds[0] as `i-${string}`, host, keyName }).run(
+      command,
+    );
+  };
 }

@@ -16,27 +16,26 @@ export async function saveKey(
   await writeFile(join(folder, name), material, { mode: 0o600 });
 }
 
-export async function answersSsh(cloud: CloudUnderTest, instanceId: string): Promise<boolean> {
-  return await cloud.ssh(instanceId, 'true').then(
+/** Runs a command in a guest; its standard output. */
+export type Shell = (command: string) => Promise<string>;
+
+export async function answersSsh(shell: Shell): Promise<boolean> {
+  return await shell('true').then(
     () => true,
     () => false,
   );
 }
 
 /** The device in the guest whose serial is the volume's id without its dash, as on EC2. */
-export async function findDevice(
-  cloud: CloudUnderTest,
-  instanceId: string,
-  volumeId: string,
-): Promise<string> {
+export async function findDevice(shell: Shell, volumeId: string): Promise<string> {
   const serial = volumeId.replace('-', '');
   const find = `for d in /sys/block/vd*; do [ "$(cat $d/serial)" = ${serial} ] && basename $d; done; true`;
   return await eventually('the device in the guest', async () => {
-    const name = (await cloud.ssh(instanceId, find)).trim();
+    const name = (await shell(find)).trim();
     return name === '' ? undefined : `/dev/${name}`;
   });
 }
 
-export async function readUptime(cloud: CloudUnderTest, instanceId: string): Promise<number> {
-  return Number((await cloud.ssh(instanceId, 'cut -d" " -f1 /proc/uptime')).trim());
+export async function readUptime(shell: Shell): Promise<number> {
+  return Number((await shell('cut -d" " -f1 /proc/uptime')).trim());
 }

@@ -33,14 +33,18 @@ export async function snapshotHost(folder: string): Promise<HostSnapshot> {
     loops: (await output('losetup', ['-a'])).split('\n').sort(),
     routes: (await output('ip', ['route'])).split('\n').sort(),
     processes: [...processesNaming(folder), ...processesNaming('/run/ironbark')].sort(),
-    sockets: readFileSync('/proc/net/unix', 'utf8')
-      .split('\n')
-      .filter((line) => line.includes(folder)),
+    sockets: socketsIn(folder),
     files: SHARED_FOLDERS.flatMap((parent) => list(parent))
       .filter((path) => path !== folder)
       .sort(),
     settings: SETTINGS.map((path) => `${path} = ${readFileSync(path, 'utf8').trim()}`),
   };
+}
+
+/** Bound sockets by path that lie in a folder. */
+export function socketsIn(folder: string): string[] {
+  const sockets = readFileSync('/proc/net/unix', 'utf8').split('\n');
+  return sockets.filter((line) => line.includes(folder));
 }
 
 export function assertSameHost(before: HostSnapshot, after: HostSnapshot): void {

@@ -2,12 +2,12 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createEc2Client, type Ec2Client } from '@ironbark/protocol/ec2/client.ts';
+import type { Ec2Client } from '@ironbark/protocol/ec2/client.ts';
 import type { Ec2Input } from '@ironbark/protocol/ec2/types.ts';
 import { type CloudUnderTest, eventually } from './cloud-under-test.ts';
 
 export function connectEc2(cloud: CloudUnderTest): Ec2Client {
-  return createEc2Client({ ...cloud.credentials, nowMs: () => Date.now() });
+  return cloud.ec2();
 }
 
 /** A volume of 1 GiB, with zeroes or what a snapshot holds. */
@@ -72,14 +72,19 @@ const SNAPSHOT_TIMEOUT_MS = 180_000;
 export async function createSnapshot(cloud: CloudUnderTest, volumeId: string): Promise<string> {
   const ec2 = connectEc2(cloud);
   const { SnapshotId } = await ec2.call('CreateSnapshot', { VolumeId: volumeId });
+  await untilCompleted(cloud, SnapshotId!);
+  return SnapshotId!;
+}
+
+export async function untilCompleted(cloud: CloudUnderTest, snapshotId: string): Promise<void> {
+  const ec2 = connectEc2(cloud);
   const isCompleted = async () => {
-    const { Snapshots } = await ec2.call('DescribeSnapshots', { SnapshotIds: [SnapshotId!] });
+    const { Snapshots } = await ec2.call('DescribeSnapshots', { SnapshotIds: [snapshotId] });
     const { State, StateMessage } = Snapshots![0]!;
-    if (State === 'error') throw new Error(`${SnapshotId}: ${StateMessage}`);
+    if (State === 'error') throw new Error(`${snapshotId}: ${StateMessage}`);
     return State === 'completed';
   };
-  await eventually(`${SnapshotId} completed`, isCompleted, { timeoutMs: SNAPSHOT_TIMEOUT_MS });
-  return SnapshotId!;
+  await eventually(`${snapshotId} completed`, isCompleted, { timeoutMs: SNAPSHOT_TIMEOUT_MS });
 }
 
 async function untilVolume(

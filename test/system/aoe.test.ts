@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { MIB } from '@ironbark/core/units.ts';
 import { serveVolume } from '@ironbark/node/testing/block-target.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
@@ -22,7 +23,6 @@ import { AoeLab } from '../support/aoe/aoe-lab.ts';
 
 const skip =
   process.getuid?.() === 0 ? false : 'NOT TESTED: packet sockets and name spaces need root';
-const MIB = 1024 * 1024;
 const SECTORS = (4 * MIB) / 512;
 
 let lab: AoeLab;

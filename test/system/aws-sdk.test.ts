@@ -91,16 +91,14 @@ test('what a client finds before it makes anything: image, types, default VPC', 
 
 const wait = { maxWaitTime: 30, minDelay: 1, maxDelay: 1 };
 
+async function launch(): Promise<string> {
+  const wish = { ImageId: imageId, InstanceType: 't3.micro', MinCount: 1, MaxCount: 1 } as const;
+  const { Instances } = await ec2.send(new RunInstancesCommand(wish));
+  return Instances![0]!.InstanceId!;
+}
+
 test('an instance lives its whole life', async () => {
-  const run = await ec2.send(
-    new RunInstancesCommand({
-      ImageId: imageId,
-      InstanceType: 't3.micro',
-      MinCount: 1,
-      MaxCount: 1,
-    }),
-  );
-  const id = run.Instances![0]!.InstanceId!;
+  const id = await launch();
   const of = { InstanceIds: [id] };
   await waitUntilInstanceRunning({ client: ec2, ...wait }, of);
   await ec2.send(new StopInstancesCommand(of));
@@ -113,15 +111,7 @@ test('an instance lives its whole life', async () => {
 });
 
 test('a volume is attached, snapshotted, detached and deleted', async () => {
-  const run = await ec2.send(
-    new RunInstancesCommand({
-      ImageId: imageId,
-      InstanceType: 't3.micro',
-      MinCount: 1,
-      MaxCount: 1,
-    }),
-  );
-  const InstanceId = run.Instances![0]!.InstanceId!;
+  const InstanceId = await launch();
   await waitUntilInstanceRunning({ client: ec2, ...wait }, { InstanceIds: [InstanceId] });
   const { VolumeId } = await ec2.send(
     new CreateVolumeCommand({ Size: 1, AvailabilityZone: `${cloud.credentials.region}a` }),

@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { S3Client } from '@aws-sdk/client-s3';
+import { type Ec2Client, Ec2Error } from '@ironbark/protocol/ec2/client.ts';
+import type { Ec2Input } from '@ironbark/protocol/ec2/types.ts';
 import { signRequest } from '@ironbark/protocol/sigv4/sign.ts';
 import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
 import { registerTestImage } from '../support/test-image.ts';
@@ -111,156 +113,139 @@ test('the error of an action that is not offered names the action', async () => 
   assert.match(text, /<Message>[^<]*CreateTransitGateway/);
 });
 
-const COMMANDS: readonly { name: string; args: () => string[]; code: string; says: RegExp }[] = [
+const NO_INSTANCE = 'i-0123456789abcdef0';
+const NO_IMAGE = 'ami-0123456789abcdef0';
+
+interface Refused {
+  name: string;
+  call: (ec2: Ec2Client) => Promise<unknown>;
+  code: string;
+  says: RegExp;
+}
+
+const run = (ec2: Ec2Client, wish: Partial<Ec2Input<'RunInstances'>>) =>
+  ec2.call('RunInstances', {
+    ImageId: imageId,
+    InstanceType: 't3.micro',
+    MinCount: 1,
+    MaxCount: 1,
+    ...wish,
+  });
+
+const REFUSED: readonly Refused[] = [
   {
     name: 'a filter that does not exist',
-    args: () => ['describe-instances', '--filters', 'Name=colour,Values=red'],
+    call: (ec2) =>
+      ec2.call('DescribeInstances', { Filters: [{ Name: 'colour', Values: ['red'] }] }),
     code: 'InvalidParameterValue',
     says: /colour/,
   },
   {
     name: 'a malformed id',
-    args: () => ['describe-instances', '--instance-ids', 'i-nothex'],
+    call: (ec2) => ec2.call('DescribeInstances', { InstanceIds: ['i-nothex'] }),
     code: 'InvalidInstanceID.Malformed',
     says: /i-nothex/,
   },
   {
     name: 'an instance that is not there',
-    args: () => ['stop-instances', '--instance-ids', 'i-0123456789abcdef0'],
+    call: (ec2) => ec2.call('StopInstances', { InstanceIds: [NO_INSTANCE] }),
     code: 'InvalidInstanceID.NotFound',
     says: /i-0123456789abcdef0/,
   },
   {
     name: 'an image that is not there',
-    args: () => [
-      'run-instances',
-      '--image-id',
-      'ami-0123456789abcdef0',
-      '--instance-type',
-      't3.micro',
-    ],
+    call: (ec2) => run(ec2, { ImageId: NO_IMAGE }),
     code: 'InvalidAMIID.NotFound',
     says: /ami-0123456789abcdef0/,
   },
   {
     name: 'an instance type that is not there',
-    args: () => ['run-instances', '--image-id', imageId, '--instance-type', 't9.huge'],
+    call: (ec2) => run(ec2, { InstanceType: 't9.huge' as 't3.micro' }),
     code: 'InvalidParameterValue',
     says: /t9.huge/,
   },
   {
     name: 'a key pair that is not there',
-    args: () => [
-      'run-instances',
-      '--image-id',
-      imageId,
-      '--instance-type',
-      't3.micro',
-      '--key-name',
-      'nobody',
-    ],
+    call: (ec2) => run(ec2, { KeyName: 'nobody' }),
     code: 'InvalidKeyPair.NotFound',
     says: /nobody/,
   },
   {
     name: 'more memory than the host has',
-    args: () => [
-      'run-instances',
-      '--image-id',
-      imageId,
-      '--instance-type',
-      'r5.4xlarge',
-      '--count',
-      '60',
-    ],
+    call: (ec2) => run(ec2, { InstanceType: 'r5.4xlarge', MinCount: 60, MaxCount: 60 }),
     code: 'InsufficientInstanceCapacity',
     says: /memory/i,
   },
   {
     name: 'a volume in a zone that is not there',
-    args: () => ['create-volume', '--size', '1', '--availability-zone', 'mars-1a'],
+    call: (ec2) => ec2.call('CreateVolume', { Size: 1, AvailabilityZone: 'mars-1a' }),
     code: 'InvalidZone.NotFound',
     says: /mars-1a/,
   },
   {
     name: 'a volume larger than the disk',
-    args: () => [
-      'create-volume',
-      '--size',
-      '16000',
-      '--availability-zone',
-      `${cloud.credentials.region}a`,
-    ],
+    call: (ec2) => ec2.call('CreateVolume', { Size: 16_000, AvailabilityZone: zone() }),
     code: 'InsufficientVolumeCapacity',
     says: /GiB|capacity/,
   },
 ];
 
-for (const { name, args, code, says } of COMMANDS) {
+for (const { name, call, code, says } of REFUSED) {
   test(`${name}: ${code}`, async () => {
     const before = await everything();
-    const error = await cloud.awsError('ec2', ...args());
-    assert.equal(error.code, code, error.text);
-    assert.match(error.text, says);
+    await assert.rejects(call(cloud.ec2()), (error) => {
+      assert.ok(error instanceof Ec2Error, String(error));
+      assert.equal(error.code, code, error.message);
+      assert.match(error.message, says);
+      return true;
+    });
     assert.deepEqual(await everything(), before);
   });
 }
 
+test('the AWS CLI tells such an error as AWS’s own', async () => {
+  const error = await cloud.awsError('ec2', 'stop-instances', '--instance-ids', NO_INSTANCE);
+  assert.equal(error.code, 'InvalidInstanceID.NotFound', error.text);
+  assert.ok(error.text.includes(NO_INSTANCE));
+});
+
 test('a volume cannot be attached to a terminated instance', async () => {
-  const run = await cloud.aws(
-    'ec2',
-    'run-instances',
-    '--image-id',
-    imageId,
-    '--instance-type',
-    't3.nano',
-  );
-  const instance = run.Instances[0].InstanceId;
-  const { VolumeId } = await cloud.aws(
-    'ec2',
-    'create-volume',
-    '--size',
-    '1',
-    '--availability-zone',
-    `${cloud.credentials.region}a`,
-  );
-  await cloud.aws('ec2', 'terminate-instances', '--instance-ids', instance);
-  const attach = [
-    'ec2',
-    'attach-volume',
-    '--volume-id',
-    VolumeId,
-    '--instance-id',
-    instance,
-    '--device',
-    '/dev/sdf',
-  ];
+  const ec2 = cloud.ec2();
+  const { Instances } = await run(ec2, { InstanceType: 't3.nano' });
+  const InstanceId = Instances![0]!.InstanceId!;
+  const made = await ec2.call('CreateVolume', { Size: 1, AvailabilityZone: zone() });
+  const VolumeId = made.VolumeId!;
+  await ec2.call('TerminateInstances', { InstanceIds: [InstanceId] });
   await eventually(
     'terminated',
-    async () => (await everything()).instances[instance] === 'terminated',
+    async () => (await everything()).instances[InstanceId] === 'terminated',
   );
-  const error = await cloud.awsError(...attach);
-  assert.equal(error.code, 'IncorrectInstanceState', error.text);
-  await cloud.awsText('ec2', 'wait', 'volume-available', '--volume-ids', VolumeId);
-  await cloud.aws('ec2', 'delete-volume', '--volume-id', VolumeId);
+  await assert.rejects(
+    ec2.call('AttachVolume', { VolumeId, InstanceId, Device: '/dev/sdf' }),
+    (error) => error instanceof Ec2Error && error.code === 'IncorrectInstanceState',
+  );
+  await eventually('the volume', async () => {
+    const { Volumes } = await ec2.call('DescribeVolumes', { VolumeIds: [VolumeId] });
+    return Volumes![0]!.State === 'available';
+  });
+  await ec2.call('DeleteVolume', { VolumeId });
 });
+
+function zone(): string {
+  return `${cloud.credentials.region}a`;
+}
 
 /** Instances and volumes with their states: what a refused request must not change. */
 async function everything(): Promise<{ instances: Record<string, string>; volumes: string[] }> {
   const [{ Reservations }, { Volumes }] = await Promise.all([
-    cloud.aws('ec2', 'describe-instances'),
-    cloud.aws('ec2', 'describe-volumes'),
+    cloud.ec2().call('DescribeInstances', {}),
+    cloud.ec2().call('DescribeVolumes', {}),
   ]);
-  const instances = Reservations.flatMap(
-    (reservation: { Instances: unknown[] }) => reservation.Instances,
-  ) as {
-    InstanceId: string;
-    State: { Name: string };
-  }[];
+  const instances = Reservations!.flatMap(({ Instances }) => Instances!);
   return {
     instances: Object.fromEntries(
-      instances.map((instance) => [instance.InstanceId, instance.State.Name]),
+      instances.map(({ InstanceId, State }) => [InstanceId!, String(State!.Name)]),
     ),
-    volumes: Volumes.map((volume: { VolumeId: string }) => volume.VolumeId).sort(),
+    volumes: Volumes!.map(({ VolumeId }) => VolumeId!).sort(),
   };
 }

@@ -6,19 +6,18 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import {
-  EBSClient,
+  type EBSClient,
   GetSnapshotBlockCommand,
   ListChangedBlocksCommand,
   ListSnapshotBlocksCommand,
 } from '@aws-sdk/client-ebs';
-import type { IssuedKey } from '@ironbark/cloud/app/accounts.ts';
-import { KIB } from '@ironbark/core/units.ts';
-import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
+import { systemClock } from '@ironbark/platform/clock.ts';
 import { writeFully } from '@ironbark/platform/files.ts';
 import type { Ec2Client } from '@ironbark/protocol/ec2/client.ts';
 import { CloudUnderTest } from '../support/cloud-under-test.ts';
+import { BLOCK_BYTES, createEbsClients, isEbsError } from '../support/ebs.ts';
+import { createSnapshot, createVolume } from '../support/volumes.ts';
 
-const BLOCK_BYTES = 512 * KIB;
 /** Blocks of the first snapshot that are not zeros, far enough apart to be in chunks of their own. */
 const FIRST = [0, 1, 40, 1023];
 /** What is written before the second one: one block anew, one changed, one zeroed. */
@@ -35,19 +34,12 @@ let second: string;
 before(async () => {
   cloud = await CloudUnderTest.start({ hypervisor: 'simulated' });
   ec2 = cloud.ec2();
-  ebs = client(cloud.credentials);
-  stranger = client(await cloud.json<IssuedKey>('account', 'add', 'stranger'));
-  const { region } = cloud.credentials;
-  const made = await ec2.call('CreateVolume', { AvailabilityZone: `${region}a`, Size: 1 });
-  volume = made.VolumeId!;
-  await until('the volume', async () => {
-    const { Volumes } = await ec2.call('DescribeVolumes', { VolumeIds: [volume] });
-    return Volumes![0]!.State === 'available';
-  });
+  ({ ebs, stranger } = await createEbsClients(cloud));
+  volume = await createVolume(cloud);
   await write(Object.fromEntries(FIRST.map((index) => [index, 0x31 + (index % 10)])));
-  first = await snap();
+  first = await createSnapshot(cloud, volume);
   await write(SECOND);
-  second = await snap();
+  second = await createSnapshot(cloud, volume);
 });
 after(async () => {
   ebs?.destroy();
@@ -55,36 +47,12 @@ after(async () => {
   await cloud?.[Symbol.asyncDispose]();
 });
 
-function client(key: { accessKeyId: string; secretAccessKey: string }): EBSClient {
-  const { endpoint, region } = cloud.credentials;
-  const { accessKeyId, secretAccessKey } = key;
-  return new EBSClient({
-    endpoint,
-    region,
-    credentials: { accessKeyId, secretAccessKey },
-    maxAttempts: 1,
-  });
-}
-
-function until(what: string, condition: () => Promise<boolean>): Promise<unknown> {
-  return waitFor(condition, { clock: systemClock, timeoutMs: 60_000, intervalMs: 50, what });
-}
-
 /** Into the file of the simulated volume: nobody else writes to it. */
 async function write(patterns: Readonly<Record<number, number>>): Promise<void> {
   await using file = await open(join(cloud.dataDir, 'storage/volumes', `${volume}.raw`), 'r+');
   for (const [index, pattern] of Object.entries(patterns)) {
     await writeFully(file, Buffer.alloc(BLOCK_BYTES, pattern), Number(index) * BLOCK_BYTES);
   }
-}
-
-async function snap(): Promise<string> {
-  const { SnapshotId } = await ec2.call('CreateSnapshot', { VolumeId: volume });
-  await until('the snapshot', async () => {
-    const { Snapshots } = await ec2.call('DescribeSnapshots', { SnapshotIds: [SnapshotId!] });
-    return Snapshots![0]!.State === 'completed';
-  });
-  return SnapshotId!;
 }
 
 async function list(snapshotId: string): Promise<Map<number, string>> {
@@ -103,14 +71,6 @@ async function read(SnapshotId: string, BlockIndex: number, BlockToken: string, 
   assert.equal(answer.ChecksumAlgorithm, 'SHA256');
   assert.equal(answer.Checksum, createHash('sha256').update(bytes).digest('base64'));
   return bytes;
-}
-
-function fails(name: string, reason?: string) {
-  return (error: unknown) => {
-    const { name: found, Reason } = error as { name: string; Reason?: string };
-    assert.deepEqual([found, Reason], [name, reason]);
-    return true;
-  };
 }
 
 test('the blocks of a snapshot, put together, are what the volume was', async () => {
@@ -156,15 +116,15 @@ test('pages go on where the last one ended, and a copy has the same blocks', asy
   assert.equal(NextToken, undefined);
   assert.ok(Blocks!.every(({ BlockIndex }) => BlockIndex! > 40));
   const few = new ListSnapshotBlocksCommand({ SnapshotId: first, MaxResults: 5 });
-  await assert.rejects(ebs.send(few), fails('ValidationException', 'INVALID_PARAMETER_VALUE'));
+  await assert.rejects(ebs.send(few), isEbsError('ValidationException', 'INVALID_PARAMETER_VALUE'));
   const strange = new ListSnapshotBlocksCommand({ SnapshotId: first, NextToken: 'x' });
-  await assert.rejects(ebs.send(strange), fails('ValidationException', 'INVALID_PAGE_TOKEN'));
+  await assert.rejects(ebs.send(strange), isEbsError('ValidationException', 'INVALID_PAGE_TOKEN'));
 });
 
 test('a token is good for its block, its snapshot and its account, and cannot be made up', async () => {
   const blocks = await list(first);
   const token = blocks.get(40)!;
-  const bad = fails('ValidationException', 'INVALID_BLOCK_TOKEN');
+  const bad = isEbsError('ValidationException', 'INVALID_BLOCK_TOKEN');
   await assert.rejects(read(first, 1, token), bad);
   await assert.rejects(read(second, 40, token), bad);
   const bytes = Buffer.from(token, 'base64url');
@@ -173,7 +133,7 @@ test('a token is good for its block, its snapshot and its account, and cannot be
     forged[at]! ^= 1;
     await assert.rejects(read(first, 40, forged.toString('base64url')), bad, `byte ${at}`);
   }
-  const absent = fails('ResourceNotFoundException', 'SNAPSHOT_NOT_FOUND');
+  const absent = isEbsError('ResourceNotFoundException', 'SNAPSHOT_NOT_FOUND');
   await assert.rejects(read(first, 40, token, stranger), absent);
   await ec2.call('ModifySnapshotAttribute', {
     SnapshotId: first,

@@ -7,18 +7,17 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import {
   CompleteSnapshotCommand,
-  EBSClient,
+  type EBSClient,
   ListSnapshotBlocksCommand,
   PutSnapshotBlockCommand,
   StartSnapshotCommand,
   type StartSnapshotCommandInput,
 } from '@aws-sdk/client-ebs';
-import type { IssuedKey } from '@ironbark/cloud/app/accounts.ts';
-import { KIB } from '@ironbark/core/units.ts';
 import type { Ec2Client } from '@ironbark/protocol/ec2/client.ts';
-import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
+import { CloudUnderTest } from '../support/cloud-under-test.ts';
+import { BLOCK_BYTES, createEbsClients, isEbsError } from '../support/ebs.ts';
+import { createVolume, untilCompleted } from '../support/volumes.ts';
 
-const BLOCK_BYTES = 512 * KIB;
 const LAST_BLOCK = 2047;
 
 let cloud: CloudUnderTest;
@@ -29,21 +28,13 @@ let stranger: EBSClient;
 before(async () => {
   cloud = await CloudUnderTest.start({ hypervisor: 'simulated' });
   ec2 = cloud.ec2();
-  ebs = client(cloud.credentials);
-  stranger = client(await cloud.json<IssuedKey>('account', 'add', 'stranger'));
+  ({ ebs, stranger } = await createEbsClients(cloud));
 });
 after(async () => {
   ebs?.destroy();
   stranger?.destroy();
   await cloud?.[Symbol.asyncDispose]();
 });
-
-function client(key: { accessKeyId: string; secretAccessKey: string }): EBSClient {
-  const { endpoint, region } = cloud.credentials;
-  const { accessKeyId, secretAccessKey } = key;
-  const credentials = { accessKeyId, secretAccessKey };
-  return new EBSClient({ endpoint, region, credentials, maxAttempts: 1 });
-}
 
 async function start(wish: Partial<StartSnapshotCommandInput> = {}): Promise<string> {
   const answer = await ebs.send(new StartSnapshotCommand({ VolumeSize: 1, ...wish }));
@@ -90,22 +81,13 @@ async function complete(SnapshotId: string, blocks: ReadonlyMap<number, Buffer>)
     ChecksumAggregationMethod: 'LINEAR',
   });
   await ebs.send(command);
-  await eventually('the snapshot is complete', async () => {
-    const { Snapshots } = await ec2.call('DescribeSnapshots', { SnapshotIds: [SnapshotId] });
-    assert.notEqual(Snapshots![0]!.State, 'error', Snapshots![0]!.StateMessage);
-    return Snapshots![0]!.State === 'completed';
-  });
+  await untilCompleted(cloud, SnapshotId);
 }
 
 /** What a volume that is made of the snapshot has at some blocks. */
 async function restore(SnapshotId: string, indices: readonly number[]): Promise<Buffer[]> {
-  const AvailabilityZone = `${cloud.credentials.region}a`;
-  const { VolumeId } = await ec2.call('CreateVolume', { SnapshotId, AvailabilityZone });
-  await eventually('the volume', async () => {
-    const { Volumes } = await ec2.call('DescribeVolumes', { VolumeIds: [VolumeId!] });
-    return Volumes![0]!.State === 'available';
-  });
-  await using file = await open(join(cloud.dataDir, 'storage/volumes', `${VolumeId}.raw`), 'r');
+  const volume = await createVolume(cloud, SnapshotId);
+  await using file = await open(join(cloud.dataDir, 'storage/volumes', `${volume}.raw`), 'r');
   const blocks: Buffer[] = [];
   for (const index of indices) {
     const bytes = Buffer.alloc(BLOCK_BYTES);
@@ -118,14 +100,6 @@ async function restore(SnapshotId: string, indices: readonly number[]): Promise<
 async function listed(SnapshotId: string): Promise<number[]> {
   const { Blocks } = await ebs.send(new ListSnapshotBlocksCommand({ SnapshotId }));
   return Blocks!.map(({ BlockIndex }) => BlockIndex!);
-}
-
-function fails(name: string, reason?: string) {
-  return (error: unknown) => {
-    const { name: found, Reason } = error as { name: string; Reason?: string };
-    assert.deepEqual([found, Reason], [name, reason]);
-    return true;
-  };
 }
 
 const zeros = Buffer.alloc(BLOCK_BYTES);
@@ -167,22 +141,25 @@ test('one with a parent has what was not written from that', async () => {
 test('the same token is the same snapshot, and with another wish a conflict', async () => {
   const wish = { VolumeSize: 1, ClientToken: 'once' };
   assert.equal(await start(wish), await start(wish));
-  await assert.rejects(start({ ...wish, VolumeSize: 2 }), fails('ConflictException', undefined));
+  await assert.rejects(
+    start({ ...wish, VolumeSize: 2 }),
+    isEbsError('ConflictException', undefined),
+  );
 });
 
 test('what is wrong with a snapshot, a block or its end is said', async () => {
-  const bad = (reason: string) => fails('ValidationException', reason);
+  const bad = (reason: string) => isEbsError('ValidationException', reason);
   await assert.rejects(start({ VolumeSize: 0 }), bad('INVALID_VOLUME_SIZE'));
   await assert.rejects(start({ Timeout: 9 }), bad('INVALID_PARAMETER_VALUE'));
   await assert.rejects(start({ ParentSnapshotId: 'snap-x' }), bad('INVALID_SNAPSHOT_ID'));
-  await assert.rejects(start({ Encrypted: true }), fails('UnsupportedOperation', undefined));
+  await assert.rejects(start({ Encrypted: true }), isEbsError('UnsupportedOperation', undefined));
   const id = await start();
   const block = randomBytes(BLOCK_BYTES);
   await assert.rejects(put(id, LAST_BLOCK + 1, block), bad('INVALID_BLOCK'));
   await assert.rejects(put(id, 0, block.subarray(1)), bad('INVALID_BLOCK'));
   const Checksum = sum(zeros);
   await assert.rejects(put(id, 0, block, { Checksum }), bad('INVALID_PARAMETER_VALUE'));
-  const absent = fails('ResourceNotFoundException', 'SNAPSHOT_NOT_FOUND');
+  const absent = isEbsError('ResourceNotFoundException', 'SNAPSHOT_NOT_FOUND');
   await assert.rejects(put(id, 0, block, { by: stranger }), absent);
   await put(id, 0, block);
   await assert.rejects(complete(id, new Map()), bad('INVALID_PARAMETER_VALUE'));
@@ -200,7 +177,7 @@ test('one that is deleted while it is written takes no more blocks', async () =>
   const id = await start();
   await put(id, 0, randomBytes(BLOCK_BYTES));
   await ec2.call('DeleteSnapshot', { SnapshotId: id });
-  const absent = fails('ResourceNotFoundException', 'SNAPSHOT_NOT_FOUND');
+  const absent = isEbsError('ResourceNotFoundException', 'SNAPSHOT_NOT_FOUND');
   await assert.rejects(put(id, 1, randomBytes(BLOCK_BYTES)), absent);
 });
 

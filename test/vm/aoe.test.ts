@@ -16,6 +16,7 @@ import { parseMac } from '@ironbark/protocol/aoe/frame.ts';
 import { findAoeTarget } from '@ironbark/storage/drivers/aoe/target-process.ts';
 import { AoeLab } from '../support/aoe/aoe-lab.ts';
 import { CACHE_FOLDER } from '../support/cache-folder.ts';
+import { renderFio, TROUBLE } from '../support/guest-fio.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'NOT TESTED: taps and packet sockets need root';
 const GUEST_MAC = '02:1b:0a:0e:00:01';
@@ -23,12 +24,8 @@ const DEVICE = '/dev/etherd/e7.3';
 const LOGIN_TIMEOUT_MS = 90_000;
 /** Longer than Linux's first tries, so that it has to come back by itself. */
 const OUTAGE_MS = 3_000;
-/** Some six seconds of writes with eight under way, then everything is read and compared. */
-const FIO = [
-  'fio --name=verified --filename=/mnt/fio --size=24m --bs=64k --rw=randwrite --iodepth=8',
-  '--ioengine=libaio --direct=1 --rate=,4m --verify=crc32c --verify_fatal=1 --end_fsync=1',
-].join(' ');
-const TROUBLE = 'dmesg | grep -i -E "i/o error|ext4-fs error|aborting|remount|ata error" || true';
+/** Some six seconds of writes. */
+const FIO = renderFio({ path: '/mnt/fio', size: '24m', rate: '4m' });
 
 let lab: AoeLab;
 let guest: Guest;

@@ -46,7 +46,11 @@ test('cloud-init reaches "done" from our metadata alone', { skip }, async (t) =>
   ];
   instanceId = (await cloud.json<{ instanceId: string }>('launch', ...flags)).instanceId;
   const options = { timeoutMs: DONE_TIMEOUT_MS, intervalMs: 1_000 };
-  await eventually('ssh', async () => await answersSsh(cloud, instanceId), options);
+  await eventually(
+    'ssh',
+    async () => await answersSsh((command) => cloud.ssh(instanceId, command)),
+    options,
+  );
   const status = await cloud.ssh(instanceId, 'cloud-init status --wait --long');
   t.diagnostic(
     `run-instances to cloud-init done: ${Math.round((performance.now() - startedMs) / 1000)} s`,

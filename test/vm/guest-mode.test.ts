@@ -8,18 +8,13 @@ import { GIB } from '@ironbark/core/units.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
 import { type DirectGuest, launchDirectGuest } from '../support/direct-guest.ts';
+import { startFio, TROUBLE } from '../support/guest-fio.ts';
 import { aoeTargetPids, createGuestVolume, linkOf, untilThere } from '../support/guest-volumes.ts';
 import { checkBlocks, longestStall, startWriter } from '../support/guest-writer.ts';
 import { attachVolume, connectEc2, detachVolume, targetPid } from '../support/volumes.ts';
 
 const skip =
   process.getuid?.() === 0 ? false : 'NOT TESTED: real guests on a bridge need root for taps';
-const TROUBLE = 'dmesg | grep -i -E "i/o error|ext4-fs error|aborting|remount|ata error" || true';
-/** Writes with eight under way for some six seconds, then everything is read and compared. */
-const FIO = [
-  'fio --name=verified --filename=/mnt/v/fio --size=4m --bs=64k --rw=randwrite --iodepth=8',
-  '--ioengine=libaio --direct=1 --rate=,2m --verify=crc32c --verify_fatal=1 --end_fsync=1',
-].join(' ');
 /** A guest that does not power itself off in time is reset after a minute and a half. */
 const BOOT_TIMEOUT_MS = 150_000;
 /** The target and the daemon are back within a second or two; Linux asks again after some seconds at most. */
@@ -59,7 +54,7 @@ test('a volume that the guest drives itself has the name that any volume has', {
 });
 
 test('it outlives the AoE target, the storage daemon, and both', { skip }, async (t) => {
-  await guest.start(`${FIO} > /root/fio.log 2>&1; echo $? > /root/fio.exit`);
+  const fio = await startFio(guest, { path: '/mnt/v/fio', size: '4m', rate: '2m' });
   const writer = await startWriter(guest, '/mnt/v/data');
   await writer.untilMore(3);
   for (const kill of [killTarget, killDaemon, killBoth]) {
@@ -69,11 +64,7 @@ test('it outlives the AoE target, the storage daemon, and both', { skip }, async
     assert.ok(longestStall(seen) < STALL_LIMIT_S, `stalled for ${longestStall(seen)} s`);
   }
   await checkBlocks(guest, '/mnt/v/data', await writer.stop());
-  const exit = await eventually(
-    'fio',
-    async () => (await guest.run('cat /root/fio.exit 2> /dev/null || true')) || undefined,
-  );
-  assert.equal(exit, '0', await guest.run('tail -n 20 /root/fio.log'));
+  await fio.untilVerified();
   assert.equal(await guest.run(TROUBLE), '');
 });
 

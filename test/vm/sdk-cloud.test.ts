@@ -38,7 +38,8 @@ import { CreateBucketCommand, GetObjectCommand, S3Client } from '@aws-sdk/client
 import { Upload } from '@aws-sdk/lib-storage';
 import { MIB } from '@ironbark/core/units.ts';
 import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
-import { answersSsh, findDevice, readUptime, saveKey } from '../support/guests.ts';
+import { shellOf } from '../support/direct-guest.ts';
+import { answersSsh, findDevice, readUptime, type Shell, saveKey } from '../support/guests.ts';
 
 const skip =
   process.getuid?.() === 0 ? false : 'NOT TESTED: real guests on a bridge need root for taps';
@@ -110,7 +111,7 @@ test('an instance with user data and a data volume runs and answers ssh', { skip
 });
 
 test('the data volume is in the guest from its first boot', { skip }, async () => {
-  const device = await findDevice(cloud, main, dataVolume);
+  const device = await findDevice(inside(main), dataVolume);
   const byId = `/dev/disk/by-id/virtio-${dataVolume.replace('-', '')}`;
   assert.equal(await says(main, `readlink -f ${byId}`), device);
   assert.equal(await says(main, `blockdev --getsize64 ${device}`), String(1024 * MIB));
@@ -160,11 +161,11 @@ test('what is written to a volume is in its snapshot and in a volume made from t
 test('a reboot starts the guest’s clock again and keeps its disk', { skip }, async () => {
   await says(main, 'echo rebooted > /root/kept && sync');
   const { LaunchTime } = await describe(main);
-  const uptimeBefore = await readUptime(cloud, main);
+  const uptimeBefore = await readUptime(inside(main));
   const askedMs = performance.now();
   await ec2.send(new RebootInstancesCommand({ InstanceIds: [main] }));
   await eventually('a younger guest', async () => {
-    const uptime = await readUptime(cloud, main).catch(() => undefined);
+    const uptime = await readUptime(inside(main)).catch(() => undefined);
     // Without a reboot it would be older by the time that has passed.
     return uptime !== undefined && uptime < uptimeBefore + (performance.now() - askedMs) / 1000 - 2;
   });
@@ -184,7 +185,7 @@ test('a guest that powers itself off is stopped, and starts again with its disks
   assert.equal(await says(main, 'cat /root/kept'), 'rebooted');
   // User data runs at the first boot only.
   assert.equal(await says(main, 'ls /var/lib/ironbark/user-data-ran-* | wc -l'), '1');
-  const device = await findDevice(cloud, main, dataVolume);
+  const device = await findDevice(inside(main), dataVolume);
   assert.equal(
     await says(main, `mount ${device} /mnt/data && umount /mnt/data && echo whole`),
     'whole',
@@ -251,8 +252,13 @@ async function describe(id: string): Promise<Instance> {
   return Reservations![0]!.Instances![0]!;
 }
 
+/** Each has one connection. */
+function inside(id: string): Shell {
+  return shellOf(() => cloud, { id: () => id, keyName: KEY_NAME });
+}
+
 async function says(id: string, command: string): Promise<string> {
-  return (await cloud.ssh(id, command)).trim();
+  return await inside(id)(command);
 }
 
 async function untilSays(id: string, command: string, answer: string): Promise<void> {
@@ -260,7 +266,7 @@ async function untilSays(id: string, command: string, answer: string): Promise<v
 }
 
 async function untilSsh(id: string): Promise<void> {
-  await eventually('ssh', async () => await answersSsh(cloud, id));
+  await eventually('ssh', async () => await answersSsh(inside(id)));
 }
 
 async function start(id: string): Promise<void> {
@@ -279,7 +285,7 @@ async function attach(VolumeId: string, Device: string): Promise<string> {
   await waitUntilVolumeAvailable({ client: ec2, ...wait }, of);
   await ec2.send(new AttachVolumeCommand({ VolumeId, InstanceId: main, Device }));
   await waitUntilVolumeInUse({ client: ec2, ...wait }, of);
-  return await findDevice(cloud, main, VolumeId);
+  return await findDevice(inside(main), VolumeId);
 }
 
 async function detach(VolumeId: string): Promise<void> {

@@ -8,8 +8,9 @@ import { MIB } from '@ironbark/core/units.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { openDevice } from '@ironbark/storage/drivers/device-check.ts';
 import { LoopDevices } from '@ironbark/storage/testing/loop-devices.ts';
-import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
+import { CloudUnderTest } from '../support/cloud-under-test.ts';
 import { launchDirectGuest } from '../support/direct-guest.ts';
+import { startFio } from '../support/guest-fio.ts';
 import { findDevice } from '../support/guests.ts';
 import {
   attachVolume,
@@ -20,11 +21,8 @@ import {
 } from '../support/volumes.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'NOT TESTED: disks and bridges need root';
-/** Four seconds of writes with eight in flight, then everything is read and compared. */
-const FIO = [
-  'fio --name=verified --filename=$DEVICE --size=32m --bs=64k --rw=randwrite --iodepth=8',
-  '--ioengine=libaio --direct=1 --rate=,8m --verify=crc32c --verify_fatal=1 --end_fsync=1',
-].join(' ');
+/** Four seconds of writes. */
+const FIO = { size: '32m', rate: '8m' };
 
 test('a guest writes to a disk of its own, and nothing is left of it', { skip }, async () => {
   await using disks = await LoopDevices.make([1040, 2000], { oldMib: 64 });
@@ -34,13 +32,12 @@ test('a guest writes to a disk of its own, and nothing is left of it', { skip },
   const volume = await createVolumeIn(cloud, 'device');
   const guest = await launchDirectGuest(cloud);
   await attachVolume(cloud, volume, { instanceId: guest.id, device: '/dev/sdf' });
-  const device = await findDevice(cloud, guest.id, volume);
+  const device = await findDevice(guest.run, volume);
   assert.equal(await guest.run(`cat /sys/class/block/${device.slice(5)}/size`), '2097152');
   assert.equal(await guest.run(`head -c 67108864 ${device} | tr -d '\\0' | wc -c`), '0');
-  await guest.start(`${FIO.replace('$DEVICE', device)} > /tmp/fio 2>&1; echo $? > /tmp/done`);
+  const fio = await startFio(guest, { path: device, ...FIO });
   process.kill(await targetPid(cloud, volume), 'SIGKILL');
-  await eventually('fio is done', async () => (await guest.run('cat /tmp/done || true')) !== '');
-  assert.equal(await guest.run('cat /tmp/done'), '0', await guest.run('cat /tmp/fio'));
+  await fio.untilVerified();
   await detachVolume(cloud, volume);
   await deleteVolume(cloud, volume);
   await using disk = await open(disks.paths[0]!, 'r');

@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { findProcessIn } from '@ironbark/platform/processes.ts';
 import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
 import { type DirectGuest, launchDirectGuest } from '../support/direct-guest.ts';
+import { startFio, TROUBLE } from '../support/guest-fio.ts';
 import { checkBlocks, longestStall, startWriter } from '../support/guest-writer.ts';
 import { findDevice } from '../support/guests.ts';
 import {
@@ -23,12 +24,8 @@ const skip =
 const STALL_LIMIT_S = 4;
 /** How long nothing serves the volume while the daemon is dead: more than any retry that would hide it. */
 const OUTAGE_S = 3;
-/** Writes with eight in flight for some six seconds, then reads everything and compares. */
-const FIO = [
-  'fio --name=verified --filename=/mnt/v/fio --size=48m --bs=64k --rw=randwrite --iodepth=8',
-  '--ioengine=libaio --direct=1 --rate=,8m --verify=crc32c --verify_fatal=1 --end_fsync=1',
-].join(' ');
-const TROUBLE = 'dmesg | grep -i -E "i/o error|ext4-fs error|aborting|remount" || true';
+/** Some six seconds of writes. */
+const FIO = { path: '/mnt/v/fio', size: '48m', rate: '8m' };
 
 let cloud: CloudUnderTest;
 let guest: DirectGuest;
@@ -51,7 +48,7 @@ test('a guest that writes outlives its storage daemon: it stalls, goes on, and h
 }, async (t) => {
   await guest.run('echo before > /mnt/v/before; sync');
   const early = await createSnapshot(cloud, volume);
-  await startFio();
+  const fio = await startFio(guest, FIO);
   const writer = await startWriter(guest, '/mnt/v/data');
   await writer.untilMore(3);
   const killed = await killTarget();
@@ -60,7 +57,7 @@ test('a guest that writes outlives its storage daemon: it stalls, goes on, and h
   assert.ok(longestStall(seen) < STALL_LIMIT_S, `stalled for ${longestStall(seen)} s`);
   assert.notEqual(await targetPid(cloud, volume), killed);
   await checkBlocks(guest, '/mnt/v/data', await writer.stop());
-  await untilFioIsDone();
+  await fio.untilVerified();
   assert.equal(await guest.run(TROUBLE), '');
   await guest.run('echo after > /mnt/v/after; sync');
   const late = await createSnapshot(cloud, volume);
@@ -72,7 +69,7 @@ test('a guest that writes outlives its storage daemon: it stalls, goes on, and h
 test('it does so too while the Ironbark daemon is dead, and goes on when that comes back', {
   skip,
 }, async (t) => {
-  await startFio();
+  const fio = await startFio(guest, FIO);
   const writer = await startWriter(guest, '/mnt/v/data');
   await writer.untilMore(3);
   process.kill(await cloud.daemonPid(), 'SIGKILL');
@@ -86,7 +83,7 @@ test('it does so too while the Ironbark daemon is dead, and goes on when that co
   t.diagnostic(`stalled for ${longestStall(seen)} s`);
   assert.ok(longestStall(seen) > OUTAGE_S);
   await checkBlocks(guest, '/mnt/v/data', await writer.stop());
-  await untilFioIsDone();
+  await fio.untilVerified();
   assert.equal(await guest.run(TROUBLE), '');
 });
 
@@ -110,7 +107,7 @@ test('a guest whose QEMU is killed is started again, with its volume and what it
   process.kill(await hypervisorPid(), 'SIGKILL');
   await eventually('the guest’s second boot', async () => (await uptime().catch(() => 1e9)) < 60);
   assert.equal(await targetPid(cloud, volume), served, 'the storage daemon served on');
-  const device = await findDevice(cloud, guest.id, volume);
+  const device = await findDevice(guest.run, volume);
   await guest.run(`mkdir -p /mnt/v && mount ${device} /mnt/v`);
   await checkBlocks(guest, '/mnt/v/data', written);
   await guest.run(`umount /mnt/v && e2fsck -f -n ${device}`);
@@ -118,20 +115,7 @@ test('a guest whose QEMU is killed is started again, with its volume and what it
 
 async function attach(volumeId: string, device: string): Promise<string> {
   await attachVolume(cloud, volumeId, { instanceId: guest.id, device });
-  return await findDevice(cloud, guest.id, volumeId);
-}
-
-async function startFio(): Promise<void> {
-  await guest.run('rm -f /root/fio.exit');
-  await guest.start(`${FIO} > /root/fio.log 2>&1; echo $? > /root/fio.exit`);
-}
-
-async function untilFioIsDone(): Promise<void> {
-  const exit = await eventually(
-    'fio',
-    async () => (await guest.run('cat /root/fio.exit 2> /dev/null || true')) || undefined,
-  );
-  assert.equal(exit, '0', await guest.run('tail -n 20 /root/fio.log'));
+  return await findDevice(guest.run, volumeId);
 }
 
 /** Kills what serves the volume; gives its process id. */

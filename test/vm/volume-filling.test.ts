@@ -11,6 +11,7 @@ import { systemClock } from '@ironbark/platform/clock.ts';
 import { daemonProcess, listCloudProcesses } from '../support/cloud-processes.ts';
 import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
 import { type DirectGuest, launchDirectGuest } from '../support/direct-guest.ts';
+import { prepareFio, TROUBLE } from '../support/guest-fio.ts';
 import { findDevice } from '../support/guests.ts';
 import {
   attachVolume,
@@ -36,11 +37,10 @@ const READ_MIB = 96;
 const READ_FROM_MIB = 704;
 /** Where fio writes, less than a cluster of the map at a time. */
 const WRITTEN_MIB = 824;
-const FIO = [
-  `fio --name=verified --size=${CHUNK_MIB}m --offset=${WRITTEN_MIB}m --bs=4k --rw=randwrite --rate=,2m`,
-  '--iodepth=8 --ioengine=libaio --direct=1 --verify=crc32c --verify_fatal=1 --end_fsync=1',
-].join(' ');
-const TROUBLE = 'dmesg | grep -i -E "i/o error|ext4-fs error|aborting|remount" || true';
+const FIO = {
+  ...{ size: `${CHUNK_MIB}m`, offset: `${WRITTEN_MIB}m` },
+  ...({ rate: '2m', blockSize: '4k' } as const),
+};
 
 let cloud: CloudUnderTest;
 let guest: DirectGuest;
@@ -72,21 +72,17 @@ test('what serves it and what fills it are killed under its guest, which waits a
   // The one before may be filled by now.
   volume = await createVolume(cloud, snapshot);
   await attachVolume(cloud, volume, { instanceId: guest.id, device: '/dev/sdp' });
-  const device = await findDevice(cloud, guest.id, volume);
+  const device = await findDevice(guest.run, volume);
   const read = `dd if=${device} bs=1M skip=${READ_FROM_MIB} count=${READ_MIB} 2> /dev/null`;
   const sum = `{ ${read} | md5sum > /root/sum; mv /root/sum /root/read; }`;
-  const fio = `${FIO} --filename=${device} > /root/fio.log 2>&1; echo $? > /root/fio.exit`;
-  await guest.start(`${sum} & ${fio}`);
+  const fio = prepareFio(guest, { path: device, ...FIO });
+  await guest.start(`${sum} & ${fio.command}`);
   assert.ok((await mapsOf()).includes(`${volume}.qcow2`), 'it is filled already');
   process.kill(daemonProcess(listCloudProcesses(cloud.dataDir), 'controllers').pid, 'SIGKILL');
   process.kill(await targetPid(cloud, volume), 'SIGKILL');
   const seen = await untilGuestSays('/root/read');
   assert.equal(seen.split(' ')[0], md5(modelBytes(READ_FROM_MIB, READ_MIB)));
-  assert.equal(
-    await untilGuestSays('/root/fio.exit'),
-    '0',
-    await guest.run('tail -n 20 /root/fio.log'),
-  );
+  await fio.untilVerified();
   assert.equal(await guest.run(TROUBLE), '');
 });
 

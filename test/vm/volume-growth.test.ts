@@ -8,6 +8,7 @@ import type { VolumeFigures } from '@ironbark/core/volume-figures.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
 import { type DirectGuest, launchDirectGuest } from '../support/direct-guest.ts';
+import { startFio, TROUBLE } from '../support/guest-fio.ts';
 import { checkBlocks, longestStall, startWriter } from '../support/guest-writer.ts';
 import { findDevice } from '../support/guests.ts';
 import { attachVolume, connectEc2, createVolume } from '../support/volumes.ts';
@@ -16,11 +17,6 @@ const skip =
   process.getuid?.() === 0 ? false : 'NOT TESTED: real guests on a bridge need root for taps';
 /** QEMU tries again one second after its first try; this is for a host that has no processor to spare. */
 const STALL_LIMIT_S = 30;
-const FIO = [
-  'fio --name=verified --filename=/mnt/v/fio --size=16m --bs=64k --rw=randwrite --iodepth=8',
-  '--ioengine=libaio --direct=1 --rate=,2m --verify=crc32c --verify_fatal=1 --end_fsync=1',
-].join(' ');
-const TROUBLE = 'dmesg | grep -i -E "i/o error|ext4-fs error|aborting|remount" || true';
 
 let cloud: CloudUnderTest;
 let guest: DirectGuest;
@@ -33,7 +29,7 @@ before(async () => {
   guest = await launchDirectGuest(cloud);
   volume = await createVolume(cloud);
   await attachVolume(cloud, volume, { instanceId: guest.id, device: '/dev/sdf' });
-  device = await findDevice(cloud, guest.id, volume);
+  device = await findDevice(guest.run, volume);
   await guest.run(`mke2fs -q -t ext4 ${device} && mkdir -p /mnt/v && mount ${device} /mnt/v`);
 });
 after(async () => {
@@ -45,7 +41,7 @@ test('a volume grows under a guest that writes to it, and the guest loses nothin
 }, async (t) => {
   const writer = await startWriter(guest, '/mnt/v/data');
   await writer.untilMore(3);
-  await guest.start(`${FIO} > /root/fio.log 2>&1; echo $? > /root/fio.exit`);
+  const fio = await startFio(guest, { path: '/mnt/v/fio', size: '16m', rate: '2m' });
   await eventually('fio at work', async () => (await guest.run('ls /mnt/v')).includes('fio'));
   const askedMs = systemClock.monotonicMs();
   await modify({ Size: 2, VolumeType: 'gp3' });
@@ -56,11 +52,7 @@ test('a volume grows under a guest that writes to it, and the guest loses nothin
   assert.ok(longestStall(seen) < STALL_LIMIT_S, `stalled for ${longestStall(seen)} s`);
   await guest.run(`resize2fs ${device}`);
   await checkBlocks(guest, '/mnt/v/data', await writer.stop());
-  const exit = await eventually(
-    'fio',
-    async () => (await guest.run('cat /root/fio.exit 2> /dev/null || true')) || undefined,
-  );
-  assert.equal(exit, '0', await guest.run('tail -n 20 /root/fio.log'));
+  await fio.untilVerified();
   const kib = Number(await guest.run("df -k /mnt/v | awk 'END { print $2 }'"));
   assert.ok(kib > 1.8 * 1024 * 1024, `the file system has ${kib} KiB`);
   assert.equal(await guest.run(TROUBLE), '');

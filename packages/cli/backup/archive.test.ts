@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { MIB } from '@ironbark/core/units.ts';
 import { systemRandom } from '@ironbark/platform/random.ts';
 import { Problem } from '../problem.ts';
 import type { ArchiveFile, Piece } from './archive-frames.ts';
@@ -18,8 +19,6 @@ const HEADER = {
   withVolumes: true,
 } as const;
 const PASSPHRASE = 'correct horse';
-const MIB = 1024 * 1024;
-
 async function createLab() {
   const folder = await mkdtemp(join(tmpdir(), 'ironbark-archive-'));
   return {

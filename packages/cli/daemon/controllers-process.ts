@@ -17,7 +17,14 @@ export interface ControllersProcessOptions {
   writeLog: (line: string) => void;
   uid: number;
   /** Runs the daemon's own program as the controllers. */
-  program: { file: string; args: readonly string[] };
+  program: ControllersProgram;
+}
+
+export interface ControllersProgram {
+  file: string;
+  args: readonly string[];
+  /** Beside the clean one that every process of ours gets. */
+  environment: Readonly<Record<string, string>>;
 }
 
 /** The capabilities it needs until its program is loaded: to read it, to change its root directory and its user. */
@@ -68,7 +75,7 @@ export class ControllersProcess implements AsyncDisposable {
     const args = [...rights, `--bounding-set=-all${kept}`, program.file, ...program.args];
     const started = await commands.startAttached('setpriv', args, {
       cwd: '/',
-      env: CLEAN_ENVIRONMENT,
+      env: { ...CLEAN_ENVIRONMENT, ...program.environment },
     });
     relayLog(started.stderr, {
       process: 'controllers',

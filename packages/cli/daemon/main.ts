@@ -2,6 +2,7 @@
 // `main.ts DATA_DIR VERSION controllers UID`, the part of it that gives up root.
 
 import { rm } from 'node:fs/promises';
+import { flushCompileCache } from 'node:module';
 import { renderTime, systemClock } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { acquireProcessLock } from '@ironbark/platform/database/process-lock.ts';
@@ -103,8 +104,15 @@ async function compose(config: CloudConfig, given: ComposeArguments): Promise<Ru
     controllersProgram: (uid) => ({
       file: process.execPath,
       args: [...program, 'controllers', String(uid)],
+      environment: compileCache(),
     }),
   });
+}
+
+/** Where Node keeps what it made of each module, as the launcher has it. */
+function compileCache(): Record<string, string> {
+  const directory = process.env['NODE_COMPILE_CACHE'];
+  return directory === undefined ? {} : { NODE_COMPILE_CACHE: directory };
 }
 
 function adminApi(
@@ -139,6 +147,8 @@ async function mainOfControllers(config: CloudConfig, dataDir: string): Promise<
   process.stdin.resume();
   process.stdin.once('close', () => process.exit(1));
   const { runControllers } = await import('./controllers-main.ts');
+  // From here on it has no right to write there.
+  flushCompileCache();
   const ended = Promise.withResolvers<void>();
   process.once('SIGTERM', () => ended.resolve());
   await runControllers({ config, dataDir, uid, ended: ended.promise });

@@ -27,7 +27,7 @@ import type { FindPlace } from '@ironbark/storage/drivers/volume-place.ts';
 import { volumeUsersOf } from '@ironbark/storage/drivers/volume-users.ts';
 import { backendSettings } from '../cloud-config.ts';
 import { remoteAdmin } from './controllers-admin.ts';
-import { ControllersProcess } from './controllers-process.ts';
+import { ControllersProcess, type ControllersProgram } from './controllers-process.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import { type CloudUsers, findCloudUsers, shareFolders } from './privileged-folders.ts';
 import { GUEST_GRACE_MS, type RunningCloud } from './running-cloud.ts';
@@ -35,7 +35,7 @@ import { GUEST_GRACE_MS, type RunningCloud } from './running-cloud.ts';
 export interface PrivilegedOptions extends DaemonParts {
   writeLog: (line: string) => void;
   /** Runs this program as the controllers with this user. */
-  controllersProgram: (uid: number) => { file: string; args: readonly string[] };
+  controllersProgram: (uid: number) => ControllersProgram;
 }
 
 /** Thousands of instances with their user data. */

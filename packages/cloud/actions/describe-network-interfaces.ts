@@ -1,7 +1,6 @@
 // Owns DescribeNetworkInterfaces.
 
 import type { NetworkInterface } from '@aws-sdk/client-ec2';
-import { privateDnsName } from '../app/addresses.ts';
 import type { FilterTable } from '../app/filters.ts';
 import { INTERFACE, matchIds, parseIds } from '../app/resource-ids.ts';
 import { type Tag, TagIndex } from '../app/tags.ts';
@@ -13,7 +12,8 @@ import {
 import type { InterfaceRow } from '../store/schema.ts';
 import { listTags } from '../store/tags.ts';
 import type { Ec2Handler } from './handler.ts';
-import { renderGroup, renderTags } from './render-instance.ts';
+import { renderTags } from './render-instance.ts';
+import { renderInterface } from './render-interface.ts';
 import { selectPage } from './select-page.ts';
 
 interface InterfaceItem {
@@ -71,34 +71,13 @@ export const describeNetworkInterfaces: Ec2Handler<'DescribeNetworkInterfaces'> 
 };
 
 function render({ row, groups, tags }: InterfaceItem, region: string): NetworkInterface {
-  const PrivateDnsName = privateDnsName(row.privateIp, region);
+  const shown = renderInterface({ row, groups }, region);
+  const { instanceId: InstanceId, accountId: InstanceOwnerId } = row;
   return {
-    NetworkInterfaceId: row.id,
-    OwnerId: row.accountId,
-    Status: 'in-use',
-    InterfaceType: 'interface',
-    Description: row.description,
-    MacAddress: row.macAddress,
+    ...shown,
     AvailabilityZone: row.zone,
-    SubnetId: row.subnetId,
-    VpcId: row.vpcId,
-    SourceDestCheck: true,
     RequesterManaged: false,
-    PrivateDnsName,
-    PrivateIpAddress: row.privateIp,
-    PrivateIpAddresses: [{ Primary: true, PrivateDnsName, PrivateIpAddress: row.privateIp }],
-    Ipv6Addresses: [],
-    Groups: groups.map(renderGroup),
-    Attachment: {
-      AttachmentId: row.attachmentId,
-      AttachTime: new Date(row.createdAt),
-      DeleteOnTermination: true,
-      DeviceIndex: row.deviceIndex,
-      NetworkCardIndex: 0,
-      InstanceId: row.instanceId,
-      InstanceOwnerId: row.accountId,
-      Status: 'attached',
-    },
+    Attachment: { ...shown.Attachment, InstanceId, InstanceOwnerId },
     TagSet: renderTags(tags),
   };
 }

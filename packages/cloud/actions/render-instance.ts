@@ -1,10 +1,8 @@
 // Owns EC2's shape of an instance.
 
 import type {
-  GroupIdentifier,
   Instance,
   InstanceBlockDeviceMapping,
-  InstanceNetworkInterface,
   InstanceStateChange,
   Reservation,
   InstanceState as WireState,
@@ -18,6 +16,7 @@ import type { Tag } from '../app/tags.ts';
 import { viewAttachmentState } from '../app/volume-view.ts';
 import type { AttachmentRow } from '../store/schema.ts';
 import type { InstanceRecord } from './instance-records.ts';
+import { renderGroup, renderInterface } from './render-interface.ts';
 
 export function renderState(state: InstanceState): WireState {
   return { Code: INSTANCE_STATE_CODES[state], Name: state };
@@ -100,41 +99,6 @@ function renderNetwork(record: InstanceRecord, region: string): Partial<Instance
     SourceDestCheck: true,
     SecurityGroups: first.groups.map(renderGroup),
     NetworkInterfaces: record.interfaces.map((one) => renderInterface(one, region)),
-  };
-}
-
-export function renderGroup(group: { groupId: string; name: string }): GroupIdentifier {
-  return { GroupId: group.groupId, GroupName: group.name };
-}
-
-function renderInterface(
-  { row, groups }: InstanceRecord['interfaces'][number],
-  region: string,
-): InstanceNetworkInterface {
-  const PrivateDnsName = privateDnsName(row.privateIp, region);
-  return {
-    NetworkInterfaceId: row.id,
-    OwnerId: row.accountId,
-    Status: 'in-use',
-    InterfaceType: 'interface',
-    Description: row.description,
-    MacAddress: row.macAddress,
-    SubnetId: row.subnetId,
-    VpcId: row.vpcId,
-    SourceDestCheck: true,
-    PrivateDnsName,
-    PrivateIpAddress: row.privateIp,
-    PrivateIpAddresses: [{ Primary: true, PrivateDnsName, PrivateIpAddress: row.privateIp }],
-    Ipv6Addresses: [],
-    Groups: groups.map(renderGroup),
-    Attachment: {
-      AttachmentId: row.attachmentId,
-      AttachTime: new Date(row.createdAt),
-      DeleteOnTermination: true,
-      DeviceIndex: row.deviceIndex,
-      NetworkCardIndex: 0,
-      Status: 'attached',
-    },
   };
 }
 

@@ -11,6 +11,7 @@ const LAUNCHED: ViewedInstance = {
   nodeId: 'node-a',
   observedPower: null,
   observedGeneration: 0,
+  shutdownBehavior: 'stop',
   terminatedAt: null,
   transitionReason: '',
   stateReasonCode: null,
@@ -28,6 +29,12 @@ test('the state follows from what is desired and what is observed', () => {
     [{ observedPower: 'failed', observedGeneration: 1 }, 'pending'],
     // A start after a stop: the old observation is still there.
     [{ observedPower: 'stopped', observedGeneration: 2, powerGeneration: 3 }, 'pending'],
+    // It has powered itself off, and nobody has taken note of that yet.
+    [{ observedPower: 'stopped', observedGeneration: 1 }, 'stopping'],
+    [
+      { observedPower: 'stopped', observedGeneration: 1, shutdownBehavior: 'terminate' },
+      'shutting-down',
+    ],
     [{ desiredPower: 'stopped', observedPower: 'running', powerGeneration: 2 }, 'stopping'],
     [{ desiredPower: 'stopped', observedPower: 'stopping', powerGeneration: 2 }, 'stopping'],
     [

@@ -20,6 +20,7 @@ export type ViewedInstance = Pick<
   | 'nodeId'
   | 'observedPower'
   | 'observedGeneration'
+  | 'shutdownBehavior'
   | 'terminatedAt'
   | 'transitionReason'
   | 'stateReasonCode'
@@ -42,13 +43,23 @@ export function viewState(instance: ViewedInstance): InstanceState {
     case 'stopped':
       return isStopped(instance) ? 'stopped' : 'stopping';
     case 'running':
-      return instance.observedPower === 'running' ? 'running' : 'pending';
+      return viewRunning(instance);
   }
+}
+
+/** A guest that has shut itself down is on its way out before that is written down as what is desired. */
+function viewRunning(instance: ViewedInstance): InstanceState {
+  if (instance.observedPower === 'running') return 'running';
+  if (!hasReachedStop(instance)) return 'pending';
+  return instance.shutdownBehavior === 'stop' ? 'stopping' : 'shutting-down';
 }
 
 /** An instance that no node ever got is stopped at once. An older `stopped` may be from before a start. */
 function isStopped(instance: ViewedInstance): boolean {
-  if (instance.nodeId === null) return true;
+  return instance.nodeId === null || hasReachedStop(instance);
+}
+
+function hasReachedStop(instance: ViewedInstance): boolean {
   return (
     instance.observedPower === 'stopped' && instance.observedGeneration >= instance.powerGeneration
   );

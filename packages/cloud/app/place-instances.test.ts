@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { GIB } from '@ironbark/core/units.ts';
 import { seededRandom } from '@ironbark/platform/random.ts';
 import { type NodeRoom, type PlacementDemand, placeInstances } from './place-instances.ts';
 
-const GIB = 2 ** 30;
 const ALICE = '111111111111';
 const BOB = '222222222222';
 

@@ -3,8 +3,9 @@
 import type { InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { newId } from '@ironbark/platform/random.ts';
 import type { ImageBlob } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { Insertable } from 'kysely';
 import { findAttachment, listAttachmentsOf } from '../store/attachments.ts';
-import { type SnapshotRow, toFlag, type VolumeRow } from '../store/schema.ts';
+import { type SnapshotRow, type SnapshotTable, toFlag, type VolumeRow } from '../store/schema.ts';
 import { findSnapshot, findSnapshots, insertSnapshot, updateSnapshot } from '../store/snapshots.ts';
 import type { Queries } from '../store/store.ts';
 import type { App } from './app.ts';
@@ -26,7 +27,7 @@ export async function takeSnapshot(
 ): Promise<SnapshotRow> {
   const volume = await getVolumeToSnap(change.tx, caller, wanted.volumeId);
   const id = newId(app.random, 'snap');
-  return insert(caller, change, { id, volume, description: wanted.description });
+  return addSnapshot(caller, change, { id, ...takenOf(volume), description: wanted.description });
 }
 
 export interface SetWish {
@@ -50,7 +51,8 @@ export async function takeSnapshots(
   for (const [at, volume] of volumes.entries()) {
     const { description } = wish;
     const together = ids.length > 1 ? JSON.stringify(ids) : null;
-    rows.push(await insert(caller, change, { id: ids[at]!, volume, description, together }));
+    const row = { id: ids[at]!, ...takenOf(volume), description, together };
+    rows.push(await addSnapshot(caller, change, row));
   }
   return rows;
 }
@@ -91,36 +93,32 @@ async function getVolumeToSnap(tx: Queries, caller: Caller, id: VolumeId): Promi
   );
 }
 
-async function insert(
-  caller: Caller,
+function takenOf({ id, sizeGib, encrypted }: VolumeRow) {
+  return { volumeId: id, volumeSizeGib: sizeGib, encrypted };
+}
+
+/** What has to be known of a snapshot from the start, and whatever else is known. */
+type NewSnapshot = Partial<Insertable<SnapshotTable>> &
+  Pick<Insertable<SnapshotTable>, 'id' | 'volumeId' | 'volumeSizeGib' | 'description'>;
+
+/** Wanted, and nothing of it seen yet unless `row` says so. */
+export async function addSnapshot(
+  { accountId }: Pick<Caller, 'accountId'>,
   { tx, nowMs, touched }: Change,
-  wanted: {
-    id: SnapshotId;
-    volume: Pick<VolumeRow, 'id' | 'sizeGib'> & Partial<Pick<VolumeRow, 'encrypted'>>;
-    description: string;
-    together?: string | null;
-    source?: string;
-  },
+  row: NewSnapshot,
 ): Promise<SnapshotRow> {
-  const { id, volume, description, together = null, source = null } = wanted;
   await insertSnapshot(tx, {
-    id,
-    accountId: caller.accountId,
-    volumeId: volume.id,
-    volumeSizeGib: volume.sizeGib,
-    description,
+    accountId,
     createdAt: nowMs,
     generation: 1,
     desired: 'present',
     observedGeneration: 0,
     observedProgress: 0,
     storedBytes: 0,
-    together,
-    encrypted: volume.encrypted ?? 0,
-    source,
+    ...row,
   });
-  touched.snapshots.add(id);
-  return (await findSnapshot(tx, id))!;
+  touched.snapshots.add(row.id);
+  return (await findSnapshot(tx, row.id))!;
 }
 
 /** As AWS has it of a copy: "an arbitrary volume ID that you should not use for any purpose". */
@@ -133,7 +131,7 @@ export async function copySnapshot(
   change: Change,
   wanted: EncryptionWish & { source: SnapshotId; description: string },
 ): Promise<SnapshotRow> {
-  const { tx, nowMs, touched } = change;
+  const { tx, nowMs } = change;
   const source = await getRestorable(tx, caller, wanted.source);
   if (viewSnapshotState(source) !== 'completed') {
     throw refuse('incorrect-state', 'snapshot', `Snapshot '${source.id}' is not 'completed'.`);
@@ -145,21 +143,15 @@ export async function copySnapshot(
   const id = newId(app.random, 'snap');
   const content = source.contentId ?? source.id;
   const isSameForm = encrypted === source.encrypted;
-  await insertSnapshot(tx, {
+  return addSnapshot(caller, change, {
     id,
-    accountId: caller.accountId,
     volumeId: NO_VOLUME,
     volumeSizeGib: source.volumeSizeGib,
     description: wanted.description,
-    createdAt: nowMs,
-    generation: 1,
-    desired: 'present',
-    storedBytes: 0,
     encrypted,
-    ...(isSameForm ? sameBytes(content, nowMs) : encryptedBytes(content)),
+    // The storage makes those in another form: blocks that are encrypted share nothing with plain ones.
+    ...(isSameForm ? sameBytes(content, nowMs) : { copySourceId: content }),
   });
-  touched.snapshots.add(id);
-  return (await findSnapshot(tx, id))!;
 }
 
 function sameBytes(contentId: SnapshotId, nowMs: number) {
@@ -171,11 +163,6 @@ function sameBytes(contentId: SnapshotId, nowMs: number) {
   return { ...done, completedAt: nowMs, contentId };
 }
 
-/** The storage makes them: blocks that are encrypted share nothing with plain ones. */
-function encryptedBytes(copySourceId: SnapshotId) {
-  return { observedGeneration: 0, observedProgress: 0, copySourceId };
-}
-
 /** A snapshot of what an object holds; the object has to stay until it is completed. */
 export async function importSnapshot(
   app: App,
@@ -185,8 +172,13 @@ export async function importSnapshot(
 ): Promise<SnapshotId> {
   const id = newId(app.random, 'snap');
   const { source, sizeGib, description } = wanted;
-  const volume = { id: NO_VOLUME, sizeGib };
-  await insert(caller, change, { id, volume, description, source: JSON.stringify(source) });
+  await addSnapshot(caller, change, {
+    id,
+    volumeId: NO_VOLUME,
+    volumeSizeGib: sizeGib,
+    description,
+    source: JSON.stringify(source),
+  });
   return id;
 }
 

@@ -5,13 +5,7 @@ import { isResourceId, type SnapshotId } from '@ironbark/core/ids.ts';
 import { newId } from '@ironbark/platform/random.ts';
 import type { SnapshotWriter } from '@ironbark/protocol/internal/snapshot-writer.ts';
 import type { SnapshotRow } from '../store/schema.ts';
-import {
-  findSnapshot,
-  findSnapshots,
-  insertSnapshot,
-  listSnapshots,
-  updateSnapshot,
-} from '../store/snapshots.ts';
+import { findSnapshot, findSnapshots, listSnapshots, updateSnapshot } from '../store/snapshots.ts';
 import type { Queries } from '../store/store.ts';
 import type { App } from './app.ts';
 import type { Caller, Change } from './change.ts';
@@ -19,7 +13,7 @@ import { chooseEncryption } from './encryption.ts';
 import { notFound, notOffered, refuse } from './refusals.ts';
 import { refuseBlocks } from './snapshot-blocks.ts';
 import { composeSnapshotIntent } from './snapshot-intent.ts';
-import { NO_VOLUME } from './snapshots.ts';
+import { addSnapshot, NO_VOLUME } from './snapshots.ts';
 import { viewSnapshotState } from './volume-view.ts';
 
 type Asker = Pick<Caller, 'accountId'>;
@@ -39,9 +33,10 @@ export interface WriteWish {
 export async function beginWriting(
   app: App,
   caller: Asker,
-  { tx, nowMs, touched }: Change,
+  change: Change,
   wish: WriteWish,
 ): Promise<SnapshotId> {
+  const { tx, nowMs } = change;
   await requireRoom(tx, caller);
   const parent = wish.parentId && (await getParent(tx, caller, wish.parentId, wish.volumeSizeGib));
   const isSourceEncrypted = parent !== undefined && parent.row.encrypted === 1;
@@ -49,18 +44,11 @@ export async function beginWriting(
     throw notOffered('Encryption of a snapshot that is written by blocks');
   }
   const id = newId(app.random, 'snap');
-  await insertSnapshot(tx, {
+  await addSnapshot(caller, change, {
     id,
-    accountId: caller.accountId,
     volumeId: NO_VOLUME,
     volumeSizeGib: wish.volumeSizeGib,
     description: wish.description,
-    createdAt: nowMs,
-    generation: 1,
-    desired: 'present',
-    observedGeneration: 0,
-    observedProgress: 0,
-    storedBytes: 0,
     writeState: 'open',
     writeTimeoutMs: wish.timeoutMs,
     writeExpiresAt: nowMs + wish.timeoutMs,
@@ -68,7 +56,6 @@ export async function beginWriting(
       ? {}
       : { writeParentId: parent.row.id, writeContentId: parent.contentId }),
   });
-  touched.snapshots.add(id);
   return id;
 }
 

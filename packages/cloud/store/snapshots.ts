@@ -38,24 +38,20 @@ export function listCopies(db: Queries, id: SnapshotId): Promise<SnapshotRow[]> 
 
 /** Encrypted copies that are still being made of this one. */
 export function listRunningCopies(db: Queries, id: SnapshotId): Promise<SnapshotRow[]> {
-  return db
-    .selectFrom('snapshot')
-    .selectAll()
-    .where('copySourceId', '=', id)
-    .where('desired', '=', 'present')
-    .where((e) => e.or([e('observedState', 'is', null), e('observedState', '=', 'pending')]))
-    .execute();
+  return selectRunning(db).where('copySourceId', '=', id).execute();
 }
 
 /** Snapshots that are still read from the volume. */
 export function listRunningSnapshots(db: Queries, volumeId: VolumeId): Promise<SnapshotRow[]> {
+  return selectRunning(db).where('volumeId', '=', volumeId).execute();
+}
+
+function selectRunning(db: Queries) {
   return db
     .selectFrom('snapshot')
     .selectAll()
-    .where('volumeId', '=', volumeId)
     .where('desired', '=', 'present')
-    .where((e) => e.or([e('observedState', 'is', null), e('observedState', '=', 'pending')]))
-    .execute();
+    .where((e) => e.or([e('observedState', 'is', null), e('observedState', '=', 'pending')]));
 }
 
 export async function insertSnapshot(db: Queries, row: Insertable<SnapshotTable>): Promise<void> {

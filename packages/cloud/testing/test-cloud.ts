@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Accelerator } from '@ironbark/core/tenancy.ts';
+import { GIB } from '@ironbark/core/units.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { silentLogger } from '@ironbark/platform/logger.ts';
@@ -13,10 +14,10 @@ import { parseEc2Response } from '@ironbark/protocol/ec2/parse-response.ts';
 import { renderEc2Response } from '@ironbark/protocol/ec2/render-response.ts';
 import type { Ec2Action, Ec2Input, Ec2Output } from '@ironbark/protocol/ec2/types.ts';
 import type { Principal } from '@ironbark/protocol/internal/identity-client.ts';
-import type { ImageManifest } from '@ironbark/protocol/internal/image-manifest.ts';
 import type { BackendReport } from '@ironbark/protocol/internal/storage-client.ts';
 import { ClusterDouble, doubleNode } from '@ironbark/protocol/internal/testing/cluster-double.ts';
 import { ObjectsDouble } from '@ironbark/protocol/internal/testing/objects-double.ts';
+import { PRETEND_MANIFEST } from '@ironbark/protocol/internal/testing/pretend-image.ts';
 import { StorageDouble } from '@ironbark/protocol/internal/testing/storage-double.ts';
 import { decodeEc2Request } from '@ironbark/protocol/testing/decode-ec2-request.ts';
 import { type Cloud, startCloud } from '../main.ts';
@@ -35,8 +36,6 @@ export interface TestCloudOptions {
   accelerator?: Accelerator;
   allowSharedEmulation?: boolean;
 }
-
-const GIB = 2 ** 30;
 
 export class TestCloud implements AsyncDisposable {
   readonly dataDir: string;
@@ -150,27 +149,9 @@ export class TestCloud implements AsyncDisposable {
   }
 
   async #registerImage(name: string, minMemoryMib: number): Promise<string> {
-    const manifest: ImageManifest = {
-      format: 'ironbark-image/1',
-      name: 'tiny',
-      description: 'An image for tests',
-      architecture: 'x86_64',
-      builtAt: '2026-01-01T00:00:00Z',
-      root: {
-        key: 'tiny/root',
-        sizeBytes: 4,
-        sha256: '0'.repeat(64),
-        encoding: 'zstd',
-        unpackedBytes: 1024,
-      },
-      rootDiskBytes: GIB,
-      rootDeviceName: '/dev/vda',
-      minMemoryMib,
-      loginUser: 'root',
-      packages: {},
-    };
-    const body = Buffer.from(JSON.stringify(manifest));
-    await this.objects.putObject({ bucket: 'images', key: 'tiny/root', body: Buffer.from('root') });
+    const body = Buffer.from(JSON.stringify({ ...PRETEND_MANIFEST, minMemoryMib }));
+    const { key } = PRETEND_MANIFEST.root;
+    await this.objects.putObject({ bucket: 'images', key, body: Buffer.from('root') });
     await this.objects.putObject({ bucket: 'images', key: `${name}/manifest.json`, body });
     const { ImageId } = await this.call('RegisterImage', {
       Name: name,

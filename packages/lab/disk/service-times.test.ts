@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { KIB } from '@ironbark/core/units.ts';
 import type { DiskModel } from '../testbeds.ts';
 import { countRequest, figuresOf, noCounters } from './disk-figures.ts';
 import { type DiskRequest, ServiceTimes } from './service-times.ts';
 
 /** 64 KiB take 64 ms to read and 32 ms to write. */
-const KIB = 1024;
 const MODEL: DiskModel = {
   readBytesPerSecond: 1000 * KIB,
   writeBytesPerSecond: 2000 * KIB,

@@ -2,6 +2,7 @@
 
 import { readFile, stat } from 'node:fs/promises';
 import type { Clock } from '@ironbark/platform/clock.ts';
+import { deviceNumbers } from '@ironbark/platform/device-numbers.ts';
 import { figuresBetween, type IntervalFigures, parseDiskStatistics } from './disk-statistics.ts';
 
 export interface HostDiskSeen {
@@ -28,18 +29,10 @@ export async function watchDiskOf<T>(
 
 async function readDisk(path: string, clock: Clock) {
   const { dev } = await stat(path);
-  const number = `${majorOf(dev)}:${minorOf(dev)}`;
+  const { major, minor } = deviceNumbers(dev);
+  const number = `${major}:${minor}`;
   const devices = parseDiskStatistics(await readFile(STATISTICS, 'utf8'));
   const found = [...devices].find(([, counters]) => counters.number === number);
   if (found === undefined) return undefined;
   return { name: found[0], counters: found[1], atMs: clock.monotonicMs() };
-}
-
-/** As the C library takes a device's number apart (makedev(3)). */
-function majorOf(dev: number): number {
-  return Math.floor(dev / 2 ** 8) % 2 ** 12;
-}
-
-function minorOf(dev: number): number {
-  return (dev % 2 ** 8) + (Math.floor(dev / 2 ** 20) % 2 ** 12) * 2 ** 8;
 }

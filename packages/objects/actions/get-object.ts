@@ -19,7 +19,7 @@ import {
   requireNullVersion,
   type S3Response,
 } from './action.ts';
-import { readReadConditions } from './object-headers.ts';
+import { CONTENT_HEADERS, readReadConditions } from './object-headers.ts';
 
 export const getObject: BucketAction = async (context, request) => {
   const object = await openRequested(context, request);
@@ -103,18 +103,9 @@ function modeChecksum(
   };
 }
 
-const OVERRIDABLE: readonly string[] = [
-  'cache-control',
-  'content-disposition',
-  'content-encoding',
-  'content-language',
-  'content-type',
-  'expires',
-];
-
 /** `response-content-type` and the like, which only a signed request may give. */
 function overrides(request: BucketRequest): ObjectVersion['headers'] {
-  const given = OVERRIDABLE.flatMap((name) => {
+  const given = CONTENT_HEADERS.flatMap((name) => {
     const value = request.query.get(`response-${name}`);
     return value === undefined ? [] : [[name, toHeaderValue(name, value)] as const];
   });

@@ -6,15 +6,16 @@ import type { ObjectHeaders } from '../app/object-version.ts';
 import type { ReadConditions, WriteConditions } from '../app/preconditions.ts';
 import type { S3Request } from './action.ts';
 
-const CONTENT_HEADERS: readonly string[] = [
+/** What an object says of itself; a reader may ask to be told otherwise. */
+export const CONTENT_HEADERS: readonly string[] = [
   'cache-control',
   'content-disposition',
   'content-encoding',
   'content-language',
   'content-type',
   'expires',
-  'x-amz-website-redirect-location',
 ];
+const REDIRECT_HEADER = 'x-amz-website-redirect-location';
 const METADATA_PREFIX = 'x-amz-meta-';
 
 /** S3's limit: names (without the prefix) and values, in bytes. */
@@ -26,7 +27,7 @@ export function readObjectHeaders(request: S3Request): ObjectHeaders {
   const metadata = request.headerNames().filter((name) => name.startsWith(METADATA_PREFIX));
   requireMetadataFits(request, metadata);
   const kept: Record<string, string> = { 'content-type': DEFAULT_CONTENT_TYPE };
-  for (const name of [...CONTENT_HEADERS, ...metadata]) {
+  for (const name of [...CONTENT_HEADERS, REDIRECT_HEADER, ...metadata]) {
     const value = request.header(name);
     const stored = name === 'content-encoding' ? stripAwsChunked(value) : value;
     if (stored !== undefined && stored !== '') kept[name] = stored;

@@ -6,11 +6,9 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
-import { systemClock } from '@ironbark/platform/clock.ts';
-import { silentLogger } from '@ironbark/platform/logger.ts';
-import { systemRandom } from '@ironbark/platform/random.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
-import { type Objects, startObjects } from '../main.ts';
+import type { Objects } from '../main.ts';
+import { startAlone } from '../testing/start-alone.ts';
 
 let objects: Objects;
 let client: ObjectsClient;
@@ -19,15 +17,7 @@ const bucket = 'system';
 
 before(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'ironbark-client-'));
-  objects = await startObjects({
-    dataDir,
-    identity: { findAccessKey: async () => undefined },
-    region: 'local',
-    clock: systemClock,
-    random: systemRandom,
-    logger: silentLogger,
-    systemAccountId: '000000000000',
-  });
+  objects = await startAlone(dataDir);
   client = objects.client;
   await client.ensureBucket(bucket);
   await client.ensureBucket(bucket);

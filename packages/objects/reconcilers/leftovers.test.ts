@@ -5,23 +5,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
-import { silentLogger } from '@ironbark/platform/logger.ts';
-import { systemRandom } from '@ironbark/platform/random.ts';
-import { startObjects } from '../main.ts';
 import { objectsMigrations } from '../store/migrations/migrations.ts';
 import type { BlobState, ObjectsSchema } from '../store/schema.ts';
-
-async function start(dataDir: string) {
-  return await startObjects({
-    dataDir,
-    identity: { findAccessKey: async () => undefined },
-    region: 'local',
-    clock: systemClock,
-    random: systemRandom,
-    logger: silentLogger,
-    systemAccountId: '000000000000',
-  });
-}
+import { startAlone } from '../testing/start-alone.ts';
 
 async function plant(dataDir: string, id: string, state: BlobState | undefined, hasFile: boolean) {
   if (hasFile) await writeFile(join(dataDir, 'blobs', id.slice(0, 2), id), 'left over');
@@ -48,7 +34,7 @@ test('whatever step a crash fell on, the next start cleans up after it and keeps
   await using undo = new AsyncDisposableStack();
   undo.defer(() => rm(dataDir, { recursive: true }));
   {
-    await using objects = await start(dataDir);
+    await using objects = await startAlone(dataDir);
     await objects.client.ensureBucket('kept');
     await objects.client.putObject({ bucket: 'kept', key: 'k', body: Buffer.from('stays') });
   }
@@ -59,7 +45,7 @@ test('whatever step a crash fell on, the next start cleans up after it and keeps
   await plant(dataDir, id('4'), 'doomed', false); // crashed between the file and the row
   await plant(dataDir, id('5'), undefined, true); // the state is older than the files
   for (let round = 0; round < 2; round++) {
-    await using objects = await start(dataDir);
+    await using objects = await startAlone(dataDir);
     const options = { clock: systemClock, timeoutMs: 10_000, what: 'a quiet store' };
     await waitFor(() => objects.isQuiet(), options);
     const { body } = await objects.client.getObject({ bucket: 'kept', key: 'k' });
@@ -74,7 +60,7 @@ test('no flipped bit of the state makes a stored blob look like one that no row 
   const dataDir = await mkdtemp(join(tmpdir(), 'ironbark-rot-'));
   t.after(() => rm(dataDir, { recursive: true }));
   {
-    await using objects = await start(dataDir);
+    await using objects = await startAlone(dataDir);
     await objects.client.ensureBucket('kept');
     await objects.client.putObject({ bucket: 'kept', key: 'k', body: Buffer.from('stays') });
   }
@@ -88,7 +74,7 @@ test('no flipped bit of the state makes a stored blob look like one that no row 
     flipped[at]! ^= 1;
     await writeFile(path, flipped);
     {
-      await using objects = await start(dataDir);
+      await using objects = await startAlone(dataDir);
       const options = { clock: systemClock, timeoutMs: 10_000, what: 'a quiet store' };
       await waitFor(() => objects.isQuiet(), options);
     }

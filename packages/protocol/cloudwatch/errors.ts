@@ -1,68 +1,28 @@
 // Owns CloudWatch's error codes: those of the query protocol, and what the same errors are called in the RPC protocols.
 // Sources: "Common error types" and the errors of each operation in the CloudWatch API Reference.
 
+import { COMMON_ERRORS, INCOMPLETE, VALIDATION } from '../query/common-errors.ts';
 import { chooseWireError, type ErrorTable, type WireCode } from '../query/wire-errors.ts';
 
-const VALIDATION: WireCode = ['ValidationError', 400];
 const VALUE: WireCode = ['InvalidParameterValue', 400];
-const COMBINATION: WireCode = ['InvalidParameterCombination', 400];
-const DENIED: WireCode = ['AccessDenied', 403];
-const EXPIRED: WireCode = ['RequestExpired', 400];
-const MISMATCH: WireCode = ['SignatureDoesNotMatch', 403];
-const INCOMPLETE: WireCode = ['IncompleteSignature', 403];
-const UNAVAILABLE: WireCode = ['ServiceUnavailable', 503];
 
 export const CLOUDWATCH_ERRORS: ErrorTable = {
+  ...COMMON_ERRORS,
   'not-found': { any: ['ResourceNotFound', 404] },
   'malformed-id': { any: VALUE },
-  duplicate: { any: VALIDATION },
-  'incorrect-state': { any: VALIDATION },
-  'in-use': { any: VALIDATION },
-  'dependency-violation': { any: VALIDATION },
-  'already-attached': { any: VALIDATION },
-  'not-attached': { any: VALIDATION },
-  'zone-mismatch': { any: VALIDATION },
-  'missing-parameter': {
-    any: ['MissingParameter', 400],
-    action: ['MissingAction', 400],
-    signature: INCOMPLETE,
-  },
+  'missing-parameter': { ...COMMON_ERRORS['missing-parameter'], any: ['MissingParameter', 400] },
   'invalid-parameter': {
     any: VALUE,
     'metric-query': VALIDATION,
     'page-token': ['InvalidNextToken', 400],
   },
-  'invalid-combination': { any: COMBINATION, 'metric-query': VALIDATION, signature: INCOMPLETE },
-  'unknown-parameter': { any: VALIDATION },
-  'malformed-input': { any: ['MalformedQueryString', 400], signature: MISMATCH },
-  'operation-not-permitted': { any: DENIED },
-  'idempotency-mismatch': { any: VALIDATION },
-  'limit-exceeded': { any: ['LimitExceeded', 400] },
-  'insufficient-capacity': { any: UNAVAILABLE },
-  'not-authenticated': {
-    any: ['InvalidClientTokenId', 403],
-    request: ['MissingAuthenticationToken', 403],
-    signature: MISMATCH,
-    'request-time': EXPIRED,
-  },
-  'not-authorized': { any: DENIED, signature: MISMATCH, 'request-time': EXPIRED },
-  'dry-run': { any: VALIDATION },
-  'unknown-action': { any: ['InvalidAction', 400] },
-  unsupported: {
-    any: ['UnsupportedOperation', 400],
+  'invalid-combination': {
+    any: ['InvalidParameterCombination', 400],
     'metric-query': VALIDATION,
     signature: INCOMPLETE,
   },
-  throttled: { any: ['Throttling', 400] },
-  unavailable: { any: UNAVAILABLE },
-  'out-of-space': { any: UNAVAILABLE },
-  'precondition-failed': { any: VALIDATION },
-  'not-modified': { any: VALIDATION },
-  'digest-mismatch': { any: VALIDATION, signature: MISMATCH },
-  'too-large': { any: VALIDATION, request: ['RequestEntityTooLarge', 413] },
-  'too-small': { any: VALIDATION },
-  'invalid-range': { any: VALIDATION },
-  timeout: { any: UNAVAILABLE, request: ['RequestTimeout', 408] },
+  'limit-exceeded': { any: ['LimitExceeded', 400] },
+  unsupported: { ...COMMON_ERRORS.unsupported, 'metric-query': VALIDATION },
   internal: { any: ['InternalServiceError', 500] },
 };
 

@@ -1,4 +1,5 @@
-// Owns CBOR (RFC 8949) as far as Smithy's RPC v2 uses it: no big numbers, no tags but time, text keys only.
+// Owns CBOR (RFC 8949) as far as Smithy's RPC v2 uses it: no big numbers, no tags but time, text keys only. Libraries
+// either refuse text in pieces, which that has, or take more than it has: tags of every kind or nesting without end.
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 

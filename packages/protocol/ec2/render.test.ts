@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ErrorKind, type ErrorResource, ServiceError } from '@ironbark/core/errors.ts';
-import { STS_ERRORS } from '../sts/errors.ts';
+import { CLOUDWATCH_ERRORS } from '../cloudwatch/errors.ts';
+import { EBS_ERRORS } from '../ebs/errors.ts';
+import { COMMON_ERRORS } from '../query/common-errors.ts';
 import { STS_PROTOCOL } from '../sts/protocol.ts';
 import { encodeEc2Request } from './encode-request.ts';
 import { EC2_ERRORS } from './errors.ts';
@@ -116,8 +118,9 @@ test('errors have the code that EC2 documents', () => {
   }
 });
 
-test('every code of both tables is a code, with a status of an error', () => {
-  for (const codes of [...Object.values(EC2_ERRORS), ...Object.values(STS_ERRORS)]) {
+test('every code of every table is a code, with a status of an error', () => {
+  const tables = [EC2_ERRORS, COMMON_ERRORS, CLOUDWATCH_ERRORS, EBS_ERRORS];
+  for (const codes of tables.flatMap((table) => Object.values(table))) {
     for (const [code, status] of Object.values(codes)) {
       assert.match(code, /^[A-Z][A-Za-z]+(\.[A-Z][A-Za-z]+)?$/);
       assert.ok(status >= 400 && status < 600, code);

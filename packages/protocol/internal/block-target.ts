@@ -1,5 +1,6 @@
 // Owns the contract of a block target: what lets a host open a volume, and holds a point in time still.
 
+import { ServiceError } from '@ironbark/core/errors.ts';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import type { BlockExport } from './instance-messages.ts';
@@ -27,6 +28,16 @@ export interface FillFacts {
 }
 
 export const NO_TARGET: TargetFacts = { running: false, exported: false, frozen: [] };
+
+/** Nobody answers where the volume is served; the node asks again by itself. */
+export function notServed(cause: unknown): ServiceError {
+  return new ServiceError({
+    kind: 'unavailable',
+    resource: 'volume',
+    message: 'The volume is not being served at the moment; the node tries again.',
+    cause,
+  });
+}
 
 export interface ExportedVolume {
   export: BlockExport;

@@ -1,10 +1,10 @@
-// Owns STS as one of the protocols that an endpoint serves: AWS's query protocol.
+// Owns STS as one of the protocols that an endpoint serves: AWS's query protocol, with no error codes of its own.
 
 import type { Operation } from '../models/service-model.ts';
+import { COMMON_ERRORS } from '../query/common-errors.ts';
 import { renderElement, renderMembers, XML_DECLARATION } from '../query/render-xml.ts';
 import { chooseWireError } from '../query/wire-errors.ts';
 import type { RenderedError, ResponseContext, WireProtocol } from '../query/wire-protocol.ts';
-import { STS_ERRORS } from './errors.ts';
 import { stsModel } from './model.ts';
 
 export const STS_PROTOCOL: WireProtocol = {
@@ -27,7 +27,7 @@ export function renderStsResponse(
 }
 
 export function renderStsError(error: unknown, requestId: string): RenderedError {
-  const { code, status, message } = chooseWireError(STS_ERRORS, error);
+  const { code, status, message } = chooseWireError(COMMON_ERRORS, error);
   const inner =
     renderElement('Type', status < 500 ? 'Sender' : 'Receiver') +
     renderElement('Code', code) +

@@ -21,6 +21,7 @@ test('chunks come back as they were, packed where that is worth it', async () =>
     assert.equal(packed.encoding, encoding);
     const unpacked = await unpackChunk(THREADED_COMPRESSOR, packed.bytes, {
       ...packed,
+      sha256: digestOf(bytes),
       length: bytes.length,
     });
     assert.deepEqual(unpacked, bytes);
@@ -30,7 +31,7 @@ test('chunks come back as they were, packed where that is worth it', async () =>
 test('a flipped bit, a wrong length and a bomb are all noticed', async () => {
   const bytes = Buffer.alloc(100_000, 'text ');
   const packed = await packChunk(THREADED_COMPRESSOR, bytes);
-  const expected = { ...packed, length: bytes.length };
+  const expected = { ...packed, sha256: digestOf(bytes), length: bytes.length };
   for (let at = 0; at < packed.bytes.length; at++) {
     const flipped = Buffer.from(packed.bytes);
     flipped[at]! ^= 4;

@@ -28,8 +28,6 @@ const WORTHWHILE = 0.95;
 export interface PackedChunk {
   bytes: Buffer;
   encoding: 'raw' | 'zstd';
-  /** Of the unpacked bytes. */
-  sha256: string;
 }
 
 export function isAllZeros(bytes: Buffer): boolean {
@@ -39,9 +37,8 @@ export function isAllZeros(bytes: Buffer): boolean {
 
 export async function packChunk(compressor: Compressor, bytes: Buffer): Promise<PackedChunk> {
   const packed = await compressor.compress(bytes);
-  const sha256 = digestOf(bytes);
-  if (packed.length > bytes.length * WORTHWHILE) return { bytes, encoding: 'raw', sha256 };
-  return { bytes: packed, encoding: 'zstd', sha256 };
+  if (packed.length > bytes.length * WORTHWHILE) return { bytes, encoding: 'raw' };
+  return { bytes: packed, encoding: 'zstd' };
 }
 
 export interface ExpectedChunk {

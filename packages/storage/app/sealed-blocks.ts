@@ -5,14 +5,9 @@
 // from the account's key and a random salt before them: the same plain bytes may be packed in several ways, and no two
 // of those may meet the same key and nonce.
 
-import {
-  createCipheriv,
-  createDecipheriv,
-  createHmac,
-  hkdfSync,
-  timingSafeEqual,
-} from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto';
 import type { RandomSource } from '@ironbark/platform/random.ts';
+import { deriveKey } from '../drivers/derived-key.ts';
 import { digestOf } from './chunk-codec.ts';
 
 export interface BlockFace {
@@ -47,8 +42,8 @@ const TAG_BYTES = 16;
 const NONCE = Buffer.alloc(12);
 
 export function sealedBlocks(accountKey: Buffer, random: RandomSource): BlockForm {
-  const names = derive(accountKey, 'ironbark block names/1');
-  const bytes = derive(accountKey, 'ironbark block bytes/1');
+  const names = deriveKey(accountKey, 'ironbark block names/1', KEY_BYTES);
+  const bytes = deriveKey(accountKey, 'ironbark block bytes/1', KEY_BYTES);
   return {
     overheadBytes: SALT_BYTES + TAG_BYTES,
     identify: (plain) => createHmac('sha256', names).update(plain).digest('hex'),
@@ -77,7 +72,7 @@ function openBlock(outer: Buffer, face: BlockFace, stored: Buffer): Buffer | und
 
 /** Over a manifest, which says which block is where: nobody without the key can put them in another order. */
 export function macOf(accountKey: Buffer, text: string): string {
-  const key = derive(accountKey, 'ironbark manifest/1');
+  const key = deriveKey(accountKey, 'ironbark manifest/1', KEY_BYTES);
   return createHmac('sha256', key).update(text).digest('hex');
 }
 
@@ -89,10 +84,6 @@ export function isMacOf(accountKey: Buffer, text: string, mac: string): boolean 
 
 function keyOf(outer: Buffer, salt: Buffer): Buffer {
   return createHmac('sha256', outer).update(salt).digest();
-}
-
-function derive(key: Buffer, info: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', key, '', info, KEY_BYTES));
 }
 
 function renderFace({ scope, name, encoding }: BlockFace): Buffer {

@@ -7,6 +7,7 @@ import type { ReadableDisk } from '@ironbark/platform/nbd/server.ts';
 import { noteDamaged } from '../store/blocks.ts';
 import type { StorageContext } from './context.ts';
 import { isFinal } from './final-errors.ts';
+import { Recent } from './recent.ts';
 import { fetchBlock, type SnapshotContent } from './snapshot-content.ts';
 
 /** Of one volume's blocks. */
@@ -20,22 +21,14 @@ const RETRY_MS = 1_000;
  * which stops at the end of a backing file).
  */
 const SIZE_BYTES = 64 * 1024 * GIB;
+/** Reads as zeros. */
 const EMPTY = Buffer.alloc(0);
 
 export function sourceDisk(context: StorageContext, content: SnapshotContent): ReadableDisk {
   const { blockBytes, volumeSizeBytes } = content;
-  const kept = new Map<number, Promise<Buffer>>();
+  const kept = new Recent<Buffer>(Math.floor(KEPT_BYTES / blockBytes));
   const count = Math.ceil(volumeSizeBytes / blockBytes);
-  const take = (index: number): Promise<Buffer> => {
-    const block = kept.get(index) ?? fetchForSure(context, content, index);
-    kept.delete(index);
-    kept.set(index, block);
-    for (const oldest of kept.keys()) {
-      if (kept.size * blockBytes > KEPT_BYTES) kept.delete(oldest);
-    }
-    block.catch(() => kept.delete(index));
-    return block;
-  };
+  const take = (index: number) => kept.get(`${index}`, () => fetchForSure(context, content, index));
   let last = -1;
   const takeAhead = (index: number) => {
     if (index === last + 1) {
@@ -87,11 +80,9 @@ async function fetchAt(
   content: SnapshotContent,
   index: number,
 ): Promise<Buffer> {
-  const { blockBytes, volumeSizeBytes, scope } = content;
   const block = await content.find(index);
-  if (block === undefined) {
-    return Buffer.alloc(Math.min(blockBytes, volumeSizeBytes - index * blockBytes));
-  }
+  if (block === undefined) return EMPTY;
+  const { scope } = content;
   try {
     return await fetchBlock(context, content, block);
   } catch (error) {

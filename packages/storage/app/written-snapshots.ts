@@ -6,13 +6,7 @@ import { ServiceError } from '@ironbark/core/errors.ts';
 import type { SnapshotId } from '@ironbark/core/ids.ts';
 import type { SnapshotWriter } from '@ironbark/protocol/internal/snapshot-writer.ts';
 import type { Kysely } from 'kysely';
-import {
-  copyReferences,
-  findUnstored,
-  noteStored,
-  referToBlocks,
-  type StoredBlock,
-} from '../store/blocks.ts';
+import { copyReferences, findUnstored, noteStored, referToBlocks } from '../store/blocks.ts';
 import type { StorageSchema } from '../store/schema.ts';
 import { findSnapshot, type SnapshotRow, scopeOf, updateSnapshot } from '../store/snapshots.ts';
 import {
@@ -22,18 +16,33 @@ import {
   releaseStaged,
   stagingIndex,
 } from '../store/written-blocks.ts';
-import { digestOf, isAllZeros, packChunk } from './chunk-codec.ts';
+import { digestOf, isAllZeros } from './chunk-codec.ts';
 import type { StorageContext } from './context.ts';
+import { Recent } from './recent.ts';
+import { PLAIN_BLOCKS } from './sealed-blocks.ts';
 import type { Slots } from './slots.ts';
-import { BLOCK_BYTES, blockKey, SNAPSHOT_BUCKET } from './snapshot-manifest.ts';
+import { BLOCK_BYTES, SNAPSHOT_BUCKET } from './snapshot-manifest.ts';
+import { storeBlock } from './stored-blocks.ts';
 
 type Queries = Kysely<StorageSchema>;
 
+/** As many as one account can have open. */
+const BUCKETS_KEPT = 100;
+
 export function createSnapshotWriter(context: StorageContext, slots: Slots): SnapshotWriter {
+  const buckets = new Recent<void>(BUCKETS_KEPT);
+  const ensureBucket = () => context.objects.ensureBucket(SNAPSHOT_BUCKET);
+  const writer: Writer = { context, ensureBucketFor: (id) => buckets.get(id, ensureBucket) };
   return {
-    writeBlock: (id, index, bytes) => slots.run(() => writeBlock(context, { id, index, bytes })),
+    writeBlock: (id, index, bytes) => slots.run(() => writeBlock(writer, { id, index, bytes })),
     describeWritten: (id) => describeWritten(context, id),
   };
+}
+
+interface Writer {
+  context: StorageContext;
+  /** Once for a snapshot, not for each of its blocks. */
+  ensureBucketFor(id: SnapshotId): Promise<void>;
 }
 
 interface Write {
@@ -42,7 +51,8 @@ interface Write {
   bytes: Buffer;
 }
 
-async function writeBlock(context: StorageContext, { id, index, bytes }: Write): Promise<void> {
+async function writeBlock(writer: Writer, { id, index, bytes }: Write): Promise<void> {
+  const { context } = writer;
   const sha256 = digestOf(bytes);
   const isZeros = isAllZeros(bytes);
   const nowMs = context.clock.nowMs();
@@ -56,7 +66,9 @@ async function writeBlock(context: StorageContext, { id, index, bytes }: Write):
     const missing = await referToBlocks(tx, user, [{ index: stagingIndex(index), sha256 }]);
     return { row: open, isMissing: missing.size > 0 };
   });
-  const stored = isMissing ? [await storeBlock(context, row, { bytes, sha256 })] : [];
+  if (isMissing) await writer.ensureBucketFor(id);
+  const place = { row, form: PLAIN_BLOCKS };
+  const stored = isMissing ? [await storeBlock(context, place, { bytes, sha256 })] : [];
   await context.database.transaction(async (tx) => {
     await requireOpen(tx, id);
     const scope = scopeOf(row);
@@ -74,22 +86,6 @@ async function addBytes(tx: Queries, id: SnapshotId, bytes: number): Promise<voi
     .set((e) => ({ added_bytes: e('added_bytes', '+', bytes) }))
     .where('id', '=', id)
     .execute();
-}
-
-async function storeBlock(
-  context: StorageContext,
-  row: SnapshotRow,
-  { bytes, sha256 }: { bytes: Buffer; sha256: string },
-): Promise<StoredBlock> {
-  await context.objects.ensureBucket(SNAPSHOT_BUCKET);
-  const packed = await packChunk(context.compressor, bytes);
-  await context.objects.putObject({
-    bucket: SNAPSHOT_BUCKET,
-    key: blockKey(scopeOf(row), sha256),
-    body: packed.bytes,
-    sha256: packed.encoding === 'raw' ? sha256 : digestOf(packed.bytes),
-  });
-  return { sha256, encoding: packed.encoding, storedBytes: packed.bytes.length };
 }
 
 async function requireOpen(tx: Queries, id: SnapshotId): Promise<SnapshotRow> {

@@ -4,6 +4,7 @@ import { constants } from 'node:fs';
 import { chmod, chown, open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VolumeId } from '@ironbark/core/ids.ts';
+import { deviceNumbers } from '@ironbark/platform/device-numbers.ts';
 import { ensureDirectory, removeFile, writeUnsynced } from '@ironbark/platform/files.ts';
 import { DAEMON_DIRECTORIES, daemonPaths } from './daemon-arguments.ts';
 import type { DaemonHost } from './daemon-host.ts';
@@ -74,19 +75,11 @@ function defaultKeyring(user: string): string {
 async function makeDeviceNode(host: DaemonHost, id: VolumeId, rdev: number): Promise<void> {
   const path = join(host.dataDir, deviceNodePath(id));
   await removeFile(path);
-  const [major, minor] = deviceNumbers(rdev);
+  const { major, minor } = deviceNumbers(rdev);
   await host.commands.run('mknod', ['--mode=0', path, 'b', String(major), String(minor)]);
   // Nobody else may write in the folder, so this is what was made.
   await chown(path, 0, host.users?.uidOf(id) ?? 0);
   await chmod(path, VOLUME_MODE);
-}
-
-/** As the kernel packs them (linux/kdev_t.h, glibc's gnu_dev_makedev). */
-function deviceNumbers(rdev: number): [major: number, minor: number] {
-  const number = BigInt(rdev);
-  const major = ((number >> 8n) & 0xfffn) | ((number >> 32n) & ~0xfffn);
-  const minor = (number & 0xffn) | ((number >> 12n) & ~0xffn);
-  return [Number(major), Number(minor & 0xffffffffn)];
 }
 
 /** Through the group: its owner is who makes volumes and grows them, whose folder root does not trust. */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { GIB } from '@ironbark/core/units.ts';
 import { limitsOf } from '@ironbark/core/volume-types.ts';
 import { type FillFacts, NO_TARGET } from '@ironbark/protocol/internal/block-target.ts';
 import type { CloneFacts } from '@ironbark/protocol/internal/staged-backend.ts';
 import { type DesiredVolume, type ObservedVolume, planVolume } from './plan-volume.ts';
 
-const GIB = 1024 ** 3;
 const present: DesiredVolume = { presence: 'present', sizeBytes: GIB };
 const absent: DesiredVolume = { presence: 'absent', sizeBytes: GIB };
 const toA: DesiredVolume = { ...present, exportTo: 'node-a' };

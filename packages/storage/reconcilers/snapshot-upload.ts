@@ -3,10 +3,11 @@
 
 import type { SnapshotId } from '@ironbark/core/ids.ts';
 import type { FrozenReader } from '@ironbark/protocol/internal/block-target.ts';
-import { digestOf, isAllZeros, packChunk } from '../app/chunk-codec.ts';
+import { isAllZeros } from '../app/chunk-codec.ts';
 import type { StorageContext } from '../app/context.ts';
 import { type BlockForm, PLAIN_BLOCKS, sealedBlocks } from '../app/sealed-blocks.ts';
-import { BLOCK_BYTES, blockKey, SNAPSHOT_BUCKET } from '../app/snapshot-manifest.ts';
+import { BLOCK_BYTES } from '../app/snapshot-manifest.ts';
+import { type BlockPlace, type NamedBlock, storeBlock } from '../app/stored-blocks.ts';
 import {
   type BlockRun,
   copyReferences,
@@ -162,10 +163,8 @@ function indices({ first, end }: BlockRun): number[] {
   return Array.from({ length: end - first }, (_, at) => first + at);
 }
 
-export interface ReadBlock {
+export interface ReadBlock extends NamedBlock {
   index: number;
-  bytes: Buffer;
-  sha256: string;
 }
 
 /** Without blocks of zeros, which are neither stored nor listed. */
@@ -200,14 +199,9 @@ function joinRuns(changed: readonly number[]): BlockRun[] {
   return runs;
 }
 
-interface Stored {
-  row: SnapshotRow;
-  form: BlockForm;
-}
-
 async function storeBlocks(
   context: StorageContext,
-  to: Stored,
+  to: BlockPlace,
   { read, missing }: { read: readonly ReadBlock[]; missing: ReadonlySet<string> },
 ): Promise<StoredBlock[]> {
   const bySum = new Map(read.map((block) => [block.sha256, block]));
@@ -223,24 +217,6 @@ async function storeBlocks(
     }
   }
   return stored;
-}
-
-async function storeBlock(
-  context: StorageContext,
-  { row, form }: Stored,
-  { bytes, sha256 }: ReadBlock,
-): Promise<StoredBlock> {
-  const scope = scopeOf(row);
-  const packed = await packChunk(context.compressor, bytes);
-  const { encoding } = packed;
-  const body = form.seal({ scope, name: sha256, encoding }, packed.bytes);
-  await context.objects.putObject({
-    bucket: SNAPSHOT_BUCKET,
-    key: blockKey(scope, sha256),
-    body,
-    sha256: form === PLAIN_BLOCKS && encoding === 'raw' ? sha256 : digestOf(body),
-  });
-  return { sha256, encoding, storedBytes: body.length };
 }
 
 async function recordSlice(

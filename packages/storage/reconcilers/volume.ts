@@ -52,8 +52,10 @@ async function reconcileVolume(
     signal.throwIfAborted();
     const row = await findVolume(context.database.query, id);
     if (row === undefined) return SETTLED;
-    const plan = planVolume(await readDesired(context, row), await observeOrTell(context, row));
-    if (plan.kind === 'settled') return settle(context, row);
+    const desired = await readDesired(context, row);
+    const observed = await observeOrTell(context, row);
+    const plan = planVolume(desired, observed);
+    if (plan.kind === 'settled') return settle(context, row, observed.target.fill);
     if (plan.kind === 'wait') return { kind: 'again', afterMs: WAIT_MS };
     await applyStep(context, row, plan.step, signal);
   }
@@ -127,7 +129,11 @@ function fillsLazily({ target }: StorageContext, row: VolumeRow): boolean {
   return target.fillsLazily && row.backend === 'file' && row.encrypted_for === null;
 }
 
-async function settle(context: StorageContext, row: VolumeRow): Promise<ReconcileResult> {
+async function settle(
+  context: StorageContext,
+  row: VolumeRow,
+  fill: FillFacts | undefined,
+): Promise<ReconcileResult> {
   if (row.observed_generation !== row.generation || row.away === 1) {
     const note = () => record(context, row.id, { ...reached(row), away: 0 });
     await context.aroundStep('volume/note-reached', note);
@@ -137,23 +143,21 @@ async function settle(context: StorageContext, row: VolumeRow): Promise<Reconcil
     return { kind: 'again', afterMs: isGoingOn ? FILL_POLL_MS : WAIT_MS };
   }
   if (row.is_filled === 1 || row.observed_state !== 'ready') return SETTLED;
-  const isFailed = (await noteProgress(context, row)) === 'failed';
-  return { kind: 'again', afterMs: isFailed ? WAIT_MS : FILL_POLL_MS };
+  if (fill !== undefined) await noteProgress(context, row, fill);
+  return { kind: 'again', afterMs: fill?.state === 'failed' ? WAIT_MS : FILL_POLL_MS };
 }
 
 /** Not a step: it is for people. What has failed is tried again, since a block may have been mended. */
 async function noteProgress(
   context: StorageContext,
   row: VolumeRow,
-): Promise<FillFacts['state'] | undefined> {
-  const { fill } = await context.target.inspect(row.id);
-  if (fill === undefined) return undefined;
+  fill: FillFacts,
+): Promise<void> {
   const reason = fill.state === 'failed' ? FILL_FAILED : null;
   if (row.progress_percent !== fill.percent || row.reason !== reason) {
     await record(context, row.id, { progress_percent: fill.percent, reason });
   }
   if (fill.state === 'failed') await context.target.fill(row.id);
-  return fill.state;
 }
 
 async function applyStep(

@@ -27,28 +27,16 @@ export function accountOf({ id, scope }: SnapshotRow): AccountId {
 export const SEALED_SUFFIX = '-sealed';
 
 export function findSnapshot(db: Queries, id: SnapshotId): Promise<SnapshotRow | undefined> {
-  return db
-    .selectFrom('snapshot')
-    .selectAll()
-    .where('id', '=', id)
-    .where('forgotten_at', 'is', null)
-    .executeTakeFirst();
+  return selectKnown(db).where('id', '=', id).executeTakeFirst();
 }
 
 export function listSnapshots(db: Queries): Promise<SnapshotRow[]> {
-  return db.selectFrom('snapshot').selectAll().where('forgotten_at', 'is', null).execute();
+  return selectKnown(db).execute();
 }
 
 /** Copies that are still being made of this snapshot. */
 export function listCopying(db: Queries, id: SnapshotId): Promise<SnapshotRow[]> {
-  return db
-    .selectFrom('snapshot')
-    .selectAll()
-    .where('copy_of', '=', id)
-    .where('desired', '=', 'present')
-    .where('observed_state', '=', 'pending')
-    .where('forgotten_at', 'is', null)
-    .execute();
+  return selectPending(db).where('copy_of', '=', id).execute();
 }
 
 /** Those that the Storage Controller has ever heard of, forgotten ones too. */
@@ -58,14 +46,15 @@ export function findSnapshotsEver(db: Queries, ids: readonly SnapshotId[]): Prom
 
 /** Snapshots that still need their volume: wanted and not yet complete. */
 export function listUnfinishedSnapshots(db: Queries, volumeId: VolumeId): Promise<SnapshotRow[]> {
-  return db
-    .selectFrom('snapshot')
-    .selectAll()
-    .where('volume_id', '=', volumeId)
-    .where('desired', '=', 'present')
-    .where('observed_state', '=', 'pending')
-    .where('forgotten_at', 'is', null)
-    .execute();
+  return selectPending(db).where('volume_id', '=', volumeId).execute();
+}
+
+function selectPending(db: Queries) {
+  return selectKnown(db).where('desired', '=', 'present').where('observed_state', '=', 'pending');
+}
+
+function selectKnown(db: Queries) {
+  return db.selectFrom('snapshot').selectAll().where('forgotten_at', 'is', null);
 }
 
 /** Whose references are not known: nothing may be removed as long as there is one. */
@@ -84,14 +73,11 @@ export async function listCompletedSnapshots(
   db: Queries,
   volumeId: VolumeId,
 ): Promise<SnapshotRow[]> {
-  return db
-    .selectFrom('snapshot')
-    .selectAll()
+  return selectKnown(db)
     .where('volume_id', '=', volumeId)
     .where('desired', '=', 'present')
     .where('observed_state', '=', 'completed')
     .where('unknown_blocks', '=', 0)
-    .where('forgotten_at', 'is', null)
     .execute();
 }
 

@@ -149,6 +149,23 @@ export class Harness implements AsyncDisposable {
     });
   }
 
+  /** Throws, with the reason, where it failed. */
+  async untilCompleted(id: SnapshotId): Promise<SnapshotStorageObservation> {
+    const seen = await this.untilSnapshot(id, (each) => each.state !== 'pending');
+    if (seen.state === 'completed') return seen;
+    throw new Error(`${id} is ${seen.state}: ${seen.reason}`);
+  }
+
+  /** These steps of qemu-io work: what serves the volume may have ended, and comes back. */
+  untilDone(seen: VolumeStorageObservation, ...steps: string[]): Promise<boolean> {
+    return this.until(`${seen.id} to be served`, () =>
+      qemuIo(seen, ...steps).then(
+        () => true,
+        () => false,
+      ),
+    );
+  }
+
   untilQuiet(): Promise<boolean> {
     return this.until('quiet', () => this.storage.isQuiet());
   }
@@ -175,8 +192,7 @@ export class Harness implements AsyncDisposable {
     });
   }
 
-  /** Every file of the data folder that is not the state store's. */
-  /** Without what every start makes: the database, and what daemons see instead of the host. */
+  /** Every file of the data folder without what every start makes: the database, and what daemons see of the host. */
   async files(): Promise<string[]> {
     const entries = await readdir(this.dataDir, { recursive: true, withFileTypes: true });
     return entries
@@ -208,6 +224,11 @@ export class Harness implements AsyncDisposable {
 
   objectKeys(): string[] {
     return [...this.objects.buckets.values()].flatMap((bucket) => [...bucket.keys()]);
+  }
+
+  /** Those of blocks, which snapshots share. */
+  blockKeys(): string[] {
+    return this.objectKeys().filter((key) => key.startsWith('blocks/'));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -8,6 +8,7 @@ import { CloudUnderTest, eventually } from '../../support/cloud-under-test.ts';
 import { type DirectGuest, launchDirectGuest } from '../../support/direct-guest.ts';
 import type { SuiteOptions } from '../../support/fault-suite.ts';
 import { type Figure, zeroFigure } from '../../support/figures.ts';
+import { startFio, TROUBLE } from '../../support/guest-fio.ts';
 import {
   checkBlocks,
   type GuestWriter,
@@ -30,11 +31,6 @@ const PROGRAM = '/usr/bin/ceph-osd';
 const INSTALL_TIMEOUT_MS = 600_000;
 /** A pause that nobody takes for a slow write. */
 const STALL_S = 5;
-const FIO = [
-  'fio --name=verified --filename=/mnt/v/fio --size=24m --bs=64k --rw=randwrite --iodepth=4',
-  '--ioengine=libaio --direct=1 --rate=,2m --verify=crc32c --verify_fatal=1 --end_fsync=1',
-].join(' ');
-const TROUBLE = 'dmesg | grep -c -i -E "i/o error|ext4-fs error|aborting|remount" || true';
 
 export async function cephSuite({ explain, only }: SuiteOptions): Promise<Figure[]> {
   await ensurePackages(explain);
@@ -51,7 +47,7 @@ async function measureGuest(ceph: CephCluster, explain: (line: string) => void):
   const guest = await launchDirectGuest(cloud);
   const volume = await createVolumeIn(cloud, 'rbd');
   await attachVolume(cloud, volume, { instanceId: guest.id, device: '/dev/sdf' });
-  const device = await findDevice(cloud, guest.id, volume);
+  const device = await findDevice(guest.run, volume);
   await guest.run(`mke2fs -q -t ext4 ${device} && mkdir -p /mnt/v && mount ${device} /mnt/v`);
   const figures = await harm(ceph, guest, explain);
   const cloned = await measureGuestClone(cloud, guest, volume);
@@ -102,7 +98,8 @@ async function harm(
   guest: DirectGuest,
   explain: (line: string) => void,
 ): Promise<Figure[]> {
-  await guest.start(`${FIO} > /root/fio.log 2>&1; echo $? > /root/fio.exit`);
+  const work = { path: '/mnt/v/fio', size: '24m', rate: '2m', depth: 4 };
+  const fio = await startFio(guest, work);
   const writer = await startWriter(guest, '/mnt/v/data');
   await writer.untilMore(3);
   await ceph.killDisk(0);
@@ -117,10 +114,8 @@ async function harm(
   await ceph.startDisk(2);
   const two = await writer.untilMore(5);
   explain(`two disks of three killed: stalled for ${longestStall(two)} s`);
-  const code = await eventually('fio has read everything back', async () => {
-    return (await guest.run('cat /root/fio.exit 2> /dev/null || true')) || undefined;
-  });
-  if (code !== '0') explain(await guest.run('cat /root/fio.log'));
+  const exit = await fio.untilEnd();
+  if (exit !== 0) explain(await fio.log());
   const wrong = await checkBlocks(guest, '/mnt/v/data', await writer.stop()).then(
     () => 0,
     (error: unknown) => {
@@ -129,9 +124,9 @@ async function harm(
     },
   );
   return [
-    zeroFigure('errors of fio with verify', Number(code)),
+    zeroFigure('errors of fio with verify', exit),
     zeroFigure('acknowledged blocks that are not as written', wrong),
-    zeroFigure('errors that the guest saw', Number(await guest.run(TROUBLE))),
+    zeroFigure('errors that the guest saw', Number(await guest.run(`${TROUBLE} | wc -l`))),
   ];
 }
 

@@ -33,7 +33,7 @@ async function makeSubject(cloud: CloudUnderTest): Promise<Subject> {
   const guest = await launchDirectGuest(cloud);
   const volumeId = await createVolume(cloud);
   await attachVolume(cloud, volumeId, { instanceId: guest.id, device: '/dev/sdf' });
-  const device = await findDevice(cloud, guest.id, volumeId);
+  const device = await findDevice(guest.run, volumeId);
   await guest.run(`mke2fs -q -t ext4 ${device} && mkdir -p /mnt/v && mount ${device} /mnt/v`);
   const writer = await startWriter(guest, DATA, { pauseMs: WRITE_PAUSE_MS });
   await writer.untilMore(1);

@@ -7,6 +7,7 @@ import { KIB } from '@ironbark/core/units.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { eventually } from '../../support/cloud-under-test.ts';
 import { medianFigure, zeroFigure } from '../../support/figures.ts';
+import { TROUBLE } from '../../support/guest-fio.ts';
 import { createVolume } from '../../support/volumes.ts';
 import { replaceDaemon } from '../daemon-kill/daemon-kills.ts';
 import { type GuestLab, readBootId, untilStatus } from './guest-lab.ts';
@@ -14,7 +15,6 @@ import type { GuestScenario, ScenarioContext } from './scenario.ts';
 
 /** The longest pause between two attempts, and what the guest needs to be seen. */
 const RESUME_BAR_MS = 25_000;
-const TROUBLE = 'dmesg | grep -i -E "i/o error|ext4-fs error|aborting|remount" || true';
 const WRITE = [
   'dd if=/dev/urandom of=/root/big bs=1M count=32 conv=fsync 2> /dev/null',
   '&& sha256sum /root/big > /root/big.sum; echo $? > /root/big.exit',

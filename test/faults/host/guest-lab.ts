@@ -40,7 +40,7 @@ export async function createGuestLab(): Promise<GuestLab> {
   const other = await launchDirectGuest(cloud);
   const volumeId = await createVolume(cloud);
   await attachVolume(cloud, volumeId, { instanceId: first.id, device: '/dev/sdf' });
-  const device = await findDevice(cloud, first.id, volumeId);
+  const device = await findDevice(first.run, volumeId);
   await first.run(
     `mke2fs -q -t ext4 ${device} && mkdir -p ${VOLUME_FOLDER} && mount ${device} ${VOLUME_FOLDER}`,
   );

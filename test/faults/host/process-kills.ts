@@ -51,7 +51,7 @@ export const processKills: GuestScenario = async (lab, { explain }) => {
   const written = await writer.stop();
   const killed = await killHypervisor(lab);
   await untilBootedAgain(lab, killed);
-  const device = await findDevice(cloud, first.id, volumeId);
+  const device = await findDevice(first.run, volumeId);
   await first.run(`mkdir -p ${VOLUME_FOLDER} && mount ${device} ${VOLUME_FOLDER}`);
   await checkBlocks(first, DATA, written);
   await untilStatus(lab, first, 'ok');

@@ -1,23 +1,13 @@
 // Owns the image of the cloud's workload: a few zeroes, put and registered as any image is.
 
-import { createHash } from 'node:crypto';
 import type { Ec2Client } from '@ironbark/protocol/ec2/client.ts';
-import type { ImageManifest } from '@ironbark/protocol/internal/image-manifest.ts';
+import { manifestOf } from '@ironbark/protocol/internal/testing/pretend-image.ts';
 import { type S3Key, sendS3 } from './signed-s3.ts';
 
 const BUCKET = 'crash-images';
 const ROOT = Buffer.alloc(64 * 1024);
 
-const MANIFEST: ImageManifest = {
-  ...{ format: 'ironbark-image/1', name: 'crash', description: 'zeroes', architecture: 'x86_64' },
-  builtAt: '2026-01-01T00:00:00.000Z',
-  root: {
-    ...{ key: 'root.raw', sizeBytes: ROOT.length, encoding: 'raw', unpackedBytes: ROOT.length },
-    sha256: createHash('sha256').update(ROOT).digest('hex'),
-  },
-  ...{ rootDiskBytes: ROOT.length, rootDeviceName: '/dev/vda', minMemoryMib: 128 },
-  ...{ loginUser: 'root', packages: {} },
-};
+const MANIFEST = manifestOf(ROOT, { key: 'root.raw', minMemoryMib: 128 });
 
 /** A process before this one may have died on any part of the way. */
 export async function ensureImage(ec2: Ec2Client, endpoint: string, key: S3Key): Promise<string> {

@@ -3,32 +3,13 @@
 import { createHash } from 'node:crypto';
 import { isServiceError } from '@ironbark/core/errors.ts';
 import type { Ec2Action, Ec2Input, Ec2Output } from '@ironbark/protocol/ec2/types.ts';
-import type { ImageManifest } from '@ironbark/protocol/internal/image-manifest.ts';
+import { PRETEND_MANIFEST } from '@ironbark/protocol/internal/testing/pretend-image.ts';
 import { TransportError } from './messages.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 import type { World } from './world.ts';
 
 /** Virtual time after which nothing that is asked for can still be on its way. */
 const LIMIT_MS = 5 * 60_000;
-const MANIFEST: ImageManifest = {
-  format: 'ironbark-image/1',
-  name: 'tiny',
-  description: 'An image for simulated guests',
-  architecture: 'x86_64',
-  builtAt: '2026-01-01T00:00:00Z',
-  root: {
-    key: 'tiny/root',
-    sizeBytes: 4,
-    sha256: '0'.repeat(64),
-    encoding: 'zstd',
-    unpackedBytes: 1024,
-  },
-  rootDiskBytes: 2 ** 30,
-  rootDeviceName: '/dev/vda',
-  minMemoryMib: 64,
-  loginUser: 'root',
-  packages: {},
-};
 
 /** Runs the simulation until the promise has ended. */
 export async function finish<Result>(world: World, work: Promise<Result>): Promise<Result> {
@@ -82,15 +63,21 @@ export async function registerEbsImage(
   const sha256 = createHash('sha256').update(EBS_ROOT).digest('hex');
   const sizes = { sizeBytes: EBS_ROOT.length, unpackedBytes: EBS_ROOT.length };
   // Threads that unpack have an order of their own.
-  const root = { ...MANIFEST.root, ...sizes, key: 'ebs/root', sha256, encoding: 'raw' as const };
-  const body = Buffer.from(JSON.stringify({ ...MANIFEST, root }));
+  const root = {
+    ...PRETEND_MANIFEST.root,
+    ...sizes,
+    key: 'ebs/root',
+    sha256,
+    encoding: 'raw' as const,
+  };
+  const body = Buffer.from(JSON.stringify({ ...PRETEND_MANIFEST, root }));
   await objects.ensureBucket('images');
   await objects.putObject({ bucket: 'images', key: root.key, body: EBS_ROOT });
   await objects.putObject({ bucket: 'images', key: 'ebs/manifest.json', body });
   await callApi(world, 'RegisterImage', {
     Name: 'ebs',
     ImageLocation: 'images/ebs/manifest.json',
-    BlockDeviceMappings: [{ DeviceName: MANIFEST.rootDeviceName, Ebs: { VolumeSize: 1 } }],
+    BlockDeviceMappings: [{ DeviceName: PRETEND_MANIFEST.rootDeviceName, Ebs: { VolumeSize: 1 } }],
   }).catch((error: unknown) => {
     // The first try did it, and its answer was lost.
     if (!isServiceError(error, 'duplicate')) throw error;
@@ -119,8 +106,12 @@ export async function untilAvailable(
 export async function registerImage(world: World): Promise<string> {
   const { objects } = world;
   await objects.ensureBucket('images');
-  const body = Buffer.from(JSON.stringify(MANIFEST));
-  await objects.putObject({ bucket: 'images', key: MANIFEST.root.key, body: Buffer.from('root') });
+  const body = Buffer.from(JSON.stringify(PRETEND_MANIFEST));
+  await objects.putObject({
+    bucket: 'images',
+    key: PRETEND_MANIFEST.root.key,
+    body: Buffer.from('root'),
+  });
   await objects.putObject({ bucket: 'images', key: 'tiny/manifest.json', body });
   const place = { Name: 'tiny', ImageLocation: 'images/tiny/manifest.json' };
   return (await callApi(world, 'RegisterImage', place)).ImageId!;

@@ -2,12 +2,12 @@
 // folders above the target's are closed to guests. A target that was started again has another socket, and the
 // guest's name still leads to the old one until it is led to the new one here.
 
-import { lstat } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { hasCode, removeFile } from '@ironbark/platform/files.ts';
-import { grantSocketAccess, linkSocket } from '@ironbark/platform/sockets.ts';
+import { grantSocketAccess, linkSocket, readSecondName } from '@ironbark/platform/sockets.ts';
+import { notServed } from '@ironbark/protocol/internal/block-target.ts';
 import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { GuestHandle } from '../hypervisor-driver.ts';
 
@@ -42,7 +42,7 @@ export async function makeReachable(
   const { socketPath } = source;
   if (guest.uid !== undefined) await ownSocket(socketPath, guest.uid);
   const { relative, absolute } = nameFor(guest, serial);
-  if (await isSameFile(socketPath, absolute)) return relative;
+  if ((await readSecondName(socketPath, absolute)) === 'same') return relative;
   try {
     // The old name or the new one is there at every moment: its absence says that the volume is not plugged.
     await linkSocket(socketPath, absolute);
@@ -61,9 +61,7 @@ export async function isCutOff(
 ): Promise<boolean> {
   if (source.kind !== 'nbd-unix') return false;
   const { absolute } = nameFor(handle, serial);
-  const [target, own] = await Promise.all([find(source.socketPath), find(absolute)]);
-  if (target === undefined || own === undefined) return false;
-  return target.ino !== own.ino || target.dev !== own.dev;
+  return (await readSecondName(source.socketPath, absolute)) === 'other';
 }
 
 export async function removeWay(handle: GuestHandle, serial: string): Promise<void> {
@@ -112,22 +110,4 @@ function otherFileSystem(cause: unknown): ServiceError {
       'Volumes and guests have to be on one file system of the host: one data folder holds both.',
     cause,
   });
-}
-
-function notServed(cause: unknown): ServiceError {
-  return new ServiceError({
-    kind: 'unavailable',
-    resource: 'volume',
-    message: 'The volume is not being served at the moment; the node tries again.',
-    cause,
-  });
-}
-
-async function isSameFile(one: string, other: string): Promise<boolean> {
-  const [a, b] = await Promise.all([find(one), find(other)]);
-  return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
-}
-
-function find(path: string) {
-  return lstat(path).catch(() => undefined);
 }

@@ -1,11 +1,10 @@
 // Owns the way of an AoE target to a volume's storage daemon: a second name of the daemon's socket in the target's own
 // folder, which is all that it sees, and the right to use it. A daemon that was started again has another socket.
 
-import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VolumeId } from '@ironbark/core/ids.ts';
-import { hasCode, removeFile } from '@ironbark/platform/files.ts';
-import { grantSocketAccess, linkSocket } from '@ironbark/platform/sockets.ts';
+import { removeFile } from '@ironbark/platform/files.ts';
+import { grantSocketAccess, linkSocket, readSecondName } from '@ironbark/platform/sockets.ts';
 import type { AoeTargetHost } from './target-process.ts';
 
 interface Served {
@@ -31,12 +30,8 @@ export async function readSocketState(
   folder: string,
   { volumeId, socketPath }: Served,
 ): Promise<{ isCutOff: boolean; isGone: boolean }> {
-  const [daemons, own] = await Promise.all([
-    find(socketPath),
-    find(join(folder, socketNameOf(volumeId))),
-  ]);
-  const isSame = daemons !== undefined && daemons.ino === own?.ino && daemons.dev === own.dev;
-  return { isCutOff: !isSame, isGone: daemons === undefined };
+  const own = await readSecondName(socketPath, join(folder, socketNameOf(volumeId)));
+  return { isCutOff: own !== 'same', isGone: own === 'socket-gone' };
 }
 
 export async function removeSocket(
@@ -44,13 +39,4 @@ export async function removeSocket(
   { volumeId }: Pick<Served, 'volumeId'>,
 ): Promise<void> {
   await removeFile(join(folder, socketNameOf(volumeId)));
-}
-
-async function find(path: string) {
-  try {
-    return await lstat(path);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
-    throw error;
-  }
 }

@@ -11,7 +11,9 @@ import type { Commands } from '@ironbark/platform/commands.ts';
 import { ensureDirectory, hasCode } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import { openPacketSocket } from '@ironbark/platform/packet-socket.ts';
+import { SECTOR_BYTES } from '@ironbark/protocol/aoe/ata.ts';
 import { ETHERTYPE_AOE, parseMac } from '@ironbark/protocol/aoe/frame.ts';
+import { notServed } from '@ironbark/protocol/internal/block-target.ts';
 import type {
   GuestDisk,
   GuestDiskFacts,
@@ -64,7 +66,7 @@ class AoeGuestTargets implements GuestTargets {
     const found = await this.#findExport(host, disk).catch(() => undefined);
     if (found === undefined) return { ...CLOSED, isCutOff, isRevoked };
     this.#watch(disk.subnetId, host);
-    return { isOpen: true, isCutOff, isRevoked, sizeBytes: found.sectors * 512 };
+    return { isOpen: true, isCutOff, isRevoked, sizeBytes: found.sectors * SECTOR_BYTES };
   }
 
   open(disk: GuestDisk): Promise<void> {
@@ -72,11 +74,12 @@ class AoeGuestTargets implements GuestTargets {
       const host = this.#host(disk.subnetId);
       await ensureDirectory(join(this.#options.dataDir, FOLDER), 0o711);
       await this.#ensureTarget(host, disk);
-      const serve = async () => {
+      try {
         await giveSocket(host, disk);
         await openExports(host, [settingsOf(disk)]);
-      };
-      await serve().catch(notServed);
+      } catch (error) {
+        throw notServed(error);
+      }
       this.#watch(disk.subnetId, host);
     });
   }
@@ -212,14 +215,5 @@ function noInterface({ interfaceName }: GuestDisk): ServiceError {
     kind: 'unavailable',
     resource: 'network-interface',
     message: `The network ${interfaceName} of the guest is not there yet; the node tries again.`,
-  });
-}
-
-function notServed(cause: unknown): never {
-  throw new ServiceError({
-    kind: 'unavailable',
-    resource: 'volume',
-    message: 'The volume is not being served at the moment; the node tries again.',
-    cause,
   });
 }

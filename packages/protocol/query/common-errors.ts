@@ -1,15 +1,16 @@
-// Owns STS's error codes. Source: "Common error types" in the STS API Reference.
+// Owns what AWS's older services have in common: the error codes that "Common error types" lists in the API references of
+// CloudWatch and of STS alike. What a service has a code of its own for it puts in their place.
 
-import type { ErrorTable, WireCode } from '../query/wire-errors.ts';
+import type { ErrorTable, WireCode } from './wire-errors.ts';
 
-const VALIDATION: WireCode = ['ValidationError', 400];
+export const VALIDATION: WireCode = ['ValidationError', 400];
+export const INCOMPLETE: WireCode = ['IncompleteSignature', 403];
 const DENIED: WireCode = ['AccessDenied', 403];
 const EXPIRED: WireCode = ['RequestExpired', 400];
 const MISMATCH: WireCode = ['SignatureDoesNotMatch', 403];
 const UNAVAILABLE: WireCode = ['ServiceUnavailable', 503];
-const INTERNAL: WireCode = ['InternalFailure', 500];
 
-export const STS_ERRORS: ErrorTable = {
+export const COMMON_ERRORS: ErrorTable = {
   'not-found': { any: VALIDATION },
   'malformed-id': { any: VALIDATION },
   duplicate: { any: VALIDATION },
@@ -22,10 +23,10 @@ export const STS_ERRORS: ErrorTable = {
   'missing-parameter': {
     any: VALIDATION,
     action: ['MissingAction', 400],
-    signature: ['IncompleteSignature', 403],
+    signature: INCOMPLETE,
   },
   'invalid-parameter': { any: VALIDATION },
-  'invalid-combination': { any: VALIDATION, signature: ['IncompleteSignature', 403] },
+  'invalid-combination': { any: VALIDATION, signature: INCOMPLETE },
   'unknown-parameter': { any: VALIDATION },
   'malformed-input': { any: ['MalformedQueryString', 400], signature: MISMATCH },
   'operation-not-permitted': { any: DENIED },
@@ -41,7 +42,7 @@ export const STS_ERRORS: ErrorTable = {
   'not-authorized': { any: DENIED, signature: MISMATCH, 'request-time': EXPIRED },
   'dry-run': { any: VALIDATION },
   'unknown-action': { any: ['InvalidAction', 400] },
-  unsupported: { any: ['UnsupportedOperation', 400], signature: ['IncompleteSignature', 403] },
+  unsupported: { any: ['UnsupportedOperation', 400], signature: INCOMPLETE },
   throttled: { any: ['Throttling', 400] },
   unavailable: { any: UNAVAILABLE },
   'out-of-space': { any: UNAVAILABLE },
@@ -52,5 +53,5 @@ export const STS_ERRORS: ErrorTable = {
   'too-small': { any: VALIDATION },
   'invalid-range': { any: VALIDATION },
   timeout: { any: UNAVAILABLE, request: ['RequestTimeout', 408] },
-  internal: { any: INTERNAL },
+  internal: { any: ['InternalFailure', 500] },
 };

@@ -1,0 +1,18 @@
+// Owns Walrus by itself for tests: nobody but the cloud uses it.
+
+import { systemClock } from '@ironbark/platform/clock.ts';
+import { silentLogger } from '@ironbark/platform/logger.ts';
+import { systemRandom } from '@ironbark/platform/random.ts';
+import { type Objects, startObjects } from '../main.ts';
+
+export function startAlone(dataDir: string): Promise<Objects> {
+  return startObjects({
+    dataDir,
+    identity: { findAccessKey: async () => undefined },
+    region: 'local',
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+    systemAccountId: '000000000000',
+  });
+}
