@@ -1,5 +1,6 @@
 // Owns the suite of volumes in Ceph: points in time and clones (points.ts), and a real guest of a whole cloud that writes
-// while disks of the cluster are killed and come back. `--only points` and `--only guest` run one of them. The packages of a whole Ceph are some 50 MB, so this is by command and installs them itself.
+// while disks of the cluster are killed and come back. `--only points` and `--only guest` run one of them. The packages of
+// a whole Ceph are some 50 MB, so this is by command and installs them itself.
 
 import { access } from 'node:fs/promises';
 import { systemCommands } from '@ironbark/platform/commands.ts';
@@ -69,7 +70,7 @@ async function measureGuestClone(
   const snapshot = await createSnapshot(cloud, volume);
   const clone = await createVolumeIn(cloud, 'rbd', { SnapshotId: snapshot });
   await attachVolume(cloud, clone, { instanceId: guest.id, device: '/dev/sdg' });
-  const device = await findDevice(cloud, guest.id, clone);
+  const device = await findDevice(guest.run, clone);
   await guest.run(`mkdir -p /mnt/c && mount ${device} /mnt/c`);
   const found = await guest.run(sums.replace('/v', '/c'));
   await guest.run('umount /mnt/c');
