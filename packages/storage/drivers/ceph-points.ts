@@ -57,12 +57,12 @@ export class CephPoints {
   async take(
     qmp: QmpClient,
     place: RbdPlace,
-    point: FreezePoint & Pick<FreezeOptions, 'tracksChanges' | 'isTaken'>,
+    point: FreezePoint & FreezeOptions & { mustBeNew: boolean },
   ): Promise<void> {
-    const { id, snapshotId, tracksChanges, isTaken = false } = point;
+    const { id, snapshotId, tracksChanges, isTaken = false, mustBeNew } = point;
     const rbd = this.#rbd(place);
     const name = pointName(snapshotId, { isHeld: !tracksChanges });
-    if (!isTaken) await takePoint(rbd, id, name);
+    if (!isTaken) await takePoint(rbd, id, { name, mustBeNew });
     else if (!(await listPoints(rbd, id)).includes(snapshotId)) throw lost();
     await openPoint(qmp, place, { ...point, name });
   }

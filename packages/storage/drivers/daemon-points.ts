@@ -22,16 +22,19 @@ export async function preparePoint(
   const place = await host.ceph.findPlace(point.id);
   if (place === undefined) return { qmp, passphrase: await makeOverwritten(host, point) };
   if (point.isTogether) await host.ceph.dropLeftOver(place, point);
-  return { qmp, passphrase: undefined, place };
+  return { qmp, passphrase: undefined, ceph: { place, mustBeNew: point.isTogether } };
 }
 
 /** The moment that the point is of lies in here. */
 export async function insertPoint(
   host: PointHost,
-  { qmp, passphrase, place }: PreparedPoint,
+  { qmp, passphrase, ceph }: PreparedPoint,
   point: FreezePoint & FreezeOptions & { engine: Engine },
 ): Promise<void> {
-  if (place !== undefined) return host.ceph.take(qmp, place, point);
+  if (ceph !== undefined) {
+    const { place, mustBeNew } = ceph;
+    return host.ceph.take(qmp, place, { ...point, mustBeNew });
+  }
   const { engine, tracksChanges } = point;
   await insertFilter(qmp, point.snapshotId, { engine, tracksChanges, passphrase });
 }

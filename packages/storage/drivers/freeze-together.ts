@@ -24,8 +24,8 @@ export interface PreparedPoint {
   qmp: QmpClient;
   /** Of an encrypted volume. */
   passphrase: string | undefined;
-  /** Present when it is Ceph that takes the point. */
-  place?: RbdPlace;
+  /** Present when it is Ceph that takes the point; one that is there already may be of another moment. */
+  ceph?: { place: RbdPlace; mustBeNew: boolean };
 }
 
 interface Prepared extends PreparedPoint {

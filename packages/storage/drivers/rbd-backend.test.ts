@@ -174,9 +174,12 @@ test('an image that clones read from goes to the trash, which is emptied as they
 test('a point that is there is taken, and one that is gone is dropped', async () => {
   const { commands, asked, backend } = record({ 'snap create': { code: 17 }, 'snap rm': ABSENT });
   const rbd = new RbdCommand(SETTINGS, commands);
-  await takePoint(rbd, ONE, POINT.snapshotId);
+  const name = POINT.snapshotId;
+  await takePoint(rbd, ONE, { name, mustBeNew: false });
+  const anew = takePoint(rbd, ONE, { name, mustBeNew: true });
+  await assert.rejects(anew, { kind: 'unavailable' }, 'a late one of a set that was cut short');
   await backend.points.drop(POINT);
-  assert.deepEqual(asked, [
+  assert.deepEqual(asked.slice(1), [
     `snap create --no-progress volumes/${ONE}@${POINT.snapshotId}`,
     `snap rm --no-progress volumes/${ONE}@${POINT.snapshotId}`,
     `snap rm --no-progress volumes/${ONE}@held-${POINT.snapshotId}`,

@@ -13,10 +13,14 @@ export function pointName(snapshotId: SnapshotId, how: { isHeld: boolean }): str
   return how.isHeld ? `${HELD}${snapshotId}` : snapshotId;
 }
 
-/** The one that has the image open to write takes it, between two writes. Does nothing when it is there. */
-export async function takePoint(rbd: RbdCommand, id: VolumeId, name: string): Promise<void> {
+/** The one that has the image open to write takes it, between two writes. One that is there already is as good. */
+export async function takePoint(
+  rbd: RbdCommand,
+  id: VolumeId,
+  { name, mustBeNew }: { name: string; mustBeNew: boolean },
+): Promise<void> {
   const args = ['snap', 'create', '--no-progress', rbd.imageSpec(id, name)];
-  await rbd.attempt(args, [ALREADY_THERE]);
+  await rbd.attempt(args, mustBeNew ? [] : [ALREADY_THERE]);
 }
 
 /** Ceph keeps what clones of it need. */
