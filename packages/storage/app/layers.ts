@@ -3,7 +3,6 @@
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { SnapshotId } from '@ironbark/core/ids.ts';
 import type { NbdDisk } from '@ironbark/platform/nbd/server.ts';
-import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import { findVolumeBySource, type VolumeRow } from '../store/volumes.ts';
 import type { StorageContext } from './context.ts';
 import { openSnapshotContent, type SnapshotContent } from './snapshot-content.ts';
@@ -14,17 +13,30 @@ export async function ensureLayer(
   { target, backend }: StorageContext,
   row: VolumeRow,
 ): Promise<void> {
-  if (row.is_filled === 1) return endForgottenLayer(target, row);
+  if (row.is_filled === 1) {
+    // A target that died after all bytes had come, and before its layer was taken out, has left its map.
+    if (row.from_snapshot_id !== null) await target.unlayer(row.id);
+    return;
+  }
   if (row.source_name === null) return;
   // Its row may say already what it is to be grown to.
   const facts = await backend.inspect(row.id);
   if (facts !== undefined) await target.layer(row.id, facts.sizeBytes, row.source_name);
 }
 
-/** A target that died after the last of the bytes had come, and before it was taken out, would be waited for for ever. */
-async function endForgottenLayer(target: BlockTarget, row: VolumeRow): Promise<void> {
-  if (row.from_snapshot_id === null || !target.fillsLazily) return;
-  if (!(await target.inspect(row.id)).running) await target.unlayer(row.id);
+/** Ends whatever serves the volume, which may have to wait for its snapshot at the moment. */
+export function stopTarget({ target, sources }: StorageContext, row: VolumeRow): Promise<void> {
+  return sources.whileClosed(row.source_name, () => target.stop(row.id));
+}
+
+/** The same for hosts alone: a point in time that is read from it goes on, and so does what it reads of its snapshot. */
+export async function endExport(
+  { target, sources }: StorageContext,
+  row: VolumeRow,
+): Promise<void> {
+  const { frozen } = await target.inspect(row.id);
+  const source = frozen.length === 0 ? row.source_name : null;
+  await sources.whileClosed(source, () => target.unexport(row.id));
 }
 
 /** The snapshot that a volume starts with. Throws unless it is there and fits. */
@@ -48,5 +60,10 @@ export async function findSource(
   name: string,
 ): Promise<NbdDisk | undefined> {
   const row = await findVolumeBySource(context.database.query, name);
-  return row === undefined ? undefined : sourceDisk(context, await openSourceOf(context, row));
+  if (row === undefined) return undefined;
+  const { read, ...disk } = sourceDisk(context, await openSourceOf(context, row));
+  return {
+    ...disk,
+    read: (offset, length) => context.sources.through(name, async () => read(offset, length)),
+  };
 }

@@ -8,7 +8,7 @@ import type { FillFacts } from '@ironbark/protocol/internal/block-target.ts';
 import type { Updateable } from 'kysely';
 import type { StorageContext } from '../app/context.ts';
 import { isFinal } from '../app/final-errors.ts';
-import { ensureLayer, openSourceOf } from '../app/layers.ts';
+import { endExport, ensureLayer, openSourceOf, stopTarget } from '../app/layers.ts';
 import { requireSpace } from '../app/space.ts';
 import { listPointsOf } from '../store/points.ts';
 import type { VolumeTable } from '../store/schema.ts';
@@ -90,11 +90,16 @@ async function readSource(
   return coming ? 'unfinished' : 'unusable';
 }
 
-/** Whoever has it open waits as long as its target does not answer. */
+/** Whoever has it open waits as long as its target does not answer. One that is to be deleted waits for no such target. */
 async function observeOrTell(context: StorageContext, row: VolumeRow): Promise<ObservedVolume> {
   try {
     return await observe(context, row);
   } catch (error) {
+    const unfinished = await listUnfinishedSnapshots(context.database.query, row.id);
+    if (row.desired === 'absent' && unfinished.length === 0) {
+      await context.aroundStep('volume/stop-target', () => stopTarget(context, row));
+      return await observe(context, row);
+    }
     const note = () => record(context, row.id, { away: 1 });
     const isNews = row.exported_to !== null && row.away === 0;
     if (isNews) await context.aroundStep('volume/note-away', note);
@@ -236,18 +241,18 @@ const STEPS: Readonly<Record<VolumeStep, Apply>> = {
     if (limits !== undefined) await context.target.limit(row.id, limits);
   },
   unexport: async (context, row) => {
-    await context.target.unexport(row.id);
+    await endExport(context, row);
     await record(context, row.id, { exported_to: null, export: null, away: 0 });
   },
-  'stop-target': (context, row) => context.target.stop(row.id),
+  'stop-target': stopTarget,
   remove: async (context, row) => {
     // A target that died by itself, or was stopped halfway, has left files of its own.
-    await context.target.stop(row.id);
+    await stopTarget(context, row);
     await context.target.unlayer(row.id);
     await context.backend.remove(row.id);
   },
   'note-absent': async (context, row) => {
-    await context.target.stop(row.id);
+    await stopTarget(context, row);
     // One whose file was lost may still have a map, and one that failed while it was made its disk.
     if (row.is_filled === 0) await context.target.unlayer(row.id);
     if (row.backend !== 'file') await context.backend.remove(row.id);
