@@ -19,7 +19,7 @@ export function createVolume(cloud: CloudUnderTest, snapshotId?: string): Promis
 export function createVolumeIn(
   cloud: CloudUnderTest,
   backend: string,
-  how: { Encrypted?: boolean } = {},
+  how: { Encrypted?: boolean; SnapshotId?: string } = {},
 ): Promise<string> {
   const Tags = [{ Key: 'ironbark:backend', Value: backend }];
   const TagSpecifications = [{ ResourceType: 'volume' as const, Tags }];

@@ -85,6 +85,8 @@ export interface FreezeOptions {
   tracksChanges: boolean;
   /** Of an encrypted volume. */
   seal?: VolumeSeal;
+  /** It was taken before, and the storage has kept it: it is opened again, or found to be lost, and never taken anew. */
+  isTaken?: boolean;
 }
 
 export interface FreezePoint {

@@ -232,6 +232,10 @@ export async function removeView(
   for (const point of await listFrozenPoints(qmp)) {
     if (point.snapshotId !== snapshotId || !isReadable(point)) continue;
     await qmp.execute('blockdev-del', { 'node-name': nodeName('v', point) });
+    // What an encrypted point of Ceph's lies on is in no chain (ceph-points.ts).
+    if (!point.kinds.has('b') && point.kinds.has('c')) {
+      await qmp.execute('blockdev-del', { 'node-name': nodeName('c', point) });
+    }
   }
   await collapse(qmp, dataDir);
 }
@@ -256,6 +260,9 @@ function switchDisk(qmp: QmpClient, file: string): Promise<unknown> {
   return qmp.execute('blockdev-reopen', { options: [disk] });
 }
 
-function nodeName(kind: string, point: { sequence: number; snapshotId: SnapshotId }): string {
+export function nodeName(
+  kind: string,
+  point: { sequence: number; snapshotId: SnapshotId },
+): string {
   return `${kind}${point.sequence}-${point.snapshotId}`;
 }

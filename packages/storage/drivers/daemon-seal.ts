@@ -34,16 +34,24 @@ export async function openSealed(qmp: QmpClient, seal: VolumeSeal | undefined): 
   return qmp;
 }
 
+interface LuksNode {
+  name: string;
+  file: string;
+  passphrase: string;
+  isReadOnly?: boolean;
+}
+
 export async function addLuks(
   qmp: QmpClient,
-  { name, file, passphrase }: { name: string; file: string; passphrase: string },
+  { name, file, passphrase, isReadOnly = false }: LuksNode,
 ): Promise<void> {
   const secret = `secret-of-${name}`;
   await removeSecret(qmp, secret);
   await qmp.execute('object-add', { 'qom-type': 'secret', id: secret, data: passphrase });
   try {
     const luks = { driver: 'luks', 'node-name': name, file, 'key-secret': secret };
-    await qmp.execute('blockdev-add', { ...luks, discard: 'unmap' });
+    const how = isReadOnly ? { 'read-only': true } : { discard: 'unmap' };
+    await qmp.execute('blockdev-add', { ...luks, ...how });
   } finally {
     await removeSecret(qmp, secret);
   }

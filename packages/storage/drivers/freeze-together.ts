@@ -16,6 +16,7 @@ import {
   reopenExports,
   VOLUME_EXPORT,
 } from './daemon-graph.ts';
+import type { RbdPlace } from './volume-place.ts';
 
 export interface FreezingParts {
   prepare(point: FreezePoint): Promise<PreparedPoint>;
@@ -29,6 +30,8 @@ export interface PreparedPoint {
   qmp: QmpClient;
   /** Of an encrypted volume. */
   passphrase: string | undefined;
+  /** Present when it is Ceph that takes the point; one that is there already may be of another moment. */
+  ceph?: { place: RbdPlace; mustBeNew: boolean };
 }
 
 interface Prepared extends PreparedPoint {

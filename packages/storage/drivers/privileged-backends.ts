@@ -55,7 +55,8 @@ export async function openPrivilegedBackends(
     volumeDevices.length === 0
       ? undefined
       : opening.use(await openDeviceBackend({ ...host, devices: volumeDevices }));
-  const rbd = settings.ceph === undefined ? undefined : new RbdBackend(settings.ceph, host);
+  const rbd =
+    settings.ceph === undefined ? undefined : opening.use(new RbdBackend(settings.ceph, host));
   const findPlace: FindPlace = async (id: VolumeId) => {
     const found = device?.findDevice(id);
     if (found !== undefined)

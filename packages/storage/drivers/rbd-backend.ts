@@ -12,16 +12,23 @@ import {
   type StagedSpace,
   type StagedVolume,
 } from '@ironbark/protocol/internal/staged-backend.ts';
-import { type CephSettings, RbdCommand, requireCephSettings } from './rbd-command.ts';
-import { renderDiff } from './rbd-diff.ts';
+import { RbdClones, readImage, removeImage, resizeImage, UNFINISHED } from './rbd-clones.ts';
+import {
+  type CephSettings,
+  IMAGE_FEATURES,
+  RbdCommand,
+  requireCephSettings,
+} from './rbd-command.ts';
+import { RbdWriters } from './rbd-writers.ts';
 
-const UNFINISHED = '.new';
 /** The report asks often, and each answer takes a process. */
 const SPACE_KEPT_MS = 10_000;
 
-export class RbdBackend implements StagedBackend {
+export class RbdBackend implements StagedBackend, AsyncDisposable {
   readonly settings: CephSettings;
+  readonly points: RbdClones;
   readonly #rbd: RbdCommand;
+  readonly #writers: RbdWriters;
   readonly #clock: Clock;
   #space: { space: StagedSpace; atMs: number } | undefined;
   /** What exists and cannot go while it is open, so that a start of a daemon need not ask. */
@@ -32,6 +39,8 @@ export class RbdBackend implements StagedBackend {
     this.settings = settings;
     this.#rbd = new RbdCommand(settings, commands);
     this.#clock = clock;
+    this.points = new RbdClones(this.#rbd, clock);
+    this.#writers = new RbdWriters(this.#rbd);
   }
 
   async inspect(id: VolumeId): Promise<StagedVolume | undefined> {
@@ -55,43 +64,41 @@ export class RbdBackend implements StagedBackend {
 
   async prepare(id: VolumeId, sizeBytes: number): Promise<number> {
     if ((await this.inspect(id)) !== undefined) return DONE_PERCENT;
+    await this.#writers.begin(id, sizeBytes);
     const found = await this.#sizeOf(unfinished(id));
     if (found === sizeBytes) return DONE_PERCENT;
-    if (found !== undefined) await this.#removeImage(unfinished(id));
-    const size = ['--size', `${sizeBytes}B`];
-    await this.#must(['create', ...size, this.#rbd.imageSpec(unfinished(id))]);
+    if (found !== undefined) await removeImage(this.#rbd, unfinished(id));
+    const how = ['--size', `${sizeBytes}B`, '--image-feature', IMAGE_FEATURES];
+    await this.#rbd.must(['create', ...how, this.#rbd.imageSpec(unfinished(id))]);
     return DONE_PERCENT;
   }
 
-  async write(id: VolumeId, offset: number, bytes: Uint8Array): Promise<void> {
-    const sizeBytes = await this.#sizeOf(unfinished(id));
-    if (sizeBytes === undefined || offset + bytes.length > sizeBytes) {
-      throw new Error(`${id} cannot be written at ${offset}`);
-    }
-    const diff = renderDiff(sizeBytes, offset, bytes);
-    await this.#must(['import-diff', '--no-progress', '-', this.#spec(id)], diff);
+  write(id: VolumeId, offset: number, bytes: Uint8Array): Promise<void> {
+    return this.#writers.write(id, unfinished(id), { offset, bytes });
   }
 
   async finish(id: VolumeId): Promise<void> {
     if ((await this.inspect(id)) !== undefined) return;
-    await this.#must(['rename', this.#spec(id), this.#rbd.imageSpec(id)]);
+    await this.#writers.finish(id);
+    const [made, whole] = [this.#rbd.imageSpec(unfinished(id)), this.#rbd.imageSpec(id)];
+    await this.#rbd.must(['rename', made, whole]);
   }
 
   async grow(id: VolumeId, sizeBytes: number): Promise<number> {
     const found = await this.#sizeOf(id);
     if (found === undefined) throw new Error(`there is no image of ${id}`);
-    if (found < sizeBytes) {
-      const size = ['--size', `${sizeBytes}B`];
-      await this.#must(['resize', '--no-progress', ...size, this.#rbd.imageSpec(id)]);
-    }
+    if (found < sizeBytes) await resizeImage(this.#rbd, id, sizeBytes);
     this.#sizes.set(id, Math.max(found, sizeBytes));
     return DONE_PERCENT;
   }
 
   async remove(id: VolumeId): Promise<number> {
     this.#sizes.delete(id);
-    await this.#removeImage(unfinished(id));
-    await this.#removeImage(id);
+    await this.points.forget(id);
+    await this.#writers.drop(id);
+    await removeImage(this.#rbd, unfinished(id));
+    await removeImage(this.#rbd, id);
+    await this.points.tidy();
     return DONE_PERCENT;
   }
 
@@ -109,29 +116,18 @@ export class RbdBackend implements StagedBackend {
     return space;
   }
 
-  #spec(id: VolumeId): string {
-    return this.#rbd.imageSpec(unfinished(id));
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.points[Symbol.asyncDispose]();
+    await this.#writers[Symbol.asyncDispose]();
   }
 
   async #names(): Promise<string[]> {
-    const text = await this.#must(['ls', '--format', 'json', '--pool', this.settings.pool]);
+    const text = await this.#rbd.must(['ls', '--format', 'json', '--pool', this.settings.pool]);
     return JSON.parse(text) as string[];
   }
 
   async #sizeOf(name: string): Promise<number | undefined> {
-    const spec = this.#rbd.imageSpec(name);
-    const text = await this.#rbd.run('rbd', ['info', '--format', 'json', spec]);
-    return text === undefined ? undefined : (JSON.parse(text) as { size: number }).size;
-  }
-
-  async #removeImage(name: string): Promise<void> {
-    await this.#rbd.run('rbd', ['rm', '--no-progress', this.#rbd.imageSpec(name)]);
-  }
-
-  async #must(args: readonly string[], input?: Uint8Array): Promise<string> {
-    const text = await this.#rbd.run('rbd', args, input);
-    if (text === undefined) throw new Error(`rbd ${args[0]}: there is no such pool or image`);
-    return text;
+    return (await readImage(this.#rbd, name))?.size;
   }
 }
 

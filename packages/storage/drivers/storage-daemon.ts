@@ -22,6 +22,7 @@ import type {
   TargetFacts,
 } from '@ironbark/protocol/internal/block-target.ts';
 import { NO_TARGET } from '@ironbark/protocol/internal/block-target.ts';
+import { CephPoints } from './ceph-points.ts';
 import {
   type DaemonEngine,
   type DaemonPaths,
@@ -39,8 +40,6 @@ import { readFacts } from './daemon-facts.ts';
 import { isLayered, startFill } from './daemon-fill.ts';
 import {
   addMissingExports,
-  collapse,
-  insertFilter,
   isReadable,
   listBases,
   listExports,
@@ -49,9 +48,9 @@ import {
   removeView,
   VOLUME_EXPORT,
 } from './daemon-graph.ts';
-import type { DaemonHost } from './daemon-host.ts';
 import { endLayer, ensureLayer, growMap, hasMap } from './daemon-layer.ts';
 import { ensureLimits } from './daemon-limits.ts';
+import { insertPoint, type PointHost, preparePoint } from './daemon-points.ts';
 import {
   endDaemon,
   findDaemon,
@@ -71,7 +70,6 @@ import {
 } from './export-sockets.ts';
 import { freezeTogether, type PreparedPoint } from './freeze-together.ts';
 import { openFrozenReader } from './frozen-reader.ts';
-import { makeOverwritten } from './overwritten-files.ts';
 import { relayedTarget } from './relayed-target.ts';
 import { Relays } from './relays.ts';
 import { addSharedExport, closeSharedExport } from './shared-exports.ts';
@@ -89,7 +87,7 @@ export interface StorageDaemonOptions {
   findPlace?: FindPlace;
 }
 
-interface TargetHost extends DaemonHost {
+interface TargetHost extends PointHost {
   logger: Logger;
 }
 
@@ -109,7 +107,8 @@ export async function openStorageDaemonTarget(options: StorageDaemonOptions): Pr
       options.logger.warn('storage daemons are less confined', { lacking });
   }
   const { findPlace = async () => ({ kind: 'file' as const }) } = options;
-  const host = { ...options, findPlace, enclosure, controlGroups };
+  const ceph = new CephPoints({ ...options, findPlace });
+  const host = { ...options, findPlace, enclosure, controlGroups, ceph };
   await prepareDirectories(host);
   return relayedTarget(new StorageDaemonTarget(host), new Relays(host));
 }
@@ -219,23 +218,21 @@ class StorageDaemonTarget implements BlockTarget {
     id: VolumeId,
     snapshotId: SnapshotId,
     sizeBytes: number,
-    { tracksChanges, seal }: FreezeOptions,
+    options: FreezeOptions,
   ): Promise<void> {
-    const points = await listFrozenPoints(await this.#ensureRunning(id, { seal }));
+    const points = await listFrozenPoints(await this.#ensureRunning(id, options));
     if (points.some((point) => point.snapshotId === snapshotId && isReadable(point))) return;
-    const point = { id, snapshotId, sizeBytes, ...(seal && { seal }) };
-    const { qmp, passphrase } = await this.#prepareFreeze(point);
-    const engine = ENGINES[this.#engine]!;
-    await insertFilter(qmp, snapshotId, { engine, tracksChanges, passphrase });
-    await this.#serveFrozen(id, qmp, (await listExports(qmp)).has(VOLUME_EXPORT));
+    const point = { id, snapshotId, sizeBytes, ...options };
+    const prepared = await this.#prepareFreeze(point, false);
+    await insertPoint(this.#host, prepared, { ...point, engine: ENGINES[this.#engine]! });
+    await this.#serveFrozen(id, prepared.qmp, (await listExports(prepared.qmp)).has(VOLUME_EXPORT));
   }
 
   async freezeTogether(points: readonly FreezePoint[]): Promise<void> {
-    const tracking = () => ({ engine: ENGINES[this.#engine]!, tracksChanges: true });
+    const how = () => ({ engine: ENGINES[this.#engine]!, tracksChanges: true });
     await freezeTogether(points, {
-      prepare: (point) => this.#prepareFreeze(point),
-      insert: ({ qmp, passphrase }, { snapshotId }) =>
-        insertFilter(qmp, snapshotId, { ...tracking(), passphrase }),
+      prepare: (point) => this.#prepareFreeze(point, true),
+      insert: (prepared, point) => insertPoint(this.#host, prepared, { ...point, ...how() }),
       serve: ({ id }, qmp, exported) => this.#serveFrozen(id, qmp, exported),
       clock: this.#host.clock,
     });
@@ -243,12 +240,14 @@ class StorageDaemonTarget implements BlockTarget {
 
   async openFrozen(id: VolumeId, snapshotId: SnapshotId): Promise<FrozenReader> {
     const [exported] = await listExportSockets(this.#host.dataDir, id);
-    return openFrozenReader({
+    const connect = () => this.#connect(id);
+    const reader = await openFrozenReader({
       socketPath: exported?.path ?? this.#path(id).privateSocket,
       exportName: snapshotId,
       clock: this.#host.clock,
-      listBitmaps: async () => listBases(await this.#connect(id), snapshotId),
+      listBitmaps: async () => listBases(await connect(), snapshotId),
     });
+    return this.#host.ceph.explain(reader, { id, snapshotId, connect });
   }
 
   async thaw(id: VolumeId, snapshotId: SnapshotId): Promise<void> {
@@ -259,6 +258,7 @@ class StorageDaemonTarget implements BlockTarget {
       const points = await listFrozenPoints(qmp);
       if (points.some((point) => point.snapshotId === snapshotId)) return;
     }
+    await this.#host.ceph.endHold(id, snapshotId);
     await rm(join(this.#host.dataDir, overwrittenPath(snapshotId)), { force: true });
   }
 
@@ -367,10 +367,9 @@ class StorageDaemonTarget implements BlockTarget {
     await listenFor(qmp, exportSocket, { paths: this.#path(id), relative, stale, granted });
   }
 
-  async #prepareFreeze(point: FreezePoint): Promise<PreparedPoint> {
+  async #prepareFreeze(point: FreezePoint, isTogether: boolean): Promise<PreparedPoint> {
     const qmp = await this.#ensureRunning(point.id, point);
-    await collapse(qmp, this.#host.dataDir);
-    return { qmp, passphrase: await makeOverwritten(this.#host, point) };
+    return preparePoint(this.#host, qmp, { ...point, isTogether });
   }
 
   async #serveFrozen(id: VolumeId, qmp: QmpClient, exported: boolean): Promise<void> {

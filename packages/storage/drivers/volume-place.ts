@@ -15,8 +15,14 @@ export type VolumePlace =
   | { kind: 'file' }
   /** A whole disk, of which the volume is the first bytes. */
   | { kind: 'device'; rdev: number; sizeBytes: number }
-  /** An image of a Ceph pool, which QEMU opens itself. */
-  | { kind: 'rbd'; ceph: CephSettings; image: string };
+  | RbdPlace;
+
+/** An image of a Ceph pool, which QEMU opens itself. */
+export interface RbdPlace {
+  kind: 'rbd';
+  ceph: CephSettings;
+  image: VolumeId;
+}
 
 export type FindPlace = (id: VolumeId) => Promise<VolumePlace>;
 
@@ -54,19 +60,17 @@ function placeNodes(
   if (place.kind === 'file') {
     return [{ driver: 'file', 'node-name': FILE_NODE, filename: volumePath(id), ...how }];
   }
-  if (place.kind === 'rbd') return [rbdNode(id, place)];
+  if (place.kind === 'rbd') {
+    return [{ ...rbdNode(id, place), 'node-name': FILE_NODE, discard: 'unmap' }];
+  }
   const filename = options.isEnclosed ? ENCLOSED_DEVICE : deviceNodePath(id);
   const device = { driver: 'host_device', 'node-name': DEVICE_NODE, filename, ...how };
   return [device, windowNode(place.sizeBytes)];
 }
 
 /** Its configuration lies in the daemon's own folder and names the key, which lies there too. */
-function rbdNode(
-  id: VolumeId,
-  { ceph, image }: Extract<VolumePlace, { kind: 'rbd' }>,
-): Record<string, unknown> {
-  const where = { pool: ceph.pool, image, user: ceph.user, conf: cephConfPath(id) };
-  return { driver: 'rbd', 'node-name': FILE_NODE, ...where, discard: 'unmap' };
+export function rbdNode(id: VolumeId, { ceph, image }: RbdPlace): Record<string, unknown> {
+  return { driver: 'rbd', pool: ceph.pool, image, user: ceph.user, conf: cephConfPath(id) };
 }
 
 export function cephConfPath(id: VolumeId): string {

@@ -4,6 +4,9 @@
 //   pending --freeze--> frozen --upload...--> all blocks stored --complete--> completed --thaw
 //      '--- volume gone, point in time lost ---> failed --discard--'
 //
+// A point in time that the storage itself keeps outlives the daemon that it is read from: it is opened again, and dropped
+// once neither the next snapshot nor a volume begins with it.
+//
 // One that is written block by block: pending --begin--> begun --complete--> completed, or abandoned --> failed
 
 import type { SnapshotRow } from '../store/snapshots.ts';
@@ -28,6 +31,8 @@ export interface ObservedSnapshot {
   hasUnknownBlocks: boolean;
   /** Volumes that are being filled from it. */
   fillingVolumes: number;
+  /** Present while the storage itself keeps its point in time. */
+  point?: 'needed' | 'unneeded';
 }
 
 export type SnapshotStep =
@@ -37,6 +42,7 @@ export type SnapshotStep =
   | 'upload'
   | 'complete'
   | 'thaw'
+  | 'drop-point'
   | 'fail-volume-missing'
   | 'fail-point-lost'
   | 'fail-abandoned'
@@ -62,7 +68,8 @@ export function planSnapshot(
   if (observed.isFrozen && observed.isUploaded) return step('complete');
   if (observed.isImport) return step('import');
   if (observed.isFrozen && observed.isHeld) return step('upload');
-  if (observed.isFrozen && !observed.isUnwritten) return step('fail-point-lost');
+  const isLost = !observed.isUnwritten && observed.point === undefined;
+  if (observed.isFrozen && isLost) return step('fail-point-lost');
   if (observed.volume === 'missing') return step('fail-volume-missing');
   return observed.volume === 'making' ? WAIT : step('freeze');
 }
@@ -77,6 +84,7 @@ function planWritten({ written, isFrozen }: ObservedSnapshot): SnapshotPlan {
 function planEnded(observed: ObservedSnapshot): SnapshotPlan {
   if (observed.isHeld) return step('thaw');
   if (observed.state === 'failed' && observed.hasObjects) return step('discard');
+  if (observed.point === 'unneeded') return step('drop-point');
   const isLacking = observed.state === 'completed' && observed.hasUnknownBlocks;
   return isLacking ? step('rebuild-references') : SETTLED;
 }
@@ -87,7 +95,8 @@ function planAbsent(observed: ObservedSnapshot): SnapshotPlan {
   if (observed.fillingVolumes > 0) return WAIT;
   if (observed.state === 'completed' && observed.hasUnknownBlocks)
     return step('rebuild-references');
-  return step(observed.hasObjects ? 'discard' : 'note-absent');
+  if (observed.hasObjects) return step('discard');
+  return step(observed.point === undefined ? 'note-absent' : 'drop-point');
 }
 
 function step(name: SnapshotStep): SnapshotPlan {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { GIB } from '@ironbark/core/units.ts';
 import { limitsOf } from '@ironbark/core/volume-types.ts';
 import { type FillFacts, NO_TARGET } from '@ironbark/protocol/internal/block-target.ts';
+import type { CloneFacts } from '@ironbark/protocol/internal/staged-backend.ts';
 import { type DesiredVolume, type ObservedVolume, planVolume } from './plan-volume.ts';
 
 const present: DesiredVolume = { presence: 'present', sizeBytes: GIB };
@@ -42,6 +43,10 @@ const filling = (state: FillFacts['state']): ObservedVolume => ({
   ...lazy,
   target: { ...running, fill: { state, percent: 0 } },
 });
+const cloned = (state: CloneFacts['state']): ObservedVolume => ({
+  ...ready,
+  clone: { state, percent: 0 },
+});
 const fillingAndFrozen = {
   ...lazy,
   target: { ...frozen, fill: { state: 'running' as const, percent: 0 } },
@@ -66,6 +71,24 @@ const cases: [string, DesiredVolume, ObservedVolume, string][] = [
     { ...nothing, fillsLazily: true },
     'create-empty',
   ],
+  [
+    'or cloned, where the storage has its point in time',
+    { ...present, source: 'complete' },
+    { ...nothing, mayClone: true },
+    'clone',
+  ],
+  ['a clone is made independent', present, cloned('idle'), 'flatten'],
+  ['it is opened first', toA, cloned('idle'), 'export'],
+  [
+    'then it is made independent too',
+    toA,
+    { ...open, clone: { state: 'idle', percent: 0 } },
+    'flatten',
+  ],
+  ['it is opened meanwhile', toA, cloned('running'), 'export'],
+  ['also when that fails', toA, cloned('failed'), 'export'],
+  ['its end is written down', present, cloned('done'), 'note-flat'],
+  ['a clone goes as every volume', absent, cloned('running'), 'remove'],
   ['it is laid over its snapshot before it is open', toA, lazy, 'layer'],
   ['a target that died is laid over it again', toA, { ...lazy, target: NO_TARGET }, 'layer'],
   ['filling begins', toA, filling('idle'), 'start-fill'],

@@ -1,15 +1,17 @@
 // Owns what to do next about a volume. Pure: desired and observed in, steps out.
 //
-//   creating --make-key--create|fill|create-empty--> ready --export--> exported --unexport--> ready --remove--> absent
+//   creating --make-key--create|fill|clone|create-empty--> ready --export--> exported --unexport--> ready --remove--> absent
 //                                                    grow             grow, limit
 //      '------- no room, snapshot damaged -------> failed -------------remove-------------'
 //
 // Of one that several instances may have, each has an opening of its own (openings.ts): open, close.
-// One that was made empty has its bytes still to come, open or not: layer, start-fill, note-filled, unlayer.
+// One that was made empty has its bytes still to come, open or not: layer, start-fill, note-filled, unlayer. A clone is
+// made independent of what it was cloned from, open or not: flatten, note-flat.
 
 import type { NodeId } from '@ironbark/core/ids.ts';
 import { sameLimits, type VolumeLimits } from '@ironbark/core/volume-types.ts';
 import type { TargetFacts } from '@ironbark/protocol/internal/block-target.ts';
+import type { CloneFacts } from '@ironbark/protocol/internal/staged-backend.ts';
 import type { InstanceOpening } from '@ironbark/protocol/internal/storage-client.ts';
 import { listLacking, listUnwanted, type Opening } from '../app/openings.ts';
 
@@ -48,12 +50,19 @@ export interface ObservedVolume {
   isFilled: boolean;
   /** There is room among the volumes that are being filled. */
   mayFill: boolean;
+  /** The storage has the point in time that it is to start with, and makes a volume of it at once. */
+  mayClone?: boolean;
+  /** Present while the storage may still read some of it from that point. */
+  clone?: CloneFacts;
 }
 
 export type VolumeStep =
   | 'make-key'
   | 'create'
   | 'fill'
+  | 'clone'
+  | 'flatten'
+  | 'note-flat'
   | 'create-empty'
   | 'layer'
   | 'start-fill'
@@ -98,12 +107,15 @@ export function planVolume(desired: DesiredVolume, observed: ObservedVolume): Vo
   const isShort = isShorter(desired, observed);
   // What holds a point in time cannot become longer under it.
   if (isShort && observed.target.frozen.length === 0) return step('grow');
-  if (openFor === undefined && openTo.length === 0) return isShort ? WAIT : planIdle(observed);
+  if (openFor === undefined && openTo.length === 0) {
+    return planClone(observed) ?? (isShort ? WAIT : planIdle(observed));
+  }
   if (openFor !== undefined && !isServed(observed)) return step('export');
   const { openings = [], target } = observed;
   if (listLacking(openTo, openings, target.openings ?? []).length > 0) return step('open');
   if (isLimitedOtherwise(desired, observed)) return step('limit');
-  return isShort ? WAIT : SETTLED;
+  // It is open by now: whoever copies has the image to itself until then.
+  return planClone(observed) ?? (isShort ? WAIT : SETTLED);
 }
 
 function isServed({ target, opening, isExportRecorded }: ObservedVolume): boolean {
@@ -135,12 +147,19 @@ function planLayer({ isFilled, target, mayFill }: ObservedVolume): VolumePlan | 
   return fill.state === 'idle' && mayFill ? step('start-fill') : undefined;
 }
 
+/** Its guest reads and writes meanwhile, too. */
+function planClone({ clone }: ObservedVolume): VolumePlan | undefined {
+  if (clone?.state === 'done') return step('note-flat');
+  return clone?.state === 'idle' ? step('flatten') : undefined;
+}
+
 function planMaking(desired: DesiredVolume, observed: ObservedVolume): VolumePlan {
   if (observed.sizeBytes !== undefined) return step('note-ready');
   if (desired.lacksKey === true) return step('make-key');
   if (desired.source === undefined) return step('create');
   if (desired.source === 'unfinished') return WAIT;
   if (desired.source === 'unusable') return step('note-source-unusable');
+  if (observed.mayClone === true) return step('clone');
   return step(observed.fillsLazily ? 'create-empty' : 'fill');
 }
 

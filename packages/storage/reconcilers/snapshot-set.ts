@@ -5,6 +5,7 @@ import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { StorageContext } from '../app/context.ts';
 import { ensureLayer } from '../app/layers.ts';
 import { isLetIn } from '../app/openings.ts';
+import { notePoint } from '../store/points.ts';
 import { findSnapshotsEver, type SnapshotRow, updateSnapshot } from '../store/snapshots.ts';
 import { findVolume } from '../store/volumes.ts';
 import type { ObservedSnapshot } from './plan-snapshot.ts';
@@ -68,6 +69,9 @@ async function freezeLocked(context: StorageContext, rows: readonly SnapshotRow[
   // What an attempt left that was cut short is of another moment.
   for (const { row } of frozen) await context.target.thaw(row.volume_id, row.id);
   for (const { volume } of frozen) await ensureLayer(context, volume);
+  for (const { row, volume } of frozen) {
+    if (volume.backend === 'rbd') await notePoint(context.database.query, row);
+  }
   await context.target.freezeTogether(
     await Promise.all(
       frozen.map(async ({ row, volume }) => ({

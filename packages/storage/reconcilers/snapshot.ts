@@ -11,6 +11,7 @@ import type { Slots } from '../app/slots.ts';
 import { BLOCK_BYTES } from '../app/snapshot-manifest.ts';
 import { closeWritten, ensureBegun } from '../app/written-snapshots.ts';
 import { findUnstored, releaseBlocks, sumStoredBytes } from '../store/blocks.ts';
+import { notePoint } from '../store/points.ts';
 import type { SnapshotTable } from '../store/schema.ts';
 import {
   findSnapshot,
@@ -25,6 +26,7 @@ import { forgetWritten } from '../store/written-blocks.ts';
 import { type ObservedSnapshot, planSnapshot, type SnapshotStep } from './plan-snapshot.ts';
 import { importSnapshot } from './snapshot-import.ts';
 import { discardObjects, storeManifest } from './snapshot-objects.ts';
+import { dropPoint, observePoint, pokePoints } from './snapshot-point.ts';
 import { rebuildReferences } from './snapshot-references.ts';
 import { freezeSet, readSetState } from './snapshot-set.ts';
 import { uploadSlice } from './snapshot-upload.ts';
@@ -82,6 +84,7 @@ async function observe(context: StorageContext, row: SnapshotRow): Promise<Obser
     ...(row.written === null ? {} : { written: row.written }),
     volume: isImport ? 'missing' : await readSetState(context, row, readVolume),
     fillingVolumes: readers.length,
+    ...(await observePoint(context, row)),
   };
 }
 
@@ -147,6 +150,7 @@ const STEPS: Readonly<Record<SnapshotStep, Apply>> = {
   },
   complete,
   thaw,
+  'drop-point': dropPoint,
   'fail-volume-missing': (context, row) =>
     fail(context, row, row.together === null ? volumeGone(row) : SET_BROKEN),
   'fail-point-lost': (context, row) => fail(context, row, POINT_LOST),
@@ -193,6 +197,7 @@ async function complete(context: StorageContext, row: SnapshotRow): Promise<void
   });
   context.changed();
   await pokeFilling(context, row.id);
+  await pokePoints(context, row);
 }
 
 const ABANDONED =
@@ -219,7 +224,9 @@ async function freeze(context: StorageContext, row: SnapshotRow): Promise<void> 
     // It may have gone while this waited for its turn; the next look sees that.
     if (volume?.observed_state !== 'ready') return;
     await ensureLayer(context, volume);
-    const how = { tracksChanges: true, ...(await context.keys.sealOf(volume)) };
+    if (volume.backend === 'rbd') await notePoint(context.database.query, row);
+    const isTaken = row.point !== null && row.frozen_epoch !== null;
+    const how = { tracksChanges: true, isTaken, ...(await context.keys.sealOf(volume)) };
     await context.target.freeze(row.volume_id, row.id, volume.size_bytes, how);
     await record(context, row.id, {
       frozen_epoch: volume.export_epoch,

@@ -11,6 +11,7 @@ import { isFinal } from '../app/final-errors.ts';
 import { endExport, ensureLayer, openSourceOf, stopTarget } from '../app/layers.ts';
 import { isLetIn, openingsOf, wantedOpenings } from '../app/openings.ts';
 import { requireSpace } from '../app/space.ts';
+import { listPointsOf } from '../store/points.ts';
 import type { VolumeTable } from '../store/schema.ts';
 import { findSnapshot, listUnfinishedSnapshots } from '../store/snapshots.ts';
 import { findVolume, listVolumes, updateVolume, type VolumeRow } from '../store/volumes.ts';
@@ -20,6 +21,7 @@ import {
   planVolume,
   type VolumeStep,
 } from './plan-volume.ts';
+import { cloneVolume, noteCloneProgress, noteFlat, observeClone } from './volume-clone.ts';
 import { fillVolume, reportProgress } from './volume-fill.ts';
 import { closeUnwanted, openWanted } from './volume-openings.ts';
 
@@ -127,6 +129,7 @@ async function observe(context: StorageContext, row: VolumeRow): Promise<Observe
     fillsLazily: fillsLazily(context, row),
     isFilled: row.is_filled === 1,
     mayFill: context.filling.size < FILLS_AT_A_TIME,
+    ...(await observeClone(context, row)),
   };
 }
 
@@ -143,6 +146,10 @@ async function settle(
   if (row.observed_generation !== row.generation || row.away === 1) {
     const note = () => record(context, row.id, { ...reached(row), away: 0 });
     await context.aroundStep('volume/note-reached', note);
+  }
+  if (row.is_clone === 1 && row.observed_state === 'ready') {
+    const isGoingOn = await noteCloneProgress(context, row);
+    return { kind: 'again', afterMs: isGoingOn ? FILL_POLL_MS : WAIT_MS };
   }
   if (row.is_filled === 1 || row.observed_state !== 'ready') return SETTLED;
   if (fill !== undefined) await noteProgress(context, row, fill);
@@ -206,6 +213,9 @@ const STEPS: Readonly<Record<VolumeStep, Apply>> = {
     await requireSpace(context.backend, row, await listVolumes(context.database.query));
     await fillVolume(context, row, signal);
   },
+  clone: cloneVolume,
+  flatten: async (context, row) => await context.staged.rbd?.points?.flatten(row.id),
+  'note-flat': noteFlat,
   'create-empty': createEmpty,
   'note-ready': noteReady,
   layer: ensureLayer,
@@ -259,6 +269,9 @@ const STEPS: Readonly<Record<VolumeStep, Apply>> = {
     if (row.backend !== 'file') await context.backend.remove(row.id);
     const absent = { observed_state: 'absent', progress_percent: 0, reason: null } as const;
     await record(context, row.id, { ...reached(row), ...absent });
+    for (const { id } of await listPointsOf(context.database.query, row.id)) {
+      context.pokeSnapshot(id);
+    }
     if (row.from_snapshot_id !== null) context.pokeSnapshot(row.from_snapshot_id);
   },
 };
@@ -294,7 +307,7 @@ async function noteSealed(
 async function noteReady(context: StorageContext, row: VolumeRow): Promise<void> {
   await noteSealed(context, row, (await context.backend.inspect(row.id))?.sizeBytes);
   const ready = { observed_state: 'ready', reason: null } as const;
-  const progress_percent = row.is_filled === 1 ? 100 : 0;
+  const progress_percent = row.is_filled === 1 && row.is_clone === 0 ? 100 : 0;
   await record(context, row.id, { ...ready, progress_percent });
   for (const snapshot of await listUnfinishedSnapshots(context.database.query, row.id)) {
     context.pokeSnapshot(snapshot.id);

@@ -14,6 +14,7 @@ import { addEncryption } from './migrations/0007-encryption.ts';
 import { addImports } from './migrations/0008-imports.ts';
 import { addWrittenSnapshots } from './migrations/0010-written-snapshots.ts';
 import { addSharedVolumes } from './migrations/0011-shared-volumes.ts';
+import { addStoragePoints } from './migrations/0013-storage-points.ts';
 
 export type Presence = StorageVolumeIntent['desired'];
 
@@ -57,6 +58,8 @@ export interface VolumeTable {
   key_envelope: string | null;
   /** How many of an encrypted volume's bytes are written, from its beginning; null while it is being made. */
   sealed_bytes: number | null;
+  /** 1 while the storage may still read some of its bytes from the point in time that it is a clone of. */
+  is_clone: number;
 }
 
 export interface SnapshotTable {
@@ -95,6 +98,11 @@ export interface SnapshotTable {
   written: 'open' | 'sealed' | 'abandoned' | null;
   /** Whose blocks it began with; null: none. */
   parent_id: SnapshotId | null;
+  /**
+   * Not null while the storage itself may keep its point in time, beside what the object store has. Greater than those of
+   * its volume's earlier ones.
+   */
+  point: number | null;
 }
 
 /** A block of a snapshot that is written block by block and not complete, zeros too. */
@@ -150,4 +158,5 @@ export const STORAGE_MIGRATIONS: Migrations = {
   '0008-imports': { up: addImports },
   '0010-written-snapshots': { up: addWrittenSnapshots },
   '0011-shared-volumes': { up: addSharedVolumes },
+  '0013-storage-points': { up: addStoragePoints },
 };

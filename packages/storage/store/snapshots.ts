@@ -116,6 +116,7 @@ export async function putSnapshotIntent(
     written: written?.state ?? null,
     parent_id: written?.parent ?? null,
     source: intent.source === undefined ? null : JSON.stringify(intent.source),
+    point: null,
   };
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('snapshot')

@@ -69,6 +69,7 @@ export async function putVolumeIntent(db: Queries, intent: StorageVolumeIntent):
     encrypted_for: intent.encryptedFor ?? null,
     key_envelope: null,
     sealed_bytes: null,
+    is_clone: 0,
   };
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('volume')
@@ -105,6 +106,19 @@ export async function listVolumesFillingFrom(db: Queries, id: SnapshotId): Promi
         e.and([e('observed_state', '=', 'ready'), e('is_filled', '=', 0)]),
       ]),
     )
+    .where('forgotten_at', 'is', null)
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+/** Volumes that are about to be made from this snapshot. */
+export async function listVolumesToMakeFrom(db: Queries, id: SnapshotId): Promise<VolumeId[]> {
+  const rows = await db
+    .selectFrom('volume')
+    .select('id')
+    .where('from_snapshot_id', '=', id)
+    .where('observed_state', '=', 'creating')
+    .where('desired', '=', 'present')
     .where('forgotten_at', 'is', null)
     .execute();
   return rows.map((row) => row.id);

@@ -1,5 +1,6 @@
-// Owns the suite of a volume in Ceph: a real guest writes to it while disks of the cluster are killed and come back.
-// The packages of a whole Ceph are some 50 MB, so this is by command and installs them itself.
+// Owns the suite of volumes in Ceph: points in time and clones (points.ts), and a real guest of a whole cloud that writes
+// while disks of the cluster are killed and come back. `--only points` and `--only guest` run one of them. The packages of
+// a whole Ceph are some 50 MB, so this is by command and installs them itself.
 
 import { access } from 'node:fs/promises';
 import { systemCommands } from '@ironbark/platform/commands.ts';
@@ -18,11 +19,13 @@ import {
 import { findDevice } from '../../support/guests.ts';
 import {
   attachVolume,
+  connectEc2,
   createSnapshot,
   createVolumeIn,
   deleteVolume,
   detachVolume,
 } from '../../support/volumes.ts';
+import { countLeft, measurePoints } from './points.ts';
 
 const PACKAGES = ['ceph-mon', 'ceph-mgr', 'ceph-osd', 'ceph-common', 'qemu-block-extra'];
 const PROGRAM = '/usr/bin/ceph-osd';
@@ -30,10 +33,16 @@ const INSTALL_TIMEOUT_MS = 600_000;
 /** A pause that nobody takes for a slow write. */
 const STALL_S = 5;
 
-export async function cephSuite({ explain }: SuiteOptions): Promise<Figure[]> {
+export async function cephSuite({ explain, only }: SuiteOptions): Promise<Figure[]> {
   await ensurePackages(explain);
   await using ceph = await CephCluster.start();
   explain('a monitor, a manager and three disks are there');
+  const points = only === 'guest' ? [] : await measurePoints(ceph, explain);
+  if (only === 'points') return points;
+  return [...points, ...(await measureGuest(ceph, explain)), ...(await countLeft(ceph))];
+}
+
+async function measureGuest(ceph: CephCluster, explain: (line: string) => void): Promise<Figure[]> {
   const where = ['--ceph-conf', ceph.confPath, '--ceph-keyring', ceph.keyringPath];
   await using cloud = await CloudUnderTest.start({ flags: ['--ceph-pool', POOL, ...where] });
   const guest = await launchDirectGuest(cloud);
@@ -42,12 +51,47 @@ export async function cephSuite({ explain }: SuiteOptions): Promise<Figure[]> {
   const device = await findDevice(guest.run, volume);
   await guest.run(`mke2fs -q -t ext4 ${device} && mkdir -p /mnt/v && mount ${device} /mnt/v`);
   const figures = await harm(ceph, guest, explain);
-  await createSnapshot(cloud, volume);
+  const cloned = await measureGuestClone(cloud, guest, volume);
   await guest.run('umount /mnt/v');
   await detachVolume(cloud, volume);
   await deleteVolume(cloud, volume);
-  const left = (await ceph.rbd('ls', POOL)).split('\n').filter((name) => name !== '');
-  return [...figures, zeroFigure('images left after the volume was deleted', left.length)];
+  return [...figures, ...cloned];
+}
+
+/** A file system that is snapshotted while it is mounted, cloned, and mounted from the clone. */
+async function measureGuestClone(
+  cloud: CloudUnderTest,
+  guest: DirectGuest,
+  volume: string,
+): Promise<Figure[]> {
+  const sums = 'cd /mnt/v && sha256sum data fio';
+  await guest.run('sync');
+  const expected = await guest.run(sums);
+  const snapshot = await createSnapshot(cloud, volume);
+  const clone = await createVolumeIn(cloud, 'rbd', { SnapshotId: snapshot });
+  await attachVolume(cloud, clone, { instanceId: guest.id, device: '/dev/sdg' });
+  const device = await findDevice(guest.run, clone);
+  await guest.run(`mkdir -p /mnt/c && mount ${device} /mnt/c`);
+  const found = await guest.run(sums.replace('/v', '/c'));
+  await guest.run('umount /mnt/c');
+  await connectEc2(cloud).call('DeleteSnapshot', { SnapshotId: snapshot });
+  await detachVolume(cloud, clone);
+  await deleteVolume(cloud, clone);
+  await untilNoSnapshot(cloud, snapshot);
+  return [zeroFigure('files of a clone that are not as snapshotted', found === expected ? 0 : 1)];
+}
+
+/** Its point in time goes after it is gone for clients. */
+async function untilNoSnapshot(cloud: CloudUnderTest, snapshot: string): Promise<void> {
+  const ask = { SnapshotIds: [snapshot] };
+  await eventually(`${snapshot} gone`, () =>
+    connectEc2(cloud)
+      .call('DescribeSnapshots', ask)
+      .then(
+        () => false,
+        () => true,
+      ),
+  );
 }
 
 async function harm(

@@ -23,6 +23,9 @@ const WRITTEN =
 const NO_LAYERS =
   'simulated targets fill a volume before it is ready; packages/storage/lazy-fill.test.ts has real ones';
 
+const NO_CEPH =
+  'the simulation has files alone; packages/storage/storage-points.test.ts fails them, faults -- ceph has real ones';
+
 const INSTANCE: Kinds<Exclude<InstanceStep['kind'], 'wait'>> = {
   'make-directory': true,
   'fetch-image': NO_IMAGE,
@@ -52,6 +55,9 @@ const STORAGE_VOLUME: Kinds<VolumeStep> = {
   'make-key': true,
   create: true,
   fill: true,
+  clone: NO_CEPH,
+  flatten: NO_CEPH,
+  'note-flat': NO_CEPH,
   'create-empty': NO_LAYERS,
   layer: NO_LAYERS,
   'start-fill': NO_LAYERS,
@@ -77,6 +83,7 @@ const STORAGE_SNAPSHOT: Kinds<SnapshotStep> = {
   upload: true,
   complete: true,
   thaw: true,
+  'drop-point': NO_CEPH,
   'fail-volume-missing': true,
   'fail-point-lost': true,
   'fail-abandoned': WRITTEN,

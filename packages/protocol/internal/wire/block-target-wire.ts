@@ -85,6 +85,7 @@ const trackedPoint = object<FreezePoint & FreezeOptions>({
   sizeBytes: integer(1, MAX_VOLUME_BYTES),
   tracksChanges: flag,
   seal: { optional: sealCheck },
+  isTaken: { optional: flag },
 });
 const changesRange = object({
   id: id('vol'),

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MAX_WRITE_BYTES, type StagedBackend } from '../staged-backend.ts';
+import {
+  MAX_WRITE_BYTES,
+  type StagedBackend,
+  type StoragePoint,
+  type StoragePoints,
+} from '../staged-backend.ts';
 import { remoteStagedBackend, stagedBackendVerbs } from './staged-backend-wire.ts';
+import { remoteStoragePoints, storagePointVerbs } from './storage-points-wire.ts';
 
 const VOLUME = 'vol-00000000000000001';
 
@@ -63,6 +69,61 @@ test('the longest piece passes, and a longer one is refused', async () => {
   assert.equal(asked.length, 1);
   const malformed = { kind: 'malformed-input' };
   await assert.rejects(remote.write(VOLUME, 0, Buffer.alloc(MAX_WRITE_BYTES + 3)), malformed);
+});
+
+test('points in time that the storage keeps are asked for of the backend that has them', async () => {
+  const asked: unknown[][] = [];
+  const noting =
+    <T>(name: string, answer: T) =>
+    async (...given: unknown[]): Promise<T> => {
+      asked.push([name, ...given]);
+      return answer;
+    };
+  const point: StoragePoint = { id: VOLUME, snapshotId: 'snap-00000000000000001' };
+  const points: StoragePoints = {
+    list: noting('list', [point]),
+    drop: noting('drop', undefined),
+    clone: noting('clone', true),
+    inspectClone: noting('inspectClone', { state: 'running', percent: 7 } as const),
+    flatten: noting('flatten', undefined),
+    tidy: noting('tidy', undefined),
+  };
+  const verbs = storagePointVerbs(points);
+  const call = async (verb: string, input?: unknown) =>
+    JSON.parse(JSON.stringify((await verbs[verb]!(JSON.parse(JSON.stringify(input)))) ?? null));
+  const remote = remoteStoragePoints({
+    call,
+    callForBytes: () => assert.fail(),
+    onChange: () => () => {},
+  });
+  const clone = 'vol-00000000000000002';
+  const sizes = { pointBytes: 512, sizeBytes: 1024 };
+  assert.deepEqual(await remote.list(), [point]);
+  await remote.drop(point);
+  assert.equal(await remote.clone(clone, point, sizes), true);
+  assert.deepEqual(await remote.inspectClone(clone), { state: 'running', percent: 7 });
+  await remote.flatten(clone);
+  await remote.tidy();
+  assert.deepEqual(asked, [
+    ['list'],
+    ['drop', point],
+    ['clone', clone, point, sizes],
+    ['inspectClone', clone],
+    ['flatten', clone],
+    ['tidy'],
+  ]);
+  for (const [verb, input] of [
+    ['pointsDrop', { id: VOLUME, snapshotId: 'snap-1@x' }],
+    ['pointsDrop', { id: '../a', snapshotId: point.snapshotId }],
+    ['pointsClone', { id: clone, from: { id: VOLUME }, sizes }],
+    ['pointsClone', { id: clone, from: point, sizes: { ...sizes, sizeBytes: 2 ** 50 } }],
+    ['pointsTidy', { all: true }],
+  ] as const) {
+    await assert.rejects(async () => verbs[verb]!(input), { kind: 'malformed-input' }, verb);
+  }
+  await assert.rejects(async () => storagePointVerbs(undefined)['pointsList']!({}), {
+    kind: 'unsupported',
+  });
 });
 
 test('what has no form is refused, and a backend that is not there says so', async () => {

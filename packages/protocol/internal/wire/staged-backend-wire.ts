@@ -12,6 +12,7 @@ import {
   type StagedVolume,
 } from '../staged-backend.ts';
 import { type Check, id, integer, object, oneOf, pattern } from './checks.ts';
+import { remoteStoragePoints, storagePointVerbs } from './storage-points-wire.ts';
 import type { CallTransport, VerbTable } from './transport.ts';
 
 /** 64 TiB, EBS's largest volume. */
@@ -49,6 +50,7 @@ export function stagedBackendVerbs(backends: StagedBackends): VerbTable {
       return await work(of(asked.backend), asked.id, asked.sizeBytes);
     };
   return {
+    ...storagePointVerbs(backends.rbd?.points),
     stagedInspect: onVolume((target, volumeId) => target.inspect(volumeId)),
     stagedFinish: onVolume((target, volumeId) => target.finish(volumeId)),
     stagedRemove: onVolume((target, volumeId) => target.remove(volumeId)),
@@ -92,5 +94,6 @@ export function remoteStagedBackend(
     grow: (volumeId, sizeBytes) => ask<number>('stagedGrow', { id: volumeId, sizeBytes }),
     remove: (volumeId) => ask<number>('stagedRemove', { id: volumeId }),
     space: () => ask<StagedSpace>('stagedSpace'),
+    ...(name === 'rbd' ? { points: remoteStoragePoints(transport) } : {}),
   };
 }
