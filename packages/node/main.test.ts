@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { isServiceError } from '@ironbark/core/errors.ts';
 import type { InstanceId } from '@ironbark/core/ids.ts';
+import { DIRECT } from '@ironbark/core/io-profile.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
+import type { AroundStep } from '@ironbark/platform/reconciler.ts';
 import {
   createNodeLab,
   guestsOf,
@@ -39,6 +41,39 @@ describe('a node', () => {
     const { bytes } = await node.client.getConsoleOutput(seen.id);
     assert.match(Buffer.from(bytes).toString(), /boot 1/);
     assert.equal(node.findInstanceByAddress('172.31.1.1')?.id, seen.id);
+  });
+
+  test('a guest that is stuck with a volume holds up neither newer intents nor other guests', async () => {
+    await using lab = await createNodeLab();
+    const stuck = Promise.withResolvers<void>();
+    const reached = Promise.withResolvers<void>();
+    const aroundStep: AroundStep = async (step, take) => {
+      if (step === 'instance/unplug-volume') {
+        reached.resolve();
+        await stuck.promise;
+      }
+      return await take();
+    };
+    await using node = await lab.start({ aroundStep });
+    const source = { kind: 'nbd-unix', socketPath: '/nowhere', exportName: 'v' } as const;
+    const volume = {
+      volumeId: 'vol-0123456789abcdef0',
+      deviceName: '/dev/sdf',
+      sizeBytes: 1,
+    } as const;
+    const volumes = [{ ...volume, source, profile: DIRECT }];
+    await lab.put(node, [numbered(1, { volumes }), numbered(2)]);
+    await untilQuiet(node);
+    await lab.put(node, [numbered(1, { generation: 2 }), numbered(2)]);
+    await reached.promise;
+    const off = { power: 'stopped', generation: 2 } as const;
+    await lab.put(node, [numbered(1, { power: 'stopped', generation: 3 }), numbered(2, off)]);
+    const powers = async () => (await powersOf(node)).sort().join();
+    const timing = { clock: systemClock, timeoutMs: 10_000 };
+    await waitFor(async () => (await powers()) === 'running,stopped', { ...timing, what: 'one' });
+    assert.equal((await node.client.getReport()).intentGeneration, 3);
+    stuck.resolve();
+    await waitFor(async () => (await powers()) === 'stopped,stopped', { ...timing, what: 'both' });
   });
 
   test('a console of an instance that it does not have is not-found', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { link, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import {
   grantSocketAccess,
   isListening,
   linkSocket,
+  listenAt,
   readSecondName,
   readSocketAccess,
 } from './sockets.ts';
@@ -63,6 +64,28 @@ test('a second name leads to a socket; what is none is refused, and the name sta
     assert.equal((await stat(name)).ino, (await stat(path)).ino);
   } finally {
     server.close();
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('a path too long for a socket’s name is listened at, and what was left there replaced', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'ironbark-sockets-'));
+  const deep = join(folder, 'a-folder-with-a-long-name'.repeat(5));
+  await mkdir(deep);
+  try {
+    for (const path of [join(folder, 'short'), join(deep, 'long')]) {
+      const second = join(folder, 'second');
+      await writeFile(path, 'left behind');
+      const server = createServer();
+      const place = await listenAt(server, path);
+      assert.equal(await isListening(path), true);
+      await linkSocket(path, second);
+      assert.equal(await readSecondName(path, second), 'same');
+      await new Promise((resolve) => server.close(resolve));
+      await place?.close();
+      assert.equal(await readSocketAccess(path), undefined);
+    }
+  } finally {
     await rm(folder, { recursive: true });
   }
 });

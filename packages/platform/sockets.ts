@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import { constants } from 'node:fs';
 import { chmod, chown, type FileHandle, link, lstat, open, rename } from 'node:fs/promises';
-import { createConnection, type Socket } from 'node:net';
+import { createConnection, type Server, type Socket } from 'node:net';
 import { basename, dirname } from 'node:path';
 import { hasCode, removeFile } from './files.ts';
 
@@ -63,6 +63,31 @@ export async function linkSocket(from: string, to: string): Promise<void> {
     throw new Error(`${from} is no socket`);
   }
   await rename(temporary, to);
+}
+
+/** A socket's name has so many bytes (unix(7)). */
+const MAX_NAME_BYTES = 107;
+
+/**
+ * Listens at a path of any length; what was there goes. Closing the server removes the socket. A handle on the folder is
+ * to be closed after that: where the path is too long for a name, the way to the socket leads over it.
+ */
+export async function listenAt(server: Server, path: string): Promise<FileHandle | undefined> {
+  await removeFile(path);
+  if (Buffer.byteLength(path) <= MAX_NAME_BYTES) {
+    server.listen(path);
+    await once(server, 'listening');
+    return undefined;
+  }
+  const directory = await open(dirname(path), O_PATH | constants.O_DIRECTORY);
+  try {
+    server.listen(`/proc/self/fd/${directory.fd}/${basename(path)}`);
+    await once(server, 'listening');
+    return directory;
+  } catch (error) {
+    await directory.close();
+    throw error;
+  }
 }
 
 /** Where a second name of a socket leads; another one lies at the socket's path once its server has started again. */

@@ -26,6 +26,8 @@ import {
 const COPY = volumeId(2);
 const SIZE = 16 * MIB;
 const SECTOR_BYTES = 512;
+/** A daemon that is waited for in vain is killed after ten seconds. */
+const CLOSE_LIMIT_MS = 5_000;
 /** The filling lasts for three of these. */
 const SLOWER_MS = 1_500;
 
@@ -258,6 +260,52 @@ test('a volume that fills is grown and held back otherwise under its guest, and 
   assert.equal(await daemonPid(harness, COPY), pid);
   await compare(harness, grown, model);
   assert.ok((await harness.read(COPY, 0, 24 * MIB)).equals(model));
+});
+
+test('a volume that was filled, and whose target died before its layer went, is opened again', async () => {
+  const { harness, bytes } = await startWithSnapshot();
+  await using _ = harness;
+  const reached = Promise.withResolvers<void>();
+  await harness.restart({
+    aroundStep: async (step, take) => {
+      if (step !== 'volume/unlayer') return await take();
+      reached.resolve();
+      throw new Error('planted');
+    },
+  });
+  await openCopy(harness);
+  await reached.promise;
+  const pid = await daemonPid(harness, COPY);
+  await harness.stop();
+  process.kill(pid, 'SIGKILL');
+  await harness.restart();
+  const seen = await harness.untilVolume(COPY, (each) => each.export !== undefined);
+  await harness.until('the volume to be served', () =>
+    compare(harness, seen, bytes).then(
+      () => true,
+      () => false,
+    ),
+  );
+  await untilFilled(harness);
+});
+
+test('nobody waits for an object store that does not answer to close a volume, and it fills on later', async () => {
+  const { harness, bytes } = await startWithSnapshot();
+  await using _ = harness;
+  const release = holdBlocks(harness, 1);
+  const seen = await openCopy(harness);
+  const waiting = qemuIo(seen, 'read 4M 64k').catch(() => {});
+  const startedMs = performance.now();
+  await harness.put(volume(2, { fromSnapshotId: snapshotId(1), generation: 2 }));
+  await harness.untilVolume(COPY, (each) => each.export === undefined && each.generation === 2);
+  await waiting;
+  await harness.storage.halt();
+  const tookMs = performance.now() - startedMs;
+  assert.ok(tookMs < CLOSE_LIMIT_MS, `took ${Math.round(tookMs)} ms`);
+  release();
+  await harness.restart();
+  await untilFilled(harness);
+  assert.ok((await harness.read(COPY, 0, SIZE)).equals(bytes));
 });
 
 test('one that was grown while it filled is whole after its target and its controller died', async () => {

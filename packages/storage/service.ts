@@ -25,6 +25,7 @@ import { findSource } from './app/layers.ts';
 import { buildReport } from './app/report.ts';
 import { Slots } from './app/slots.ts';
 import { createSnapshotReader } from './app/snapshot-blocks.ts';
+import { SourceGates } from './app/source-gates.ts';
 import { sweep } from './app/sweep.ts';
 import { VolumeLocks } from './app/volume-locks.ts';
 import { createSnapshotWriter } from './app/written-snapshots.ts';
@@ -89,6 +90,7 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
   const context: StorageContext = {
     ...parts,
     locks: new VolumeLocks(),
+    sources: new SourceGates(),
     filling: new Set(),
     changed: () => {
       for (const listener of listeners) listener();
@@ -125,6 +127,7 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
     hasEncryption: async () => (await findAnyAccountKey(parts.database.query)) !== undefined,
     halt: async () => {
       await stop();
+      context.sources.closeAll();
       const running = await parts.target.list();
       await Promise.all(running.map((id) => parts.target.stop(id)));
     },

@@ -11,6 +11,7 @@ import {
   daemonPid,
   Harness,
   holdUploads,
+  hurriedClock,
   NODE,
   qemuIo,
   snapshot,
@@ -207,6 +208,16 @@ test('a daemon that hangs holds up neither a start nor other volumes', async () 
   const seen = await harness.untilVolume(VOLUME, (each) => each.isAway === undefined);
   await qemuIo(seen!, 'read -P 0 0 1M');
   assert.equal(await daemonPid(harness, VOLUME), pid);
+});
+
+test('a volume is deleted though its daemon hangs', async () => {
+  await using harness = await Harness.start({ clock: hurriedClock(10) });
+  await harness.put(volume(1, { exportTo: NODE }));
+  await harness.untilVolume(VOLUME, (each) => each.export !== undefined);
+  process.kill(await daemonPid(harness, VOLUME), 'SIGSTOP');
+  await harness.put(volume(1, { generation: 2, desired: 'absent' }));
+  await harness.untilVolume(VOLUME, (each) => each.state === 'absent');
+  assert.deepEqual(await harness.files(), []);
 });
 
 test('a daemon whose pid file is lost is found all the same', async () => {

@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { type Figure, renderFigures } from '../support/figures.ts';
+import { runInterruptibly } from '../support/interruption.ts';
 import { measureAoe } from './aoe.ts';
 import { BLOCK_ROWS, measureBlock, parseTestbed } from './block/block.ts';
 import { renderRows, verdictOf } from './block/rows.ts';
@@ -73,4 +74,4 @@ async function runBlock({ json, testbed, rows, repeat, quick }: Flags): Promise<
   if (measured.some((row) => verdictOf(row) === 'MISSED')) process.exitCode = 1;
 }
 
-await main();
+await runInterruptibly(main);

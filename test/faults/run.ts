@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { renderFigures } from '../support/figures.ts';
+import { runInterruptibly } from '../support/interruption.ts';
 import { runAll } from './all.ts';
 import { SUITES } from './suites.ts';
 
@@ -54,4 +55,4 @@ function parseNumber(name: string, text: string | undefined): number | undefined
   return Number(text);
 }
 
-await main();
+await runInterruptibly(main);

@@ -7,6 +7,7 @@ import { systemClock, type WaitOptions, waitFor } from '@ironbark/platform/clock
 import { CommandError, type CommandResult, systemCommands } from '@ironbark/platform/commands.ts';
 import { createEc2Client, type Ec2Client } from '@ironbark/protocol/ec2/client.ts';
 import type { Credentials, DaemonStatus } from '../../packages/cli/daemon/admin-api.ts';
+import { onInterruption } from './interruption.ts';
 import type { OtherUser } from './other-user.ts';
 
 export const projectDir = resolve(import.meta.dirname, '../..');
@@ -29,6 +30,7 @@ export interface CloudOptions {
 export class CloudUnderTest implements AsyncDisposable {
   readonly dataDir: string;
   readonly #user: OtherUser | undefined;
+  readonly #held = onInterruption(() => this[Symbol.asyncDispose]());
   #credentials: Credentials | undefined;
 
   private constructor(dataDir: string, user: OtherUser | undefined) {
@@ -162,6 +164,7 @@ export class CloudUnderTest implements AsyncDisposable {
       if (!(error instanceof CommandError) || !error.stderr.includes('holds no cloud')) throw error;
     });
     await rm(this.dataDir, { recursive: true, force: true });
+    this.#held[Symbol.dispose]();
   }
 }
 

@@ -52,8 +52,13 @@ export async function attachVolume(
   });
 }
 
-export async function detachVolume(cloud: CloudUnderTest, volumeId: string): Promise<void> {
-  await connectEc2(cloud).call('DetachVolume', { VolumeId: volumeId });
+export async function detachVolume(
+  cloud: CloudUnderTest,
+  volumeId: string,
+  { force = false } = {},
+): Promise<void> {
+  const how = force ? { Force: true } : {};
+  await connectEc2(cloud).call('DetachVolume', { VolumeId: volumeId, ...how });
   await untilVolume(cloud, volumeId, 'available');
 }
 

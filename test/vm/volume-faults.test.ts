@@ -1,9 +1,12 @@
 // A real guest writes to a volume while what serves the volume is killed under it: it stalls, goes on, and every
-// byte is there. One guest lives through all of it.
+// byte is there; or while the volume is taken from it by force. One guest lives through all of it.
 
 import assert from 'node:assert/strict';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { MIB } from '@ironbark/core/units.ts';
+import { systemCommands } from '@ironbark/platform/commands.ts';
 import { findProcessIn } from '@ironbark/platform/processes.ts';
 import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
 import { type DirectGuest, launchDirectGuest } from '../support/direct-guest.ts';
@@ -14,6 +17,7 @@ import {
   attachVolume,
   createSnapshot,
   createVolume,
+  deleteVolume,
   detachVolume,
   targetPid,
 } from '../support/volumes.ts';
@@ -24,6 +28,8 @@ const skip =
 const STALL_LIMIT_S = 4;
 /** How long nothing serves the volume while the daemon is dead: more than any retry that would hide it. */
 const OUTAGE_S = 3;
+/** Again and again, by a guest from which the volume is taken. */
+const MIB_WRITTEN = 8;
 /** Some six seconds of writes. */
 const FIO = { path: '/mnt/v/fio', size: '48m', rate: '8m' };
 
@@ -112,6 +118,49 @@ test('a guest whose QEMU is killed is started again, with its volume and what it
   await checkBlocks(guest, '/mnt/v/data', written);
   await guest.run(`umount /mnt/v && e2fsck -f -n ${device}`);
 });
+
+test('a volume that is taken by force from a guest that hangs while it writes: errors there, nothing in the volume', {
+  skip,
+}, async (t) => {
+  const taken = await createVolume(cloud);
+  const device = await attach(taken, '/dev/sdi');
+  const write = `dd if=/dev/urandom of=${device} bs=1M count=${MIB_WRITTEN} oflag=direct conv=notrunc`;
+  await guest.start(`while ${write}; do :; done; echo ended > /root/writer.ended`);
+  await eventually('the guest to write', async () => !(await isZero(taken)));
+  const hypervisor = await hypervisorPid();
+  process.kill(hypervisor, 'SIGSTOP');
+  try {
+    await detachVolume(cloud, taken, { force: true });
+    await writeZeros(taken);
+  } finally {
+    process.kill(hypervisor, 'SIGCONT');
+  }
+  const startedMs = performance.now();
+  const isGone = `[ -s /root/writer.ended ] && [ ! -e ${device} ] && echo gone`;
+  await eventually('the guest to be told', () => guest.run(isGone).catch(() => false));
+  t.diagnostic(`told after ${((performance.now() - startedMs) / 1e3).toFixed(1)} s`);
+  assert.ok(await isZero(taken), 'the guest wrote on');
+  const again = await attach(taken, '/dev/sdi');
+  await guest.run(`dd if=${again} of=${again} bs=1M count=1 conv=notrunc,fsync`);
+  await detachVolume(cloud, taken);
+  await deleteVolume(cloud, taken);
+});
+
+/** Where the guest wrote, as the volume's file has it. */
+async function isZero(volumeId: string): Promise<boolean> {
+  await using file = await open(fileOf(volumeId));
+  const { buffer } = await file.read(Buffer.alloc(MIB_WRITTEN * MIB), 0, MIB_WRITTEN * MIB, 0);
+  return buffer.every((byte) => byte === 0);
+}
+
+async function writeZeros(volumeId: string): Promise<void> {
+  const to = [`of=${fileOf(volumeId)}`, 'bs=1M', `count=${MIB_WRITTEN}`, 'conv=notrunc,fsync'];
+  await systemCommands.run('dd', ['if=/dev/zero', ...to]);
+}
+
+function fileOf(volumeId: string): string {
+  return join(cloud.dataDir, 'storage/volumes', `${volumeId}.raw`);
+}
 
 async function attach(volumeId: string, device: string): Promise<string> {
   await attachVolume(cloud, volumeId, { instanceId: guest.id, device });

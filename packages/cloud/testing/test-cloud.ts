@@ -35,6 +35,8 @@ export interface TestCloudOptions {
   vcpus?: number;
   accelerator?: Accelerator;
   allowSharedEmulation?: boolean;
+  /** Puts into the folder what is to be found there. */
+  prepare?: (dataDir: string) => Promise<void>;
 }
 
 export class TestCloud implements AsyncDisposable {
@@ -46,7 +48,9 @@ export class TestCloud implements AsyncDisposable {
   cloud!: Cloud;
 
   static async start(options: TestCloudOptions = {}): Promise<TestCloud> {
-    const test = new TestCloud(await mkdtemp(join(tmpdir(), 'ironbark-cloud-')), options);
+    const dataDir = await mkdtemp(join(tmpdir(), 'ironbark-cloud-'));
+    await options.prepare?.(dataDir);
+    const test = new TestCloud(dataDir, options);
     await test.#start();
     return test;
   }

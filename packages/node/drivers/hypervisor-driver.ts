@@ -154,12 +154,13 @@ export interface HypervisorDriver extends AsyncDisposable {
   /** Shows the running guest that a volume is so long now, which its target says already. */
   growDisk(handle: GuestHandle, volumeId: VolumeId, sizeBytes: number): Promise<void>;
   /**
-   * Volumes to whose target the guest has lost its way, since the target was started again. Also tells when the
-   * hypervisor does not answer; may name one that is no longer plugged. `wanted` are those that the guest is to have;
-   * any other is looked for only where it was served when it was plugged, since it may be somebody else's by now.
+   * Volumes to whose target the guest has lost its way: the target was started again, or the volume was taken from the
+   * guest by force. Also tells when the hypervisor does not answer; may name one that is no longer plugged. `wanted` are
+   * those that the guest is to have; any other is looked for only where it was served when it was plugged, since it may be
+   * somebody else's by now.
    */
   findCutOff(handle: GuestHandle, wanted: readonly WantedVolume[]): Promise<VolumeId[]>;
-  /** Leads the guest to the target again; its waiting requests then go on by themselves. */
+  /** Leads the guest to the target again, or to errors when that is gone; its waiting requests then end by themselves. */
   reconnectDisk(
     handle: GuestHandle,
     volumeId: VolumeId,

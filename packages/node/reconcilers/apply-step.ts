@@ -99,8 +99,9 @@ function reconnectVolume(
   intent: InstanceIntent,
   volumeId: VolumeId,
 ): Promise<void> {
-  const fields = { instance: intent.id, volume: volumeId };
-  context.logger.warn('a guest is led back to its volume', fields);
+  const isWanted = intent.volumes.some((each) => each.volumeId === volumeId);
+  const fields = { instance: intent.id, volume: volumeId, isWanted };
+  context.logger.warn('a guest is led to what answers for its volume now', fields);
   return context.driver.reconnectDisk(handleOf(context, intent), volumeId, intent.volumes);
 }
 

@@ -5,8 +5,8 @@
 //   desired stopped:    ask the guest, wait, destroy -> ports
 //   desired terminated: (ask while volumes are plugged) destroy -> ports -> directory
 //
-// First of all, whatever is desired, a guest is led back to volumes whose target was started again: its requests
-// wait for that, also those with which it shuts down.
+// First of all, whatever is desired, a guest is led back to volumes whose target was started again, and to errors where
+// one was taken from it by force: its requests wait for that, also those with which it shuts down.
 //
 // A guest that powers itself off under an intent that says running stays off until that intent changes, as EC2's
 // does; one whose process ended otherwise is started again, each time a little later.

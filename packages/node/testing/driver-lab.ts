@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { InstanceId } from '@ironbark/core/ids.ts';
 import { DIRECT } from '@ironbark/core/io-profile.ts';
-import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
+import { type Clock, systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { guestUuid } from '../app/guest-uuid.ts';
 import type { GuestHandle, GuestSpec, HypervisorDriver } from '../drivers/hypervisor-driver.ts';
@@ -29,7 +29,7 @@ export async function whyNoQemu(): Promise<string | false> {
 export interface DriverLab extends AsyncDisposable {
   dataDir: string;
   driver: HypervisorDriver;
-  newDriver(options?: { qmpTimeoutMs?: number }): HypervisorDriver;
+  newDriver(options?: { qmpTimeoutMs?: number; clock?: Clock }): HypervisorDriver;
   prepare(number: number, guest?: TestGuestOptions): Promise<GuestSpec>;
 }
 

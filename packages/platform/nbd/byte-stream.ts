@@ -54,6 +54,21 @@ export class ByteStream {
     }
   }
 
+  /** Passes over so many that come next. */
+  async skip(length: number): Promise<void> {
+    let left = length;
+    while (left > 0) {
+      const chunk = this.#chunks[0];
+      if (chunk === undefined) {
+        await this.#more();
+        continue;
+      }
+      const passed = Math.min(left, chunk.length);
+      left -= passed;
+      this.#drop(chunk, passed);
+    }
+  }
+
   /** Resolves when the kernel has the bytes. */
   send(bytes: Uint8Array): Promise<void> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);

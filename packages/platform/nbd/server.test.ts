@@ -4,12 +4,15 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { systemClock } from '../clock.ts';
 import { ByteStream } from './byte-stream.ts';
+import { failingDisk } from './failing-disk.ts';
 import { type NbdDisk, type NbdExports, serveNbd, type WritableDisk } from './server.ts';
 import {
   checkHello,
   HELLO_BYTES,
   isOptionError,
+  MAX_REQUEST_BYTES,
   NBD_COMMAND,
   NBD_ERROR,
   NBD_FORCE_UNIT_ACCESS,
@@ -148,6 +151,22 @@ test('a disk that fails is an I/O error of that request', async () => {
   const read = () => Promise.reject(new Error('a bad sector'));
   await using client = await open({ find: () => ({ sizeBytes: SIZE, read }) });
   assert.equal(await answer(client.stream, request('read')), NBD_ERROR.io);
+});
+
+test('a disk that is gone fails everything at once, wherever it is, and keeps nothing of a write', async () => {
+  await using client = await open({ find: () => failingDisk(systemClock) });
+  const { stream } = client;
+  const far = client.facts!.sizeBytes - 512;
+  assert.equal(client.facts?.isReadOnly, false);
+  for (const kind of ['read', 'trim', 'writeZeroes', 'flush'] as const) {
+    assert.equal(await answer(stream, request(kind, { offset: far })), NBD_ERROR.io, kind);
+  }
+  const last = Buffer.concat([request('write', { offset: far }), Buffer.alloc(512)]);
+  assert.equal(await answer(stream, last), NBD_ERROR.io);
+  await stream.send(request('write', { length: MAX_REQUEST_BYTES, cookie: 7n }));
+  await stream.send(Buffer.alloc(MAX_REQUEST_BYTES));
+  assert.equal(parseReply(await stream.take(REPLY_BYTES)).cookie, 7n);
+  assert.equal(await answer(stream, request('read')), NBD_ERROR.io);
 });
 
 test('an export that nobody knows is refused', async () => {

@@ -49,6 +49,8 @@ export interface WritableDisk extends ReadableDisk {
   /** `zero` when absent: the kernel's loop device takes discarded ranges for zeros. */
   trim?(offset: number, length: number): Answer<void>;
   flush(): Answer<void>;
+  /** What is to be written is passed over as it comes, and `write` is given nothing. */
+  readonly takesNoBytes?: boolean;
 }
 
 export type NbdDisk = ReadableDisk | WritableDisk;
@@ -62,6 +64,7 @@ export interface NbdExports {
 /** A client that asks for more waits for its answers first. */
 const MAX_REQUESTS_AT_ONCE = 64;
 const MAX_BYTES_AT_ONCE = 64 * 1024 * 1024;
+const NOTHING = Buffer.alloc(0);
 /** Names have at most 4096 bytes (doc/proto.md). */
 const MAX_OPTION_BYTES = 8 * 1024;
 
@@ -161,11 +164,17 @@ class Session {
       const cost = transferBytes(request);
       if (cost > MAX_REQUEST_BYTES) throw new Error('nbd: the request is too long');
       await this.#makeRoom(cost);
-      const isWrite = request.command === NBD_COMMAND.write;
-      const bytes = isWrite ? await this.#stream.take(request.length) : undefined;
-      this.#start(request, cost, bytes);
+      this.#start(request, cost, await this.#takePayload(request));
     }
     await Promise.all(this.#pending);
+  }
+
+  async #takePayload({ command, length }: NbdRequest): Promise<Buffer | undefined> {
+    if (command !== NBD_COMMAND.write) return undefined;
+    const isWanted = !isWritable(this.#disk) || this.#disk.takesNoBytes !== true;
+    if (isWanted) return await this.#stream.take(length);
+    await this.#stream.skip(length);
+    return NOTHING;
   }
 
   async #makeRoom(cost: number): Promise<void> {

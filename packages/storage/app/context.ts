@@ -13,6 +13,7 @@ import type { VolumeBackend } from '../drivers/volume-backend.ts';
 import type { StorageSchema } from '../store/schema.ts';
 import type { Compressor } from './chunk-codec.ts';
 import type { EncryptionKeys } from './encryption-keys.ts';
+import type { SourceGates } from './source-gates.ts';
 import type { VolumeLocks } from './volume-locks.ts';
 
 export interface StorageContext {
@@ -30,6 +31,7 @@ export interface StorageContext {
   aroundStep: AroundStep;
   random: RandomSource;
   locks: VolumeLocks;
+  sources: SourceGates;
   /** Volumes that the rest of their snapshot is being copied to. */
   filling: Set<VolumeId>;
   /** Tells listeners that the report has changed. */

@@ -13,10 +13,30 @@ export async function ensureLayer(
   { target, backend }: StorageContext,
   row: VolumeRow,
 ): Promise<void> {
-  if (row.is_filled === 1 || row.source_name === null) return;
+  if (row.is_filled === 1) {
+    // A target that died after all bytes had come, and before its layer was taken out, has left its map.
+    if (row.from_snapshot_id !== null) await target.unlayer(row.id);
+    return;
+  }
+  if (row.source_name === null) return;
   // Its row may say already what it is to be grown to.
   const facts = await backend.inspect(row.id);
   if (facts !== undefined) await target.layer(row.id, facts.sizeBytes, row.source_name);
+}
+
+/** Ends whatever serves the volume, which may have to wait for its snapshot at the moment. */
+export function stopTarget({ target, sources }: StorageContext, row: VolumeRow): Promise<void> {
+  return sources.whileClosed(row.source_name, () => target.stop(row.id));
+}
+
+/** The same for hosts alone: a point in time that is read from it goes on, and so does what it reads of its snapshot. */
+export async function endExport(
+  { target, sources }: StorageContext,
+  row: VolumeRow,
+): Promise<void> {
+  const { frozen } = await target.inspect(row.id);
+  const source = frozen.length === 0 ? row.source_name : null;
+  await sources.whileClosed(source, () => target.unexport(row.id));
 }
 
 /** The snapshot that a volume starts with. Throws unless it is there and fits. */
@@ -40,5 +60,10 @@ export async function findSource(
   name: string,
 ): Promise<NbdDisk | undefined> {
   const row = await findVolumeBySource(context.database.query, name);
-  return row === undefined ? undefined : sourceDisk(context, await openSourceOf(context, row));
+  if (row === undefined) return undefined;
+  const { read, ...disk } = sourceDisk(context, await openSourceOf(context, row));
+  return {
+    ...disk,
+    read: (offset, length) => context.sources.through(name, async () => read(offset, length)),
+  };
 }

@@ -5,6 +5,7 @@ import { type QmpClient, QmpError } from '@ironbark/platform/qmp.ts';
 import {
   grantSocketAccess,
   linkSocket,
+  readSecondName,
   readSocketAccess,
   type SocketAccess,
 } from '@ironbark/platform/sockets.ts';
@@ -32,12 +33,15 @@ export async function listenFor(
 ): Promise<void> {
   const { ownSocket, privateSocket } = paths;
   const isForHosts = exportSocket !== undefined;
-  const isServing = (await readSocketAccess(exportSocket ?? privateSocket)) !== undefined;
+  // The name for hosts may be that of a daemon that has ended.
+  const isServing = isForHosts
+    ? (await readSecondName(ownSocket, exportSocket)) === 'same'
+    : (await readSocketAccess(privateSocket)) !== undefined;
   // Its access may have been narrowed since.
   if (isServing && isForHosts) return;
   if (!isServing) {
     await stopServer(qmp);
-    for (const path of stale) await removeFile(path);
+    for (const path of stale) if (path !== exportSocket) await removeFile(path);
     const path = isForHosts ? relative.ownSocket : relative.privateSocket;
     const addr = { type: 'unix', data: { path } };
     await qmp.execute('nbd-server-start', { addr, 'max-connections': 0 });

@@ -5,7 +5,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { VolumeId } from '@ironbark/core/ids.ts';
-import { hasCode } from '@ironbark/platform/files.ts';
+import { hasCode, removeFile } from '@ironbark/platform/files.ts';
 import { readSocketAccess, type SocketAccess } from '@ironbark/platform/sockets.ts';
 import { DAEMON_DIRECTORIES, daemonPathsIn } from './daemon-arguments.ts';
 import { RELAYS } from './relay-arguments.ts';
@@ -62,10 +62,22 @@ export async function listSockets(dataDir: string, id: VolumeId): Promise<string
   return [...exported.map(({ path }) => path), ownSocket, privateSocket];
 }
 
-/** What a daemon that has ended leaves. */
-export async function listRunFiles(dataDir: string, id: VolumeId): Promise<string[]> {
-  const { controlSocket, pidFile, log, mounts } = daemonPathsIn(dataDir, id);
-  return [...(await listSockets(dataDir, id)), controlSocket, pidFile, log, mounts];
+/**
+ * Removes what a daemon that has ended leaves. Hosts' names of it stay where another one is to take its place: to whoever
+ * was let in, a name that is gone says that the volume was taken away for good.
+ */
+export async function removeRunFiles(
+  dataDir: string,
+  id: VolumeId,
+  { keepsNames }: { keepsNames: boolean },
+): Promise<void> {
+  const { ownSocket, privateSocket, controlSocket, pidFile, log, mounts } = daemonPathsIn(
+    dataDir,
+    id,
+  );
+  const names = keepsNames ? [] : await listExportSockets(dataDir, id);
+  const own = [ownSocket, privateSocket, controlSocket, pidFile, log, mounts];
+  for (const path of [...names.map((name) => name.path), ...own]) await removeFile(path);
 }
 
 /** Who was let in by a daemon that was killed, from the sockets that it left: they stay let in. */

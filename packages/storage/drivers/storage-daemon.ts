@@ -8,7 +8,7 @@ import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import { groupNameFor, openControlGroups } from '@ironbark/platform/control-groups.ts';
-import { hasCode, removeFile } from '@ironbark/platform/files.ts';
+import { hasCode } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import { isAlive, type ProcessIdentity } from '@ironbark/platform/processes.ts';
 import { connectQmp, type QmpClient } from '@ironbark/platform/qmp.ts';
@@ -65,8 +65,8 @@ import { sweepDaemons } from './daemon-sweep.ts';
 import {
   exportSocketPath,
   listExportSockets,
-  listRunFiles,
   listSockets,
+  removeRunFiles,
   SocketGrants,
 } from './export-sockets.ts';
 import { freezeTogether, type PreparedPoint } from './freeze-together.ts';
@@ -211,7 +211,7 @@ class StorageDaemonTarget implements BlockTarget {
     this.#connections.get(id)?.close();
     this.#connections.delete(id);
     this.#granted.forget(id);
-    for (const path of await listRunFiles(this.#host.dataDir, id)) await removeFile(path);
+    await removeRunFiles(this.#host.dataDir, id, { keepsNames: false });
     await removeVolumeDirectory(this.#host, id);
   }
 
@@ -338,7 +338,7 @@ class StorageDaemonTarget implements BlockTarget {
   /** Undefined when the daemon has ended by itself. */
   async #start(id: VolumeId, how: DaemonEngine): Promise<QmpClient | undefined> {
     this.#granted.keep(await listExportSockets(this.#host.dataDir, id));
-    for (const path of await listRunFiles(this.#host.dataDir, id)) await removeFile(path);
+    await removeRunFiles(this.#host.dataDir, id, { keepsNames: true });
     const started = await startDaemon(this.#host, id, how);
     if (started === undefined) return undefined;
     const ready = async () => {

@@ -8,7 +8,7 @@ import type { FillFacts } from '@ironbark/protocol/internal/block-target.ts';
 import type { Updateable } from 'kysely';
 import type { StorageContext } from '../app/context.ts';
 import { isFinal } from '../app/final-errors.ts';
-import { ensureLayer, openSourceOf } from '../app/layers.ts';
+import { endExport, ensureLayer, openSourceOf, stopTarget } from '../app/layers.ts';
 import { isLetIn, openingsOf, wantedOpenings } from '../app/openings.ts';
 import { requireSpace } from '../app/space.ts';
 import type { VolumeTable } from '../store/schema.ts';
@@ -91,11 +91,16 @@ async function readSource(
   return coming ? 'unfinished' : 'unusable';
 }
 
-/** Whoever has it open waits as long as its target does not answer. */
+/** Whoever has it open waits as long as its target does not answer. One that is to be deleted waits for no such target. */
 async function observeOrTell(context: StorageContext, row: VolumeRow): Promise<ObservedVolume> {
   try {
     return await observe(context, row);
   } catch (error) {
+    const unfinished = await listUnfinishedSnapshots(context.database.query, row.id);
+    if (row.desired === 'absent' && unfinished.length === 0) {
+      await context.aroundStep('volume/stop-target', () => stopTarget(context, row));
+      return await observe(context, row);
+    }
     const note = () => record(context, row.id, { away: 1 });
     const isNews = isLetIn(row) && row.away === 0;
     if (isNews) await context.aroundStep('volume/note-away', note);
@@ -232,7 +237,7 @@ const STEPS: Readonly<Record<VolumeStep, Apply>> = {
     if (limits !== undefined) await context.target.limit(row.id, limits);
   },
   unexport: async (context, row) => {
-    await context.target.unexport(row.id);
+    await endExport(context, row);
     await record(context, row.id, { exported_to: null, export: null, away: 0 });
   },
   open: openWanted,
@@ -240,15 +245,15 @@ const STEPS: Readonly<Record<VolumeStep, Apply>> = {
     const isWanted = row.desired === 'present' && row.observed_state === 'ready';
     return closeUnwanted(context, row, isWanted ? wantedOpenings(row) : []);
   },
-  'stop-target': (context, row) => context.target.stop(row.id),
+  'stop-target': stopTarget,
   remove: async (context, row) => {
     // A target that died by itself, or was stopped halfway, has left files of its own.
-    await context.target.stop(row.id);
+    await stopTarget(context, row);
     await context.target.unlayer(row.id);
     await context.backend.remove(row.id);
   },
   'note-absent': async (context, row) => {
-    await context.target.stop(row.id);
+    await stopTarget(context, row);
     // One whose file was lost may still have a map, and one that failed while it was made its disk.
     if (row.is_filled === 0) await context.target.unlayer(row.id);
     if (row.backend !== 'file') await context.backend.remove(row.id);

@@ -8,6 +8,7 @@ import { whyNoLabDisk } from '@ironbark/lab/disk/lab-requirements.ts';
 import { TESTBEDS, UNLIMITED } from '@ironbark/lab/testbeds.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
+import { clearFolder, onInterruption } from '../../support/interruption.ts';
 import { BENCH_VOLUME, type Bench, DISK_BYTES, exportOf } from './bench.ts';
 import { measureEngines } from './engines.ts';
 import { LabGuest } from './lab-guest.ts';
@@ -37,6 +38,7 @@ export async function measureBlock(options: BlockOptions): Promise<BlockRow[]> {
   const why = await whyNoLabDisk();
   if (why !== undefined) throw new Error(why);
   const folder = await mkdtemp('/var/tmp/ironbark-bench-');
+  using _held = onInterruption(() => clearFolder(folder));
   try {
     return await measureIn(folder, options);
   } finally {

@@ -13,7 +13,6 @@ import {
   type ProcessIdentity,
   worksIn,
 } from '@ironbark/platform/processes.ts';
-import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type {
   DiskStats,
   DriverFingerprint,
@@ -34,6 +33,7 @@ import { ensureHistograms, parseDiskStats } from './disk-stats.ts';
 import { type Host, lookAtHost } from './host.ts';
 import { listPlugged, plugDisk, unplugDisk } from './hot-plug.ts';
 import { boundLog, launchGuest, type OpenTap, startFailure } from './launch.ts';
+import { type GuestVolume, LostVolumes } from './lost-volumes.ts';
 import { ensureReachable, isCutOff, makeReachable, requireServed } from './target-socket.ts';
 
 export interface QemuDriverOptions {
@@ -64,6 +64,7 @@ class QemuDriver implements HypervisorDriver {
   readonly name = 'qemu';
   readonly #options: QemuDriverOptions;
   readonly #connections: Connections;
+  readonly #lost: LostVolumes;
   readonly #listeners = new Set<(id: InstanceId) => void>();
   /** A guest that ends while it starts is the start's own story. */
   readonly #untold = new Set<InstanceId>();
@@ -71,6 +72,7 @@ class QemuDriver implements HypervisorDriver {
 
   constructor(options: QemuDriverOptions) {
     this.#options = options;
+    this.#lost = new LostVolumes(options.clock);
     this.#connections = new Connections({
       clock: options.clock,
       onChange: (id) => this.#tell(id),
@@ -218,6 +220,7 @@ class QemuDriver implements HypervisorDriver {
     if (handle.pid !== 0 && (await this.#isOurs(handle))) await this.#end(identityOf(handle));
     const stray = await findProcessIn(join(handle.directory, 'run'));
     if (stray !== undefined) await this.#end(stray);
+    await this.#lost.forgetAll(handle);
     const { controlGroups } = await this.#host();
     await controlGroups.remove(handle.id, handle.isolation?.controlGroups);
   }
@@ -248,7 +251,10 @@ class QemuDriver implements HypervisorDriver {
 
   async detachDisk(handle: GuestHandle, volumeId: VolumeId): Promise<boolean> {
     const context = { connections: this.#connections, clock: this.#options.clock };
-    if (!(await unplugDisk(context, handle, volumeId))) return false;
+    const [volume] = (await listVolumes(handle, [])).filter(({ serial }) => serial === volumeId);
+    const unplug = () => unplugDisk(context, handle, volumeId);
+    if (!(await this.#lost.answerDuring(handle, volume, unplug))) return false;
+    await this.#lost.forget(handle, volumeId);
     const { [volumeId]: _gone, ...others } = await readDiskRecords(handle.directory);
     await writeDiskRecords(handle.directory, others);
     return true;
@@ -256,8 +262,10 @@ class QemuDriver implements HypervisorDriver {
 
   async findCutOff(handle: GuestHandle, wanted: readonly WantedVolume[]): Promise<VolumeId[]> {
     const found: VolumeId[] = [];
-    for (const { serial, source } of await this.#listVolumes(handle, wanted)) {
-      if (await isCutOff(handle, { serial, source })) found.push(serial);
+    for (const volume of await listVolumes(handle, wanted)) {
+      const isAway =
+        (await isCutOff(handle, volume)) || (await this.#lost.isUnanswered(handle, volume));
+      if (isAway) found.push(volume.serial);
     }
     return found;
   }
@@ -267,27 +275,20 @@ class QemuDriver implements HypervisorDriver {
     volumeId: VolumeId,
     wanted: readonly WantedVolume[],
   ): Promise<void> {
-    const volumes = await this.#listVolumes(handle, wanted);
+    const volumes = await listVolumes(handle, wanted);
     const volume = volumes.find(({ serial }) => serial === volumeId);
     if (volume === undefined) return;
+    if (await this.#lost.isLost(handle, volume)) {
+      await this.#lost.answer(handle, volumeId);
+      return;
+    }
     const { [volumeId]: record, ...others } = await readDiskRecords(handle.directory);
     if (record !== undefined) {
       const now = { ...record, source: volume.source };
       await writeDiskRecords(handle.directory, { ...others, [volumeId]: now });
     }
     await ensureReachable(handle, volume);
-  }
-
-  async #listVolumes(
-    handle: GuestHandle,
-    wanted: readonly WantedVolume[],
-  ): Promise<{ serial: VolumeId; source: BlockExport }[]> {
-    const records: DiskRecords = await readDiskRecords(handle.directory);
-    return Object.entries(records).flatMap(([serial, record]) => {
-      const now = wanted.find(({ volumeId }) => volumeId === serial)?.source;
-      const source = record.source && (now ?? record.source);
-      return source === undefined ? [] : [{ serial: serial as VolumeId, source }];
-    });
+    await this.#lost.forget(handle, volumeId);
   }
 
   async listDisks(handle: GuestHandle): Promise<PluggedDisk[]> {
@@ -336,7 +337,22 @@ class QemuDriver implements HypervisorDriver {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listeners.clear();
     this.#connections.closeAll();
+    await this.#lost[Symbol.asyncDispose]();
   }
+}
+
+/** Those that the guest has, each where it is served now as far as anybody has said. */
+async function listVolumes(
+  { directory }: GuestHandle,
+  wanted: readonly WantedVolume[],
+): Promise<GuestVolume[]> {
+  const records: DiskRecords = await readDiskRecords(directory);
+  return Object.entries(records).flatMap(([serial, record]) => {
+    const now = wanted.find(({ volumeId }) => volumeId === serial)?.source;
+    const source = record.source && (now ?? record.source);
+    if (source === undefined) return [];
+    return [{ serial: serial as VolumeId, source, isWanted: now !== undefined }];
+  });
 }
 
 /** The guest's way to a root disk that is a volume, whose target has to be there when QEMU starts. */

@@ -6,8 +6,12 @@ import { describe, test } from 'node:test';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { DIRECT } from '@ironbark/core/io-profile.ts';
 import { MIB } from '@ironbark/core/units.ts';
+import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
+import { connectQmp } from '@ironbark/platform/qmp.ts';
 import { serveVolume } from '../../testing/block-target.ts';
 import { createDriverLab, isRoot, readConsoleUntil, whyNoQemu } from '../../testing/driver-lab.ts';
+import type { GuestHandle, HypervisorDriver } from '../hypervisor-driver.ts';
+import { diskNames, QMP_SOCKET } from './argv.ts';
 
 const VOLUME: VolumeId = 'vol-0123456789abcdef0';
 const skip = await whyNoQemu();
@@ -101,6 +105,44 @@ describe('hot-plug', { skip, concurrency: 1 }, () => {
     assert.equal(await lab.driver.detachDisk(handle, VOLUME), true);
   });
 
+  test('requests that wait for a volume which was taken by force end with errors, also after a restart', async () => {
+    await using lab = await createDriverLab();
+    const handle = await lab.driver.start(await lab.prepare(1));
+    const target = await serveVolume(lab.dataDir);
+    const { source } = target;
+    await lab.driver.attachDisk(handle, { serial: VOLUME, source, profile: DIRECT });
+    await lab.driver[Symbol.asyncDispose]();
+    target[Symbol.dispose]();
+    await startWrite(handle);
+    let aheadMs = 0;
+    const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs };
+    {
+      await using driver = lab.newDriver({ clock });
+      assert.deepEqual(await driver.findCutOff(handle, []), [], 'its name is there');
+      await rm(source.socketPath);
+      assert.deepEqual(await driver.findCutOff(handle, []), [], 'it may be moving');
+      aheadMs += 5_000;
+      const wanted = [{ volumeId: VOLUME, source }];
+      assert.deepEqual(await driver.findCutOff(handle, wanted), [], 'it is waited for');
+      assert.deepEqual(await driver.findCutOff(handle, []), []);
+      aheadMs += 5_000;
+      assert.deepEqual(await driver.findCutOff(handle, []), [VOLUME]);
+      await driver.reconnectDisk(handle, VOLUME, []);
+      assert.deepEqual(await driver.findCutOff(handle, []), []);
+      const timing = { clock: systemClock, timeoutMs: 20_000, what: 'the write fails' };
+      await waitFor(() => failsAWrite(driver, handle), timing);
+    }
+    await startWrite(handle);
+    await using driver = lab.newDriver();
+    assert.equal(await driver.detachDisk(handle, VOLUME), true);
+    assert.deepEqual(await readdir(join(handle.directory, 'run')), ['qmp.sock']);
+    const left = await readdir(handle.directory);
+    assert.deepEqual(
+      left.filter((name) => name.startsWith(VOLUME)),
+      [],
+    );
+  });
+
   test('a guest sees that its volume has grown, once the target says so', async () => {
     await using lab = await createDriverLab();
     const handle = await lab.driver.start(await lab.prepare(1));
@@ -141,3 +183,18 @@ describe('hot-plug', { skip, concurrency: 1 }, () => {
     await new Promise((resolve) => hung.close(resolve));
   });
 });
+
+/** As a guest does whose operating system writes: QEMU's monitor has the disk do it. */
+async function startWrite({ directory, uid }: GuestHandle): Promise<void> {
+  const socketPath = join(directory, 'run', QMP_SOCKET);
+  const qmp = await connectQmp({ socketPath, clock: systemClock, ownerUid: uid, timeoutMs: 5_000 });
+  const backend = `/machine/peripheral/${diskNames(VOLUME).device}/virtio-backend`;
+  const write = `qemu-io -d ${backend} "aio_write 0 4k"`;
+  await qmp.execute('human-monitor-command', { 'command-line': write });
+  qmp.close();
+}
+
+async function failsAWrite(driver: HypervisorDriver, handle: GuestHandle): Promise<boolean> {
+  const stats = await driver.diskStats(handle);
+  return stats.some(({ serial, failedOps }) => serial === VOLUME && failedOps > 0);
+}
