@@ -20,6 +20,11 @@ export interface CliContext {
   projectDir: string;
   version: string;
   isRoot: boolean;
+  /**
+   * From now on Ctrl-C, or a wish to end, only aborts the signal, so that a command can leave things as they were. A
+   * second one ends it at once.
+   */
+  takeInterrupts(): AbortSignal;
   /** How the person called us, for advice that can be pasted. */
   self: string;
 }

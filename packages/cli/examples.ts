@@ -36,6 +36,14 @@ Examples:
   ironbark lab explain vol-0123456789abcdef0            while its guest reads or writes
   ironbark lab explain vol-0123456789abcdef0 --interval 60 --json`,
 
+  'ironbark lab run': `Experiments:
+  paper     J. Shafer's Tables 1 and 2 (WIOV 2010), each row beside the paper's own values
+
+Examples:
+  ironbark lab run paper --quick                           the paper's rows and today's defaults
+  ironbark lab run paper --testbed paper --repeat 3 --out ~/lab      a disk as the paper's, a report with figures
+  ironbark lab run paper --rows 'lsi*/write/,ide' --json | jq '.rows[] | {id, mbps, ratio, reason}'`,
+
   'ironbark metrics': `Examples:
   ironbark metrics > /var/lib/prometheus/node-exporter/ironbark.prom
   curl --unix-socket FOLDER/admin.sock http://localhost/metrics`,

@@ -4,7 +4,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DriverFingerprint } from '@ironbark/node/drivers/hypervisor-driver.ts';
-import { lookAtHost } from '@ironbark/node/drivers/qemu/host.ts';
+import { type Host, lookAtHost } from '@ironbark/node/drivers/qemu/host.ts';
 import { gatherHostFacts } from '@ironbark/node/host/gather-host-facts.ts';
 import { evaluateHost, type HostCheck } from '@ironbark/node/host/host-facts.ts';
 import { findConfig } from './cloud-config.ts';
@@ -34,17 +34,23 @@ async function checkGuests(context: CliContext, path: string): Promise<HostCheck
     const fix = `${context.self} up installs it, or: apt-get install qemu-system-x86`;
     return [{ name: ACCELERATION, status: 'fail', detail: 'QEMU is not installed', fix }];
   }
+  const { fingerprint, isolationGaps } = await lookAtGuests(
+    context,
+    context.isRoot ? PROBE_UID : undefined,
+  );
+  return [checkAccelerator(fingerprint), checkIsolation(isolationGaps)];
+}
+
+/** How guests run here, found by running one, as this user or as another. */
+export async function lookAtGuests(
+  context: CliContext,
+  probeUid: number | undefined,
+): Promise<Host> {
   const folder = await mkdtemp(join(tmpdir(), 'ironbark-doctor-'));
   try {
     await chmod(folder, 0o711);
-    const { commands, clock, isRoot } = context;
-    const { fingerprint, isolationGaps } = await lookAtHost({
-      commands,
-      clock,
-      dataDir: folder,
-      probeUid: isRoot ? PROBE_UID : undefined,
-    });
-    return [checkAccelerator(fingerprint), checkIsolation(isolationGaps)];
+    const { commands, clock } = context;
+    return await lookAtHost({ commands, clock, dataDir: folder, probeUid });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -32,6 +32,17 @@ export const NETWORK_PACKAGES: readonly HostPackage[] = [
   { name: 'dnsmasq-base', programs: ['dnsmasq'], why: 'addresses and names for guests' },
 ];
 
+/** Needed for what the I/O lab measures. */
+export const LAB_PACKAGES: readonly HostPackage[] = [
+  {
+    name: 'qemu-system-x86',
+    programs: ['qemu-system-x86_64', 'qemu-storage-daemon'],
+    why: 'runs the guests that are measured, and shows modelled disks as files',
+  },
+  { name: 'e2fsprogs', programs: ['mkfs.ext4'], why: 'makes the file system of disks in files' },
+  { name: 'mount', programs: ['losetup', 'mount', 'umount'], why: 'gives them devices' },
+];
+
 /** Needed for volumes in a Ceph cluster. */
 export const CEPH_PACKAGES: readonly HostPackage[] = [
   { name: 'ceph-common', programs: ['rbd', 'ceph'], why: 'makes and removes images in Ceph' },

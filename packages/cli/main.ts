@@ -59,6 +59,7 @@ function createContext(options: { dataDir?: string; json?: boolean }): CliContex
     projectDir,
     version: readVersion(),
     isRoot,
+    takeInterrupts,
     self: describeSelf(options.dataDir),
   };
 }
@@ -114,5 +115,19 @@ function showProblem(problem: Problem): void {
   process.stderr.write(`${text}\n`);
 }
 
-process.once('SIGINT', () => process.exit(INTERRUPTED));
+let orderlyEnd: AbortController | undefined;
+
+function interrupt(): void {
+  if (orderlyEnd === undefined || orderlyEnd.signal.aborted) process.exit(INTERRUPTED);
+  orderlyEnd.abort(new Problem('interrupted', [], INTERRUPTED));
+}
+
+function takeInterrupts(): AbortSignal {
+  orderlyEnd = new AbortController();
+  process.on('SIGTERM', interrupt);
+  process.on('SIGHUP', interrupt);
+  return orderlyEnd.signal;
+}
+
+process.on('SIGINT', interrupt);
 process.exitCode = await main();

@@ -6,6 +6,7 @@ import { addAccountCommands } from './account-commands.ts';
 import type { ImageImportOptions } from './commands/image-import.ts';
 import type { CliContext } from './context.ts';
 import { EXAMPLES } from './examples.ts';
+import { addLabCommands } from './lab-commands.ts';
 import type { RootDevice } from './publish.ts';
 
 export interface ProgramOptions {
@@ -237,7 +238,7 @@ function addInstanceCommands(
       },
     );
   addVolumeCommands(program, context);
-  addLabCommands(program, context);
+  addLabCommands(program, { ...options, context });
   addImageCommands(program, options, context);
 }
 
@@ -256,19 +257,6 @@ function addVolumeCommands(program: Command, context: MakeContext): void {
     .action(async (_flags: Flags, command: Command) => {
       const { showMetrics } = await import('./commands/volumes.ts');
       await showMetrics(context(command));
-    });
-}
-
-function addLabCommands(program: Command, context: MakeContext): void {
-  const lab = program.command('lab').description('why a disk is as fast as it is');
-  lab
-    .command('explain')
-    .description('what a volume does at the moment, and what holds it back')
-    .argument('<volume>', 'a volume that an instance uses')
-    .option('--interval <seconds>', 'how long to look', parseCount, 5)
-    .action(async (volume: string, flags: { interval: number }, command: Command) => {
-      const { explainVolume } = await import('./commands/lab-explain.ts');
-      await explainVolume(context(command), volume, flags);
     });
 }
 

@@ -51,6 +51,8 @@ export interface AttachedProcess {
 export interface AttachedOptions {
   cwd: string;
   env: Readonly<Record<string, string>>;
+  /** A session of its own: Ctrl-C on the terminal ends whoever started it, who then ends it in good order. */
+  detached?: boolean;
 }
 
 export interface Commands {

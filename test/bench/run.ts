@@ -7,6 +7,7 @@ import { measureAoe } from './aoe.ts';
 import { BLOCK_ROWS, measureBlock, parseTestbed } from './block/block.ts';
 import { renderRows, verdictOf } from './block/rows.ts';
 import { measureEncryption } from './encryption.ts';
+import { measureLab } from './lab.ts';
 import { measureLaunch } from './launch.ts';
 import { measureRestore } from './restore.ts';
 import { measureUp } from './up.ts';
@@ -14,6 +15,7 @@ import { measureUp } from './up.ts';
 const BENCHMARKS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   aoe: measureAoe,
   encryption: measureEncryption,
+  lab: measureLab,
   launch: measureLaunch,
   restore: measureRestore,
   up: measureUp,

@@ -49,11 +49,20 @@ export async function findFinishedBuild(
   workDir: string,
   key: BuildKey,
 ): Promise<BuiltImage | undefined> {
+  const found = await findFinishedFolder<Pick<BuiltImage, 'manifest' | 'files'>>(workDir, key);
+  if (found === undefined) return undefined;
+  const { manifest, files } = found.record;
+  return { buildId: key.buildId, manifest, files: inFolder(found.folder, files) };
+}
+
+/** The folder of a finished build, and what was recorded of it; nothing checks that it is a `Kept`. */
+export async function findFinishedFolder<Kept>(
+  workDir: string,
+  key: BuildKey,
+): Promise<{ folder: string; record: Kept } | undefined> {
   const folder = buildFolder(workDir, key);
   const record = await readFileIfPresent(join(folder, RECORD));
-  if (record === undefined) return undefined;
-  const { manifest, files } = JSON.parse(record.toString()) as BuiltImage;
-  return { buildId: key.buildId, manifest, files: inFolder(folder, files) };
+  return record === undefined ? undefined : { folder, record: JSON.parse(record.toString()) };
 }
 
 /** Lets `make` fill a folder and keeps it as the finished build; on an error nothing stays. */
@@ -62,19 +71,28 @@ export async function keepBuild(
   key: BuildKey,
   make: (folder: string) => Promise<Pick<BuiltImage, 'manifest' | 'files'>>,
 ): Promise<BuiltImage> {
+  await keepFolder(context, key, make);
+  return (await findFinishedBuild(context.workDir, key))!;
+}
+
+/** As `keepBuild`, for files that are no image; what `make` gives is recorded. */
+export async function keepFolder<Kept extends { files: object }>(
+  context: BuildContext,
+  key: BuildKey,
+  make: (folder: string) => Promise<Kept>,
+): Promise<void> {
   const builds = join(context.workDir, 'builds');
   await ensureDirectory(builds, 0o755);
   const temporary = await mkdtemp(join(builds, `unfinished-${key.name}-`));
   try {
-    const { manifest, files } = await make(temporary);
-    const names = Object.values(files) as string[];
+    const kept = await make(temporary);
+    const names = Object.values(kept.files) as string[];
     for (const name of names) await syncFile(join(temporary, name));
-    await replaceFile(join(temporary, RECORD), JSON.stringify({ manifest, files }, undefined, 2));
+    await replaceFile(join(temporary, RECORD), JSON.stringify(kept, undefined, 2));
     await moveIntoPlace(temporary, buildFolder(context.workDir, key));
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
-  return (await findFinishedBuild(context.workDir, key))!;
 }
 
 /** Two builds of the same may race; both are complete, so the first to arrive stays. */

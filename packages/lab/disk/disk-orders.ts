@@ -10,7 +10,8 @@ export type DiskOrder =
   | { kind: 'begin' }
   | { kind: 'look' };
 
-export type DiskReply = { kind: 'ready' } | { kind: 'done'; counters: DiskCounters };
+/** `port`: of the TCP server, where there is one. */
+export type DiskReply = { kind: 'ready'; port?: number } | { kind: 'done'; counters: DiskCounters };
 
 /** JSON has no infinity, which is a rate here. */
 export function renderModel(model: DiskModel): string {

@@ -17,14 +17,17 @@ export interface FileExportOptions {
 const DAEMON = 'qemu-storage-daemon';
 const MOUNT_TIMEOUT_MS = 20_000;
 
-/** Until it is disposed. One request at a time, as QEMU 7.2 serves FUSE: for synchronous programs. */
+/**
+ * Until it is disposed. For synchronous programs: of writes that come together, as from a loop device over it, QEMU 7.2
+ * mixes up the bytes.
+ */
 export async function exportAsFile(options: FileExportOptions): Promise<AsyncDisposable> {
   const { commands, clock, path, socketPath, sizeBytes } = options;
   await writeUnsynced(path, '');
   const node = `driver=nbd,server.type=unix,server.path=${socketPath},export=,node-name=disk`;
   const fuse = `type=fuse,id=file,node-name=disk,mountpoint=${path},writable=on`;
   const args = ['--blockdev', node, '--export', fuse];
-  const daemon = await commands.startAttached(DAEMON, args, { cwd: '/', env: {} });
+  const daemon = await commands.startAttached(DAEMON, args, { cwd: '/', env: {}, detached: true });
   daemon.stderr.pipe(process.stderr);
   const isThere = async () => (await stat(path)).size === sizeBytes;
   const what = `the file ${path} of the modelled disk`;

@@ -17,6 +17,8 @@ export interface LabDiskOptions {
   folder: string;
   sizeBytes: number;
   model: DiskModel;
+  /** Whether guests reach it over the host's own network too. */
+  servesTcp?: boolean;
 }
 
 /** What the disk saw. */
@@ -30,6 +32,9 @@ export class LabDisk implements AsyncDisposable {
   readonly socketPath: string;
   /** The disk as a file of the host. */
   readonly file: string;
+  /** Its bytes by themselves: whoever goes there goes past the model. */
+  readonly bytesFile: string;
+  #port: number | undefined;
   readonly #process: AttachedProcess;
   readonly #replies: AsyncIterator<string>;
   #export: AsyncDisposable | undefined;
@@ -38,6 +43,7 @@ export class LabDisk implements AsyncDisposable {
   private constructor(folder: string, child: AttachedProcess) {
     this.socketPath = join(folder, 'nbd.sock');
     this.file = join(folder, 'disk');
+    this.bytesFile = join(folder, 'bytes');
     this.#process = child;
     child.stderr.pipe(process.stderr);
     this.#replies = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -47,14 +53,16 @@ export class LabDisk implements AsyncDisposable {
     const { commands, folder, sizeBytes, model } = options;
     await mkdir(folder, { recursive: true });
     const args = [join(folder, 'nbd.sock'), join(folder, 'bytes'), String(sizeBytes)];
+    const tcp = options.servesTcp === true ? ['tcp'] : [];
     const child = await commands.startAttached(
       process.execPath,
-      [SCRIPT, ...args, renderModel(model)],
-      { cwd: folder, env: {} },
+      [SCRIPT, ...args, renderModel(model), ...tcp],
+      { cwd: folder, env: {}, detached: true },
     );
     const disk = new LabDisk(folder, child);
     try {
-      await disk.#hear();
+      const reply = await disk.#hear();
+      if (reply.kind === 'ready') disk.#port = reply.port;
       const { socketPath, file: path } = disk;
       disk.#export = await exportAsFile({ ...options, socketPath, path });
     } catch (error) {
@@ -62,6 +70,11 @@ export class LabDisk implements AsyncDisposable {
       throw error;
     }
     return disk;
+  }
+
+  /** On 127.0.0.1; undefined unless it was asked for. */
+  get port(): number | undefined {
+    return this.#port;
   }
 
   async change(model: DiskModel): Promise<void> {

@@ -48,6 +48,14 @@ test('a request that does not begin where the head is costs a seek', () => {
   assert.deepEqual(ends, [64, 128, 200, 264]);
 });
 
+test('a request near the head costs no seek where the drive puts those in order', () => {
+  const times = new ServiceTimes({ ...MODEL, seekMs: 8, nearBytes: 64 * KIB });
+  const ends = [piece(0), piece(2), piece(1), piece(9)].map(
+    (each) => times.schedule(each, 0).endMs,
+  );
+  assert.deepEqual(ends, [64, 128, 200, 272]);
+});
+
 test('request size, queue depth and utilisation follow from the services', () => {
   const counters = noCounters();
   const times = new ServiceTimes(MODEL);

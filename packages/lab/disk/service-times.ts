@@ -37,8 +37,8 @@ export class ServiceTimes {
   }
 
   #serviceMs({ kind, offset, length }: DiskRequest): number {
-    const { readBytesPerSecond, writeBytesPerSecond, seekMs } = this.#model;
+    const { readBytesPerSecond, writeBytesPerSecond, seekMs, nearBytes = 0 } = this.#model;
     const rate = kind === 'read' ? readBytesPerSecond : writeBytesPerSecond;
-    return (1_000 * length) / rate + (offset === this.#headAt ? 0 : seekMs);
+    return (1_000 * length) / rate + (Math.abs(offset - this.#headAt) <= nearBytes ? 0 : seekMs);
   }
 }

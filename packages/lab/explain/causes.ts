@@ -9,6 +9,7 @@ export type CauseName =
   | 'starved-guest'
   | 'busy-server'
   | 'small-frames'
+  | 'guest-initiator'
   | 'sparse-file'
   | 'write-through'
   | 'emulated-bus'
@@ -16,6 +17,7 @@ export type CauseName =
   | 'short-read-ahead'
   | 'small-requests'
   | 'one-at-a-time'
+  | 'late-requests'
   | 'wire'
   | 'disk';
 
@@ -106,6 +108,14 @@ export const CAUSES: readonly Cause[] = [
     remedy: 'A faster network, or a volume on the same host.',
   },
   {
+    name: 'guest-initiator',
+    layer: 'guest',
+    fits: ({ setting, seen }) => setting.attachMode === 'guest' && seen.utilisation < BUSY,
+    say: ({ seen }) =>
+      `The disk was idle ${percent(1 - seen.utilisation)} of the time: each request goes through the guest's own network driver and back, ${seen.queueDepth.toFixed(1)} at a time.`,
+    remedy: 'A volume that the host attaches; inside the guest, several connections.',
+  },
+  {
     name: 'sparse-file',
     layer: 'host',
     fits: (observation) =>
@@ -166,6 +176,15 @@ export const CAUSES: readonly Cause[] = [
       `The disk was idle ${percent(1 - seen.utilisation)} of the time with ${seen.queueDepth.toFixed(1)} requests queued: the program sends one ${direction} at a time, past the guest's page cache.`,
     remedy:
       'Several requests at a time (asynchronous I/O); for reads, the read-stream profile has the host read ahead.',
+  },
+  {
+    name: 'late-requests',
+    layer: 'guest',
+    fits: ({ seen }) => seen.utilisation < BUSY,
+    say: ({ direction, seen }) =>
+      `The disk was idle ${percent(1 - seen.utilisation)} of the time, though it had ${seen.queueDepth.toFixed(1)} requests at a time on average: the guest ${direction === 'write' ? 'collects writes in its page cache, and sends many of them late' : 'asks for much at a time, and late'}.`,
+    remedy:
+      'Over a longer transfer it is a smaller part; for writes, a lower vm.dirty_background_bytes in the guest has it begin sooner.',
   },
   {
     name: 'disk',

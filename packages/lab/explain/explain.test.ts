@@ -100,6 +100,10 @@ const PLANTED: Record<CauseName, Partial<Observation>> = {
     network: { mtu: 1_500, rate: 119e6 },
     seen: { requestSectors: 8, queueDepth: 2, utilisation: 0.3 },
   },
+  'guest-initiator': {
+    setting: { ...GOOD.setting, bus: 'none', attachMode: 'guest' },
+    seen: { requestSectors: 237, queueDepth: 0.38, utilisation: 0.25 },
+  },
   wire: { network: { mtu: 9_000, rate: 16.1e6 } },
   'sparse-file': {
     direction: 'write',
@@ -123,6 +127,10 @@ const PLANTED: Record<CauseName, Partial<Observation>> = {
     seen: { requestSectors: 269, queueDepth: 0.65, utilisation: 0.58 },
   },
   'one-at-a-time': { seen: { requestSectors: 128, queueDepth: 0.8, utilisation: 0.75 } },
+  'late-requests': {
+    direction: 'write',
+    seen: { requestSectors: 1_237, queueDepth: 15, utilisation: 0.69 },
+  },
   disk: {},
 };
 

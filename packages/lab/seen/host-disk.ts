@@ -3,7 +3,12 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import { deviceNumbers } from '@ironbark/platform/device-numbers.ts';
-import { figuresBetween, type IntervalFigures, parseDiskStatistics } from './disk-statistics.ts';
+import {
+  type DiskStatistics,
+  figuresBetween,
+  type IntervalFigures,
+  parseDiskStatistics,
+} from './disk-statistics.ts';
 
 export interface HostDiskSeen {
   /** As the kernel names it: `sda1`. */
@@ -25,6 +30,30 @@ export async function watchDiskOf<T>(
   if (before === undefined || after === undefined) return { result };
   const figures = figuresBetween(before.counters, after.counters, after.atMs - before.atMs);
   return { result, seen: { device: after.name, figures } };
+}
+
+/** What one device of the host saw, by the kernel's name of it, and how many bytes it moved. */
+export async function watchDevice<T>(
+  device: string,
+  clock: Clock,
+  work: () => Promise<T>,
+): Promise<{ result: T; seen: IntervalFigures; bytes: number }> {
+  const before = await readDevice(device, clock);
+  const result = await work();
+  const after = await readDevice(device, clock);
+  const bytes = bytesOf(after.counters) - bytesOf(before.counters);
+  const intervalMs = after.atMs - before.atMs;
+  return { result, seen: figuresBetween(before.counters, after.counters, intervalMs), bytes };
+}
+
+function bytesOf({ readBytes, writeBytes }: DiskStatistics): number {
+  return readBytes + writeBytes;
+}
+
+async function readDevice(device: string, clock: Clock) {
+  const counters = parseDiskStatistics(await readFile(STATISTICS, 'utf8')).get(device);
+  if (counters === undefined) throw new Error(`the kernel counts nothing of ${device}`);
+  return { counters, atMs: clock.monotonicMs() };
 }
 
 async function readDisk(path: string, clock: Clock) {

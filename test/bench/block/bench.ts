@@ -5,12 +5,17 @@ import type { VolumeId } from '@ironbark/core/ids.ts';
 import type { DiskProfile } from '@ironbark/core/io-profile.ts';
 import { GIB } from '@ironbark/core/units.ts';
 import type { DiskSeen, LabDisk } from '@ironbark/lab/disk/lab-disk.ts';
+import { median } from '@ironbark/lab/run/statistics.ts';
 import { type DiskModel, TESTBEDS, type TestbedName } from '@ironbark/lab/testbeds.ts';
+import {
+  forgetPages,
+  parseRate,
+  type Transfer,
+  transferArguments,
+} from '@ironbark/lab/workloads/dd.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
-import { parseRate, readArguments, type Transfer, writeArguments } from './dd.ts';
 import type { LabGuest } from './lab-guest.ts';
-import { median } from './rows.ts';
 
 /** What every row is given. */
 export interface Seat {
@@ -60,18 +65,12 @@ export async function hostSample(
   transfer: Omit<Transfer, 'path'>,
 ): Promise<Sample> {
   const path = bench.disk.file;
-  await forgetPages(path);
-  const args = argumentsOf(direction, { ...transfer, path });
+  await forgetPages(systemCommands, path);
+  const args = transferArguments(direction, { ...transfer, path });
   const { result, seen } = await bench.disk.watch(() =>
     systemCommands.run('dd', args, { timeoutMs: HOST_TIMEOUT_MS }),
   );
   return { rate: parseRate(result.stderr), seen };
-}
-
-/** Takes a file's bytes out of the host's page cache. */
-export async function forgetPages(path: string): Promise<void> {
-  const args = [`of=${path}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0'];
-  await systemCommands.run('dd', args);
 }
 
 /** dd in the guest, with nothing in its page cache. */
@@ -80,15 +79,11 @@ export async function guestSample(
   direction: Direction,
   transfer: Omit<Transfer, 'path'> & { path?: string },
 ): Promise<Sample> {
-  const args = argumentsOf(direction, { path: bench.device, ...transfer });
+  const args = transferArguments(direction, { path: bench.device, ...transfer });
   await bench.guest.dropCaches();
   const command = `dd ${args.join(' ')}`;
   const { result, seen } = await bench.disk.watch(() => bench.guest.run(command));
   return { rate: parseRate(result), seen };
-}
-
-function argumentsOf(direction: Direction, transfer: Transfer): string[] {
-  return direction === 'read' ? readArguments(transfer) : writeArguments(transfer);
 }
 
 /** The kinds of sample in turn, so that what else the host does meets all of them alike. */

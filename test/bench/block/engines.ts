@@ -4,10 +4,11 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DIRECT, type DiskProfile } from '@ironbark/core/io-profile.ts';
+import { median } from '@ironbark/lab/run/statistics.ts';
+import { cpuMsOf } from '@ironbark/lab/seen/threads.ts';
 import { parseReadIops, randomReads } from './fio.ts';
 import { LabGuest } from './lab-guest.ts';
-import { atMost, type BlockRow, median, notRun } from './rows.ts';
-import { cpuMsOf } from './threads.ts';
+import { atMost, type BlockRow, notRun } from './rows.ts';
 
 const DEPTH = 32;
 const SECONDS = 4;

@@ -2,10 +2,11 @@
 
 import { KIB } from '@ironbark/core/units.ts';
 import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
+import { median } from '@ironbark/lab/run/statistics.ts';
 import { UNLIMITED } from '@ironbark/lab/testbeds.ts';
 import { type Bench, mbps, modelOf } from './bench.ts';
 import { parseFioRate, parseReadIops, randomReads, randomWrites } from './fio.ts';
-import { atMost, type BlockRow, median } from './rows.ts';
+import { atMost, type BlockRow } from './rows.ts';
 import { withServedVolume } from './volumes.ts';
 
 /** Below what an emulated guest reaches on a busy host. */

@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import { DIRECT, type DiskProfile, READ_STREAM } from '@ironbark/core/io-profile.ts';
 import { GIB, MIB } from '@ironbark/core/units.ts';
 import { LabDisk } from '@ironbark/lab/disk/lab-disk.ts';
+import { renderSeen } from '@ironbark/lab/seen/render-seen.ts';
 import { UNLIMITED, withCache } from '@ironbark/lab/testbeds.ts';
+import { forgetPages } from '@ironbark/lab/workloads/dd.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import {
   type Bench,
-  forgetPages,
   guestSample,
   hostSample,
   inTurn,
@@ -22,7 +23,7 @@ import {
   type Seat,
 } from './bench.ts';
 import { LabGuest } from './lab-guest.ts';
-import { atLeast, type BlockRow, renderSeen } from './rows.ts';
+import { atLeast, type BlockRow } from './rows.ts';
 import { withServedVolume } from './volumes.ts';
 
 const ROOT_BYTES = GIB;
@@ -57,7 +58,7 @@ export function measureReadStream(bench: Seat): Promise<BlockRow[]> {
     const samples = await inTurn(bench.repeat, {
       host: () => hostSample(local, 'read', transfer),
       guest: async () => {
-        await forgetPages(local.disk.file);
+        await forgetPages(systemCommands, local.disk.file);
         return await guestSample(local, 'read', transfer);
       },
     });

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseRate } from './dd.ts';
+import { median } from '@ironbark/lab/run/statistics.ts';
+import { parseRate } from '@ironbark/lab/workloads/dd.ts';
 import { parseFioRate, parseReadIops } from './fio.ts';
-import { atLeast, atMost, median, notRun, renderRows, verdictOf } from './rows.ts';
+import { atLeast, atMost, notRun, renderRows, verdictOf } from './rows.ts';
 
 test('a row is held to its side of the bar, and one that was not run is not reached', () => {
   const row = { row: '1' };

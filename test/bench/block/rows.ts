@@ -1,7 +1,5 @@
 // Owns a row of the block benchmark: what was measured in one run, against the host and against its bar.
 
-import type { DiskSeen } from '@ironbark/lab/disk/lab-disk.ts';
-
 export interface BlockRow {
   /** As the design's table numbers it, or a word of its second table. */
   row: string;
@@ -66,18 +64,6 @@ export type Verdict = 'ok' | 'MISSED' | 'not run';
 export function verdictOf({ value, bar, is }: BlockRow): Verdict {
   if (value === undefined) return 'not run';
   return (is === 'at-least' ? value >= bar : value <= bar) ? 'ok' : 'MISSED';
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
-/** The paper's three columns. */
-export function renderSeen({ requestSectors, queueDepth, utilisation }: DiskSeen): string {
-  const depth = queueDepth.toFixed(queueDepth < 10 ? 2 : 0);
-  return `rq ${Math.round(requestSectors)} / qu ${depth} / ${Math.round(utilisation * 100)} %`;
 }
 
 export function renderRows(rows: readonly BlockRow[]): string {

@@ -3,6 +3,8 @@
 // bandwidth is measured and not their latency; such a disk has no queue that could be seen.
 
 import { MIB } from '@ironbark/core/units.ts';
+import { median } from '@ironbark/lab/run/statistics.ts';
+import { renderSeen } from '@ironbark/lab/seen/render-seen.ts';
 import { withCache } from '@ironbark/lab/testbeds.ts';
 import {
   type Bench,
@@ -16,7 +18,7 @@ import {
   modelOf,
   type Sample,
 } from './bench.ts';
-import { atLeast, atMost, type BlockRow, median, renderSeen } from './rows.ts';
+import { atLeast, atMost, type BlockRow } from './rows.ts';
 
 interface SequentialRow {
   row: string;

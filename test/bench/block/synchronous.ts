@@ -3,6 +3,8 @@
 
 import { DIRECT } from '@ironbark/core/io-profile.ts';
 import { MIB } from '@ironbark/core/units.ts';
+import { median } from '@ironbark/lab/run/statistics.ts';
+import { renderSeen } from '@ironbark/lab/seen/render-seen.ts';
 import {
   type Bench,
   guestSample,
@@ -14,7 +16,7 @@ import {
   modelOf,
   withProfile,
 } from './bench.ts';
-import { atLeast, type BlockRow, median, renderSeen } from './rows.ts';
+import { atLeast, type BlockRow } from './rows.ts';
 
 /** Bars of the design at 108 and at 25 MB/s; at the slow one a request takes long enough to hide latency. */
 const BUFFERED_BARS = {

@@ -6,7 +6,11 @@ import { join } from 'node:path';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { KIB, MIB } from '@ironbark/core/units.ts';
 import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
+import { median } from '@ironbark/lab/run/statistics.ts';
+import { renderSeen } from '@ironbark/lab/seen/render-seen.ts';
+import { cpuMsOf } from '@ironbark/lab/seen/threads.ts';
 import { withCache } from '@ironbark/lab/testbeds.ts';
+import { parseRate, readArguments } from '@ironbark/lab/workloads/dd.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
@@ -27,10 +31,8 @@ import {
   modelOf,
   type Seat,
 } from './bench.ts';
-import { parseRate, readArguments } from './dd.ts';
 import { parseFioRate, randomWrites } from './fio.ts';
-import { atLeast, atMost, type BlockRow, median, renderSeen } from './rows.ts';
-import { cpuMsOf } from './threads.ts';
+import { atLeast, atMost, type BlockRow } from './rows.ts';
 
 const SERVED: VolumeId = 'vol-0b10cbe4c00000003';
 const BYTES = 64 * MIB;

@@ -1,6 +1,7 @@
 // Owns dd, the paper's own program, as the host and guests run it: its arguments and what it prints.
 
-import { KIB, MIB } from '@ironbark/core/units.ts';
+import { KIB } from '@ironbark/core/units.ts';
+import type { Commands } from '@ironbark/platform/commands.ts';
 
 export interface Transfer {
   /** A device or a file. */
@@ -13,7 +14,8 @@ export interface Transfer {
   at?: number;
 }
 
-const BLOCK_BYTES = 64 * KIB;
+/** The paper's blocks. */
+export const BLOCK_BYTES = 64 * KIB;
 
 export function readArguments({ path, bytes, direct, blockBytes = BLOCK_BYTES, at = 0 }: Transfer) {
   return [
@@ -37,6 +39,10 @@ export function writeArguments({
   ];
 }
 
+export function transferArguments(direction: 'read' | 'write', transfer: Transfer): string[] {
+  return direction === 'read' ? readArguments(transfer) : writeArguments(transfer);
+}
+
 /** MB/s, from dd's last line: `67108864 bytes (67 MB, 64 MiB) copied, 2.61 s, 25.7 MB/s`. */
 export function parseRate(text: string): number {
   const match = /^(\d+) bytes .*copied, ([0-9.e+-]+) s/m.exec(text);
@@ -44,4 +50,8 @@ export function parseRate(text: string): number {
   return Number(match[1]) / Number(match[2]) / 1e6;
 }
 
-export const DEFAULT_BYTES = 64 * MIB;
+/** Takes a file's or a device's bytes out of the host's page cache. */
+export async function forgetPages(commands: Commands, path: string): Promise<void> {
+  const args = [`of=${path}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0'];
+  await commands.run('dd', args);
+}

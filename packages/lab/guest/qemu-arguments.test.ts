@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DIRECT } from '@ironbark/core/io-profile.ts';
+import { PAPER_KVM_2010 } from '../matrix/matrix.ts';
+import { blockNode, type LabGuestDisk, labArguments } from './qemu-arguments.ts';
+
+const device = { kind: 'device', path: '/dev/loop7' } as const;
+const machine = {
+  ...({ accelerator: 'tcg', vcpus: 2, memoryMib: 256 } as const),
+  ...{ kernelPath: 'k', initrdPath: 'i' },
+};
+const devicesOf = (disks: LabGuestDisk[]) => {
+  const args = labArguments({ ...machine, disks });
+  return args.filter((_, index) => args[index - 1] === '-device');
+};
+
+test('the default disk has a thread, a queue for each processor and a long read-ahead', () => {
+  const [disk] = devicesOf([{ serial: 'lab00', source: device, profile: DIRECT }]).slice(-1);
+  assert.equal(
+    disk,
+    'virtio-blk-pci,drive=disk-lab00,serial=lab00,write-cache=on,opt_io_size=1048576,num-queues=2,queue-size=256,iothread=io-lab00',
+  );
+  assert.deepEqual(blockNode({ serial: 'lab00', source: device, profile: DIRECT }), {
+    ...{ driver: 'raw', 'node-name': 'disk-lab00', discard: 'unmap', cache: { direct: true } },
+    file: {
+      ...{ driver: 'host_device', filename: '/dev/loop7', aio: 'io_uring', locking: 'off' },
+      ...{ discard: 'unmap', cache: { direct: true } },
+    },
+  });
+});
+
+test('the disks of 2010 share one adapter, and their writes are waited for', () => {
+  const disk = (n: number) => ({ serial: `lab0${n}`, source: device, profile: PAPER_KVM_2010 });
+  const devices = devicesOf([disk(0), disk(1)]).slice(-3);
+  assert.deepEqual(devices, [
+    'lsi53c895a,id=lsi',
+    'scsi-hd,drive=disk-lab00,serial=lab00,write-cache=off,bus=lsi.0,scsi-id=0',
+    'scsi-hd,drive=disk-lab01,serial=lab01,write-cache=off,bus=lsi.0,scsi-id=1',
+  ]);
+});
+
+test('a disk that the guest’s own driver attaches is not shown by QEMU', () => {
+  const profile = { ...DIRECT, bus: 'none' } as const;
+  const plain = devicesOf([]);
+  assert.deepEqual(devicesOf([{ serial: 'lab00', source: device, profile }]), plain);
+});

@@ -1,0 +1,141 @@
+// Owns the command line of a guest that is started to be measured: every disk of its rows is there from the beginning,
+// opened and shown as its row says. Pure. The product's own guests are the node's; they are never given these choices.
+
+import type { DiskProfile } from '@ironbark/core/io-profile.ts';
+import { EMULATED_CPU } from '@ironbark/platform/emulated-cpu.ts';
+
+export const QEMU = 'qemu-system-x86_64';
+export const ORDERS_SOCKET = 'orders.sock';
+export const CONSOLE_LOG = 'console.log';
+
+export type Accelerator = 'kvm' | 'tcg';
+
+/** Where the bytes of a disk are: a file or device of the host, or an NBD server's Unix socket. */
+export type DiskSource =
+  | { kind: 'file'; path: string }
+  | { kind: 'device'; path: string }
+  | { kind: 'nbd'; socketPath: string };
+
+export interface LabGuestDisk {
+  /** By which the guest knows it; letters and digits. */
+  serial: string;
+  source: DiskSource;
+  profile: DiskProfile;
+}
+
+export interface LabMachine {
+  accelerator: Accelerator;
+  vcpus: number;
+  memoryMib: number;
+  kernelPath: string;
+  initrdPath: string;
+  disks: readonly LabGuestDisk[];
+}
+
+/** Of the LSI adapter: 7 is its own number. IDE has two cables for two each. */
+export const MOST_DISKS = { lsi53c895a: 7, ide: 4 } as const;
+
+const LSI_BUS = 'lsi';
+const PARAMETERS = [
+  'console=ttyS0,115200',
+  'quiet',
+  'mitigations=off',
+  'tsc=reliable',
+  'no_timer_check',
+  'random.trust_cpu=on',
+  'cryptomgr.notests',
+  'panic=-1',
+];
+
+export function labArguments(machine: LabMachine): string[] {
+  const { vcpus, disks } = machine;
+  const needsLsi = disks.some(({ profile }) => profile.bus === 'lsi53c895a');
+  return [
+    ...['-name', 'lab,debug-threads=on', '-nodefaults', '-no-user-config', '-display', 'none'],
+    ...['-machine', 'pc,dump-guest-core=off,usb=off,vmport=off', '-no-reboot'],
+    ...(machine.accelerator === 'kvm'
+      ? ['-accel', 'kvm', '-cpu', 'host']
+      : ['-accel', 'tcg,thread=multi', '-cpu', EMULATED_CPU]),
+    ...['-smp', String(vcpus), '-m', `size=${machine.memoryMib}M`],
+    ...['-kernel', machine.kernelPath, '-initrd', machine.initrdPath],
+    ...['-append', PARAMETERS.join(' ')],
+    ...['-chardev', `file,id=console,path=${CONSOLE_LOG}`, '-device', 'isa-serial,chardev=console'],
+    ...['-chardev', `socket,id=orders,path=${ORDERS_SOCKET},server=on,wait=off`],
+    ...['-device', 'isa-serial,chardev=orders'],
+    ...['-netdev', 'user,id=net0', '-device', 'virtio-net-pci,netdev=net0,romfile='],
+    ...(needsLsi ? ['-device', `lsi53c895a,id=${LSI_BUS}`] : []),
+    ...disks.flatMap((disk, index) => diskArguments(disk, { vcpus, place: placeOf(disks, index) })),
+  ];
+}
+
+/** How many disks of the same bus stand before it. */
+function placeOf(disks: readonly LabGuestDisk[], index: number): number {
+  const { bus } = disks[index]!.profile;
+  return disks.slice(0, index).filter(({ profile }) => profile.bus === bus).length;
+}
+
+interface Surroundings {
+  vcpus: number;
+  place: number;
+}
+
+function diskArguments(disk: LabGuestDisk, surroundings: Surroundings): string[] {
+  const { serial, profile } = disk;
+  if (profile.bus === 'none') return [];
+  const thread = profile.iothread ? ['-object', `iothread,id=io-${serial}`] : [];
+  return [
+    ...thread,
+    ...['-blockdev', JSON.stringify(blockNode(disk))],
+    ...deviceArguments(disk, surroundings),
+  ];
+}
+
+/** Several disks of one guest lead to the same bytes, one used after the other: nobody locks them. */
+export function blockNode({ serial, source, profile }: LabGuestDisk) {
+  const cache = { direct: profile.cache === 'direct' };
+  const discard = profile.discard ? 'unmap' : 'ignore';
+  const node = { driver: 'raw', 'node-name': `disk-${serial}`, cache, discard };
+  if (source.kind === 'nbd') {
+    const server = { type: 'unix', path: source.socketPath };
+    return { ...node, file: { driver: 'nbd', server, export: 'disk', cache, discard } };
+  }
+  const driver = source.kind === 'file' ? 'file' : 'host_device';
+  const { path: filename } = source;
+  return {
+    ...node,
+    file: { driver, filename, aio: profile.aio, cache, discard, locking: 'off' },
+  };
+}
+
+function deviceArguments(
+  { serial, profile }: LabGuestDisk,
+  { vcpus, place }: Surroundings,
+): string[] {
+  const drive = `drive=disk-${serial},serial=${serial}`;
+  const cache = `write-cache=${profile.cache === 'writethrough' ? 'off' : 'on'}`;
+  const thread = profile.iothread ? `,iothread=io-${serial}` : '';
+  const queues = `num${profile.bus === 'virtio-scsi' ? '_' : '-'}queues=${profile.queues === 'vcpus' ? vcpus : profile.queues}`;
+  const size = profile.optimalIoBytes > 0 ? `,opt_io_size=${profile.optimalIoBytes}` : '';
+  const disk = `${drive},${cache}${size}`;
+  switch (profile.bus) {
+    case 'virtio-blk':
+      return device(`virtio-blk-pci,${disk},${queues},queue-size=${profile.queueSize}${thread}`);
+    case 'virtio-scsi':
+      return [
+        ...device(`virtio-scsi-pci,id=bus-${serial},${queues}${thread}`),
+        ...device(`scsi-hd,${disk},bus=bus-${serial}.0`),
+      ];
+    case 'lsi53c895a':
+      return device(`scsi-hd,${disk},bus=${LSI_BUS}.0,scsi-id=${place}`);
+    case 'nvme':
+      return device(`nvme,${disk}`);
+    case 'ide':
+      return device(`ide-hd,${disk},bus=ide.${place >> 1},unit=${place % 2}`);
+    case 'none':
+      return [];
+  }
+}
+
+function device(text: string): string[] {
+  return ['-device', text];
+}

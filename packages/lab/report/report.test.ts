@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { selectRows } from '../matrix/select-rows.ts';
+import { describeRow, type RowResult, resultOf, type Taken } from '../run/row-result.ts';
+import { renderBars } from './bars.ts';
+import { disagreements } from './claims.ts';
+import { figuresOf } from './figures.ts';
+import { renderPage } from './page.ts';
+import { tablesOf } from './tables.ts';
+
+const taken = (mbps: number): Taken => ({
+  hostMbps: 25,
+  sample: {
+    mbps,
+    seen: { requestSectors: 256.4, queueDepth: 0.571, utilisation: 0.64, bytes: 1 },
+    amplification: 1,
+  },
+});
+
+const RESULTS: RowResult[] = selectRows({ quick: true, patterns: [] }).map((row) => {
+  const { reason, vmm } = row.configuration;
+  if (reason !== undefined) return { ...describeRow(row, 'tcg'), reason };
+  if (vmm === 'none') return resultOf(row, [{ sample: taken(25).sample }], 'tcg');
+  return resultOf(row, [taken(15), taken(16), taken(17.5)], 'tcg');
+});
+
+test('a table has the paper’s rows in its order, each with the paper’s values', () => {
+  const [write, read] = tablesOf(RESULTS);
+  assert.match(write!.title, /^Table 1: write/);
+  assert.match(read!.title, /^Table 2: read/);
+  assert.deepEqual(write!.rows[0]!.slice(0, 8), [
+    ...['None', 'Local disk', '–', '25.0', '256', '0.57', '64 %', '–'],
+  ]);
+  assert.deepEqual(write!.rows[1], [
+    ...['Emulated', 'Sparse file', 'LSI SCSI/threads, writethrough (*)'],
+    ...['16.0 (15.0–17.5)', '256', '0.57', '64 %', '64 % (60 %–70 %)'],
+    ...['1.3', '30', '0.90', '90 %', '1 %'],
+  ]);
+  for (const row of write!.rows) assert.equal(row.length, write!.headings.length);
+});
+
+test('every row that is slower than the host, or not measured, has a sentence', () => {
+  const [write] = tablesOf(RESULTS);
+  const named = new Map(
+    write!.notes.flatMap(({ rows, sentence }) => rows.map((row) => [row, sentence] as const)),
+  );
+  assert.match(named.get('Xen, Local disk, XVD/phy')!, /no driver for Xen/);
+  assert.match(named.get('Emulated, Local disk, LSI SCSI/native')!, /one request at a time/);
+  assert.equal(named.has('None, Local disk, –'), false);
+});
+
+test('the paper’s three disagreements are listed', () => {
+  assert.deepEqual(disagreements(), [
+    'default local read: the text says 38 % lost, its tables 33',
+    'best default local write: the text says 51 % reached, its tables 53',
+    'request of a write to a sparse file: the text says 15 sectors, its tables 30',
+  ]);
+});
+
+test('a figure has a bar for each row, as long as its share of the host', () => {
+  const [defaults] = figuresOf(RESULTS);
+  const svg = renderBars(defaults!.chart);
+  assert.match(svg, /^<svg [^>]*viewBox="0 0 1020 \d+"/);
+  assert.equal(svg.match(/<svg/g)?.length, 1);
+  // 64 % of 460 for 100 %.
+  assert.match(svg, /width="294.4" height="13" fill="#1f6f8b"/);
+  assert.match(svg, /not measured here/);
+});
+
+test('words of a chart cannot break out of it', () => {
+  const bar = { label: '<script>"', value: 1, beside: '&' };
+  const svg = renderBars({ title: 't', caption: 'c', groups: [{ name: 'g', bars: [bar] }] });
+  assert.ok(svg.includes('&lt;script&gt;&quot;') && !svg.includes('<script>'));
+});
+
+test('the page holds tables, figures and the raw data, and needs nothing from elsewhere', () => {
+  const page = renderPage({
+    ...{ format: 'ironbark-lab/1', startedAt: '2026-01-01T00:00:00.000Z', tookSeconds: 100 },
+    ...{ isInterrupted: true, testbed: 'slow', sizeBytes: 32 * 2 ** 20, repeat: 3 },
+    environment: {
+      ...{ host: 'h', kernel: '6', processors: 2, load: [0.5, 1] },
+      ...{ hypervisor: 'QEMU 7.2', acceleration: 'a small guest ran under KVM' },
+    },
+    rows: RESULTS,
+  });
+  assert.match(page, /32 MiB a transfer, 3 times.*before its last row/);
+  assert.ok(page.includes('Table 2: read') && page.includes('&quot;requestSectors&quot;'));
+  assert.doesNotMatch(page, /(src|href)=|https?:\/\/(?!www\.w3\.org\/2000\/svg)/);
+});

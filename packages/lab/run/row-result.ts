@@ -1,0 +1,152 @@
+// Owns a row of the matrix as it is reported: what was measured or why not, beside the paper's own values.
+
+import { LINUX_READ_AHEAD_BYTES } from '@ironbark/core/io-profile.ts';
+import type { DiskFigures } from '../disk/disk-figures.ts';
+import { type Explanation, explain } from '../explain/explain.ts';
+import type { DiskSetting, Observation } from '../explain/observation.ts';
+import type { Accelerator } from '../guest/qemu-arguments.ts';
+import {
+  type LabMark,
+  type LabTarget,
+  type MatrixRow,
+  paperRowOf,
+  renderSetting,
+  type Workload,
+} from '../matrix/configuration.ts';
+import { shareOf } from '../paper/paper-claims.ts';
+import { type Direction, paperLabel } from '../paper/paper-rows.ts';
+import type { Sample } from './sample.ts';
+import { type Spread, spreadOf } from './statistics.ts';
+
+export interface PaperValues extends Partial<DiskFigures> {
+  row: string;
+  mbps: number;
+  /** Of the paper's bare machine, from its raw values; absent where it has none. */
+  ratio?: number;
+  isDefault: boolean;
+}
+
+export interface Measured extends DiskFigures {
+  /** MB/s of the sample in the middle; so are the figures of the disk. */
+  mbps: number;
+  amplification: number;
+  /** To the host's own dd, in the middle; absent on the host's rows. */
+  ratio?: number;
+  /** Over the repeats. */
+  spread: { mbps: Spread; ratio?: Spread };
+  samples: number;
+  guestBusy?: number;
+}
+
+export interface RowResult extends Partial<Measured> {
+  id: string;
+  vmm: 'none' | 'kvm' | 'emulation' | 'xen' | 'ec2';
+  target: LabTarget;
+  setting: string;
+  direction: Direction;
+  workload: Workload;
+  mark?: LabMark;
+  paper?: PaperValues;
+  explanation?: Explanation;
+  /** Why there are no figures. */
+  reason?: string;
+}
+
+/** A sample, and the host's own rate in the same round. */
+export interface Taken {
+  sample: Sample;
+  hostMbps?: number;
+}
+
+export function describeRow(row: MatrixRow, accelerator: Accelerator): RowResult {
+  const { id, configuration, direction, workload } = row;
+  const { vmm, target, mark } = configuration;
+  const paper = paperValuesOf(row);
+  return {
+    id,
+    vmm: vmm === 'guest' ? (accelerator === 'kvm' ? 'kvm' : 'emulation') : vmm,
+    target,
+    setting: renderSetting(configuration),
+    direction,
+    workload,
+    ...(mark === undefined ? {} : { mark }),
+    ...(paper === undefined ? {} : { paper }),
+  };
+}
+
+function paperValuesOf(row: MatrixRow): PaperValues | undefined {
+  const found = paperRowOf(row);
+  if (found === undefined) return undefined;
+  const ratio = found.vmm === 'none' ? undefined : shareOf(found);
+  const { mbps, isDefault, seen } = found;
+  return {
+    ...{ row: paperLabel(found), mbps, isDefault, ...seen },
+    ...(ratio === undefined ? {} : { ratio }),
+  };
+}
+
+export function resultOf(
+  row: MatrixRow,
+  taken: readonly Taken[],
+  accelerator: Accelerator,
+): RowResult {
+  const described = describeRow(row, accelerator);
+  const measured = summarize(taken);
+  const explanation = explanationOf(row, measured);
+  return { ...described, ...measured, ...(explanation === undefined ? {} : { explanation }) };
+}
+
+export function summarize(taken: readonly Taken[]): Measured {
+  const sorted = taken.toSorted((a, b) => a.sample.mbps - b.sample.mbps);
+  const { sample } = sorted[sorted.length >> 1]!;
+  const { requestSectors, queueDepth, utilisation } = sample.seen;
+  const ratios = taken.flatMap(({ sample: { mbps }, hostMbps }) =>
+    hostMbps === undefined ? [] : [mbps / hostMbps],
+  );
+  const ratio = ratios.length === 0 ? undefined : spreadOf(ratios);
+  return {
+    ...{ mbps: sample.mbps, requestSectors, queueDepth, utilisation },
+    amplification: sample.amplification,
+    spread: {
+      mbps: spreadOf(taken.map((each) => each.sample.mbps)),
+      ...(ratio === undefined ? {} : { ratio }),
+    },
+    samples: taken.length,
+    ...(ratio === undefined ? {} : { ratio: ratio.median }),
+    ...(sample.guestBusy === undefined ? {} : { guestBusy: sample.guestBusy }),
+  };
+}
+
+const MEGA = 1e6;
+
+function explanationOf(row: MatrixRow, measured: Measured): Explanation | undefined {
+  const { mbps, ratio, requestSectors, queueDepth, utilisation, guestBusy } = measured;
+  const { profile } = row.configuration;
+  if (profile === undefined || ratio === undefined) return undefined;
+  const observation: Observation = {
+    direction: row.direction,
+    guestRate: mbps * MEGA,
+    hostRate: (mbps * MEGA) / ratio,
+    seen: { requestSectors, queueDepth, utilisation },
+    setting: settingOf(row),
+    amplification: measured.amplification,
+    ...(guestBusy === undefined ? {} : { processor: { guest: guestBusy } }),
+  };
+  return explain(observation);
+}
+
+function settingOf({ configuration, workload }: MatrixRow): DiskSetting {
+  const { target, profile } = configuration;
+  const { bus, cache, aio, optimalIoBytes, attachMode } = profile!;
+  // NVMe and IDE disks show no optimal I/O size; past the page cache nothing is read ahead.
+  const readAheadBytes = Math.max(2 * optimalIoBytes, LINUX_READ_AHEAD_BYTES);
+  return {
+    ...{ bus, cache, aio, attachMode, store: storeOf(target) },
+    readAheadBytes: workload === 'direct' ? Number.POSITIVE_INFINITY : readAheadBytes,
+  };
+}
+
+function storeOf(target: LabTarget): NonNullable<DiskSetting['store']> {
+  if (target === 'sparse-file' || target === 'preallocated-file') return target;
+  return target === 'local-disk' ? 'device' : 'volume';
+}

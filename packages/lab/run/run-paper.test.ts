@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { MIB } from '@ironbark/core/units.ts';
+import { systemClock } from '@ironbark/platform/clock.ts';
+import { systemCommands } from '@ironbark/platform/commands.ts';
+import { whyNoLabDisk } from '../disk/lab-requirements.ts';
+import { selectRows } from '../matrix/select-rows.ts';
+import { TESTBEDS } from '../testbeds.ts';
+import type { RowResult } from './row-result.ts';
+import { runPaper } from './run-paper.ts';
+
+const skip = (await whyNoLabDisk()) ?? false;
+
+/** Rows that need no guest, on a modelled disk of 25 MB/s; the host is looked at afterwards. */
+async function run(
+  patterns: readonly string[],
+  options: { signal?: AbortSignal; onProgress?: (text: string) => void; isNative?: boolean } = {},
+): Promise<RowResult[]> {
+  const folder = await mkdtemp('/var/tmp/ironbark-lab-');
+  try {
+    return await runPaper({
+      ...{ commands: systemCommands, clock: systemClock, folder, sizeBytes: 8 * MIB, repeat: 1 },
+      testbed: options.isNative === true ? TESTBEDS.native : TESTBEDS.slow,
+      rows: selectRows({ quick: true, patterns }),
+      guest: {
+        ...{ accelerator: 'tcg', engine: 'threads' },
+        ...{ kernelPath: '/nowhere/kernel', initrdPath: '/nowhere/initrd' },
+      },
+      signal: options.signal ?? new AbortController().signal,
+      onProgress: options.onProgress ?? (() => {}),
+    });
+  } finally {
+    const { stdout: loops } = await systemCommands.run('losetup', ['--all']);
+    const mounts = await readFile('/proc/mounts', 'utf8');
+    assert.ok(!loops.includes(folder) && !mounts.includes(folder), `${loops}${mounts}`);
+    await rm(folder, { recursive: true });
+    await assert.rejects(readFile(join(folder, 'local/bytes')));
+  }
+}
+
+test('the host’s own rows have the modelled disk’s rate, as a device saw it', {
+  skip,
+}, async () => {
+  const [write, read] = await run(['none/local-disk']);
+  for (const row of [write!, read!]) {
+    // A lower bound would measure the host.
+    assert.ok(row.mbps! > 0 && row.mbps! < 27, JSON.stringify(row));
+    assert.ok(row.requestSectors! >= 128 && row.utilisation! > 0.1, JSON.stringify(row));
+    assert.ok(row.amplification! > 0.99, JSON.stringify(row));
+    assert.deepEqual([row.ratio, row.reason, row.samples], [undefined, undefined, 1]);
+  }
+  assert.equal(write!.paper?.mbps, 111);
+});
+
+test('a run that is ended keeps the rows it has', { skip }, async () => {
+  const controller = new AbortController();
+  const rows = await run(['none/local-disk'], {
+    signal: controller.signal,
+    onProgress: (text) => {
+      if (text.startsWith('2 of 2')) controller.abort();
+    },
+  });
+  assert.deepEqual(
+    rows.map(({ mbps, reason }) => [mbps !== undefined, reason]),
+    [
+      [true, undefined],
+      [false, 'The run was ended before this row.'],
+    ],
+  );
+});
+
+test('rows that this host cannot run say why, and a guest that does not start too', {
+  skip,
+}, async () => {
+  const reasons = async (pattern: string, isNative = false) => {
+    const rows = await run([pattern], { isNative });
+    return rows.filter(({ vmm }) => vmm !== 'none').map(({ reason }) => reason);
+  };
+  assert.deepEqual(await reasons('local-disk/lsi53c895a/native/direct/write'), [
+    'This host does not let QEMU use native.',
+  ]);
+  assert.match((await reasons('volume/virtio-blk', true))[0]!, /does not let QEMU/);
+  assert.match((await reasons('volume-device/virtio-blk/threads', true))[0]!, /has no volume/);
+  const [broken] = await reasons('local-disk/virtio-blk/threads/direct/write');
+  assert.match(broken!, /guest did not start: .*\/nowhere\/kernel/);
+});

@@ -1,0 +1,67 @@
+// Owns the bytes under the targets: a disk of modelled speed, or a file of the host's own on the native testbed.
+
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '@ironbark/platform/clock.ts';
+import type { Commands } from '@ironbark/platform/commands.ts';
+import { LabDisk } from '../disk/lab-disk.ts';
+import { type DiskModel, UNLIMITED } from '../testbeds.ts';
+
+export interface Backing extends AsyncDisposable {
+  /** The bytes as a file of the host. */
+  file: string;
+  /** The same past any model. */
+  bytesFile: string;
+  /** Absent on the native testbed. */
+  disk?: LabDisk;
+  /** Does what is not to be measured as fast as the host can. */
+  unmeasured<T>(work: () => Promise<T>): Promise<T>;
+}
+
+export interface BackingOptions {
+  commands: Commands;
+  clock: Clock;
+  folder: string;
+  sizeBytes: number;
+  /** Undefined: the host's own disk. */
+  model: DiskModel | undefined;
+  servesTcp?: boolean;
+}
+
+const ALLOCATE_TIMEOUT_MS = 300_000;
+
+export async function openBacking(options: BackingOptions): Promise<Backing> {
+  return options.model === undefined ? openFile(options) : openModelled(options, options.model);
+}
+
+async function openModelled(options: BackingOptions, model: DiskModel): Promise<Backing> {
+  const disk = await LabDisk.start({ ...options, model });
+  return {
+    file: disk.file,
+    bytesFile: disk.bytesFile,
+    disk,
+    unmeasured: async (work) => {
+      await disk.change(UNLIMITED);
+      try {
+        return await work();
+      } finally {
+        await disk.change(model);
+      }
+    },
+    [Symbol.asyncDispose]: () => disk[Symbol.asyncDispose](),
+  };
+}
+
+async function openFile({ commands, folder, sizeBytes }: BackingOptions): Promise<Backing> {
+  await mkdir(folder, { recursive: true });
+  const file = join(folder, 'bytes');
+  await commands.run('fallocate', ['--length', String(sizeBytes), file], {
+    timeoutMs: ALLOCATE_TIMEOUT_MS,
+  });
+  return {
+    file,
+    bytesFile: file,
+    unmeasured: (work) => work(),
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
