@@ -67,8 +67,13 @@ export async function closeUnwanted(
 ): Promise<void> {
   const openings = openingsOf(row);
   const unwanted = listUnwanted(wanted, openings);
-  for (const { number } of unwanted) await context.target.close(row.id, number);
   const left = openings.filter((each) => !unwanted.includes(each));
+  const { frozen } = await context.target.inspect(row.id);
+  // What waits for the snapshot is let go when nobody else waits with it, as at the end of any export.
+  const source = left.length === 0 && frozen.length === 0 ? row.source_name : null;
+  await context.sources.whileClosed(source, async () => {
+    for (const { number } of unwanted) await context.target.close(row.id, number);
+  });
   await record(context, row, { opened_to: renderOpenings(left), away: 0 });
 }
 
