@@ -57,8 +57,12 @@ export async function copyBitmaps(
   for (const { name, base } of await listBitmaps(qmp, DISK_NODE)) {
     if (base === snapshotId) continue;
     const copy = { node: view, name, granularity: GRANULARITY, disabled: true };
-    await qmp.execute('block-dirty-bitmap-add', copy);
-    const source = { node: DISK_NODE, name };
-    await qmp.execute('block-dirty-bitmap-merge', { node: view, target: name, bitmaps: [source] });
+    const merge = { node: view, target: name, bitmaps: [{ node: DISK_NODE, name }] };
+    // At once: one without its marks would say that nothing has changed.
+    const actions = [
+      { type: 'block-dirty-bitmap-add', data: copy },
+      { type: 'block-dirty-bitmap-merge', data: merge },
+    ];
+    await qmp.execute('transaction', { actions });
   }
 }

@@ -25,6 +25,8 @@ import { zeroRanges } from './nbd-zero.ts';
 const BYTES_AN_ENTRY = 64 * KIB;
 const ENTRY_BYTES = 8;
 const OTHER_BYTES = 2 * MIB;
+/** By which bytes that the map does not know of are found and zeroed. */
+const EXPORTS = ['map', 'file'] as const;
 const END_TIMEOUT_MS = 20_000;
 const END_POLL_MS = 5;
 
@@ -102,6 +104,8 @@ async function zeroWhatIsMissing(
   qmp: QmpClient,
   { id, serve }: Layering,
 ): Promise<void> {
+  // One that was cut short has left them, and they hold the map.
+  for (const name of EXPORTS) await endExport(host, qmp, name);
   const { node, sizeBytes } = await openMap(qmp, mapPath(id));
   const socketPath = await serve();
   const place = { socketPath, clock: host.clock };
@@ -112,7 +116,7 @@ async function zeroWhatIsMissing(
     const missing = await readStatus(status, 0, sizeBytes);
     await zeroRanges({ ...place, exportName: 'file' }, missing);
   } finally {
-    for (const name of ['map', 'file']) await endExport(host, qmp, name);
+    for (const name of EXPORTS) await endExport(host, qmp, name);
   }
 }
 

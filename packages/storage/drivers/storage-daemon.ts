@@ -220,12 +220,15 @@ class StorageDaemonTarget implements BlockTarget {
     sizeBytes: number,
     options: FreezeOptions,
   ): Promise<void> {
-    const points = await listFrozenPoints(await this.#ensureRunning(id, options));
-    if (points.some((point) => point.snapshotId === snapshotId && isReadable(point))) return;
-    const point = { id, snapshotId, sizeBytes, ...options };
-    const prepared = await this.#prepareFreeze(point, false);
-    await insertPoint(this.#host, prepared, { ...point, engine: ENGINES[this.#engine]! });
-    await this.#serveFrozen(id, prepared.qmp, (await listExports(prepared.qmp)).has(VOLUME_EXPORT));
+    const qmp = await this.#ensureRunning(id, options);
+    const points = await listFrozenPoints(qmp);
+    // One that is there may not be served yet: whoever asked for it may have died in between.
+    if (!points.some((point) => point.snapshotId === snapshotId && isReadable(point))) {
+      const point = { id, snapshotId, sizeBytes, ...options };
+      const prepared = await this.#prepareFreeze(point, false);
+      await insertPoint(this.#host, prepared, { ...point, engine: ENGINES[this.#engine]! });
+    }
+    await this.#serveFrozen(id, qmp, (await listExports(qmp)).has(VOLUME_EXPORT));
   }
 
   async freezeTogether(points: readonly FreezePoint[]): Promise<void> {

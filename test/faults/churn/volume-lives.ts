@@ -83,10 +83,15 @@ export class VolumeLives {
     await this.#delete(restored);
   }
 
-  /** A volume is there before its bytes are: they come by and by. */
+  /** A volume is there before its bytes are: they come by and by. Where they do not come it is stuck. */
   async #fillsWith(id: string, mark: Mark): Promise<boolean> {
     const isThere = async () => (await this.#read(id, mark)).equals(mark.bytes);
-    return await this.#until(`${id} filled`, isThere).catch(() => false);
+    try {
+      return await this.#until(`${id} filled with what its snapshot has`, isThere);
+    } catch (error) {
+      if ((await this.#read(id, mark)).equals(Buffer.alloc(MARK_BYTES))) throw error;
+      return false;
+    }
   }
 
   async #create(wish: Omit<Ec2Input<'CreateVolume'>, 'AvailabilityZone'>): Promise<string> {
