@@ -29,7 +29,12 @@ const STAGES: readonly Stage[] = [
   {
     name: 'unit',
     globs: ['packages/**/*.test.ts', 'tools/*.test.ts', 'test/bench/**/*.test.ts'],
-    first: ['packages/storage/storage-faults.test.ts', 'packages/images/micro/micro-image.test.ts'],
+    first: [
+      'packages/storage/storage-faults.test.ts',
+      'packages/storage/storage-daemon.test.ts',
+      'packages/images/micro/micro-image.test.ts',
+      'packages/storage/volume-away.test.ts',
+    ],
     concurrency: 3,
     timeoutMs: 600_000,
   },
