@@ -1,11 +1,14 @@
 // Owns docs/api-coverage.md: which operations of AWS's models this cloud offers.
 
 import { access, readFile, writeFile } from 'node:fs/promises';
+import { ROUTES } from '@ironbark/objects/http/routes.ts';
 import { cloudwatchModel } from '@ironbark/protocol/cloudwatch/model.ts';
 import { EBS_OPERATIONS } from '@ironbark/protocol/ebs/operations.ts';
 import { ec2Model } from '@ironbark/protocol/ec2/model.ts';
+import { iamModel } from '@ironbark/protocol/iam/model.ts';
 import type { Operation, ServiceModel } from '@ironbark/protocol/models/service-model.ts';
 import { stsModel } from '@ironbark/protocol/sts/model.ts';
+import S3_TESTS from '../test/conformance/s3-tests/result.json' with { type: 'json' };
 
 interface Coverage {
   title: string;
@@ -29,6 +32,11 @@ export async function renderCoverage(): Promise<string> {
       offered: await readNames('packages/cloud/actions/table-sts.ts', 'STS_ACTIONS'),
     },
     {
+      title: 'IAM',
+      model: iamModel(),
+      offered: await readNames('packages/cloud/actions/table-iam.ts', 'IAM_ACTIONS'),
+    },
+    {
       title: 'CloudWatch',
       model: cloudwatchModel(),
       offered: await readNames('packages/cloud/actions/table-cloudwatch.ts', 'CLOUDWATCH_ACTIONS'),
@@ -42,7 +50,8 @@ export async function renderCoverage(): Promise<string> {
     '',
   ];
   const blocks = await renderBlocks();
-  return [...head, ...services.flatMap(renderService), ...blocks].join('\n');
+  const objects = await renderObjects();
+  return [...head, ...services.flatMap(renderService), ...blocks, ...objects].join('\n');
 }
 
 export async function readDocument(): Promise<string> {
@@ -91,6 +100,53 @@ async function renderBlocks(): Promise<string[]> {
     `Offered: ${offered.join(', ')}.`,
     '',
     ...(rest.length === 0 ? [] : [`Not offered: ${rest.join(', ')}.`, '']),
+  ];
+}
+
+/** What requests make of another one by a header, or what no SDK has a command for. */
+const BESIDE_THE_ROUTES = ['UploadPartCopy'];
+
+/** S3's routes against the commands of AWS's client, and what others' tests say of them. */
+async function renderObjects(): Promise<string[]> {
+  const client = Object.keys(await import('@aws-sdk/client-s3'));
+  const known = client
+    .filter((name) => /^[A-Z]\w+Command$/.test(name))
+    .map((name) => name.slice(0, -7));
+  const routes = new Set([...ROUTES.map((route) => route.operation), ...BESIDE_THE_ROUTES]);
+  const offered = known.filter((name) => routes.has(name));
+  const rest = known.filter((name) => !routes.has(name));
+  return [
+    `## S3: ${offered.length} of ${known.length} operations`,
+    '',
+    `Offered: ${offered.toSorted().join(', ')}; and PostObject, the upload from a browser's form.`,
+    '',
+    'What is not offered answers `NotImplemented` with its name. Six configurations can be read and not set, as what they',
+    'are while nobody has set them: accelerate, logging, notification, replication, request payment and website.',
+    '',
+    `Not offered: ${rest.toSorted().join(', ')}.`,
+    '',
+    ...renderSuite(),
+  ];
+}
+
+const HOW_TO_RECORD = 'Written by `npm run conformance -- s3-tests --record`';
+
+function renderSuite(): string[] {
+  const { commit, passed, failed, skipped, groups } = S3_TESTS;
+  const rows = groups.map(({ reason, tests }) => `| ${tests} | ${reason} |`);
+  if (passed === 0) {
+    return ['### ceph/s3-tests: no whole run is recorded', '', `${HOW_TO_RECORD}.`, ''];
+  }
+  return [
+    `### ceph/s3-tests: ${passed} of ${passed + failed + skipped} pass`,
+    '',
+    `The gate: what AWS itself is said to pass, without what is Ceph's own and other services'. Commit ${commit.slice(0, 12)};`,
+    `${failed} fail and ${skipped} are skipped. ${HOW_TO_RECORD}.`,
+    '',
+    '| Tests that fail | Why |',
+    '| --- | --- |',
+    ...rows,
+    '',
   ];
 }
 

@@ -15,6 +15,8 @@ interface Service {
   namespace: string;
   /** Operations that have their shapes in the model; the others only their names. Absent: all have. */
   shaped?: readonly string[];
+  /** Members that are maps are wanted, too. */
+  hasMaps?: boolean;
   load: () => Promise<Record<string, unknown>>;
 }
 
@@ -36,12 +38,24 @@ const SERVICES: readonly Service[] = [
     load: () => import('@aws-sdk/client-sts'),
   },
   {
+    name: 'iam',
+    package: '@aws-sdk/client-iam',
+    protocol: 'query',
+    version: '2010-05-08',
+    namespace: 'https://iam.amazonaws.com/doc/2010-05-08/',
+    hasMaps: true,
+    load: () => import('@aws-sdk/client-iam'),
+  },
+  {
     name: 'cloudwatch',
     package: '@aws-sdk/client-cloudwatch',
     protocol: 'query',
     version: '2010-08-01',
     namespace: 'http://monitoring.amazonaws.com/doc/2010-08-01/',
-    shaped: ['GetMetricData', 'GetMetricStatistics', 'ListMetrics'],
+    shaped: [
+      ...['DeleteAlarms', 'DescribeAlarms', 'GetMetricData', 'GetMetricStatistics', 'ListMetrics'],
+      ...['PutMetricAlarm', 'PutMetricData'],
+    ],
     load: () => import('@aws-sdk/client-cloudwatch'),
   },
 ];
@@ -72,6 +86,7 @@ async function readSource(service: Service): Promise<ModelSource> {
     version: service.version,
     namespace: service.namespace,
     ...(service.shaped === undefined ? {} : { shaped: service.shaped }),
+    hasMaps: service.hasMaps === true,
     exports: await service.load(),
     declarations: parseDeclarations(await readTexts(join(folder, 'dist-types/models'), '.d.ts')),
     paginators: await readTexts(join(folder, 'dist-es/pagination'), 'Paginator.js'),

@@ -14,6 +14,7 @@ export interface ModelSource {
   namespace: string;
   /** Operations whose shapes are wanted; absent: all. */
   shaped?: readonly string[];
+  hasMaps: boolean;
   exports: Record<string, unknown>;
   declarations: Declarations;
   paginators: readonly string[];
@@ -30,6 +31,9 @@ const BOOLEAN = -4;
 const TIMESTAMP = -5;
 const BLOB = -6;
 
+/** The kind of a structure of which one member is there. */
+const UNION = 4;
+
 /** The flag in a member's numeric traits. */
 const IDEMPOTENCY_TOKEN = 4;
 
@@ -40,13 +44,16 @@ const FRACTIONS: Readonly<Record<string, readonly string[]>> = {
   LaunchTemplateOverrides: ['WeightedCapacity', 'Priority'],
   MemoryGiBPerVCpu: ['Min', 'Max'],
   MemoryGiBPerVCpuRequest: ['Min', 'Max'],
+  MetricDatum: ['Value', 'Values', 'Counts'],
   NetworkBandwidthGbps: ['Min', 'Max'],
   NetworkBandwidthGbpsRequest: ['Min', 'Max'],
   PriceScheduleSpecification: ['Price'],
+  PutMetricAlarmInput: ['Threshold'],
   ReservationFleetInstanceSpecification: ['Weight'],
   ReservedInstanceLimitPrice: ['Amount'],
   SpotFleetLaunchSpecification: ['WeightedCapacity'],
   SpotFleetRequestConfigData: ['FulfilledCapacity', 'OnDemandFulfilledCapacity'],
+  StatisticSet: ['SampleCount', 'Sum', 'Minimum', 'Maximum'],
   TotalLocalStorageGB: ['Min', 'Max'],
   TotalLocalStorageGBRequest: ['Min', 'Max'],
 };
@@ -125,6 +132,7 @@ function reach(roots: readonly unknown[]): Set<Tuple> {
     const { schema } = resolve(next);
     if (!Array.isArray(schema)) continue;
     if (schema[0] === 1) pending.push(schema[4]);
+    else if (schema[0] === 2) pending.push(schema[5]);
     else if (!seen.has(schema)) {
       seen.add(schema);
       pending.push(...(schema[5] as unknown[]));
@@ -133,10 +141,14 @@ function reach(roots: readonly unknown[]): Set<Tuple> {
   return seen;
 }
 
-/** No operation that is offered needs one: members of this kind are left out. */
-function isMap(member: unknown): boolean {
+/** Unions, and maps of most services: no operation that is offered needs one, so such members are left out. */
+function isLeftOut(member: unknown, walk: Walk): boolean {
   const { schema } = resolve(member);
-  return typeof schema === 'number' ? (schema & 128) !== 0 : (schema as Tuple)[0] === 2;
+  const { hasMaps } = walk.source;
+  if (typeof schema === 'number') return (schema & 128) !== 0 && !hasMaps;
+  const [kind] = schema as Tuple;
+  if (kind === 1) return isLeftOut((schema as Tuple)[4], walk);
+  return kind === UNION || (kind === 2 && !hasMaps);
 }
 
 function rootIndex(schema: unknown, walk: Walk): number | null {
@@ -152,8 +164,8 @@ function structureIndex(tuple: Tuple, walk: Walk): number {
   const index = walk.shapes.push(null) - 1;
   walk.indexes.set(tuple, index);
   const all = tuple[5] as unknown[];
-  const names = (tuple[4] as string[]).filter((_, at) => !isMap(all[at]));
-  const schemas = all.filter((schema) => !isMap(schema));
+  const names = (tuple[4] as string[]).filter((_, at) => !isLeftOut(all[at], walk));
+  const schemas = all.filter((schema) => !isLeftOut(schema, walk));
   const members = names.map((name, at) => memberEntry(tuple, name, schemas[at], walk));
   const shape: Record<string, unknown> = { name: tuple[2], members };
   if (tuple[6] !== undefined) shape['required'] = tuple[6];
@@ -192,17 +204,21 @@ function typeCode(owner: Tuple, name: string, schema: unknown, walk: Walk): numb
   const declared = walk.source.declarations.interfaces.get(structure)?.get(name);
   if (declared === undefined) throw new Error(`${structure}.${name} has no declaration`);
   const base = schemaCode(schema, declared.enumName, walk);
-  return base === INTEGER && FRACTIONS[structure]?.includes(name) ? NUMBER : base;
+  if (FRACTIONS[structure]?.includes(name) !== true) return base;
+  if (base === INTEGER) return NUMBER;
+  return intern(`list ${NUMBER} member`, { list: NUMBER, element: 'member' }, walk);
 }
 
 function schemaCode(member: unknown, enumName: string | undefined, walk: Walk): number {
   const { schema } = resolve(member);
   if (typeof schema === 'number') {
+    if (schema & 128) return mapIndex(scalarCode(schema & 63, undefined, walk), walk);
     return schema & 64
       ? listIndex(schema & 63, 'member', enumName, walk)
       : scalarCode(schema, enumName, walk);
   }
   const tuple = schema as Tuple;
+  if (tuple[0] === 2) return mapIndex(schemaCode(tuple[5], undefined, walk), walk);
   if (tuple[0] !== 1) return structureIndex(tuple, walk);
   const item = resolve(tuple[4]);
   return listIndex(tuple[4], String(item.traits['xmlName'] ?? 'member'), enumName, walk);
@@ -223,6 +239,11 @@ function listIndex(
 ): number {
   const code = schemaCode(item, enumName, walk);
   return intern(`list ${code} ${element}`, { list: code, element }, walk);
+}
+
+/** Keys are texts, and AWS's name for an item is always `entry`. */
+function mapIndex(code: number, walk: Walk): number {
+  return intern(`map ${code}`, { map: code }, walk);
 }
 
 function enumIndex(name: string, walk: Walk): number {

@@ -1,6 +1,7 @@
 // Owns config.json: what a cloud decided at its first start and keeps, so that every later start is the same.
 
 import { join } from 'node:path';
+import type { RequestRates } from '@ironbark/cloud/http/request-buckets.ts';
 import type { SimulatedOptions } from '@ironbark/node/drivers/simulated/driver.ts';
 import { createFile, readKeptFile, replaceFile } from '@ironbark/platform/files.ts';
 import type { StagedBackendName } from '@ironbark/protocol/internal/staged-backend.ts';
@@ -19,6 +20,8 @@ export interface CloudConfig {
   hypervisor: 'qemu' | 'simulated';
   network: 'bridge' | 'user' | 'simulated';
   vpcCidr: string;
+  /** The block that public addresses are of; absent: the Cloud Controller's own choice. */
+  publicAddresses?: string;
   /** Nodes that emulate, which is no boundary between accounts, take guests of several; absent: they do not. */
   allowSharedEmulation?: boolean;
   /** Disks and partitions that each hold one volume; absent: volumes are files alone. */
@@ -27,6 +30,8 @@ export interface CloudConfig {
   ceph?: CephSettings;
   /** Where the administrator keeps the master key; absent: in the data folder. */
   keyring?: string;
+  /** How often each account may call each action; absent: as RequestBuckets has it. An administrator writes it. */
+  requestRates?: RequestRates;
   /** How the simulated hypervisor misbehaves; absent: not at all. */
   simulated?: SimulatedOptions;
 }
@@ -86,5 +91,12 @@ function checkConfig(value: unknown): CloudConfig {
   if (!texts.every((text) => typeof text === 'string' && text !== ''))
     throw new Error('a setting is missing');
   if (!Number.isInteger(config.port)) throw new Error('port is not a number');
+  if (config.requestRates !== undefined) checkRates(config.requestRates);
   return config;
+}
+
+function checkRates({ reading, changing }: RequestRates): void {
+  const isGood = [reading, changing].every((rate) => rate?.burst >= 1 && rate?.perSecond > 0);
+  if (isGood) return;
+  throw new Error('requestRates needs reading and changing, each with burst and perSecond');
 }

@@ -17,6 +17,8 @@ export interface ConfigWishes {
   region?: string;
   network?: CloudConfig['network'];
   hypervisor?: CloudConfig['hypervisor'];
+  /** An IPv4 block. */
+  publicAddresses?: string;
   allowSharedEmulation?: boolean;
   /** Empty: none any more. */
   volumeDevices?: string[];
@@ -105,6 +107,7 @@ async function firstConfig(context: CliContext, wishes: ConfigWishes): Promise<C
     hypervisor,
     network,
     vpcCidr: network === 'bridge' ? await chooseFreeCidr(context) : AWS_DEFAULT_CIDR,
+    ...publicOf(wishes.publicAddresses),
     ...(wishes.allowSharedEmulation === true ? { allowSharedEmulation: true } : {}),
     ...devicesOf(wishes.volumeDevices),
     ...cephOf(wishes, undefined),
@@ -145,6 +148,7 @@ export function keepConfig(saved: CloudConfig, wishes: ConfigWishes): CloudConfi
     }
   }
   const {
+    publicAddresses: savedPublic,
     allowSharedEmulation: savedSharing,
     volumeDevices: savedDevices,
     ceph,
@@ -156,11 +160,17 @@ export function keepConfig(saved: CloudConfig, wishes: ConfigWishes): CloudConfi
     ...rest,
     host: wishes.host ?? saved.host,
     port: wishes.port ?? saved.port,
+    ...publicOf(wishes.publicAddresses ?? savedPublic),
     ...(sharing === true ? { allowSharedEmulation: true } : {}),
     ...devicesOf(wishes.volumeDevices ?? savedDevices),
     ...cephOf(wishes, ceph),
     ...keyringOf(wishes.keyring ?? keyring),
   };
+}
+
+/** Addresses that were given out of another block before stay with whom they belong to. */
+function publicOf(block: string | undefined): Pick<CloudConfig, 'publicAddresses'> {
+  return block === undefined ? {} : { publicAddresses: block };
 }
 
 function keyringOf(path: string | undefined): Pick<CloudConfig, 'keyring'> {

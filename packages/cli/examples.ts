@@ -18,6 +18,7 @@ Examples:
   ironbark --data-dir ~/second up              a second cloud beside the first
   ironbark up --volume-devices /dev/sdb,/dev/sdc    empty disks, each for a volume that asks for it
   ironbark up --ceph-pool volumes              for volumes in a Ceph cluster
+  ironbark up --public-addresses 192.0.2.0/24  elastic addresses that the site's routers lead here
   ironbark up --hypervisor simulated           the APIs alone: instances are only pretended`,
 
   'ironbark down': `Examples:
@@ -37,16 +38,33 @@ Examples:
   ironbark lab explain vol-0123456789abcdef0 --interval 60 --json`,
 
   'ironbark lab run': `Experiments:
-  paper     J. Shafer's Tables 1 and 2 (WIOV 2010), each row beside the paper's own values
+  paper     J. Shafer's tables and figures (WIOV 2010), each row beside the paper's own values
 
 Examples:
   ironbark lab run paper --quick                           the paper's rows and today's defaults
-  ironbark lab run paper --testbed paper --repeat 3 --out ~/lab      a disk as the paper's, a report with figures
+  ironbark lab run paper --profile paper --repeat 3 --out ~/lab      a disk as the paper's, a report with figures
   ironbark lab run paper --rows 'lsi*/write/,ide' --json | jq '.rows[] | {id, mbps, ratio, reason}'`,
+
+  'ironbark lab compare': `Examples:
+  ironbark lab compare before/ after/                      the folders of two reports
+  ironbark lab compare a.json b.json --out ~/compared      a page with both as bars
+  ironbark lab compare a.json b.json --json | jq '.rows[] | select(.verdict == "worse")'`,
+
+  'ironbark lab check': `Examples:
+  ironbark lab check run.json --budget lab.budget --write  the budget, from a run that is good
+  ironbark lab check run.json --budget lab.budget          1 when a ratio has fallen`,
+
+  'ironbark lab tune': `Examples:
+  ironbark lab tune                                        once on a host, when nothing else uses its disk
+  ironbark lab tune --dry-run --json`,
 
   'ironbark metrics': `Examples:
   ironbark metrics > /var/lib/prometheus/node-exporter/ironbark.prom
   curl --unix-socket FOLDER/admin.sock http://localhost/metrics`,
+
+  'ironbark s3': `Examples:
+  ironbark s3                      what every bucket holds
+  ironbark s3 --json | jq 'map({name, bytes})'`,
 
   'ironbark env': `Examples:
   eval "$(ironbark env)"           this shell's AWS clients now talk to this cloud

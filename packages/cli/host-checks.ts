@@ -3,12 +3,15 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { IoCalibration } from '@ironbark/core/io-calibration.ts';
 import type { DriverFingerprint } from '@ironbark/node/drivers/hypervisor-driver.ts';
 import { type Host, lookAtHost } from '@ironbark/node/drivers/qemu/host.ts';
 import { gatherHostFacts } from '@ironbark/node/host/gather-host-facts.ts';
 import { evaluateHost, type HostCheck } from '@ironbark/node/host/host-facts.ts';
+import { readIoCalibration } from '@ironbark/node/host/io-calibration.ts';
 import { findConfig } from './cloud-config.ts';
 import type { CliContext } from './context.ts';
+import { dataPaths } from './daemon/paths.ts';
 import { findProgram } from './host-packages.ts';
 import type { StepProgress } from './terminal.ts';
 
@@ -26,7 +29,21 @@ export async function checkHost(
   const known = config === undefined ? {} : { vpcCidr: config.vpcCidr };
   const checks = evaluateHost(await gatherHostFacts({ commands, dataDir, ...known }));
   progress('running a guest');
-  return [...(await checkGuests(context, path)), ...checks];
+  const disk = checkDisk(await readIoCalibration(dataPaths(dataDir).node), context.self);
+  return [...(await checkGuests(context, path)), disk, ...checks];
+}
+
+/** As `lab tune` found it. */
+export function checkDisk(known: IoCalibration | undefined, self: string): HostCheck {
+  const name = 'disk engine';
+  if (known === undefined) {
+    const detail = 'the best that QEMU accepts here; nothing was measured';
+    return { name, status: 'ok', detail, fix: `${self} lab tune measures` };
+  }
+  const { readBytesPerSecond, writeBytesPerSecond, aio, measuredAt, reason } = known;
+  const rates = [readBytesPerSecond, writeBytesPerSecond].map((rate) => (rate / 1e6).toFixed(0));
+  const detail = `${aio}, as measured at ${measuredAt}: ${rates[0]} MB/s read, ${rates[1]} written. ${reason}`;
+  return { name, status: 'ok', detail, fix: '' };
 }
 
 async function checkGuests(context: CliContext, path: string): Promise<HostCheck[]> {

@@ -41,6 +41,12 @@ export const LAB_PACKAGES: readonly HostPackage[] = [
   },
   { name: 'e2fsprogs', programs: ['mkfs.ext4'], why: 'makes the file system of disks in files' },
   { name: 'mount', programs: ['losetup', 'mount', 'umount'], why: 'gives them devices' },
+  { name: 'util-linux', programs: ['wipefs', 'blockdev'], why: 'looks at what a disk holds' },
+];
+
+export const LAB_NETWORK_PACKAGES: readonly HostPackage[] = [
+  ...LAB_PACKAGES,
+  { name: 'iproute2', programs: ['ip', 'tc'], why: 'name spaces and a wire of known speed' },
 ];
 
 /** Needed for volumes in a Ceph cluster. */

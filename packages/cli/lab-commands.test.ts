@@ -16,7 +16,7 @@ async function refuses(words: string[], expected: RegExp): Promise<void> {
 
 test('bad arguments of a lab run are refused before anything is measured', async () => {
   await refuses(['netperf'], /Allowed choices are paper/);
-  await refuses(['paper', '--testbed', 'fast'], /Allowed choices are slow, paper, native/);
+  await refuses(['paper', '--workload', 'dd,netperf'], /there are dd, hadoop, fio, network/);
   await refuses(['paper', '--size', '64'], /a size such as 64M or 1G/);
   await refuses(['paper', '--size', '100K'], /whole mebibytes are needed, 8M to 20G/);
   await refuses(['paper', '--size', '4M'], /8M to 20G/);

@@ -1,7 +1,11 @@
 // Owns the commands of the I/O lab as people see them.
 
+import type { SelectableWorkload } from '@ironbark/lab/matrix/select-rows.ts';
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
+import type { LabCheckFlags } from './commands/lab-check.ts';
+import type { LabCompareFlags } from './commands/lab-compare.ts';
 import type { LabRunFlags } from './commands/lab-run.ts';
+import type { LabTuneFlags } from './commands/lab-tune.ts';
 import type { CliContext } from './context.ts';
 
 interface LabOptions {
@@ -22,28 +26,97 @@ export function addLabCommands(program: Command, options: LabOptions): void {
       const { explainVolume } = await import('./commands/lab-explain.ts');
       await explainVolume(options.context(command), volume, flags);
     });
+  addRun(lab, options);
+  addCompare(lab, options);
+  addCheck(lab, options);
+  addTune(lab, options);
+}
+
+function addRun(lab: Command, options: LabOptions): void {
   lab
     .command('run')
-    .description('measure this host: the paper’s Tables 1 and 2, each row beside the paper’s own')
+    .description(
+      'measure this host: the paper’s tables and figures, each row beside the paper’s own',
+    )
     .addArgument(new Argument('<experiment>', 'which').choices(['paper']))
-    .option('--quick', 'the paper’s rows and the defaults, small transfers: under three minutes')
+    .option('--quick', 'the paper’s rows and the defaults, small transfers, once: some minutes')
     .option(
       '--rows <patterns>',
       'rows by parts of their ids, * for anything: lsi*/write/,volume',
       parsePatterns,
     )
+    .option(
+      '--profile <name>',
+      'what is measured on: slow (25 MB/s, the default), paper (its disk and wire), native (this host’s own), or a JSON file',
+    )
     .addOption(
-      new Option('--testbed <name>', 'disk: 25 MB/s, the paper’s, or this host’s own')
-        .choices(['slow', 'paper', 'native'])
-        .default('slow'),
+      new Option(
+        '--workload <names>',
+        'only these, with commas: dd, hadoop, fio, network',
+      ).argParser(parseWorkloads),
     )
     .option('--size <bytes>', 'of each transfer: 64M, 1G (default: some seconds’ worth)', parseSize)
     .option('--repeat <count>', 'rounds; the one in the middle counts', parseRepeat)
+    .option('--scratch <folder>', 'where the run’s files are, for its time', '/var/tmp')
+    .option('--disk <path>', 'measure this file or disk (profile native): it is written over')
+    .option('--destroy', 'write over what the disk holds')
     .option('--out <folder>', 'write a report there: HTML, SVG figures, JSON')
+    .option('--against <run>', 'the report is compared with that of an earlier run too')
     .action(async (_experiment: string, flags: LabRunFlags, command: Command) => {
       const { runLab } = await import('./commands/lab-run.ts');
       options.onExit(await runLab(options.context(command), flags, options.path));
     });
+}
+
+function addCompare(lab: Command, options: LabOptions): void {
+  lab
+    .command('compare')
+    .description('two runs, or two hosts, row by row: what differs by more than their rounds do')
+    .argument('<before>', 'the JSON of a run, or the folder of its report')
+    .argument('<after>', 'of the other one')
+    .option('--out <folder>', 'write the comparison there: HTML, an SVG figure, JSON')
+    .action(async (before: string, after: string, flags: LabCompareFlags, command: Command) => {
+      const { compareLabRuns } = await import('./commands/lab-compare.ts');
+      await compareLabRuns(options.context(command), [before, after], flags);
+    });
+}
+
+function addCheck(lab: Command, options: LabOptions): void {
+  lab
+    .command('check')
+    .description('holds a run against a budget of ratios: exits with 1 and names what has fallen')
+    .argument('<run>', 'the JSON of a run, or the folder of its report')
+    .requiredOption('--budget <file>', 'the ratios, by row')
+    .option('--write', 'make the budget from the run instead')
+    .option(
+      '--margin <percent>',
+      'with --write: below the worst round of the run, what is still allowed',
+      parseMargin,
+      5,
+    )
+    .action(async (run: string, flags: LabCheckFlags, command: Command) => {
+      const { checkLabRun } = await import('./commands/lab-check.ts');
+      options.onExit(await checkLabRun(options.context(command), run, flags));
+    });
+}
+
+function addTune(lab: Command, options: LabOptions): void {
+  lab
+    .command('tune')
+    .description(
+      'measure what this host’s disk can do, and open new disks the way that was fastest',
+    )
+    .option('--dry-run', 'say what was found, and change nothing')
+    .action(async (flags: LabTuneFlags, command: Command) => {
+      const { tuneHost } = await import('./commands/lab-tune.ts');
+      options.onExit(await tuneHost(options.context(command), flags, options.path));
+    });
+}
+
+function parseMargin(text: string): number {
+  const percent = parseNumber(text);
+  if (percent <= MOST_MARGIN) return percent;
+  throw new InvalidArgumentError(`0 to ${MOST_MARGIN} percent are possible`);
 }
 
 function parseNumber(text: string): number {
@@ -51,6 +124,8 @@ function parseNumber(text: string): number {
   return Number(text);
 }
 
+/** All of it would allow anything. */
+const MOST_MARGIN = 90;
 const MOST_REPEATS = 100;
 
 function parseRepeat(text: string): number {
@@ -80,4 +155,13 @@ function parsePatterns(text: string): string[] {
   const patterns = text.split(',').map((each) => each.trim());
   if (patterns.every((each) => /^[a-z0-9_/+*-]+$/.test(each))) return patterns;
   throw new InvalidArgumentError('parts of row ids are needed, such as lsi*/write/ or local-disk');
+}
+
+const WORKLOADS: readonly SelectableWorkload[] = ['dd', 'hadoop', 'fio', 'network'];
+
+function parseWorkloads(text: string): SelectableWorkload[] {
+  const names = text.split(',').map((each) => each.trim());
+  const known = WORKLOADS.filter((each) => names.includes(each));
+  if (names.every((name) => known.some((each) => each === name))) return known;
+  throw new InvalidArgumentError(`there are ${WORKLOADS.join(', ')}`);
 }

@@ -1,12 +1,20 @@
 // Owns the commands of `ironbark` as people see them: names, flags, help. What each does is in commands/.
 // The modules behind the commands are loaded when they are called, so that --help is quick.
 
-import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { addAccountCommands } from './account-commands.ts';
 import type { ImageImportOptions } from './commands/image-import.ts';
 import type { CliContext } from './context.ts';
 import { EXAMPLES } from './examples.ts';
 import { addLabCommands } from './lab-commands.ts';
+import {
+  parseCount,
+  parseDevices,
+  parsePort,
+  parsePublicBlock,
+  parseRate,
+  parseRegion,
+} from './option-values.ts';
 import type { RootDevice } from './publish.ts';
 
 export interface ProgramOptions {
@@ -92,6 +100,11 @@ function addCloudCommands(program: Command, options: ProgramOptions, context: Ma
     )
     .addOption(
       new Option('--hypervisor <kind>', 'what runs instances').choices(['qemu', 'simulated']),
+    )
+    .option(
+      '--public-addresses <block>',
+      'block of public addresses that leads to this host (default 203.0.113.0/24)',
+      parsePublicBlock,
     )
     .option(
       '--allow-shared-emulation',
@@ -238,6 +251,7 @@ function addInstanceCommands(
       },
     );
   addVolumeCommands(program, context);
+  addObjectCommands(program, context);
   addLabCommands(program, { ...options, context });
   addImageCommands(program, options, context);
 }
@@ -253,10 +267,20 @@ function addVolumeCommands(program: Command, context: MakeContext): void {
     });
   program
     .command('metrics')
-    .description('counters of volumes, as Prometheus reads them')
+    .description('counters of volumes and of S3, as Prometheus reads them')
     .action(async (_flags: Flags, command: Command) => {
       const { showMetrics } = await import('./commands/volumes.ts');
       await showMetrics(context(command));
+    });
+}
+
+function addObjectCommands(program: Command, context: MakeContext): void {
+  program
+    .command('s3')
+    .description('every bucket, and what it holds')
+    .action(async (_flags: Flags, command: Command) => {
+      const { showBuckets } = await import('./commands/s3.ts');
+      await showBuckets(context(command));
     });
 }
 
@@ -329,42 +353,4 @@ function addHostCommands(program: Command, options: ProgramOptions, context: Mak
         renderCompletion(program, shell),
       );
     });
-}
-
-const LARGEST_PORT = 65_535;
-
-function parsePort(text: string): number {
-  const port = parseCount(text);
-  if (port > LARGEST_PORT) throw new InvalidArgumentError('a port is at most 65535');
-  return port;
-}
-
-function parseRegion(text: string): string {
-  if (!/^[a-z][a-z0-9-]{2,31}$/.test(text)) {
-    throw new InvalidArgumentError('a name like us-east-1 is needed');
-  }
-  return text;
-}
-
-/** As many as a large host has; a longer list is a mistake. */
-const MAX_DEVICES = 256;
-
-function parseDevices(text: string): string[] {
-  if (text === 'none') return [];
-  const paths = [...new Set(text.split(',').map((path) => path.trim()))];
-  const isGood = paths.every((path) => /^\/[\x21-\x7e]+$/.test(path));
-  if (isGood && paths.length <= MAX_DEVICES) return paths;
-  throw new InvalidArgumentError('paths are needed, such as /dev/sdb,/dev/disk/by-id/nvme-A');
-}
-
-function parseRate(text: string): number {
-  const rate = Number(text);
-  if (!(rate >= 0 && rate < 1))
-    throw new InvalidArgumentError('a share from 0 to below 1 is needed');
-  return rate;
-}
-
-function parseCount(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('a whole number is needed');
-  return Number(text);
 }

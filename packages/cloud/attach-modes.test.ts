@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isServiceError } from '@ironbark/core/errors.ts';
-import { DIRECT, GUEST_ATTACHED } from '@ironbark/core/io-profile.ts';
+import { DIRECT, GUEST_ATTACHED, GUEST_ATTACHED_NBD } from '@ironbark/core/io-profile.ts';
 import { TestCloud } from './testing/test-cloud.ts';
 
 const KEY = 'ironbark:attach-mode';
+const TRANSPORT = 'ironbark:transport';
 const ZONE = { AvailabilityZone: 'us-east-1a', Size: 1 };
 const GUEST = [{ ResourceType: 'volume' as const, Tags: [{ Key: KEY, Value: 'guest' }] }];
 
@@ -37,6 +38,24 @@ test('a volume is attached as its tag says at that moment, and stays so', async 
   await t.settle('the host drives it', () => profile()?.name === DIRECT.name);
 });
 
+test('the transport is what the tag says when the volume is attached, and stays so', async () => {
+  await using t = await TestCloud.start();
+  const [id] = await t.launch(await t.registerImage());
+  await t.settleState(id!, 'running');
+  const { VolumeId } = await t.call('CreateVolume', { ...ZONE, TagSpecifications: GUEST });
+  const say = (Value: string) =>
+    t.call('CreateTags', { Resources: [VolumeId!], Tags: [{ Key: TRANSPORT, Value }] });
+  await say('nbd');
+  await attach(t, VolumeId!, id!);
+  const profile = () => t.cluster.getIntent(id! as `i-${string}`).volumes[0]?.profile;
+  await t.settle('the guest drives it', () => profile()?.name === GUEST_ATTACHED_NBD.name);
+  await say('aoe');
+  await t.call('CreateTags', { Resources: [id!], Tags: [{ Key: 'any', Value: 'change' }] });
+  assert.deepEqual(profile(), GUEST_ATTACHED_NBD);
+  const [shown] = await t.cloud.listVolumes();
+  assert.deepEqual([shown?.attachMode, shown?.transport], ['guest', 'nbd']);
+});
+
 test('an instance is launched with volumes that it drives itself', async () => {
   await using t = await TestCloud.start();
   const BlockDeviceMappings = [{ DeviceName: '/dev/sdf', Ebs: { VolumeSize: 1 } }];
@@ -58,5 +77,5 @@ test('what nobody knows, and what the guest would not hear of, is refused with a
   const tag = (Key: string, Value: string) =>
     t.call('CreateTags', { Resources: [VolumeId!], Tags: [{ Key, Value }] });
   await refuses(tag(KEY, 'both'), /It can be host or guest/);
-  await refuses(tag('ironbark:transport', 'nbd'), /It can be aoe/);
+  await refuses(tag('ironbark:transport', 'iscsi'), /It can be aoe or nbd/);
 });

@@ -48,7 +48,7 @@ test('STS says whose key signed', async () => {
     Arn: principal.arn,
     UserId: accountId,
   });
-  await assert.rejects(t.cloud.sts.call('AssumeRole', context, {}), (error) =>
+  await assert.rejects(t.cloud.sts.call('AssumeRoot', context, {}), (error) =>
     isServiceError(error, 'unsupported'),
   );
 });

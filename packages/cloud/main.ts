@@ -22,15 +22,19 @@ import type { EbsActions } from './actions/ebs-handler.ts';
 import { createEc2Actions } from './actions/table.ts';
 import { createCloudwatchActions } from './actions/table-cloudwatch.ts';
 import { createEbsActions } from './actions/table-ebs.ts';
+import { createIamActions } from './actions/table-iam.ts';
 import { createStsActions } from './actions/table-sts.ts';
 import { type AccountAdmin, createAccountAdmin } from './app/accounts.ts';
 import type { App, Wake } from './app/app.ts';
+import { ensureMessageKey } from './app/authorization-messages.ts';
 import { ensureBlockSecret } from './app/block-tokens.ts';
 import { ensureAccount } from './app/bootstrap.ts';
+import { KeyUses } from './app/iam/key-uses.ts';
 import { createIdentity, toAccessKey } from './app/identity.ts';
 import { parseObservation } from './app/instance-outcome.ts';
 import { countResources, listLoginUsers, type ResourceCounts } from './app/summary.ts';
 import { summarizeVolumes, type VolumeSummary } from './app/volume-summary.ts';
+import { createAlarms } from './reconcilers/alarms.ts';
 import { createExpiry } from './reconcilers/expiry.ts';
 import { createImageMaking } from './reconcilers/image-making.ts';
 import { createInstanceOutcome } from './reconcilers/instance-outcome.ts';
@@ -41,6 +45,8 @@ import { createVolumeReconciler } from './reconcilers/volume.ts';
 import { createVolumeAttachment } from './reconcilers/volume-attachment.ts';
 import { createVolumeMetrics } from './reconcilers/volume-metrics.ts';
 import { createVolumeModification } from './reconcilers/volume-modification.ts';
+import { createVpcIntent } from './reconcilers/vpc-intent.ts';
+import { VpcSender } from './reconcilers/vpc-sender.ts';
 import { createZoneIntent } from './reconcilers/zone-intent.ts';
 import { createZoneReport, ZONE_KEY } from './reconcilers/zone-report.ts';
 import { getRootKey } from './store/accounts.ts';
@@ -62,6 +68,8 @@ export interface CloudOptions {
   accountId?: AccountId;
   /** The block of the default VPCs, such as `172.31.0.0/16`; used when an account is made. */
   vpcCidr: string;
+  /** The block of public addresses; {@link PUBLIC_ADDRESSES} when absent. */
+  publicAddresses?: string;
   /** Emulating nodes, which are no boundary between accounts, take guests of several. */
   allowSharedEmulation?: boolean;
   cluster: ClusterClient;
@@ -74,9 +82,13 @@ export interface CloudOptions {
   aroundStep?: AroundStep;
 }
 
+/** TEST-NET-3 (RFC 5737): nobody's in public, so that a cloud that was told of no others takes none away. */
+const PUBLIC_ADDRESSES = '203.0.113.0/24';
+
 export interface Cloud extends AsyncDisposable {
   ec2: ActionTable;
   sts: ActionTable;
+  iam: ActionTable;
   ebs: EbsActions;
   cloudwatch: ActionTable;
   identity: IdentityClient;
@@ -108,18 +120,22 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   try {
     const accountId = await ensureAccount(store, { ...options, nowMs: options.clock.nowMs() });
     await ensureBlockSecret(store, options.random);
+    await ensureMessageKey({ store, random: options.random });
     const { wake, connect } = createWake();
-    const { dataDir: _dataDir, vpcCidr: _vpcCidr, aroundStep = takeStep, ...parts } = options;
-    const { allowSharedEmulation = false } = options;
-    const app: App = { ...parts, aroundStep, store, accountId, allowSharedEmulation, wake };
+    const { dataDir: _dataDir, aroundStep = takeStep, ...parts } = options;
+    const { allowSharedEmulation = false, publicAddresses = PUBLIC_ADDRESSES } = options;
+    const keyUses = new KeyUses();
+    const chosen = { allowSharedEmulation, publicAddresses, keyUses };
+    const app: App = { ...parts, aroundStep, store, accountId, ...chosen, wake };
     const runner = new ReconcilerRunner(options);
     const stopListening = startReconcilers(app, runner, connect);
     return {
       ec2: createEc2Actions(app),
       sts: createStsActions(app),
+      iam: createIamActions(app),
       ebs: createEbsActions(app),
       cloudwatch: createCloudwatchActions(app),
-      identity: createIdentity(store),
+      identity: createIdentity(store, keyUses),
       accounts: createAccountAdmin({ ...options, store }),
       accountId,
       adminKey: async () => toAccessKey(await getRootKey(store.query, accountId)),
@@ -161,6 +177,7 @@ function createWake(): { wake: Wake; connect: (target: Wake) => void } {
       volume: (id) => target?.volume(id),
       snapshot: (id) => target?.snapshot(id),
       image: (id) => target?.image(id),
+      vpc: (id) => target?.vpc(id),
       placement: () => target?.placement(),
     },
     connect: (next) => {
@@ -176,7 +193,10 @@ function startReconcilers(
   connect: (wake: Wake) => void,
 ): () => void {
   const placement = runner.add(createInstancePlacement(app), { resyncMs: RESYNC_MS });
-  const ofInstance = [runner.add(createZoneIntent(app)), runner.add(createInstanceOutcome(app))];
+  const vpcSender = new VpcSender(app);
+  const vpc = runner.add(createVpcIntent(app, vpcSender));
+  const zoneIntent = createZoneIntent(app, vpcSender);
+  const ofInstance = [runner.add(zoneIntent), runner.add(createInstanceOutcome(app))];
   const ofVolume = [
     runner.add(createVolumeReconciler(app)),
     runner.add(createVolumeAttachment(app)),
@@ -193,12 +213,14 @@ function startReconcilers(
     },
     snapshot: (id) => snapshot.poke(id),
     image: (id) => image.poke(id),
+    vpc: (id) => vpc.poke(id),
     placement: () => placement.poke(PLACEMENT_KEY),
   });
   const zone = runner.add(createZoneReport(app));
   const storage = runner.add(createStorageReport(app));
   runner.add(createExpiry(app));
   runner.add(createVolumeMetrics(app));
+  runner.add(createAlarms(app));
   const stops = [
     app.cluster.onChange(() => zone.poke(ZONE_KEY)),
     app.storage.onChange(() => storage.poke(STORAGE_KEY)),

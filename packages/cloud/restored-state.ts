@@ -20,6 +20,7 @@ export async function settleRestoredCloud(path: string, takenAt: string): Promis
   await using store = await openStore(path);
   return await store.transaction(async (tx) => {
     await tx.deleteFrom('node').execute();
+    await tx.deleteFrom('nodeUse').execute();
     const rows = await tx
       .selectFrom('instance')
       .select(['id', 'generation', 'desiredPower'])

@@ -7,7 +7,11 @@ import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
 import { type Clock, systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { silentLogger } from '@ironbark/platform/logger.ts';
 import { seededRandom } from '@ironbark/platform/random.ts';
-import { NODE_LEASE_MS, type PlacedInstance } from '@ironbark/protocol/internal/cluster-client.ts';
+import {
+  NODE_LEASE_MS,
+  type PlacedInstance,
+  type ZoneVpc,
+} from '@ironbark/protocol/internal/cluster-client.ts';
 import type {
   InstanceIntent,
   InstanceObservation,
@@ -283,6 +287,44 @@ function byId(a: InstanceIntent, b: InstanceIntent): number {
 
 function instanceId(digit: number): InstanceId {
   return `i-${String(digit).padStart(17, '0')}`;
+}
+
+test('a VPC reaches the nodes that have a port of it and a bridge, and no others', async () => {
+  const [a, b, c] = [new MemoryNode(A), new MemoryNode(B), new MemoryNode('node-c')];
+  a.network = 'bridge';
+  b.network = 'bridge';
+  await using zone = await Zone.start([a, b, c]);
+  await zone.client.putInstances([placed(1, A), placed(2, B), placed(3, 'node-c')]);
+  await zone.untilSeen(instanceId(3), (each) => each.power === 'running');
+  await zone.client.putVpcs([zoneVpc(2, [A, 'node-c', undefined])]);
+  await zone.until('told', () => zone.node(A).intent.vpcs[0]?.networkNumber === 2);
+  await zone.client.putVpcs([zoneVpc(1, [A, B])]);
+  await zone.client.putVpcs([zoneVpc(3, [B])]);
+  await zone.until('moved', () => zone.node(B).intent.vpcs[0]?.networkNumber === 3);
+  await zone.until('gone', () => zone.node(A).intent.vpcs.length === 0);
+  assert.deepEqual(zone.node('node-c').intent.vpcs, [], 'there is nothing to build');
+  const heard = new Set(zone.node('node-c').received.map(({ generation }) => generation));
+  assert.equal(heard.size, 1, 'and nothing to hear');
+  await zone.client.forgetVpcs([zoneVpc(3, []).intent.id]);
+  await zone.until('forgotten', () => zone.node(B).intent.vpcs.length === 0);
+});
+
+/** Its number tells which one has arrived. */
+function zoneVpc(generation: number, nodes: (NodeId | undefined)[]): ZoneVpc {
+  const ports = nodes.map((nodeId, at) => ({
+    interfaceId: `eni-0000000000000000${at}` as const,
+    subnetId: 'subnet-00000000000000001' as const,
+    nodeId,
+    macAddress: `02:00:00:00:00:0${at}`,
+    privateIps: [`10.0.0.${at + 4}`],
+    publicIps: [],
+    groupIds: [],
+    checksSource: true,
+  }));
+  const dhcp = { domainName: 'ec2.internal', domainNameServers: [], ntpServers: [] };
+  const parts = { cidrs: ['10.0.0.0/16'], hasDns: true, dhcp, subnets: [], groups: [], ports };
+  const id = 'vpc-00000000000000001';
+  return { generation, intent: { id, networkNumber: generation, ...parts } };
 }
 
 function subnet(id: SubnetIntent['id']): SubnetIntent {

@@ -21,10 +21,12 @@ import { NodeHealth } from './app/node-health.ts';
 import { changesSince, describeNodes, getConsoleOutput, readVolumes } from './app/nodes.ts';
 import { forgetInstances, putInstances, putSubnets } from './app/placements.ts';
 import { ReportRecorder } from './app/reports.ts';
+import { forgetVpcs, putVpcs } from './app/vpcs.ts';
 import { createNodeIntentReconciler } from './reconcilers/node-intent.ts';
 import { createNodeReportReconciler } from './reconcilers/node-report.ts';
 import { ensureNode } from './store/nodes.ts';
 import { CLUSTER_MIGRATIONS, type ClusterSchema } from './store/schema.ts';
+import { VpcReader } from './store/vpcs.ts';
 
 export interface ClusterOptions {
   /** The Cluster Controller's own folder; made when it is missing. */
@@ -80,6 +82,7 @@ function runCluster(options: ClusterOptions, database: Database<ClusterSchema>):
     aroundStep: options.aroundStep ?? takeStep,
     nodes: new Map(options.nodes.map(({ nodeId, client }) => [nodeId, client])),
     health: new NodeHealth(options.clock),
+    vpcs: new VpcReader(),
     changed: () => {
       for (const listener of listeners) listener();
     },
@@ -114,6 +117,8 @@ function createClient(
 ): ClusterClient {
   return {
     putSubnets: (subnets) => putSubnets(context, subnets),
+    putVpcs: (vpcs) => putVpcs(context, vpcs),
+    forgetVpcs: (ids) => forgetVpcs(context, ids),
     putInstances: (placed) => putInstances(context, placed),
     forgetInstances: async (ids) => {
       await forgetInstances(context, ids);

@@ -14,11 +14,19 @@ export type IdPrefix =
   | 'subnet'
   | 'sg'
   | 'sgr'
+  | 'vpc-cidr-assoc'
   | 'igw'
   | 'rtb'
   | 'rtbassoc'
+  | 'eipalloc'
+  | 'eipassoc'
+  | 'nat'
   | 'acl'
-  | 'dopt';
+  | 'aclassoc'
+  | 'dopt'
+  | 'lt'
+  | 'pg'
+  | 'iip-assoc';
 
 export type ResourceId<Prefix extends IdPrefix> = `${Prefix}-${string}`;
 export type InstanceId = ResourceId<'i'>;
@@ -31,6 +39,17 @@ export type InterfaceId = ResourceId<'eni'>;
 export type VpcId = ResourceId<'vpc'>;
 export type SubnetId = ResourceId<'subnet'>;
 export type SecurityGroupId = ResourceId<'sg'>;
+export type SecurityGroupRuleId = ResourceId<'sgr'>;
+export type InternetGatewayId = ResourceId<'igw'>;
+export type RouteTableId = ResourceId<'rtb'>;
+export type RouteTableAssociationId = ResourceId<'rtbassoc'>;
+export type AllocationId = ResourceId<'eipalloc'>;
+export type AddressAssociationId = ResourceId<'eipassoc'>;
+export type NatGatewayId = ResourceId<'nat'>;
+export type VpcCidrAssociationId = ResourceId<'vpc-cidr-assoc'>;
+export type LaunchTemplateId = ResourceId<'lt'>;
+export type ProfileAssociationId = ResourceId<'iip-assoc'>;
+export type PlacementGroupId = ResourceId<'pg'>;
 
 /** A node of the cloud; stable for the life of its data folder. */
 export type NodeId = `node-${string}`;

@@ -66,3 +66,22 @@ export function cidrContains(outer: Cidr, inner: Cidr): boolean {
 export function cidrsOverlap(a: Cidr, b: Cidr): boolean {
   return cidrContains(a, b) || cidrContains(b, a);
 }
+
+/** RFC 1918, and the shared block of RFC 6598 that EC2 takes too. */
+const PRIVATE_BLOCKS = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'].map(
+  (text) => parseBlock(text)!,
+);
+
+/** It lies whole in a block that nobody has in public. */
+export function isPrivate(cidr: Cidr): boolean {
+  return PRIVATE_BLOCKS.some((block) => cidrContains(block, cidr));
+}
+
+/** Neither "this network", nor loopback, nor link-local, nor multicast and what is above it. */
+const NO_HOSTS = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'].map(
+  (text) => parseBlock(text)!,
+);
+
+export function isUnicast(address: number): boolean {
+  return !NO_HOSTS.some((block) => cidrContains(block, { base: address, prefix: 32 }));
+}

@@ -73,7 +73,13 @@ async function createLab(guest: TestGuestOptions, folder = 'node'): Promise<Lab>
     const { subnetId } = instance.interfaces[0]!;
     const cidrs = { cidr: '172.31.0.0/20', gatewayIp: '172.31.0.1', vpcCidr: '172.31.0.0/16' };
     const subnets = [{ id: subnetId, ...cidrs, domain: 'ec2.internal' }];
-    await node.client.putIntent({ nodeId: 'node-1', generation, subnets, instances: [instance] });
+    await node.client.putIntent({
+      nodeId: 'node-1',
+      generation,
+      subnets,
+      vpcs: [],
+      instances: [instance],
+    });
     return reached(node, generation);
   };
   const dispose = async () => {
@@ -129,7 +135,7 @@ describe('a node with QEMU', { skip, concurrency: 1 }, () => {
     const first = await lab.want(node, {});
     assert.equal(first.power, 'running');
     assert.equal(first.hypervisor, 'qemu');
-    assert.equal(first.rootDiskProfile?.optimalIoBytes, MIB);
+    assert.equal(first.rootDiskProfile?.optimalIoBytes, 2 * MIB);
     assert.equal(first.interfaces[0]?.profile?.name, 'paravirtual');
     assert.equal(await connects(first.ssh!.port), true);
     await waitForBoots(node, 1);

@@ -127,6 +127,25 @@ describe('a node', () => {
     assert.equal((await guestsOf(lab)).length, 1);
   });
 
+  test('a node that was halted leaves its network alone, whatever it is told', async () => {
+    await using lab = await createNodeLab();
+    const steps: string[] = [];
+    const aroundStep: AroundStep = (step, take) => {
+      steps.push(step);
+      return take();
+    };
+    {
+      await using node = await lab.start({ aroundStep });
+      await lab.put(node, [numbered(1)]);
+      await untilQuiet(node);
+      assert.ok(steps.includes('network/ensure-subnets'));
+      await node.halt({ timeoutMs: 5_000 });
+      steps.length = 0;
+      await lab.put(node, [numbered(1), numbered(2)]);
+    }
+    assert.deepEqual(steps, []);
+  });
+
   test('a halt does not wait for guests that ignore it', async () => {
     await using lab = await createNodeLab({ ignoresShutdown: true });
     await using node = await lab.start();

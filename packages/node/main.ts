@@ -46,6 +46,7 @@ import { createQemuDriver } from './drivers/qemu/driver.ts';
 import { createSimulatedDriver, type SimulatedOptions } from './drivers/simulated/driver.ts';
 import { guestVolumeDesk, openGuestVolumes } from './guest-volume-parts.ts';
 import type { HostNetwork } from './host/host-network.ts';
+import { readIoCalibration } from './host/io-calibration.ts';
 import { openTap } from './host/tap-device.ts';
 import { createTargetWatch, type TargetWatch } from './host/target-watch.ts';
 import type { GuestVolumeDesk } from './http/guest-volume-answers.ts';
@@ -53,6 +54,7 @@ import { saveConsole } from './reconcilers/apply-step.ts';
 import { InstanceReconciler } from './reconcilers/instance.ts';
 import type { InstanceContext } from './reconcilers/instance-context.ts';
 import { createNetworkReconciler, WHOLE_NETWORK } from './reconcilers/network.ts';
+import { readGuestWork } from './reconcilers/observe-guest-volumes.ts';
 import { IntentStore } from './store/intent.ts';
 import { RecordStore } from './store/records.ts';
 
@@ -89,14 +91,15 @@ export interface NodeController extends AsyncDisposable {
   /** For the metadata service, too: what it says to guests of their own volumes, and hears. */
   readonly guestVolumes: GuestVolumeDesk;
   /** For the metadata service: who asks from this address. */
-  findInstanceByAddress(ip: string): InstanceIntent | undefined;
+  findInstanceByAddress(ip: string, vpcId?: string): InstanceIntent | undefined;
   /** The guest has asked for its metadata: a sign of life from inside. */
   onMetadataRead(id: InstanceId): void;
   /** Counters of the guest's disks since it started. Throws not-found / instance, incorrect-state when it is off. */
   readDiskStats(id: InstanceId): Promise<DiskStats[]>;
   /**
    * Stops all guests, by asking and after the time by force, and removes their ports. Disks and intent stay: the
-   * next node on the folder boots them again. Dispose the node afterwards.
+   * next node on the folder boots them again. From then on the node leaves the host alone: its network can be
+   * taken away. Dispose the node afterwards.
    */
   halt(options: { timeoutMs: number }): Promise<void>;
   /** Every instance is as its intent wants it, or has failed, and nothing is under way. */
@@ -152,7 +155,7 @@ async function createContext(
   options: NodeOptions,
   { users, driver }: { users: GuestUsers; driver: HypervisorDriver },
 ): Promise<InstanceContext> {
-  const { dataDir, clock, logger, network } = options;
+  const { dataDir, clock, random, logger, network } = options;
   const intents = await IntentStore.open(dataDir, options.nodeId);
   const records = await RecordStore.open(dataDir);
   const slots = new GuestSlots(records.list().map(({ id, slot }) => [id, slot] as const));
@@ -164,7 +167,7 @@ async function createContext(
   const stores = { intents, records, files, slots, users };
   const aroundStep = options.aroundStep ?? takeStep;
   const host = { driver, ports, memory, console, ...openGuestVolumes(options, records) };
-  return { dataDir, clock, logger, aroundStep, ...stores, ...host };
+  return { dataDir, clock, random, logger, aroundStep, ...stores, ...host };
 }
 
 async function createFiles(options: NodeOptions): Promise<GuestFiles> {
@@ -209,7 +212,12 @@ class Node implements NodeController {
       putIntent: (intent) => this.#putIntent(intent),
       getReport: () => this.#getReport(),
       getConsoleOutput: (id) => this.#getConsoleOutput(id),
-      readVolumes: () => readVolumes(this.#context),
+      readVolumes: () =>
+        readVolumes({
+          ...context,
+          readGuestWork: (id) => readGuestWork(context, id),
+          readDevice: () => readIoCalibration(options.dataDir),
+        }),
       onChange: (listener) => this.#board.onChange(listener),
     };
   }
@@ -294,6 +302,7 @@ class Node implements NodeController {
       isolatesTenants: isolatesTenants(this.fingerprint.accelerator),
       isolationGaps: this.fingerprint.isolationGaps,
       network: network.kind,
+      keepsVpcs: network.kind === 'bridge',
       capacity: { ...found, ...this.#options.capacity },
       instances: this.#board.list(),
     };
@@ -308,8 +317,8 @@ class Node implements NodeController {
     return this.#context.console.read(id);
   }
 
-  findInstanceByAddress(ip: string): InstanceIntent | undefined {
-    return this.#context.intents.findByAddress(ip);
+  findInstanceByAddress(ip: string, vpcId?: string): InstanceIntent | undefined {
+    return this.#context.intents.findByAddress(ip, vpcId);
   }
 
   onMetadataRead(id: InstanceId): void {
@@ -334,7 +343,11 @@ class Node implements NodeController {
         message: `${id} does not run, so its disks have no counters.`,
       });
     }
-    return this.#context.driver.diskStats(record.handle);
+    const own = await readGuestWork(this.#context, id);
+    return [
+      ...(await this.#context.driver.diskStats(record.handle)),
+      ...own.map(({ volumeId, work }) => ({ serial: volumeId, ...work.counters })),
+    ];
   }
 
   async halt({ timeoutMs }: { timeoutMs: number }): Promise<void> {
@@ -343,10 +356,13 @@ class Node implements NodeController {
     this.#instanceQueue?.resync();
     const wait = { clock: this.#options.clock, what: 'all guests are off' };
     const graceful = waitFor(() => this.#isDown(), { ...wait, timeoutMs });
-    if (await graceful.catch(() => false)) return;
-    this.#halting = { force: true };
-    this.#instanceQueue?.resync();
-    await waitFor(() => this.#isDown(), { ...wait, timeoutMs: HALT_FORCE_MS });
+    if (!(await graceful.catch(() => false))) {
+      this.#halting = { force: true };
+      this.#instanceQueue?.resync();
+      await waitFor(() => this.#isDown(), { ...wait, timeoutMs: HALT_FORCE_MS });
+    }
+    // Subnets that are looked after every ten seconds would come back.
+    await this.#runner[Symbol.asyncDispose]();
   }
 
   #isDown(): boolean {

@@ -5,13 +5,14 @@ import type { InstanceId } from '@ironbark/core/ids.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
+import { bindInNamespace } from '@ironbark/platform/network-namespace.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
 import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
-import { createBridgeNetwork } from './host/bridge-network.ts';
 import { limitHops } from './host/hop-limit.ts';
 import type { HostNetwork } from './host/host-network.ts';
 import { SimulatedNetwork } from './host/simulated-network.ts';
 import { createUserNetwork } from './host/user-network.ts';
+import { createVpcNetworks } from './host/vpc-networks.ts';
 import type { GuestVolumeDesk } from './http/guest-volume-answers.ts';
 import { startMetadataService } from './http/metadata-service.ts';
 
@@ -31,7 +32,8 @@ export interface NodeNetworkOptions {
 
 /** What the metadata service asks of a node. */
 export interface MetadataSource {
-  findInstanceByAddress(address: string): InstanceIntent | undefined;
+  /** With the VPC where it has a name space of its own; without, among those that the host routes. */
+  findInstanceByAddress(address: string, vpcId?: string): InstanceIntent | undefined;
   onMetadataRead(id: InstanceId): void;
   readonly guestVolumes: GuestVolumeDesk;
 }
@@ -65,7 +67,22 @@ async function startBridge(options: NodeNetworkOptions): Promise<NodeNetwork> {
     port: 0,
     limitHops,
   });
-  const network = await createBridgeNetwork({ ...options, metadataPort: service.port });
+  const metadataPort = service.port;
+  const network = await createVpcNetworks({
+    ...options,
+    metadataPort,
+    serveMetadata: (vpcId, namespace) =>
+      startMetadataService({
+        ...options,
+        ...source.callbacks,
+        volumes: source.volumes,
+        findInstanceByAddress: (address) => source.callbacks.findInstanceByAddress(address, vpcId),
+        host: '0.0.0.0',
+        port: metadataPort,
+        fd: bindInNamespace(namespace, metadataPort),
+        limitHops,
+      }),
+  });
   return assemble(network, source, service);
 }
 
@@ -97,7 +114,8 @@ function lateSource() {
     },
     callbacks: {
       isReady: () => source !== undefined,
-      findInstanceByAddress: (address: string) => source?.findInstanceByAddress(address),
+      findInstanceByAddress: (address: string, vpcId?: string) =>
+        source?.findInstanceByAddress(address, vpcId),
       onRead: (id: InstanceId) => source?.onMetadataRead(id),
     },
     // Nobody is known, and so nobody is answered, before there is a node.

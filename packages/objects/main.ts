@@ -10,23 +10,40 @@ import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
 import { type ReconcilerHandle, ReconcilerRunner } from '@ironbark/platform/reconciler.ts';
 import { type AuditLog, NO_AUDIT } from '@ironbark/protocol/internal/audit-log.ts';
+import type { Envelopes } from '@ironbark/protocol/internal/envelopes.ts';
 import type { IdentityClient } from '@ironbark/protocol/internal/identity-client.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
+import type { Ownership } from '@ironbark/protocol/s3/ownership.ts';
+import { AccountKeys } from './app/account-keys.ts';
 import { BusyBlobs, type ObjectsContext } from './app/context.ts';
+import { type ObjectsCounts, RequestCounters } from './app/request-counters.ts';
 import { createSystemClient } from './app/system-client.ts';
+import { type BucketUsage, measureUsage } from './app/usage.ts';
+import { openBlobLog } from './drivers/blob-log.ts';
 import { openDiskBlobStore } from './drivers/disk-blob-store.ts';
 import { createS3Handler } from './http/s3-endpoint.ts';
+import { lifecycle } from './reconcilers/lifecycle.ts';
+import { logCompaction } from './reconcilers/log-compaction.ts';
+import { SCRUB_GROUP_MS, scrub } from './reconcilers/scrub.ts';
 import { strayBlobs } from './reconcilers/stray-blobs.ts';
 import { unwantedBlobs } from './reconcilers/unwanted-blobs.ts';
+import { findAnyAccountKey } from './store/account-keys.ts';
+import { findLastLogFile } from './store/logged-blobs.ts';
 import { objectsMigrations } from './store/migrations/migrations.ts';
 import type { ObjectsDatabase, ObjectsSchema } from './store/schema.ts';
 
 export interface ObjectsOptions {
-  /** Holds `objects.sqlite` and `blobs/`. One process at a time. */
+  /** Holds `objects.sqlite`, `blobs/` and `log/`. One process at a time. */
   dataDir: string;
   /** Opened with `objectsMigrations`, and closed by its owner. Default: SQLite in `dataDir`. */
   database?: ObjectsDatabase;
   identity: IdentityClient;
+  /** The cloud's keyring, as soon as there is one. Without it nothing can be encrypted. */
+  envelopes?: () => Envelopes | undefined;
+  /** Of buckets on which nobody has set it. Default: BucketOwnerEnforced, as on AWS since 2023. */
+  defaultOwnership?: Ownership;
+  /** Lets Signature Version 2 in. Default: no. */
+  allowsSignatureV2?: boolean;
   region: string;
   clock: Clock;
   random: RandomSource;
@@ -39,6 +56,8 @@ export interface ObjectsOptions {
   stallTimeoutMs?: number;
   /** Takes a record of every call, refused ones too. Default: nobody does. */
   audit?: AuditLog;
+  /** What a file of the log of small objects grows to. Default: 32 MiB. */
+  logFileBytes?: number;
 }
 
 export interface Objects extends AsyncDisposable {
@@ -51,12 +70,27 @@ export interface Objects extends AsyncDisposable {
   whileQuiet<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Until it is disposed no blob's file is removed. */
   holdBlobs(): Disposable;
+  /** One that was closed with the keyring; undefined while nothing is encrypted. */
+  findKeyEnvelope(): Promise<string | undefined>;
+  /** What each bucket holds, counted now. */
+  measureUsage(): Promise<BucketUsage[]>;
+  /** What was done since the start. */
+  counts(): ObjectsCounts;
   /** What its disk has failed to keep; nothing is changed there until the next start. */
   listFailures(): string[];
 }
 
 /** A look at every file; what it repairs is rare. */
 const STRAY_RESYNC_MS = 60 * 60 * 1_000;
+
+/** A file that becomes full is a reason to look, too. */
+const COMPACTION_RESYNC_MS = 60_000;
+
+/** Most of the gain is had with a few; all of them are answered when the last one is done. */
+const MAX_TRANSACTIONS_PER_COMMIT = 32;
+
+/** What is due is due at a midnight; an hour later is soon enough. */
+const LIFECYCLE_RESYNC_MS = 60 * 60 * 1_000;
 
 /** Long enough for a slow link, short enough that connections which died do not pile up. */
 const STALL_TIMEOUT_MS = 60_000;
@@ -67,33 +101,72 @@ export async function startObjects(options: ObjectsOptions): Promise<Objects> {
   await using undo = new AsyncDisposableStack();
   const db = options.database ?? undo.use(await openDatabase(dataDir));
   const blobs = await openDiskBlobStore(join(dataDir, 'blobs'));
+  let compaction: ReconcilerHandle | undefined;
+  const log = undo.use(
+    await openBlobLog({
+      folder: join(dataDir, 'log'),
+      lastKnown: await findLastLogFile(db.query),
+      ...(options.logFileBytes === undefined ? {} : { fileBytes: options.logFileBytes }),
+      onFull: () => compaction?.resync(),
+    }),
+  );
   let cleaner: ReconcilerHandle | undefined;
   const unwanted = (ids: readonly string[]) => {
     for (const id of ids) cleaner?.poke(id);
   };
+  let lifecycles: ReconcilerHandle | undefined;
+  const { identity, envelopes = () => undefined } = options;
+  const { defaultOwnership = 'BucketOwnerEnforced', allowsSignatureV2 = false } = options;
   const context: ObjectsContext = {
-    ...{ db, blobs, clock, random, logger, region },
+    ...{
+      db,
+      blobs,
+      log,
+      clock,
+      random,
+      logger,
+      region,
+      identity,
+      defaultOwnership,
+      allowsSignatureV2,
+    },
+    accountKeys: new AccountKeys({ db, random, envelopes }),
     busy: new BusyBlobs(),
-    wake: { unwanted },
+    counters: new RequestCounters(),
+    wake: { unwanted, lifecycle: () => lifecycles?.resync() },
   };
   const runner = undo.use(new ReconcilerRunner({ clock, random, logger }));
   cleaner = runner.add(unwantedBlobs(context));
+  compaction = runner.add(logCompaction(context), {
+    resyncMs: COMPACTION_RESYNC_MS,
+    concurrency: 1,
+  });
   runner.add(strayBlobs(context), { resyncMs: STRAY_RESYNC_MS });
-  const { identity, domains = ['localhost'], stallTimeoutMs = STALL_TIMEOUT_MS } = options;
+  runner.add(scrub(context), { resyncMs: SCRUB_GROUP_MS, concurrency: 1 });
+  lifecycles = runner.add(lifecycle(context), { resyncMs: LIFECYCLE_RESYNC_MS });
+  const { domains = ['localhost'], stallTimeoutMs = STALL_TIMEOUT_MS } = options;
   const { audit = NO_AUDIT } = options;
   const owned = undo.move();
   return {
-    handler: createS3Handler({ context, identity, domains, stallTimeoutMs, audit }),
+    handler: createS3Handler({ context, domains, stallTimeoutMs, audit }),
     client: createSystemClient(context, options.systemAccountId),
     isQuiet: () => runner.isQuiet(),
     whileQuiet: (work) => db.transaction(() => work()),
+    findKeyEnvelope: () => findAnyAccountKey(db.query),
     holdBlobs: () => context.busy.holdAll(),
-    listFailures: () => [db.failure, blobs.failure].filter((each) => each !== undefined),
+    measureUsage: () => measureUsage(context),
+    counts: () => context.counters.read(),
+    listFailures: () =>
+      [db.failure, blobs.failure, log.failure].filter((each) => each !== undefined),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
 function openDatabase(dataDir: string): Promise<ObjectsDatabase> {
   const path = join(dataDir, 'objects.sqlite');
-  return openSqlite<ObjectsSchema>({ path, migrations: objectsMigrations });
+  return openSqlite<ObjectsSchema>({
+    path,
+    migrations: objectsMigrations,
+    maxTransactionsPerCommit: MAX_TRANSACTIONS_PER_COMMIT,
+  });
 }

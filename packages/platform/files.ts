@@ -31,9 +31,16 @@ export async function writeFully(
   }
 }
 
-/** Writes all of `bytes` at the handle's own position, durably. When it fails the file is not to be added to again. */
-export async function appendDurably(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  await writeFully(handle, bytes);
+/**
+ * Writes all of `bytes` at the handle's own position, or at the given one, durably. When it fails the file is not to be
+ * added to again.
+ */
+export async function appendDurably(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  position?: number,
+): Promise<void> {
+  await writeFully(handle, bytes, position);
   await handle.datasync();
 }
 

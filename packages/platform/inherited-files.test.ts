@@ -14,7 +14,9 @@ test('a child does not get what the parent of its parent left open', async () =>
   const run = async (closes: boolean) => {
     const leak = 'exec 200</dev/null; exec "$@"';
     const node = [process.execPath, '--input-type=module', '-e', program(closes)];
-    return (await systemCommands.run('bash', ['-c', leak, 'bash', ...node])).stdout;
+    // Without what the user has every bash do first.
+    const bash = ['-u', 'BASH_ENV', 'bash', '-c', leak, 'bash'];
+    return (await systemCommands.run('env', [...bash, ...node])).stdout;
   };
   assert.match(await run(false), / 200 -> /, 'the leak is real');
   const closed = await run(true);

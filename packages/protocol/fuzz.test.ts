@@ -213,7 +213,9 @@ test('fuzz: documents in JSON and CBOR are decoded or refused, and reach no prot
     list: fc.array(tie('value'), { maxLength: 4 }),
     map: fc.dictionary(key, tie('value'), { maxKeys: 6 }),
   }));
-  const actions = fc.constantFrom('GetMetricData', 'GetMetricStatistics', 'ListMetrics');
+  const actions = fc.constantFrom(
+    ...(['GetMetricData', 'GetMetricStatistics', 'ListMetrics', 'PutMetricData'] as const),
+  );
   const property = fc.property(value, actions, (document, action) => {
     const { input } = cloudwatchModel().findOperation(action)!;
     refuses(() => decodeDocument(input, JSON.parse(JSON.stringify(document))));

@@ -10,6 +10,7 @@ import { systemRandom } from '@ironbark/platform/random.ts';
 import { openSectors, SECTOR_BYTES } from './drivers/aes-xts.ts';
 import { LUKS_HEADER_BYTES } from './drivers/luks-header.ts';
 import { luksKeysOf } from './drivers/volume-seal.ts';
+import { untilFilled } from './testing/filling-volumes.ts';
 import {
   ACCOUNT,
   daemonPid,
@@ -24,7 +25,13 @@ import {
   volumeId,
 } from './testing/harness.ts';
 import { LoopDevices } from './testing/loop-devices.ts';
-import { findInTheClear, keyringPath, Marker, readVolumeKey } from './testing/sealed-volumes.ts';
+import {
+  decryptFile,
+  findInTheClear,
+  keyringPath,
+  Marker,
+  readVolumeKey,
+} from './testing/sealed-volumes.ts';
 
 const VOLUME = volumeId(1);
 const SEALED = { encryptedFor: ACCOUNT };
@@ -44,6 +51,7 @@ test('an encrypted volume is zeros to its host and noise to its disk', async () 
   await qemuIo(seen, 'read -P 0 0 16M');
   const marker = await Marker.make(harness, 64 * KIB);
   await qemuIo(seen, marker.write(3 * MIB), 'write -P 0x22 9M 64k', 'flush');
+  await untilFilled(harness, VOLUME);
   const facts = await stat(filePath(harness));
   assert.equal(facts.size, 16 * MIB + LUKS_HEADER_BYTES, 'exactly as long for the guest');
   assert.ok(facts.blocks * 512 >= 16 * MIB, 'every byte has its place');
@@ -112,9 +120,13 @@ test('an encrypted volume grows under its host, by zeros', async () => {
   assert.equal((await stat(filePath(harness))).size, sizeBytes + LUKS_HEADER_BYTES);
   process.kill(await daemonPid(harness, VOLUME), 'SIGKILL');
   await harness.untilDone(grown, 'read -P 0x11 0 16M', 'read -P 0 16M 4M', 'read -P 0x22 20M 1M');
+  await untilFilled(harness, VOLUME);
+  const plain = await decryptFile(harness, VOLUME);
+  assert.ok(plain.subarray(0, 16 * MIB).equals(Buffer.alloc(16 * MIB, 0x11)));
+  assert.ok(plain.subarray(16 * MIB, 20 * MIB).equals(Buffer.alloc(4 * MIB)));
 });
 
-test('an encrypted volume on a disk of its own is as long as was asked, and no part of it is in the clear', {
+test('an encrypted volume on a disk of its own has its length, grows, and no part of it is in the clear', {
   skip: process.getuid?.() === 0 ? false : 'needs root',
 }, async () => {
   await using disks = await LoopDevices.make([24]);
@@ -131,9 +143,16 @@ test('an encrypted volume on a disk of its own is as long as was asked, and no p
   await harness.untilCompleted(snapshotId(1));
   const block = await harness.storage.snapshots.readBlock(snapshotId(1), 30);
   assert.ok(block.subarray(0, marker.bytes.length).equals(marker.bytes));
-  await harness.put(volume(1, { ...SEALED, generation: 2, sizeBytes: 18 * MIB }));
-  const refused = await harness.untilVolume(VOLUME, (each) => each.reason !== undefined);
-  assert.match(refused.reason ?? '', /that is not a file cannot be made longer/);
+  await harness.put(volume(1, { ...kind, generation: 2, sizeBytes: 18 * MIB }));
+  await harness.untilDone(seen, 'read -P 0 16M 2M', 'write -P 0x44 17M 64k', 'flush');
+  process.kill(await daemonPid(harness, VOLUME), 'SIGKILL');
+  await harness.untilDone(seen, 'read -P 0 16M 1M', 'read -P 0x44 17M 64k');
+  await untilFilled(harness, VOLUME);
+  const disk = (await readFile(disks.paths[0]!)).subarray(LUKS_HEADER_BYTES);
+  const { payloadKey: key } = luksKeysOf(await readVolumeKey(harness, VOLUME));
+  const plain = openSectors({ key, first: 0 }, disk.subarray(0, 18 * MIB));
+  assert.ok(plain.subarray(15 * MIB).indexOf(marker.bytes) === 0);
+  assert.ok(plain.subarray(16 * MIB, 17 * MIB).equals(Buffer.alloc(MIB)));
   await harness.put(volume(1, { generation: 3, desired: 'absent' }));
   await harness.untilVolume(VOLUME, (each) => each.state === 'absent');
 });

@@ -2,20 +2,24 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { SnapshotId } from '@ironbark/core/ids.ts';
 import { MIB } from '@ironbark/core/units.ts';
-import { systemClock } from '@ironbark/platform/clock.ts';
-import { systemCommands } from '@ironbark/platform/commands.ts';
 import type { VolumeStorageObservation } from '@ironbark/protocol/internal/storage-client.ts';
 import { SNAPSHOT_BUCKET } from './app/snapshot-manifest.ts';
+import {
+  compare,
+  holdBlocks,
+  slowBlocks,
+  untilFilled,
+  writeUnflushed,
+} from './testing/filling-volumes.ts';
 import {
   daemonPid,
   Harness,
   NODE,
-  nbdUri,
   qemuIo,
   snapshot,
   snapshotId,
@@ -25,7 +29,6 @@ import {
 
 const COPY = volumeId(2);
 const SIZE = 16 * MIB;
-const SECTOR_BYTES = 512;
 /** A daemon that is waited for in vain is killed after ten seconds. */
 const CLOSE_LIMIT_MS = 5_000;
 /** The filling lasts for three of these. */
@@ -43,34 +46,6 @@ async function startWithSnapshot(): Promise<{ harness: Harness; bytes: Buffer }>
   return { harness, bytes };
 }
 
-/** So many blocks come from the object store, as often as they are asked for; the others not until `release`. */
-function holdBlocks(harness: Harness, passes: number) {
-  const { promise: gate, resolve: release } = Promise.withResolvers<void>();
-  const getObject = harness.objects.getObject.bind(harness.objects);
-  const passed = new Set<string>();
-  harness.objects.getObject = async (input) => {
-    if (input.key.startsWith('blocks/')) {
-      if (passed.size < passes) passed.add(input.key);
-      if (!passed.has(input.key)) await gate;
-    }
-    return getObject(input);
-  };
-  return release;
-}
-
-/** Each block takes its time, so that the fill is met in the middle. */
-function slowBlocks(harness: Harness, delayMs = 150): () => void {
-  const getObject = harness.objects.getObject.bind(harness.objects);
-  let isSlow = true;
-  harness.objects.getObject = async (input) => {
-    if (isSlow && input.key.startsWith('blocks/')) await systemClock.sleep(delayMs);
-    return getObject(input);
-  };
-  return () => {
-    isSlow = false;
-  };
-}
-
 async function openCopy(harness: Harness): Promise<VolumeStorageObservation> {
   await harness.put(volume(2, { fromSnapshotId: snapshotId(1), exportTo: NODE }));
   return harness.untilVolume(COPY, (each) => each.export !== undefined || each.state === 'failed');
@@ -85,34 +60,6 @@ async function snapWhileItFills() {
   bytes.fill(0x44, 6 * MIB, 7 * MIB);
   await harness.put(snapshot(2, { volumeId: COPY }));
   return { harness, bytes, seen, release };
-}
-
-/** Its file is all that is left of how it was filled. */
-async function untilFilled(harness: Harness): Promise<void> {
-  await harness.until('the volume to be filled', async () => {
-    const files = await harness.files();
-    const isLayered = files.some((path) => path.startsWith('filling/'));
-    return !isLayered && (await harness.volume(COPY))?.progressPercent === 100;
-  });
-}
-
-/**
- * What a guest reads is what the model has. `qemu-img compare` takes for zeros what is neither data nor zeros, as an export
- * says of parts that have not come; this reads them.
- */
-async function compare(
-  harness: Harness,
-  seen: VolumeStorageObservation,
-  model: Buffer,
-): Promise<void> {
-  const path = join(harness.root, 'read.raw');
-  await systemCommands.run('qemu-img', ['convert', '-f', 'raw', '-O', 'raw', nbdUri(seen), path]);
-  const bytes = await readFile(path);
-  assert.equal(bytes.length, model.length);
-  for (let at = 0; at < model.length; at += SECTOR_BYTES) {
-    const end = at + SECTOR_BYTES;
-    assert.ok(bytes.subarray(at, end).equals(model.subarray(at, end)), `at ${at}`);
-  }
 }
 
 /** The same of a volume that is made of a snapshot. */
@@ -136,7 +83,7 @@ test('a volume is open before its bytes have come, and reads what it does not ha
   bytes.fill(0, 2 * MIB, 2 * MIB + 65_536);
   release();
   await compare(harness, seen, bytes);
-  await untilFilled(harness);
+  await untilFilled(harness, COPY);
   assert.equal(await daemonPid(harness, COPY), pid);
   await compare(harness, seen, bytes);
   assert.ok((await harness.read(COPY, 0, SIZE)).equals(bytes));
@@ -177,8 +124,25 @@ test('what was flushed while it filled outlives its target, its controller and b
     ),
   );
   await compare(harness, seen, bytes);
-  await untilFilled(harness);
+  await untilFilled(harness, COPY);
   await compare(harness, seen, bytes);
+  assert.ok((await harness.read(COPY, 0, SIZE)).equals(bytes));
+});
+
+test('what was answered while it filled outlives its target, also when nobody had flushed it', async () => {
+  const { harness, bytes } = await startWithSnapshot();
+  await using _ = harness;
+  const release = holdBlocks(harness, 1);
+  const seen = await openCopy(harness);
+  const written = { offset: 5 * MIB, bytes: Buffer.alloc(256 * 1024, 0x55) };
+  await writeUnflushed(seen, written, async () => {
+    process.kill(await daemonPid(harness, COPY), 'SIGKILL');
+  });
+  written.bytes.copy(bytes, written.offset);
+  await harness.untilDone(seen, 'read -P 0x55 5M 256k');
+  release();
+  await compare(harness, seen, bytes);
+  await untilFilled(harness, COPY);
   assert.ok((await harness.read(COPY, 0, SIZE)).equals(bytes));
 });
 
@@ -195,7 +159,7 @@ test('bytes that a crash left without a record are no part of the volume', async
   await harness.write(COPY, 4 * MIB, Buffer.alloc(MIB, 0x99));
   release();
   await harness.restart();
-  await untilFilled(harness);
+  await untilFilled(harness, COPY);
   assert.ok((await harness.read(COPY, 0, SIZE)).equals(bytes));
 });
 
@@ -229,7 +193,7 @@ test('a snapshot of a volume that is still being filled has all of it, and its o
   await qemuIo(seen, 'write -P 0x55 6M 1M', 'flush');
   release();
   await harness.untilCompleted(snapshotId(2));
-  await untilFilled(harness);
+  await untilFilled(harness, COPY);
   const copied = await harness.read(COPY, 0, SIZE);
   assert.ok(copied.equals(Buffer.from(bytes).fill(0x55, 6 * MIB, 7 * MIB)));
   await harness.untilSnapshot(snapshotId(1), (each) => each.state === 'absent');
@@ -256,7 +220,7 @@ test('a volume that fills is grown and held back otherwise under its guest, and 
   await harness.untilVolume(COPY, (each) => each.generation === 3);
   release();
   await compare(harness, grown, model);
-  await untilFilled(harness);
+  await untilFilled(harness, COPY);
   assert.equal(await daemonPid(harness, COPY), pid);
   await compare(harness, grown, model);
   assert.ok((await harness.read(COPY, 0, 24 * MIB)).equals(model));
@@ -286,7 +250,7 @@ test('a volume that was filled, and whose target died before its layer went, is 
       () => false,
     ),
   );
-  await untilFilled(harness);
+  await untilFilled(harness, COPY);
 });
 
 test('nobody waits for an object store that does not answer to close a volume, and it fills on later', async () => {
@@ -304,7 +268,7 @@ test('nobody waits for an object store that does not answer to close a volume, a
   assert.ok(tookMs < CLOSE_LIMIT_MS, `took ${Math.round(tookMs)} ms`);
   release();
   await harness.restart();
-  await untilFilled(harness);
+  await untilFilled(harness, COPY);
   assert.ok((await harness.read(COPY, 0, SIZE)).equals(bytes));
 });
 
@@ -322,7 +286,7 @@ test('one that was grown while it filled is whole after its target and its contr
   process.kill(pid, 'SIGKILL');
   release();
   await harness.restart();
-  await untilFilled(harness);
+  await untilFilled(harness, COPY);
   const model = Buffer.concat([bytes, Buffer.alloc(8 * MIB)]);
   model.fill(0x66, 20 * MIB, 21 * MIB);
   assert.ok((await harness.read(COPY, 0, 24 * MIB)).equals(model));
@@ -338,7 +302,7 @@ test('of two snapshots that are taken while it fills the second stores what has 
   assert.ok(second.addedBytes < MIB, `${second.addedBytes} bytes were stored`);
   await qemuIo(seen, 'write -P 0x99 0 16M', 'flush');
   release();
-  await untilFilled(harness);
+  await untilFilled(harness, COPY);
   bytes.fill(0x55, 9 * MIB, 9 * MIB + 65_536);
   await compareRestored(harness, snapshotId(3), bytes);
 });

@@ -63,6 +63,8 @@ export interface StorageOptions {
   backends?: BackendSettings;
   /** Of the key that closes all others; a file in the folder of the state when absent. */
   keyring?: KeyringSource;
+  /** What another service has closed with it. */
+  knownEnvelope?: string | undefined;
   /** Wraps the drivers; for tests that have them fail. */
   drivers?: (drivers: StorageDrivers) => StorageDrivers;
   /** Tests keep the state elsewhere, and interfere with steps. */
@@ -97,8 +99,9 @@ export async function startStorage(options: StorageOptions): Promise<Storage> {
   const { compressor = THREADED_COMPRESSOR } = options;
   const database = await openDatabase<StorageSchema>({ path, migrations: STORAGE_MIGRATIONS });
   try {
+    const { random, knownEnvelope } = options;
     const { keyring: source = { path: join(stateDir, 'keyring', 'master.key') } } = options;
-    const keys = await EncryptionKeys.open({ source, database, random: options.random });
+    const keys = await EncryptionKeys.open({ source, database, random, knownEnvelope });
     const routed = routeByRow(drivers.backend, staged, database);
     const backend = sealBackend(routed, {
       findSeal: async (id) => keys.factsOf(await findVolume(database.query, id)),

@@ -25,8 +25,16 @@ export async function settleRestoredStorage(path: string): Promise<{ hasEncrypti
       .where('written', 'is not', null)
       .execute();
     // A backup holds volumes as they read, so what came back is all there.
-    const whole = { backend: 'file', is_filled: 1, source_name: null, is_clone: 0 } as const;
-    await tx.updateTable('volume').set(whole).execute();
+    const whole = {
+      backend: 'file',
+      is_filled: 1,
+      source_name: null,
+      written_bytes: null,
+    } as const;
+    await tx
+      .updateTable('volume')
+      .set({ ...whole, is_clone: 0 })
+      .execute();
     await tx.updateTable('snapshot').set({ point: null }).execute();
     // The objects came back by another way than this state: what each snapshot needs is read from its manifest.
     await tx

@@ -11,6 +11,7 @@ import {
   ReconcilerRunner,
 } from '@ironbark/platform/reconciler.ts';
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
+import type { Envelopes } from '@ironbark/protocol/internal/envelopes.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { SnapshotReader } from '@ironbark/protocol/internal/snapshot-reader.ts';
 import type { SnapshotWriter } from '@ironbark/protocol/internal/snapshot-writer.ts';
@@ -54,6 +55,8 @@ export interface Storage extends AsyncDisposable {
   readonly failure: string | undefined;
   /** Why nothing that is encrypted can be opened, for people; undefined while all is well. */
   readonly keyringProblem: string | undefined;
+  /** The keyring, for other services. */
+  readonly envelopes: Envelopes;
   /** Something here can be read with the keyring alone. */
   hasEncryption(): Promise<boolean>;
 }
@@ -124,6 +127,7 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
       return parts.database.failure;
     },
     keyringProblem: parts.keys.problem,
+    envelopes: parts.keys.envelopes,
     hasEncryption: async () => (await findAnyAccountKey(parts.database.query)) !== undefined,
     halt: async () => {
       await stop();

@@ -6,7 +6,7 @@ import type { RunReport } from '@ironbark/lab/report/run-report.ts';
 import type { RowResult } from '@ironbark/lab/run/row-result.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { projectDir } from '../support/cloud-under-test.ts';
-import type { Figure } from '../support/figures.ts';
+import { atLeast, atMost, type Figure } from '../support/figures.ts';
 
 const LSI = 'guest/local-disk/lsi53c895a/native/direct';
 const VIRTIO = 'guest/local-disk/virtio-blk/native/direct';
@@ -15,7 +15,7 @@ const TIMEOUT_MS = 600_000;
 
 export async function measureLab(): Promise<Figure[]> {
   const rows = [LSI, VIRTIO, DEFAULT].join(',');
-  const args = ['--json', 'lab', 'run', 'paper', '--quick', '--rows', rows];
+  const args = ['--json', 'lab', 'run', 'paper', '--quick', '--workload', 'dd', '--rows', rows];
   const ironbark = join(projectDir, 'ironbark');
   const { stdout } = await systemCommands.run(ironbark, args, { timeoutMs: TIMEOUT_MS });
   const report = JSON.parse(stdout) as RunReport;
@@ -33,12 +33,4 @@ export async function measureLab(): Promise<Figure[]> {
     atLeast('default, read: of the host’s dd', tuned!.ratio!, 0.9),
     atLeast('default, read: sectors a request', tuned!.requestSectors!, 1_000),
   ];
-}
-
-function atMost(name: string, value: number, bar: number): Figure {
-  return { name, value: Number(value.toFixed(2)), bar, ok: value <= bar };
-}
-
-function atLeast(name: string, value: number, bar: number): Figure {
-  return { name, value: Number(value.toFixed(2)), bar, ok: value >= bar };
 }

@@ -6,22 +6,32 @@ import { runInterruptibly } from '../support/interruption.ts';
 import { measureAoe } from './aoe.ts';
 import { BLOCK_ROWS, measureBlock, parseTestbed } from './block/block.ts';
 import { renderRows, verdictOf } from './block/rows.ts';
+import { measureEc2 } from './ec2.ts';
 import { measureEncryption } from './encryption.ts';
+import { measureExplanations } from './explain/explain.ts';
+import { measureGuestMode } from './guest-mode.ts';
 import { measureLab } from './lab.ts';
 import { measureLaunch } from './launch.ts';
+import { measureNet } from './net.ts';
 import { measureRestore } from './restore.ts';
+import { measureS3 } from './s3/s3.ts';
 import { measureUp } from './up.ts';
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   aoe: measureAoe,
+  ec2: measureEc2,
   encryption: measureEncryption,
+  'guest-mode': measureGuestMode,
   lab: measureLab,
   launch: measureLaunch,
+  net: measureNet,
   restore: measureRestore,
+  s3: measureS3,
   up: measureUp,
 };
 
 const BLOCK_USAGE = '[--testbed slow|paper] [--rows 1,4,path] [--repeat N] [--quick]';
+const EXPLAIN_USAGE = '[--rows "single queue,frames"]';
 const REPEAT = 3;
 const QUICK_REPEAT = 1;
 
@@ -47,11 +57,12 @@ async function main(): Promise<void> {
   const flags: Flags = { rows: undefined, repeat: undefined, ...values };
   const name = positionals[0] ?? '';
   if (name === 'block') return await runBlock(flags);
-  const measure = BENCHMARKS[name];
+  const measure =
+    name === 'explain' ? () => measureExplanations(wantedOf(flags)) : BENCHMARKS[name];
   if (measure === undefined) {
     const names = Object.keys(BENCHMARKS).join('|');
     console.error(
-      `usage: npm run bench -- ${names} [--json]\n       npm run bench -- block ${BLOCK_USAGE} [--json]`,
+      `usage: npm run bench -- ${names} [--json]\n       npm run bench -- block ${BLOCK_USAGE} [--json]\n       npm run bench -- explain ${EXPLAIN_USAGE} [--json]`,
     );
     process.exitCode = 2;
     return;
@@ -61,8 +72,12 @@ async function main(): Promise<void> {
   if (figures.some((figure) => !figure.ok)) process.exitCode = 1;
 }
 
+function wantedOf({ rows }: Pick<Flags, 'rows'>): string[] {
+  return rows?.split(',') ?? [];
+}
+
 async function runBlock({ json, testbed, rows, repeat, quick }: Flags): Promise<void> {
-  const wanted = rows?.split(',') ?? [];
+  const wanted = wantedOf({ rows });
   const unknown = wanted.find((row) => !BLOCK_ROWS.some((known) => known === row));
   if (unknown !== undefined) throw new Error(`no row ${unknown}: ${BLOCK_ROWS.join(', ')}`);
   const measured = await measureBlock({

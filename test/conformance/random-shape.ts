@@ -64,6 +64,8 @@ function randomValue(shape: Shape, generator: ShapeGenerator, depth: number): un
       const length = depth > MAX_DEPTH ? 1 : below(random, 3) + (direction === 'input' ? 1 : 0);
       return Array.from({ length }, () => randomValue(shape.item, generator, depth + 1));
     }
+    case 'map':
+      return { a: randomValue(shape.value, generator, depth + 1) };
     case 'enum':
       return [...shape.values][below(random, shape.values.size)];
     case 'boolean':

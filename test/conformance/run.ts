@@ -2,17 +2,28 @@
 
 import { parseArgs } from 'node:util';
 import { type Figure, renderFigures } from '../support/figures.ts';
+import { runClientWorkflows } from './clients/suite.ts';
 import { type RoundTripResult, roundTrip, roundTripFigures } from './ec2/round-trip.ts';
+import { runMotoEc2 } from './moto/suite.ts';
+import { runS3Tests } from './s3-tests/run-suite.ts';
 
 interface SuiteOptions {
   seed: number;
   cases: number;
+  /** Of a suite of others: what chooses among its tests; all of it when absent. */
+  only: string | undefined;
+  minutes: number;
+  record: boolean;
+  goesOn: boolean;
   /** For people; machines read the figures. */
   explain: (line: string) => void;
 }
 
 const SUITES: Readonly<Record<string, (options: SuiteOptions) => Promise<Figure[]>>> = {
   'round-trip': runRoundTrip,
+  'moto-ec2': runMotoEc2,
+  's3-tests': runS3Tests,
+  clients: runClientWorkflows,
 };
 
 const MAX_EXPLAINED = 5;
@@ -35,18 +46,26 @@ async function main(): Promise<void> {
       json: { type: 'boolean', default: false },
       seed: { type: 'string', default: '1' },
       cases: { type: 'string', default: '3' },
+      only: { type: 'string' },
+      minutes: { type: 'string', default: '45' },
+      record: { type: 'boolean', default: false },
+      continue: { type: 'boolean', default: false },
     },
   });
   const suite = SUITES[positionals[0] ?? ''];
   if (suite === undefined) {
     console.error(
-      `usage: conformance ${Object.keys(SUITES).join('|')} [--json] [--seed N] [--cases N]`,
+      `usage: conformance ${Object.keys(SUITES).join('|')} [--json] [--seed N] [--cases N] [--only WORDS] [--minutes N] [--record] [--continue]`,
     );
     process.exitCode = 2;
     return;
   }
   const explain = values.json ? () => {} : (line: string) => console.log(line);
-  const figures = await suite({ seed: Number(values.seed), cases: Number(values.cases), explain });
+  const { seed, cases, only, minutes, record } = values;
+  const numbers = { seed: Number(seed), cases: Number(cases), minutes: Number(minutes) };
+  const options = { ...numbers, only, record, goesOn: values.continue };
+  const figures = await suite({ ...options, explain });
+  if (figures.length === 0) return;
   console.log(values.json ? JSON.stringify({ figures }) : renderFigures(figures));
   if (figures.some((figure) => !figure.ok)) process.exitCode = 1;
 }

@@ -4,7 +4,7 @@
 import { runBounds } from '../support/bounds.ts';
 import { CloudUnderTest } from '../support/cloud-under-test.ts';
 import type { FaultSuite } from '../support/fault-suite.ts';
-import type { Figure } from '../support/figures.ts';
+import { atMost, type Figure } from '../support/figures.ts';
 import { send } from '../support/signed-call.ts';
 
 export const HALF_OPEN = 5_000;
@@ -37,8 +37,4 @@ export async function measureBounds(
     atMost('open files more than before', result.moreFiles, BARS.files),
     atMost('memory more than before, MiB', result.moreMemoryMib, BARS.memoryMib),
   ];
-}
-
-function atMost(name: string, value: number, bar: number): Figure {
-  return { name, value, bar, ok: value <= bar };
 }

@@ -1,7 +1,8 @@
-// Owns a process whose syncs are made to fail: `node failed-sync-writer.ts database|file|blobs <folder>` writes several
+// Owns a process whose syncs are made to fail: `node failed-sync-writer.ts database|file|blobs|log <folder>` writes several
 // times and says each outcome in a line.
 
 import { join } from 'node:path';
+import { openBlobLog } from '@ironbark/objects/drivers/blob-log.ts';
 import { openDiskBlobStore } from '@ironbark/objects/drivers/disk-blob-store.ts';
 import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
 import { replaceFile } from '@ironbark/platform/files.ts';
@@ -27,10 +28,16 @@ const migrations = {
 async function openWriter(kind: string, folder: string): Promise<(n: number) => Promise<unknown>> {
   if (kind === 'file') return (n) => replaceFile(join(folder, 'file'), String(n));
   if (kind === 'blobs') return await openBlobs(folder);
+  if (kind === 'log') return await openLog(join(folder, 'log'));
   const db = await openSqlite<Schema>({ path: join(folder, 'db'), migrations });
   const rows = await db.query.selectFrom('row').select('id').execute();
   console.log(`found ${rows.map(({ id }) => id).join(' ')}`);
   return (n) => db.transaction((tx) => tx.insertInto('row').values({ id: n }).execute());
+}
+
+async function openLog(folder: string): Promise<(n: number) => Promise<unknown>> {
+  const log = await openBlobLog({ folder, lastKnown: 0 });
+  return (n) => log.append(String(n).padStart(32, '0'), Buffer.alloc(1_000));
 }
 
 /** The nth blob is the only one of its folder. */

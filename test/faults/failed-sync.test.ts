@@ -17,7 +17,7 @@ async function makeFolder(t: TestContext): Promise<string> {
 }
 
 interface Failing {
-  kind: 'database' | 'file' | 'blobs';
+  kind: 'database' | 'file' | 'blobs' | 'log';
   folder: string;
   /** Only syncs of this file count. */
   of: string;
@@ -88,5 +88,23 @@ for (const [what, of] of [
     const entries = await readdir(folder, { recursive: true });
     const blobs = entries.filter((name) => /\/\w{32}$/.test(name));
     assert.equal(blobs.length, 3, blobs.join(' '));
+  });
+}
+
+for (const [what, of, nth] of [
+  ['a file of the log', 'log/00000001.log', 3],
+  ['the folder of the log', 'log', 1],
+] as const) {
+  test(`after a failed sync of ${what} Walrus takes no more bytes`, { skip }, async (t) => {
+    const { lines } = await writeWithFailingSync({
+      kind: 'log',
+      folder: await makeFolder(t),
+      of,
+      nth,
+    });
+    const expected = Array.from({ length: 8 }, (_, n) =>
+      n < nth - 1 ? `kept ${n}` : `refused ${n} unavailable`,
+    );
+    assert.deepEqual(lines, expected);
   });
 }

@@ -55,9 +55,11 @@ describe('what a cloud listens on', { skip }, () => {
     await cloud.ec2().call('RunInstances', { ImageId: image, ...one });
     const { cloudId } = (await cloud.status()).config;
     const marks = [cloud.dataDir, `/${createNetworkNames(cloudId).tag}/`];
-    listeners = await eventually('the name server', async () => {
+    // It is started anew for its first name, and opens one socket after the other.
+    listeners = await eventually('everything that is documented', async () => {
       const found = await listListeners(marks);
-      return found.some((one) => one.program === 'dnsmasq') ? found : undefined;
+      const seen = new Set(found.map((one) => documented(one)?.what));
+      return DOCUMENTED.every(({ what }) => seen.has(what)) ? found : undefined;
     });
   });
   after(() => cloud[Symbol.asyncDispose]());
@@ -67,9 +69,6 @@ describe('what a cloud listens on', { skip }, () => {
       listeners.filter((one) => documented(one) === undefined),
       [],
     );
-    for (const what of ['api', 'metadata', 'admin', 'dns', 'dhcp']) {
-      assert.ok(named(what).length > 0, what);
-    }
     assert.equal(named('api').length, 1);
     assert.equal(named('metadata').length, 1);
   });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -12,10 +12,10 @@ import {
 import { objectsMigrations } from '@ironbark/objects/store/migrations/migrations.ts';
 import type { ObjectsSchema } from '@ironbark/objects/store/schema.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
-import { systemCommands } from '@ironbark/platform/commands.ts';
 import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
 import { type RandomSource, seededRandom } from '@ironbark/platform/random.ts';
 import { KEYS, REGION, startEndpoint } from '../conformance/s3/endpoint.ts';
+import { startObjectsProcess } from '../support/objects-process.ts';
 
 const ROUNDS = 5;
 const WRITERS = 4;
@@ -27,19 +27,11 @@ interface Server {
   kill(): void;
 }
 
+/** Small, so that files of the log are rewritten while the test runs. */
+const logFileBytes = 1_000_000;
+
 async function startServer(dataDir: string): Promise<Server> {
-  const output = join(dataDir, '..', 'output');
-  const handle = await open(output, 'w');
-  const script = join(import.meta.dirname, 'objects-server.ts');
-  const { pid } = await systemCommands.startDetached(process.execPath, [script, dataDir], {
-    stdio: ['ignore', handle.fd, handle.fd],
-  });
-  await handle.close();
-  const endpoint = await waitFor(async () => /^http\S+/.exec(await readFile(output, 'utf8'))?.[0], {
-    clock: systemClock,
-    timeoutMs: 20_000,
-    what: 'the server',
-  });
+  const { url: endpoint, kill } = await startObjectsProcess(dataDir, { logFileBytes });
   const s3 = new S3Client({
     endpoint,
     region: REGION,
@@ -47,7 +39,7 @@ async function startServer(dataDir: string): Promise<Server> {
     credentials: KEYS.owner,
     maxAttempts: 1,
   });
-  return { s3, kill: () => process.kill(pid, 'SIGKILL') };
+  return { s3, kill };
 }
 
 /** What a key may hold: the last acknowledged value, and the one under way when the server died. */
@@ -142,7 +134,8 @@ test('killed at any moment, the store has every acknowledged write and nothing l
   assert.ok(kept.length > 0);
   const path = join(dataDir, 'objects.sqlite');
   await using db = await openSqlite<ObjectsSchema>({ path, migrations: objectsMigrations });
-  const rows = await db.query.selectFrom('blob').select('id').execute();
+  const rows = await db.query.selectFrom('blob').select(['id', 'log_file']).execute();
   assert.equal(rows.length, kept.length);
-  assert.equal((await endpoint.blobFiles()).length, kept.length);
+  const large = rows.filter(({ log_file: file }) => file === null);
+  assert.equal((await endpoint.blobFiles()).length, large.length);
 });

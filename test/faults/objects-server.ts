@@ -1,7 +1,9 @@
-// Owns a Walrus in a process of its own, for tests that kill it: `node objects-server.ts <folder>` prints its URL.
+// Owns a Walrus in a process of its own, as `test/support/objects-process.ts` starts it: `node objects-server.ts <folder>
+// [<bytes of a file of the log>]` prints its URL.
 
 import { startEndpoint } from '../conformance/s3/endpoint.ts';
 
-const dataDir = process.argv[2]!;
-const endpoint = await startEndpoint({ dataDir });
+const [dataDir, logFileBytes] = process.argv.slice(2);
+const size = logFileBytes === undefined ? {} : { logFileBytes: Number(logFileBytes) };
+const endpoint = await startEndpoint({ dataDir: dataDir!, ...size });
 process.stdout.write(`${endpoint.url}\n`);

@@ -2,10 +2,12 @@
 
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { createEc2Client, type Ec2Client } from '@ironbark/protocol/ec2/client.ts';
+import type { Ec2Input } from '@ironbark/protocol/ec2/types.ts';
 import { manifestOf } from '@ironbark/protocol/internal/testing/pretend-image.ts';
-import { type Answer, type Caller, type Key, send } from './signed-call.ts';
+import { type AccountNetwork, makeAccountNetwork } from './account-network.ts';
+import { type Answer, type Caller, callIam, type Key, send } from './signed-call.ts';
 
-export interface AccountResources {
+export interface AccountResources extends AccountNetwork {
   key: Key;
   caller: Caller;
   /** Stands in every name that this account chose. */
@@ -22,6 +24,14 @@ export interface AccountResources {
   locked: string;
   keyPair: string;
   keyName: string;
+  template: string;
+  templateName: string;
+  placementGroup: string;
+  placementName: string;
+  /** Of an instance profile, whose role has the same name. */
+  profile: string;
+  /** Of that profile with `running`. */
+  association: string;
   vpc: string;
   subnet: string;
   group: string;
@@ -43,7 +53,13 @@ export async function makeAccountResources(
 ): Promise<AccountResources> {
   const { endpoint, region, key } = caller;
   const ec2 = createEc2Client({ endpoint, region, ...key, nowMs: () => systemClock.nowMs() });
-  const names = { bucket: `${mark}-bucket`, object: `${mark}/object`, keyName: `${mark}-key` };
+  const names = {
+    bucket: `${mark}-bucket`,
+    object: `${mark}/object`,
+    keyName: `${mark}-key`,
+    templateName: `${mark}-template`,
+    placementName: `${mark}-placement`,
+  };
   const s3 = await makeObjects(caller, names.bucket, names.object);
   const location = `${names.bucket}/manifest.json`;
   const { ImageId: image } = await ec2.call('RegisterImage', {
@@ -56,7 +72,10 @@ export async function makeAccountResources(
     return Images![0]!.State === 'available';
   });
   const { KeyPairId: keyPair } = await ec2.call('CreateKeyPair', { KeyName: names.keyName });
-  const [running, stopped] = await launchTwo(ec2, image!, names.keyName);
+  const grouping = await makeGrouping(ec2, names, image!);
+  const profile = await makeProfile(caller, `${mark}-profile`);
+  const launch = { ImageId: image!, KeyName: names.keyName, IamInstanceProfile: { Name: profile } };
+  const [running, stopped] = await launchTwo(ec2, launch);
   const volumes = await makeVolumes(ec2, region, running!);
   await ec2.call('StopInstances', { InstanceIds: [stopped!] });
   await ec2.call('CreateTags', {
@@ -65,11 +84,63 @@ export async function makeAccountResources(
   });
   await until(ec2, running!, 'running');
   await until(ec2, stopped!, 'stopped');
-  const network = await readNetwork(ec2, running!);
+  const network = { ...(await readNetwork(ec2, running!)), ...(await makeAccountNetwork(ec2)) };
+  const association = await findAssociation(ec2, running!);
   return {
     ...{ key, caller, mark, image: image!, running: running!, stopped: stopped!, location },
-    ...{ keyPair: keyPair!, ...names, ...s3, ...volumes, ...network },
+    ...{
+      keyPair: keyPair!,
+      ...names,
+      ...s3,
+      ...volumes,
+      ...network,
+      ...grouping,
+      profile,
+      association,
+    },
   };
+}
+
+/** An instance profile with a role. */
+async function makeProfile(caller: Caller, profile: string): Promise<string> {
+  const Principal = { Service: 'ec2.amazonaws.com' };
+  const Statement = { Effect: 'Allow', Action: 'sts:AssumeRole', Principal };
+  const AssumeRolePolicyDocument = JSON.stringify({ Statement });
+  const link = { InstanceProfileName: profile, RoleName: profile };
+  await callIam(caller, 'CreateRole', { RoleName: profile, AssumeRolePolicyDocument });
+  await callIam(caller, 'CreateInstanceProfile', { InstanceProfileName: profile });
+  await callIam(caller, 'AddRoleToInstanceProfile', link);
+  return profile;
+}
+
+async function findAssociation(ec2: Ec2Client, instance: string): Promise<string> {
+  const { IamInstanceProfileAssociations } = await ec2.call(
+    'DescribeIamInstanceProfileAssociations',
+    { Filters: [{ Name: 'instance-id', Values: [instance] }] },
+  );
+  return IamInstanceProfileAssociations![0]!.AssociationId!;
+}
+
+/** A launch template of two versions, and a placement group. */
+async function makeGrouping(
+  ec2: Ec2Client,
+  { templateName, placementName }: Pick<AccountResources, 'templateName' | 'placementName'>,
+  image: string,
+) {
+  const { LaunchTemplate } = await ec2.call('CreateLaunchTemplate', {
+    LaunchTemplateName: templateName,
+    LaunchTemplateData: { ImageId: image },
+  });
+  const template = LaunchTemplate!.LaunchTemplateId!;
+  await ec2.call('CreateLaunchTemplateVersion', {
+    LaunchTemplateId: template,
+    LaunchTemplateData: { ImageId: image, InstanceType: 't3.nano' },
+  });
+  const { PlacementGroup } = await ec2.call('CreatePlacementGroup', {
+    GroupName: placementName,
+    Strategy: 'spread',
+  });
+  return { template, placementGroup: PlacementGroup!.GroupId! };
 }
 
 async function makeObjects(caller: Caller, bucket: string, object: string) {
@@ -88,11 +159,15 @@ async function sendS3(caller: Caller, method: string, target: string, body = '')
   throw new Error(`${method} ${target}: ${answer.status} ${answer.text}`);
 }
 
-async function launchTwo(ec2: Ec2Client, image: string, keyName: string): Promise<string[]> {
+type Launch = Ec2Input<'RunInstances'>;
+
+async function launchTwo(
+  ec2: Ec2Client,
+  launch: Omit<Launch, 'MinCount' | 'MaxCount'>,
+): Promise<string[]> {
   const { Instances } = await ec2.call('RunInstances', {
-    ImageId: image,
+    ...launch,
     InstanceType: 't3.nano',
-    KeyName: keyName,
     MinCount: 2,
     MaxCount: 2,
   });

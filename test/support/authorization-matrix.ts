@@ -2,11 +2,10 @@
 // nothing changed. Built from the API tables, so that an action cannot be forgotten.
 
 import { EC2_ACTIONS } from '@ironbark/cloud/actions/table.ts';
-import { STS_ACTIONS } from '@ironbark/cloud/actions/table-sts.ts';
 import { ec2Model } from '@ironbark/protocol/ec2/model.ts';
 import type { Shape } from '@ironbark/protocol/models/service-model.ts';
 import type { AccountResources } from './account-resources.ts';
-import { ACTION_ROWS, OPEN_TO_USERS, REFERENCES, type Reference } from './matrix-actions.ts';
+import { ACTION_ROWS, REFERENCES, type Reference } from './matrix-actions.ts';
 import {
   answers,
   findTrace,
@@ -15,10 +14,12 @@ import {
   unsigned,
   wrongSecret,
 } from './matrix-case.ts';
+import { iamCases, stsCases, unmatchedStsActions } from './matrix-iam.ts';
 import { metricCases } from './matrix-metrics.ts';
+import { HAS_IT_ALREADY } from './matrix-network.ts';
 import { objectCases } from './matrix-objects.ts';
 import { snapshotBlockCases } from './matrix-snapshot-blocks.ts';
-import { type Answer, type Caller, callEc2, callSts } from './signed-call.ts';
+import { type Answer, type Caller, callEc2 } from './signed-call.ts';
 import { StoreWatch } from './store-content.ts';
 
 export interface MatrixResult {
@@ -33,6 +34,7 @@ export async function runMatrix(world: MatrixWorld): Promise<MatrixResult> {
   const cases = [
     ...actionCases(world),
     ...stsCases(world),
+    ...iamCases(world),
     ...snapshotBlockCases(world),
     ...metricCases(world),
     ...objectCases(world),
@@ -57,7 +59,8 @@ function countActions(cases: readonly MatrixCase[]): number {
 export function unmatchedActions(): string[] {
   const rows = Object.keys(ACTION_ROWS);
   const missing = EC2_ACTIONS.filter((action) => !rows.includes(action));
-  return [...missing, ...rows.filter((row) => !EC2_ACTIONS.includes(row))];
+  const stray = rows.filter((row) => !EC2_ACTIONS.includes(row));
+  return [...missing, ...stray, ...unmatchedStsActions()];
 }
 
 const NAMES_SOMETHING = /(?:Id|Ids|Name|Names|Groups|Resources|Location)(?:\[\])?$/;
@@ -71,10 +74,13 @@ export function unmatchedReferences(): string[] {
   );
 }
 
+/** Filters name nothing outright, and what a template names is asked for when it is launched. */
+const NAMES_LATER = /^(?:Filters|LaunchTemplateData\.)/;
+
 function referencePaths(action: string): string[] {
   const { input } = ec2Model().findOperation(action)!;
   const paths = input === undefined ? [] : stringPaths(input, '');
-  return paths.filter((path) => NAMES_SOMETHING.test(path) && !path.startsWith('Filters'));
+  return paths.filter((path) => NAMES_SOMETHING.test(path) && !NAMES_LATER.test(path));
 }
 
 function stringPaths(shape: Shape, path: string): string[] {
@@ -90,20 +96,27 @@ function actionCases({ owner, other, user }: MatrixWorld): MatrixCase[] {
     const row = ACTION_ROWS[action]!;
     const call = (caller: Caller, input: object) => () => callEc2(caller, action, input);
     const own = row(owner);
+    const had = HAS_IT_ALREADY[action];
+    const accepted = had === undefined ? answers(412, 'DryRunOperation') : answers(400, had);
     const ways: [string, () => Promise<Answer>, MatrixCase['check']][] = [
       ['unsigned', call(unsigned(owner.caller), own), answers(403, 'MissingAuthenticationToken')],
       ['wrong secret', call(wrongSecret(owner.caller), own), answers(401, 'AuthFailure')],
       ['denied user', call(user, own), answers(403, 'UnauthorizedOperation')],
-      ['owner', call(owner.caller, { ...own, DryRun: true }), answers(412, 'DryRunOperation')],
-      [
-        'another account, its own',
-        call(other.caller, { ...row(other), DryRun: true }),
-        answers(412, 'DryRunOperation'),
-      ],
     ];
+    if (canBeTried(action)) {
+      const tried = (caller: Caller, own: object) => call(caller, { ...own, DryRun: true });
+      ways.push(['owner', tried(owner.caller, own), accepted]);
+      ways.push(['another account, its own', tried(other.caller, row(other)), accepted]);
+    }
     const basic = ways.map(([way, send, check]) => ({ name: `${action}, ${way}`, send, check }));
     return [...basic, ...listingCases(action, owner, other), ...foreignCases(action, owner, other)];
   });
+}
+
+/** A few actions of EC2 have no DryRun. */
+function canBeTried(action: string): boolean {
+  const { input } = ec2Model().findOperation(action)!;
+  return input?.kind === 'structure' && input.members.some(({ name }) => name === 'DryRun');
 }
 
 /** What another account sees when it asks for everything has nothing of the owner in it. */
@@ -126,7 +139,8 @@ function foreignCases(
   other: AccountResources,
 ): MatrixCase[] {
   return referencePaths(action).flatMap((path) => {
-    const reference = REFERENCES[`${action} ${path}`] ?? REFERENCES[path];
+    const own = `${action} ${path}`;
+    const reference = REFERENCES[Object.hasOwn(REFERENCES, own) ? own : path];
     if (reference === undefined) return [];
     const input = pointAt(ACTION_ROWS[action]!(other), path, reference.of(owner), reference);
     const send = () => callEc2(other.caller, action, input);
@@ -156,10 +170,14 @@ function pointAt(input: object, path: string, id: string, reference: Reference):
   return copy;
 }
 
-/** Device names are needed beside whatever a mapping maps. */
+/** What is needed beside whatever names something: device names, protocols. */
 const BESIDE: Readonly<Record<string, object>> = {
   BlockDeviceMappings: { DeviceName: '/dev/sdh' },
   NetworkInterfaces: { DeviceIndex: 0 },
+  IpPermissions: { IpProtocol: '-1' },
+  SecurityGroupRules: {
+    SecurityGroupRule: { IpProtocol: '-1', CidrIpv4: '10.0.0.0/8' },
+  },
 };
 
 function setAt(target: Record<string, unknown>, [step, ...rest]: string[], id: string): void {
@@ -173,20 +191,4 @@ function setAt(target: Record<string, unknown>, [step, ...rest]: string[], id: s
   const inner: Record<string, unknown> = { ...BESIDE[name], ...given };
   setAt(inner, rest, id);
   target[name] = isList ? [inner] : inner;
-}
-
-function stsCases({ owner, user }: MatrixWorld): MatrixCase[] {
-  return STS_ACTIONS.flatMap((action) => {
-    const isOpen = OPEN_TO_USERS.has(action);
-    const ways: [string, Caller, MatrixCase['check']][] = [
-      ['unsigned', unsigned(owner.caller), answers(403, 'MissingAuthenticationToken')],
-      ['wrong secret', wrongSecret(owner.caller), answers(403, 'SignatureDoesNotMatch')],
-      ['denied user', user, isOpen ? answers(200, '') : answers(403, 'AccessDenied')],
-    ];
-    return ways.map(([way, caller, check]) => ({
-      name: `${action}, ${way}`,
-      send: () => callSts(caller, action),
-      check,
-    }));
-  });
 }

@@ -7,6 +7,7 @@ import { systemClock, type WaitOptions, waitFor } from '@ironbark/platform/clock
 import { CommandError, type CommandResult, systemCommands } from '@ironbark/platform/commands.ts';
 import { createEc2Client, type Ec2Client } from '@ironbark/protocol/ec2/client.ts';
 import type { Credentials, DaemonStatus } from '../../packages/cli/daemon/admin-api.ts';
+import { type AwsCli, askAws, awsEnvironment, callAws } from './aws-cli.ts';
 import { onInterruption } from './interruption.ts';
 import type { OtherUser } from './other-user.ts';
 
@@ -94,26 +95,12 @@ export class CloudUnderTest implements AsyncDisposable {
   /** Runs the AWS CLI against this cloud and parses its answer. */
   // biome-ignore lint/suspicious/noExplicitAny: answers have as many shapes as there are operations
   async aws(...args: string[]): Promise<any> {
-    const { stdout } = await systemCommands.run(
-      'aws',
-      [...this.#endpointArgs(), '--output', 'json', ...args],
-      {
-        timeoutMs: COMMAND_TIMEOUT_MS,
-        env: this.environment(),
-      },
-    );
-    return stdout.trim() === '' ? undefined : JSON.parse(stdout);
+    return await askAws(this.#awsCli(), args);
   }
 
   /** As `aws`, for commands whose output is for people. */
   async awsText(...args: string[]): Promise<string> {
-    const all = [...this.#endpointArgs(), ...args];
-    return (
-      await systemCommands.run('aws', all, {
-        timeoutMs: COMMAND_TIMEOUT_MS,
-        env: this.environment(),
-      })
-    ).stdout;
+    return await callAws(this.#awsCli(), args);
   }
 
   /** Runs the AWS CLI, which has to fail; gives the AWS error code and the whole text. */
@@ -131,18 +118,7 @@ export class CloudUnderTest implements AsyncDisposable {
   }
 
   environment(): Record<string, string> {
-    const { accessKeyId, secretAccessKey, region, endpoint } = this.credentials;
-    return {
-      PATH: process.env['PATH'] ?? '',
-      HOME: this.dataDir,
-      AWS_ACCESS_KEY_ID: accessKeyId,
-      AWS_SECRET_ACCESS_KEY: secretAccessKey,
-      AWS_REGION: region,
-      AWS_DEFAULT_REGION: region,
-      AWS_ENDPOINT_URL: endpoint,
-      AWS_EC2_METADATA_DISABLED: 'true',
-      AWS_PAGER: '',
-    };
+    return awsEnvironment(this.#awsCli());
   }
 
   /** One command in a guest; its standard output. */
@@ -154,8 +130,8 @@ export class CloudUnderTest implements AsyncDisposable {
     return Number((await readFile(join(this.dataDir, 'run/daemon.pid'), 'utf8')).trim());
   }
 
-  #endpointArgs(): string[] {
-    return ['--endpoint-url', this.credentials.endpoint];
+  #awsCli(): AwsCli {
+    return { credentials: this.credentials, home: this.dataDir, timeoutMs: COMMAND_TIMEOUT_MS };
   }
 
   /** Removes the cloud and all that it has on the host. */

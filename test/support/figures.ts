@@ -37,6 +37,18 @@ export function percentileFigure(name: string, values: readonly number[], bar: n
   return { name, value, bar, ok: value <= bar };
 }
 
+export function atMost(name: string, value: number, bar: number): Figure {
+  return { name, value: rounded(value), bar, ok: value <= bar };
+}
+
+export function atLeast(name: string, value: number, bar: number): Figure {
+  return { name, value: rounded(value), bar, ok: value >= bar };
+}
+
+function rounded(value: number): number {
+  return Number(value.toFixed(2));
+}
+
 /** A count of what must not happen. */
 export function zeroFigure(name: string, value: number): Figure {
   return { name, value, bar: 0, ok: value === 0 };

@@ -15,14 +15,9 @@ import { openDaemonEnclosure } from '@ironbark/storage/drivers/daemon-enclosure.
 import { openNbdGates } from '@ironbark/storage/drivers/nbd-gates.ts';
 import { volumeUsersOf } from '@ironbark/storage/drivers/volume-users.ts';
 import { Harness, NODE, volume, volumeId } from '@ironbark/storage/testing/harness.ts';
+import { renderWrites, shareOfWire, WIRE_SHAPE } from './wire-writes.ts';
 
 export const VOLUME = volumeId(1);
-/** A block takes 13 ms: a busy machine answers within that, and a stall of 40 ms shows. */
-const RATE_MBIT = 40;
-/** Ethernet, IP, TCP with time stamps, TLS and NBD leave this of 1,500-byte frames. */
-const PAYLOAD = 0.945;
-const BLOCK_KIB = 64;
-const BLOCKS = 80;
 const NAME = `ibg${process.pid}`;
 const HOST = '198.51.100.1';
 
@@ -54,10 +49,9 @@ export class GateLab implements AsyncDisposable {
     await other.connect(NAME);
     await systemCommands.run('ip', ['address', 'add', `${HOST}/30`, 'dev', NAME]);
     await other.configure('198.51.100.2/30');
-    const shape = ['rate', `${RATE_MBIT}mbit`, 'burst', '64kb', 'latency', '100ms'];
     await systemCommands.run('tc', [
-      ...['-n', other.name, 'qdisc', 'add', 'dev', 'eth0', 'root', 'tbf'],
-      ...shape,
+      ...['-n', other.name, 'qdisc', 'add', 'dev', 'eth0'],
+      ...WIRE_SHAPE,
     ]);
     const gates = openNbdGates(await gateHost(harness.dataDir));
     making.defer(() => gates.close(VOLUME));
@@ -72,12 +66,8 @@ export class GateLab implements AsyncDisposable {
   /** Writes with so many in flight, as a share of what the wire carries. */
   async measureWrites(gate: NbdGate, depth: number): Promise<number> {
     await using client = await this.#openClient(gate);
-    const what = ['-w', '-t', 'none', '-s', `${BLOCK_KIB}k`, '-c', String(BLOCKS)];
-    const bench = ['bench', '-f', 'raw', ...what, '-d', String(depth), client.uri];
-    const { stdout } = await systemCommands.run('qemu-img', bench);
-    const seconds = Number(/Run completed in ([0-9.]+) seconds/.exec(stdout)?.[1]);
-    const bytesPerSecond = (BLOCKS * BLOCK_KIB * 1024) / seconds;
-    return bytesPerSecond / ((RATE_MBIT * 1e6 * PAYLOAD) / 8);
+    const { stdout } = await systemCommands.run('qemu-img', renderWrites(depth, client.uri));
+    return shareOfWire(stdout);
   }
 
   /** Runs qemu-io over there; throws when it cannot come in or a pattern is not there. */

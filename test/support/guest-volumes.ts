@@ -1,16 +1,23 @@
-// Owns volumes of a cloud under test that a guest drives itself: made, found in the guest, and the process of their
-// AoE target.
+// Owns volumes of a cloud under test that a guest drives itself: made, found in the guest, and the processes of their
+// targets.
 
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findAoeTarget } from '@ironbark/storage/drivers/aoe/target-process.ts';
+import type { GuestTransport } from '@ironbark/core/io-profile.ts';
+import { AOE_MAIN } from '@ironbark/storage/drivers/aoe/target-process.ts';
+import { findTarget } from '@ironbark/storage/drivers/guest-targets/target-process.ts';
+import { NBD_MAIN } from '@ironbark/storage/drivers/nbd-target/nbd-targets.ts';
 import { type CloudUnderTest, eventually } from './cloud-under-test.ts';
 import type { DirectGuest } from './direct-guest.ts';
 import { makeVolume } from './volumes.ts';
 
 /** Of 1 GiB, for attach mode `guest`. */
-export function createGuestVolume(cloud: CloudUnderTest): Promise<string> {
+export function createGuestVolume(
+  cloud: CloudUnderTest,
+  transport?: GuestTransport,
+): Promise<string> {
   const Tags = [{ Key: 'ironbark:attach-mode', Value: 'guest' }];
+  if (transport !== undefined) Tags.push({ Key: 'ironbark:transport', Value: transport });
   return makeVolume(cloud, { Size: 1, TagSpecifications: [{ ResourceType: 'volume', Tags }] });
 }
 
@@ -28,13 +35,18 @@ export async function untilThere(guest: DirectGuest, volumeId: string): Promise<
   });
 }
 
+const MAIN = { aoe: AOE_MAIN, nbd: NBD_MAIN };
+
 /** Those of all subnets. */
-export async function aoeTargetPids({ dataDir }: CloudUnderTest): Promise<number[]> {
-  const parent = join(dataDir, 'storage/run/aoe');
+export async function guestTargetPids(
+  { dataDir }: CloudUnderTest,
+  transport: GuestTransport,
+): Promise<number[]> {
+  const parent = join(dataDir, 'storage/run', transport);
   const names = await readdir(parent).catch(() => []);
   const folders = names.filter((name) => /^subnet-[0-9a-f]+$/.test(name));
   const found = await Promise.all(
-    folders.map((name) => findAoeTarget({ folder: join(parent, name) })),
+    folders.map((name) => findTarget({ folder: join(parent, name) }, MAIN[transport])),
   );
   return found.flatMap((target) => target?.pid ?? []);
 }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { systemCommands } from '@ironbark/platform/commands.ts';
+import { NAMESPACE_DIRECTORY } from '@ironbark/platform/network-namespace.ts';
 
 export interface HostSnapshot {
   links: string[];
@@ -29,16 +30,21 @@ export async function snapshotHost(folder: string): Promise<HostSnapshot> {
   return {
     links: links.map((link) => link.ifname).sort(),
     rules: (await output('nft', ['list', 'tables'])).split('\n').sort(),
-    mounts: readFileSync('/proc/mounts', 'utf8').split('\n').sort(),
+    mounts: readFileSync('/proc/mounts', 'utf8').split('\n').filter(isNotOfIproute).sort(),
     loops: (await output('losetup', ['-a'])).split('\n').sort(),
     routes: (await output('ip', ['route'])).split('\n').sort(),
     processes: [...processesNaming(folder), ...processesNaming('/run/ironbark')].sort(),
     sockets: socketsIn(folder),
     files: SHARED_FOLDERS.flatMap((parent) => list(parent))
-      .filter((path) => path !== folder)
+      .filter((path) => path !== folder && path !== NAMESPACE_DIRECTORY)
       .sort(),
     settings: SETTINGS.map((path) => `${path} = ${readFileSync(path, 'utf8').trim()}`),
   };
+}
+
+/** `ip` makes the folder of name spaces a mount of its own, once and for all of them. */
+function isNotOfIproute(mount: string): boolean {
+  return mount.split(' ')[1] !== NAMESPACE_DIRECTORY;
 }
 
 /** Bound sockets by path that lie in a folder. */

@@ -3,55 +3,89 @@
 
 import type { AccountResources } from './account-resources.ts';
 import { DEVICE } from './account-resources.ts';
+import { NETWORK_REFERENCES, NETWORK_ROWS } from './matrix-network.ts';
 
 type Input = Readonly<Record<string, unknown>>;
 
 /** A request that would succeed for the owner of these resources; the matrix sends it as a dry run to be sure. */
 export const ACTION_ROWS: Readonly<Record<string, (own: AccountResources) => Input>> = {
+  ...NETWORK_ROWS,
+  AssociateIamInstanceProfile: (own) => ({
+    InstanceId: own.stopped,
+    IamInstanceProfile: { Name: own.profile },
+  }),
   AttachVolume: (own) => ({ VolumeId: own.volume, InstanceId: own.running, Device: '/dev/sdg' }),
+  CopyImage: (own) => ({
+    SourceRegion: own.caller.region,
+    SourceImageId: own.image,
+    Name: `${own.mark} copied`,
+  }),
   CopySnapshot: (own) => ({ SourceRegion: own.caller.region, SourceSnapshotId: own.snapshot }),
   CreateImage: (own) => ({ InstanceId: own.running, Name: `${own.mark} made` }),
   CreateKeyPair: (own) => ({ KeyName: `${own.mark}-another` }),
+  CreateLaunchTemplate: (own) => ({
+    LaunchTemplateName: `${own.mark}-more`,
+    LaunchTemplateData: { ImageId: own.image },
+  }),
+  CreateLaunchTemplateVersion: (own) => ({
+    LaunchTemplateId: own.template,
+    LaunchTemplateData: { ImageId: own.image },
+  }),
+  CreatePlacementGroup: (own) => ({ GroupName: `${own.mark}-more` }),
   CreateSnapshot: (own) => ({ VolumeId: own.volume }),
   CreateSnapshots: (own) => ({ InstanceSpecification: { InstanceId: own.running } }),
   CreateTags: (own) => ({ Resources: [own.volume], Tags: [{ Key: 'k', Value: 'v' }] }),
   CreateVolume: (own) => ({ AvailabilityZone: `${own.caller.region}a`, Size: 1 }),
   DeleteKeyPair: (own) => ({ KeyPairId: own.keyPair }),
+  DeleteLaunchTemplate: (own) => ({ LaunchTemplateId: own.template }),
+  DeleteLaunchTemplateVersions: (own) => ({ LaunchTemplateId: own.template, Versions: ['2'] }),
+  DeletePlacementGroup: (own) => ({ GroupName: own.placementName }),
   DeleteSnapshot: (own) => ({ SnapshotId: own.snapshot }),
   DeleteTags: (own) => ({ Resources: [own.volume], Tags: [{ Key: 'mark' }] }),
   DeleteVolume: (own) => ({ VolumeId: own.volume }),
   DeregisterImage: (own) => ({ ImageId: own.image }),
   DescribeAccountAttributes: () => ({}),
   DescribeAvailabilityZones: () => ({}),
+  DescribeIamInstanceProfileAssociations: () => ({}),
+  DisassociateIamInstanceProfile: (own) => ({ AssociationId: own.association }),
+  ReplaceIamInstanceProfileAssociation: (own) => ({
+    AssociationId: own.association,
+    IamInstanceProfile: { Name: own.profile },
+  }),
   DescribeImageAttribute: (own) => ({ ImageId: own.image, Attribute: 'description' }),
   DescribeImages: () => ({}),
   DescribeInstanceAttribute: (own) => ({ InstanceId: own.running, Attribute: 'instanceType' }),
+  DescribeInstanceCreditSpecifications: () => ({}),
   DescribeInstanceStatus: () => ({ IncludeAllInstances: true }),
   DescribeInstanceTypeOfferings: () => ({}),
   DescribeInstanceTypes: () => ({}),
   DescribeInstances: () => ({}),
   DescribeKeyPairs: () => ({}),
+  DescribeLaunchTemplateVersions: (own) => ({ LaunchTemplateId: own.template }),
+  DescribeLaunchTemplates: () => ({}),
   DescribeLockedSnapshots: () => ({}),
-  DescribeNetworkInterfaces: () => ({}),
+  DescribePlacementGroups: () => ({}),
   DescribeRegions: () => ({}),
-  DescribeSecurityGroupRules: () => ({}),
-  DescribeSecurityGroups: () => ({}),
   DescribeSnapshotAttribute: (own) => ({
     SnapshotId: own.snapshot,
     Attribute: 'createVolumePermission',
   }),
   DescribeSnapshotTierStatus: () => ({}),
   DescribeSnapshots: () => ({}),
-  DescribeSubnets: () => ({}),
   DescribeTags: () => ({}),
   DescribeVolumeAttribute: (own) => ({ VolumeId: own.volume, Attribute: 'autoEnableIO' }),
   DescribeVolumeStatus: () => ({}),
   DescribeVolumes: () => ({}),
   DescribeVolumesModifications: () => ({}),
-  DescribeVpcAttribute: (own) => ({ VpcId: own.vpc, Attribute: 'enableDnsSupport' }),
-  DescribeVpcs: () => ({}),
   DetachVolume: (own) => ({ VolumeId: own.attached, InstanceId: own.running, Device: DEVICE }),
   DisableEbsEncryptionByDefault: () => ({}),
+  DisableImageDeprecation: (own) => ({ ImageId: own.image }),
+  EnableImageDeprecation: (own) => ({ ImageId: own.image, DeprecateAt: '2030-01-01T00:00:00Z' }),
+  GetLaunchTemplateData: (own) => ({ InstanceId: own.running }),
+  GetPasswordData: (own) => ({ InstanceId: own.running }),
+  ModifyImageAttribute: (own) => ({ ImageId: own.image, Description: { Value: 'another' } }),
+  ModifyLaunchTemplate: (own) => ({ LaunchTemplateId: own.template, DefaultVersion: '2' }),
+  ResetImageAttribute: (own) => ({ ImageId: own.image, Attribute: 'launchPermission' }),
   EnableVolumeIO: (own) => ({ VolumeId: own.volume }),
   GetConsoleOutput: (own) => ({ InstanceId: own.running }),
   EnableEbsEncryptionByDefault: () => ({}),
@@ -99,9 +133,6 @@ const PUBLIC_KEY = Buffer.from(
   'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJyDsxU9BnUtIMKKAqZTUThJYoIz8UDVlLlKmyLdZ7pl x',
 );
 
-/** Actions that anybody may call who has a key at all: IAM User Guide, "GetCallerIdentity". */
-export const OPEN_TO_USERS: ReadonlySet<string> = new Set(['GetCallerIdentity']);
-
 export interface Reference {
   /** What of the other account's is named. */
   of: (other: AccountResources) => string;
@@ -118,6 +149,16 @@ const VOLUME = ref((other) => other.volume, 'InvalidVolume.NotFound');
 const SNAPSHOT = ref((other) => other.snapshot, 'InvalidSnapshot.NotFound');
 const IMAGE = ref((other) => other.image, 'InvalidAMIID.NotFound');
 const KEY_PAIR = ref((other) => other.keyPair, 'InvalidKeyPair.NotFound');
+const TEMPLATE = ref((other) => other.template, 'InvalidLaunchTemplateId.NotFound', [
+  'LaunchTemplateName',
+]);
+const TEMPLATE_NAME = ref(
+  (other) => other.templateName,
+  'InvalidLaunchTemplateName.NotFoundException',
+  ['LaunchTemplateId'],
+);
+const ASSOCIATION = ref((other) => other.association, 'NoSuchAssociation');
+const PLACEMENT = 'InvalidPlacementGroup.Unknown';
 const GROUP = ref((other) => other.group, 'InvalidGroup.NotFound');
 const SUBNET = ref((other) => other.subnet, 'InvalidSubnetID.NotFound');
 const VPC = ref((other) => other.vpc, 'InvalidVpcID.NotFound');
@@ -135,6 +176,7 @@ function refused({ of }: Reference, without: readonly string[] = []): Reference 
  * or it is looked up among the caller's own names.
  */
 export const REFERENCES: Readonly<Record<string, Reference | undefined>> = {
+  ...NETWORK_REFERENCES,
   InstanceId: INSTANCE,
   'InstanceSpecification.InstanceId': INSTANCE,
   'InstanceSpecification.ExcludeDataVolumeIds[]': VOLUME,
@@ -150,6 +192,24 @@ export const REFERENCES: Readonly<Record<string, Reference | undefined>> = {
   // Only what is attached can be named there.
   'CreateImage BlockDeviceMappings[].Ebs.SnapshotId': ref(SNAPSHOT.of, MAPPING),
   ImageId: IMAGE,
+  SourceImageId: IMAGE,
+  LaunchTemplateId: TEMPLATE,
+  LaunchTemplateName: TEMPLATE_NAME,
+  'CreateLaunchTemplate LaunchTemplateName': undefined,
+  'LaunchTemplateIds[]': TEMPLATE,
+  'LaunchTemplateNames[]': TEMPLATE_NAME,
+  'LaunchTemplate.LaunchTemplateId': TEMPLATE,
+  'LaunchTemplate.LaunchTemplateName': TEMPLATE_NAME,
+  'Placement.GroupId': ref((other) => other.placementGroup, PLACEMENT),
+  'Placement.GroupName': ref((other) => other.placementName, PLACEMENT),
+  'DescribePlacementGroups GroupIds[]': ref((other) => other.placementGroup, PLACEMENT),
+  'DescribePlacementGroups GroupNames[]': ref((other) => other.placementName, PLACEMENT),
+  'DeletePlacementGroup GroupName': ref((other) => other.placementName, PLACEMENT),
+  'CreatePlacementGroup GroupName': undefined,
+  GroupName: undefined,
+  LinkedGroupId: undefined,
+  ParentGroupId: undefined,
+  DestinationAvailabilityZoneId: undefined,
   'ImageIds[]': IMAGE,
   ImageLocation: ref((other) => other.location, 'UnauthorizedOperation'),
   KeyPairId: KEY_PAIR,
@@ -159,7 +219,7 @@ export const REFERENCES: Readonly<Record<string, Reference | undefined>> = {
   KeyName: undefined,
   'GroupIds[]': GROUP,
   'SecurityGroupIds[]': GROUP,
-  'Groups[]': refused(GROUP, ['Attribute', 'Value']),
+  'Groups[]': ref(GROUP.of, GROUP.code, ['Attribute', 'Value']),
   'SecurityGroupRuleIds[]': ref((other) => other.rule, 'InvalidSecurityGroupRuleId.NotFound'),
   SubnetId: SUBNET,
   'SubnetIds[]': SUBNET,
@@ -170,12 +230,15 @@ export const REFERENCES: Readonly<Record<string, Reference | undefined>> = {
     'InvalidNetworkInterfaceID.NotFound',
   ),
   'NetworkInterfaces[].NetworkInterfaceId': refused(SUBNET),
-  'NetworkInterfaces[].SubnetId': refused(SUBNET),
-  'NetworkInterfaces[].Groups[]': refused(GROUP),
+  'NetworkInterfaces[].SubnetId': SUBNET,
+  'NetworkInterfaces[].Groups[]': GROUP,
   'Resources[]': INSTANCE,
   'CreateVolumePermission.Add[].UserId': undefined,
   'CreateVolumePermission.Remove[].UserId': undefined,
   'UserIds[]': undefined,
+  'UserGroups[]': undefined,
+  'LaunchPermission.Add[].UserId': undefined,
+  'LaunchPermission.Remove[].UserId': undefined,
   'GroupNames[]': undefined,
   'SecurityGroups[]': undefined,
   'BlockDeviceMappings[].Ebs.KmsKeyId': undefined,
@@ -184,17 +247,16 @@ export const REFERENCES: Readonly<Record<string, Reference | undefined>> = {
   'BlockDeviceMappings[].DeviceName': undefined,
   'CapacityReservationSpecification.CapacityReservationTarget.CapacityReservationId': undefined,
   AvailabilityZoneId: undefined,
-  'IamInstanceProfile.Name': undefined,
-  'LaunchTemplate.LaunchTemplateId': undefined,
-  'LaunchTemplate.LaunchTemplateName': undefined,
+  'IamInstanceProfile.Name': ref((other) => other.profile, 'InvalidParameterValue'),
+  'DisassociateIamInstanceProfile AssociationId': ASSOCIATION,
+  'ReplaceIamInstanceProfileAssociation AssociationId': ASSOCIATION,
+  'AssociationIds[]': ASSOCIATION,
   KernelId: undefined,
   RamdiskId: undefined,
   KmsKeyId: undefined,
   'Monitoring.MetricCategoryIds[]': undefined,
   'OwnerIds[]': undefined,
   'Placement.AvailabilityZoneId': undefined,
-  'Placement.GroupId': undefined,
-  'Placement.GroupName': undefined,
   'Placement.HostId': undefined,
   'RegionNames[]': undefined,
   'RestorableByUserIds[]': undefined,

@@ -21,7 +21,19 @@ const SPAN = { StartTime: new Date(0), EndTime: new Date(3_600_000) };
 
 /** A new operation does not compile until it has a row. */
 const ROWS: Rows = {
+  DeleteAlarms: () => ({ AlarmNames: [] }),
+  DescribeAlarms: () => ({}),
+  PutMetricAlarm: () => ({
+    ...{ AlarmName: 'matrix', Namespace: 'Matrix', MetricName: 'Rows', Statistic: 'Sum' },
+    ...{
+      Period: 1,
+      EvaluationPeriods: 1,
+      Threshold: 1,
+      ComparisonOperator: 'GreaterThanThreshold',
+    },
+  }),
   ListMetrics: (own) => ({ Dimensions: dimensionsOf(own) }),
+  PutMetricData: () => ({ Namespace: 'AWS/EBS', MetricData: [{ MetricName: 'Rows', Value: 1 }] }),
   GetMetricStatistics: (own) => ({
     ...{ Namespace: 'AWS/EBS', MetricName: 'VolumeReadOps', Dimensions: dimensionsOf(own) },
     ...SPAN,
@@ -49,9 +61,9 @@ export function metricCases({ owner, other, user }: MatrixWorld): MatrixCase[] {
       ['unsigned', unsigned(owner.caller), owner, answers(403, 'MissingAuthenticationToken')],
       ['wrong secret', wrongSecret(owner.caller), owner, answers(403, 'SignatureDoesNotMatch')],
       ['denied user', user, owner, answers(403, 'AccessDenied')],
-      ['owner', owner.caller, owner, answers(200, '')],
-      ['another account', other.caller, owner, seesNothing(owner)],
-      ['another account, its own', other.caller, other, answers(200, '')],
+      ['owner', owner.caller, owner, reaches(action)],
+      ['another account', other.caller, owner, seesNothing(action, owner)],
+      ['another account, its own', other.caller, other, reaches(action)],
     ];
     return ways.map(([way, caller, whose, check]) => ({
       name: `${action}, ${way}`,
@@ -68,6 +80,11 @@ function call(caller: Caller, action: CloudwatchAction, input: object): Promise<
   return send(caller, { service: 'monitoring', method: 'POST', target: '/', headers: FORM, body });
 }
 
-function seesNothing(owner: AccountResources): MatrixCase['check'] {
-  return (answer) => answers(200, '')(answer) ?? findTrace(answer, owner);
+/** Without a dry run, what would change something is refused for what it says, and not for who says it. */
+function reaches(action: CloudwatchAction): MatrixCase['check'] {
+  return action.startsWith('Put') ? answers(400, 'InvalidParameterValue') : answers(200, '');
+}
+
+function seesNothing(action: CloudwatchAction, owner: AccountResources): MatrixCase['check'] {
+  return (answer) => reaches(action)(answer) ?? findTrace(answer, owner);
 }

@@ -57,7 +57,8 @@ function objectPath(own: AccountResources): string {
 
 /** Routes that the generator would not reach. */
 export function unmatchedRoutes(): string[] {
-  const reached = new Set([...rows().map((row) => row.operation), 'ListBuckets', 'CopyObject']);
+  const others = ['ListBuckets', 'CopyObject', 'PostObject'];
+  const reached = new Set([...rows().map((row) => row.operation), ...others]);
   return ROUTES.map((route) => route.operation).filter((operation) => !reached.has(operation));
 }
 
@@ -65,6 +66,8 @@ export function objectCases(world: MatrixWorld): MatrixCase[] {
   return [
     ...rows().flatMap((row) => rowCases(row, world)),
     ...copyCases(world),
+    ...formCases(world),
+    ...namedCases(world),
     ...accountCases(world),
   ];
 }
@@ -115,6 +118,64 @@ function copyCases({ owner, other, user }: MatrixWorld): MatrixCase[] {
     send: () => send(caller, call),
     check: name.startsWith('UploadPartCopy') ? refusedUnread(owner) : denied(call),
   }));
+}
+
+/** A form says itself who sends it: nobody, where its policy is not signed. */
+function formCases({ owner, other, user }: MatrixWorld): MatrixCase[] {
+  const body = [
+    '--b\r\nContent-Disposition: form-data; name="key"\r\n\r\nfrom-a-form',
+    '\r\n--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nx\r\n--b--\r\n',
+  ].join('');
+  const call: RawCall = {
+    service: 's3',
+    method: 'POST',
+    target: `/${owner.bucket}`,
+    headers: { 'content-type': 'multipart/form-data; boundary=b' },
+    body,
+  };
+  const ways: [string, Caller][] = [
+    ['unsigned', unsigned(owner.caller)],
+    ['denied user', user],
+    ['another account', other.caller],
+  ];
+  return ways.map(([way, caller]) => ({
+    name: `PostObject, ${way}`,
+    send: () => send(caller, call),
+    check: denied(call),
+  }));
+}
+
+/** What changes with a version in the name, a lock to override, or a list, a tag or a key to go along. */
+function namedCases({ owner, other, user }: MatrixWorld): MatrixCase[] {
+  const version = `?versionId=${'0'.repeat(32)}`;
+  const target = objectPath(owner);
+  const bypass = { 'x-amz-bypass-governance-retention': 'true' };
+  const calls: [string, RawCall][] = [
+    ['GetObject of a version', { service: 's3', method: 'GET', target: target + version }],
+    ['DeleteObject of a version', { service: 's3', method: 'DELETE', target: target + version }],
+    ['DeleteObject past governance', { service: 's3', method: 'DELETE', target, headers: bypass }],
+    ...[
+      { 'x-amz-acl': 'public-read' },
+      { 'x-amz-tagging': 'a=b' },
+      { 'x-amz-server-side-encryption': 'AES256' },
+      { 'x-amz-object-lock-legal-hold': 'ON' },
+    ].map((headers): [string, RawCall] => [
+      `PutObject with ${Object.keys(headers)[0]}`,
+      { service: 's3', method: 'PUT', target, headers, body: 'x' },
+    ]),
+  ];
+  const ways: [string, Caller][] = [
+    ['unsigned', unsigned(owner.caller)],
+    ['denied user', user],
+    ['another account', other.caller],
+  ];
+  return calls.flatMap(([name, call]) =>
+    ways.map(([way, caller]) => ({
+      name: `${name}, ${way}`,
+      send: () => send(caller, call),
+      check: denied(call),
+    })),
+  );
 }
 
 /** Copying into a part may be refused for what it is, as long as nothing was read. */

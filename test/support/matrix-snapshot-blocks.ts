@@ -39,9 +39,9 @@ const ROWS: Readonly<Record<EbsOperation, Row>> = {
 
 export function snapshotBlockCases({ owner, other, user }: MatrixWorld): MatrixCase[] {
   return EBS_OPERATIONS.flatMap((operation) => {
-    // Nothing says that an unsigned request is for this service, so S3 refuses it as an object of nobody's.
+    // Nothing says that an unsigned request is for this service, so S3 takes it for one for a bucket, which is not there.
     const ways: [string, Caller, AccountResources, MatrixCase['check']][] = [
-      ['unsigned', unsigned(owner.caller), owner, answers(403, 'AccessDenied')],
+      ['unsigned', unsigned(owner.caller), owner, answers(404, 'NoSuchBucket')],
       ['wrong secret', wrongSecret(owner.caller), owner, answers(403, 'InvalidSignatureException')],
       ['denied user', user, owner, answers(403, 'AccessDeniedException')],
       ['owner', owner.caller, owner, reaches(operation)],

@@ -1,5 +1,6 @@
 // Owns a Cloud Controller with CloudWatch's endpoint over doubles, whose volumes' counters and minutes a test turns on.
 
+import { CloudWatchClient, type CloudWatchClientConfig } from '@aws-sdk/client-cloudwatch';
 import { createCloudwatchHandler } from '@ironbark/cloud/http/cloudwatch-endpoint.ts';
 import { TestCloud } from '@ironbark/cloud/testing/test-cloud.ts';
 import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
@@ -70,6 +71,17 @@ export class MetricLab implements AsyncDisposable {
     this.endpoint = `http://127.0.0.1:${parts.port}`;
     this.#stack = parts.stack;
     this.cloud.cluster.readVolumesNow = () => this.#read();
+  }
+
+  /** AWS's own client, for a key of this cloud. */
+  connect({ accessKeyId, secretAccessKey }: Key, config: CloudWatchClientConfig = {}) {
+    return new CloudWatchClient({
+      endpoint: this.endpoint,
+      region: REGION,
+      credentials: { accessKeyId, secretAccessKey },
+      maxAttempts: 1,
+      ...config,
+    });
   }
 
   async attachVolume(wish: { VolumeType?: 'gp3' | 'io2'; Iops?: number }): Promise<AttachedVolume> {

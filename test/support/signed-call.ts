@@ -2,11 +2,15 @@
 
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { encodeEc2Request } from '@ironbark/protocol/ec2/encode-request.ts';
+import { iamModel } from '@ironbark/protocol/iam/model.ts';
+import { encodeInput } from '@ironbark/protocol/query/encode-input.ts';
 import { presignUrl, signRequest } from '@ironbark/protocol/sigv4/sign.ts';
+import { stsModel } from '@ironbark/protocol/sts/model.ts';
 
 export interface Key {
   accessKeyId: string;
   secretAccessKey: string;
+  sessionToken?: string;
 }
 
 /** Whoever sends: a key, or `undefined` for nobody. */
@@ -25,7 +29,7 @@ export interface Answer {
 }
 
 export interface RawCall {
-  service: 'ec2' | 'sts' | 's3' | 'ebs' | 'monitoring';
+  service: 'ec2' | 'sts' | 'iam' | 's3' | 'ebs' | 'monitoring';
   method: string;
   /** Path and query, as it goes out. */
   target: string;
@@ -43,9 +47,16 @@ export function callEc2(caller: Caller, action: string, input: object): Promise<
   return send(caller, { service: 'ec2', method: 'POST', target: '/', headers: FORM, body });
 }
 
-export function callSts(caller: Caller, action: string): Promise<Answer> {
-  const body = `Action=${action}&Version=2011-06-15`;
+export function callSts(caller: Caller, action: string, input: object = {}): Promise<Answer> {
+  const { version, findOperation } = stsModel();
+  const body = encodeInput(action, version, findOperation(action)!.input, input, 'member');
   return send(caller, { service: 'sts', method: 'POST', target: '/', headers: FORM, body });
+}
+
+export function callIam(caller: Caller, action: string, input: object): Promise<Answer> {
+  const { version, findOperation } = iamModel();
+  const body = encodeInput(action, version, findOperation(action)!.input, input, 'member');
+  return send(caller, { service: 'iam', method: 'POST', target: '/', headers: FORM, body });
 }
 
 export async function send(caller: Caller, call: RawCall): Promise<Answer> {

@@ -3,6 +3,7 @@
 
 import { mkdir, readFile, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { exists } from '@ironbark/platform/files.ts';
 
 const V1 = '/sys/fs/cgroup/blkio';
 const V2 = '/sys/fs/cgroup';
@@ -62,11 +63,4 @@ async function currentGroup(pid: number): Promise<string> {
 async function hasIoController(): Promise<boolean> {
   const controllers = await readFile(join(V2, 'cgroup.subtree_control'), 'utf8').catch(() => '');
   return controllers.split(/\s/).includes('io');
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await stat(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { dataPaths } from '../../packages/cli/daemon/paths.ts';
 
-/** What the cloud itself writes down without being asked: how full the host's disk is, and what volumes do. */
-const UNASKED = new Set(['node', 'volume_metric']);
+/**
+ * What the cloud itself writes down without being asked: how full the host's disk is, what volumes do, and which key
+ * was used.
+ */
+const UNASKED = new Set(['node', 'volume_metric', 'key_use']);
 
 /** Table to its rows; every table but those of `UNASKED`. */
 type Content = Record<string, string[]>;

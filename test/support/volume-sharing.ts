@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { type CloudUnderTest, eventually } from './cloud-under-test.ts';
 import type { DirectGuest } from './direct-guest.ts';
 import { findDevice } from './guests.ts';
-import { attachVolume, connectEc2, deleteVolume, makeVolume } from './volumes.ts';
+import { attachVolume, deleteVolume, makeVolume } from './volumes.ts';
 
 const SHARED = { Size: 4, VolumeType: 'io2', Iops: 2_000, MultiAttachEnabled: true } as const;
 /** Where each of two guests counts, in MiB. */
@@ -71,7 +71,7 @@ async function takeFrom(
   VolumeId: string,
   { id: InstanceId }: Holder,
 ): Promise<void> {
-  const ec2 = connectEc2(cloud);
+  const ec2 = cloud.ec2();
   await ec2.call('DetachVolume', { VolumeId, InstanceId, Force: true });
   await eventually(`${InstanceId} is cut off`, async () => {
     const { Volumes } = await ec2.call('DescribeVolumes', { VolumeIds: [VolumeId] });

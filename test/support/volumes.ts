@@ -2,13 +2,8 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Ec2Client } from '@ironbark/protocol/ec2/client.ts';
 import type { Ec2Input } from '@ironbark/protocol/ec2/types.ts';
 import { type CloudUnderTest, eventually } from './cloud-under-test.ts';
-
-export function connectEc2(cloud: CloudUnderTest): Ec2Client {
-  return cloud.ec2();
-}
 
 /** A volume of 1 GiB, with zeroes or what a snapshot holds. */
 export function createVolume(cloud: CloudUnderTest, snapshotId?: string): Promise<string> {
@@ -30,7 +25,7 @@ export async function makeVolume(
   cloud: CloudUnderTest,
   wish: Omit<Ec2Input<'CreateVolume'>, 'AvailabilityZone'>,
 ): Promise<string> {
-  const ec2 = connectEc2(cloud);
+  const ec2 = cloud.ec2();
   const AvailabilityZone = `${cloud.credentials.region}a`;
   const { VolumeId } = await ec2.call('CreateVolume', { ...wish, AvailabilityZone });
   await untilVolume(cloud, VolumeId!, 'available');
@@ -43,7 +38,7 @@ export async function attachVolume(
   to: { instanceId: string; device: string },
 ): Promise<void> {
   const attachment = { VolumeId: volumeId, InstanceId: to.instanceId, Device: to.device };
-  await connectEc2(cloud).call('AttachVolume', attachment);
+  await cloud.ec2().call('AttachVolume', attachment);
   await eventually(`${volumeId} attached`, async () => {
     const { Volumes } = await describe(cloud, volumeId);
     const { Attachments = [] } = Volumes?.[0] ?? {};
@@ -58,13 +53,13 @@ export async function detachVolume(
   { force = false } = {},
 ): Promise<void> {
   const how = force ? { Force: true } : {};
-  await connectEc2(cloud).call('DetachVolume', { VolumeId: volumeId, ...how });
+  await cloud.ec2().call('DetachVolume', { VolumeId: volumeId, ...how });
   await untilVolume(cloud, volumeId, 'available');
 }
 
 /** Resolves once it is gone, bytes and all. */
 export async function deleteVolume(cloud: CloudUnderTest, volumeId: string): Promise<void> {
-  await connectEc2(cloud).call('DeleteVolume', { VolumeId: volumeId });
+  await cloud.ec2().call('DeleteVolume', { VolumeId: volumeId });
   await eventually(`${volumeId} gone`, () =>
     describe(cloud, volumeId).then(
       () => false,
@@ -77,14 +72,14 @@ export async function deleteVolume(cloud: CloudUnderTest, volumeId: string): Pro
 const SNAPSHOT_TIMEOUT_MS = 180_000;
 
 export async function createSnapshot(cloud: CloudUnderTest, volumeId: string): Promise<string> {
-  const ec2 = connectEc2(cloud);
+  const ec2 = cloud.ec2();
   const { SnapshotId } = await ec2.call('CreateSnapshot', { VolumeId: volumeId });
   await untilCompleted(cloud, SnapshotId!);
   return SnapshotId!;
 }
 
 export async function untilCompleted(cloud: CloudUnderTest, snapshotId: string): Promise<void> {
-  const ec2 = connectEc2(cloud);
+  const ec2 = cloud.ec2();
   const isCompleted = async () => {
     const { Snapshots } = await ec2.call('DescribeSnapshots', { SnapshotIds: [snapshotId] });
     const { State, StateMessage } = Snapshots![0]!;
@@ -106,7 +101,7 @@ async function untilVolume(
 }
 
 function describe(cloud: CloudUnderTest, volumeId: string) {
-  return connectEc2(cloud).call('DescribeVolumes', { VolumeIds: [volumeId] });
+  return cloud.ec2().call('DescribeVolumes', { VolumeIds: [volumeId] });
 }
 
 /** The process that serves an attached volume. */

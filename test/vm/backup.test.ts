@@ -9,7 +9,7 @@ import { restoreTo } from '../faults/backup/backup-rounds.ts';
 import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
 import { launchDirectGuest } from '../support/direct-guest.ts';
 import { findDevice } from '../support/guests.ts';
-import { attachVolume, connectEc2, createVolume } from '../support/volumes.ts';
+import { attachVolume, createVolume } from '../support/volumes.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'needs root for bridges and taps';
 const DEVICE = '/dev/sdf';
@@ -44,12 +44,12 @@ test('what a guest had flushed to its volume is read by another guest of the res
   const dataDir = join(folder, 'restored');
   await restoreTo(dataDir, backup);
   const second = undo.use(await CloudUnderTest.start({ dataDir }));
-  const { Reservations } = await connectEc2(second).call('DescribeInstances', {
+  const { Reservations } = await second.ec2().call('DescribeInstances', {
     InstanceIds: [guest.id],
   });
   assert.equal(Reservations?.[0]?.Instances?.[0]?.State?.Name, 'terminated');
   await eventually('the volume to be free', async () => {
-    const { Volumes } = await connectEc2(second).call('DescribeVolumes', { VolumeIds: [volumeId] });
+    const { Volumes } = await second.ec2().call('DescribeVolumes', { VolumeIds: [volumeId] });
     return Volumes?.[0]?.State === 'available';
   });
   const again = await launchWith(second, volumeId);

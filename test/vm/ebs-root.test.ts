@@ -12,7 +12,7 @@ import { TROUBLE } from '../support/guest-fio.ts';
 import { startWriter } from '../support/guest-writer.ts';
 import { answersSsh } from '../support/guests.ts';
 import { shareVolume } from '../support/volume-sharing.ts';
-import { connectEc2, targetPid } from '../support/volumes.ts';
+import { targetPid } from '../support/volumes.ts';
 
 const skip =
   process.getuid?.() === 0 ? false : 'NOT TESTED: real guests on a bridge need root for taps';
@@ -34,11 +34,11 @@ after(async () => {
 });
 
 async function describeImage(id: string) {
-  return (await connectEc2(cloud).call('DescribeImages', { ImageIds: [id] })).Images![0]!;
+  return (await cloud.ec2().call('DescribeImages', { ImageIds: [id] })).Images![0]!;
 }
 
 async function describeInstance(id: string) {
-  const { Reservations } = await connectEc2(cloud).call('DescribeInstances', { InstanceIds: [id] });
+  const { Reservations } = await cloud.ec2().call('DescribeInstances', { InstanceIds: [id] });
   return Reservations![0]!.Instances![0]!;
 }
 
@@ -53,7 +53,7 @@ async function rootSerial(of: DirectGuest): Promise<string> {
 }
 
 test('an instance runs from a volume that is made of its image’s snapshot', { skip }, async (t) => {
-  const ec2 = connectEc2(cloud);
+  const ec2 = cloud.ec2();
   const builtMs = systemClock.monotonicMs();
   const args = ['image', 'build', 'micro', '--root-device', 'ebs'] as const;
   const { imageId, name } = await cloud.json<{ imageId: string; name: string }>(...args);
@@ -89,7 +89,7 @@ test('what serves the root disk is killed, and the guest waits and goes on', { s
 });
 
 test('an image of it has what was written, and its instance runs on', { skip }, async (t) => {
-  const ec2 = connectEc2(cloud);
+  const ec2 = cloud.ec2();
   await guest.run('echo kept > /root/kept');
   // No `sync`: the guest is shut down for it.
   const askedMs = systemClock.monotonicMs();
@@ -116,7 +116,7 @@ test('two guests share a volume, and lose it one by one', { skip }, async () => 
 });
 
 test('nothing is left of both, their volumes and their images', { skip }, async () => {
-  const ec2 = connectEc2(cloud);
+  const ec2 = cloud.ec2();
   await ec2.call('TerminateInstances', { InstanceIds: [guest.id, copy.id] });
   await eventually('no volume is left', async () => {
     return (await ec2.call('DescribeVolumes', {})).Volumes!.length === 0;

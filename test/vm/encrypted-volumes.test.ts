@@ -1,12 +1,12 @@
-// A real guest writes to an encrypted volume: it finds zeros first and its bytes again later, and nobody finds them on
-// the disk.
+// A real guest writes to an encrypted volume: it finds zeros first and its bytes again later, sees it become longer, and
+// nobody finds its bytes on the disk.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { CommandError, systemCommands } from '@ironbark/platform/commands.ts';
-import { CloudUnderTest } from '../support/cloud-under-test.ts';
+import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
 import { type DirectGuest, launchDirectGuest } from '../support/direct-guest.ts';
 import { findDevice } from '../support/guests.ts';
 import { attachVolume, createVolumeIn, detachVolume, targetPid } from '../support/volumes.ts';
@@ -36,9 +36,11 @@ test('what a guest writes to an encrypted volume is read by guests alone', { ski
   ];
   const [sealed, plain] = volumes as [string, string];
   const guest = await launchDirectGuest(cloud);
+  const devices: string[] = [];
   for (const [at, volume] of volumes.entries()) {
     const device = await attach(cloud, guest, volume, at);
-    assert.equal(await guest.run(`cat /sys/class/block/${device.slice(5)}/size`), '2097152');
+    devices.push(device);
+    assert.equal(await sectorsOf(guest, device), 2_097_152);
     assert.equal(await guest.run(`head -c 8388608 ${device} | tr -d '\\0' | wc -c`), '0');
     assert.equal(await guest.run(`tail -c 1048576 ${device} | tr -d '\\0' | wc -c`), '0');
     await guest.run(`mke2fs -q -t ext4 ${device} && mkdir -p /mnt/${at}`);
@@ -50,6 +52,12 @@ test('what a guest writes to an encrypted volume is read by guests alone', { ski
   assert.equal(await findMark(path(sealed)), false);
   const argv = await readFile(`/proc/${await targetPid(cloud, sealed)}/cmdline`, 'utf8');
   assert.ok(!/secret|luks/.test(argv));
+
+  await cloud.ec2().call('ModifyVolume', { VolumeId: sealed, Size: 2 });
+  const device = devices[0]!;
+  await eventually('it is longer', async () => (await sectorsOf(guest, device)) === 4_194_304);
+  const end = await guest.run(`dd if=${device} bs=1M skip=2047 2>&- | tr -d '\\0' | wc -c`);
+  assert.equal(end, '0', 'by zeros');
 
   await guest.run('umount /mnt/0');
   await detachVolume(cloud, sealed);
@@ -66,4 +74,8 @@ async function attach(
   const device = `/dev/sd${'fg'[at]}`;
   await attachVolume(cloud, volume, { instanceId: guest.id, device });
   return await findDevice(guest.run, volume);
+}
+
+async function sectorsOf(guest: DirectGuest, device: string): Promise<number> {
+  return Number(await guest.run(`cat /sys/class/block/${device.slice('/dev/'.length)}/size`));
 }

@@ -116,8 +116,8 @@ test('the guest’s disk has the default profile, and its requests are large and
   const { node } = await cloud.status();
   const instance = node.instances.find((observed) => observed.id === instanceId);
   assert.equal(instance?.rootDiskProfile?.name, 'direct');
-  assert.equal(await inGuest('cat /sys/block/vda/queue/optimal_io_size'), String(1024 * 1024));
-  assert.equal(await inGuest('cat /sys/block/vda/queue/read_ahead_kb'), '2048');
+  assert.equal(await inGuest('cat /sys/block/vda/queue/optimal_io_size'), String(2 * 1024 * 1024));
+  assert.equal(await inGuest('cat /sys/block/vda/queue/read_ahead_kb'), '4096');
 });
 
 test('QEMU counts large and deep requests for plain writes and reads', {

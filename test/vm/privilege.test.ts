@@ -142,7 +142,7 @@ test('A4: hostile messages are refused, and neither the node nor its intent chan
   const stateBefore = await nodeState();
   const intent = JSON.parse(await readFile(inside('node/intent.json'), 'utf8'));
   const { nodeId } = (await cloud.status()).node;
-  const base = { nodeId, generation: intent.generation + 1, subnets: intent.subnets };
+  const base = { nodeId, generation: intent.generation + 1, subnets: intent.subnets, vpcs: [] };
   const [own] = intent.instances;
   const put = (changes: object) => ({ ...base, instances: [{ ...own, ...changes }] });
   const messages: [string, unknown][] = [

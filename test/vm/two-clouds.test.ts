@@ -75,6 +75,23 @@ test('a guest behind a folder that it may not enter gets a volume', { skip }, as
   await eventually('the disk', async () => found(await second.ssh(guests.second, find)));
 });
 
+test('a guest in a VPC of its own is reached by its public address, as long as its groups let it be', {
+  skip,
+}, async () => {
+  const ec2 = first.ec2();
+  const { NetworkInterfaceId, PublicIp, GroupId } = await launchApart(first);
+  const ping = async () =>
+    (
+      await first.ssh(guests.first, `ping -c 1 -W 2 ${PublicIp} > /dev/null && echo yes || true`)
+    ).trim();
+  const IpRanges = [{ CidrIp: '0.0.0.0/0' }];
+  const IpPermissions = [{ IpProtocol: 'icmp', FromPort: 8, ToPort: -1, IpRanges }];
+  await ec2.call('AuthorizeSecurityGroupIngress', { GroupId, IpPermissions });
+  await eventually(`an answer of ${NetworkInterfaceId}`, async () => (await ping()) === 'yes');
+  await ec2.call('RevokeSecurityGroupIngress', { GroupId, IpPermissions });
+  await eventually('no answer', async () => (await ping()) === '');
+});
+
 test('the first goes, and the second and its guest run on', { skip }, async () => {
   const uptimeBefore = await uptime();
   const pid = guestPid(guests.second);
@@ -95,6 +112,39 @@ test('nothing is left of either', { skip }, async () => {
 
 async function launch(cloud: CloudUnderTest): Promise<string> {
   return (await cloud.json<{ instanceId: string }>('launch', '--name', 'web')).instanceId;
+}
+
+/** In a VPC of its own, with a public address, and a group that lets nothing in. */
+async function launchApart(cloud: CloudUnderTest) {
+  const ec2 = cloud.ec2();
+  const { Reservations } = await ec2.call('DescribeInstances', { InstanceIds: [guests.first] });
+  const { ImageId, InstanceType } = Reservations![0]!.Instances![0]!;
+  // The default VPC's own block, or any other: its name space knows no other VPC.
+  const CidrBlock = '10.199.0.0/24';
+  const VpcId = (await ec2.call('CreateVpc', { CidrBlock })).Vpc!.VpcId!;
+  const SubnetId = (await ec2.call('CreateSubnet', { VpcId, CidrBlock })).Subnet!.SubnetId!;
+  const gateway = await ec2.call('CreateInternetGateway', {});
+  const GatewayId = gateway.InternetGateway!.InternetGatewayId!;
+  await ec2.call('AttachInternetGateway', { VpcId, InternetGatewayId: GatewayId });
+  const tables = await ec2.call('DescribeRouteTables', {
+    Filters: [{ Name: 'vpc-id', Values: [VpcId] }],
+  });
+  const RouteTableId = tables.RouteTables![0]!.RouteTableId!;
+  const DestinationCidrBlock = '0.0.0.0/0';
+  await ec2.call('CreateRoute', { RouteTableId, DestinationCidrBlock, GatewayId });
+  const run = {
+    ImageId: ImageId!,
+    InstanceType: InstanceType!,
+    SubnetId,
+    MinCount: 1,
+    MaxCount: 1,
+  };
+  const { Instances } = await ec2.call('RunInstances', run);
+  const [nic] = Instances![0]!.NetworkInterfaces!;
+  const NetworkInterfaceId = nic!.NetworkInterfaceId!;
+  const { AllocationId, PublicIp } = await ec2.call('AllocateAddress', {});
+  await ec2.call('AssociateAddress', { AllocationId: AllocationId!, NetworkInterfaceId });
+  return { NetworkInterfaceId, PublicIp: PublicIp!, GroupId: nic!.Groups![0]!.GroupId! };
 }
 
 function found(output: string): string | undefined {

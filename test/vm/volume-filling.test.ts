@@ -13,13 +13,7 @@ import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
 import { type DirectGuest, launchDirectGuest } from '../support/direct-guest.ts';
 import { prepareFio, TROUBLE } from '../support/guest-fio.ts';
 import { findDevice } from '../support/guests.ts';
-import {
-  attachVolume,
-  connectEc2,
-  createSnapshot,
-  createVolume,
-  targetPid,
-} from '../support/volumes.ts';
+import { attachVolume, createSnapshot, createVolume, targetPid } from '../support/volumes.ts';
 
 const skip =
   process.getuid?.() === 0 ? false : 'NOT TESTED: real guests on a bridge need root for taps';
@@ -102,7 +96,7 @@ test('once it is filled its file has every byte of the snapshot that was not wri
 async function makeSnapshot(): Promise<string> {
   const AvailabilityZone = `${cloud.credentials.region}a`;
   const wish = { Size: SIZE_GIB, AvailabilityZone };
-  const { VolumeId = '' } = await connectEc2(cloud).call('CreateVolume', wish);
+  const { VolumeId = '' } = await cloud.ec2().call('CreateVolume', wish);
   const file = await eventually('its file', () =>
     open(fileOf(VolumeId), 'r+').catch(() => undefined),
   );

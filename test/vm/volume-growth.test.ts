@@ -11,7 +11,7 @@ import { type DirectGuest, launchDirectGuest } from '../support/direct-guest.ts'
 import { startFio, TROUBLE } from '../support/guest-fio.ts';
 import { checkBlocks, longestStall, startWriter } from '../support/guest-writer.ts';
 import { findDevice } from '../support/guests.ts';
-import { attachVolume, connectEc2, createVolume } from '../support/volumes.ts';
+import { attachVolume, createVolume } from '../support/volumes.ts';
 
 const skip =
   process.getuid?.() === 0 ? false : 'NOT TESTED: real guests on a bridge need root for taps';
@@ -117,7 +117,7 @@ async function modify(
   change: { Size?: number; VolumeType?: 'gp3' | 'io1'; Iops?: number },
   sizeGib?: number,
 ): Promise<void> {
-  const ec2 = connectEc2(cloud);
+  const ec2 = cloud.ec2();
   const size = sizeGib === undefined ? {} : { Size: sizeGib };
   await ec2.call('ModifyVolume', { VolumeId: volume, ...change, ...size });
   await eventually('the change is completed', async () => {

@@ -4,7 +4,7 @@ import { lstat, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { renderBytes, renderCount } from '@ironbark/core/units.ts';
-import { listStoredBlobs } from '@ironbark/objects/store/stored-blobs.ts';
+import { listStoredBlobs, type StoredBlobFile } from '@ironbark/objects/store/stored-blobs.ts';
 import { hasCode, listIfPresent, statIfPresent } from '@ironbark/platform/files.ts';
 import { ARCHIVE_FORMAT, type ArchiveSeal, type Piece } from '../backup/archive-frames.ts';
 import { ArchiveWriter, alreadyThere } from '../backup/archive-writer.ts';
@@ -70,8 +70,8 @@ export async function takeBackup(
 
 /** It is named from the data folder on. */
 function locate({ dataDir }: CliContext, source: BackupSource): BackupSource {
-  const { directory, blobs } = source;
-  return { ...source, directory: join(dataDir, directory), blobs: join(dataDir, blobs) };
+  const { directory, objects } = source;
+  return { ...source, directory: join(dataDir, directory), objects: join(dataDir, objects) };
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -161,18 +161,19 @@ async function listKeys(folder: string): Promise<string[]> {
 /** One that is missing or of another length was lost before: its loss must not prevent the rest’s backup. */
 async function addBlob(
   backup: Backup,
-  { path, sizeBytes }: { path: string; sizeBytes: number },
+  { path, sizeBytes, grows, blobs }: StoredBlobFile,
   ownerUid: number,
 ): Promise<void> {
-  const from = join(backup.source.blobs, path);
-  if ((await statIfPresent(from))?.size !== sizeBytes) {
+  const from = join(backup.source.objects, path);
+  const size = (await statIfPresent(from))?.size ?? -1;
+  if (grows ? size < sizeBytes : size !== sizeBytes) {
     backup.counts.damaged.push(path);
     return;
   }
-  const file = { path: `objects/blobs/${path}`, sizeBytes };
+  const file = { path: `objects/${path}`, sizeBytes };
   const pieces = counted(backup, 'objects', filePieces(from, sizeBytes, ownerUid));
   await backup.writer.addFile(file, pieces);
-  backup.counts.objects += 1;
+  backup.counts.objects += blobs;
 }
 
 /** Ends with a sentence instead of waiting for a daemon that has let go. */

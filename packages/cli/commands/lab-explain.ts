@@ -1,7 +1,7 @@
 // Owns `ironbark lab explain`: what a volume does at the moment, what holds it back, and what the paper saw of a disk
 // that looked like it.
 
-import { DIRECT, profileLabel } from '@ironbark/core/io-profile.ts';
+import { DIRECT, type DiskProfile, guestProfile, profileLabel } from '@ironbark/core/io-profile.ts';
 import type { VolumeFigures } from '@ironbark/core/volume-figures.ts';
 import { type Explanation, explain } from '@ironbark/lab/explain/explain.ts';
 import type { Observation } from '@ironbark/lab/explain/observation.ts';
@@ -36,18 +36,24 @@ export async function explainVolume(
   );
   const volume = requireAtWork(volumes, volumeId, context.self);
   const { figures, limits, instanceId } = volume;
-  const observation = observeVolume({ figures, limits, profile: DIRECT });
+  const profile = profileOf(volume);
+  const observation = observeVolume({ figures, limits, profile });
   const row = nearestPaperRow(observation.direction, observation.seen);
   const explained: Explained = {
     volumeId,
     instanceId: instanceId!,
-    profile: profileLabel(DIRECT),
+    profile: profileLabel(profile),
     figures,
     ...(host === undefined ? {} : { host }),
     explanation: explain(observation),
     paper: { row: paperLabel(row), mbps: row.mbps, seen: row.seen },
   };
   context.terminal.result(explained, () => render(explained, observation, row));
+}
+
+/** With which it is attached. */
+function profileOf({ attachMode, transport }: MeasuredVolume): DiskProfile {
+  return attachMode === 'guest' ? guestProfile(transport ?? 'aoe') : DIRECT;
 }
 
 function requireAtWork(

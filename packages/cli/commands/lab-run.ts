@@ -1,47 +1,54 @@
 // Owns `ironbark lab run paper`: the paper's matrix on this host, as tables, as JSON and as a report.
 
-import { mkdtemp, rm, statfs } from 'node:fs/promises';
-import { cpus, hostname, loadavg, release } from 'node:os';
-import { join, resolve } from 'node:path';
+import { statfs } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { MIB, renderBytes } from '@ironbark/core/units.ts';
-import { buildLabGuest } from '@ironbark/images/lab/build-lab-guest.ts';
+import { compareRuns } from '@ironbark/lab/compare/compare-runs.ts';
 import { whyNoLabDisk } from '@ironbark/lab/disk/lab-requirements.ts';
-import type { MatrixRow } from '@ironbark/lab/matrix/configuration.ts';
-import { selectRows } from '@ironbark/lab/matrix/select-rows.ts';
+import {
+  type SelectableWorkload,
+  type Selection,
+  selectNetworkRows,
+  selectRows,
+} from '@ironbark/lab/matrix/select-rows.ts';
 import { disagreements } from '@ironbark/lab/report/claims.ts';
-import { describeRun } from '@ironbark/lab/report/page.ts';
+import { allTablesOf, describeRun } from '@ironbark/lab/report/page.ts';
 import type { RunReport } from '@ironbark/lab/report/run-report.ts';
-import { type LabTable, tablesOf } from '@ironbark/lab/report/tables.ts';
+import type { LabTable } from '@ironbark/lab/report/tables.ts';
 import { writeReport } from '@ironbark/lab/report/write-report.ts';
-import { runPaper } from '@ironbark/lab/run/run-paper.ts';
+import { requireWritable } from '@ironbark/lab/targets/own-disk.ts';
 import { spaceFor } from '@ironbark/lab/targets/targets.ts';
-import { labTestbed, type TestbedName } from '@ironbark/lab/testbeds.ts';
-import { renderTime } from '@ironbark/platform/clock.ts';
-import { ensureDirectory } from '@ironbark/platform/files.ts';
+import { ensureDirectory, statIfPresent } from '@ironbark/platform/files.ts';
 import type { CliContext } from '../context.ts';
-import { lookAtGuests } from '../host-checks.ts';
-import { ensurePackages, LAB_PACKAGES } from '../host-packages.ts';
+import { ensurePackages, LAB_NETWORK_PACKAGES, LAB_PACKAGES } from '../host-packages.ts';
+import { readRun } from '../lab-files.ts';
+import { type LabPlan, type LabRows, measureLab } from '../lab-measure.ts';
+import { readProfile } from '../lab-profile.ts';
 import { Problem } from '../problem.ts';
-import { buildContext } from '../publish.ts';
 import { renderTable } from '../terminal.ts';
+import { renderForTerminal } from './lab-compare.ts';
 
 export interface LabRunFlags {
   quick?: boolean;
   rows?: string[];
-  testbed: TestbedName;
+  workload?: SelectableWorkload[];
+  /** A name or a file. */
+  profile?: string;
   size?: number;
   repeat?: number;
+  scratch: string;
+  disk?: string;
+  destroy?: boolean;
   out?: string;
+  /** The report of an earlier run. */
+  against?: string;
 }
 
-/** Seconds' worth of each testbed's disk, so that what starts and ends a transfer is a small part of it. */
-const SIZES: Readonly<Record<TestbedName, { quick: number; whole: number }>> = {
-  slow: { quick: 48 * MIB, whole: 128 * MIB },
-  paper: { quick: 96 * MIB, whole: 512 * MIB },
-  native: { quick: 128 * MIB, whole: 512 * MIB },
-};
+const DEFAULT = 'slow';
+const NATIVE = 'native';
 const REPEAT = { quick: 1, whole: 3 };
-const PARENT = '/var/tmp';
+/** Of streams and of jobs that have a time and no end. */
+const SECONDS = { quick: 2, whole: 5 };
 /** For logs, and what the host's file system takes for itself. */
 const SPARE_BYTES = 256 * MIB;
 const INTERRUPTED = 130;
@@ -53,101 +60,88 @@ export async function runLab(
 ): Promise<number> {
   const { terminal } = context;
   const rows = chooseRows(flags, context.self);
-  const kind = flags.quick === true ? 'quick' : 'whole';
-  const sizeBytes = flags.size ?? SIZES[flags.testbed][kind];
-  const repeat = flags.repeat ?? REPEAT[kind];
-  await requireHost(context, rows, sizeBytes);
-  await ensurePackages(context, { wanted: LAB_PACKAGES, path, yes: false });
+  const plan = await makePlan(flags, rows);
+  await requireHost(context, plan);
+  const wanted = rows.network.length === 0 ? LAB_PACKAGES : LAB_NETWORK_PACKAGES;
+  await ensurePackages(context, { wanted, path, yes: false });
+  if (plan.ownDisk !== undefined) {
+    const needed = { sizeBytes: spaceOf(plan), mayDestroy: flags.destroy === true };
+    await requireWritable(context.commands, plan.ownDisk, needed);
+  }
   const out = flags.out === undefined ? undefined : resolve(flags.out);
   // Before anything is measured for nothing.
+  const earlier = flags.against === undefined ? undefined : await readRun(flags.against);
   if (out !== undefined) await ensureDirectory(out, 0o755);
-  const report = await measure(context, { rows, sizeBytes, repeat, testbed: flags.testbed });
+  const report = await measureLab(context, plan);
   terminal.result(report, () => renderRun(report));
-  if (out !== undefined) terminal.note(`The report: ${(await writeReport(out, report))[0]}`);
-  return report.isInterrupted ? INTERRUPTED : 0;
+  const comparison = earlier === undefined ? undefined : compareRuns(earlier, report);
+  if (comparison !== undefined) terminal.note(renderForTerminal(comparison));
+  if (out !== undefined) {
+    terminal.note(`The report: ${(await writeReport(out, report, comparison))[0]}`);
+  }
+  if (report.failure !== undefined) terminal.warn(`The run could not go on: ${report.failure}`);
+  if (report.isInterrupted) return INTERRUPTED;
+  return report.failure === undefined ? 0 : 1;
 }
 
-function chooseRows(
-  { quick = false, rows: patterns = [] }: LabRunFlags,
-  self: string,
-): MatrixRow[] {
-  const rows = selectRows({ quick, patterns });
-  if (rows.length > 0) return rows;
-  const known = selectRows({ quick, patterns: [] });
+async function makePlan(flags: LabRunFlags, rows: LabRows): Promise<LabPlan> {
+  const kind = flags.quick === true ? 'quick' : 'whole';
+  const ownDisk = flags.disk === undefined ? undefined : resolve(flags.disk);
+  const profile = await readProfile(flags.profile ?? (ownDisk === undefined ? DEFAULT : NATIVE));
+  if (ownDisk !== undefined && profile.testbed.disk !== undefined) {
+    throw new Problem(`the profile ${profile.name} has a disk of its own, so --disk has no place`, [
+      'leave --profile out, or take one without a disk, such as native',
+    ]);
+  }
+  return {
+    ...{ rows, profile, scratch: resolve(flags.scratch), seconds: SECONDS[kind] },
+    sizeBytes: flags.size ?? profile.sizes[kind],
+    repeat: flags.repeat ?? REPEAT[kind],
+    // Who says how many rounds there are gets so many.
+    ...(kind === 'quick' && flags.repeat === undefined
+      ? { moreSeconds: profile.quickSeconds }
+      : {}),
+    ...(ownDisk === undefined ? {} : { ownDisk }),
+  };
+}
+
+function chooseRows(flags: LabRunFlags, self: string): LabRows {
+  const { quick = false, rows: patterns = [], workload } = flags;
+  const workloads = workload === undefined ? {} : { workloads: workload };
+  const select = (selection: Selection): LabRows => ({
+    disk: selectRows(selection),
+    network: selectNetworkRows(selection),
+  });
+  const rows = select({ quick, patterns, ...workloads });
+  if (rows.disk.length + rows.network.length > 0) return rows;
+  const known = select({ quick, patterns: [] });
   throw new Problem(`no row's id has ${patterns.join(' or ')} in it`, [
-    `ids are such as ${known[2]?.id} and ${known.at(-3)?.id}`,
+    `ids are such as ${known.disk[2]?.id} and ${known.network.at(-1)?.id}`,
     ...(quick ? [`--quick has only some of the rows: ${self} lab run paper has all`] : []),
   ]);
 }
 
-async function requireHost(
-  context: CliContext,
-  rows: readonly MatrixRow[],
-  sizeBytes: number,
-): Promise<void> {
+async function requireHost(context: CliContext, plan: LabPlan): Promise<void> {
   const why = await whyNoLabDisk();
   if (why !== undefined) throw new Problem(why, [`run it as root: sudo ${context.self} lab run`]);
-  const { bavail, bsize } = await statfs(PARENT);
-  const configurations = [...new Set(rows.map(({ configuration }) => configuration))];
-  const needed = spaceFor(configurations, sizeBytes) + SPARE_BYTES;
-  if (bavail * bsize >= needed) return;
-  const free = `${PARENT} has ${renderBytes(bavail * bsize)} free, and this takes ${renderBytes(needed)}`;
-  throw new Problem(free, ['a smaller --size, or fewer --rows, takes less']);
-}
-
-interface Plan {
-  rows: readonly MatrixRow[];
-  sizeBytes: number;
-  repeat: number;
-  testbed: TestbedName;
-}
-
-async function measure(context: CliContext, plan: Plan): Promise<RunReport> {
-  const { terminal, clock, commands } = context;
-  const { fingerprint, engine } = await terminal.step('Looking at this host', () =>
-    // What the lab starts runs as whoever runs the lab.
-    lookAtGuests(context, undefined),
-  );
-  const files = await terminal.step('Building the lab’s guest', (progress) =>
-    buildLabGuest(buildContext(context, progress)),
-  );
-  const signal = context.takeInterrupts();
-  const folder = await mkdtemp(join(PARENT, 'ironbark-lab-'));
-  const [loadBefore, startedMs] = [loadavg()[0]!, clock.nowMs()];
-  const beganMs = clock.monotonicMs();
-  const { accelerator, version, reason } = fingerprint;
-  try {
-    const rows = await terminal.step('Measuring', (onProgress) =>
-      runPaper({
-        ...{ ...plan, commands, clock, folder, signal, onProgress },
-        testbed: labTestbed(plan.testbed),
-        guest: {
-          accelerator: accelerator === 'kvm' ? 'kvm' : 'tcg',
-          engine: engine.aio,
-          kernelPath: files.kernel,
-          initrdPath: files.initrd,
-        },
-      }),
-    );
-    return {
-      format: 'ironbark-lab/1',
-      startedAt: renderTime(startedMs),
-      tookSeconds: (clock.monotonicMs() - beganMs) / 1_000,
-      isInterrupted: signal.aborted,
-      ...{ testbed: plan.testbed, sizeBytes: plan.sizeBytes, repeat: plan.repeat },
-      environment: {
-        host: hostname(),
-        kernel: release(),
-        processors: cpus().length,
-        load: [loadBefore, loadavg()[0]!],
-        hypervisor: `QEMU ${version}`,
-        acceleration: reason,
-      },
-      rows,
-    };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+  const { scratch } = plan;
+  const facts = await statIfPresent(scratch);
+  if (facts?.isDirectory() !== true) {
+    throw new Problem(`${scratch} is no folder`, ['--scratch names one that has room']);
   }
+  const { bavail, bsize } = await statfs(scratch);
+  const needed = plan.ownDisk === undefined ? spaceOf(plan) + SPARE_BYTES : SPARE_BYTES;
+  if (bavail * bsize >= needed) return;
+  const free = `${scratch} has ${renderBytes(bavail * bsize)} free, and this takes ${renderBytes(needed)}`;
+  throw new Problem(free, [
+    'a smaller --size, or fewer --rows, takes less',
+    '--scratch FOLDER takes it elsewhere',
+  ]);
+}
+
+function spaceOf({ rows, sizeBytes }: LabPlan): number {
+  const configurations = [...new Set(rows.disk.map(({ configuration }) => configuration))];
+  return configurations.length === 0 ? 0 : spaceFor(configurations, sizeBytes);
 }
 
 const LEGEND = [
@@ -156,7 +150,7 @@ const LEGEND = [
 ];
 
 function renderRun(report: RunReport): string {
-  const tables = tablesOf(report.rows).map(renderLabTable);
+  const tables = allTablesOf(report).map(renderLabTable);
   const doubts = ['Where the paper’s text and tables disagree (its tables count here):'].concat(
     disagreements().map((each) => `  ${each}`),
   );

@@ -5,6 +5,7 @@ import { chmod, realpath, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { settleRestoredCloud } from '@ironbark/cloud/restored-state.ts';
 import { renderBytes } from '@ironbark/core/units.ts';
+import { hasRestoredEncryption } from '@ironbark/objects/restored-state.ts';
 import { acquireProcessLock } from '@ironbark/platform/database/process-lock.ts';
 import {
   ensureDirectory,
@@ -193,7 +194,8 @@ async function settle(folder: string, { takenAt, version }: ArchiveHeader) {
   try {
     const { stores } = dataPaths(folder);
     const { hasEncryption } = await settleRestoredStorage(stores.storage);
-    return { ...(await settleRestoredCloud(stores.cloud, takenAt)), needsKeyring: hasEncryption };
+    const needsKeyring = hasEncryption || (await hasRestoredEncryption(stores.objects));
+    return { ...(await settleRestoredCloud(stores.cloud, takenAt)), needsKeyring };
   } catch (cause) {
     const problem = new Problem(
       `the state in the backup cannot be used here (it is from version ${version})`,

@@ -46,7 +46,9 @@ function checkWishes({ terminal, self }: CliContext, status: DaemonStatus, wishe
   const kept = keepConfig(config, wishes);
   const isOtherPort = wishes.port !== 0 && kept.port !== config.port;
   const isOtherAddress = kept.host !== config.host || isOtherPort;
-  const settings = ['allowSharedEmulation', 'volumeDevices', 'ceph', 'keyring'] as const;
+  const settings = [
+    ...(['publicAddresses', 'allowSharedEmulation', 'volumeDevices', 'ceph', 'keyring'] as const),
+  ];
   const isSame = settings.every((name) => isDeepStrictEqual(kept[name], config[name]));
   if (!isOtherAddress && isSame) return;
   const what = isOtherAddress ? 'another address' : 'this setting';

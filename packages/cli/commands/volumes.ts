@@ -5,6 +5,7 @@ import { figuresOf, type VolumeFigures } from '@ironbark/core/volume-figures.ts'
 import type { CliContext } from '../context.ts';
 import type { VolumeFacts } from '../daemon/admin-api.ts';
 import { getDaemon } from '../daemon/admin-client.ts';
+import { renderObjectMetrics } from '../daemon/object-metrics.ts';
 import { renderVolumeMetrics } from '../daemon/volume-metrics.ts';
 import { renderTable } from '../terminal.ts';
 
@@ -34,7 +35,10 @@ export async function measureVolumes(
 export async function showMetrics(context: CliContext): Promise<void> {
   const daemon = await getDaemon(context.dataDir, context.self);
   const volumes = await daemon.volumes();
-  context.terminal.result(volumes, () => renderVolumeMetrics(volumes).trimEnd());
+  const objects = await daemon.objectCounts();
+  context.terminal.result({ volumes, objects }, () =>
+    `${renderVolumeMetrics(volumes)}${renderObjectMetrics(objects)}`.trimEnd(),
+  );
 }
 
 function measure(volume: VolumeFacts, before: readonly VolumeFacts[]): MeasuredVolume {
@@ -74,7 +78,7 @@ function renderDriver({ attachMode, transport }: MeasuredVolume): string {
 }
 
 function renderFill({ filledPercent }: MeasuredVolume): string {
-  return filledPercent === undefined ? '' : `${filledPercent}% of its snapshot copied`;
+  return filledPercent === undefined ? '' : `${filledPercent}% of it filled`;
 }
 
 function renderFigures(figures: VolumeFigures | undefined): string[] {

@@ -3,7 +3,10 @@
 import type { AccountAdmin } from '@ironbark/cloud/app/accounts.ts';
 import type { VolumeSummary } from '@ironbark/cloud/app/volume-summary.ts';
 import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
+import type { DeviceRates } from '@ironbark/core/io-calibration.ts';
 import type { DiskStats } from '@ironbark/node/drivers/hypervisor-driver.ts';
+import type { ObjectsCounts } from '@ironbark/objects/app/request-counters.ts';
+import type { BucketUsage } from '@ironbark/objects/app/usage.ts';
 import type { NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { CloudConfig } from '../cloud-config.ts';
 
@@ -51,12 +54,12 @@ export interface BackupRequest {
 export interface BackupSource {
   /**
    * Copies of the state stores and of the record of calls, by their paths in a data folder. It is named from the data
-   * folder on, as is `blobs`: who holds the source may see another root directory.
+   * folder on, as is `objects`: who holds the source may see another root directory.
    */
   directory: string;
   files: { path: string; sizeBytes: number }[];
-  /** Blobs of objects lie here and none of them is removed meanwhile. */
-  blobs: string;
+  /** Walrus' folder: blobs of objects lie here and none of them is removed meanwhile. */
+  objects: string;
   volumes: { id: VolumeId; sizeBytes: number }[];
   /** Some of it can be read with the cloud's keyring alone, which is not in it. */
   needsKeyring: boolean;
@@ -82,6 +85,8 @@ export interface HeldVolumePart {
 export interface VolumeFacts extends VolumeSummary {
   stats?: DiskStats;
   readAtMs?: number;
+  /** What the disk below it gives its host, where that was measured. */
+  device?: DeviceRates;
 }
 
 /** The whole surface; each is a POST with a JSON body and a JSON answer. */
@@ -91,6 +96,8 @@ export interface AdminApi extends AccountAdmin {
   diskStats(request: { instanceId: InstanceId }): Promise<DiskStats[]>;
   /** Every volume of the cloud; those of guests that run with their counters. */
   volumes(): Promise<VolumeFacts[]>;
+  bucketUsage(): Promise<BucketUsage[]>;
+  objectCounts(): Promise<ObjectsCounts>;
   beginBackup(request: BackupRequest): Promise<BackupSource>;
   renewBackup(): Promise<{ renewed: true }>;
   endBackup(): Promise<{ ended: true }>;
@@ -115,6 +122,8 @@ export const ADMIN_METHODS: readonly AdminMethod[] = [
   'listKeys',
   'setKeyStatus',
   'removeKey',
+  'bucketUsage',
+  'objectCounts',
   'beginBackup',
   'renewBackup',
   'endBackup',

@@ -5,6 +5,7 @@ import { isServiceError } from '@ironbark/core/errors.ts';
 import { type HttpListener, listen } from '@ironbark/platform/http/server.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import { ADMIN_METHODS, type AdminApi, type AdminMethod } from './admin-api.ts';
+import { renderObjectMetrics } from './object-metrics.ts';
 import { renderVolumeMetrics } from './volume-metrics.ts';
 
 /** The largest request is a flag or two. */
@@ -53,7 +54,8 @@ async function answerMetrics(
   logger: Logger,
 ): Promise<void> {
   try {
-    const text = renderVolumeMetrics(await api.volumes());
+    const volumes = renderVolumeMetrics(await api.volumes());
+    const text = volumes + renderObjectMetrics(await api.objectCounts());
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' });
     response.end(text);
   } catch (error) {

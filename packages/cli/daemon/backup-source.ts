@@ -96,9 +96,10 @@ export class BackupSources implements AsyncDisposable {
     return {
       directory: relative(paths.root, paths.backup),
       files: await listFiles(paths.backup),
-      blobs: relative(paths.root, join(paths.objects, 'blobs')),
+      objects: relative(paths.root, paths.objects),
       volumes: [...(this.#volumes?.volumes ?? [])],
-      needsKeyring: await storage.hasEncryption(),
+      needsKeyring:
+        (await storage.hasEncryption()) || (await objects.findKeyEnvelope()) !== undefined,
       leaseMs: LEASE_MS,
       accountId: cloud.accountId,
       takenAt,

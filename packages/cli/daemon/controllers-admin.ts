@@ -29,7 +29,7 @@ const METHODS: readonly string[] = [
 ];
 
 export function controllersAdmin(
-  { cloud, endpoint, listFailures, backups }: Controllers,
+  { cloud, objects, endpoint, listFailures, backups }: Controllers,
   { region }: CloudConfig,
 ): ControllersAdmin {
   return {
@@ -41,6 +41,8 @@ export function controllersAdmin(
       failures: listFailures(),
     }),
     listVolumes: () => cloud.listVolumes(),
+    bucketUsage: () => objects.measureUsage(),
+    objectCounts: async () => objects.counts(),
     credentials: async () => {
       const { accessKeyId, secretAccessKey } = await cloud.adminKey();
       return { endpoint, region, accessKeyId, secretAccessKey };

@@ -4,6 +4,7 @@
 import { createCloudwatchHandler } from '@ironbark/cloud/http/cloudwatch-endpoint.ts';
 import { createEbsHandler } from '@ironbark/cloud/http/ebs-endpoint.ts';
 import { createApiHandler } from '@ironbark/cloud/http/ec2-endpoint.ts';
+import { RequestBuckets } from '@ironbark/cloud/http/request-buckets.ts';
 import { type Cloud, startCloud } from '@ironbark/cloud/main.ts';
 import { startCluster } from '@ironbark/cluster/main.ts';
 import { type Objects, startObjects } from '@ironbark/objects/main.ts';
@@ -49,8 +50,8 @@ export async function startControllers(options: ControllersOptions): Promise<Con
   await using starting = new AsyncDisposableStack();
   const { config, paths } = options;
   const zone = `${config.region}a`;
-  // Walrus asks who signed; the answer is the cloud's, which starts after it.
-  const later: { cloud?: Cloud } = {};
+  // Walrus asks who signed, and for the keyring; both are of services that start after it.
+  const later: { cloud?: Cloud; storage?: Storage } = {};
   const { clock, logger } = options;
   // Last to go: the calls that are under way at the end are recorded too.
   const audit = starting.use(await openAudit({ directory: paths.events, clock, logger }));
@@ -61,10 +62,15 @@ export async function startControllers(options: ControllersOptions): Promise<Con
       region: config.region,
       systemAccountId: SYSTEM_ACCOUNT,
       audit,
-      identity: { findAccessKey: async (id) => await later.cloud?.identity.findAccessKey(id) },
+      identity: {
+        findAccessKey: async (id) => await later.cloud?.identity.findAccessKey(id),
+        noteUse: (id, use) => later.cloud?.identity.noteUse?.(id, use),
+      },
+      envelopes: () => later.storage?.envelopes,
     }),
   );
   const storage = starting.use(await openStorage(options, objects));
+  later.storage = storage;
   const nodes = [{ nodeId: config.nodeId, client: await options.openNode(objects.client) }];
   const cluster = starting.use(
     await startCluster({ ...shared(options, 'cluster'), dataDir: paths.cluster, zone, nodes }),
@@ -76,6 +82,7 @@ export async function startControllers(options: ControllersOptions): Promise<Con
       region: config.region,
       zone,
       vpcCidr: config.vpcCidr,
+      ...(config.publicAddresses === undefined ? {} : { publicAddresses: config.publicAddresses }),
       allowSharedEmulation: config.allowSharedEmulation === true,
       cluster: cluster.client,
       storage: storage.client,
@@ -99,10 +106,11 @@ export async function startControllers(options: ControllersOptions): Promise<Con
   return { endpoint, ...parts, backups, listFailures, [Symbol.asyncDispose]: dispose };
 }
 
-function openStorage(options: ControllersOptions, objects: Objects): Promise<Storage> {
+async function openStorage(options: ControllersOptions, objects: Objects): Promise<Storage> {
   const { config, paths, blockTarget, staged, keyring } = options;
-  return startStorage({
+  return await startStorage({
     keyring,
+    knownEnvelope: await objects.findKeyEnvelope(),
     ...shared(options, 'storage'),
     dataDir: paths.storage,
     stateDir: paths.storageState,
@@ -122,10 +130,12 @@ function openFront(
   { config, clock, random, logger }: ControllersOptions,
   { cloud, objects, audit }: { cloud: Cloud; objects: Objects; audit: EmbeddedAudit },
 ): Promise<HttpListener> {
-  const { ec2, sts, ebs, cloudwatch, identity } = cloud;
+  const { ec2, sts, iam, ebs, cloudwatch, identity } = cloud;
   const { region, host, port } = config;
-  const shared = { identity, region, clock, random, logger, audit };
-  const api = createApiHandler({ ec2, sts, ...shared });
+  const rates = config.requestRates;
+  const buckets = new RequestBuckets({ clock, ...(rates === undefined ? {} : { rates }) });
+  const shared = { identity, region, clock, random, logger, audit, buckets };
+  const api = createApiHandler({ ec2, sts, iam, ...shared });
   const blocks = createEbsHandler({ ebs, ...shared });
   const metrics = createCloudwatchHandler({ cloudwatch, ...shared });
   return listen({

@@ -3,6 +3,7 @@
 
 import { rm } from 'node:fs/promises';
 import { flushCompileCache } from 'node:module';
+import { readIoCalibration } from '@ironbark/node/host/io-calibration.ts';
 import { renderTime, systemClock } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { acquireProcessLock } from '@ironbark/platform/database/process-lock.ts';
@@ -123,7 +124,11 @@ function adminApi(
   return {
     ...cloud.admin,
     status: () => describeCloud(cloud, facts),
-    volumes: () => describeVolumes(cloud, systemClock),
+    volumes: () =>
+      describeVolumes(cloud, {
+        clock: systemClock,
+        readDevice: () => readIoCalibration(dataPaths(facts.dataDir).node),
+      }),
     diskStats: async ({ instanceId }) => await cloud.node.readDiskStats(instanceId),
     halt,
   };

@@ -3,15 +3,18 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readFileIfPresent } from '@ironbark/platform/files.ts';
-import { readProcess } from '@ironbark/platform/processes.ts';
+import { findProcess } from '@ironbark/platform/processes.ts';
 import type { CliContext } from '../context.ts';
 import { Problem } from '../problem.ts';
 import type { AdminApi } from './admin-api.ts';
 import { findDaemon } from './admin-client.ts';
 import { dataPaths, FOLDER_TAKEN } from './paths.ts';
 
-/** A start is a second or two; adopting a full node of guests and proving the accelerator take a few more. */
-const READY_TIMEOUT_MS = 60_000;
+/**
+ * A start is a second or two; adopting a full node of guests and proving the accelerator take a few more. A host that
+ * is emulated itself, and has never read the program before, takes a minute and more.
+ */
+const READY_TIMEOUT_MS = 180_000;
 const POLL_MS = 50;
 const LOG_LINES_SHOWN = 8;
 
@@ -52,7 +55,7 @@ async function untilReady(
   while (context.clock.monotonicMs() < deadline) {
     const daemon = await findDaemon(context.dataDir);
     if (daemon !== undefined && mode === 'serve') return daemon;
-    if ((await readProcess(pid)) === undefined) {
+    if ((await findProcess(pid)) === undefined) {
       if (mode === 'halt') return await requireHalted(context);
       // Somebody else started it at the same moment and was faster: theirs is waited for.
       const isTaken = (await readOutput(context)).includes(FOLDER_TAKEN);

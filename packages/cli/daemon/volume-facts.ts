@@ -1,6 +1,7 @@
 // Owns the daemon's answer about volumes: what the cloud knows of each, and what its guest's hypervisor counts.
 
 import type { InstanceId } from '@ironbark/core/ids.ts';
+import type { DeviceRates } from '@ironbark/core/io-calibration.ts';
 import type { DiskStats } from '@ironbark/node/drivers/hypervisor-driver.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { VolumeFacts } from './admin-api.ts';
@@ -11,9 +12,14 @@ interface Reading {
   readAtMs: number;
 }
 
+interface VolumeFactsOptions {
+  clock: Clock;
+  readDevice(): Promise<DeviceRates | undefined>;
+}
+
 export async function describeVolumes(
   { admin, node }: Pick<RunningCloud, 'admin' | 'node'>,
-  clock: Clock,
+  { clock, readDevice }: VolumeFactsOptions,
 ): Promise<VolumeFacts[]> {
   const volumes = await admin.listVolumes();
   const users = new Set(volumes.flatMap(({ instanceId }) => instanceId ?? []));
@@ -24,9 +30,13 @@ export async function describeVolumes(
     if (stats !== undefined) readings.set(id, { stats, readAtMs: clock.monotonicMs() });
   };
   await Promise.all([...users].map(read));
+  const device = await readDevice();
+  const rates = device === undefined ? {} : { device };
   return volumes.map((volume) => {
     const reading = volume.instanceId === undefined ? undefined : readings.get(volume.instanceId);
     const stats = reading?.stats.find(({ serial }) => serial === volume.volumeId);
-    return stats === undefined ? volume : { ...volume, stats, readAtMs: reading!.readAtMs };
+    if (stats === undefined) return volume;
+    const known = volume.isElsewhere === true ? {} : rates;
+    return { ...volume, stats, readAtMs: reading!.readAtMs, ...known };
   });
 }

@@ -15,6 +15,7 @@ const VOLUME: VolumeFacts = {
   instanceId: 'i-0123456789abcdef0',
   deviceName: '/dev/sdf',
   readAtMs: 1,
+  device: { readBytesPerSecond: 200e6, writeBytesPerSecond: 100e6 },
   stats: {
     serial: 'vol-0123456789abcdef0',
     readOps: 3,
@@ -38,6 +39,7 @@ test('counters, gauges and histograms are what Prometheus takes', () => {
   for (const expected of [
     '# TYPE ironbark_volume_read_ops_total counter',
     `ironbark_volume_read_ops_total{${LABELS}} 3`,
+    `ironbark_volume_device_write_bytes_per_second{${LABELS}} 100000000`,
     `ironbark_volume_total_read_time_seconds_total{${LABELS}} 1.5`,
     `ironbark_volume_queue_seconds_total{${LABELS}} 2`,
     `ironbark_volume_provisioned_iops{${LABELS}} 3000`,

@@ -38,10 +38,20 @@ const METRICS: readonly Metric[] = [
   gauge('size_bytes', 'Size', ({ sizeGib }) => sizeGib * 2 ** 30),
   gauge(
     'filled_ratio',
-    'How much of its snapshot a volume has, from 0 to 1',
+    'How much a volume has of what it began with: its snapshot, or encrypted zeros; from 0 to 1',
     ({ filledPercent = 100 }) => filledPercent / 100,
   ),
   gauge('provisioned_iops', 'Operations a second that it may do', ({ limits }) => limits.iops),
+  gauge(
+    'device_read_bytes_per_second',
+    'What the disk below it gives its host, read in order, as lab tune measured',
+    ({ device }) => device?.readBytesPerSecond,
+  ),
+  gauge(
+    'device_write_bytes_per_second',
+    'The same, written',
+    ({ device }) => device?.writeBytesPerSecond,
+  ),
   gauge(
     'provisioned_bytes_per_second',
     'Bytes a second that it may move',

@@ -2,12 +2,15 @@
 
 import type { AccountId } from '@ironbark/core/ids.ts';
 import type { Principal } from '@ironbark/protocol/internal/identity-client.ts';
+import type { RequestFacts } from '../app/call-conditions.ts';
 
 export interface RequestContext {
   requestId: string;
   principal: Principal;
   accountId: AccountId;
   region: string;
+  /** Where it came from; absent for calls from inside. */
+  request?: RequestFacts;
   /** Set by DryRun=true: authorise and validate, then throw kind `dry-run` before changing anything. */
   dryRun: boolean;
 }

@@ -21,6 +21,7 @@ export function parseMappings(mappings: readonly WireMapping[] | undefined): Dev
 function parseMapping({ DeviceName, Ebs, NoDevice, VirtualName }: WireMapping): DeviceWish {
   if (DeviceName === undefined) throw missingParameter('BlockDeviceMapping.DeviceName');
   const isLeftOut = NoDevice !== undefined;
+  if (VirtualName === undefined && Ebs === undefined && !isLeftOut) throw missingParameter('ebs');
   if (VirtualName !== undefined || isLeftOut === (Ebs !== undefined)) {
     throw badMapping(`${DeviceName}: only EBS volumes can be mapped.`);
   }

@@ -6,7 +6,7 @@ import { notOffered } from '../app/refusals.ts';
 import { makeSshKey } from '../app/ssh-keys.ts';
 import { parseTagSpecifications } from '../app/tags.ts';
 import type { Ec2Handler } from './handler.ts';
-import { renderTags } from './render-instance.ts';
+import { tagsOf } from './render-instance.ts';
 
 export const createKeyPair: Ec2Handler<'CreateKeyPair'> = async (app, context, input) => {
   const name = checkKeyName(input.KeyName);
@@ -22,6 +22,6 @@ export const createKeyPair: Ec2Handler<'CreateKeyPair'> = async (app, context, i
     KeyName: row.name,
     KeyFingerprint: row.fingerprint,
     KeyMaterial: key.privateKey,
-    Tags: renderTags(tags),
+    ...tagsOf(tags),
   };
 };

@@ -6,6 +6,7 @@ import { parseId, VOLUME } from '../app/resource-ids.ts';
 import { takeSnapshot } from '../app/snapshots.ts';
 import { parseTagSpecifications, setTags } from '../app/tags.ts';
 import type { Ec2Handler } from './handler.ts';
+import { renderTags } from './render-instance.ts';
 import { renderSnapshot } from './render-snapshot.ts';
 
 export const createSnapshot: Ec2Handler<'CreateSnapshot'> = async (app, context, input) => {
@@ -19,5 +20,6 @@ export const createSnapshot: Ec2Handler<'CreateSnapshot'> = async (app, context,
     await setTags(change.tx, context.accountId, made.id, tags);
     return made;
   });
-  return renderSnapshot(app, { row, tags });
+  // Unlike Describe, the answer to a creation has an empty list.
+  return { ...renderSnapshot(app, { row, tags }), Tags: renderTags(tags) };
 };

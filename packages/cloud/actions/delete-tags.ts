@@ -3,14 +3,19 @@
 import { changeFor } from '../app/change.ts';
 import { missingParameter } from '../app/refusals.ts';
 import { checkResources, tellGuest } from '../app/tagged-resources.ts';
+import { refuseReserved } from '../app/tags.ts';
 import { keepingBackendTag, refuseBackendTag } from '../app/volume-backends.ts';
-import { deleteTags as remove } from '../store/tags.ts';
+import { deleteOwnTags, deleteTags as remove } from '../store/tags.ts';
 import type { Ec2Handler } from './handler.ts';
 
 export const deleteTags: Ec2Handler<'DeleteTags'> = async (app, context, input) => {
   const ids = [...new Set(input.Resources ?? [])];
   if (ids.length === 0) throw missingParameter('ResourceId');
-  const only = input.Tags?.length ? input.Tags : [{}];
+  const only = input.Tags ?? [];
+  for (const { Key } of only) {
+    if (Key === undefined) throw missingParameter('Tag.Key');
+    refuseReserved(Key);
+  }
   refuseBackendTag(
     ids,
     only.map((tag) => tag.Key),
@@ -19,6 +24,7 @@ export const deleteTags: Ec2Handler<'DeleteTags'> = async (app, context, input) 
     await checkResources(change.tx, context, ids);
     for (const id of ids) {
       await keepingBackendTag(change.tx, context.accountId, id, async () => {
+        if (only.length === 0) await deleteOwnTags(change.tx, id);
         for (const tag of only) await remove(change.tx, id, { key: tag.Key, value: tag.Value });
       });
       await tellGuest(change, id);

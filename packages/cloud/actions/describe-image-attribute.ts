@@ -4,15 +4,23 @@ import type { Ec2Output } from '@ironbark/protocol/ec2/types.ts';
 import { getImage } from '../app/images.ts';
 import { notOffered } from '../app/refusals.ts';
 import { IMAGE, parseId } from '../app/resource-ids.ts';
+import { listImageGrantees } from '../store/image-permissions.ts';
 import type { ImageRow } from '../store/image-schema.ts';
+import { EVERYBODY, type Grantee } from '../store/snapshot-permissions.ts';
 import { renderMappings } from './block-device-mappings.ts';
 import type { Ec2Handler } from './handler.ts';
 
 type Output = Ec2Output<'DescribeImageAttribute'>;
 
-const ATTRIBUTES: Readonly<Record<string, (image: ImageRow) => Partial<Output>>> = {
+type Render = (image: ImageRow, grantees: readonly Grantee[]) => Partial<Output>;
+
+const ATTRIBUTES: Readonly<Record<string, Render>> = {
   description: (image) => ({ Description: { Value: image.description } }),
-  launchPermission: () => ({ LaunchPermissions: [] }),
+  launchPermission: (_image, grantees) => ({
+    LaunchPermissions: grantees.map((grantee) =>
+      grantee === EVERYBODY ? { Group: 'all' as const } : { UserId: grantee },
+    ),
+  }),
   productCodes: () => ({ ProductCodes: [] }),
   blockDeviceMapping: (image) => ({ BlockDeviceMappings: renderMappings(image) }),
 };
@@ -26,5 +34,6 @@ export const describeImageAttribute: Ec2Handler<'DescribeImageAttribute'> = asyn
   const image = await getImage(app.store.query, context.accountId, id);
   const render = ATTRIBUTES[input.Attribute];
   if (render === undefined) throw notOffered(`The image attribute '${input.Attribute}'`);
-  return { ImageId: id, ...render(image) };
+  const grantees = await listImageGrantees(app.store.query, id);
+  return { ImageId: id, ...render(image, grantees) };
 };

@@ -29,7 +29,9 @@ const ATTRIBUTES: Readonly<Record<string, Render>> = {
   ebsOptimized: () => ({ EbsOptimized: { Value: false } }),
   enaSupport: () => ({ EnaSupport: { Value: false } }),
   enclaveOptions: () => ({ EnclaveOptions: { Enabled: false } }),
-  sourceDestCheck: () => ({ SourceDestCheck: { Value: true } }),
+  sourceDestCheck: ({ interfaces }) => ({
+    SourceDestCheck: { Value: interfaces[0]?.row.sourceDestCheck !== 0 },
+  }),
   kernel: () => ({ KernelId: {} }),
   ramdisk: () => ({ RamdiskId: {} }),
   sriovNetSupport: () => ({ SriovNetSupport: {} }),

@@ -5,11 +5,10 @@ import { INSTANCE_STATE_CODES } from '@ironbark/core/states.ts';
 import type { FilterTable } from '../app/filters.ts';
 import { parseObservation } from '../app/instance-outcome.ts';
 import { INSTANCE, parseIds } from '../app/resource-ids.ts';
-import { selectById } from './describe-instances.ts';
 import type { Ec2Handler } from './handler.ts';
-import { type InstanceRecord, loadInstanceRecords } from './instance-records.ts';
+import type { InstanceRecord } from './instance-records.ts';
 import { renderState } from './render-instance.ts';
-import { selectPage } from './select-page.ts';
+import { searchInstances } from './search-instances.ts';
 
 const FILTERS: FilterTable<InstanceRecord> = {
   names: {
@@ -29,22 +28,15 @@ export const describeInstanceStatus: Ec2Handler<'DescribeInstanceStatus'> = asyn
   context,
   input,
 ) => {
-  const ids = parseIds(INSTANCE, input.InstanceIds, 'InstanceId');
-  const all = await loadInstanceRecords(app.store.query, context.accountId);
-  const shown = selectById(all, ids).filter(
-    ({ view }) => input.IncludeAllInstances === true || view.state === 'running',
-  );
-  const { items, nextToken } = selectPage(
-    shown,
-    input,
-    {
-      action: 'DescribeInstanceStatus',
-      idsParameter: 'InstanceId',
-      table: FILTERS,
-      sortKey: ({ row }) => row.id,
-    },
-    ids,
-  );
+  const { items, nextToken } = await searchInstances(app.store.query, {
+    accountId: context.accountId,
+    region: app.region,
+    ids: parseIds(INSTANCE, input.InstanceIds, 'InstanceId'),
+    request: input,
+    options: { action: 'DescribeInstanceStatus', idsParameter: 'InstanceId' },
+    table: FILTERS,
+    keep: ({ view }) => input.IncludeAllInstances === true || view.state === 'running',
+  });
   return { InstanceStatuses: items.map(renderStatus), NextToken: nextToken };
 };
 

@@ -4,6 +4,7 @@ import type { InstanceTypeOffering } from '@aws-sdk/client-ec2';
 import type { FilterTable } from '../app/filters.ts';
 import { INSTANCE_TYPES } from '../app/instance-types.ts';
 import { notOffered } from '../app/refusals.ts';
+import { zoneIdOf } from '../app/zone-ids.ts';
 import type { Ec2Handler } from './handler.ts';
 import { selectPage } from './select-page.ts';
 
@@ -20,10 +21,13 @@ export const describeInstanceTypeOfferings: Ec2Handler<'DescribeInstanceTypeOffe
   input,
 ) => {
   const LocationType = input.LocationType ?? 'region';
-  if (LocationType !== 'region' && LocationType !== 'availability-zone') {
-    throw notOffered(`LocationType '${LocationType}'`, 'Use region or availability-zone.');
-  }
-  const Location = LocationType === 'region' ? app.region : app.zone;
+  const places: Readonly<Record<string, string>> = {
+    region: app.region,
+    'availability-zone': app.zone,
+    'availability-zone-id': zoneIdOf(app.zone),
+  };
+  const Location = places[LocationType];
+  if (Location === undefined) throw notOffered(`LocationType '${LocationType}'`);
   const offerings = INSTANCE_TYPES.map(
     (type): InstanceTypeOffering => ({
       InstanceType: type.name as NonNullable<InstanceTypeOffering['InstanceType']>,

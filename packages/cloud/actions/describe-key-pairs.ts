@@ -9,7 +9,7 @@ import { listKeyPairs } from '../store/key-pairs.ts';
 import type { KeyPairRow } from '../store/schema.ts';
 import { listTags } from '../store/tags.ts';
 import type { Ec2Handler } from './handler.ts';
-import { renderTags } from './render-instance.ts';
+import { tagsOf } from './render-instance.ts';
 
 interface KeyPairItem {
   row: KeyPairRow;
@@ -51,7 +51,7 @@ function render({ row, tags }: KeyPairItem, withKey: boolean): KeyPairInfo {
     KeyType: row.type,
     KeyFingerprint: row.fingerprint,
     CreateTime: new Date(row.createdAt),
-    Tags: renderTags(tags),
+    ...tagsOf(tags),
     ...(withKey ? { PublicKey: `${row.publicKey} ${row.name}` } : {}),
   };
 }

@@ -1,44 +1,67 @@
 // Owns DescribeNetworkInterfaces.
 
-import type { NetworkInterface } from '@aws-sdk/client-ec2';
-import type { FilterTable } from '../app/filters.ts';
-import { INTERFACE, matchIds, parseIds } from '../app/resource-ids.ts';
-import { type Tag, TagIndex } from '../app/tags.ts';
-import {
-  type InterfaceGroup,
-  listInterfaceGroups,
-  listInterfaces,
-} from '../store/network-interfaces.ts';
-import type { InterfaceRow } from '../store/schema.ts';
-import { listTags } from '../store/tags.ts';
+import type { FilterTable, FilterValue } from '../app/filters.ts';
+import { notFound } from '../app/refusals.ts';
+import { INTERFACE, parseIds } from '../app/resource-ids.ts';
+import { zoneIdOf } from '../app/zone-ids.ts';
+import type { AddressRow } from '../store/network-schema.ts';
 import type { Ec2Handler } from './handler.ts';
-import { renderTags } from './render-instance.ts';
-import { renderInterface } from './render-interface.ts';
+import { type InterfaceItem, listInterfaceItems, renderWhole } from './interface-items.ts';
 import { selectPage } from './select-page.ts';
 
-interface InterfaceItem {
-  row: InterfaceRow;
-  groups: InterfaceGroup[];
-  tags: Tag[];
-}
+type Read = (item: InterfaceItem) => FilterValue;
+
+/** Of one that an instance has. */
+const ofAttached =
+  (read: Read): Read =>
+  (item) =>
+    item.row.instanceId === '' ? undefined : read(item);
+
+const ofAddresses =
+  (read: (row: AddressRow) => string | undefined): Read =>
+  ({ addresses }) =>
+    addresses.map(read);
+
+const elastic = (row: AddressRow, value: string | null) =>
+  row.isAutomatic === 1 ? undefined : (value ?? undefined);
+const ownerOf = (row: AddressRow) => (row.isAutomatic === 1 ? 'amazon' : row.accountId);
+const statusOf: Read = ({ row }) =>
+  row.instanceId === '' && row.isManaged === 0 ? 'available' : 'in-use';
 
 const FILTERS: FilterTable<InterfaceItem> = {
   names: {
-    'network-interface-id': ({ row }) => row.id,
-    'addresses.private-ip-address': ({ row }) => row.privateIp,
-    'private-ip-address': ({ row }) => row.privateIp,
-    'attachment.attachment-id': ({ row }) => row.attachmentId,
-    'attachment.device-index': ({ row }) => row.deviceIndex,
-    'attachment.instance-id': ({ row }) => row.instanceId,
-    'attachment.status': () => 'attached',
+    'addresses.association.owner-id': ofAddresses(ownerOf),
+    'addresses.association.public-ip': ofAddresses((row) => row.publicIp),
+    'addresses.primary': ({ morePrivateIps }) => [true, ...morePrivateIps.map(() => false)],
+    'addresses.private-ip-address': ({ row, morePrivateIps }) => [row.privateIp, ...morePrivateIps],
+    'association.allocation-id': ofAddresses((row) => elastic(row, row.id)),
+    'association.association-id': ofAddresses((row) => elastic(row, row.associationId)),
+    'association.ip-owner-id': ofAddresses(ownerOf),
+    'association.public-dns-name': () => undefined,
+    'association.public-ip': ofAddresses((row) => row.publicIp),
+    'attachment.attach-time': ofAttached(({ row }) => new Date(row.createdAt).toISOString()),
+    'attachment.attachment-id': ofAttached(({ row }) => row.attachmentId),
+    'attachment.delete-on-termination': ofAttached(({ row }) => row.deleteOnTermination === 1),
+    'attachment.device-index': ofAttached(({ row }) => row.deviceIndex),
+    'attachment.instance-id': ofAttached(({ row }) => row.instanceId),
+    'attachment.instance-owner-id': ofAttached(({ row }) => row.accountId),
+    'attachment.status': ofAttached(() => 'attached'),
     'availability-zone': ({ row }) => row.zone,
+    'availability-zone-id': ({ row }) => zoneIdOf(row.zone),
     description: ({ row }) => row.description,
     'group-id': ({ groups }) => groups.map((group) => group.groupId),
     'group-name': ({ groups }) => groups.map((group) => group.name),
-    'interface-type': () => 'interface',
+    'interface-type': ({ row }) =>
+      row.isManaged === 1 ? ['nat_gateway', 'natGateway'] : 'interface',
+    'ipv6-addresses.ipv6-address': () => undefined,
     'mac-address': ({ row }) => row.macAddress,
+    'network-interface-id': ({ row }) => row.id,
     'owner-id': ({ row }) => row.accountId,
-    status: () => 'in-use',
+    'private-ip-address': ({ row }) => row.privateIp,
+    'requester-id': () => undefined,
+    'requester-managed': ({ row }) => row.isManaged === 1,
+    'source-dest-check': ({ row }) => row.sourceDestCheck === 1,
+    status: statusOf,
     'subnet-id': ({ row }) => row.subnetId,
     'vpc-id': ({ row }) => row.vpcId,
   },
@@ -51,33 +74,27 @@ export const describeNetworkInterfaces: Ec2Handler<'DescribeNetworkInterfaces'> 
   input,
 ) => {
   const ids = parseIds(INTERFACE, input.NetworkInterfaceIds, 'NetworkInterfaceId');
-  const db = app.store.query;
-  const rows = await listInterfaces(db, context.accountId);
-  const groups = await listInterfaceGroups(db, context.accountId);
-  const tags = new TagIndex(await listTags(db, context.accountId));
-  const named = ids.length === 0 ? rows : matchIds(INTERFACE, ids, rows);
-  const shown = named.map((row): InterfaceItem => {
-    const own = groups.filter((group) => group.interfaceId === row.id);
-    return { row, groups: own, tags: tags.of(row.id) };
-  });
-  const listing = {
-    action: 'DescribeNetworkInterfaces',
-    idsParameter: 'networkInterfaceIds',
-    table: FILTERS,
-    sortKey: ({ row }: InterfaceItem) => row.id,
+  const all = await listInterfaceItems(app.store.query, context.accountId);
+  const absent = ids.filter((id) => !all.some(({ row }) => row.id === id));
+  if (absent.length > 0) throw notFound('network-interface', INTERFACE.label, absent);
+  const region = app.region;
+  const names = {
+    ...FILTERS.names,
+    'private-dns-name': (item: InterfaceItem) => renderWhole(item, region).PrivateDnsName,
   };
-  const { items, nextToken } = selectPage(shown, input, listing, ids);
-  return { NetworkInterfaces: items.map((item) => render(item, app.region)), NextToken: nextToken };
-};
-
-function render({ row, groups, tags }: InterfaceItem, region: string): NetworkInterface {
-  const shown = renderInterface({ row, groups }, region);
-  const { instanceId: InstanceId, accountId: InstanceOwnerId } = row;
+  const { items, nextToken } = selectPage(
+    ids.length === 0 ? all : all.filter(({ row }) => ids.includes(row.id)),
+    input,
+    {
+      action: 'DescribeNetworkInterfaces',
+      idsParameter: 'networkInterfaceIds',
+      table: { ...FILTERS, names },
+      sortKey: ({ row }) => row.id,
+    },
+    ids,
+  );
   return {
-    ...shown,
-    AvailabilityZone: row.zone,
-    RequesterManaged: false,
-    Attachment: { ...shown.Attachment, InstanceId, InstanceOwnerId },
-    TagSet: renderTags(tags),
+    NetworkInterfaces: items.map((item) => renderWhole(item, region)),
+    NextToken: nextToken,
   };
-}
+};

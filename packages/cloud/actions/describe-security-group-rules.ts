@@ -1,16 +1,20 @@
 // Owns DescribeSecurityGroupRules.
 
-import type { SecurityGroupRule } from '@aws-sdk/client-ec2';
 import type { FilterTable } from '../app/filters.ts';
 import { GROUP_RULE, matchIds, parseIds } from '../app/resource-ids.ts';
-import type { SecurityGroupRuleRow } from '../store/schema.ts';
+import { TagIndex } from '../app/tags.ts';
 import { listGroupRules } from '../store/security-groups.ts';
+import { listTagsOfType } from '../store/tags.ts';
 import type { Ec2Handler } from './handler.ts';
+import { type RuleItem, renderRule } from './render-group.ts';
 import { selectPage } from './select-page.ts';
 
-const FILTERS: FilterTable<SecurityGroupRuleRow> = {
-  names: { 'group-id': (rule) => rule.groupId, 'security-group-rule-id': (rule) => rule.id },
-  tags: () => [],
+const FILTERS: FilterTable<RuleItem> = {
+  names: {
+    'group-id': ({ rule }) => rule.groupId,
+    'security-group-rule-id': ({ rule }) => rule.id,
+  },
+  tags: ({ tags }) => tags,
 };
 
 export const describeSecurityGroupRules: Ec2Handler<'DescribeSecurityGroupRules'> = async (
@@ -20,35 +24,22 @@ export const describeSecurityGroupRules: Ec2Handler<'DescribeSecurityGroupRules'
 ) => {
   const ids = parseIds(GROUP_RULE, input.SecurityGroupRuleIds, 'SecurityGroupRuleId');
   const rows = await listGroupRules(app.store.query, context.accountId);
+  const type = 'security-group-rule';
+  const tags = new TagIndex(await listTagsOfType(app.store.query, context.accountId, type));
+  const named = ids.length === 0 ? rows : matchIds(GROUP_RULE, ids, rows);
   const { items, nextToken } = selectPage(
-    ids.length === 0 ? rows : matchIds(GROUP_RULE, ids, rows),
+    named.map((rule): RuleItem => ({ rule, tags: tags.of(rule.id) })),
     input,
     {
       action: 'DescribeSecurityGroupRules',
       idsParameter: 'SecurityGroupRuleIds',
       table: FILTERS,
-      sortKey: (rule) => rule.id,
+      sortKey: ({ rule }) => rule.id,
     },
     ids,
   );
-  return { SecurityGroupRules: items.map(render), NextToken: nextToken };
-};
-
-function render(rule: SecurityGroupRuleRow): SecurityGroupRule {
-  const { cidrIpv4, sourceGroupId } = rule;
   return {
-    SecurityGroupRuleId: rule.id,
-    GroupId: rule.groupId,
-    GroupOwnerId: rule.accountId,
-    IsEgress: rule.isEgress === 1,
-    IpProtocol: rule.protocol,
-    FromPort: rule.fromPort ?? -1,
-    ToPort: rule.toPort ?? -1,
-    ...(cidrIpv4 === null ? {} : { CidrIpv4: cidrIpv4 }),
-    ...(sourceGroupId === null
-      ? {}
-      : { ReferencedGroupInfo: { GroupId: sourceGroupId, UserId: rule.accountId } }),
-    ...(rule.description === null ? {} : { Description: rule.description }),
-    Tags: [],
+    SecurityGroupRules: items.map((item) => renderRule(item, app.region)),
+    NextToken: nextToken,
   };
-}
+};

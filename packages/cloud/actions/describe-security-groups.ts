@@ -1,7 +1,7 @@
 // Owns DescribeSecurityGroups.
 
-import type { IpPermission, SecurityGroup } from '@aws-sdk/client-ec2';
-import type { FilterTable } from '../app/filters.ts';
+import type { SecurityGroup } from '@aws-sdk/client-ec2';
+import type { FilterTable, FilterValue } from '../app/filters.ts';
 import { notFound } from '../app/refusals.ts';
 import { GROUP, matchIds, parseIds } from '../app/resource-ids.ts';
 import { type Tag, TagIndex } from '../app/tags.ts';
@@ -9,18 +9,41 @@ import type { SecurityGroupRow, SecurityGroupRuleRow } from '../store/schema.ts'
 import { listGroupRules, listGroups } from '../store/security-groups.ts';
 import { listTags } from '../store/tags.ts';
 import type { Ec2Handler } from './handler.ts';
-import { renderTags } from './render-instance.ts';
+import { groupArn, renderPermissions } from './render-group.ts';
+import { tagsOf } from './render-instance.ts';
 import { selectPage } from './select-page.ts';
 
 interface GroupItem {
   row: SecurityGroupRow;
   rules: SecurityGroupRuleRow[];
   tags: Tag[];
+  /** All of the account's, for the names of those that rules speak of. */
+  groups: readonly SecurityGroupRow[];
 }
 
-function ofRules<Value>(isEgress: 0 | 1, read: (rule: SecurityGroupRuleRow) => Value) {
-  return ({ rules }: GroupItem): Value[] =>
-    rules.filter((rule) => rule.isEgress === isEgress).map(read);
+type ReadRule = (rule: SecurityGroupRuleRow, groups: GroupItem['groups']) => FilterValue;
+
+const OF_RULES: Readonly<Record<string, ReadRule>> = {
+  cidr: (rule) => rule.cidrIpv4 ?? undefined,
+  'from-port': (rule) => rule.fromPort ?? undefined,
+  'group-id': (rule) => rule.sourceGroupId ?? undefined,
+  'group-name': (rule, groups) => groups.find((one) => one.id === rule.sourceGroupId)?.name,
+  'ipv6-cidr': () => undefined,
+  'prefix-list-id': () => undefined,
+  protocol: (rule) => rule.protocol,
+  'to-port': (rule) => rule.toPort ?? undefined,
+  'user-id': (rule) => (rule.sourceGroupId === null ? undefined : rule.accountId),
+};
+
+function rulesFilters(prefix: string, isEgress: 0 | 1): FilterTable<GroupItem>['names'] {
+  const entries = Object.entries(OF_RULES).map(([name, read]) => {
+    const readAll = ({ rules, groups }: GroupItem) =>
+      rules
+        .filter((rule) => rule.isEgress === isEgress)
+        .map((rule) => read(rule, groups) as string | undefined);
+    return [`${prefix}.${name}`, readAll] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
 const FILTERS: FilterTable<GroupItem> = {
@@ -30,13 +53,8 @@ const FILTERS: FilterTable<GroupItem> = {
     description: ({ row }) => row.description,
     'owner-id': ({ row }) => row.accountId,
     'vpc-id': ({ row }) => row.vpcId,
-    'ip-permission.cidr': ofRules(0, (rule) => rule.cidrIpv4 ?? undefined),
-    'ip-permission.from-port': ofRules(0, (rule) => rule.fromPort ?? undefined),
-    'ip-permission.to-port': ofRules(0, (rule) => rule.toPort ?? undefined),
-    'ip-permission.group-id': ofRules(0, (rule) => rule.sourceGroupId ?? undefined),
-    'ip-permission.protocol': ofRules(0, (rule) => rule.protocol),
-    'egress.ip-permission.cidr': ofRules(1, (rule) => rule.cidrIpv4 ?? undefined),
-    'egress.ip-permission.protocol': ofRules(1, (rule) => rule.protocol),
+    ...rulesFilters('ip-permission', 0),
+    ...rulesFilters('egress.ip-permission', 1),
   },
   tags: ({ tags }) => tags,
 };
@@ -53,7 +71,7 @@ export const describeSecurityGroups: Ec2Handler<'DescribeSecurityGroups'> = asyn
   const rows = await listGroups(app.store.query, accountId);
   const shown = selectGroups(rows, ids, input.GroupNames ?? []).map((row): GroupItem => {
     const own = rules.filter((rule) => rule.groupId === row.id);
-    return { row, rules: own, tags: tags.of(row.id) };
+    return { row, rules: own, tags: tags.of(row.id), groups: rows };
   });
   const listing = {
     action: 'DescribeSecurityGroups',
@@ -79,30 +97,16 @@ function selectGroups(
 
 function render({ row, rules, tags }: GroupItem, region: string): SecurityGroup {
   const permissions = (isEgress: 0 | 1) =>
-    rules.filter((rule) => rule.isEgress === isEgress).map(renderPermission);
+    renderPermissions(rules.filter((rule) => rule.isEgress === isEgress));
   return {
     GroupId: row.id,
     GroupName: row.name,
     Description: row.description,
     OwnerId: row.accountId,
     VpcId: row.vpcId,
-    SecurityGroupArn: `arn:aws:ec2:${region}:${row.accountId}:security-group/${row.id}`,
+    SecurityGroupArn: groupArn(row, region),
     IpPermissions: permissions(0),
     IpPermissionsEgress: permissions(1),
-    Tags: renderTags(tags),
-  };
-}
-
-/** EC2 shows no ports where every protocol is meant. */
-function renderPermission(rule: SecurityGroupRuleRow): IpPermission {
-  const { protocol, fromPort, toPort, cidrIpv4, sourceGroupId, accountId } = rule;
-  const isEverything = protocol === '-1' || fromPort === null || toPort === null;
-  return {
-    IpProtocol: protocol,
-    ...(isEverything ? {} : { FromPort: fromPort, ToPort: toPort }),
-    IpRanges: cidrIpv4 === null ? [] : [{ CidrIp: cidrIpv4 }],
-    Ipv6Ranges: [],
-    PrefixListIds: [],
-    UserIdGroupPairs: sourceGroupId === null ? [] : [{ GroupId: sourceGroupId, UserId: accountId }],
+    ...tagsOf(tags),
   };
 }

@@ -4,7 +4,6 @@ import type { VolumeStatusItem } from '@aws-sdk/client-ec2';
 import type { FilterTable } from '../app/filters.ts';
 import { parseIds, VOLUME } from '../app/resource-ids.ts';
 import { viewHealth } from '../app/volume-health.ts';
-import { selectVolumes } from './describe-volumes.ts';
 import type { Ec2Handler } from './handler.ts';
 import type { VolumeItem } from './render-volume.ts';
 import { selectPage } from './select-page.ts';
@@ -41,9 +40,9 @@ export const describeVolumeStatus: Ec2Handler<'DescribeVolumeStatus'> = async (
   input,
 ) => {
   const ids = parseIds(VOLUME, input.VolumeIds, 'VolumeId');
-  const all = await loadVolumes(app.store.query, context.accountId);
+  const found = await loadVolumes(app.store.query, context.accountId, ids);
   const { items, nextToken } = selectPage(
-    selectVolumes(all, ids),
+    found,
     input,
     {
       action: 'DescribeVolumeStatus',

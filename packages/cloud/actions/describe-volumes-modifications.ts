@@ -1,5 +1,6 @@
 // Owns DescribeVolumesModifications.
 
+import type { VolumeId } from '@ironbark/core/ids.ts';
 import type { App } from '../app/app.ts';
 import type { FilterTable } from '../app/filters.ts';
 import { refuse } from '../app/refusals.ts';
@@ -8,7 +9,6 @@ import { shownIops } from '../app/volume-shape.ts';
 import { listModifications } from '../store/volume-modifications.ts';
 import { listVolumes } from '../store/volumes.ts';
 import type { RequestContext } from './action.ts';
-import { selectVolumes } from './describe-volumes.ts';
 import type { Ec2Handler } from './handler.ts';
 import {
   isMultiAttach,
@@ -62,7 +62,7 @@ export const describeVolumesModifications: Ec2Handler<'DescribeVolumesModificati
 async function loadModifications(
   app: App,
   { accountId }: RequestContext,
-  ids: readonly string[],
+  ids: readonly VolumeId[],
 ): Promise<ModificationItem[]> {
   const db = app.store.query;
   const rows = await listModifications(db, accountId);
@@ -73,7 +73,7 @@ async function loadModifications(
   });
   if (ids.length === 0) return all;
   // One that is not there at all is another mistake than one that was never modified.
-  selectVolumes(await loadVolumes(db, accountId), ids);
+  await loadVolumes(db, accountId, ids);
   return ids.map((id) => all.find(({ row }) => row.volumeId === id) ?? failNeverModified(id));
 }
 

@@ -1,16 +1,16 @@
 // Owns DescribeVolumes.
 
-import { matchIds, parseIds, VOLUME } from '../app/resource-ids.ts';
+import { parseIds, VOLUME } from '../app/resource-ids.ts';
 import type { Ec2Handler } from './handler.ts';
-import { renderVolume, type VolumeItem } from './render-volume.ts';
+import { renderVolume } from './render-volume.ts';
 import { selectPage } from './select-page.ts';
 import { loadVolumes, VOLUME_FILTERS } from './volume-items.ts';
 
 export const describeVolumes: Ec2Handler<'DescribeVolumes'> = async (app, context, input) => {
   const ids = parseIds(VOLUME, input.VolumeIds, 'VolumeId');
-  const all = await loadVolumes(app.store.query, context.accountId);
+  const found = await loadVolumes(app.store.query, context.accountId, ids);
   const { items, nextToken } = selectPage(
-    selectVolumes(all, ids),
+    found,
     input,
     {
       action: 'DescribeVolumes',
@@ -22,12 +22,3 @@ export const describeVolumes: Ec2Handler<'DescribeVolumes'> = async (app, contex
   );
   return { Volumes: items.map((item) => renderVolume(app, item)), NextToken: nextToken };
 };
-
-export function selectVolumes(
-  all: readonly VolumeItem[],
-  ids: readonly string[],
-): readonly VolumeItem[] {
-  if (ids.length === 0) return all;
-  const keyed = all.map((item) => ({ id: item.row.id, item }));
-  return matchIds(VOLUME, ids, keyed).map(({ item }) => item);
-}

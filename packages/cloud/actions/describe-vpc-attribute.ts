@@ -1,16 +1,17 @@
-// Owns DescribeVpcAttribute: guests have a name server, and private names resolve.
+// Owns DescribeVpcAttribute.
 
 import type { Ec2Output } from '@ironbark/protocol/ec2/types.ts';
-import { matchIds, parseId, VPC } from '../app/resource-ids.ts';
-import { listVpcs } from '../store/networks.ts';
+import { getVpc } from '../app/find-vpc.ts';
+import { parseId, VPC } from '../app/resource-ids.ts';
+import type { VpcRow } from '../store/schema.ts';
 import type { Ec2Handler } from './handler.ts';
 
 type Output = Ec2Output<'DescribeVpcAttribute'>;
 
-const ATTRIBUTES: Readonly<Record<string, Output>> = {
-  enableDnsSupport: { EnableDnsSupport: { Value: true } },
-  enableDnsHostnames: { EnableDnsHostnames: { Value: false } },
-  enableNetworkAddressUsageMetrics: { EnableNetworkAddressUsageMetrics: { Value: false } },
+const ATTRIBUTES: Readonly<Record<string, (row: VpcRow) => Output>> = {
+  enableDnsSupport: (row) => ({ EnableDnsSupport: { Value: row.enableDnsSupport === 1 } }),
+  enableDnsHostnames: (row) => ({ EnableDnsHostnames: { Value: row.enableDnsHostnames === 1 } }),
+  enableNetworkAddressUsageMetrics: () => ({ EnableNetworkAddressUsageMetrics: { Value: false } }),
 };
 
 export const describeVpcAttribute: Ec2Handler<'DescribeVpcAttribute'> = async (
@@ -19,6 +20,6 @@ export const describeVpcAttribute: Ec2Handler<'DescribeVpcAttribute'> = async (
   input,
 ) => {
   const id = parseId(VPC, input.VpcId, 'VpcId');
-  matchIds(VPC, [id], await listVpcs(app.store.query, context.accountId));
-  return { VpcId: id, ...ATTRIBUTES[input.Attribute] };
+  const row = await getVpc(app.store.query, context.accountId, id);
+  return { VpcId: id, ...ATTRIBUTES[input.Attribute]?.(row) };
 };

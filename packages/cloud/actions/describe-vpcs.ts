@@ -1,42 +1,54 @@
 // Owns DescribeVpcs.
 
-import type { Vpc } from '@aws-sdk/client-ec2';
 import type { FilterTable } from '../app/filters.ts';
 import { matchIds, parseIds, VPC } from '../app/resource-ids.ts';
-import { type Tag, TagIndex } from '../app/tags.ts';
+import { TagIndex } from '../app/tags.ts';
 import { listVpcs } from '../store/networks.ts';
-import type { VpcRow } from '../store/schema.ts';
 import { listTags } from '../store/tags.ts';
+import { listVpcCidrs } from '../store/vpcs.ts';
 import type { Ec2Handler } from './handler.ts';
-import { renderTags } from './render-instance.ts';
+import { renderVpc, type VpcItem } from './render-vpc.ts';
 import { selectPage } from './select-page.ts';
-
-interface VpcItem {
-  row: VpcRow;
-  tags: Tag[];
-}
 
 const FILTERS: FilterTable<VpcItem> = {
   names: {
     'vpc-id': ({ row }) => row.id,
+    cidrBlock: ({ row }) => row.cidr,
     cidr: ({ row }) => row.cidr,
     'cidr-block': ({ row }) => row.cidr,
-    'cidr-block-association.cidr-block': ({ row }) => row.cidr,
+    'cidr-block-association.association-id': ({ cidrs }) => cidrs.map((one) => one.id),
+    'cidr-block-association.cidr-block': ({ cidrs }) => cidrs.map((one) => one.cidr),
+    'cidr-block-association.state': ({ cidrs }) => cidrs.map(() => 'associated'),
+    'dhcp-options-id': () => 'default',
+    'ipv6-cidr-block-association.association-id': () => undefined,
+    'ipv6-cidr-block-association.ipv6-cidr-block': () => undefined,
+    'ipv6-cidr-block-association.ipv6-pool': () => undefined,
+    'ipv6-cidr-block-association.state': () => undefined,
     'is-default': ({ row }) => row.isDefault === 1,
     isDefault: ({ row }) => row.isDefault === 1,
     'owner-id': ({ row }) => row.accountId,
     state: () => 'available',
   },
-  tags: ({ tags }) => tags,
+  tags: ({ tags }) => [...tags],
 };
 
 export const describeVpcs: Ec2Handler<'DescribeVpcs'> = async (app, context, input) => {
   const ids = parseIds(VPC, input.VpcIds, 'VpcId');
   const rows = await listVpcs(app.store.query, context.accountId);
   const tags = new TagIndex(await listTags(app.store.query, context.accountId));
+  const cidrs = Map.groupBy(
+    await listVpcCidrs(app.store.query, context.accountId),
+    (cidr) => cidr.vpcId,
+  );
   const named = ids.length === 0 ? rows : matchIds(VPC, ids, rows);
   const { items, nextToken } = selectPage(
-    named.map((row) => ({ row, tags: tags.of(row.id) })),
+    named.map(
+      (row): VpcItem => ({
+        row,
+        cidrs: cidrs.get(row.id) ?? [],
+        tags: tags.of(row.id),
+      }),
+    ),
     input,
     {
       action: 'DescribeVpcs',
@@ -46,19 +58,5 @@ export const describeVpcs: Ec2Handler<'DescribeVpcs'> = async (app, context, inp
     },
     ids,
   );
-  return { Vpcs: items.map(render), NextToken: nextToken };
+  return { Vpcs: items.map(renderVpc), NextToken: nextToken };
 };
-
-function render({ row, tags }: VpcItem): Vpc {
-  return {
-    VpcId: row.id,
-    OwnerId: row.accountId,
-    CidrBlock: row.cidr,
-    IsDefault: row.isDefault === 1,
-    State: 'available',
-    InstanceTenancy: 'default',
-    DhcpOptionsId: 'default',
-    Ipv6CidrBlockAssociationSet: [],
-    Tags: renderTags(tags),
-  };
-}

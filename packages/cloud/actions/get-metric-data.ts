@@ -2,7 +2,7 @@
 
 import type { CloudwatchInput } from '@ironbark/protocol/cloudwatch/types.ts';
 import type { App } from '../app/app.ts';
-import { KEPT_MINUTES } from '../app/metric-points.ts';
+import { KEPT_MINUTES, MINUTE_MS } from '../app/metric-points.ts';
 import { readMetricValues } from '../app/metric-reading.ts';
 import { countPeriods, createSpan, summarize } from '../app/metric-statistics.ts';
 import { takePage } from '../app/pages.ts';
@@ -12,11 +12,15 @@ import { badQuery, checkQueries, type MetricQuery } from './metric-queries.ts';
 
 /** "As many as 500 different metrics in a single request, with a total of as many as 100,800 data points". */
 const MAX_DATAPOINTS = 100_800;
+/** A day of 500 metrics. */
+const MAX_MINUTES = 720_000;
 /** A day of a volume is read in some milliseconds; then others have their turn. */
 const QUERIES_AT_A_TIME = 8;
 /** Any time that a date can hold has so many digits. */
 const TIME_DIGITS = 16;
 const LATEST_MS = 8.64e15;
+
+type Span = Pick<CloudwatchInput<'GetMetricData'>, 'StartTime' | 'EndTime'>;
 
 interface Point {
   /** Place of its query in the request. */
@@ -31,6 +35,7 @@ export const getMetricData: CloudwatchHandler<'GetMetricData'> = async (app, con
   }
   const queries = checkQueries(input.MetricDataQueries, context.accountId);
   checkSize(input, queries);
+  checkWork(input, queries);
   const points: Point[] = [];
   for (const [index, query] of queries.entries()) {
     if (index % QUERIES_AT_A_TIME === QUERIES_AT_A_TIME - 1) await app.clock.sleep(0);
@@ -72,6 +77,16 @@ function checkSize(input: CloudwatchInput<'GetMetricData'>, queries: readonly Me
   );
 }
 
+/** Long periods have few datapoints, and all of their minutes are read. */
+function checkWork({ StartTime, EndTime }: Span, queries: readonly MetricQuery[]): void {
+  const minutes = Math.ceil((EndTime.getTime() - StartTime.getTime()) / MINUTE_MS);
+  const total = queries.length * Math.min(minutes, KEPT_MINUTES);
+  if (total <= MAX_MINUTES) return;
+  throw badQuery(
+    `The queries span ${total} minutes in all, and one request reads up to ${MAX_MINUTES}. Ask for fewer metrics or a shorter time.`,
+  );
+}
+
 function pageRequest({ MaxDatapoints, NextToken }: CloudwatchInput<'GetMetricData'>) {
   return { MaxResults: MaxDatapoints, NextToken };
 }
@@ -89,7 +104,8 @@ async function readPoints(
 ): Promise<Point[]> {
   const { input, query, index } = asked;
   const span = createSpan(input.StartTime, input.EndTime, query.periodSeconds);
-  const { values } = await readMetricValues(app, accountId, query.metric, span);
+  const found = await readMetricValues(app, accountId, query.metric, span);
+  const values = found.flatMap((each) => each.values);
   return summarize(values, span).map((period) => ({
     query: index,
     atMs: period.atMs,

@@ -23,13 +23,15 @@ export const getMetricStatistics: CloudwatchHandler<'GetMetricStatistics'> = asy
     dimensions: input.Dimensions ?? [],
     unit: input.Unit,
   };
-  const { unit, values } = await readMetricValues(app, accountId, asked, span);
+  const found = await readMetricValues(app, accountId, asked, span);
   const wanted = input.Statistics ?? [];
-  const points = summarize(values, span).map((period) => ({
-    Timestamp: new Date(period.atMs),
-    ...Object.fromEntries(wanted.map((statistic) => [statistic, period[statistic]])),
-    Unit: unit,
-  }));
+  const points = found.flatMap(({ unit, values }) =>
+    summarize(values, span).map((period) => ({
+      Timestamp: new Date(period.atMs),
+      ...Object.fromEntries(wanted.map((statistic) => [statistic, period[statistic]])),
+      Unit: unit,
+    })),
+  );
   return { Label: input.MetricName, Datapoints: points };
 };
 

@@ -5,7 +5,7 @@ import { checkKeyName, keepKeyPair } from '../app/key-pairs.ts';
 import { parsePublicKey } from '../app/ssh-keys.ts';
 import { parseTagSpecifications } from '../app/tags.ts';
 import type { Ec2Handler } from './handler.ts';
-import { renderTags } from './render-instance.ts';
+import { tagsOf } from './render-instance.ts';
 
 export const importKeyPair: Ec2Handler<'ImportKeyPair'> = async (app, context, input) => {
   const name = checkKeyName(input.KeyName);
@@ -18,6 +18,6 @@ export const importKeyPair: Ec2Handler<'ImportKeyPair'> = async (app, context, i
     KeyPairId: row.id,
     KeyName: row.name,
     KeyFingerprint: row.fingerprint,
-    Tags: renderTags(tags),
+    ...tagsOf(tags),
   };
 };

@@ -4,19 +4,20 @@ import { KIB } from '@ironbark/core/units.ts';
 import type { Ec2Input } from '@ironbark/protocol/ec2/types.ts';
 import type { MetadataIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { LaunchRequest } from '../app/launch-instances.ts';
+import type { PlacementWish } from '../app/placement-groups.ts';
 import { invalidValue, notOffered, refuse, refuseParameters } from '../app/refusals.ts';
-import { GROUP, IMAGE, parseId, parseIds, SUBNET } from '../app/resource-ids.ts';
+import { IMAGE, parseId } from '../app/resource-ids.ts';
 import { parseTagSpecifications } from '../app/tags.ts';
+import type { Launched } from './apply-launch-template.ts';
 import { parseMappings } from './block-device-mappings.ts';
+import { parseInterface } from './launch-interface.ts';
 
 type Input = Ec2Input<'RunInstances'>;
 
 const NOT_OFFERED = [
   'KernelId',
   'RamdiskId',
-  'LaunchTemplate',
   'InstanceMarketOptions',
-  'IamInstanceProfile',
   'Ipv6AddressCount',
   'Ipv6Addresses',
   'EnablePrimaryIpv6',
@@ -33,13 +34,8 @@ const NOT_OFFERED = [
 /** EC2's default where none is named is m1.small; this cloud keeps to it. */
 const DEFAULT_TYPE = 'm1.small';
 
-export function parseLaunch(input: Input): LaunchRequest {
+export function parseLaunch({ input, template }: Launched): LaunchRequest {
   refuseParameters(input, NOT_OFFERED);
-  refuseParameters(
-    input,
-    ['NetworkInterfaces'],
-    'Use SubnetId, SecurityGroupIds and PrivateIpAddress.',
-  );
   refuseSettings(input);
   return {
     imageId: parseId(IMAGE, input.ImageId, 'ImageId'),
@@ -48,12 +44,11 @@ export function parseLaunch(input: Input): LaunchRequest {
     maxCount: input.MaxCount,
     keyName: input.KeyName,
     userData: input.UserData === undefined ? undefined : checkUserData(input.UserData),
-    groupIds: parseIds(GROUP, input.SecurityGroupIds, 'SecurityGroupId'),
-    groupNames: input.SecurityGroups ?? [],
-    subnetId:
-      input.SubnetId === undefined ? undefined : parseId(SUBNET, input.SubnetId, 'SubnetId'),
+    ...parseInterface(input),
     zone: input.Placement?.AvailabilityZone,
-    privateIp: input.PrivateIpAddress,
+    placement: parsePlacement(input),
+    template,
+    profile: input.IamInstanceProfile,
     disableApiTermination: input.DisableApiTermination === true,
     disableApiStop: input.DisableApiStop === true,
     shutdownBehavior: input.InstanceInitiatedShutdownBehavior ?? 'stop',
@@ -76,16 +71,41 @@ function refuseSettings(input: Input): void {
   const {
     Tenancy = 'default',
     AvailabilityZone: _zone,
-    GroupName,
+    GroupName: _name,
+    GroupId: _id,
     ...rest
   } = input.Placement ?? {};
   if (Tenancy !== 'default') throw notOffered(`Tenancy '${Tenancy}'`);
   refuseParameters(rest, Object.keys(rest));
-  if (GroupName !== undefined && GroupName !== '') throw notOffered('A placement group');
   const reservation = input.CapacityReservationSpecification;
   if (reservation?.CapacityReservationTarget !== undefined) {
     throw notOffered('A capacity reservation');
   }
+  refuseHostSettings(input);
+}
+
+/** Of the host that a guest runs on, and of the names that it gets. */
+function refuseHostSettings(input: Input): void {
+  if (input.EbsOptimized === true)
+    throw notOffered('EbsOptimized', 'No instance type here has it.');
+  if (input.CreditSpecification?.CpuCredits === 'standard') {
+    throw notOffered("CpuCredits 'standard'", "Bursts are not counted here: use 'unlimited'.");
+  }
+  if (input.MaintenanceOptions?.AutoRecovery === 'default') {
+    throw notOffered("AutoRecovery 'default'", "It is 'disabled'.");
+  }
+  const names = input.PrivateDnsNameOptions ?? {};
+  if (names.HostnameType === 'resource-name') throw notOffered("HostnameType 'resource-name'");
+  refuseParameters(
+    { ...names, EnableResourceNameDnsARecord: names.EnableResourceNameDnsARecord || undefined },
+    ['EnableResourceNameDnsARecord'],
+  );
+}
+
+function parsePlacement({ Placement }: Input): PlacementWish | undefined {
+  const { GroupName, GroupId } = Placement ?? {};
+  if (GroupId !== undefined) return { GroupId, GroupName };
+  return GroupName === undefined || GroupName === '' ? undefined : { GroupName };
 }
 
 /** EC2's limit, before base64. */

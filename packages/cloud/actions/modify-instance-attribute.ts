@@ -17,6 +17,7 @@ import { updateInstance } from '../store/instances.ts';
 import { type InstanceRow, toFlag } from '../store/schema.ts';
 import type { Ec2Handler } from './handler.ts';
 import { modifyDevices } from './instance-devices.ts';
+import { modifyGroups, modifySourceCheck } from './instance-network.ts';
 import { checkUserData } from './launch-parameters.ts';
 
 type Values = Parameters<typeof updateInstance>[2];
@@ -44,6 +45,8 @@ export const modifyInstanceAttribute: Ec2Handler<'ModifyInstanceAttribute'> = as
     return modifyDevices(app, context, id, input);
   }
   const { name, value } = readModification(input);
+  if (name === 'groups') return modifyGroups(app, context, id, input.Groups);
+  if (name === 'sourceDestCheck') return modifySourceCheck(app, context, id, readFlag(value));
   const modify = Object.hasOwn(MODIFIERS, name) ? MODIFIERS[name] : undefined;
   if (modify === undefined) throw notOffered(`Modifying the instance attribute '${name}'`);
   await changeFor(app, context, async (change: Change) => {

@@ -10,13 +10,15 @@ import type {
 import { INSTANCE_STATE_CODES, type InstanceState } from '@ironbark/core/states.ts';
 import type { MetadataIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import { privateDnsName } from '../app/addresses.ts';
+import { entityArn } from '../app/iam/names.ts';
 import { parseObservation } from '../app/instance-outcome.ts';
 import type { StateChange } from '../app/instances.ts';
 import type { Tag } from '../app/tags.ts';
 import { viewAttachmentState } from '../app/volume-view.ts';
+import type { InstanceProfileTable } from '../store/iam-schema.ts';
 import type { AttachmentRow } from '../store/schema.ts';
 import type { InstanceRecord } from './instance-records.ts';
-import { renderGroup, renderInterface } from './render-interface.ts';
+import { type InterfaceRecord, renderGroup, renderInterface } from './render-interface.ts';
 
 export function renderState(state: InstanceState): WireState {
   return { Code: INSTANCE_STATE_CODES[state], Name: state };
@@ -30,8 +32,15 @@ export function renderStateChange(change: StateChange): InstanceStateChange {
   };
 }
 
-export function renderTags(tags: readonly Tag[]): { Key: string; Value: string }[] {
+export type RenderedTags = { Key: string; Value: string }[];
+
+export function renderTags(tags: readonly Tag[]): RenderedTags {
   return tags.map((tag) => ({ Key: tag.key, Value: tag.value }));
+}
+
+/** EC2 leaves the member out where there are none. */
+export function tagsOf(tags: readonly Tag[]): { Tags?: RenderedTags } {
+  return tags.length === 0 ? {} : { Tags: renderTags(tags) };
 }
 
 /** Instances of one reservation belong together, in the order of their launch. */
@@ -66,7 +75,12 @@ export function renderInstance(record: InstanceRecord, region: string): Instance
     AmiLaunchIndex: row.launchIndex,
     ProductCodes: [],
     LaunchTime: new Date(row.launchedAt),
-    Placement: { AvailabilityZone: row.zone, GroupName: '', Tenancy: 'default' },
+    Placement: {
+      AvailabilityZone: row.zone,
+      GroupName: record.groupName ?? '',
+      ...(row.placementGroupId === null ? {} : { GroupId: row.placementGroupId }),
+      Tenancy: 'default',
+    },
     Monitoring: { State: 'disabled' },
     Architecture: 'x86_64',
     PlatformDetails: 'Linux/UNIX',
@@ -79,10 +93,18 @@ export function renderInstance(record: InstanceRecord, region: string): Instance
     CpuOptions: { CoreCount: row.vcpus, ThreadsPerCore: 1 },
     HibernationOptions: { Configured: false },
     EnclaveOptions: { Enabled: false },
+    MaintenanceOptions: { AutoRecovery: 'disabled' },
     MetadataOptions: renderMetadataOptions(record),
-    Tags: renderTags(record.tags),
+    ...(record.profile === undefined
+      ? {}
+      : { IamInstanceProfile: renderProfileLink(record.profile) }),
+    ...tagsOf(record.tags),
     ...renderNetwork(record, region),
   };
+}
+
+export function renderProfileLink(profile: InstanceProfileTable) {
+  return { Arn: entityArn('instance-profile', profile), Id: profile.id };
 }
 
 /** A terminated instance has no interface, hence no address, subnet or group any more. */
@@ -96,10 +118,17 @@ function renderNetwork(record: InstanceRecord, region: string): Partial<Instance
     PrivateIpAddress: first.row.privateIp,
     SubnetId: first.row.subnetId,
     VpcId: first.row.vpcId,
-    SourceDestCheck: true,
+    SourceDestCheck: first.row.sourceDestCheck === 1,
+    ...publicAddressOf(first),
     SecurityGroups: first.groups.map(renderGroup),
     NetworkInterfaces: record.interfaces.map((one) => renderInterface(one, region)),
   };
+}
+
+/** Of its first private address. */
+function publicAddressOf({ row, addresses }: InterfaceRecord): Partial<Instance> {
+  const found = addresses.find((one) => one.privateIp === row.privateIp);
+  return found === undefined ? {} : { PublicIpAddress: found.publicIp };
 }
 
 function renderMapping(row: AttachmentRow): InstanceBlockDeviceMapping {

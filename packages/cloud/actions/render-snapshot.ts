@@ -6,7 +6,7 @@ import { shownEncryption } from '../app/encryption.ts';
 import type { Tag } from '../app/tags.ts';
 import { viewSnapshotState } from '../app/volume-view.ts';
 import type { SnapshotRow } from '../store/schema.ts';
-import { renderTags } from './render-instance.ts';
+import { tagsOf } from './render-instance.ts';
 
 export interface SnapshotItem {
   row: SnapshotRow;
@@ -32,6 +32,6 @@ export function renderSnapshot(app: Pick<App, 'region'>, item: SnapshotItem): Sn
     Description: row.description,
     ...shownEncryption(app, row),
     StorageTier: 'standard',
-    Tags: renderTags(tags),
+    ...tagsOf(tags),
   };
 }

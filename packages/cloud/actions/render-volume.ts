@@ -8,7 +8,7 @@ import type { Tag } from '../app/tags.ts';
 import { shownIops, shownThroughput } from '../app/volume-shape.ts';
 import { viewAttachmentState, viewVolumeState } from '../app/volume-view.ts';
 import type { AttachmentRow, VolumeRow } from '../store/schema.ts';
-import { renderTags } from './render-instance.ts';
+import { tagsOf } from './render-instance.ts';
 
 export interface VolumeItem {
   row: VolumeRow;
@@ -32,7 +32,7 @@ export function renderVolume(app: Pick<App, 'region'>, item: VolumeItem): Volume
     ...shownEncryption(app, row),
     MultiAttachEnabled: row.multiAttachEnabled === 1,
     Attachments: attachments.map((attachment) => renderAttachment(attachment)),
-    Tags: renderTags(tags),
+    ...tagsOf(tags),
   };
 }
 

@@ -2,8 +2,8 @@
 
 import type { AccountId } from '@ironbark/core/ids.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
+import type { UserId, UserTable } from '../store/account-schema.ts';
 import { type AccessKeyRow, insertAccessKey } from '../store/accounts.ts';
-import type { UserId, UserTable } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
 
 /** Whose key it is to be. */
@@ -35,13 +35,31 @@ export async function issueKey(
 }
 
 export function newUserId(random: RandomSource): UserId {
-  return `AIDA${randomBase32(random, USER_ID_CHARACTERS)}`;
+  return `AIDA${randomBase32(random, UNIQUE_ID_CHARACTERS)}`;
+}
+
+/** "Unique identifier prefixes": IAM User Guide. */
+export function newUniqueId(
+  random: RandomSource,
+  prefix: 'AGPA' | 'AROA' | 'ANPA' | 'AIPA',
+): string {
+  return `${prefix}${randomBase32(random, UNIQUE_ID_CHARACTERS)}`;
+}
+
+/** Of temporary credentials; the token is what makes them good. */
+export function newSessionKey(random: RandomSource): { id: string; secret: string; token: string } {
+  return {
+    id: `ASIA${randomBase32(random, KEY_ID_CHARACTERS)}`,
+    secret: random.bytes(SECRET_BYTES).toString('base64'),
+    token: random.bytes(TOKEN_BYTES).toString('base64'),
+  };
 }
 
 /** AWS's lengths: 20 characters and 40. */
 const KEY_ID_CHARACTERS = 16;
 const SECRET_BYTES = 30;
-const USER_ID_CHARACTERS = 17;
+const UNIQUE_ID_CHARACTERS = 17;
+const TOKEN_BYTES = 96;
 const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
 function randomBase32(random: RandomSource, length: number): string {

@@ -2,6 +2,7 @@
 // every signature is checked against the store.
 
 import type { AccountId } from '@ironbark/core/ids.ts';
+import type { AccountTable, UserTable } from '../store/account-schema.ts';
 import {
   type AccessKeyRow,
   deleteKey,
@@ -16,7 +17,6 @@ import {
   listUsers,
   setKeyStatus,
 } from '../store/accounts.ts';
-import type { AccountTable, UserTable } from '../store/schema.ts';
 import type { Queries, Store } from '../store/store.ts';
 import { issueKey, type KeyOwner, newUserId, rootOwner, userOwner } from './access-keys.ts';
 import { newAccountId } from './bootstrap.ts';
@@ -123,8 +123,10 @@ async function addUser(
     id: newUserId(options.random),
     accountId: account.id,
     name,
+    path: '/',
     arn: `arn:aws:iam::${account.id}:user/${name}`,
     createdAt: options.clock.nowMs(),
+    boundaryArn: null,
   };
   await insertUser(tx, user);
   return issueTo(tx, options, account, userOwner(user));
@@ -169,7 +171,7 @@ async function changeKey(
   if (!['active', 'inactive', 'removed'].includes(status)) throw badName(status, 'a status');
   const key = await findKey(tx, id);
   if (key === undefined) throw refuse('not-found', 'access-key', `There is no access key ${id}.`);
-  if (status !== 'active') await requireAnother(tx, key);
+  if (status !== 'active') await requireAnotherKey(tx, key);
   if (status === 'removed') await deleteKey(tx, id);
   else await setKeyStatus(tx, id, status);
   const shown = status === 'removed' ? 'inactive' : status;
@@ -177,7 +179,7 @@ async function changeKey(
 }
 
 /** `ironbark` itself uses the first account's root key. */
-async function requireAnother(tx: Queries, key: AccessKeyRow): Promise<void> {
+export async function requireAnotherKey(tx: Queries, key: AccessKeyRow): Promise<void> {
   const first = await findFirstAccount(tx);
   if (key.isRoot === 0 || key.accountId !== first?.id) return;
   const others = (await listKeys(tx)).filter(

@@ -1,6 +1,13 @@
 // Owns what every rule and reconciler of the Cloud Controller works with.
 
-import type { AccountId, ImageId, InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type {
+  AccountId,
+  ImageId,
+  InstanceId,
+  SnapshotId,
+  VolumeId,
+  VpcId,
+} from '@ironbark/core/ids.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
@@ -11,6 +18,7 @@ import type { SnapshotReader } from '@ironbark/protocol/internal/snapshot-reader
 import type { SnapshotWriter } from '@ironbark/protocol/internal/snapshot-writer.ts';
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
 import type { Store } from '../store/store.ts';
+import type { KeyUses } from './iam/key-uses.ts';
 
 /** Tells the reconcilers where to look now. Only a hint: what is lost here is found by the next resync. */
 export interface Wake {
@@ -18,6 +26,7 @@ export interface Wake {
   volume(id: VolumeId): void;
   snapshot(id: SnapshotId): void;
   image(id: ImageId): void;
+  vpc(id: VpcId): void;
   placement(): void;
 }
 
@@ -31,6 +40,10 @@ export interface App {
   /** Host and port of the EC2 API as clients reach it. */
   endpoint?: string;
   accountId: AccountId;
+  /** The block of the default VPCs. */
+  vpcCidr: string;
+  /** The block that elastic and automatic public addresses are taken from. */
+  publicAddresses: string;
   /** Emulating nodes, which are no boundary between accounts, take guests of several. */
   allowSharedEmulation: boolean;
   cluster: ClusterClient;
@@ -40,6 +53,7 @@ export interface App {
   /** Absent where snapshots cannot be written block by block. */
   snapshotWriter?: SnapshotWriter;
   objects: ObjectsClient;
+  keyUses: KeyUses;
   wake: Wake;
   aroundStep: AroundStep;
 }

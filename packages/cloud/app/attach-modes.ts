@@ -7,10 +7,12 @@ import {
   type AttachMode,
   DIRECT,
   type DiskProfile,
-  GUEST_ATTACHED,
   GUEST_TRANSPORTS,
+  type GuestTransport,
+  guestProfile,
   TRANSPORT_TAG,
 } from '@ironbark/core/io-profile.ts';
+import { findVpc } from '../store/networks.ts';
 import { listNodes } from '../store/nodes.ts';
 import type { InstanceRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
@@ -35,20 +37,30 @@ function checkOneOf(key: string, known: readonly string[], tags: readonly ModeTa
   throw invalidValue(key, value, `It can be ${known.join(' or ')}.`);
 }
 
-/** Of a volume that is attached now. */
-export function attachModeOf(tags: readonly ModeTag[]): AttachMode {
-  return tags.find(({ key }) => key === ATTACH_MODE_TAG)?.value === 'guest' ? 'guest' : 'host';
+/** Who drives a volume's disk and, if it is the guest, over what; as a row of attachments has it. */
+export interface AttachWay {
+  attachMode: AttachMode | null;
+  guestTransport: GuestTransport | null;
 }
 
-export function volumeProfile(attachMode: AttachMode | null): DiskProfile {
-  return attachMode === 'guest' ? GUEST_ATTACHED : DIRECT;
+export const BY_HOST = { attachMode: 'host', guestTransport: null } as const;
+
+/** Of a volume that is attached now. */
+export function attachWayOf(tags: readonly ModeTag[]): AttachWay & { attachMode: AttachMode } {
+  const find = (wanted: string) => tags.find(({ key }) => key === wanted)?.value;
+  if (find(ATTACH_MODE_TAG) !== 'guest') return BY_HOST;
+  return { attachMode: 'guest', guestTransport: find(TRANSPORT_TAG) === 'nbd' ? 'nbd' : 'aoe' };
+}
+
+export function volumeProfile({ attachMode, guestTransport }: AttachWay): DiskProfile {
+  return attachMode === 'guest' ? guestProfile(guestTransport ?? 'aoe') : DIRECT;
 }
 
 /** Throws where the guest has no way to the volume, or would not be told of it. */
 export async function checkGuestMode(
   tx: Queries,
   mode: AttachMode,
-  instance: Pick<InstanceRow, 'metadataOptions'> & { nodeId?: InstanceRow['nodeId'] },
+  instance: Pick<InstanceRow, 'metadataOptions' | 'vpcId'> & { nodeId?: InstanceRow['nodeId'] },
 ): Promise<void> {
   if (mode === 'host') return;
   const nodes = await listNodes(tx);
@@ -57,6 +69,13 @@ export async function checkGuestMode(
     throw notOffered(
       "Attach mode 'guest' without a network of the guests' own",
       `It needs a cloud that root runs; remove the tag ${ATTACH_MODE_TAG}.`,
+    );
+  }
+  // Its guests reach nothing of their host but the metadata service and the name server.
+  if ((await findVpc(tx, instance.vpcId))?.isDefault === 0) {
+    throw notOffered(
+      "Attach mode 'guest' outside the default VPC",
+      `Remove the tag ${ATTACH_MODE_TAG}, or launch the instance in the default VPC.`,
     );
   }
   const { endpoint } = JSON.parse(instance.metadataOptions) as { endpoint: string };

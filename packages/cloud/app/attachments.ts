@@ -13,7 +13,7 @@ import { findInstance } from '../store/instances.ts';
 import type { AttachmentRow, InstanceRow, VolumeRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
 import { listTagsOf } from '../store/tags.ts';
-import { attachModeOf, checkGuestMode, refuseGuestRoot } from './attach-modes.ts';
+import { attachWayOf, checkGuestMode, refuseGuestRoot } from './attach-modes.ts';
 import type { Caller, Change } from './change.ts';
 import { viewState } from './instance-view.ts';
 import { getInstance, isRootOf } from './instances.ts';
@@ -47,7 +47,8 @@ export async function attachVolume(
   const volume = await getFreeVolume(caller, tx, volumeId, instance);
   checkInstanceTakesVolumes(instance);
   await checkDeviceFree(tx, instance, deviceName);
-  const attachMode = attachModeOf(await listTagsOf(tx, volumeId));
+  const way = attachWayOf(await listTagsOf(tx, volumeId));
+  const { attachMode } = way;
   const isRoot = isRootOf(instance, { deviceName });
   checkSharedUse(volume, { attachMode, isRoot });
   if (isRoot) refuseGuestRoot(attachMode);
@@ -62,7 +63,7 @@ export async function attachVolume(
     force: 0,
     observed: 'attaching',
     createdAt: nowMs,
-    attachMode,
+    ...way,
     shared: volume.multiAttachEnabled,
   });
   touched.volumes.add(volumeId);
@@ -175,12 +176,18 @@ function checkNotRootInUse(instance: InstanceRow | undefined, attachment: Attach
 }
 
 function notThere(
-  wanted: { volumeId: VolumeId; instanceId: InstanceId | undefined },
+  wanted: {
+    volumeId: VolumeId;
+    instanceId: InstanceId | undefined;
+    deviceName: string | undefined;
+  },
   attachment: AttachmentRow,
 ): Error {
+  const instanceId = wanted.instanceId ?? attachment.instanceId;
+  const place = wanted.deviceName === undefined ? '' : ` as device ${wanted.deviceName}`;
   return refuse(
     'not-attached',
     'attachment',
-    `The volume '${wanted.volumeId}' is attached to '${attachment.instanceId}' as ${attachment.deviceName}, not as asked.`,
+    `The volume ${wanted.volumeId} is not attached to instance ${instanceId}${place}`,
   );
 }

@@ -30,7 +30,7 @@ export function parseDevices(image: Pick<ImageRow, 'devices'>): ImageDevice[] {
 const ROOT_NAMES = ['/dev/sda1', '/dev/sda', '/dev/vda', '/dev/xvda'];
 
 export function planVolumes(
-  image: Pick<ImageRow, 'devices' | 'rootDeviceName' | 'rootDeviceType'>,
+  image: Pick<ImageRow, 'accountId' | 'devices' | 'rootDeviceName' | 'rootDeviceType'>,
   wishes: readonly DeviceWish[],
 ): VolumeMapping[] {
   const devices = parseDevices(image);
@@ -40,7 +40,7 @@ export function planVolumes(
   const isOwn = (wish: DeviceWish) => devices.some((one) => one.deviceName === wish.deviceName);
   const added = wishes.filter((wish) => !wish.isLeftOut && !isOwn(wish));
   return [
-    ...own.map((device) => mergeDevice(device, byName.get(device.deviceName))),
+    ...own.map((device) => mergeDevice(image, device, byName.get(device.deviceName))),
     ...added.map(toMapping),
   ];
 }
@@ -72,7 +72,11 @@ export function checkRootType(volumeType: VolumeType): void {
   );
 }
 
-function mergeDevice(device: ImageDevice, wish: DeviceWish | undefined): VolumeMapping {
+function mergeDevice(
+  { accountId: lender }: Pick<ImageRow, 'accountId'>,
+  device: ImageDevice,
+  wish: DeviceWish | undefined,
+): VolumeMapping {
   const volumeType = wish?.volumeType ?? device.volumeType;
   // What another type was ordered with says nothing about this one.
   const rates = volumeType === device.volumeType ? device : undefined;
@@ -80,6 +84,7 @@ function mergeDevice(device: ImageDevice, wish: DeviceWish | undefined): VolumeM
     deviceName: device.deviceName,
     sizeGib: wish?.sizeGib ?? device.sizeGib,
     snapshotId: wish?.snapshotId ?? device.snapshotId,
+    ...(wish?.snapshotId === undefined ? { lender } : {}),
     volumeType,
     iops: wish?.iops ?? rates?.iops,
     throughputMibps: wish?.throughputMibps ?? rates?.throughputMibps,

@@ -1,14 +1,16 @@
 // Owns how much room the zone's nodes have left, from what they reported and what is already desired of them.
 
+import type { AccountId, NodeId, PlacementGroupId } from '@ironbark/core/ids.ts';
 import { isolatesTenants } from '@ironbark/core/tenancy.ts';
 import { MIB } from '@ironbark/core/units.ts';
 import type { NodeSummary } from '@ironbark/protocol/internal/cluster-client.ts';
-import { listLiveInstances } from '../store/instances.ts';
+import { type InstanceUse, listNodeUse, listUsersOf, putNodeUse } from '../store/node-use.ts';
+import type { NodeUseRow } from '../store/node-use-schema.ts';
 import { listNodes, replaceNodes } from '../store/nodes.ts';
-import type { InstanceRow, NodeRow } from '../store/schema.ts';
+import { type InstanceRow, type NodeRow, toFlag } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
 import type { App } from './app.ts';
-import type { NodeRoom, PlacementDemand } from './place-instances.ts';
+import type { DemandedGroup, NodeRoom, PlacementDemand } from './place-instances.ts';
 
 /**
  * Virtual processors that one processor may carry. Guests are mostly idle; 16 is what OpenStack ran with by
@@ -18,7 +20,15 @@ export const VCPUS_PER_CPU = 16;
 
 export function demandOf(instance: InstanceRow): PlacementDemand {
   const { id, accountId, vcpus, memoryMib } = instance;
-  return { id, accountId, vcpus, memoryMib, rootDiskBytes: localDiskBytes(instance) };
+  const group = groupOf(instance);
+  return { id, accountId, vcpus, memoryMib, rootDiskBytes: localDiskBytes(instance), group };
+}
+
+function groupOf({
+  placementGroupId: id,
+  placementStrategy: strategy,
+}: InstanceRow): DemandedGroup | undefined {
+  return id === null || strategy === null ? undefined : { id, strategy };
 }
 
 /** A root disk that is a volume takes none of its node's disk. */
@@ -30,7 +40,7 @@ export function localDiskBytes({
 }
 
 /** A stopped instance gives its memory back and keeps its disk, as in EC2. */
-function holdsMemory(instance: InstanceRow): boolean {
+function holdsMemory(instance: InstanceUse): boolean {
   if (instance.desiredPower === 'running') return true;
   if (instance.observedPower === null) return false;
   const isReached = instance.observedGeneration >= instance.powerGeneration;
@@ -38,7 +48,7 @@ function holdsMemory(instance: InstanceRow): boolean {
 }
 
 /** The node counts a root disk as used space once it has made it. */
-function waitsForDisk(instance: InstanceRow): boolean {
+function waitsForDisk(instance: InstanceUse): boolean {
   const isMade = instance.observedPower !== null && instance.observedPower !== 'preparing';
   return !isMade && instance.desiredPower !== 'terminated';
 }
@@ -46,50 +56,93 @@ function waitsForDisk(instance: InstanceRow): boolean {
 export interface RoomOptions {
   /** Nodes that are no boundary between accounts take the guests of several all the same. */
   allowSharedEmulation: boolean;
-  /** Instances that do not count. */
-  except?: ReadonlySet<string>;
+}
+
+/** What the instances of one node take of it. */
+export interface NodeUse {
+  vcpus: number;
+  memoryMib: number;
+  diskBytes: number;
+  accounts: ReadonlySet<AccountId>;
+  groups: ReadonlyMap<PlacementGroupId, number>;
 }
 
 /** An instance that is off counts among a node's accounts: it can only be started where its disk is. */
-export function computeRooms(
-  nodes: readonly NodeRow[],
-  instances: readonly InstanceRow[],
-  { allowSharedEmulation, except }: RoomOptions,
-): NodeRoom[] {
-  // Grouped once: looking through all instances for every node takes seconds in a large cloud.
-  const byNode = Map.groupBy(instances, (instance) => instance.nodeId);
-  return nodes.map((node) => {
-    const here = (byNode.get(node.id) ?? []).filter((i) => except?.has(i.id) !== true);
-    const running = here.filter(holdsMemory);
-    return {
-      nodeId: node.id,
-      hostname: node.hostname,
-      health: node.health,
-      freeVcpus: node.vcpus * VCPUS_PER_CPU - sum(running, (i) => i.vcpus),
-      freeMemoryMib: node.memoryMib - sum(running, (i) => i.memoryMib),
-      freeDiskBytes: node.diskFreeBytes - sum(here.filter(waitsForDisk), localDiskBytes),
-      takesAnyAccount: allowSharedEmulation || isolatesTenants(node.accelerator),
-      accounts: new Set(here.map((i) => i.accountId)),
-    };
-  });
+function sumUse(instances: readonly InstanceUse[]): NodeUse {
+  const running = instances.filter(holdsMemory);
+  return {
+    vcpus: sum(running, (i) => i.vcpus),
+    memoryMib: sum(running, (i) => i.memoryMib),
+    diskBytes: sum(instances.filter(waitsForDisk), localDiskBytes),
+    accounts: new Set(instances.map((i) => i.accountId)),
+    groups: countGroups(instances),
+  };
+}
+
+export function roomOf(node: NodeRow, use: NodeUse, options: RoomOptions): NodeRoom {
+  return {
+    nodeId: node.id,
+    hostname: node.hostname,
+    health: node.health,
+    freeVcpus: node.vcpus * VCPUS_PER_CPU - use.vcpus,
+    freeMemoryMib: node.memoryMib - use.memoryMib,
+    freeDiskBytes: node.diskFreeBytes - use.diskBytes,
+    takesAnyAccount: options.allowSharedEmulation || isolatesTenants(node.accelerator),
+    accounts: use.accounts,
+    groups: use.groups,
+  };
+}
+
+function countGroups(instances: readonly InstanceUse[]): Map<PlacementGroupId, number> {
+  const counts = new Map<PlacementGroupId, number>();
+  for (const { placementGroupId: id } of instances) {
+    if (id !== null) counts.set(id, (counts.get(id) ?? 0) + 1);
+  }
+  return counts;
 }
 
 function sum<Item>(items: readonly Item[], value: (item: Item) => number): number {
   return items.reduce((total, item) => total + value(item), 0);
 }
 
+/** Only nodes whose instances have changed are counted again; to be asked for inside a change. */
 export async function loadRooms(tx: Queries, options: RoomOptions): Promise<NodeRoom[]> {
-  return computeRooms(await listNodes(tx), await listLiveInstances(tx), options);
+  const nodes = await listNodes(tx);
+  const known = new Map((await listNodeUse(tx)).map((row) => [row.nodeId, row]));
+  const stale = nodes.filter(({ id }) => known.get(id)?.isStale !== 0).map(({ id }) => id);
+  const users = Map.groupBy(await listUsersOf(tx, stale), (instance) => instance.nodeId);
+  const counted = new Map(stale.map((id) => [id, sumUse(users.get(id) ?? [])]));
+  for (const [id, use] of counted) await putNodeUse(tx, writeUse(id, use));
+  return nodes.map((node) =>
+    roomOf(node, counted.get(node.id) ?? readUse(known.get(node.id)!), options),
+  );
+}
+
+function writeUse(nodeId: NodeId, { accounts, groups, ...sums }: NodeUse): NodeUseRow {
+  const lists = { accounts: JSON.stringify([...accounts]), groups: JSON.stringify([...groups]) };
+  return { nodeId, isStale: 0, ...sums, ...lists };
+}
+
+function readUse({ vcpus, memoryMib, diskBytes, accounts, groups }: NodeUseRow): NodeUse {
+  return {
+    vcpus,
+    memoryMib,
+    diskBytes,
+    accounts: new Set(JSON.parse(accounts) as AccountId[]),
+    groups: new Map(JSON.parse(groups) as [PlacementGroupId, number][]),
+  };
 }
 
 /** The room of one node without the instance itself, for starting it where its disk is. */
 export async function loadRoomFor(
-  { allowSharedEmulation }: App,
+  options: App,
   tx: Queries,
   instance: InstanceRow,
 ): Promise<NodeRoom | undefined> {
-  const rooms = await loadRooms(tx, { allowSharedEmulation, except: new Set([instance.id]) });
-  return rooms.find((room) => room.nodeId === instance.nodeId);
+  const node = (await listNodes(tx)).find(({ id }) => id === instance.nodeId);
+  if (node === undefined) return undefined;
+  const others = (await listUsersOf(tx, [node.id])).filter(({ id }) => id !== instance.id);
+  return roomOf(node, sumUse(others), options);
 }
 
 /** Asks the zone for its nodes and keeps the answer. */
@@ -124,5 +177,7 @@ function toRow(node: NodeSummary): NodeRow {
     memoryMib,
     diskBytes,
     diskFreeBytes: Math.floor(diskFreeBytes / DISK_STEP_BYTES) * DISK_STEP_BYTES,
+    // What is in memory has no packets that a rule could stop.
+    keepsVpcs: toFlag(node.network === 'simulated' || node.keepsVpcs === true),
   };
 }

@@ -1,7 +1,14 @@
 // Owns how state is changed: one transaction, then a hint to the reconcilers of everything that it touched.
 
 import { ServiceError } from '@ironbark/core/errors.ts';
-import type { AccountId, ImageId, InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type {
+  AccountId,
+  ImageId,
+  InstanceId,
+  SnapshotId,
+  VolumeId,
+  VpcId,
+} from '@ironbark/core/ids.ts';
 import type { Queries } from '../store/store.ts';
 import type { App } from './app.ts';
 
@@ -20,6 +27,7 @@ export interface Change {
     volumes: Set<VolumeId>;
     snapshots: Set<SnapshotId>;
     images: Set<ImageId>;
+    vpcs: Set<VpcId>;
     placement: boolean;
   };
 }
@@ -34,11 +42,13 @@ export async function change<Result>(
     volumes: new Set(),
     snapshots: new Set(),
     images: new Set(),
+    vpcs: new Set(),
     placement: false,
   };
   const result = await app.store.transaction((tx) =>
     work({ tx, nowMs: app.clock.nowMs(), touched }),
   );
+  for (const id of touched.vpcs) app.wake.vpc(id);
   if (touched.placement) app.wake.placement();
   for (const id of touched.instances) app.wake.instance(id);
   for (const id of touched.volumes) app.wake.volume(id);

@@ -1,6 +1,6 @@
 // Owns the network that every account starts with: a default VPC, one subnet of it, and its default security group.
 
-import type { AccountId, SecurityGroupId, VpcId } from '@ironbark/core/ids.ts';
+import type { AccountId, SubnetId, VpcId } from '@ironbark/core/ids.ts';
 import {
   type Cidr,
   cidrsOverlap,
@@ -10,10 +10,12 @@ import {
   sizeOfCidr,
 } from '@ironbark/core/ipv4.ts';
 import { newId, type RandomSource } from '@ironbark/platform/random.ts';
-import { insertSubnet, insertVpc, listAllSubnets } from '../store/networks.ts';
-import { insertGroup, insertGroupRule } from '../store/security-groups.ts';
+import { insertInternetGateway } from '../store/internet-gateways.ts';
+import { insertSubnet, listSubnets, listSubnetsOfDefaultVpcs } from '../store/networks.ts';
+import { putRoute } from '../store/route-tables.ts';
 import type { Queries } from '../store/store.ts';
 import { refuse } from './refusals.ts';
+import { getMainAssociation, insertWholeVpc } from './vpcs.ts';
 
 export interface NetworkOptions {
   random: RandomSource;
@@ -33,26 +35,39 @@ export async function insertDefaultNetwork(
   tx: Queries,
   accountId: AccountId,
   options: NetworkOptions,
-): Promise<void> {
-  const { random, zone, vpcCidr } = options;
+): Promise<VpcId> {
+  const { random, vpcCidr } = options;
   const cidr = parseBlock(vpcCidr);
   if (cidr === undefined) throw new Error(`not an IPv4 block: ${vpcCidr}`);
-  const vpcId = newId(random, 'vpc');
-  await insertVpc(tx, { id: vpcId, accountId, cidr: vpcCidr, isDefault: 1 });
-  await insertSubnet(tx, {
-    id: newId(random, 'subnet'),
-    accountId,
-    vpcId,
-    zone,
-    cidr: renderCidr(await takeBlock(tx, cidr)),
-    isDefault: 1,
-    nextAddress: 0,
-  });
-  await insertDefaultGroup(tx, accountId, vpcId, random);
+  const vpcId = await insertWholeVpc(tx, random, { accountId, cidr: vpcCidr, isDefault: 1 });
+  const gatewayId = newId(random, 'igw');
+  await insertInternetGateway(tx, { id: gatewayId, accountId, vpcId });
+  const { routeTableId } = await getMainAssociation(tx, vpcId);
+  await putRoute(tx, { routeTableId, destination: '0.0.0.0/0', targetId: gatewayId });
+  await insertDefaultSubnet(tx, { accountId, vpcId }, options);
+  return vpcId;
 }
 
-async function takeBlock(tx: Queries, whole: Cidr): Promise<Cidr> {
-  const taken = (await listAllSubnets(tx)).map(({ cidr }) => parseBlock(cidr)!);
+export async function insertDefaultSubnet(
+  tx: Queries,
+  { accountId, vpcId }: { accountId: AccountId; vpcId: VpcId },
+  { random, zone, vpcCidr }: NetworkOptions,
+): Promise<SubnetId> {
+  const id = newId(random, 'subnet');
+  const own = (await listSubnets(tx, accountId)).filter((subnet) => subnet.vpcId === vpcId);
+  const block = await takeBlock(
+    tx,
+    parseBlock(vpcCidr)!,
+    own.map(({ cidr }) => parseBlock(cidr)!),
+  );
+  const cidr = renderCidr(block);
+  await insertSubnet(tx, { id, accountId, vpcId, zone, cidr, isDefault: 1, nextAddress: 0 });
+  return id;
+}
+
+async function takeBlock(tx: Queries, whole: Cidr, own: readonly Cidr[]): Promise<Cidr> {
+  const ofDefault = await listSubnetsOfDefaultVpcs(tx);
+  const taken = [...own, ...ofDefault.map(({ cidr }) => parseBlock(cidr)!)];
   const { base: first, prefix } = firstSubnet(whole, SUBNET_PREFIX);
   const step = sizeOfCidr({ base: first, prefix });
   for (let base = first; base < first + sizeOfCidr(whole); base += step) {
@@ -64,30 +79,4 @@ async function takeBlock(tx: Queries, whole: Cidr): Promise<Cidr> {
     'subnet',
     `Every subnet of ${renderCidr(whole)} has an account; this cloud can hold ${taken.length} accounts.`,
   );
-}
-
-async function insertDefaultGroup(
-  tx: Queries,
-  accountId: AccountId,
-  vpcId: VpcId,
-  random: RandomSource,
-): Promise<void> {
-  const groupId: SecurityGroupId = newId(random, 'sg');
-  const description = 'default VPC security group';
-  await insertGroup(tx, { id: groupId, accountId, vpcId, name: 'default', description });
-  const rule = { accountId, groupId, protocol: '-1', fromPort: -1, toPort: -1, description: null };
-  await insertGroupRule(tx, {
-    ...rule,
-    id: newId(random, 'sgr'),
-    isEgress: 0,
-    cidrIpv4: null,
-    sourceGroupId: groupId,
-  });
-  await insertGroupRule(tx, {
-    ...rule,
-    id: newId(random, 'sgr'),
-    isEgress: 1,
-    cidrIpv4: '0.0.0.0/0',
-    sourceGroupId: null,
-  });
 }

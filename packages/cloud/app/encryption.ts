@@ -3,8 +3,12 @@
 // What a caller wants, the account's default and the snapshot that a volume starts with only ever add encryption:
 // nothing takes it away ("Amazon EBS encryption", EBS User Guide).
 
-import { createHash } from 'node:crypto';
 import type { AccountId } from '@ironbark/core/ids.ts';
+import {
+  type AccountKeyPlace,
+  accountKeyArn,
+  namesAccountKey,
+} from '@ironbark/protocol/internal/account-key-names.ts';
 import type { StorageReport } from '@ironbark/protocol/internal/storage-client.ts';
 import { getEbsSettings } from '../store/ebs-settings.ts';
 import type { Queries } from '../store/store.ts';
@@ -20,31 +24,19 @@ export interface EncryptionWish {
 
 type KeyPlace = Pick<App, 'region'>;
 
-/** Of the account's one key. It follows from the account, so that it is the same after a restore. */
-export function keyArnOf({ region }: KeyPlace, accountId: AccountId): string {
-  return `arn:aws:kms:${region}:${accountId}:key/${keyIdOf(region, accountId)}`;
+function placeOf({ region }: KeyPlace, accountId: AccountId): AccountKeyPlace {
+  return { region, accountId, alias: DEFAULT_KEY_ALIAS };
 }
 
-/** In the form of a UUID of version 8 (RFC 9562): made by a rule of our own. */
-function keyIdOf(region: string, accountId: AccountId): string {
-  const hex = createHash('sha256')
-    .update(`${DEFAULT_KEY_ALIAS} ${region} ${accountId}`)
-    .digest('hex');
-  const parts = [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    `8${hex.slice(13, 16)}`,
-    `8${hex.slice(17, 20)}`,
-  ];
-  return [...parts, hex.slice(20, 32)].join('-');
+/** Of the account's one key. */
+function keyArnOf(app: KeyPlace, accountId: AccountId): string {
+  return accountKeyArn(placeOf(app, accountId));
 }
 
 /** Every form in which AWS takes a key. Throws for any key but the account's own. */
 export function parseKey(app: KeyPlace, accountId: AccountId, name: string): string {
-  const arn = keyArnOf(app, accountId);
-  const aliasArn = `arn:aws:kms:${app.region}:${accountId}:${DEFAULT_KEY_ALIAS}`;
-  const known = [DEFAULT_KEY_ALIAS, aliasArn, arn, keyIdOf(app.region, accountId)];
-  if (known.includes(name)) return arn;
+  const place = placeOf(app, accountId);
+  if (namesAccountKey(place, name)) return accountKeyArn(place);
   throw refuse(
     'incorrect-state',
     'encryption-key',

@@ -87,6 +87,10 @@ function findAccessor<Item>(name: string, table: FilterTable<Item>): (item: Item
     return (item) => tags(item).flatMap((tag) => (tag.key === key ? [tag.value] : []));
   }
   if (tags !== undefined && name === 'tag-key') return (item) => tags(item).map((tag) => tag.key);
+  // No longer documented, and still taken by EC2.
+  if (tags !== undefined && name === 'tag-value') {
+    return (item) => tags(item).map((tag) => tag.value);
+  }
   const accessor = Object.hasOwn(names, name) ? names[name] : undefined;
   if (accessor === undefined) throw unknownFilter(name, table);
   return accessor;

@@ -6,8 +6,15 @@ import { newId } from '@ironbark/platform/random.ts';
 import type { ImageManifest, ManifestBlob } from '@ironbark/protocol/internal/image-manifest.ts';
 import type { ImageBlob, InstanceImage } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { Insertable } from 'kysely';
+import { removeImageGrantees } from '../store/image-permissions.ts';
 import type { ImageDevice, ImageRow, ImageTable } from '../store/image-schema.ts';
-import { deleteImage, findImageNamed, insertImage, listImages } from '../store/images.ts';
+import {
+  deleteImage,
+  findImage,
+  findImageNamed,
+  insertImage,
+  listImages,
+} from '../store/images.ts';
 import { findInstance } from '../store/instances.ts';
 import { findSnapshots } from '../store/snapshots.ts';
 import type { Queries } from '../store/store.ts';
@@ -15,14 +22,16 @@ import { deleteTags } from '../store/tags.ts';
 import type { App } from './app.ts';
 import { parseDevices } from './block-devices.ts';
 import type { Caller, Change } from './change.ts';
+import { getLaunchable } from './image-access.ts';
 import { viewImage } from './image-view.ts';
 import { NO_REASON, setPower } from './instances.ts';
 import { notFound, refuse } from './refusals.ts';
 import { setTags, type Tag } from './tags.ts';
 
+/** One of the account's own. */
 export async function getImage(tx: Queries, accountId: AccountId, id: ImageId): Promise<ImageRow> {
-  const image = (await listImages(tx, accountId)).find((one) => one.id === id);
-  if (image === undefined) throw notFound('image', 'image id', [id]);
+  const image = await findImage(tx, id);
+  if (image?.accountId !== accountId) throw notFound('image', 'image id', [id]);
   return image;
 }
 
@@ -32,9 +41,9 @@ export async function getAvailableImage(
   accountId: AccountId,
   id: ImageId,
 ): Promise<ImageRow> {
-  const image = await getImage(tx, accountId, id);
+  const image = await getLaunchable(tx, accountId, id);
   const ids = parseDevices(image).flatMap(({ snapshotId }) => snapshotId ?? []);
-  const snapshots = await findSnapshots(tx, accountId, ids);
+  const snapshots = await findSnapshots(tx, image.accountId, ids);
   const { state } = viewImage(image, new Map(snapshots.map((row) => [row.id, row])));
   if (state === 'available') return image;
   throw refuse('incorrect-state', 'image', `The image id '${id}' is '${state}', not 'available'.`);
@@ -155,6 +164,7 @@ export async function removeImage(
   const image = await getImage(change.tx, accountId, id);
   await restartInstance(change, image);
   await deleteImage(change.tx, id);
+  await removeImageGrantees(change.tx, id);
   await deleteTags(change.tx, id);
   return image;
 }

@@ -9,6 +9,7 @@ import type {
   InstanceIntent,
   InterfaceIntent,
   MetadataIntent,
+  RoleIntent,
   RootDiskIntent,
   VolumeIntent,
 } from '@ironbark/protocol/internal/instance-messages.ts';
@@ -33,6 +34,7 @@ export interface InstanceRows {
   attachments: readonly { attachment: AttachmentRow; volume: VolumeRow }[];
   subnet: SubnetRow & { vpcCidr: string };
   tags: readonly TagRow[];
+  role?: RoleIntent | undefined;
 }
 
 export type IntentPlan =
@@ -106,7 +108,7 @@ function composeVolume({
       deviceName: attachment.deviceName,
       sizeBytes: sizeOf(volume),
       source: JSON.parse(attachment.offeredExport) as BlockExport,
-      profile: volumeProfile(attachment.attachMode),
+      profile: volumeProfile(attachment),
     },
   ];
 }
@@ -134,5 +136,6 @@ function composeMetadata(rows: InstanceRows, region: string): MetadataIntent {
     ...(instance.userData === null ? {} : { userData: instance.userData }),
     options: JSON.parse(instance.metadataOptions) as MetadataIntent['options'],
     tags: Object.fromEntries(rows.tags.map((tag) => [tag.key, tag.value])),
+    ...(rows.role === undefined ? {} : { role: rows.role }),
   };
 }

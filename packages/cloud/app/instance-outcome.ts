@@ -3,6 +3,7 @@
 import type { InstanceObservation } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { InstanceRow } from '../store/schema.ts';
 import type { Change } from './change.ts';
+import { hasReachedStop } from './instance-view.ts';
 import { setPower } from './instances.ts';
 
 export type Outcome =
@@ -27,8 +28,7 @@ export function planOutcome(instance: OutcomeFacts): Outcome {
   if (instance.desiredPower !== 'running') return { kind: 'none' };
   switch (instance.observedPower) {
     case 'stopped':
-      // Before a start has been reached, `stopped` is what was before it.
-      if (instance.observedGeneration < instance.powerGeneration) return { kind: 'none' };
+      if (!hasReachedStop(instance)) return { kind: 'none' };
       return {
         kind: 'shutdown',
         desiredPower: instance.shutdownBehavior === 'stop' ? 'stopped' : 'terminated',

@@ -54,12 +54,15 @@ function viewRunning(instance: ViewedInstance): InstanceState {
   return instance.shutdownBehavior === 'stop' ? 'stopping' : 'shutting-down';
 }
 
-/** An instance that no node ever got is stopped at once. An older `stopped` may be from before a start. */
+/** An instance that no node ever got is stopped at once. */
 function isStopped(instance: ViewedInstance): boolean {
   return instance.nodeId === null || hasReachedStop(instance);
 }
 
-function hasReachedStop(instance: ViewedInstance): boolean {
+/** As of the newest change of its power, and not as from before a start. */
+export function hasReachedStop(
+  instance: Pick<InstanceRow, 'observedPower' | 'observedGeneration' | 'powerGeneration'>,
+): boolean {
   return (
     instance.observedPower === 'stopped' && instance.observedGeneration >= instance.powerGeneration
   );

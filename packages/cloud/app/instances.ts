@@ -14,6 +14,7 @@ import type { Queries } from '../store/store.ts';
 import type { App } from './app.ts';
 import { demandOf, loadRoomFor } from './capacity.ts';
 import type { Caller, Change } from './change.ts';
+import { dissociateProfile } from './iam/profile-associations.ts';
 import { viewState } from './instance-view.ts';
 import { listShortages } from './place-instances.ts';
 import { refuse } from './refusals.ts';
@@ -237,6 +238,7 @@ export async function setPower(
     generation,
     powerGeneration: generation,
   });
+  if (desiredPower === 'terminated') await dissociateProfile(tx, instance.id);
   touched.instances.add(instance.id);
   if (instance.nodeId === null) touched.placement = true;
   for (const { volumeId } of await listAttachmentsOf(tx, instance.id)) {

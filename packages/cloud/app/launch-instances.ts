@@ -4,6 +4,7 @@ import type {
   AccountId,
   ImageId,
   InstanceId,
+  LaunchTemplateId,
   ReservationId,
   SecurityGroupId,
   SubnetId,
@@ -11,26 +12,34 @@ import type {
 import { newId } from '@ironbark/platform/random.ts';
 import type { MetadataIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { StorageReport } from '@ironbark/protocol/internal/storage-client.ts';
+import type { InstanceProfileTable } from '../store/iam-schema.ts';
 import type { ImageRow } from '../store/image-schema.ts';
 import { insertInstance, insertReservation, listUnplaced } from '../store/instances.ts';
 import { findKeyPairNamed } from '../store/key-pairs.ts';
 import { insertInterface } from '../store/network-interfaces.ts';
+import type { PlacementGroupRow } from '../store/placement-group-schema.ts';
 import { type KeyPairRow, type SubnetRow, toFlag } from '../store/schema.ts';
 import { renderMac } from './addresses.ts';
 import type { App } from './app.ts';
-import { attachModeOf, checkGuestMode } from './attach-modes.ts';
+import { attachWayOf, BY_HOST, checkGuestMode } from './attach-modes.ts';
 import { checkVolumeCount } from './attachments.ts';
 import { type DeviceWish, planVolumes } from './block-devices.ts';
 import { demandOf, loadRooms, localDiskBytes } from './capacity.ts';
 import type { Caller, Change } from './change.ts';
+import { associateProfile, getPassedProfile, type PassedWish } from './iam/profile-associations.ts';
 import { getAvailableImage } from './images.ts';
 import { findInstanceType, type InstanceType } from './instance-types.ts';
+import { checkGroupCount } from './network-interfaces.ts';
 import { chooseSubnet, findGroups, takeAddress } from './networks.ts';
 import { placeInstances } from './place-instances.ts';
+import { getPlacementGroup, type PlacementWish } from './placement-groups.ts';
+import { giveAutomaticAddress } from './public-addresses.ts';
 import { invalidCombination, invalidValue, notFound, refuse } from './refusals.ts';
-import { setTags, type Tag } from './tags.ts';
+import { setTags, setTemplateTags, type Tag } from './tags.ts';
 import { chooseBackend } from './volume-backends.ts';
 import { makeAttachedVolume, type VolumeMapping } from './volumes.ts';
+import { requireVpcNodes } from './vpc-capability.ts';
+import { touchVpc } from './vpc-changes.ts';
 
 export interface LaunchRequest {
   imageId: ImageId;
@@ -52,6 +61,12 @@ export interface LaunchRequest {
   mappings: DeviceWish[];
   tags: Record<'instance' | 'volume' | 'network-interface', Tag[]>;
   clientToken: string | undefined;
+  placement: PlacementWish | undefined;
+  profile: PassedWish | undefined;
+  interfaceDescription: string;
+  /** Undefined: as the subnet says. */
+  wantsPublicIp: boolean | undefined;
+  template: { id: LaunchTemplateId; version: number } | undefined;
 }
 
 /** Everything that a launch needs, looked up and found good. */
@@ -65,6 +80,8 @@ interface Launch {
   key: KeyPairRow | undefined;
   mappings: VolumeMapping[];
   storage: StorageReport | undefined;
+  placementGroup: PlacementGroupRow | undefined;
+  profile: InstanceProfileTable | undefined;
 }
 
 /** An account that asks for more at once has made a mistake; EC2's default quotas stop it sooner. */
@@ -87,6 +104,7 @@ export async function launchInstances(
   for (const [launchIndex, id] of instanceIds.entries()) {
     await writeInstance(app, caller, change, launch, { id, reservationId, launchIndex });
   }
+  await touchVpc(change, launch.subnet.vpcId);
   change.touched.placement = true;
   return { reservationId, instanceIds };
 }
@@ -113,8 +131,11 @@ async function prepareLaunch(
   checkVolumeCount(mappings.length);
   if (image.minMemoryMib > type.memoryMib) throw tooSmall(image, type);
   const subnet = await chooseSubnet(tx, accountId, { ...request, defaultZone: app.zone });
+  if (request.wantsPublicIp === true) await requireVpcNodes(tx);
+  checkGroupCount(request.groupIds);
   const groups = await findGroups(tx, accountId, subnet.vpcId, request);
   const key = await findKey(tx, accountId, request.keyName);
+  const { placement, profile } = request;
   return {
     accountId,
     request,
@@ -125,6 +146,8 @@ async function prepareLaunch(
     key,
     mappings,
     storage,
+    placementGroup: placement && (await getPlacementGroup(tx, accountId, placement)),
+    profile: profile && (await getPassedProfile(tx, accountId, profile)),
   };
 }
 
@@ -177,6 +200,7 @@ async function chooseFitting(
     vcpus: type.vcpus,
     memoryMib: type.memoryMib,
     rootDiskBytes: localDiskBytes(image),
+    group: launch.placementGroup,
   }));
   const placement = placeInstances([...waiting, ...demands], await loadRooms(tx, app));
   const placed = new Set(placement.placed.map(({ id }) => id));
@@ -206,19 +230,24 @@ async function writeInstance(
   const { tx, touched } = change;
   const { request } = launch;
   await insertInstance(tx, renderRow(caller, change, launch, place));
+  if (launch.profile !== undefined) {
+    await associateProfile(app, change, { ...place, ...caller }, launch.profile);
+  }
   await setTags(tx, caller.accountId, place.id, request.tags.instance);
+  await setTemplateTags(tx, caller.accountId, place.id, request.template);
   await writeInterface(app, caller, change, launch, place.id);
   const metadataOptions = JSON.stringify(request.metadataOptions);
   for (const mapping of launch.mappings) {
     const isRoot = mapping.deviceName === launch.image.rootDeviceName;
-    const attachMode = isRoot ? 'host' : attachModeOf(request.tags.volume);
-    await checkGuestMode(tx, attachMode, { metadataOptions });
+    const way = isRoot ? BY_HOST : attachWayOf(request.tags.volume);
+    const { vpcId } = launch.subnet;
+    await checkGuestMode(tx, way.attachMode, { metadataOptions, vpcId });
     const volumeId = await makeAttachedVolume(app, caller, change, {
       instanceId: place.id,
       zone: launch.subnet.zone,
       mapping,
       backend: chooseBackend(request.tags.volume, launch.storage),
-      attachMode,
+      way,
       storage: launch.storage,
     });
     await setTags(tx, caller.accountId, volumeId, request.tags.volume);
@@ -229,7 +258,7 @@ async function writeInstance(
 function renderRow(
   caller: Caller,
   { nowMs }: Change,
-  { request, image, type, subnet, key }: Launch,
+  { request, image, type, subnet, key, placementGroup }: Launch,
   place: Place,
 ): Parameters<typeof insertInstance>[1] {
   return {
@@ -265,16 +294,19 @@ function renderRow(
     transitionReason: '',
     observedGeneration: 0,
     hasRun: 0,
+    placementGroupId: placementGroup?.id ?? null,
+    placementStrategy: placementGroup?.strategy ?? null,
   };
 }
 
 async function writeInterface(
   app: App,
   { accountId }: Caller,
-  { tx, nowMs }: Change,
+  change: Change,
   { request, subnet, groupIds }: Launch,
   instanceId: InstanceId,
 ): Promise<void> {
+  const { tx, nowMs } = change;
   const id = newId(app.random, 'eni');
   const row = {
     id,
@@ -287,9 +319,11 @@ async function writeInterface(
     privateIp: await takeAddress(tx, subnet, request.privateIp),
     macAddress: renderMac(app.random.bytes(5)),
     attachmentId: newId(app.random, 'eni-attach'),
-    description: '',
+    description: request.interfaceDescription,
     createdAt: nowMs,
   };
   await insertInterface(tx, row, groupIds);
   await setTags(tx, accountId, id, request.tags['network-interface']);
+  const wantsPublicIp = request.wantsPublicIp ?? subnet.mapPublicIp === 1;
+  if (wantsPublicIp) await giveAutomaticAddress(app, change, row);
 }

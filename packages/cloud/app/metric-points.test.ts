@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { VolumeReading } from '@ironbark/protocol/internal/node-client.ts';
 import type { AttachmentRow, VolumeRow } from '../store/schema.ts';
 import { MINUTE_MS, planPoints, type Sample } from './metric-points.ts';
-import { createSpan, summarize } from './metric-statistics.ts';
+import { createSpan, summarize, valueOfMinute } from './metric-statistics.ts';
 import { findMetric, readMetric, VOLUME_METRICS } from './volume-metrics.ts';
 
 const START = 30_000_000 * MINUTE_MS;
@@ -43,7 +43,7 @@ function reading(ops: number, changes: Partial<VolumeReading> = {}): VolumeReadi
 }
 
 function sample(minute: number, changes: Partial<Sample>): Sample {
-  const rows = { volumes: [volume()], attachments: [attachment()] };
+  const rows = { volumes: [volume()], attachments: [attachment()], elsewhere: new Set<string>() };
   return { minute: START + minute * MINUTE_MS, ...rows, readings: [], ...changes };
 }
 
@@ -74,6 +74,7 @@ test('a point has what was done between its ends, and every metric follows from 
     AverageRequestSectors: (600 * 8 + 1_200 * 2_048) / 1_800,
     AverageQueueDepth: 0.3,
     Utilisation: 30,
+    Efficiency: undefined,
   });
 });
 
@@ -152,11 +153,26 @@ test('only volumes with provisioned IOPS have figures of them, and an idle one h
 });
 
 test('statistics of a period are those of its minutes, and periods without any are not there', () => {
-  const at = (minute: number, value: number) => ({ atMs: START + minute * MINUTE_MS, value });
+  const at = (minute: number, value: number) => valueOfMinute(START + minute * MINUTE_MS, value);
   const values = [at(0, 5), at(1, 1), at(2, 3), at(10, 7), at(15, 9)];
   const span = createSpan(new Date(START + 12_345), new Date(START + 15 * MINUTE_MS), 300);
   assert.deepEqual(summarize(values, span), [
     { atMs: START, SampleCount: 3, Sum: 9, Average: 3, Minimum: 1, Maximum: 5 },
     { atMs: START + 10 * MINUTE_MS, SampleCount: 1, Sum: 7, Average: 7, Minimum: 7, Maximum: 7 },
   ]);
+});
+
+test('efficiency is what was moved of what the disk could have moved meanwhile', () => {
+  const device = { readBytesPerSecond: 100e6, writeBytesPerSecond: 1_000e6 };
+  const after = [reading(1_600, { readAtMs: 60_000, device })];
+  const efficiencyOfPair = (changes: Partial<Sample>) => {
+    const [point] = pair({ readings: first }, { readings: after, ...changes });
+    return readMetric(findMetric('Ironbark/EBS', 'Efficiency')!, point!);
+  };
+  // 600 reads of 4 KiB and 1,200 writes of 1 MiB in 18 s of requests, one after the other.
+  const ideal = (600 * 4_096) / 100e6 + (1_200 * 2 ** 20) / 1_000e6;
+  assert.ok(Math.abs(efficiencyOfPair({})! - (100 * ideal) / 18) < 1e-9);
+  assert.equal(efficiencyOfPair({ elsewhere: new Set([volume().id]) }), undefined);
+  const [unmeasured] = pair({ readings: first }, { readings: second });
+  assert.equal(readMetric(findMetric('Ironbark/EBS', 'Efficiency')!, unmeasured!), undefined);
 });

@@ -3,6 +3,7 @@
 // What was not measured is a gap, never a zero: a minute in which a volume was attached or detached, in which its guest
 // began anew, or at whose ends nobody could read its counters.
 
+import type { DeviceRates } from '@ironbark/core/io-calibration.ts';
 import { type DiskCounters, figuresOf } from '@ironbark/core/volume-figures.ts';
 import type { VolumeReading } from '@ironbark/protocol/internal/node-client.ts';
 import { type AttachmentRow, toFlag, type VolumeRow } from '../store/schema.ts';
@@ -14,8 +15,8 @@ export const MINUTE_MS = 60_000;
 /** A reading that is later than this after the full minute is none of it: the machine slept, or is far too busy. */
 export const LATEST_READING_MS = 15_000;
 
-/** AWS keeps points of a minute for 15 days; a day is what fits beside the cloud's own state. */
-export const KEPT_MINUTES = 24 * 60;
+/** AWS keeps points of a minute for 15 days. */
+export const KEPT_MINUTES = 14 * 24 * 60;
 
 export interface Sample {
   /** The full minute at which it was taken. */
@@ -23,6 +24,8 @@ export interface Sample {
   volumes: readonly VolumeRow[];
   attachments: readonly AttachmentRow[];
   readings: readonly VolumeReading[];
+  /** Whose bytes are not on the node's own disk. */
+  elsewhere: ReadonlySet<string>;
 }
 
 /** The rows of the minute between the two, which have to be of minutes that follow each other. */
@@ -38,7 +41,8 @@ export function planPoints(before: Sample | undefined, after: Sample): VolumeMet
     const isStalled = hasStalled(volume, inUse[0]!, before.minute);
     const counts = deltas.some((delta) => delta === undefined) ? undefined : sum(deltas);
     if (counts === undefined && !isStalled) return [];
-    return [renderPoint(volume, before.minute, { counts, isStalled })];
+    const device = after.elsewhere.has(volume.id) ? undefined : deviceOf(after, inUse);
+    return [renderPoint(volume, before.minute, { counts, isStalled, device })];
   });
 }
 
@@ -108,10 +112,22 @@ const NO_COUNTS = {
   writeNs: null,
 };
 
+interface Found {
+  counts: Counts | undefined;
+  isStalled: boolean;
+  device: DeviceRates | undefined;
+}
+
+/** All of its guests are served by one disk: whichever node knows it. */
+function deviceOf({ readings }: Sample, inUse: readonly AttachmentRow[]): DeviceRates | undefined {
+  const keys = new Set(inUse.map(keyOf));
+  return readings.find((one) => keys.has(keyOf(one)) && one.device !== undefined)?.device;
+}
+
 function renderPoint(
   volume: VolumeRow,
   minute: number,
-  { counts, isStalled }: { counts: Counts | undefined; isStalled: boolean },
+  { counts, isStalled, device }: Found,
 ): VolumeMetricRow {
   const isProvisioned = volume.volumeType === 'io1' || volume.volumeType === 'io2';
   return {
@@ -121,5 +137,7 @@ function renderPoint(
     ...(counts ?? NO_COUNTS),
     provisionedIops: isProvisioned ? (limitsOfShape(volume).iops ?? null) : null,
     isStalled: toFlag(isStalled),
+    deviceReadRate: device?.readBytesPerSecond ?? null,
+    deviceWriteRate: device?.writeBytesPerSecond ?? null,
   };
 }

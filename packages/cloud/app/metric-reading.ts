@@ -1,12 +1,14 @@
 // Owns the reading of one metric: what a request names, and its values in a span of time. What nobody has measured for
-// the account, another account's volumes among it, has no values, as in AWS.
+// the account, another account's metrics among it, has no values, as in AWS.
 
 import type { AccountId } from '@ironbark/core/ids.ts';
 import { isResourceId } from '@ironbark/core/ids.ts';
 import type { Unit } from '@ironbark/protocol/cloudwatch/types.ts';
+import { listOwnPeriods } from '../store/own-metrics.ts';
 import { listVolumeMetrics } from '../store/volume-metrics.ts';
 import type { App } from './app.ts';
-import type { MetricValue, Span } from './metric-statistics.ts';
+import { type MetricValue, type Span, valueOfMinute } from './metric-statistics.ts';
+import { seriesOf } from './own-metrics.ts';
 import { DIMENSION, findMetric, readMetric } from './volume-metrics.ts';
 
 export interface MetricName {
@@ -18,29 +20,59 @@ export interface MetricName {
 }
 
 export interface ReadMetric {
-  unit: Unit | undefined;
+  unit: Unit;
+  /** In order of time; those of a period may be added up already. */
   values: MetricValue[];
 }
 
+/** Each unit by itself; none when there are no values. */
 export async function readMetricValues(
   app: App,
   accountId: AccountId,
   asked: MetricName,
   span: Span,
-): Promise<ReadMetric> {
-  const metric = findMetric(asked.namespace, asked.name);
+): Promise<ReadMetric[]> {
+  const found =
+    findMetric(asked.namespace, asked.name) === undefined
+      ? await readOwn(app, accountId, asked, span)
+      : await readVolume(app, accountId, asked, span);
+  return found.filter(({ values }) => values.length > 0);
+}
+
+async function readVolume(
+  app: App,
+  accountId: AccountId,
+  asked: MetricName,
+  span: Span,
+): Promise<ReadMetric[]> {
+  const metric = findMetric(asked.namespace, asked.name)!;
   const [dimension, ...others] = asked.dimensions;
   const volumeId = dimension?.Name === DIMENSION ? dimension.Value : undefined;
-  const isMeant = asked.unit === undefined || asked.unit === metric?.unit;
+  const isMeant = asked.unit === undefined || asked.unit === metric.unit;
   const isVolume = volumeId !== undefined && isResourceId('vol', volumeId);
-  if (metric === undefined || !isMeant || !isVolume || others.length > 0) {
-    return { unit: metric?.unit, values: [] };
-  }
+  if (!isMeant || !isVolume || others.length > 0) return [];
   const volume = { accountId, volumeId };
   const rows = await listVolumeMetrics(app.store.query, volume, [span.fromMs, span.endMs]);
   const values = rows.flatMap((row) => {
     const value = readMetric(metric, row);
-    return value === undefined ? [] : [{ atMs: row.minute, value }];
+    return value === undefined ? [] : [valueOfMinute(row.minute, value)];
   });
-  return { unit: metric.unit, values };
+  return [{ unit: metric.unit, values }];
+}
+
+async function readOwn(
+  app: App,
+  accountId: AccountId,
+  { namespace, name, dimensions, unit }: MetricName,
+  span: Span,
+): Promise<ReadMetric[]> {
+  const pairs = dimensions.map(({ Name = '', Value = '' }) => [Name, Value] as const);
+  const series = seriesOf(accountId, { namespace, name, dimensions: pairs });
+  const periods = await listOwnPeriods(app.store.query, series, span);
+  const meant = periods.filter((point) => unit === undefined || point.unit === unit);
+  const byUnit = Map.groupBy(meant, (point) => point.unit);
+  return [...byUnit].map(([each, rows]) => ({
+    unit: each,
+    values: rows.map(({ unit: _unit, ...value }) => value),
+  }));
 }

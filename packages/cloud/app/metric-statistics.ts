@@ -6,7 +6,16 @@ import { MINUTE_MS } from './metric-points.ts';
 export interface MetricValue {
   /** The beginning of its minute. */
   atMs: number;
-  value: number;
+  /** How many values were put into it. */
+  samples: number;
+  sum: number;
+  minimum: number;
+  maximum: number;
+}
+
+/** Of a metric that has one value a minute. */
+export function valueOfMinute(atMs: number, value: number): MetricValue {
+  return { atMs, samples: 1, sum: value, minimum: value, maximum: value };
 }
 
 export interface PeriodStatistics extends Record<Statistic, number> {
@@ -34,8 +43,9 @@ export function countPeriods({ fromMs, endMs, periodMs }: Span): number {
 
 /** In order of time; a period without a point is not there. */
 export function summarize(values: readonly MetricValue[], span: Span): PeriodStatistics[] {
-  const periods = new Map<number, number[]>();
-  for (const { atMs, value } of values) {
+  const periods = new Map<number, MetricValue[]>();
+  for (const value of values) {
+    const { atMs } = value;
     if (atMs < span.fromMs || atMs >= span.endMs) continue;
     const index = Math.floor((atMs - span.fromMs) / span.periodMs);
     const known = periods.get(index);
@@ -47,14 +57,21 @@ export function summarize(values: readonly MetricValue[], span: Span): PeriodSta
     .map(([index, found]) => summarizeOne(span.fromMs + index * span.periodMs, found));
 }
 
-function summarizeOne(atMs: number, values: readonly number[]): PeriodStatistics {
-  const sum = values.reduce((total, value) => total + value, 0);
+function summarizeOne(atMs: number, values: readonly MetricValue[]): PeriodStatistics {
+  const sum = values.reduce((total, value) => total + value.sum, 0);
+  const samples = values.reduce((total, value) => total + value.samples, 0);
   return {
     atMs,
-    SampleCount: values.length,
+    SampleCount: samples,
     Sum: sum,
-    Average: sum / values.length,
-    Minimum: values.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY),
-    Maximum: values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY),
+    Average: sum / samples,
+    Minimum: values.reduce(
+      (least, { minimum }) => Math.min(least, minimum),
+      Number.POSITIVE_INFINITY,
+    ),
+    Maximum: values.reduce(
+      (most, { maximum }) => Math.max(most, maximum),
+      Number.NEGATIVE_INFINITY,
+    ),
   };
 }

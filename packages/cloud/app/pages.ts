@@ -42,8 +42,7 @@ export function takePage<Item>(
   request: PageRequest,
   options: PageOptions<Item>,
 ): Page<Item> {
-  const size = pageSize(request, options);
-  const after = readToken(request.NextToken, options.action);
+  const { size, after } = readPageRequest(request, options);
   const keyed = items.map((item) => ({ item, key: options.sortKey(item) }));
   keyed.sort((left, right) => compareKeys(left.key, right.key));
   const rest = after === undefined ? keyed : keyed.filter(({ key }) => key > after);
@@ -52,8 +51,16 @@ export function takePage<Item>(
   const more = rest.length > page.length && last !== undefined;
   return {
     items: page.map(({ item }) => item),
-    nextToken: more ? writeToken(options.action, last.key) : undefined,
+    nextToken: more ? tokenAfter(options.action, last.key) : undefined,
   };
+}
+
+/** How many are asked for, and after which sort key; for those who look for a page themselves. */
+export function readPageRequest<Item>(
+  request: PageRequest,
+  options: PageOptions<Item>,
+): { size: number; after: string | undefined } {
+  return { size: pageSize(request, options), after: readToken(request.NextToken, options.action) };
 }
 
 /** By code unit: the same order on every host and in every locale. */
@@ -79,7 +86,7 @@ function idsWithMaxResults<Item>(options: PageOptions<Item>): ServiceError {
   return new ServiceError({
     kind: 'invalid-combination',
     resource: 'request',
-    message: `The parameter ${options.idsParameter ?? 'that names resources'} cannot be used with the parameter MaxResults.`,
+    message: `The parameter ${options.idsParameter ?? 'that names resources'} cannot be used with the parameter maxResults`,
   });
 }
 
@@ -96,7 +103,8 @@ function tokenDigest(action: string, key: string): string {
   return createHash('sha256').update(`page-token-1\0${action}\0${key}`).digest('hex').slice(0, 16);
 }
 
-function writeToken(action: string, key: string): string {
+/** Goes on after this sort key. */
+export function tokenAfter(action: string, key: string): string {
   return Buffer.from(`${tokenDigest(action, key)}${key}`, 'utf8').toString('base64url');
 }
 

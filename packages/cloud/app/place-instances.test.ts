@@ -19,6 +19,7 @@ function room(name: string, values: Partial<NodeRoom> = {}): NodeRoom {
     freeDiskBytes: 100 * GIB,
     takesAnyAccount: true,
     accounts: new Set(),
+    groups: new Map(),
     ...values,
   };
 }
@@ -111,4 +112,16 @@ test('no node is ever given more than it has, and equal questions get equal answ
     }
     assert.deepEqual(placeInstances(demands, nodes.toReversed()).placed, placed, `seed ${seed}`);
   }
+});
+
+test('a spread group has one instance a node, and a cluster fills the node that has most of it', () => {
+  const nodes = [room('a'), room('b', { freeMemoryMib: 2048, groups: new Map([['pg-1', 1]]) })];
+  const member = (id: string, strategy: 'spread' | 'cluster') =>
+    demand(id, { group: { id: 'pg-1', strategy } });
+  const spread = placeInstances([member('1', 'spread'), member('2', 'spread')], nodes);
+  assert.deepEqual(spread.placed, [{ id: 'i-1', nodeId: 'node-a' }]);
+  assert.match(spread.refused[0]!.reason, /holds another instance of the spread placement group/);
+  const wanted = ['1', '2', '3'].map((id) => member(id, 'cluster'));
+  const cluster = placeInstances(wanted, nodes).placed.map(({ nodeId }) => nodeId);
+  assert.deepEqual(cluster, ['node-b', 'node-b', 'node-a']);
 });

@@ -1,6 +1,6 @@
 // Owns the choice of a node for an instance, as pure arithmetic that can say why it refuses.
 
-import type { AccountId, InstanceId, NodeId } from '@ironbark/core/ids.ts';
+import type { AccountId, InstanceId, NodeId, PlacementGroupId } from '@ironbark/core/ids.ts';
 import { MIB, renderBytes } from '@ironbark/core/units.ts';
 
 export interface PlacementDemand {
@@ -9,6 +9,14 @@ export interface PlacementDemand {
   vcpus: number;
   memoryMib: number;
   rootDiskBytes: number;
+  /** The placement group that it is in. */
+  group?: DemandedGroup | undefined;
+}
+
+/** `spread`: no two on one node. `cluster`: on as few nodes as hold them. */
+export interface DemandedGroup {
+  id: PlacementGroupId;
+  strategy: 'cluster' | 'spread';
 }
 
 /** What a node can still take. */
@@ -23,6 +31,8 @@ export interface NodeRoom {
   takesAnyAccount: boolean;
   /** Whose guests it holds. */
   accounts: ReadonlySet<AccountId>;
+  /** How many instances of which placement group it holds. */
+  groups: ReadonlyMap<PlacementGroupId, number>;
 }
 
 export interface Placement {
@@ -31,7 +41,10 @@ export interface Placement {
   refused: { id: InstanceId; reason: string }[];
 }
 
-/** Gives each instance the ready node with the most free memory that holds it; earlier instances first. */
+/**
+ * Gives each instance the ready node with the most free memory that holds it; earlier instances first. One of a cluster
+ * goes to the node that has most of its group, and the first of it to a node like any other.
+ */
 export function placeInstances(
   demands: readonly PlacementDemand[],
   nodes: readonly NodeRoom[],
@@ -53,9 +66,20 @@ export function placeInstances(
 function chooseRoom(demand: PlacementDemand, rooms: readonly NodeRoom[]): NodeRoom | undefined {
   const fitting = rooms.filter((room) => listShortages(demand, room).length === 0);
   return fitting.reduce<NodeRoom | undefined>(
-    (best, room) => (best !== undefined && !isRoomier(room, best) ? best : room),
+    (best, room) => (best !== undefined && !isBetter(demand, room, best) ? best : room),
     undefined,
   );
+}
+
+function isBetter(demand: PlacementDemand, room: NodeRoom, best: NodeRoom): boolean {
+  const { group } = demand;
+  if (group?.strategy !== 'cluster') return isRoomier(room, best);
+  const difference = countMembers(room, group) - countMembers(best, group);
+  return difference === 0 ? isRoomier(room, best) : difference > 0;
+}
+
+function countMembers({ groups }: NodeRoom, { id }: DemandedGroup): number {
+  return groups.get(id) ?? 0;
 }
 
 /** Equal nodes are told apart by name, so that the same question always has the same answer. */
@@ -69,6 +93,10 @@ function take(room: NodeRoom, demand: PlacementDemand): void {
   room.freeMemoryMib -= demand.memoryMib;
   room.freeDiskBytes -= demand.rootDiskBytes;
   room.accounts = new Set([...room.accounts, demand.accountId]);
+  const { group } = demand;
+  if (group !== undefined) {
+    room.groups = new Map([...room.groups, [group.id, countMembers(room, group) + 1]]);
+  }
 }
 
 /** Everything that the node lacks for the demand; empty when it fits. */
@@ -91,6 +119,8 @@ export function listShortages(demand: PlacementDemand, room: NodeRoom): string[]
     );
   }
   if (isAnothers(demand, room)) shortages.push(NOT_SHARED);
+  const { group } = demand;
+  if (group?.strategy === 'spread' && countMembers(room, group) > 0) shortages.push(SPREAD);
   return shortages;
 }
 
@@ -101,6 +131,8 @@ function isAnothers({ accountId }: PlacementDemand, room: NodeRoom): boolean {
 /** Said of a node; the one who runs the cloud can do something about each of these. */
 const NOT_SHARED =
   'holds guests of another account and emulates them, which is no boundary between accounts: use a node with KVM, or allow it for this cloud with "ironbark up --allow-shared-emulation"';
+
+const SPREAD = 'holds another instance of the spread placement group';
 
 /** A list of a thousand nodes helps nobody. */
 const MAX_NODES_EXPLAINED = 5;

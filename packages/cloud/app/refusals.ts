@@ -13,10 +13,11 @@ export function notFound(
   ids: readonly string[],
 ): ServiceError {
   const many = ids.length > 1;
+  const list = resource === 'image' ? `[${ids.join(', ')}]` : ids.join(', ');
   return refuse(
     'not-found',
     resource,
-    `The ${noun}${many ? 's' : ''} '${ids.join(', ')}' ${many ? 'do' : 'does'} not exist`,
+    `The ${noun}${many ? 's' : ''} '${list}' ${many ? 'do' : 'does'} not exist`,
   );
 }
 

@@ -34,6 +34,68 @@ export const INTERFACE = {
   label: 'networkInterface ID',
 } as const;
 
+export const INTERNET_GATEWAY = {
+  prefix: 'igw',
+  resource: 'internet-gateway',
+  label: 'internetGateway ID',
+} as const;
+export const ROUTE_TABLE = {
+  prefix: 'rtb',
+  resource: 'route-table',
+  label: 'routeTable ID',
+} as const;
+export const ROUTE_TABLE_ASSOCIATION = {
+  prefix: 'rtbassoc',
+  resource: 'route-table-association',
+  label: 'association ID',
+} as const;
+export const ALLOCATION = {
+  prefix: 'eipalloc',
+  resource: 'allocation',
+  label: 'allocation ID',
+} as const;
+export const ADDRESS_ASSOCIATION = {
+  prefix: 'eipassoc',
+  resource: 'address-association',
+  label: 'association ID',
+} as const;
+export const NAT_GATEWAY = {
+  prefix: 'nat',
+  resource: 'nat-gateway',
+  label: 'NatGateway',
+} as const;
+export const NETWORK_ACL = {
+  prefix: 'acl',
+  resource: 'network-acl',
+  label: 'networkAcl ID',
+} as const;
+export const VPC_CIDR_ASSOCIATION = {
+  prefix: 'vpc-cidr-assoc',
+  resource: 'vpc-cidr-association',
+  label: 'vpc CIDR block association ID',
+} as const;
+export const INTERFACE_ATTACHMENT = {
+  prefix: 'eni-attach',
+  resource: 'interface-attachment',
+  label: 'interface attachment ID',
+} as const;
+export const LAUNCH_TEMPLATE = {
+  prefix: 'lt',
+  resource: 'launch-template',
+  label: 'launch template ID',
+} as const;
+export const PLACEMENT_GROUP = {
+  prefix: 'pg',
+  resource: 'placement-group',
+  label: 'placement group ID',
+} as const;
+
+export const PROFILE_ASSOCIATION = {
+  prefix: 'iip-assoc',
+  resource: 'profile-association',
+  label: 'association ID',
+} as const;
+
 /** More ids than EC2 takes in one request is a mistake or an attack. */
 const MAX_IDS = 1000;
 
@@ -43,7 +105,7 @@ export function parseId<N extends Noun>(
   parameter: string,
 ): ResourceId<N['prefix']> {
   if (text === undefined || text === '') throw missingParameter(parameter);
-  if (isResourceId(noun.prefix, text)) return text;
+  if (isResourceId(noun.prefix, text)) return text as ResourceId<N['prefix']>;
   throw refuse(
     'malformed-id',
     noun.resource,

@@ -56,6 +56,17 @@ test('public keys are read in every form that EC2 takes, comments dropped', () =
   const fromPem = parsePublicKey(Buffer.from(pem));
   const fromLine = parsePublicKey(Buffer.from(`${fromPem.openssh} me@host with spaces\n`));
   assert.deepEqual(fromLine, fromPem);
+  const der = publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
+  assert.deepEqual(parsePublicKey(Buffer.from(der)), fromPem);
+  const lines = fromPem.openssh
+    .split(' ')[1]!
+    .match(/.{1,70}/g)!
+    .join('\r\n');
+  const heads = ['', 'Comment: "me"\r\nx-more: of what \\\r\nI like\r\n'];
+  for (const head of heads) {
+    const file = `---- BEGIN SSH2 PUBLIC KEY ----\r\n${head}${lines}\r\n---- END SSH2 PUBLIC KEY ----\r\n`;
+    assert.deepEqual(parsePublicKey(Buffer.from(file)), fromPem);
+  }
 });
 
 test('anything else is refused', async () => {

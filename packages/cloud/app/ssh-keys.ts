@@ -116,23 +116,49 @@ const MAX_KEY_BYTES = 16 * 1024;
 const MIN_RSA_BITS = 1024;
 const MAX_RSA_BITS = 16384;
 
-/** Reads an OpenSSH public line or a PEM public key, as ImportKeyPair gets them. */
+/** Reads an OpenSSH line, RFC 4716's file, PEM, or DER in base64, as ImportKeyPair gets them. */
 export function parsePublicKey(material: Uint8Array): PublicKey {
   if (material.length > MAX_KEY_BYTES) throw badKey();
   const text = Buffer.from(material).toString('latin1').trim();
-  const key = text.startsWith('-----') ? parsePem(text) : parseLine(text);
+  const key = readerOf(text)(text);
   if (key === undefined) throw badKey();
   return key;
 }
 
+function readerOf(text: string): (text: string) => PublicKey | undefined {
+  if (text.startsWith('-----')) return parsePem;
+  if (text.startsWith('---- ')) return parseRfc4716;
+  return text.startsWith('ssh-') ? parseLine : parseDer;
+}
+
 function parseLine(text: string): PublicKey | undefined {
   const match = /^(ssh-rsa|ssh-ed25519) ([A-Za-z0-9+/]+={0,2})(?:[ \t][^\r\n]*)?$/.exec(text);
-  if (match === null) return undefined;
-  const blob = Buffer.from(match[2]!, 'base64');
-  const parts = readSshStrings(blob);
-  if (parts === undefined || parts[0]?.toString('latin1') !== match[1]) return undefined;
-  if (match[1] === 'ssh-rsa') return parts.length === 3 ? toRsa(parts[1]!, parts[2]!) : undefined;
+  return match === null ? undefined : parseBlob(match[2]!, match[1]);
+}
+
+/** Headers, of which a backslash at the end goes on in the next line, then base64 in short lines. */
+const RFC_4716 =
+  /^---- BEGIN SSH2 PUBLIC KEY ----\n(?:[!-9;-~]{1,64}: (?:[^\n]*\\\n)*[^\n]*\n)*([A-Za-z0-9+/\n]+={0,2})\n---- END SSH2 PUBLIC KEY ----$/;
+
+function parseRfc4716(text: string): PublicKey | undefined {
+  const match = RFC_4716.exec(text.replaceAll('\r\n', '\n'));
+  return match === null ? undefined : parseBlob(match[1]!.replaceAll('\n', ''));
+}
+
+/** SSH's own form of a key: its kind, then its numbers. */
+function parseBlob(base64: string, wanted?: string): PublicKey | undefined {
+  const parts = readSshStrings(Buffer.from(base64, 'base64'));
+  const kind = parts?.[0]?.toString('latin1');
+  if (parts === undefined || kind !== (wanted ?? kind)) return undefined;
+  if (kind === 'ssh-rsa') return parts.length === 3 ? toRsa(parts[1]!, parts[2]!) : undefined;
+  if (kind !== 'ssh-ed25519') return undefined;
   return parts.length === 2 && parts[1]!.length === 32 ? toEd25519(parts[1]!) : undefined;
+}
+
+function parseDer(text: string): PublicKey | undefined {
+  const base64 = text.replace(/\s+/g, '');
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return undefined;
+  return parsePem(`-----BEGIN PUBLIC KEY-----\n${base64}\n-----END PUBLIC KEY-----\n`);
 }
 
 /** Undefined unless the bytes are strings from the first to the last byte. */
@@ -189,6 +215,7 @@ function badKey(): Error {
   return refuse(
     'invalid-parameter',
     'key-pair',
-    'Key is not in valid OpenSSH public key format. Give an RSA or ED25519 public key.',
+    // EC2's own sentence, whichever form was meant.
+    'Key is not in valid OpenSSH public key format',
   );
 }

@@ -8,11 +8,18 @@ import type { Queries } from '../store/store.ts';
 import type { Caller, Change } from './change.ts';
 import { notFound, refuse } from './refusals.ts';
 import {
+  ALLOCATION,
   GROUP,
+  GROUP_RULE,
   IMAGE,
   INSTANCE,
   INTERFACE,
+  INTERNET_GATEWAY,
   KEY_PAIR,
+  LAUNCH_TEMPLATE,
+  NAT_GATEWAY,
+  PLACEMENT_GROUP,
+  ROUTE_TABLE,
   SNAPSHOT,
   SUBNET,
   VOLUME,
@@ -23,13 +30,18 @@ type TaggedTable = Exclude<
   keyof Schema,
   | 'clientToken'
   | 'node'
+  | 'nodeUse'
   | 'account'
   | 'user'
   | 'interfaceGroup'
   | 'tag'
   | 'attachment'
   | 'snapshotPermission'
+  | 'imagePermission'
+  | 'launchTemplateVersion'
   | 'signingSecret'
+  | 'route'
+  | 'interfaceAddress'
 >;
 
 const NOUNS = [
@@ -38,10 +50,17 @@ const NOUNS = [
   { ...SNAPSHOT, table: 'snapshot' },
   { ...IMAGE, table: 'image' },
   { ...KEY_PAIR, table: 'keyPair' },
+  { ...LAUNCH_TEMPLATE, table: 'launchTemplate' },
+  { ...PLACEMENT_GROUP, table: 'placementGroup' },
   { ...SUBNET, table: 'subnet' },
   { ...VPC, table: 'vpc' },
   { ...GROUP, table: 'securityGroup' },
   { ...INTERFACE, table: 'networkInterface' },
+  { ...GROUP_RULE, table: 'securityGroupRule' },
+  { ...INTERNET_GATEWAY, table: 'internetGateway' },
+  { ...ROUTE_TABLE, table: 'routeTable' },
+  { ...ALLOCATION, table: 'address' },
+  { ...NAT_GATEWAY, table: 'natGateway' },
 ] as const satisfies readonly { prefix: IdPrefix; table: TaggedTable }[];
 
 /** Throws for the first resource that does not exist or is of a kind that has no tags here. */

@@ -6,7 +6,7 @@ import type { Queries } from '../store/store.ts';
 import { listTagsOf, putTag } from '../store/tags.ts';
 import { checkAttachMode } from './attach-modes.ts';
 import { checkIoProfile, checkRootProfile } from './io-profiles.ts';
-import { invalidValue, notOffered, refuse } from './refusals.ts';
+import { refuse } from './refusals.ts';
 
 export interface Tag {
   key: string;
@@ -18,20 +18,26 @@ const MAX_TAGS = 50;
 const MAX_KEY_CHARACTERS = 128;
 const MAX_VALUE_CHARACTERS = 256;
 
-/** EC2's resource types that can be tagged here, by the prefix of their ids. */
-const TAGGABLE: Readonly<Record<string, string>> = {
+/** EC2's resource types that can be tagged and named in policies here, by the prefix of their ids. */
+export const RESOURCE_TYPES: Readonly<Record<string, string>> = {
   i: 'instance',
   vol: 'volume',
   snap: 'snapshot',
   ami: 'image',
+  lt: 'launch-template',
+  pg: 'placement-group',
   key: 'key-pair',
   eni: 'network-interface',
   vpc: 'vpc',
   subnet: 'subnet',
   sg: 'security-group',
   sgr: 'security-group-rule',
-  r: 'reservation',
+  igw: 'internet-gateway',
+  rtb: 'route-table',
+  eipalloc: 'elastic-ip',
+  nat: 'natgateway',
 };
+const TAGGABLE: Readonly<Record<string, string>> = { ...RESOURCE_TYPES, r: 'reservation' };
 
 export function resourceTypeOf(id: string): string | undefined {
   return TAGGABLE[id.slice(0, id.indexOf('-'))];
@@ -67,9 +73,17 @@ function checkTag({ key, value }: Tag): void {
       `Tag value exceeds the maximum length of ${MAX_VALUE_CHARACTERS} characters.`,
     );
   }
-  if (/^aws:/i.test(key)) {
-    throw refuse('invalid-parameter', 'tag', "Tag keys starting with 'aws:' are reserved for AWS.");
-  }
+  refuseReserved(key);
+}
+
+/** EC2's own sentence. */
+export function refuseReserved(key: string): void {
+  if (!isReserved(key)) return;
+  throw refuse(
+    'invalid-parameter',
+    'tag',
+    "Tag keys starting with 'aws:' are reserved for internal use",
+  );
 }
 
 interface WireSpecification {
@@ -86,15 +100,18 @@ export function parseTagSpecifications<Type extends string>(
   for (const { ResourceType, Tags } of specifications ?? []) {
     const type = types.find((one) => one === ResourceType);
     if (type === undefined) {
-      throw notOffered(
-        `A tag specification for '${ResourceType ?? ''}' in this request`,
-        `Here it may be for ${types.join(', ')}.`,
+      throw refuse(
+        'invalid-parameter',
+        'tag',
+        `'${(ResourceType ?? '').slice(0, 64)}' is not a valid taggable resource type for this operation.`,
       );
     }
-    if (tags[type].length > 0) {
-      throw invalidValue('TagSpecifications', type, 'Each resource type can be given once.');
+    if ((Tags ?? []).length === 0) {
+      throw refuse('invalid-parameter', 'tag', 'Tag specification must have at least one tag');
     }
-    tags[type] = parseTags(Tags);
+    // A type may come several times.
+    const before = tags[type].map(({ key: Key, value: Value }) => ({ Key, Value }));
+    tags[type] = parseTags([...before, ...(Tags ?? [])]);
     if (tags[type].length > MAX_TAGS) throw tooMany(type);
   }
   return tags;
@@ -111,9 +128,35 @@ export async function setTags(
   checkAttachMode(resourceType, tags);
   await checkRootProfile(tx, resourceId, tags);
   for (const tag of tags) await putTag(tx, { accountId, resourceId, resourceType, ...tag });
-  if (tags.length > 0 && (await listTagsOf(tx, resourceId)).length > MAX_TAGS) {
+  if (tags.length > 0 && countOwn(await listTagsOf(tx, resourceId)) > MAX_TAGS) {
     throw tooMany(resourceId);
   }
+}
+
+/** "Amazon EC2 Auto Scaling and launch templates": what the service itself puts on an instance. */
+export async function setTemplateTags(
+  tx: Queries,
+  accountId: AccountId,
+  resourceId: string,
+  template: { id: string; version: number } | undefined,
+): Promise<void> {
+  if (template === undefined) return;
+  const tags = { id: template.id, version: String(template.version) };
+  for (const [name, value] of Object.entries(tags)) {
+    const key = `${RESERVED}ec2launchtemplate:${name}`;
+    await putTag(tx, { accountId, resourceId, resourceType: 'instance', key, value });
+  }
+}
+
+/** Only the service itself sets and removes these, and they do not count. */
+const RESERVED = 'aws:';
+
+function isReserved(key: string): boolean {
+  return key.toLowerCase().startsWith(RESERVED);
+}
+
+function countOwn(tags: readonly { key: string }[]): number {
+  return tags.filter(({ key }) => !isReserved(key)).length;
 }
 
 function tooMany(what: string): Error {
@@ -129,6 +172,8 @@ export class TagIndex {
   }
 
   of(resourceId: string): Tag[] {
-    return (this.#byResource.get(resourceId) ?? []).map(({ key, value }) => ({ key, value }));
+    const rows = (this.#byResource.get(resourceId) ?? []).map(({ key, value }) => ({ key, value }));
+    const isOwn = ({ key }: Tag) => !isReserved(key);
+    return [...rows.filter(isOwn), ...rows.filter((tag) => !isOwn(tag))];
   }
 }

@@ -6,7 +6,7 @@ import { GIB, renderBytes } from '@ironbark/core/units.ts';
 import type { BackendName } from '@ironbark/protocol/internal/staged-backend.ts';
 import type { StorageReport } from '@ironbark/protocol/internal/storage-client.ts';
 import type { Queries } from '../store/store.ts';
-import { listTagsOf } from '../store/tags.ts';
+import { listTaggedOtherwise, listTagsOf } from '../store/tags.ts';
 import { invalidValue, refuse } from './refusals.ts';
 import { resourceTypeOf, setTags, type Tag } from './tags.ts';
 
@@ -29,6 +29,11 @@ export function chooseBackend(
 export async function findBackend(db: Queries, id: VolumeId): Promise<BackendName | undefined> {
   const tag = (await listTagsOf(db, id)).find(({ key }) => key === BACKEND_TAG);
   return tag?.value as BackendName | undefined;
+}
+
+/** Those that are not files of the host's own disk. */
+export async function listVolumesElsewhere(db: Queries): Promise<string[]> {
+  return await listTaggedOtherwise(db, BACKEND_TAG, DEFAULT_BACKEND);
 }
 
 export function checkBackendRoom(

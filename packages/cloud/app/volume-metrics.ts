@@ -3,6 +3,7 @@
 // AWS/EBS: EBS User Guide, "Amazon CloudWatch metrics for Amazon EBS", as volumes of Nitro instances have them: a point a
 // minute, so that SampleCount is the number of minutes. Ironbark/EBS: the three columns of the paper's tables.
 
+import { efficiencyOf } from '@ironbark/core/io-calibration.ts';
 import { figuresOf, type VolumeFigures } from '@ironbark/core/volume-figures.ts';
 import type { Unit } from '@ironbark/protocol/cloudwatch/types.ts';
 import type { VolumeMetricRow } from '../store/volume-metric-schema.ts';
@@ -22,8 +23,8 @@ export interface VolumeMetric {
   namespace: 'AWS/EBS' | 'Ironbark/EBS';
   name: string;
   unit: Unit;
-  /** For volumes with provisioned IOPS only. */
-  isProvisioned: boolean;
+  /** Whether volumes such as this one have it. */
+  isOf(row: VolumeMetricRow): boolean;
   /** Undefined: there is no such thing in that minute. */
   read(minute: Minute): number | undefined;
 }
@@ -44,17 +45,17 @@ export const VOLUME_METRICS: readonly VolumeMetric[] = [
       'Percent',
       (figures) => figures.VolumeThroughputPercentage,
     ),
-    isProvisioned: true,
+    isOf: isProvisioned,
   },
   {
     ...ebs('VolumeConsumedReadWriteOps', 'Count', countConsumed),
-    isProvisioned: true,
+    isOf: isProvisioned,
   },
   {
     namespace: 'AWS/EBS',
     name: 'VolumeStalledIOCheck',
     unit: 'None',
-    isProvisioned: false,
+    isOf: ofAll,
     read: ({ row }) => row.isStalled,
   },
   paper('AverageRequestSectors', 'Count', (figures) =>
@@ -64,17 +65,48 @@ export const VOLUME_METRICS: readonly VolumeMetric[] = [
   ),
   paper('AverageQueueDepth', 'Count', (figures) => figures.averageQueueDepth),
   paper('Utilisation', 'Percent', (figures) => 100 * figures.utilisation),
+  {
+    namespace: 'Ironbark/EBS',
+    name: 'Efficiency',
+    unit: 'Percent',
+    isOf: ({ deviceReadRate }) => deviceReadRate !== null,
+    read: readEfficiency,
+  },
 ];
+
+function ofAll(): boolean {
+  return true;
+}
+
+function isProvisioned({ provisionedIops }: VolumeMetricRow): boolean {
+  return provisionedIops !== null;
+}
 
 type ReadFigures = (figures: VolumeFigures) => number | undefined;
 
 function ebs(name: string, unit: Unit, read: ReadFigures): VolumeMetric {
   const readMinute = ({ figures }: Minute) => (figures === undefined ? undefined : read(figures));
-  return { namespace: 'AWS/EBS', name, unit, isProvisioned: false, read: readMinute };
+  return { namespace: 'AWS/EBS', name, unit, isOf: ofAll, read: readMinute };
 }
 
 function paper(name: string, unit: Unit, read: ReadFigures): VolumeMetric {
   return { ...ebs(name, unit, read), namespace: 'Ironbark/EBS' };
+}
+
+/** Of what the device could have moved in the time in which the guest had requests under way. */
+function readEfficiency({ row, figures }: Minute): number | undefined {
+  const { deviceReadRate, deviceWriteRate } = row;
+  if (figures === undefined || deviceReadRate === null || deviceWriteRate === null)
+    return undefined;
+  const efficiency = efficiencyOf(
+    {
+      readBytes: figures.VolumeReadBytes,
+      writeBytes: figures.VolumeWriteBytes,
+      busySeconds: figures.intervalSeconds * figures.utilisation,
+    },
+    { readBytesPerSecond: deviceReadRate, writeBytesPerSecond: deviceWriteRate },
+  );
+  return efficiency === undefined ? undefined : 100 * efficiency;
 }
 
 /**

@@ -59,10 +59,10 @@ export async function modifyVolume(
   return (await findModification(tx, id))!;
 }
 
-/** Zeros have to be encrypted where it becomes longer; only files can be written there while they are served. */
+/** Zeros have to be encrypted where it becomes longer, and nobody writes them behind an image that is served. */
 async function checkGrowth(tx: Queries, { id, encrypted }: VolumeRow): Promise<void> {
   const backend = (await findBackend(tx, id)) ?? 'file';
-  if (encrypted === 0 || backend === 'file') return;
+  if (encrypted === 0 || backend !== 'rbd') return;
   throw notOffered(
     `Growing an encrypted volume in the backend ${backend}`,
     'Make a larger one from a snapshot of it.',

@@ -7,7 +7,8 @@ import type { VolumeLimits, VolumeType } from '@ironbark/core/volume-types.ts';
 import type { AttachmentRow, VolumeRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
 import { listAllVolumes } from '../store/volumes.ts';
-import { volumeProfile } from './attach-modes.ts';
+import { BY_HOST, volumeProfile } from './attach-modes.ts';
+import { listVolumesElsewhere } from './volume-backends.ts';
 import { limitsOfShape } from './volume-shape.ts';
 import { viewVolumeState } from './volume-view.ts';
 
@@ -23,9 +24,11 @@ export interface VolumeSummary {
   deviceName?: string;
   /** Who drives its disk while it is attached, and over what. */
   attachMode?: AttachMode;
-  transport?: GuestTransport | 'nbd';
-  /** How much of its snapshot it has; absent when that is all, or there is none. */
+  transport?: GuestTransport;
+  /** How much it has of what it began with: its snapshot, or encrypted zeros; absent when that is all. */
   filledPercent?: number;
+  /** Its bytes are not a file of the host's own disk. */
+  isElsewhere?: true;
   /** What is wrong with it, or what it waits for. */
   reason?: string;
 }
@@ -34,15 +37,17 @@ export async function summarizeVolumes(db: Queries): Promise<VolumeSummary[]> {
   const attachments = await db.selectFrom('attachment').selectAll().execute();
   const byVolume = Map.groupBy(attachments, (row) => row.volumeId);
   const rows = await listAllVolumes(db);
+  const elsewhere = new Set(await listVolumesElsewhere(db));
   return rows.flatMap((row) => {
     const holders = byVolume.get(row.id) ?? [undefined];
-    return holders.map((attachment) => summarize(row, attachment));
+    const place = elsewhere.has(row.id) ? ({ isElsewhere: true } as const) : {};
+    return holders.map((attachment) => ({ ...summarize(row, attachment), ...place }));
   });
 }
 
 function summarize(row: VolumeRow, attachment: AttachmentRow | undefined): VolumeSummary {
   const { instanceId, deviceName } = attachment ?? {};
-  const profile = volumeProfile(attachment?.attachMode ?? null);
+  const profile = volumeProfile(attachment ?? BY_HOST);
   const { attachMode, transport = 'nbd' } = profile;
   const { id: volumeId, accountId, volumeType, sizeGib, observedReason } = row;
   const isFilling = row.observedState === 'ready' && row.observedProgress < 100;

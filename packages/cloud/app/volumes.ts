@@ -1,7 +1,6 @@
 // Owns the rules of volumes: how large, of what kind, from which snapshot, and when one may go.
 
-import type { InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
-import type { AttachMode } from '@ironbark/core/io-profile.ts';
+import type { AccountId, InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { GIB, renderBytes } from '@ironbark/core/units.ts';
 import { newId } from '@ironbark/platform/random.ts';
 import type { BackendName } from '@ironbark/protocol/internal/staged-backend.ts';
@@ -12,6 +11,7 @@ import { findSnapshot } from '../store/snapshots.ts';
 import type { Queries } from '../store/store.ts';
 import { changeVolume, findVolumes, insertVolume, listAllVolumes } from '../store/volumes.ts';
 import type { App } from './app.ts';
+import type { AttachWay } from './attach-modes.ts';
 import type { Caller, Change } from './change.ts';
 import { chooseEncryption, type EncryptionWish } from './encryption.ts';
 import { invalidValue, missingParameter, notFound, refuse } from './refusals.ts';
@@ -23,6 +23,8 @@ import { viewSnapshotState, viewVolumeState } from './volume-view.ts';
 export interface VolumeWish extends RateWish, EncryptionWish {
   sizeGib: number | undefined;
   snapshotId: SnapshotId | undefined;
+  /** Whose the snapshot is: who may launch an image needs no right to its snapshots. */
+  lender?: AccountId;
 }
 
 /** A data volume that a launch asks for. */
@@ -76,7 +78,7 @@ export async function makeVolume(
 async function chooseSize(tx: Queries, accountId: string, wish: NewVolume): Promise<number> {
   const least = wish.snapshotId === undefined ? 0 : await getSnapshotSize(tx, accountId, wish);
   const sizeGib = wish.sizeGib ?? least;
-  if (sizeGib === 0) throw missingParameter('size/snapshot');
+  if (sizeGib === 0) throw missingParameter('size or snapshotId');
   if (sizeGib < least) {
     if (wish.deviceName !== undefined) throw tooSmall(wish, sizeGib, least);
     throw invalidValue('Size', sizeGib, `The snapshot needs at least ${least} GiB.`);
@@ -94,7 +96,7 @@ function tooSmall({ snapshotId }: VolumeWish, sizeGib: number, least: number): E
 
 async function getSnapshotSize(tx: Queries, accountId: string, wish: VolumeWish): Promise<number> {
   const id = wish.snapshotId!;
-  const snapshot = await getRestorable(tx, { accountId }, id);
+  const snapshot = await getRestorable(tx, { accountId: wish.lender ?? accountId }, id);
   if (viewSnapshotState(snapshot) === 'completed') return snapshot.volumeSizeGib;
   throw refuse('incorrect-state', 'snapshot', `Snapshot '${id}' is not 'completed'.`);
 }
@@ -132,11 +134,11 @@ export async function makeAttachedVolume(
     zone: string;
     mapping: VolumeMapping;
     backend: BackendName;
-    attachMode: AttachMode;
+    way: AttachWay;
     storage: StorageReport | undefined;
   },
 ): Promise<VolumeId> {
-  const { instanceId, mapping, attachMode } = wish;
+  const { instanceId, mapping, way } = wish;
   const volumeId = await makeVolume(app, caller, change, { ...wish, ...mapping });
   await insertAttachment(change.tx, {
     volumeId,
@@ -148,7 +150,7 @@ export async function makeAttachedVolume(
     force: 0,
     observed: 'attaching',
     createdAt: change.nowMs,
-    attachMode,
+    ...way,
   });
   return volumeId;
 }
@@ -170,11 +172,7 @@ export async function removeVolume(caller: Caller, change: Change, id: VolumeId)
   const attachments = await listAttachmentsOfVolume(tx, id);
   if (attachments.length > 0) {
     const holders = attachments.map(({ instanceId }) => instanceId).join(', ');
-    throw refuse(
-      'in-use',
-      'volume',
-      `Volume ${id} is currently attached to ${holders}. Detach it first.`,
-    );
+    throw refuse('in-use', 'volume', `Volume ${id} is currently attached to ${holders}`);
   }
   const state = viewVolumeState(volume, undefined);
   if (state === 'deleting') return;

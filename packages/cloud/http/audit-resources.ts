@@ -10,13 +10,15 @@ const TYPES: Readonly<Record<string, readonly [type: string, word: string]>> = {
   vol: ['Volume', 'volume'],
   snap: ['Snapshot', 'snapshot'],
   ami: ['Image', 'image'],
+  lt: ['LaunchTemplate', 'launch-template'],
+  pg: ['PlacementGroup', 'placement-group'],
   key: ['KeyPair', 'key-pair'],
   eni: ['NetworkInterface', 'network-interface'],
   vpc: ['VPC', 'vpc'],
   subnet: ['Subnet', 'subnet'],
   sg: ['SecurityGroup', 'security-group'],
 };
-const ID = /^(i|vol|snap|ami|key|eni|vpc|subnet|sg)-[0-9a-f]{8}(?:[0-9a-f]{9})?$/;
+const ID = /^(i|vol|snap|ami|lt|pg|key|eni|vpc|subnet|sg)-[0-9a-f]{8}(?:[0-9a-f]{9})?$/;
 /** Describe's answers are as long as the cloud is large, and a request may be a megabyte. */
 const MAX_VALUES = 20_000;
 

@@ -10,11 +10,13 @@ import { notOffered } from './dispatch.ts';
 import {
   type Answer,
   createExchangeHandler,
+  describeRequest,
   type Exchange,
   type ExchangeOptions,
   readSignedBody,
   verify,
 } from './exchange.ts';
+import { inflateBody } from './inflate-body.ts';
 
 export interface CloudwatchEndpointOptions extends ExchangeOptions {
   cloudwatch: ActionTable;
@@ -42,19 +44,21 @@ async function serve(
   const { request, requestId, touched } = exchange;
   const { method = 'GET', url: target = '/', headers } = request;
   const verified = await verify(exchange, { services: [SIGNED_AS], options });
-  const body = await readSignedBody(exchange, verified);
+  const body = await inflateBody(await readSignedBody(exchange, verified, { options }), headers);
   const wire = chooseWire(headers);
   const opened = wire.open({ method, target, headers, body });
   const operation = findAction(cloudwatchModel(), opened.action);
   exchange.action = operation.name;
   const { region, cloudwatch } = options;
   const { principal } = verified;
-  authorize({ principal, service: 'cloudwatch', action: operation.name, region });
+  const { accountId } = principal;
+  options.buckets?.take({ accountId, service: 'cloudwatch', action: operation.name });
+  authorize({ principal, service: 'cloudwatch', action: operation.name });
   if (!cloudwatch.has(operation.name)) throw notOffered(operation.name);
   const input = opened.decode(operation);
   touched.takeInput(input);
-  const { accountId } = principal;
-  const context = { requestId, principal, accountId, region, dryRun: false };
+  const facts = describeRequest(request);
+  const context = { requestId, principal, accountId, region, request: facts, dryRun: false };
   const output = await cloudwatch.call(operation.name, context, input);
   return wire.render(operation, Object(output), requestId);
 }

@@ -6,7 +6,9 @@ import { decodeRequest, findAction, readRequestHead } from '@ironbark/protocol/q
 import type { WireProtocol } from '@ironbark/protocol/query/wire-protocol.ts';
 import type { ActionTable } from '../actions/action.ts';
 import { authorize } from '../app/access.ts';
+import type { RequestFacts } from '../app/call-conditions.ts';
 import type { TouchedResources } from './audit-resources.ts';
+import type { RequestBuckets } from './request-buckets.ts';
 
 export interface ApiService {
   /** As IAM calls it. */
@@ -25,6 +27,8 @@ export interface Call {
   onAction: (action: string) => void;
   /** Told which resources the call is about. */
   touched: TouchedResources;
+  request: RequestFacts;
+  buckets: RequestBuckets | undefined;
 }
 
 /** The XML of the answer; everything that goes wrong is thrown. */
@@ -33,12 +37,14 @@ export async function dispatch(service: ApiService, call: Call): Promise<string>
   const head = readRequestHead(model, ...call.sources);
   const operation = findAction(model, head.action);
   call.onAction(operation.name);
+  const { accountId } = call.principal;
+  call.buckets?.take({ accountId, service: service.name, action: operation.name });
   authorize({ ...call, service: service.name, action: operation.name });
   if (!service.actions.has(operation.name)) throw notOffered(operation.name);
   const { input, dryRun, version } = decodeRequest(model, head);
   call.touched.takeInput(input);
-  const { requestId, principal, region } = call;
-  const context = { requestId, principal, accountId: principal.accountId, region, dryRun };
+  const { requestId, principal, region, request } = call;
+  const context = { requestId, principal, accountId, region, request, dryRun };
   const output = await service.actions.call(operation.name, context, input);
   call.touched.takeOutput(operation.name, output);
   if (dryRun) throw wouldHaveSucceeded();

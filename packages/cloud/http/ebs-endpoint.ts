@@ -9,6 +9,7 @@ import { authorize } from '../app/access.ts';
 import {
   type Answer,
   createExchangeHandler,
+  describeRequest,
   type Exchange,
   type ExchangeOptions,
   readSignedBody,
@@ -55,15 +56,17 @@ async function serve(exchange: Exchange<'ebs'>, options: EbsEndpointOptions): Pr
   const verified = await verify(exchange, { services: ['ebs'], options });
   // AWS's clients sign blocks without their bytes, for which they send a checksum.
   const mayBeUnsigned = method === 'PUT';
-  const body = await readSignedBody(exchange, verified, { mayBeUnsigned });
+  const body = await readSignedBody(exchange, verified, { options, mayBeUnsigned });
   const asked = readEbsRequest(method, url, { headers: readHeaders(request), body });
   exchange.action = asked.operation;
   touched.takeInput([asked.snapshotId, asked.query.get('firstSnapshotId')]);
   const { region } = options;
   const { principal } = verified;
-  authorize({ principal, service: 'ebs', action: asked.operation, region });
+  authorize({ principal, service: 'ebs', action: asked.operation });
   const { accountId } = principal;
-  return options.ebs({ requestId, principal, accountId, region, dryRun: false }, asked);
+  const facts = describeRequest(request);
+  const context = { requestId, principal, accountId, region, request: facts, dryRun: false };
+  return options.ebs(context, asked);
 }
 
 function readHeaders({ headers }: IncomingMessage): ReadonlyMap<string, string> {

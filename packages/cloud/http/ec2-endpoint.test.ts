@@ -89,7 +89,9 @@ test('the SDK runs and describes instances', async () => {
     ClientToken: 'once',
     TagSpecifications: [{ ResourceType: 'instance', Tags: [{ Key: 'Name', Value: 'a & b' }] }],
   });
-  assert.deepEqual(last.context, {
+  const { request, ...context } = last.context;
+  assert.equal(request!.sourceAddress, '127.0.0.1');
+  assert.deepEqual(context, {
     requestId: run.$metadata.requestId,
     principal: PRINCIPAL,
     accountId: PRINCIPAL.accountId,

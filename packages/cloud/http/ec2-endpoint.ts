@@ -1,15 +1,17 @@
-// Owns the API endpoint of EC2 and STS: limits, dispatch, and errors in each protocol's form.
+// Owns the API endpoint of EC2, STS and IAM: limits, dispatch, and errors in each protocol's form.
 
 import type { IncomingMessage } from 'node:http';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { HttpHandler } from '@ironbark/platform/http/server.ts';
 import { EC2_PROTOCOL } from '@ironbark/protocol/ec2/protocol.ts';
+import { IAM_PROTOCOL } from '@ironbark/protocol/iam/protocol.ts';
 import { STS_PROTOCOL } from '@ironbark/protocol/sts/protocol.ts';
 import type { ActionTable } from '../actions/action.ts';
 import { type ApiService, dispatch } from './dispatch.ts';
 import {
   type Answer,
   createExchangeHandler,
+  describeRequest,
   type Exchange,
   type ExchangeOptions,
   readSignedBody,
@@ -19,15 +21,18 @@ import {
 export interface ApiOptions extends ExchangeOptions {
   ec2: ActionTable;
   sts: ActionTable;
+  iam: ActionTable;
 }
 
-type ServiceName = 'ec2' | 'sts';
+type ServiceName = 'ec2' | 'sts' | 'iam';
+const SERVICES: readonly ServiceName[] = ['ec2', 'sts', 'iam'];
 type Services = Readonly<Record<ServiceName, ApiService>>;
 
 export function createApiHandler(options: ApiOptions): HttpHandler {
   const services: Services = {
     ec2: { name: 'ec2', protocol: EC2_PROTOCOL, actions: options.ec2 },
     sts: { name: 'sts', protocol: STS_PROTOCOL, actions: options.sts },
+    iam: { name: 'iam', protocol: IAM_PROTOCOL, actions: options.iam },
   };
   return createExchangeHandler<ServiceName>(
     {
@@ -53,16 +58,18 @@ async function serve(
   options: ApiOptions,
 ): Promise<string> {
   const { request, requestId } = exchange;
-  const verified = await verify(exchange, { services: ['ec2', 'sts'], options });
+  const verified = await verify(exchange, { services: SERVICES, options });
   exchange.service = verified.service as ServiceName;
   requireForm(request);
-  const body = await readSignedBody(exchange, verified);
+  const body = await readSignedBody(exchange, verified, { options });
   return await dispatch(services[exchange.service], {
     requestId,
     principal: verified.principal,
     region: options.region,
     sources: [targetQuery(request), body.toString('utf8')],
     touched: exchange.touched,
+    request: describeRequest(request),
+    buckets: options.buckets,
     onAction: (action) => {
       exchange.action = action;
     },
@@ -95,6 +102,8 @@ function targetQuery(request: IncomingMessage): string {
 function guessService(request: IncomingMessage): ServiceName {
   const query = targetQuery(request);
   const signed = request.headers.authorization ?? query;
-  const isSts = /(\/|%2F)sts(\/|%2F)aws4_request/i.test(signed) || /Version=2011-06-15/.test(query);
-  return isSts ? 'sts' : 'ec2';
+  const [, signedFor] = /(?:\/|%2F)(sts|iam)(?:\/|%2F)aws4_request/i.exec(signed) ?? [];
+  if (signedFor !== undefined) return signedFor.toLowerCase() as ServiceName;
+  if (/Version=2011-06-15/.test(query)) return 'sts';
+  return /Version=2010-05-08/.test(query) ? 'iam' : 'ec2';
 }

@@ -18,8 +18,10 @@ import {
 import type { IdentityClient, Principal } from '@ironbark/protocol/internal/identity-client.ts';
 import { UNSIGNED_PAYLOAD } from '@ironbark/protocol/sigv4/payload.ts';
 import { type VerifiedRequest, verifyRequest } from '@ironbark/protocol/sigv4/verify.ts';
+import type { RequestFacts } from '../app/call-conditions.ts';
 import { TouchedResources } from './audit-resources.ts';
 import { discardBody, readBody } from './read-body.ts';
+import type { RequestBuckets } from './request-buckets.ts';
 import { newRequestId } from './request-id.ts';
 
 export interface ExchangeOptions {
@@ -30,6 +32,8 @@ export interface ExchangeOptions {
   logger: Logger;
   /** Takes a record of every call, refused ones too. Default: nobody does. */
   audit?: AuditLog;
+  /** How often an account may call. Default: as often as it likes. */
+  buckets?: RequestBuckets;
 }
 
 type ServiceName = Parameters<typeof describeCall>[0]['service'];
@@ -128,8 +132,8 @@ export async function verify<Service extends ServiceName>(
 /** The clients of these services send no hash of their own: the signature is over the body itself. */
 export async function readSignedBody<Service extends ServiceName>(
   exchange: Exchange<Service>,
-  { payload, principal, accessKeyId }: VerifiedRequest,
-  { mayBeUnsigned }: { mayBeUnsigned: boolean } = { mayBeUnsigned: false },
+  { payload, principal, accessKeyId, service, region }: VerifiedRequest,
+  { options, mayBeUnsigned = false }: { options: ExchangeOptions; mayBeUnsigned?: boolean },
 ): Promise<Buffer> {
   const body = await readBody(exchange.request);
   if (payload.kind !== 'hash-body') throw new Error(`unexpected payload form ${payload.kind}`);
@@ -139,7 +143,14 @@ export async function readSignedBody<Service extends ServiceName>(
   const digest = () => createHash('sha256').update(body).digest('hex');
   payload.check(isUnsigned ? UNSIGNED_PAYLOAD : digest());
   exchange.caller = { principal, accessKeyId };
+  const use = { service, region, atMs: options.clock.nowMs() };
+  options.identity.noteUse?.(accessKeyId, use);
   return body;
+}
+
+/** What conditions of policies may ask of it. */
+export function describeRequest({ headers, socket }: IncomingMessage): RequestFacts {
+  return { sourceAddress: socket.remoteAddress, userAgent: headers['user-agent'] };
 }
 
 function describeExchange(

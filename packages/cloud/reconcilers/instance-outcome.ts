@@ -6,12 +6,12 @@ import { SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { App } from '../app/app.ts';
 import { change } from '../app/change.ts';
 import { applyOutcome, planOutcome } from '../app/instance-outcome.ts';
-import { findInstance, listUnforgottenIds } from '../store/instances.ts';
+import { findInstance, listUnsettledIds } from '../store/instances.ts';
 
 export function createInstanceOutcome(app: App): Reconciler {
   return {
     name: 'instance-outcome',
-    listKeys: () => listUnforgottenIds(app.store.query),
+    listKeys: () => listUnsettledIds(app.store.query),
     reconcile: async (key) => {
       const id = key as InstanceId;
       const before = await findInstance(app.store.query, id);

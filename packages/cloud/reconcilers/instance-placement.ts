@@ -3,7 +3,7 @@
 import type { Reconciler } from '@ironbark/platform/reconciler.ts';
 import { SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { App } from '../app/app.ts';
-import { computeRooms } from '../app/capacity.ts';
+import { demandOf, loadRooms } from '../app/capacity.ts';
 import { type Change, change } from '../app/change.ts';
 import { failInstance } from '../app/instance-outcome.ts';
 import {
@@ -12,9 +12,9 @@ import {
   type PlacementDemand,
   placeInstances,
 } from '../app/place-instances.ts';
+import { touchVpc } from '../app/vpc-changes.ts';
 import { listAttachmentsOf } from '../store/attachments.ts';
-import { listLiveInstances, listUnplaced, placeInstance } from '../store/instances.ts';
-import { listNodes } from '../store/nodes.ts';
+import { listUnplaced, placeInstance } from '../store/instances.ts';
 import type { InstanceRow } from '../store/schema.ts';
 
 /** The reconciler's only key: all that wait are weighed together, so that none is placed twice. */
@@ -61,11 +61,12 @@ async function placeAll(app: App, inside: Change): Promise<number> {
   const { tx, touched, nowMs } = inside;
   const unplaced = await listUnplaced(tx);
   if (unplaced.length === 0) return 0;
-  const rooms = computeRooms(await listNodes(tx), await listLiveInstances(tx), app);
-  const plan = planPlacement(unplaced, rooms, nowMs);
+  const waiting = unplaced.map((row) => ({ ...demandOf(row), launchedAt: row.launchedAt }));
+  const plan = planPlacement(waiting, await loadRooms(tx, app), nowMs);
   for (const { id, nodeId } of plan.placed) {
     await placeInstance(tx, id, nodeId);
     touched.instances.add(id);
+    await touchVpc(inside, unplaced.find((one) => one.id === id)!.vpcId);
     for (const { volumeId } of await listAttachmentsOf(tx, id)) touched.volumes.add(volumeId);
   }
   for (const { id, reason } of plan.failed) {

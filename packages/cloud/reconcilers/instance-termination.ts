@@ -2,9 +2,11 @@
 
 import type { App } from '../app/app.ts';
 import { change } from '../app/change.ts';
+import { eraseInterface } from '../app/network-interfaces.ts';
+import { touchVpc } from '../app/vpc-changes.ts';
 import { listAttachmentsOf } from '../store/attachments.ts';
 import { updateInstance } from '../store/instances.ts';
-import { deleteInterfacesOf } from '../store/network-interfaces.ts';
+import { listInterfacesOf } from '../store/network-interfaces.ts';
 import type { InstanceRow } from '../store/schema.ts';
 
 export type TerminationStep = 'none' | 'release' | 'forget';
@@ -34,9 +36,11 @@ export async function stepTermination(app: App, instance: InstanceRow): Promise<
 }
 
 /** A terminated instance has no address any more; its volumes are let go by their attachments. */
-function release(app: App, { id }: InstanceRow): Promise<void> {
-  return change(app, async ({ tx, nowMs, touched }) => {
-    await deleteInterfacesOf(tx, id);
+function release(app: App, { id, vpcId }: InstanceRow): Promise<void> {
+  return change(app, async (inside) => {
+    const { tx, nowMs, touched } = inside;
+    for (const row of await listInterfacesOf(tx, id)) await eraseInterface(inside, row);
+    await touchVpc(inside, vpcId);
     await updateInstance(tx, id, { terminatedAt: nowMs });
     for (const { volumeId } of await listAttachmentsOf(tx, id)) touched.volumes.add(volumeId);
     // What it held may be what others wait for.

@@ -7,33 +7,48 @@ import { SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import { privateDomain } from '../app/addresses.ts';
 import type { App } from '../app/app.ts';
+import { loadInstanceRole } from '../app/iam/instance-role.ts';
 import { composeIntent, type InstanceRows, planIntent } from '../app/instance-intent.ts';
 import { listAttachmentsOf } from '../store/attachments.ts';
-import { findInstance, listUnforgottenIds } from '../store/instances.ts';
+import { findInstance, listUnforgottenIds, listUnsettledIds } from '../store/instances.ts';
 import { listInterfaceGroupsOf, listInterfacesOf } from '../store/network-interfaces.ts';
 import { listAllSubnets } from '../store/networks.ts';
 import { listTagsOf } from '../store/tags.ts';
 import { findVolumes } from '../store/volumes.ts';
 import { stepTermination } from './instance-termination.ts';
 import { SentGenerations } from './sent-generations.ts';
+import type { VpcSender } from './vpc-sender.ts';
 
 /** Volumes poke this when they are ready; this is for the poke that got lost. */
 const VOLUMES_AGAIN_MS = 5_000;
 
-export function createZoneIntent(app: App): Reconciler {
+export function createZoneIntent(app: App, vpcs: VpcSender): Reconciler {
   const sent = new SentGenerations<InstanceId>(app.clock);
   const subnets = new SubnetSender(app);
+  // Everything is told once after a start; from then on whoever has got there is left alone.
+  let hasToldAll = false;
   return {
     name: 'zone-intent',
-    listKeys: () => listUnforgottenIds(app.store.query),
-    reconcile: (key) => sendInstance(app, sent, subnets, key as InstanceId),
+    listKeys: async () => {
+      if (hasToldAll) return listUnsettledIds(app.store.query);
+      const ids = await listUnforgottenIds(app.store.query);
+      hasToldAll = true;
+      return ids;
+    },
+    reconcile: (key) => sendInstance(app, { sent, subnets, vpcs }, key as InstanceId),
   };
+}
+
+/** What the zone has been told by this process. */
+interface Told {
+  sent: SentGenerations<InstanceId>;
+  subnets: SubnetSender;
+  vpcs: VpcSender;
 }
 
 async function sendInstance(
   app: App,
-  sent: SentGenerations<InstanceId>,
-  subnets: SubnetSender,
+  { sent, subnets, vpcs }: Told,
   id: InstanceId,
 ): Promise<ReconcileResult> {
   const rows = await loadRows(app, id);
@@ -47,6 +62,9 @@ async function sendInstance(
   const { generation, observedGeneration } = rows.instance;
   if (sent.isDue(id, generation, observedGeneration)) {
     await subnets.ensureSent();
+    // A node finds the ports of its instances in their VPCs.
+    const waitMs = await vpcs.ensureSent(rows.instance.vpcId, id);
+    if (waitMs > 0) return { kind: 'again', afterMs: waitMs };
     const intent = composeIntent(rows, app.region);
     const placed = { nodeId: rows.instance.nodeId!, intent };
     await app.aroundStep('zone-intent/send', () => app.cluster.putInstances([placed]));
@@ -84,10 +102,14 @@ async function loadRows(app: App, id: InstanceId): Promise<InstanceRows | undefi
     }),
     subnet: subnets.find((subnet) => subnet.id === instance.subnetId)!,
     tags: await listTagsOf(db, id),
+    role: await loadInstanceRole(db, id),
   };
 }
 
-/** Tells the zone its subnets once in a process, and again when they have changed. */
+/**
+ * Tells the zone its default subnets once in a process, and again when they have changed: those that hosts can route
+ * between, for nodes that keep one network for all.
+ */
 class SubnetSender {
   readonly #app: App;
   #sent = '';
@@ -99,7 +121,8 @@ class SubnetSender {
   async ensureSent(): Promise<void> {
     const domain = privateDomain(this.#app.region);
     const rows = await listAllSubnets(this.#app.store.query);
-    const intents = rows.map(({ id, cidr, vpcCidr }): SubnetIntent => {
+    const ofDefault = rows.filter((row) => row.isDefault === 1);
+    const intents = ofDefault.map(({ id, cidr, vpcCidr }): SubnetIntent => {
       const gatewayIp = renderIpv4(parseBlock(cidr)!.base + 1);
       return { id, cidr, gatewayIp, vpcCidr, domain };
     });

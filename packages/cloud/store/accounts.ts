@@ -2,7 +2,7 @@
 
 import type { AccountId } from '@ironbark/core/ids.ts';
 import type { Selectable } from 'kysely';
-import type { AccessKeyTable, AccountTable, UserTable } from './schema.ts';
+import type { AccessKeyTable, AccountTable, UserTable } from './account-schema.ts';
 import type { Queries } from './store.ts';
 
 export type AccessKeyRow = Selectable<AccessKeyTable>;
@@ -42,10 +42,21 @@ export async function insertUser(db: Queries, user: UserTable): Promise<void> {
   await db.insertInto('user').values(user).execute();
 }
 
+/** With all that it has. */
 export async function deleteUser(db: Queries, { id, accountId }: UserTable): Promise<void> {
   await db.deleteFrom('user').where('id', '=', id).execute();
   const keys = db.deleteFrom('accessKey').where('accountId', '=', accountId);
   await keys.where('userId', '=', id).execute();
+  await db.deleteFrom('groupMember').where('userId', '=', id).execute();
+  await db.deleteFrom('policyAttachment').where('holderId', '=', id).execute();
+  await db.deleteFrom('inlinePolicy').where('holderId', '=', id).execute();
+  await db.deleteFrom('iamTag').where('resourceId', '=', id).execute();
+  await db.deleteFrom('session').where('holderId', '=', id).execute();
+}
+
+/** The user has another ARN. */
+export async function moveKeys(db: Queries, userId: string, arn: string): Promise<void> {
+  await db.updateTable('accessKey').set({ arn }).where('userId', '=', userId).execute();
 }
 
 export function findActiveKey(db: Queries, id: string): Promise<AccessKeyRow | undefined> {
@@ -91,4 +102,15 @@ export async function setKeyStatus(
 
 export async function deleteKey(db: Queries, id: string): Promise<void> {
   await db.deleteFrom('accessKey').where('id', '=', id).execute();
+  await db.deleteFrom('keyUse').where('keyId', '=', id).execute();
+}
+
+export function listKeysOf(db: Queries, userId: string): Promise<AccessKeyRow[]> {
+  return db
+    .selectFrom('accessKey')
+    .selectAll()
+    .where('userId', '=', userId)
+    .orderBy('createdAt')
+    .orderBy('id')
+    .execute();
 }

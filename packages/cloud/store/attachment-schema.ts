@@ -1,7 +1,7 @@
 // Owns the table of volume attachments as a type: one row for each instance that has a volume.
 
 import type { AccountId, InstanceId, NodeId, VolumeId } from '@ironbark/core/ids.ts';
-import type { AttachMode } from '@ironbark/core/io-profile.ts';
+import type { AttachMode, GuestTransport } from '@ironbark/core/io-profile.ts';
 import type { Generated } from 'kysely';
 
 type Flag = 0 | 1;
@@ -22,6 +22,8 @@ export interface AttachmentTable {
   createdAt: number;
   /** As the volume's tags said when it was attached; null: by the host. */
   attachMode: AttachMode | null;
+  /** Of one that the guest drives; null: over AoE. */
+  guestTransport: GuestTransport | null;
   /** The volume was Multi-Attach enabled: it has an opening for this instance alone, which is what follows. */
   shared: Generated<Flag>;
   /** The node that is to be let in; null: nobody. Of one that is not shared the volume's row says it. */

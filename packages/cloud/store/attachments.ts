@@ -3,6 +3,7 @@
 import type { AccountId, InstanceId, VolumeId } from '@ironbark/core/ids.ts';
 import type { Insertable, Updateable } from 'kysely';
 import type { AttachmentTable } from './attachment-schema.ts';
+import { inParts } from './in-parts.ts';
 import type { AttachmentRow } from './schema.ts';
 import type { Queries } from './store.ts';
 
@@ -27,6 +28,21 @@ export function listAttachmentsOf(db: Queries, id: InstanceId): Promise<Attachme
     .execute();
 }
 
+export function listAttachmentsOfAny(
+  db: Queries,
+  ids: readonly InstanceId[],
+): Promise<AttachmentRow[]> {
+  return inParts(ids, (some) =>
+    db
+      .selectFrom('attachment')
+      .selectAll()
+      .where('instanceId', 'in', some)
+      .orderBy('instanceId')
+      .orderBy('deviceName')
+      .execute(),
+  );
+}
+
 /** The oldest first. */
 export function listAttachmentsOfVolume(db: Queries, id: VolumeId): Promise<AttachmentRow[]> {
   return db
@@ -36,6 +52,21 @@ export function listAttachmentsOfVolume(db: Queries, id: VolumeId): Promise<Atta
     .orderBy('createdAt')
     .orderBy('instanceId')
     .execute();
+}
+
+export function listAttachmentsOfVolumes(
+  db: Queries,
+  ids: readonly VolumeId[],
+): Promise<AttachmentRow[]> {
+  return inParts(ids, (some) =>
+    db
+      .selectFrom('attachment')
+      .selectAll()
+      .where('volumeId', 'in', some)
+      .orderBy('deviceName')
+      .orderBy('createdAt')
+      .execute(),
+  );
 }
 
 /** Of volumes that several instances may have. */

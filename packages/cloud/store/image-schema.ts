@@ -55,6 +55,16 @@ export interface ImageTable {
   snapshotTags: string | null;
   /** Why it failed. */
   failure: string | null;
+  /** From when on others are no longer shown it; null: it is not deprecated. */
+  deprecatedAt: number | null;
+  /** What CopyImage made it of. */
+  sourceImageId: ImageId | null;
+}
+
+export interface ImagePermissionTable {
+  imageId: ImageId;
+  /** Who may launch it: an account, or `all`. */
+  grantee: AccountId | 'all';
 }
 
 export type ImageRow = Selectable<ImageTable>;

@@ -2,6 +2,8 @@
 
 import type { AccountId, InstanceId, NodeId, ReservationId } from '@ironbark/core/ids.ts';
 import type { Insertable, Updateable } from 'kysely';
+import { inParts } from './in-parts.ts';
+import { markUseStale, USE_COLUMNS } from './node-use.ts';
 import type { InstanceRow, InstanceTable } from './schema.ts';
 import type { Queries } from './store.ts';
 
@@ -14,13 +16,44 @@ export async function findInstances(
   accountId: AccountId,
   ids: readonly InstanceId[],
 ): Promise<InstanceRow[]> {
-  if (ids.length === 0) return [];
-  return db
+  // Whose they are is looked at here: with several ids SQLite would go through all of the account's instead.
+  const rows = await inParts(ids, (some) =>
+    db.selectFrom('instance').selectAll().where('id', 'in', some).execute(),
+  );
+  return rows.filter((row) => row.accountId === accountId);
+}
+
+/** Where a listing goes on: after this instance, in the order of {@link listInstancesAfter}. */
+export type InstancePlace = Pick<InstanceRow, 'createdAt' | 'reservationId' | 'id'>;
+
+/** The oldest first, and those of one reservation together. */
+export function listInstancesAfter(
+  db: Queries,
+  accountId: AccountId,
+  after: InstancePlace | undefined,
+  limit: number,
+): Promise<InstanceRow[]> {
+  let query = db.selectFrom('instance').selectAll().where('accountId', '=', accountId);
+  if (after !== undefined) {
+    const { createdAt, reservationId, id } = after;
+    query = query.where((e) =>
+      e(e.refTuple('createdAt', 'reservationId', 'id'), '>', e.tuple(createdAt, reservationId, id)),
+    );
+  }
+  return query.orderBy('createdAt').orderBy('reservationId').orderBy('id').limit(limit).execute();
+}
+
+export async function listReservationsMembers(
+  db: Queries,
+  accountId: AccountId,
+  ids: readonly ReservationId[],
+): Promise<InstanceId[]> {
+  const rows = await db
     .selectFrom('instance')
-    .selectAll()
-    .where('accountId', '=', accountId)
-    .where('id', 'in', ids)
+    .select(['id', 'accountId'])
+    .where('reservationId', 'in', ids)
     .execute();
+  return rows.filter((row) => row.accountId === accountId).map((row) => row.id);
 }
 
 export function findInstance(db: Queries, id: InstanceId): Promise<InstanceRow | undefined> {
@@ -34,11 +67,6 @@ export function listInstancesOf(db: Queries, id: ReservationId): Promise<Instanc
     .where('reservationId', '=', id)
     .orderBy('launchIndex')
     .execute();
-}
-
-/** Everything that takes up room on a node or waits to. */
-export function listLiveInstances(db: Queries): Promise<InstanceRow[]> {
-  return db.selectFrom('instance').selectAll().where('terminatedAt', 'is', null).execute();
 }
 
 /** Instances that ask for a node, oldest first. */
@@ -62,6 +90,24 @@ export async function listUnforgottenIds(db: Queries): Promise<InstanceId[]> {
   return rows.map((row) => row.id);
 }
 
+/** Unforgotten instances that have not got to what is desired of them; the others need no look. */
+export async function listUnsettledIds(db: Queries): Promise<InstanceId[]> {
+  const rows = await db
+    .selectFrom('instance')
+    .select('id')
+    .where('forgottenAt', 'is', null)
+    .where((e) =>
+      e.or([
+        e('observedPower', 'is', null),
+        e('observedPower', '!=', e.ref('desiredPower')),
+        e('observedGeneration', '<', e.ref('generation')),
+        e('desiredPower', '=', 'terminated'),
+      ]),
+    )
+    .execute();
+  return rows.map((row) => row.id);
+}
+
 export async function insertInstance(
   db: Queries,
   instance: Insertable<InstanceTable>,
@@ -75,6 +121,7 @@ export async function updateInstance(
   values: Updateable<InstanceTable>,
 ): Promise<void> {
   await db.updateTable('instance').set(values).where('id', '=', id).execute();
+  if (USE_COLUMNS.some((column) => Object.hasOwn(values, column))) await markUseStale(db, id);
 }
 
 /** Says that what the node is told of the instance has changed. */
@@ -94,6 +141,7 @@ export async function placeInstance(db: Queries, id: InstanceId, nodeId: NodeId)
     .set((e) => ({ nodeId, generation: e('generation', '+', 1) }))
     .where('id', '=', id)
     .execute();
+  await markUseStale(db, id);
 }
 
 export async function insertReservation(

@@ -1,8 +1,16 @@
 // Owns the queries on network interfaces and the security groups they are in.
 
-import type { AccountId, InstanceId, SecurityGroupId, SubnetId } from '@ironbark/core/ids.ts';
+import type {
+  AccountId,
+  InstanceId,
+  InterfaceId,
+  SecurityGroupId,
+  SubnetId,
+} from '@ironbark/core/ids.ts';
 import type { Insertable } from 'kysely';
-import type { InterfaceRow, NetworkInterfaceTable } from './schema.ts';
+import { inParts } from './in-parts.ts';
+import type { NetworkInterfaceTable } from './network-schema.ts';
+import type { InterfaceRow } from './schema.ts';
 import type { Queries } from './store.ts';
 
 export interface InterfaceGroup {
@@ -20,6 +28,10 @@ export function listInterfaces(db: Queries, accountId: AccountId): Promise<Inter
     .execute();
 }
 
+export function findInterface(db: Queries, id: InterfaceId): Promise<InterfaceRow | undefined> {
+  return db.selectFrom('networkInterface').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
 export function listInterfacesOf(db: Queries, id: InstanceId): Promise<InterfaceRow[]> {
   return db
     .selectFrom('networkInterface')
@@ -27,6 +39,37 @@ export function listInterfacesOf(db: Queries, id: InstanceId): Promise<Interface
     .where('instanceId', '=', id)
     .orderBy('deviceIndex')
     .execute();
+}
+
+export function listInterfacesOfAny(
+  db: Queries,
+  ids: readonly InstanceId[],
+): Promise<InterfaceRow[]> {
+  return inParts(ids, (some) =>
+    db
+      .selectFrom('networkInterface')
+      .selectAll()
+      .where('instanceId', 'in', some)
+      .orderBy('instanceId')
+      .orderBy('deviceIndex')
+      .execute(),
+  );
+}
+
+export function listInterfaceGroupsOfAny(
+  db: Queries,
+  ids: readonly InstanceId[],
+): Promise<InterfaceGroup[]> {
+  return inParts(ids, (some) =>
+    db
+      .selectFrom('networkInterface')
+      .innerJoin('interfaceGroup', 'interfaceGroup.interfaceId', 'networkInterface.id')
+      .innerJoin('securityGroup', 'securityGroup.id', 'interfaceGroup.groupId')
+      .select(['interfaceGroup.interfaceId', 'interfaceGroup.groupId', 'securityGroup.name'])
+      .where('networkInterface.instanceId', 'in', some)
+      .orderBy('securityGroup.name')
+      .execute(),
+  );
 }
 
 export function listInterfaceGroups(db: Queries, accountId: AccountId): Promise<InterfaceGroup[]> {
@@ -50,13 +93,47 @@ export function listInterfaceGroupsOf(db: Queries, id: InstanceId): Promise<Inte
     .execute();
 }
 
+/** First and secondary ones. */
 export async function listUsedAddresses(db: Queries, subnetId: SubnetId): Promise<Set<string>> {
   const rows = await db
     .selectFrom('networkInterface')
     .select('privateIp')
     .where('subnetId', '=', subnetId)
     .execute();
-  return new Set(rows.map((row) => row.privateIp));
+  const more = await db
+    .selectFrom('interfaceAddress')
+    .select('privateIp')
+    .where('subnetId', '=', subnetId)
+    .execute();
+  return new Set([...rows, ...more].map((row) => row.privateIp));
+}
+
+export async function hasInterfacesIn(db: Queries, subnetId: SubnetId): Promise<boolean> {
+  const row = await db
+    .selectFrom('networkInterface')
+    .select('id')
+    .where('subnetId', '=', subnetId)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+export async function updateInterface(
+  db: Queries,
+  id: InterfaceId,
+  values: Partial<Pick<InterfaceRow, 'description' | 'sourceDestCheck' | 'deleteOnTermination'>>,
+): Promise<void> {
+  await db.updateTable('networkInterface').set(values).where('id', '=', id).execute();
+}
+
+export async function setInterfaceGroups(
+  db: Queries,
+  interfaceId: InterfaceId,
+  groupIds: readonly SecurityGroupId[],
+): Promise<void> {
+  await db.deleteFrom('interfaceGroup').where('interfaceId', '=', interfaceId).execute();
+  for (const groupId of groupIds) {
+    await db.insertInto('interfaceGroup').values({ interfaceId, groupId }).execute();
+  }
 }
 
 export async function insertInterface(
@@ -70,12 +147,10 @@ export async function insertInterface(
   }
 }
 
-/** Gives the addresses back. */
-export async function deleteInterfacesOf(db: Queries, id: InstanceId): Promise<void> {
-  const rows = await listInterfacesOf(db, id);
-  for (const row of rows) {
-    await db.deleteFrom('interfaceGroup').where('interfaceId', '=', row.id).execute();
-    await db.deleteFrom('networkInterface').where('id', '=', row.id).execute();
-    await db.deleteFrom('tag').where('resourceId', '=', row.id).execute();
-  }
+/** Gives the private addresses back. Public ones are let go of before. */
+export async function deleteInterface(db: Queries, id: InterfaceId): Promise<void> {
+  await db.deleteFrom('interfaceGroup').where('interfaceId', '=', id).execute();
+  await db.deleteFrom('interfaceAddress').where('interfaceId', '=', id).execute();
+  await db.deleteFrom('networkInterface').where('id', '=', id).execute();
+  await db.deleteFrom('tag').where('resourceId', '=', id).execute();
 }

@@ -1,6 +1,8 @@
 // Owns the queries on VPCs and subnets.
 
-import type { AccountId, SubnetId } from '@ironbark/core/ids.ts';
+import type { AccountId, SubnetId, VpcId } from '@ironbark/core/ids.ts';
+import type { Insertable } from 'kysely';
+import type { SubnetTable, VpcTable } from './network-schema.ts';
 import type { SubnetRow, VpcRow } from './schema.ts';
 import type { Queries } from './store.ts';
 
@@ -12,8 +14,10 @@ export function listSubnets(db: Queries, accountId: AccountId): Promise<SubnetRo
   return db.selectFrom('subnet').selectAll().where('accountId', '=', accountId).execute();
 }
 
+export type SubnetOfVpc = SubnetRow & { vpcCidr: string };
+
 /** Every subnet with the block of its VPC, whoever owns it. */
-export function listAllSubnets(db: Queries): Promise<(SubnetRow & { vpcCidr: string })[]> {
+export function listAllSubnets(db: Queries): Promise<SubnetOfVpc[]> {
   return db
     .selectFrom('subnet')
     .innerJoin('vpc', 'vpc.id', 'subnet.vpcId')
@@ -22,14 +26,78 @@ export function listAllSubnets(db: Queries): Promise<(SubnetRow & { vpcCidr: str
     .execute();
 }
 
+/** Of default VPCs, whoever owns them: the host routes these, so no address is in two of them. */
+export async function listSubnetsOfDefaultVpcs(db: Queries): Promise<SubnetRow[]> {
+  return await db
+    .selectFrom('subnet')
+    .innerJoin('vpc', 'vpc.id', 'subnet.vpcId')
+    .where('vpc.isDefault', '=', 1)
+    .selectAll('subnet')
+    .execute();
+}
+
+/** VXLAN has 24 bits. */
+const MAX_NETWORK_NUMBER = 2 ** 24 - 1;
+
+/** One more than the largest, so that one that is free again rests for as long as it can. */
+export async function nextNetworkNumber(db: Queries): Promise<number> {
+  const rows = await db
+    .selectFrom('vpc')
+    .select('networkNumber')
+    .orderBy('networkNumber', 'desc')
+    .execute();
+  const largest = rows[0]?.networkNumber ?? 0;
+  if (largest < MAX_NETWORK_NUMBER) return largest + 1;
+  const taken = new Set(rows.map((row) => row.networkNumber));
+  let free = 1;
+  while (taken.has(free)) free += 1;
+  return free;
+}
+
+export function findVpc(db: Queries, id: VpcId): Promise<VpcRow | undefined> {
+  return db.selectFrom('vpc').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+export function listVpcGenerations(db: Queries): Promise<Pick<VpcRow, 'id' | 'generation'>[]> {
+  return db.selectFrom('vpc').select(['id', 'generation']).execute();
+}
+
+/** Never below the time, so that what is sent of a state that came back from a copy is newer than what was sent. */
+export async function raiseVpcGeneration(db: Queries, id: VpcId, nowMs: number): Promise<void> {
+  await db
+    .updateTable('vpc')
+    .set((eb) => ({
+      generation: eb
+        .case()
+        .when('generation', '<', nowMs)
+        .then(nowMs)
+        .else(eb('generation', '+', 1))
+        .end(),
+    }))
+    .where('id', '=', id)
+    .execute();
+}
+
 export async function setNextAddress(db: Queries, id: SubnetId, next: number): Promise<void> {
   await db.updateTable('subnet').set({ nextAddress: next }).where('id', '=', id).execute();
 }
 
-export async function insertVpc(db: Queries, row: VpcRow): Promise<void> {
+export async function updateSubnet(
+  db: Queries,
+  id: SubnetId,
+  values: Partial<Pick<SubnetRow, 'mapPublicIp'>>,
+): Promise<void> {
+  await db.updateTable('subnet').set(values).where('id', '=', id).execute();
+}
+
+export async function deleteSubnetRow(db: Queries, id: SubnetId): Promise<void> {
+  await db.deleteFrom('subnet').where('id', '=', id).execute();
+}
+
+export async function insertVpc(db: Queries, row: Insertable<VpcTable>): Promise<void> {
   await db.insertInto('vpc').values(row).execute();
 }
 
-export async function insertSubnet(db: Queries, row: SubnetRow): Promise<void> {
+export async function insertSubnet(db: Queries, row: Insertable<SubnetTable>): Promise<void> {
   await db.insertInto('subnet').values(row).execute();
 }

@@ -5,12 +5,10 @@ import type {
   AccountId,
   ImageId,
   InstanceId,
-  InterfaceId,
   KeyPairId,
   NodeId,
+  PlacementGroupId,
   ReservationId,
-  ResourceId,
-  SecurityGroupId,
   SnapshotId,
   SubnetId,
   VolumeId,
@@ -24,41 +22,34 @@ import type {
   VolumeStorageObservation,
 } from '@ironbark/protocol/internal/storage-client.ts';
 import type { Generated, Selectable } from 'kysely';
+import type { AccessKeyTable, AccountTable, Flag, UserTable } from './account-schema.ts';
+import type { AlarmTable } from './alarm-schema.ts';
 import type { AttachmentTable } from './attachment-schema.ts';
 import type { EbsSettingTable } from './ebs-setting-table.ts';
-import type { ImageTable, RootDeviceType } from './image-schema.ts';
+import type { IamSchema } from './iam-schema.ts';
+import type { ImagePermissionTable, ImageTable, RootDeviceType } from './image-schema.ts';
+import type { LaunchTemplateTable, LaunchTemplateVersionTable } from './launch-template-schema.ts';
+import type {
+  AddressTable,
+  InterfaceAddressTable,
+  InterfaceGroupTable,
+  InternetGatewayTable,
+  NatGatewayTable,
+  NetworkInterfaceTable,
+  RouteTable,
+  RouteTableAssociationTable,
+  RouteTableTable,
+  SecurityGroupRuleTable,
+  SecurityGroupTable,
+  SubnetTable,
+  VpcCidrTable,
+  VpcGoneTable,
+  VpcTable,
+} from './network-schema.ts';
+import type { NodeUseTable } from './node-use-schema.ts';
+import type { OwnMetricPointTable, OwnMetricTable } from './own-metric-schema.ts';
+import type { PlacementGroupTable, PlacementStrategy } from './placement-group-schema.ts';
 import type { VolumeMetricTable } from './volume-metric-schema.ts';
-
-export type Flag = 0 | 1;
-/** AWS's form of a user's unique id. */
-export type UserId = `AIDA${string}`;
-
-export interface AccountTable {
-  id: AccountId;
-  createdAt: number;
-  /** What administrators call it. */
-  name: string;
-}
-
-export interface UserTable {
-  id: UserId;
-  accountId: AccountId;
-  name: string;
-  arn: string;
-  createdAt: number;
-}
-
-export interface AccessKeyTable {
-  id: string;
-  accountId: AccountId;
-  secret: string;
-  arn: string;
-  /** {@link UserId}, or the account's id for its root. */
-  userId: string;
-  isRoot: Flag;
-  status: 'active' | 'inactive';
-  createdAt: number;
-}
 
 export interface KeyPairTable {
   id: KeyPairId;
@@ -131,26 +122,9 @@ export interface InstanceTable {
   terminatedAt: number | null;
   /** When the zone has dropped it too. */
   forgottenAt: number | null;
-}
-
-export interface NetworkInterfaceTable {
-  id: InterfaceId;
-  accountId: AccountId;
-  instanceId: InstanceId;
-  vpcId: VpcId;
-  subnetId: SubnetId;
-  zone: string;
-  deviceIndex: number;
-  privateIp: string;
-  macAddress: string;
-  attachmentId: ResourceId<'eni-attach'>;
-  description: string;
-  createdAt: number;
-}
-
-export interface InterfaceGroupTable {
-  interfaceId: InterfaceId;
-  groupId: SecurityGroupId;
+  placementGroupId: PlacementGroupId | null;
+  /** Of that group; it never changes. */
+  placementStrategy: PlacementStrategy | null;
 }
 
 export interface VolumeTable {
@@ -266,45 +240,6 @@ export interface SigningSecretTable {
   secret: string;
 }
 
-export interface VpcTable {
-  id: VpcId;
-  accountId: AccountId;
-  cidr: string;
-  isDefault: Flag;
-}
-
-export interface SubnetTable {
-  id: SubnetId;
-  accountId: AccountId;
-  vpcId: VpcId;
-  zone: string;
-  cidr: string;
-  isDefault: Flag;
-  /** Where the search for a free address starts, so that a released one rests for as long as it can. */
-  nextAddress: number;
-}
-
-export interface SecurityGroupTable {
-  id: SecurityGroupId;
-  accountId: AccountId;
-  vpcId: VpcId;
-  name: string;
-  description: string;
-}
-
-export interface SecurityGroupRuleTable {
-  id: ResourceId<'sgr'>;
-  accountId: AccountId;
-  groupId: SecurityGroupId;
-  isEgress: Flag;
-  protocol: string;
-  fromPort: number | null;
-  toPort: number | null;
-  cidrIpv4: string | null;
-  sourceGroupId: SecurityGroupId | null;
-  description: string | null;
-}
-
 export interface TagTable {
   resourceId: string;
   accountId: AccountId;
@@ -334,13 +269,19 @@ export interface NodeTable {
   memoryMib: number;
   diskBytes: number;
   diskFreeBytes: number;
+  /** It builds VPCs with their groups and routes. */
+  keepsVpcs: Flag;
 }
 
-export interface Schema {
+export interface Schema extends IamSchema {
   account: AccountTable;
   user: UserTable;
   accessKey: AccessKeyTable;
   image: ImageTable;
+  imagePermission: ImagePermissionTable;
+  launchTemplate: LaunchTemplateTable;
+  launchTemplateVersion: LaunchTemplateVersionTable;
+  placementGroup: PlacementGroupTable;
   keyPair: KeyPairTable;
   reservation: ReservationTable;
   instance: InstanceTable;
@@ -349,6 +290,9 @@ export interface Schema {
   volume: VolumeTable;
   volumeModification: VolumeModificationTable;
   volumeMetric: VolumeMetricTable;
+  alarm: AlarmTable;
+  ownMetric: OwnMetricTable;
+  ownMetricPoint: OwnMetricPointTable;
   attachment: AttachmentTable;
   snapshot: SnapshotTable;
   snapshotPermission: SnapshotPermissionTable;
@@ -358,9 +302,19 @@ export interface Schema {
   subnet: SubnetTable;
   securityGroup: SecurityGroupTable;
   securityGroupRule: SecurityGroupRuleTable;
+  vpcCidr: VpcCidrTable;
+  vpcGone: VpcGoneTable;
+  internetGateway: InternetGatewayTable;
+  routeTable: RouteTableTable;
+  routeTableAssociation: RouteTableAssociationTable;
+  route: RouteTable;
+  address: AddressTable;
+  natGateway: NatGatewayTable;
+  interfaceAddress: InterfaceAddressTable;
   tag: TagTable;
   clientToken: ClientTokenTable;
   node: NodeTable;
+  nodeUse: NodeUseTable;
 }
 
 export type InstanceRow = Selectable<InstanceTable>;

@@ -2,6 +2,7 @@
 
 import type { AccountId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { Insertable, Updateable } from 'kysely';
+import { inParts } from './in-parts.ts';
 import type { SnapshotRow, SnapshotTable } from './schema.ts';
 import type { Queries } from './store.ts';
 
@@ -18,13 +19,17 @@ export async function findSnapshots(
   accountId: AccountId,
   ids: readonly SnapshotId[],
 ): Promise<SnapshotRow[]> {
-  if (ids.length === 0) return [];
-  return db
-    .selectFrom('snapshot')
-    .selectAll()
-    .where('accountId', '=', accountId)
-    .where('id', 'in', ids)
-    .execute();
+  return (await findSnapshotsOfAll(db, ids)).filter((row) => row.accountId === accountId);
+}
+
+/** Of whoever, for what refers to them. */
+export function findSnapshotsOfAll(
+  db: Queries,
+  ids: readonly SnapshotId[],
+): Promise<SnapshotRow[]> {
+  return inParts(ids, (some) =>
+    db.selectFrom('snapshot').selectAll().where('id', 'in', some).execute(),
+  );
 }
 
 export function findSnapshot(db: Queries, id: SnapshotId): Promise<SnapshotRow | undefined> {

@@ -16,6 +16,17 @@ import { attachModes } from './migrations/0009-attach-modes.ts';
 import { writtenSnapshots } from './migrations/0010-written-snapshots.ts';
 import { volumeMetrics } from './migrations/0011-volume-metrics.ts';
 import { multiAttach } from './migrations/0012-multi-attach.ts';
+import { guestTransports } from './migrations/0013-guest-transports.ts';
+import { imagePermissions } from './migrations/0015-image-permissions.ts';
+import { launchTemplates } from './migrations/0016-launch-templates.ts';
+import { placementGroups } from './migrations/0017-placement-groups.ts';
+import { fleet } from './migrations/0018-fleet.ts';
+import { ownMetrics } from './migrations/0019-own-metrics.ts';
+import { iam } from './migrations/0020-iam.ts';
+import { sessions } from './migrations/0021-sessions.ts';
+import { vpcIntent } from './migrations/0022-vpc-intent.ts';
+import { vpcNetwork } from './migrations/0023-vpc-network.ts';
+import { vpcGone } from './migrations/0024-vpc-gone.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -33,6 +44,17 @@ const MIGRATIONS: Migrations = {
   '0010-written-snapshots': writtenSnapshots,
   '0011-volume-metrics': volumeMetrics,
   '0012-multi-attach': multiAttach,
+  '0013-guest-transports': guestTransports,
+  '0015-image-permissions': imagePermissions,
+  '0016-launch-templates': launchTemplates,
+  '0017-placement-groups': placementGroups,
+  '0018-fleet': fleet,
+  '0019-own-metrics': ownMetrics,
+  '0020-iam': iam,
+  '0021-sessions': sessions,
+  '0022-vpc-intent': vpcIntent,
+  '0023-vpc-network': vpcNetwork,
+  '0024-vpc-gone': vpcGone,
 };
 
 /** `path` is a file, or `:memory:`. */

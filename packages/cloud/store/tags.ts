@@ -1,6 +1,7 @@
 // Owns the queries on tags, for every kind of resource.
 
 import type { AccountId } from '@ironbark/core/ids.ts';
+import { inParts } from './in-parts.ts';
 import type { TagRow } from './schema.ts';
 import type { Queries } from './store.ts';
 
@@ -9,6 +10,21 @@ export function listTags(db: Queries, accountId: AccountId): Promise<TagRow[]> {
     .selectFrom('tag')
     .selectAll()
     .where('accountId', '=', accountId)
+    .orderBy('key')
+    .execute();
+}
+
+/** Of all resources of one type, as EC2 names it. */
+export function listTagsOfType(
+  db: Queries,
+  accountId: AccountId,
+  resourceType: string,
+): Promise<TagRow[]> {
+  return db
+    .selectFrom('tag')
+    .selectAll()
+    .where('accountId', '=', accountId)
+    .where('resourceType', '=', resourceType)
     .orderBy('key')
     .execute();
 }
@@ -22,11 +38,49 @@ export function listTagsOf(db: Queries, resourceId: string): Promise<TagRow[]> {
     .execute();
 }
 
+export function listTagsOfAny(db: Queries, ids: readonly string[]): Promise<TagRow[]> {
+  return inParts(ids, (some) =>
+    db
+      .selectFrom('tag')
+      .selectAll()
+      .where('resourceId', 'in', some)
+      .orderBy('resourceId')
+      .orderBy('key')
+      .execute(),
+  );
+}
+
+/** The ids of resources of one type whose tag has one of these values. */
+export async function listTaggedWith(
+  db: Queries,
+  accountId: AccountId,
+  tag: { resourceType: string; key: string; values: readonly string[] },
+): Promise<string[]> {
+  const rows = await db
+    .selectFrom('tag')
+    .select('resourceId')
+    .where('accountId', '=', accountId)
+    .where('resourceType', '=', tag.resourceType)
+    .where('key', '=', tag.key)
+    .where('value', 'in', tag.values)
+    .execute();
+  return rows.map((row) => row.resourceId);
+}
+
 export async function putTag(db: Queries, tag: TagRow): Promise<void> {
   await db
     .insertInto('tag')
     .values(tag)
     .onConflict((c) => c.columns(['resourceId', 'key']).doUpdateSet({ value: tag.value }))
+    .execute();
+}
+
+/** Every tag that its user gave the resource. */
+export async function deleteOwnTags(db: Queries, resourceId: string): Promise<void> {
+  await db
+    .deleteFrom('tag')
+    .where('resourceId', '=', resourceId)
+    .where('key', 'not like', 'aws:%')
     .execute();
 }
 
@@ -40,4 +94,19 @@ export async function deleteTags(
   if (only.key !== undefined) query = query.where('key', '=', only.key);
   if (only.value !== undefined) query = query.where('value', '=', only.value);
   await query.execute();
+}
+
+/** The resources that have the key with another value than this one. */
+export async function listTaggedOtherwise(
+  db: Queries,
+  key: string,
+  value: string,
+): Promise<string[]> {
+  const rows = await db
+    .selectFrom('tag')
+    .select('resourceId')
+    .where('key', '=', key)
+    .where('value', '!=', value)
+    .execute();
+  return rows.map(({ resourceId }) => resourceId);
 }

@@ -20,6 +20,9 @@ export interface VolumeMetricTable {
   /** Of volumes with provisioned IOPS. */
   provisionedIops: number | null;
   isStalled: 0 | 1;
+  /** Bytes a second that the disk below it gives; null where nobody has measured it. */
+  deviceReadRate: number | null;
+  deviceWriteRate: number | null;
 }
 
 export type VolumeMetricRow = Selectable<VolumeMetricTable>;

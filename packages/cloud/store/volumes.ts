@@ -2,6 +2,7 @@
 
 import type { AccountId, NodeId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { Insertable, Updateable } from 'kysely';
+import { inParts } from './in-parts.ts';
 import type { VolumeRow, VolumeShape, VolumeTable } from './schema.ts';
 import type { Queries } from './store.ts';
 
@@ -23,13 +24,11 @@ export async function findVolumes(
   accountId: AccountId,
   ids: readonly VolumeId[],
 ): Promise<VolumeRow[]> {
-  if (ids.length === 0) return [];
-  return db
-    .selectFrom('volume')
-    .selectAll()
-    .where('accountId', '=', accountId)
-    .where('id', 'in', ids)
-    .execute();
+  // As in `findInstances`: the ids alone are what an index answers.
+  const rows = await inParts(ids, (some) =>
+    db.selectFrom('volume').selectAll().where('id', 'in', some).execute(),
+  );
+  return rows.filter((row) => row.accountId === accountId);
 }
 
 export function findVolume(db: Queries, id: VolumeId): Promise<VolumeRow | undefined> {

@@ -9,6 +9,7 @@ import type { Principal } from '@ironbark/protocol/internal/identity-client.ts';
 import { signRequest } from '@ironbark/protocol/sigv4/sign.ts';
 import type { ActionTable, RequestContext } from '../actions/action.ts';
 import { createApiHandler } from '../http/ec2-endpoint.ts';
+import { RequestBuckets, type RequestRates } from '../http/request-buckets.ts';
 
 export const REGION = 'ironbark-1';
 export const KEY = { accessKeyId: 'AKIATESTTESTTEST', secretAccessKey: 'not-so-secret' };
@@ -86,13 +87,14 @@ export interface TestEndpoint extends AsyncDisposable {
   logged: { level: string; message: string }[];
 }
 
-export async function startEndpoint(): Promise<TestEndpoint> {
+export async function startEndpoint(rates?: RequestRates): Promise<TestEndpoint> {
   const seen: Seen[] = [];
   const logged: TestEndpoint['logged'] = [];
   const logger = createLogger({ nowMs: () => 0, write: (line) => logged.push(JSON.parse(line)) });
   const handler = createApiHandler({
     ec2: actionTable(EC2, seen),
     sts: actionTable(STS, seen),
+    iam: actionTable({}, seen),
     identity: {
       findAccessKey: async (id) =>
         id === KEY.accessKeyId ? { ...KEY, principal: PRINCIPAL } : undefined,
@@ -101,6 +103,7 @@ export async function startEndpoint(): Promise<TestEndpoint> {
     clock: systemClock,
     random: seededRandom(1),
     logger,
+    ...(rates === undefined ? {} : { buckets: new RequestBuckets({ clock: systemClock, rates }) }),
   });
   const listener = await listen({ address: { host: '127.0.0.1', port: 0 }, handler, logger });
   const { port } = listener;

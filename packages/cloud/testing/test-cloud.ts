@@ -17,7 +17,7 @@ import type { Principal } from '@ironbark/protocol/internal/identity-client.ts';
 import type { BackendReport } from '@ironbark/protocol/internal/storage-client.ts';
 import { ClusterDouble, doubleNode } from '@ironbark/protocol/internal/testing/cluster-double.ts';
 import { ObjectsDouble } from '@ironbark/protocol/internal/testing/objects-double.ts';
-import { PRETEND_MANIFEST } from '@ironbark/protocol/internal/testing/pretend-image.ts';
+import { putPretendImage } from '@ironbark/protocol/internal/testing/pretend-image.ts';
 import { StorageDouble } from '@ironbark/protocol/internal/testing/storage-double.ts';
 import { decodeEc2Request } from '@ironbark/protocol/testing/decode-ec2-request.ts';
 import { type Cloud, startCloud } from '../main.ts';
@@ -28,6 +28,8 @@ export interface TestCloudOptions {
   failAt?: (step: string) => void;
   failStart?: (id: string) => boolean;
   failVolume?: (id: string) => boolean;
+  /** How many; one when absent. */
+  nodes?: number;
   memoryMib?: number;
   storageBytes?: number;
   /** Of the storage, besides files. */
@@ -38,6 +40,8 @@ export interface TestCloudOptions {
   /** Puts into the folder what is to be found there. */
   prepare?: (dataDir: string) => Promise<void>;
 }
+
+const NODE_IDS = ['node-a', 'node-b', 'node-c'] as const;
 
 export class TestCloud implements AsyncDisposable {
   readonly dataDir: string;
@@ -60,7 +64,9 @@ export class TestCloud implements AsyncDisposable {
     this.#options = options;
     const capacity = { memoryMib: options.memoryMib ?? 65_536, vcpus: options.vcpus ?? 64 };
     this.cluster = new ClusterDouble({
-      nodes: [doubleNode('node-a', capacity, options.accelerator)],
+      nodes: NODE_IDS.slice(0, options.nodes ?? 1).map((id) =>
+        doubleNode(id, capacity, options.accelerator),
+      ),
       ...(options.failAt === undefined ? {} : { failAt: options.failAt }),
       ...(options.failStart === undefined ? {} : { failStart: options.failStart }),
     });
@@ -155,14 +161,8 @@ export class TestCloud implements AsyncDisposable {
   }
 
   async #registerImage(name: string, minMemoryMib: number): Promise<string> {
-    const body = Buffer.from(JSON.stringify({ ...PRETEND_MANIFEST, minMemoryMib }));
-    const { key } = PRETEND_MANIFEST.root;
-    await this.objects.putObject({ bucket: 'images', key, body: Buffer.from('root') });
-    await this.objects.putObject({ bucket: 'images', key: `${name}/manifest.json`, body });
-    const { ImageId } = await this.call('RegisterImage', {
-      Name: name,
-      ImageLocation: `images/${name}/manifest.json`,
-    });
+    const ImageLocation = await putPretendImage(this.objects, name, { minMemoryMib });
+    const { ImageId } = await this.call('RegisterImage', { Name: name, ImageLocation });
     return ImageId!;
   }
 

@@ -7,12 +7,14 @@ import type { Logger } from '@ironbark/platform/logger.ts';
 import type { AroundStep } from '@ironbark/platform/reconciler.ts';
 import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
 import type { ClusterSchema } from '../store/schema.ts';
+import type { VpcReader } from '../store/vpcs.ts';
 import type { NodeHealth } from './node-health.ts';
 
 export interface ClusterContext {
   database: Database<ClusterSchema>;
   nodes: ReadonlyMap<NodeId, NodeClient>;
   health: NodeHealth;
+  vpcs: VpcReader;
   clock: Clock;
   logger: Logger;
   aroundStep: AroundStep;

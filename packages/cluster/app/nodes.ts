@@ -6,7 +6,7 @@ import { isolatesTenants } from '@ironbark/core/tenancy.ts';
 import { renderTime } from '@ironbark/platform/clock.ts';
 import type { NodeSummary, ZoneChanges } from '@ironbark/protocol/internal/cluster-client.ts';
 import type { ConsoleOutput, VolumeReading } from '@ironbark/protocol/internal/node-client.ts';
-import { listNodes, type NodeRow, type NodeSummaryRecord } from '../store/nodes.ts';
+import { listNodes, type NodeRow, summaryOf } from '../store/nodes.ts';
 import { listChangesAfter } from '../store/observations.ts';
 import { findPlacement } from '../store/placed-instances.ts';
 import { getChangeSequence } from '../store/zone.ts';
@@ -24,8 +24,8 @@ export async function describeNodes(context: ClusterContext): Promise<NodeSummar
 
 function describeNode(context: ClusterContext, row: NodeRow): NodeSummary | undefined {
   const heard = context.health.find(row.id);
-  if (heard === undefined && row.summary === null) return undefined;
-  const known = heard?.summary ?? (JSON.parse(row.summary!) as NodeSummaryRecord);
+  const known = heard?.summary ?? summaryOf(row);
+  if (known === undefined) return undefined;
   return {
     nodeId: row.id,
     hostname: known.hostname,
@@ -34,6 +34,7 @@ function describeNode(context: ClusterContext, row: NodeRow): NodeSummary | unde
     accelerator: known.accelerator,
     isolatesTenants: isolatesTenants(known.accelerator),
     network: known.network,
+    keepsVpcs: known.keepsVpcs === true,
     capacity: known.capacity,
     reportedAt: renderTime(heard?.reportedAtMs ?? 0),
   };

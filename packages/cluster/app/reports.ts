@@ -3,7 +3,13 @@
 import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
 import type { NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { Kysely } from 'kysely';
-import { type NodeSummaryRecord, recordReport } from '../store/nodes.ts';
+import {
+  bumpIntents,
+  findNode,
+  type NodeSummaryRecord,
+  recordReport,
+  summaryOf,
+} from '../store/nodes.ts';
 import { findObservation, putObservation } from '../store/observations.ts';
 import { findPlacement } from '../store/placed-instances.ts';
 import type { ClusterSchema } from '../store/schema.ts';
@@ -35,7 +41,7 @@ export class ReportRecorder {
     if (candidates.length === 0 && !summaryIsNews) return;
     const write = () =>
       this.#context.database.transaction(async (tx) => {
-        if (summaryIsNews) await recordReport(tx, nodeId, summary);
+        if (summaryIsNews) await this.#recordSummary(tx, nodeId, summary);
         return recordObservations(tx, nodeId, candidates);
       });
     const recorded = await this.#context.aroundStep('node-report/record', write);
@@ -48,6 +54,21 @@ export class ReportRecorder {
 
   forget(ids: readonly InstanceId[]): void {
     for (const id of ids) this.#recorded.delete(id);
+  }
+
+  /** Which VPCs are in its document depends on its network. */
+  async #recordSummary(
+    tx: Kysely<ClusterSchema>,
+    nodeId: NodeId,
+    summary: NodeSummaryRecord,
+  ): Promise<void> {
+    const row = await findNode(tx, nodeId);
+    const before = row === undefined ? undefined : summaryOf(row)?.network;
+    await recordReport(tx, nodeId, summary);
+    const isOther = before !== undefined && before !== summary.network;
+    if (isOther && row!.intent_generation > 0) {
+      await bumpIntents(tx, this.#context.clock.nowMs(), [nodeId]);
+    }
   }
 
   #isRecorded(nodeId: NodeId, candidate: Candidate): boolean {

@@ -5,7 +5,8 @@ import { type ReconcileResult, type Reconciler, SETTLED } from '@ironbark/platfo
 import type { NodeIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { ClusterContext } from '../app/context.ts';
 import { withinDeadline } from '../app/deadline.ts';
-import { findNode } from '../store/nodes.ts';
+import { buildsVpcs } from '../app/vpcs.ts';
+import { findNode, type NodeRow } from '../store/nodes.ts';
 import { listIntents } from '../store/placed-instances.ts';
 import { getZoneSubnets } from '../store/zone.ts';
 
@@ -29,7 +30,7 @@ async function handOver(context: ClusterContext, id: NodeId): Promise<ReconcileR
   if (node.intent_generation === 0) return SETTLED;
   // A node with a newer document has it from a store that knew more; this one will be told by the cloud.
   if (node.reported_generation >= node.intent_generation) return SETTLED;
-  const intent = await buildIntent(context, id, node.intent_generation);
+  const intent = await buildIntent(context, node);
   const put = () => withinDeadline(context.clock, 'putIntent', client.putIntent(intent));
   await context.aroundStep('node-intent/hand-over', put);
   context.pokeReport(id);
@@ -37,12 +38,11 @@ async function handOver(context: ClusterContext, id: NodeId): Promise<ReconcileR
 }
 
 /** The generation is read first: the rows are of that generation or newer, never older. */
-async function buildIntent(
-  context: ClusterContext,
-  nodeId: NodeId,
-  generation: number,
-): Promise<NodeIntent> {
+async function buildIntent(context: ClusterContext, node: NodeRow): Promise<NodeIntent> {
+  const { id: nodeId, intent_generation: generation } = node;
   const subnets = await getZoneSubnets(context.database.query);
-  const instances = await listIntents(context.database.query, nodeId);
-  return { nodeId, generation, subnets, instances };
+  const db = context.database.query;
+  const vpcs = buildsVpcs(context, node) ? await context.vpcs.listOn(db, nodeId) : [];
+  const instances = await listIntents(db, nodeId);
+  return { nodeId, generation, subnets, vpcs, instances };
 }

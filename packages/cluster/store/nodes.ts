@@ -9,6 +9,10 @@ export type NodeRow = Selectable<NodeTable>;
 export type NodeSummaryRecord = Omit<NodeReport, 'instances' | 'reportedAt'>;
 type Queries = Kysely<ClusterSchema>;
 
+export function summaryOf({ summary }: NodeRow): NodeSummaryRecord | undefined {
+  return summary === null ? undefined : (JSON.parse(summary) as NodeSummaryRecord);
+}
+
 export async function ensureNode(db: Queries, id: NodeId): Promise<void> {
   await db
     .insertInto('node')

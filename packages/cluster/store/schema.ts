@@ -1,8 +1,9 @@
 // Owns the tables of the Cluster Controller as the queries see them.
 
-import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
+import type { InstanceId, NodeId, VpcId } from '@ironbark/core/ids.ts';
 import type { Migrations } from '@ironbark/platform/database/database.ts';
 import { createClusterTables } from './migrations/0001-cluster.ts';
+import { vpcs } from './migrations/0002-vpcs.ts';
 
 /** The zone's one row: what is the same on every node, and the number of the newest change. */
 export interface ZoneTable {
@@ -40,11 +41,22 @@ export interface ObservationTable {
   change_sequence: number;
 }
 
+export interface VpcTable {
+  id: VpcId;
+  generation: number;
+  /** VpcIntent as JSON. */
+  intent: string;
+}
+
 export interface ClusterSchema {
   zone: ZoneTable;
   node: NodeTable;
   placed_instance: PlacedInstanceTable;
   observation: ObservationTable;
+  vpc: VpcTable;
 }
 
-export const CLUSTER_MIGRATIONS: Migrations = { '0001-cluster': { up: createClusterTables } };
+export const CLUSTER_MIGRATIONS: Migrations = {
+  '0001-cluster': { up: createClusterTables },
+  '0002-vpcs': vpcs,
+};

@@ -6,10 +6,16 @@ import { mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ServiceError } from '@ironbark/core/errors.ts';
-import { ensureDirectory, hasCode } from '@ironbark/platform/files.ts';
+import {
+  ensureDirectory,
+  hasCode,
+  readFileIfPresent,
+  writeUnsynced,
+} from '@ironbark/platform/files.ts';
 import type { BuildContext } from './build-context.ts';
 import {
   type DebianPackage,
+  type LookUpPackages,
   MissingPackagesError,
   parsePackageRecords,
   resolvePackages,
@@ -30,8 +36,14 @@ export async function choosePackages(
   context: BuildContext,
   selection: PackageSelection,
 ): Promise<DebianPackage[]> {
+  const lastTime = join(context.workDir, `chosen-${digestOfText(selection.roots.join(' '))}`);
   try {
-    return await resolvePackages({ ...selection, lookUp: (names) => lookUp(context, names) });
+    const lookUp = createLookUp(context, await readNames(lastTime));
+    const chosen = await resolvePackages({ ...selection, lookUp });
+    await ensureDirectory(context.workDir, 0o755);
+    const names = chosen.map(({ name }) => name).join('\n');
+    await writeUnsynced(lastTime, names, { mode: 0o644 });
+    return chosen;
   } catch (error) {
     if (!(error instanceof MissingPackagesError)) throw error;
     throw new ServiceError({
@@ -45,7 +57,35 @@ export async function choosePackages(
   }
 }
 
-async function lookUp(context: BuildContext, names: readonly string[]): Promise<DebianPackage[]> {
+/**
+ * Dependencies are followed a level at a time, and apt reads all that it knows at each start, which takes it a second
+ * on many hosts: with the first level the names are asked for that it came to last time.
+ */
+function createLookUp(context: BuildContext, lastTime: readonly string[]): LookUpPackages {
+  const asked = new Set<string>();
+  const known = new Map<string, DebianPackage>();
+  return async (names) => {
+    const unasked = names.filter((name) => !asked.has(name));
+    if (unasked.length > 0) {
+      const all = new Set(asked.size === 0 ? [...unasked, ...lastTime] : unasked);
+      for (const found of await askApt(context, [...all])) known.set(found.name, found);
+      for (const name of all) asked.add(name);
+    }
+    return names.flatMap((name) => known.get(name) ?? []);
+  };
+}
+
+/** None when there was no last time; a file that was cut short costs one more look-up. */
+async function readNames(path: string): Promise<string[]> {
+  const text = (await readFileIfPresent(path))?.toString('utf8') ?? '';
+  return text.split('\n').filter((name) => name !== '');
+}
+
+function digestOfText(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
+
+async function askApt(context: BuildContext, names: readonly string[]): Promise<DebianPackage[]> {
   const { stdout } = await context.commands.run(
     'apt-cache',
     ['show', '--no-all-versions', '--', ...names],

@@ -4,20 +4,17 @@ import { writeUnsynced } from '@ironbark/platform/files.ts';
 import type { BuildContext } from '../build/build-context.ts';
 import { toolEnvironment } from '../build/ext4-image.ts';
 import { type IndexTarget, renderSources } from './host-sources.ts';
-import {
-  DEBIAN_PACKAGES,
-  type DebianSuite,
-  ENABLED_UNITS,
-  EXCLUDED_PATHS,
-  INCLUDED_PATHS,
-  MASKED_UNITS,
-} from './recipe.ts';
+import { type DebianSuite, EXCLUDED_PATHS, INCLUDED_PATHS } from './recipe.ts';
 
 export interface BootstrapInput {
   suite: DebianSuite;
   sources: readonly IndexTarget[];
   /** The folder to fill; absent before. */
   root: string;
+  /** Beside what `minbase` has. */
+  packages: readonly string[];
+  /** Shell commands that are run last, with the folder as `$1`. */
+  hooks?: readonly string[];
 }
 
 /** Two minutes on a quiet machine; ten times that with a slow mirror on a busy one. */
@@ -40,13 +37,12 @@ function renderArguments(input: BootstrapInput, sourcesPath: string): string[] {
     '--format=directory',
     '--variant=minbase',
     '--architectures=amd64',
-    `--include=${DEBIAN_PACKAGES.join(',')}`,
+    `--include=${input.packages.join(',')}`,
     ...EXCLUDED_PATHS.map((path) => `--dpkgopt=path-exclude=${path}`),
     ...INCLUDED_PATHS.map((path) => `--dpkgopt=path-include=${path}`),
     // Without the flag dpkg syncs after each of two hundred packages; the finished image is synced as a whole.
     '--dpkgopt=force-unsafe-io',
-    `--customize-hook=chroot "$1" systemctl enable ${ENABLED_UNITS.join(' ')}`,
-    `--customize-hook=chroot "$1" systemctl mask ${MASKED_UNITS.join(' ')}`,
+    ...(input.hooks ?? []).map((hook) => `--customize-hook=${hook}`),
     input.suite,
     input.root,
     sourcesPath,

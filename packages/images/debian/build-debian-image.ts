@@ -29,8 +29,11 @@ import {
   DEBIAN_LOGIN_USER,
   DEBIAN_MIN_MEMORY_MIB,
   DEBIAN_NAMES,
+  DEBIAN_PACKAGES,
   DEBIAN_ROOT_BYTES,
   type DebianSuite,
+  ENABLED_UNITS,
+  MASKED_UNITS,
 } from './recipe.ts';
 
 export interface DebianBuildContext extends BuildContext {
@@ -40,6 +43,10 @@ export interface DebianBuildContext extends BuildContext {
 const RECIPE_FOLDERS = ['.', '../boot', '../build', '../volumes'].map((path) =>
   join(import.meta.dirname, path),
 );
+const UNIT_HOOKS = [
+  `chroot "$1" systemctl enable ${ENABLED_UNITS.join(' ')}`,
+  `chroot "$1" systemctl mask ${MASKED_UNITS.join(' ')}`,
+];
 const FILES = { root: 'root.raw', kernel: 'kernel', initrd: 'initrd' };
 
 /** Builds the image in about two minutes, or gives the finished build of the same recipe and indexes. */
@@ -89,7 +96,9 @@ async function assemble(
   const paths = await fetchPackages(context, input.extra);
   await unpackPackages(context, paths.values(), unpacked);
   progress(`Installing Debian ${context.suite}, which takes a minute or two`, 0.1);
-  await bootstrapRoot(context, { suite: context.suite, sources: input.sources, root });
+  const { suite } = context;
+  const what = { packages: DEBIAN_PACKAGES, hooks: UNIT_HOOKS };
+  await bootstrapRoot(context, { suite, sources: input.sources, root, ...what });
   progress('Configuring', 0.8);
   const kernel = await findKernel(unpacked);
   await configureRoot(context, { suite: context.suite, root, kernel });

@@ -15,6 +15,7 @@ export interface ConfigureInput {
 
 const VOLUMES_FOLDER = join(import.meta.dirname, '../volumes');
 const VOLUMES_UNIT = 'ironbark-volumes';
+const VOLUMES_PROGRAMS = [VOLUMES_UNIT, 'ironbark-nbd'];
 const GUEST_FILES = join(import.meta.dirname, 'guest');
 
 export async function configureRoot(context: BuildContext, input: ConfigureInput): Promise<void> {
@@ -29,10 +30,12 @@ export async function configureRoot(context: BuildContext, input: ConfigureInput
 
 /** Enabled as `systemctl enable` does it. */
 async function addVolumesUnit(root: string): Promise<void> {
-  const program = join(root, 'usr/lib/ironbark', VOLUMES_UNIT);
-  await mkdir(join(root, 'usr/lib/ironbark'), { recursive: true });
-  await cp(join(VOLUMES_FOLDER, VOLUMES_UNIT), program);
-  await chmod(program, 0o755);
+  const folder = join(root, 'usr/lib/ironbark');
+  await mkdir(folder, { recursive: true });
+  for (const program of VOLUMES_PROGRAMS) {
+    await cp(join(VOLUMES_FOLDER, program), join(folder, program));
+    await chmod(join(folder, program), 0o755);
+  }
   const name = `${VOLUMES_UNIT}.service`;
   await cp(join(VOLUMES_FOLDER, name), join(root, 'etc/systemd/system', name));
   const wants = join(root, 'etc/systemd/system/multi-user.target.wants');

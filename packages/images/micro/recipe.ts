@@ -20,11 +20,12 @@ export const MICRO_PACKAGES = [
   'iperf3',
   'nbd-client',
   'openssh-sftp-server',
+  'perl-base',
 ] as const;
 
 /** Needed by installers, or by what {@link TRIMMED_LIBRARIES} cuts off. */
 const SKIPPED =
-  /^(base-files|debianutils|debconf|adduser|init-system-helpers|python3|logsave|openssh-client|initramfs-tools|linux-base|kmod|libgfapi0|libibverbs1|libnbd0|libpmem1|libpmemblk1|librados2|librbd1|librdmacm1|libssl3(t64)?|libsctp1|libss2)$/;
+  /^(base-files|debianutils|debconf|adduser|dpkg|init-system-helpers|python3|logsave|openssh-client|initramfs-tools|linux-base|kmod|libgfapi0|libibverbs1|libnbd0|libpmem1|libpmemblk1|librados2|librbd1|librdmacm1|libssl3(t64)?|libsctp1|libss2)$/;
 
 export function isSkippedPackage(name: string): boolean {
   return SKIPPED.test(name);
@@ -59,6 +60,8 @@ export const MICRO_PROGRAMS: readonly Program[] = [
   { from: ['usr/bin/fio'], to: 'usr/bin/fio' },
   { from: ['usr/bin/iperf3'], to: 'usr/bin/iperf3' },
   { from: ['usr/sbin/nbd-client', 'sbin/nbd-client'], to: 'usr/bin/nbd-client' },
+  // For ironbark-nbd, which uses none of its modules.
+  { from: ['usr/bin/perl'], to: 'usr/bin/perl' },
 ];
 
 /** Libraries that are cut off, by patterns of their sonames: 60 MiB for what the image does not offer. */

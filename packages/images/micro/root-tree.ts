@@ -5,8 +5,7 @@ import { dirname, join, relative } from 'node:path';
 import { writeUnsynced } from '@ironbark/platform/files.ts';
 import type { UnpackedKernel } from '../boot/kernel.ts';
 import type { BuildContext } from '../build/build-context.ts';
-import { isElf, neededLibraries } from '../build/elf-file.ts';
-import { withoutLibraries } from '../build/elf-trim.ts';
+import { neededLibraries } from '../build/elf-file.ts';
 import {
   inLoadOrder,
   type KernelModule,
@@ -14,7 +13,8 @@ import {
   renderModulesDep,
 } from '../build/kernel-modules.ts';
 import { findUnpacked, readLibrary } from '../build/unpacked-packages.ts';
-import { MICRO_PROGRAMS, type Program, ROOT_MODULES, TRIMMED_LIBRARIES } from './recipe.ts';
+import { MICRO_PROGRAMS, type Program, ROOT_MODULES } from './recipe.ts';
+import { trimmed } from './trimmed.ts';
 
 const LIBRARY_FOLDER = 'usr/lib/x86_64-linux-gnu';
 const LOADER = 'ld-linux-x86-64.so.2';
@@ -48,7 +48,8 @@ const LINKS: readonly [path: string, target: string][] = [
   [`usr/lib64/${LOADER}`, `../lib/x86_64-linux-gnu/${LOADER}`],
 ];
 const GUEST_FILES = join(import.meta.dirname, 'guest');
-const VOLUMES_UNIT = join(import.meta.dirname, '../volumes/ironbark-volumes');
+const VOLUMES_FOLDER = join(import.meta.dirname, '../volumes');
+const VOLUMES_PROGRAMS = ['ironbark-volumes', 'ironbark-nbd'];
 const EXECUTABLE_GUEST_FILES = /^(usr\/lib\/ironbark|etc\/acpi)\//;
 
 export interface RootTreeInput {
@@ -82,16 +83,6 @@ async function addProgram(unpacked: string, root: string, program: Program): Pro
   for (const link of program.links ?? []) {
     await symlink(program.to.split('/').at(-1)!, join(dirname(target), link));
   }
-}
-
-function trimmed(bytes: Buffer): Buffer {
-  if (!isElf(bytes)) return bytes;
-  const unwanted = neededLibraries(bytes).filter(isTrimmed);
-  return unwanted.length === 0 ? bytes : withoutLibraries(bytes, new Set(unwanted));
-}
-
-function isTrimmed(soname: string): boolean {
-  return TRIMMED_LIBRARIES.some((pattern) => pattern.test(soname));
 }
 
 /** Every applet of busybox by its name, where no better program has it. */
@@ -148,8 +139,10 @@ async function addGuestFiles(root: string): Promise<void> {
 
 /** The same in every image of ours. */
 async function addVolumesUnit(root: string): Promise<void> {
-  const target = join(root, 'usr/lib/ironbark/ironbark-volumes');
-  await writeUnsynced(target, await readFile(VOLUMES_UNIT), { mode: 0o755 });
+  for (const program of VOLUMES_PROGRAMS) {
+    const target = join(root, 'usr/lib/ironbark', program);
+    await writeUnsynced(target, await readFile(join(VOLUMES_FOLDER, program)), { mode: 0o755 });
+  }
 }
 
 /** A library that is missing, or that was cut off too boldly, must end the build and not a guest's user. */
@@ -169,4 +162,5 @@ async function proveProgramsStart(context: BuildContext, root: string): Promise<
   await start('mke2fs', '-V');
   await start('e2fsck', '-V');
   await start('nbd-client', '-V');
+  await start('perl', '-v');
 }

@@ -34,17 +34,25 @@ export interface Cause {
 
 /** A rate that a limit holds is within a few percent of it. */
 const AT_LIMIT = 0.93;
+/** Of a whole transfer that is written through the guest's page cache: until that is sent there is nothing to limit. */
+const AT_LIMIT_FROM_START = 0.85;
 /** Less than this is idle: a disk with work to do is busy. */
 const BUSY = 0.9;
 /** No request waits while one is served. */
 const NO_QUEUE = 1.3;
 /** A processor that has nothing left to give. */
 const SATURATED = 0.9;
+/** Of the time, and of what is lost of it, in which a guest is kept from running. */
+const MUCH_WAITING = 0.5;
+const MOST_OF_A_GAP = 0.6;
 /** Below, a request costs a disk more than its bytes do. */
 const SMALL_SECTORS = 160;
 /** Bytes of the disk for each of the guest's: more is metadata, or what was read for nothing. */
 const MUCH_MORE = 1.1;
 const JUMBO_MTU = 9_000;
+const SECTOR_BYTES = 512;
+/** Linux reads the next stretch ahead while one is used. */
+const WINDOWS = 2;
 
 const EMULATED: readonly unknown[] = ['lsi53c895a', 'ide'];
 
@@ -52,12 +60,15 @@ export const CAUSES: readonly Cause[] = [
   {
     name: 'limit',
     layer: 'disk',
-    fits: ({ limit, guestRate, seen }) =>
-      limit !== undefined &&
-      (guestRate >= AT_LIMIT * limit.bytesPerSecond ||
-        requestRate(guestRate, seen.requestSectors) >= AT_LIMIT * limit.iops),
+    fits: (observation) => {
+      const { limit, guestRate, seen } = observation;
+      if (limit === undefined) return false;
+      const share = atLimit(observation);
+      const requests = requestRate(guestRate, seen.requestSectors);
+      return guestRate >= share * limit.bytesPerSecond || requests >= share * limit.iops;
+    },
     say: ({ limit, guestRate, seen }) =>
-      guestRate >= AT_LIMIT * limit!.bytesPerSecond
+      guestRate >= AT_LIMIT_FROM_START * limit!.bytesPerSecond
         ? `The volume moves ${megabytes(guestRate)} of the ${megabytes(limit!.bytesPerSecond)} that its type and settings allow.`
         : `The volume does ${requestRate(guestRate, seen.requestSectors).toFixed(0)} of the ${limit!.iops} requests a second that its type and settings allow.`,
     remedy: 'ModifyVolume raises the limit while the guest runs.',
@@ -65,9 +76,15 @@ export const CAUSES: readonly Cause[] = [
   {
     name: 'starved-guest',
     layer: 'guest',
-    fits: ({ processor }) => (processor?.guest ?? 0) >= SATURATED,
-    say: ({ processor, seen }) =>
-      `The guest's processors were ${percent(processor!.guest!)} busy while the disk was idle ${percent(1 - seen.utilisation)} of the time: it has no time to ask for more.`,
+    fits: (observation) =>
+      (observation.processor?.guest ?? 0) >= SATURATED || isKeptFromRunning(observation),
+    say: (observation) => {
+      const { processor, seen } = observation;
+      const idle = `the disk was idle ${percent(1 - seen.utilisation)} of the time`;
+      return isKeptFromRunning(observation)
+        ? `For ${percent(processor!.waiting!)} of the time the guest could have run and others had the host's processors, while ${idle}.`
+        : `The guest's processors were ${percent(processor!.guest!)} busy while ${idle}: it has no time to ask for more.`;
+    },
     remedy: 'A larger instance type, or fewer guests on this host; without KVM, a host with it.',
   },
   {
@@ -160,13 +177,13 @@ export const CAUSES: readonly Cause[] = [
     layer: 'guest',
     fits: ({ direction, setting, seen }) =>
       direction === 'read' &&
-      seen.queueDepth < NO_QUEUE &&
+      (seen.queueDepth < NO_QUEUE || bytesUnderWay(seen) <= WINDOWS * LINUX_READ_AHEAD_BYTES) &&
       seen.utilisation < BUSY &&
       (setting.readAheadBytes ?? LINUX_READ_AHEAD_BYTES) <= LINUX_READ_AHEAD_BYTES,
     say: ({ seen }) =>
-      `The disk was idle ${percent(1 - seen.utilisation)} of the time with ${seen.queueDepth.toFixed(1)} requests queued: the guest sends one read at a time and waits for it.`,
+      `The disk was idle ${percent(1 - seen.utilisation)} of the time with ${seen.queueDepth.toFixed(1)} requests queued: the guest ${seen.queueDepth < NO_QUEUE ? 'sends one read at a time and waits for it' : `reads no more than ${kibibytes(bytesUnderWay(seen) / SECTOR_BYTES)} ahead and waits for that`}.`,
     remedy:
-      'An optimal I/O size of 1 MiB has the guest read 2 MiB ahead; the default profile sets it.',
+      'An optimal I/O size of 2 MiB has the guest read 4 MiB ahead; the default profile sets it.',
   },
   {
     name: 'one-at-a-time',
@@ -196,6 +213,25 @@ export const CAUSES: readonly Cause[] = [
   },
 ];
 
+/** A live volume is looked at in the midst of what it does; where the host's rate is known, it was a whole transfer. */
+function atLimit({ direction, hostRate, setting }: Observation): number {
+  const isCached = setting.readAheadBytes !== Number.POSITIVE_INFINITY;
+  const isFromStart = direction === 'write' && hostRate !== undefined && isCached;
+  return isFromStart ? AT_LIMIT_FROM_START : AT_LIMIT;
+}
+
+/** Others on the host take more than half of the time, and most of what is lost; a server at its end would hide that. */
+function isKeptFromRunning({ processor, guestRate, hostRate }: Observation): boolean {
+  const waiting = processor?.waiting ?? 0;
+  const gap = hostRate === undefined ? 1 : Math.max(0, 1 - guestRate / hostRate);
+  const isServed = (processor?.serving ?? 0) < SATURATED;
+  return isServed && waiting >= MUCH_WAITING && waiting >= MOST_OF_A_GAP * gap;
+}
+
+function bytesUnderWay({ queueDepth, requestSectors }: Observation['seen']): number {
+  return queueDepth * requestSectors * SECTOR_BYTES;
+}
+
 /** All of the time, or so little idle that what it does is the question. */
 function isBusy({ seen }: Observation): boolean {
   return seen.utilisation >= BUSY - 0.01;
@@ -207,7 +243,7 @@ function isFull({ utilisation, queueDepth, requestSectors }: Observation['seen']
 }
 
 function requestRate(bytesPerSecond: number, requestSectors: number): number {
-  return requestSectors === 0 ? 0 : bytesPerSecond / (requestSectors * 512);
+  return requestSectors === 0 ? 0 : bytesPerSecond / (requestSectors * SECTOR_BYTES);
 }
 
 function shape({ requestSectors, queueDepth, utilisation }: Observation['seen']): string {

@@ -19,7 +19,7 @@ function observationOf(row: PaperRow): Observation {
   };
 }
 
-function causesOf(direction: 'read' | 'write'): Record<string, CauseName | 'no gap'> {
+function causesOf(direction: 'read' | 'write'): Record<string, string> {
   const rows = paperTable(direction).filter(
     ({ seen, vmm }) => seen !== undefined && vmm !== 'none',
   );
@@ -142,6 +142,45 @@ for (const { name } of CAUSES) {
     assert.match(remedy!, /\.$/);
   });
 }
+
+test('a guest that reads a little ahead waits too, though two requests are under way at times', () => {
+  const seen = { requestSectors: 270, queueDepth: 1.5, utilisation: 0.83 };
+  const ahead = (readAheadBytes: number) =>
+    explain({ ...GOOD, guestRate: 20e6, seen, setting: { ...GOOD.setting, readAheadBytes } });
+  assert.equal(ahead(128 * KIB).cause?.name, 'short-read-ahead');
+  assert.match(ahead(128 * KIB).sentence, /reads no more than 203 KiB ahead/);
+  assert.equal(ahead(2 * MIB).cause?.name, 'late-requests');
+});
+
+test('a transfer that begins in the guest’s page cache is held by its limit a little below it', () => {
+  const seen = { requestSectors: 2_000, queueDepth: 0.4, utilisation: 0.38 };
+  const limit = { iops: 100_000, bytesPerSecond: 8e6 };
+  const written: Observation = { ...GOOD, direction: 'write', guestRate: 7.1e6, seen, limit };
+  assert.equal(explain(written).cause?.name, 'limit');
+  assert.match(explain(written).sentence, /moves 7\.1 MB\/s of the 8\.0 MB\/s/);
+  assert.equal(explain({ ...written, guestRate: 6.5e6 }).cause?.name, 'one-at-a-time');
+  const direct = { ...GOOD.setting, readAheadBytes: Number.POSITIVE_INFINITY };
+  for (const change of [{ setting: direct }, { direction: 'read' as const }]) {
+    assert.equal(explain({ ...written, ...change }).cause?.name, 'one-at-a-time');
+  }
+  // In the midst of what a live volume does, there is no beginning.
+  assert.equal(explain({ ...written, hostRate: undefined }).cause?.name, 'one-at-a-time');
+});
+
+test('a guest that others keep from running is starved, however little of its time it is busy', () => {
+  const seen = { requestSectors: 128, queueDepth: 0.4, utilisation: 0.17 };
+  const waiting = (share: number) =>
+    explain({
+      ...GOOD,
+      guestRate: 4e6,
+      seen,
+      processor: { guest: 0.6, serving: 0.3, waiting: share },
+    });
+  assert.equal(waiting(0.8).cause?.name, 'starved-guest');
+  assert.match(waiting(0.8).sentence, /^For 80 % of the time the guest could have run/);
+  // A busy host alone is not what holds every guest up.
+  assert.equal(waiting(0.3).cause?.name, 'one-at-a-time');
+});
 
 test('a guest that gets what the host gets has no gap, and none is made up', () => {
   const { cause, sentence } = explain({ ...GOOD, guestRate: 24.5e6 });

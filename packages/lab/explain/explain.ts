@@ -1,6 +1,7 @@
 // Owns the explanation of a disk's rate: how much is lost, where, why, and what changes it.
 
 import { CAUSES, type Cause } from './causes.ts';
+import type { NetworkCause } from './network-causes.ts';
 import type { Observation } from './observation.ts';
 import { type Split, splitGap } from './split.ts';
 
@@ -8,14 +9,14 @@ export interface Explanation {
   /** What is lost and where; undefined where nobody knows what the host can do. */
   split?: Split | undefined;
   /** Undefined when there is nothing to explain. */
-  cause?: Pick<Cause, 'name' | 'layer'> | undefined;
+  cause?: Pick<Cause | NetworkCause, 'name' | 'layer'> | undefined;
   /** For people. */
   sentence: string;
   remedy?: string | undefined;
 }
 
 /** A guest that gets this much of what the host gets has no gap worth a word. */
-const NO_GAP = 0.95;
+export const NO_GAP = 0.95;
 
 export function explain(observation: Observation): Explanation {
   const split = splitGap(observation);

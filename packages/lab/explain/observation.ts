@@ -18,9 +18,16 @@ export interface Observation {
   /** What the disk may do; absent: nothing holds it back. */
   limit?: { iops: number; bytesPerSecond: number } | undefined;
   /** Share of its time, 0 to 1, in which each had no more to give. */
-  processor?: { guest?: number; serving?: number } | undefined;
+  processor?: ProcessorShares | undefined;
   /** Present where the disk is on the other end of a network. */
   network?: { mtu: number; rate: number } | undefined;
+}
+
+export interface ProcessorShares {
+  guest?: number;
+  serving?: number;
+  /** In which the guest's processors could have run, and somebody else had the host's. */
+  waiting?: number;
 }
 
 /** What is known of how the disk is opened and shown to the guest. */

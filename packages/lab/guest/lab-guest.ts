@@ -5,6 +5,7 @@ import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
 import type { AttachedProcess, Commands } from '@ironbark/platform/commands.ts';
+import { inNameSpace } from '../network/in-name-space.ts';
 import { Orders } from './orders.ts';
 import {
   CONSOLE_LOG,
@@ -19,6 +20,8 @@ export interface LabGuestOptions extends LabMachine {
   clock: Clock;
   /** Made, and holds the guest's socket and console. */
   folder: string;
+  /** The network name space that it runs in; the host's own when absent. */
+  nameSpace?: string;
   /** Ends the guest, whatever it is at. */
   signal: AbortSignal;
 }
@@ -42,6 +45,7 @@ export class LabGuest implements AsyncDisposable {
   readonly #options: LabGuestOptions;
   readonly #said: { stderr: string };
   #orders: Orders | undefined;
+  #bootMs = 0;
   #names: ReadonlyMap<string, string> = new Map();
 
   private constructor(child: AttachedProcess, options: LabGuestOptions) {
@@ -56,14 +60,17 @@ export class LabGuest implements AsyncDisposable {
   }
 
   static async boot(options: LabGuestOptions): Promise<LabGuest> {
-    const { commands, folder, signal } = options;
+    const { commands, clock, folder, signal, nameSpace } = options;
     signal.throwIfAborted();
     await mkdir(folder, { recursive: true });
     const surroundings = { cwd: folder, env: {}, detached: true };
-    const child = await commands.startAttached(QEMU, labArguments(options), surroundings);
+    const beganMs = clock.monotonicMs();
+    const [file, ...args] = inNameSpace(nameSpace, [QEMU, ...labArguments(options)]);
+    const child = await commands.startAttached(file, args, surroundings);
     const guest = new LabGuest(child, options);
     try {
       await guest.#connect();
+      guest.#bootMs = clock.monotonicMs() - beganMs;
       await guest.#findDisks();
     } catch (error) {
       await guest[Symbol.asyncDispose]();
@@ -74,6 +81,11 @@ export class LabGuest implements AsyncDisposable {
 
   get pid(): number {
     return this.#process.pid;
+  }
+
+  /** From QEMU's start to a guest that takes commands. */
+  get bootMs(): number {
+    return this.#bootMs;
   }
 
   /** The guest's path of a disk; undefined when its kernel has no driver for it. */

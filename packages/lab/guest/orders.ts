@@ -30,8 +30,11 @@ export class Orders {
     this.#ready.promise.catch(() => {});
     socket.setEncoding('latin1');
     socket.on('data', (text: string) => this.#take(text));
-    socket.on('error', (error) => this.fail(error));
-    socket.on('close', () => this.fail(new Error('the lab guest has ended')));
+    // A guest that is killed resets the connection; one that ends closes it.
+    const hasEnded = (cause?: Error) =>
+      this.fail(new Error('the lab guest has ended', { ...(cause && { cause }) }));
+    socket.on('error', hasEnded);
+    socket.on('close', () => hasEnded());
   }
 
   /** Once the guest takes commands. */

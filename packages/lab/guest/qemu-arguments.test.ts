@@ -18,7 +18,7 @@ test('the default disk has a thread, a queue for each processor and a long read-
   const [disk] = devicesOf([{ serial: 'lab00', source: device, profile: DIRECT }]).slice(-1);
   assert.equal(
     disk,
-    'virtio-blk-pci,drive=disk-lab00,serial=lab00,write-cache=on,opt_io_size=1048576,num-queues=2,queue-size=256,iothread=io-lab00',
+    'virtio-blk-pci,drive=disk-lab00,serial=lab00,write-cache=on,opt_io_size=2097152,num-queues=2,queue-size=256,request-merging=off,iothread=io-lab00',
   );
   assert.deepEqual(blockNode({ serial: 'lab00', source: device, profile: DIRECT }), {
     ...{ driver: 'raw', 'node-name': 'disk-lab00', discard: 'unmap', cache: { direct: true } },

@@ -21,6 +21,7 @@ export interface LabGuestDisk {
   serial: string;
   source: DiskSource;
   profile: DiskProfile;
+  limit?: { iops: number; bytesPerSecond: number };
 }
 
 export interface LabMachine {
@@ -30,6 +31,21 @@ export interface LabMachine {
   kernelPath: string;
   initrdPath: string;
   disks: readonly LabGuestDisk[];
+  /** Cards on taps that are there already; without any, one on a network of QEMU's own, which leads to the host. */
+  nics?: readonly LabGuestNic[];
+}
+
+export interface LabGuestNic {
+  macAddress: string;
+  /** The tap's name. */
+  tap: string;
+  model: 'e1000' | 'virtio-net';
+  /** Whether segmentation and checksums are left to whoever carries the packets. */
+  offloads: boolean;
+  queues: number;
+  vhost: boolean;
+  /** The largest that the guest may choose. */
+  mtu: number;
 }
 
 /** Of the LSI adapter: 7 is its own number. IDE has two cables for two each. */
@@ -62,9 +78,37 @@ export function labArguments(machine: LabMachine): string[] {
     ...['-chardev', `file,id=console,path=${CONSOLE_LOG}`, '-device', 'isa-serial,chardev=console'],
     ...['-chardev', `socket,id=orders,path=${ORDERS_SOCKET},server=on,wait=off`],
     ...['-device', 'isa-serial,chardev=orders'],
-    ...['-netdev', 'user,id=net0', '-device', 'virtio-net-pci,netdev=net0,romfile='],
+    ...networkArguments(machine),
     ...(needsLsi ? ['-device', `lsi53c895a,id=${LSI_BUS}`] : []),
     ...disks.flatMap((disk, index) => diskArguments(disk, { vcpus, place: placeOf(disks, index) })),
+  ];
+}
+
+function networkArguments({ nics }: LabMachine): string[] {
+  if (nics === undefined) {
+    return ['-netdev', 'user,id=net0', '-device', 'virtio-net-pci,netdev=net0,romfile='];
+  }
+  return nics.flatMap((nic, index) => nicArguments(nic, `net${index}`));
+}
+
+const NO_OFFLOADS = [
+  ...['csum', 'gso', 'guest_csum', 'guest_tso4', 'guest_tso6'],
+  ...['host_tso4', 'host_tso6', 'mrg_rxbuf'],
+];
+
+/** Several queues without vhost end QEMU 7.2 on an assertion. */
+function nicArguments(nic: LabGuestNic, id: string): string[] {
+  const { macAddress, tap, model, offloads, mtu } = nic;
+  const queues = nic.vhost ? nic.queues : 1;
+  const many = queues > 1 ? `,queues=${queues}` : '';
+  const netdev = `tap,id=${id},ifname=${tap},script=no,downscript=no${many},vhost=${nic.vhost ? 'on' : 'off'}`;
+  const common = `netdev=${id},mac=${macAddress},romfile=`;
+  if (model === 'e1000') return ['-netdev', netdev, ...device(`e1000,${common}`)];
+  const multiple = queues > 1 ? `,mq=on,vectors=${2 * queues + 2}` : '';
+  const plain = offloads ? '' : NO_OFFLOADS.map((name) => `,${name}=off`).join('');
+  return [
+    ...['-netdev', netdev],
+    ...device(`virtio-net-pci,${common},host_mtu=${mtu}${multiple}${plain}`),
   ];
 }
 
@@ -85,16 +129,33 @@ function diskArguments(disk: LabGuestDisk, surroundings: Surroundings): string[]
   const thread = profile.iothread ? ['-object', `iothread,id=io-${serial}`] : [];
   return [
     ...thread,
+    ...limitArguments(disk),
     ...['-blockdev', JSON.stringify(blockNode(disk))],
     ...deviceArguments(disk, surroundings),
   ];
 }
 
+function limitArguments({ serial, limit }: LabGuestDisk): string[] {
+  if (limit === undefined) return [];
+  const rates = `x-iops-total=${limit.iops},x-bps-total=${limit.bytesPerSecond}`;
+  return ['-object', `throttle-group,id=limit-${serial},${rates}`];
+}
+
 /** Several disks of one guest lead to the same bytes, one used after the other: nobody locks them. */
-export function blockNode({ serial, source, profile }: LabGuestDisk) {
+export function blockNode(disk: LabGuestDisk): BlockNode {
+  const { serial, limit } = disk;
+  const name = `disk-${serial}`;
+  if (limit === undefined) return { ...rawNode(disk), 'node-name': name };
+  const group = { 'throttle-group': `limit-${serial}` };
+  return { driver: 'throttle', 'node-name': name, ...group, file: rawNode(disk) };
+}
+
+type BlockNode = Readonly<Record<string, unknown>>;
+
+function rawNode({ source, profile }: LabGuestDisk): BlockNode {
   const cache = { direct: profile.cache === 'direct' };
   const discard = profile.discard ? 'unmap' : 'ignore';
-  const node = { driver: 'raw', 'node-name': `disk-${serial}`, cache, discard };
+  const node = { driver: 'raw', cache, discard };
   if (source.kind === 'nbd') {
     const server = { type: 'unix', path: source.socketPath };
     return { ...node, file: { driver: 'nbd', server, export: 'disk', cache, discard } };
@@ -119,7 +180,9 @@ function deviceArguments(
   const disk = `${drive},${cache}${size}`;
   switch (profile.bus) {
     case 'virtio-blk':
-      return device(`virtio-blk-pci,${disk},${queues},queue-size=${profile.queueSize}${thread}`);
+      return device(
+        `virtio-blk-pci,${disk},${queues},queue-size=${profile.queueSize}${merging(profile)}${thread}`,
+      );
     case 'virtio-scsi':
       return [
         ...device(`virtio-scsi-pci,id=bus-${serial},${queues}${thread}`),
@@ -134,6 +197,10 @@ function deviceArguments(
     case 'none':
       return [];
   }
+}
+
+function merging({ mergesRequests }: DiskProfile): string {
+  return `,request-merging=${mergesRequests === false ? 'off' : 'on'}`;
 }
 
 function device(text: string): string[] {

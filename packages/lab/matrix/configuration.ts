@@ -10,6 +10,7 @@ import {
   type PaperVmm,
   paperTable,
 } from '../paper/paper-rows.ts';
+import type { Workload } from '../workloads/workload.ts';
 
 /** `guest`: under KVM where the host has it, else emulated. */
 export type LabVmm = 'none' | 'guest' | 'xen' | 'ec2';
@@ -33,11 +34,18 @@ export interface PaperGuest {
   interface?: PaperInterface;
 }
 
+export interface DiskLimit {
+  iops: number;
+  bytesPerSecond: number;
+}
+
 export interface Configuration {
   vmm: LabVmm;
   target: LabTarget;
   /** How a guest's disk is opened and shown; absent where there is no guest of ours. */
   profile?: DiskProfile;
+  /** What the VMM lets through, as of a volume with a type. */
+  limit?: DiskLimit;
   paper?: PaperGuest;
   mark?: LabMark;
   /** Why no host can run it yet; a whole sentence. */
@@ -45,9 +53,6 @@ export interface Configuration {
   /** Among the rows of `--quick`. */
   isQuick: boolean;
 }
-
-/** dd through the page cache of whoever runs it, or past it. */
-export type Workload = 'buffered' | 'direct';
 
 export interface MatrixRow {
   id: string;
@@ -57,7 +62,7 @@ export interface MatrixRow {
 }
 
 /** Such as `guest/local-disk/virtio-blk/io_uring+iothread+read-ahead/direct`. */
-export function configurationId({ vmm, target, profile, paper }: Configuration): string {
+export function configurationId({ vmm, target, profile, limit, paper }: Configuration): string {
   const how =
     profile === undefined
       ? [paper?.driver, paper?.interface]
@@ -65,6 +70,7 @@ export function configurationId({ vmm, target, profile, paper }: Configuration):
           profile.bus === 'none' ? initiatorOf(profile) : profile.bus,
           engineOf(target, profile),
           cacheOf(profile),
+          limit === undefined ? undefined : 'limited',
         ];
   return [vmm, target, ...how].filter((part) => part !== undefined).join('/');
 }

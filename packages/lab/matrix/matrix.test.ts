@@ -3,14 +3,17 @@ import { test } from 'node:test';
 import { paperLabel, paperTable } from '../paper/paper-rows.ts';
 import { configurationId, paperRowOf } from './configuration.ts';
 import { MATRIX } from './matrix.ts';
-import { selectRows } from './select-rows.ts';
+import { type SelectableWorkload, selectNetworkRows, selectRows } from './select-rows.ts';
 
 const everything = selectRows({ quick: false, patterns: [] });
 const quick = selectRows({ quick: true, patterns: [] });
+const quickNetwork = selectNetworkRows({ quick: true, patterns: [] });
 
 test('every row of both of the paper’s tables is in the matrix once, in the paper’s order', () => {
   for (const direction of ['write', 'read'] as const) {
-    const found = quick.filter((row) => row.direction === direction).map(paperRowOf);
+    const found = quick
+      .filter((row) => row.direction === direction && row.workload === 'buffered')
+      .map(paperRowOf);
     assert.deepEqual(
       found.flatMap((row) => (row === undefined ? [] : [paperLabel(row)])),
       paperTable(direction).map(paperLabel),
@@ -56,9 +59,29 @@ test('rows are chosen by parts of their ids', () => {
   assert.deepEqual(ids('none/local'), [
     'none/local-disk/write/buffered',
     'none/local-disk/read/buffered',
+    'none/local-disk/write/hadoop',
+    'none/local-disk/read/hadoop',
   ]);
-  assert.equal(ids('none/local', 'sparse*/write/').length, 3);
+  assert.equal(ids('none/local*buffered', 'sparse*/write/').length, 3);
   assert.deepEqual(ids('read*sparse'), []);
   assert.ok(everything.some(({ id }) => id.endsWith('/direct')));
-  assert.ok(quick.every(({ workload }) => workload === 'buffered'));
+});
+
+test('rows are chosen by what they do, and the network’s are among them', () => {
+  const group = (workload: SelectableWorkload) => {
+    const selection = { quick: false, patterns: [], workloads: [workload] };
+    return [...selectRows(selection), ...selectNetworkRows(selection)].map(({ id }) => id);
+  };
+  assert.ok(group('dd').every((id) => /\/(buffered|direct)$/.test(id)));
+  assert.ok(group('hadoop').every((id) => /\/hadoop(-spill)?$/.test(id)));
+  assert.ok(group('fio').every((id) => /\/fio-[a-z0-9-]+$/.test(id)));
+  assert.ok(group('network').every((id) => id.startsWith('network/')));
+  assert.ok(group('network').length > 30);
+});
+
+test('a run that is quick has dd, Hadoop’s streams on the local disk and single streams', () => {
+  assert.deepEqual(new Set(quick.map(({ workload }) => workload)), new Set(['buffered', 'hadoop']));
+  const streams = quick.filter(({ workload }) => workload === 'hadoop');
+  assert.ok(streams.every(({ configuration: { target } }) => target === 'local-disk'));
+  assert.ok(quickNetwork.every(({ streams: count }) => count === 1));
 });

@@ -18,6 +18,7 @@ const PLAIN: DiskProfile = {
   queues: 1,
   optimalIoBytes: 0,
   discard: false,
+  mergesRequests: true,
 };
 const LSI: DiskProfile = { ...PLAIN, bus: 'lsi53c895a' };
 

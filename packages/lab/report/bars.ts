@@ -1,14 +1,17 @@
-// Owns drawing bar charts as SVG: horizontal bars in percent of the host's own dd, the paper's beside ours. Pure.
+// Owns drawing bar charts as SVG: horizontal bars, in percent of what the host itself gets or in a unit of their own, the
+// paper's beside ours. Pure.
 
 export interface Bar {
   label: string;
-  /** 1 is what the host itself gets. Undefined: not measured. */
+  /** In the chart's unit; of shares, 1 is what the host itself gets. Undefined: not measured. */
   value: number | undefined;
   /** Over the repeats. */
   lowest?: number;
   highest?: number;
   /** The paper's own. */
   paper?: number | undefined;
+  /** Written behind the paper's; its value in the chart's own unit when absent. */
+  besidePaper?: string;
   /** Written behind the bar. */
   beside: string;
 }
@@ -18,6 +21,20 @@ export interface BarChart {
   /** Under the title. */
   caption: string;
   groups: readonly { name: string; bars: readonly Bar[] }[];
+  /** In shares of the host's own when absent. */
+  scale?: Scale;
+  /** What the second bars are; the paper's when absent. */
+  others?: string;
+}
+
+export interface Scale {
+  /** Between two lines of the grid. */
+  step: number;
+  /** A bar may be longer; beyond this it would say nothing of the others. */
+  most: number;
+  /** The line that is drawn more strongly. */
+  mark: number;
+  render(value: number): string;
 }
 
 const WIDTH = 1020;
@@ -31,9 +48,15 @@ const GAP = 3;
 const ROW = 2 * BAR + GAP + 9;
 const GROUP_HEAD = 30;
 const FOOT = 40;
-const GRID_STEP = 0.25;
-/** A guest may be faster than the host's own dd; beyond this a bar would say nothing of the others. */
-const MOST = 1.75;
+/** From the end of a bar that is cut off. */
+const CUT_AT = 24;
+/** A guest may be faster than the host itself. */
+const SHARES: Scale = {
+  step: 0.25,
+  most: 1.75,
+  mark: 1,
+  render: (share) => `${Math.round(100 * share)} %`,
+};
 const COLORS = {
   ours: '#1f6f8b',
   paper: '#c9a227',
@@ -42,24 +65,32 @@ const COLORS = {
   spread: '#0b2f3d',
 };
 
+const PAPER = 'the paper of 2010';
+
 /** Figures stay readable where a line of the grid passes below them. */
 const HALO = 'paint-order="stroke" stroke="#fff" stroke-width="4"';
 
-export function renderBars({ title, caption, groups }: BarChart): string {
+export function renderBars(chart: BarChart): string {
+  const { title, caption, groups, scale = SHARES, others = PAPER } = chart;
   const all = groups.flatMap(({ bars }) => bars);
   const largest = Math.max(
-    1,
+    scale.mark,
     ...all.flatMap(({ highest, value, paper }) => [highest ?? value ?? 0, paper ?? 0]),
   );
-  const end = Math.min(MOST, Math.ceil(largest / GRID_STEP) * GRID_STEP);
+  const end = Math.min(scale.most, Math.ceil(largest / scale.step) * scale.step);
   const height = TOP + groups.length * GROUP_HEAD + all.length * ROW + FOOT;
-  const parts = [head(title, caption), grid(end, height), legend()];
+  const hasPaper = all.some(({ paper }) => paper !== undefined);
+  const parts = [
+    head(title, caption),
+    grid(scale, end, height),
+    legend(hasPaper ? others : undefined),
+  ];
   let y = TOP;
   for (const { name, bars } of groups) {
     parts.push(text(12, y + 19, name, 'font-weight="bold"'));
     y += GROUP_HEAD;
     for (const bar of bars) {
-      parts.push(renderBar(bar, y, end));
+      parts.push(renderBar(bar, y, { end, scale }));
       y += ROW;
     }
   }
@@ -71,32 +102,35 @@ function head(title: string, caption: string): string {
   return `${text(12, 24, title, 'font-size="16" font-weight="bold"')}${text(12, 44, caption, 'fill="#555"')}`;
 }
 
-function legend(): string {
+function legend(others: string | undefined): string {
   const ours = rectangle({ x: LABEL_WIDTH, y: 56, width: 12, color: COLORS.ours });
-  const paper = rectangle({ x: LABEL_WIDTH + 110, y: 56, width: 12, color: COLORS.paper });
-  return `${ours}${text(LABEL_WIDTH + 18, 67, 'this run')}${paper}${text(LABEL_WIDTH + 128, 67, 'the paper of 2010')}`;
+  const own = `${ours}${text(LABEL_WIDTH + 18, 67, 'this run')}`;
+  if (others === undefined) return own;
+  const other = rectangle({ x: LABEL_WIDTH + 110, y: 56, width: 12, color: COLORS.paper });
+  return `${own}${other}${text(LABEL_WIDTH + 128, 67, others)}`;
 }
 
-function grid(end: number, height: number): string {
+function grid(scale: Scale, end: number, height: number): string {
   const lines: string[] = [];
-  for (let share = 0; share <= end + GRID_STEP / 2; share += GRID_STEP) {
-    const x = round(xOf(share, end));
-    const color = share === 1 ? '#888' : COLORS.faint;
+  for (let value = 0; value <= end + scale.step / 2; value += scale.step) {
+    const x = round(xOf(value, end));
+    const color = value === scale.mark ? '#888' : COLORS.faint;
     lines.push(
       `<line x1="${x}" y1="${TOP}" x2="${x}" y2="${height - FOOT + 6}" stroke="${color}"/>`,
     );
-    lines.push(text(x, height - FOOT + 22, `${Math.round(100 * share)} %`, 'text-anchor="middle"'));
+    lines.push(text(x, height - FOOT + 22, scale.render(value), 'text-anchor="middle"'));
   }
   return lines.join('');
 }
 
-function renderBar(bar: Bar, y: number, end: number): string {
+function renderBar(bar: Bar, y: number, { end, scale }: { end: number; scale: Scale }): string {
   const parts = [text(LABEL_WIDTH - 10, y + 12, bar.label, 'text-anchor="end"')];
   if (bar.value === undefined) {
     parts.push(text(LABEL_WIDTH + 6, y + 11, bar.beside, 'fill="#777" font-style="italic"'));
   } else {
     const width = xOf(bar.value, end) - LABEL_WIDTH;
     parts.push(rectangle({ x: LABEL_WIDTH, y, width, color: COLORS.ours }), spread(bar, y, end));
+    if (bar.value > end) parts.push(cut(y));
     const behind = xOf(Math.max(bar.value, bar.highest ?? 0), end) + 6;
     parts.push(text(behind, y + 11, bar.beside, HALO));
   }
@@ -105,10 +139,23 @@ function renderBar(bar: Bar, y: number, end: number): string {
     parts.push(rectangle({ x: LABEL_WIDTH, y: y + BAR + GAP, width, color: COLORS.paper }));
     const x = LABEL_WIDTH + width + 6;
     parts.push(
-      text(x, y + BAR + GAP + 11, `${Math.round(100 * bar.paper)} %`, `fill="#777" ${HALO}`),
+      text(
+        x,
+        y + BAR + GAP + 11,
+        bar.besidePaper ?? scale.render(bar.paper),
+        `fill="#777" ${HALO}`,
+      ),
     );
   }
   return parts.join('');
+}
+
+/** A bar that goes on beyond the last line. */
+function cut(y: number): string {
+  return [CUT_AT, CUT_AT + 7]
+    .map((left) => LABEL_WIDTH + PLOT - left)
+    .map((x) => `<path d="M${x} ${y + BAR + 1}l5 -${BAR + 2}" stroke="#fff" stroke-width="3"/>`)
+    .join('');
 }
 
 /** From the lowest to the highest of the repeats. */

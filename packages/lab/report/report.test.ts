@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { selectRows } from '../matrix/select-rows.ts';
+import { selectNetworkRows, selectRows } from '../matrix/select-rows.ts';
+import {
+  type NetworkResult,
+  type NetworkSample,
+  networkResultOf,
+} from '../network/network-result.ts';
 import { describeRow, type RowResult, resultOf, type Taken } from '../run/row-result.ts';
+import { TESTBEDS } from '../testbeds.ts';
 import { renderBars } from './bars.ts';
 import { disagreements } from './claims.ts';
 import { figuresOf } from './figures.ts';
+import { networkFigureOf } from './network-figure.ts';
+import { networkTablesOf } from './network-tables.ts';
 import { renderPage } from './page.ts';
 import { tablesOf } from './tables.ts';
 
@@ -22,6 +30,56 @@ const RESULTS: RowResult[] = selectRows({ quick: true, patterns: [] }).map((row)
   if (reason !== undefined) return { ...describeRow(row, 'tcg'), reason };
   if (vmm === 'none') return resultOf(row, [{ sample: taken(25).sample }], 'tcg');
   return resultOf(row, [taken(15), taken(16), taken(17.5)], 'tcg');
+});
+
+const SURROUNDINGS = {
+  ...{ mtu: 9_000, wireBitsPerSecond: 250e6, vcpus: 2, queues: 1, isEmulated: true },
+};
+const stream = (megabitsPerSecond: number): NetworkSample => ({
+  megabitsPerSecond,
+  packets: { packetsPerSecond: 20_000, meanPacketBytes: 1_514 },
+  processor: { guest: 0.97, serving: 0.6 },
+});
+const trip: NetworkSample = {
+  roundTrip: { perSecond: 900, meanUs: 1_100, medianUs: 1_000, p99Us: 4_000 },
+  packets: { packetsPerSecond: 900, meanPacketBytes: 67 },
+};
+
+const NETWORK: NetworkResult[] = selectNetworkRows({ quick: true, patterns: [] }).map((row) => {
+  const sample = row.measure === 'round-trip' ? trip : stream(row.nic === 'none' ? 238 : 150);
+  const taken = row.nic === 'none' ? { sample } : { sample, base: sample };
+  return networkResultOf(row, [taken], SURROUNDINGS);
+});
+
+test('the network’s tables have packets and processors beside each rate, and the paper’s own', () => {
+  const [transmit, receive, trips] = networkTablesOf(NETWORK);
+  assert.match(transmit!.title, /transmit/);
+  const e1000 = transmit!.rows.find(([nic]) => nic === 'e1000, frames of 9000 (*)');
+  assert.deepEqual(e1000, [
+    ...['e1000, frames of 9000 (*)', 'to the host', '1', '150', '20000', '1514', '97 %', '60 %'],
+    ...['100 %', 'at most 700', '–'],
+  ]);
+  for (const table of [transmit!, receive!, trips!]) {
+    for (const row of table.rows) assert.equal(row.length, table.headings.length, table.title);
+  }
+  const other = receive!.rows.find(
+    ([, path, , , , , , , , paper]) => path === 'to another host' && paper === '423',
+  );
+  assert.ok(other !== undefined);
+});
+
+test('the network’s figure is in shares of the wire, and what goes beyond is cut off', () => {
+  const svg = renderBars(networkFigureOf(NETWORK, 250e6)!);
+  assert.match(svg, /150 Mb\/s/);
+  assert.match(svg, />at most 700 Mb\/s</);
+  // 150 of the 238 that the wire carried, of 460 for all of it.
+  assert.match(svg, /width="289.9" height="13" fill="#1f6f8b"/);
+  assert.ok(!svg.includes('<path'));
+  const fast = NETWORK.map((row) =>
+    row.peer === 'host' ? { ...row, megabitsPerSecond: 9_000 } : row,
+  );
+  assert.match(renderBars(networkFigureOf(fast)!), /<path/);
+  assert.equal(networkFigureOf([]), undefined);
 });
 
 test('a table has the paper’s rows in its order, each with the paper’s values', () => {
@@ -58,7 +116,7 @@ test('the paper’s three disagreements are listed', () => {
 });
 
 test('a figure has a bar for each row, as long as its share of the host', () => {
-  const [defaults] = figuresOf(RESULTS);
+  const [defaults] = figuresOf({ rows: RESULTS, network: NETWORK, testbed: TESTBEDS.slow });
   const svg = renderBars(defaults!.chart);
   assert.match(svg, /^<svg [^>]*viewBox="0 0 1020 \d+"/);
   assert.equal(svg.match(/<svg/g)?.length, 1);
@@ -76,12 +134,18 @@ test('words of a chart cannot break out of it', () => {
 test('the page holds tables, figures and the raw data, and needs nothing from elsewhere', () => {
   const page = renderPage({
     ...{ format: 'ironbark-lab/1', startedAt: '2026-01-01T00:00:00.000Z', tookSeconds: 100 },
-    ...{ isInterrupted: true, testbed: 'slow', sizeBytes: 32 * 2 ** 20, repeat: 3 },
+    ...{
+      isInterrupted: true,
+      profile: 'slow',
+      testbed: TESTBEDS.slow,
+      sizeBytes: 32 * 2 ** 20,
+      repeat: 3,
+    },
     environment: {
       ...{ host: 'h', kernel: '6', processors: 2, load: [0.5, 1] },
       ...{ hypervisor: 'QEMU 7.2', acceleration: 'a small guest ran under KVM' },
     },
-    rows: RESULTS,
+    ...{ rows: RESULTS, network: NETWORK, bootSeconds: [6.2, 7.04] },
   });
   assert.match(page, /32 MiB a transfer, 3 times.*before its last row/);
   assert.ok(page.includes('Table 2: read') && page.includes('&quot;requestSectors&quot;'));

@@ -1,6 +1,8 @@
 // Owns what a run hands on: its rows, and what they were measured with. It is the JSON of the command.
 
+import type { NetworkResult } from '../network/network-result.ts';
 import type { RowResult } from '../run/row-result.ts';
+import type { Testbed } from '../testbeds.ts';
 
 export interface RunReport {
   format: 'ironbark-lab/1';
@@ -8,11 +10,18 @@ export interface RunReport {
   tookSeconds: number;
   /** True when it was ended before its last row. */
   isInterrupted: boolean;
-  testbed: string;
+  /** What kept it from going on, such as a full disk; rows without figures say so too. */
+  failure?: string;
+  /** The name of what it was measured on. */
+  profile: string;
+  testbed: Testbed;
   sizeBytes: number;
   repeat: number;
   environment: RunEnvironment;
   rows: RowResult[];
+  network: NetworkResult[];
+  /** Seconds from QEMU's start to a guest that takes commands, of each guest of the run. */
+  bootSeconds: number[];
 }
 
 export interface RunEnvironment {

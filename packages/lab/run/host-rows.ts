@@ -1,10 +1,9 @@
 // Owns which of the host's own rows a guest's row is held against. Pure.
 
-import type { MatrixRow, Workload } from '../matrix/configuration.ts';
+import type { MatrixRow } from '../matrix/configuration.ts';
 import { MATRIX } from '../matrix/matrix.ts';
 import { rowsOf } from '../matrix/select-rows.ts';
-
-const WORKLOADS: readonly Workload[] = ['buffered', 'direct'];
+import { WORKLOADS } from '../workloads/workload.ts';
 
 /** The host's own access that a row is held against: a file is held against the disk that it is on, as in the paper. */
 export function hostKeyOf({ configuration: { target }, direction, workload }: MatrixRow): string {

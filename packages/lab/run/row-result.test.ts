@@ -10,7 +10,7 @@ const row = (pattern: string) => selectRows({ quick: true, patterns: [pattern] }
 
 function taken(mbps: number, hostMbps: number): Taken {
   const seen = { requestSectors: 256, queueDepth: 0.6, utilisation: 0.6, bytes: 1 };
-  return { hostMbps, sample: { mbps, seen, amplification: 1 } };
+  return { hostMbps, sample: { mbps, seen, amplification: 1, guestBusy: 0.5, servingBusy: 0.5 } };
 }
 
 test('a row has the sample in the middle, the spread, and its ratio to the host in each round', () => {

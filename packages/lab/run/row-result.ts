@@ -11,16 +11,18 @@ import {
   type MatrixRow,
   paperRowOf,
   renderSetting,
-  type Workload,
 } from '../matrix/configuration.ts';
 import { shareOf } from '../paper/paper-claims.ts';
 import { type Direction, paperLabel } from '../paper/paper-rows.ts';
+import { isCached, type Workload } from '../workloads/workload.ts';
+import { VCPUS } from './machine.ts';
 import type { Sample } from './sample.ts';
 import { type Spread, spreadOf } from './statistics.ts';
 
 export interface PaperValues extends Partial<DiskFigures> {
   row: string;
-  mbps: number;
+  /** Absent where only the share of the bare machine is known. */
+  mbps?: number;
   /** Of the paper's bare machine, from its raw values; absent where it has none. */
   ratio?: number;
   isDefault: boolean;
@@ -36,6 +38,10 @@ export interface Measured extends DiskFigures {
   spread: { mbps: Spread; ratio?: Spread };
   samples: number;
   guestBusy?: number;
+  servingBusy?: number;
+  guestWaiting?: number;
+  iops?: number;
+  latencyMs?: NonNullable<Sample['latencyMs']>;
 }
 
 export interface RowResult extends Partial<Measured> {
@@ -75,6 +81,7 @@ export function describeRow(row: MatrixRow, accelerator: Accelerator): RowResult
 }
 
 function paperValuesOf(row: MatrixRow): PaperValues | undefined {
+  if (row.workload === 'hadoop') return paperHadoopOf(row);
   const found = paperRowOf(row);
   if (found === undefined) return undefined;
   const ratio = found.vmm === 'none' ? undefined : shareOf(found);
@@ -83,6 +90,12 @@ function paperValuesOf(row: MatrixRow): PaperValues | undefined {
     ...{ row: paperLabel(found), mbps, isDefault, ...seen },
     ...(ratio === undefined ? {} : { ratio }),
   };
+}
+
+/** Its Figure 3 is a drawing; its text gives one share for both of KVM's drivers on the local disk. */
+function paperHadoopOf({ configuration: { paper } }: MatrixRow): PaperValues | undefined {
+  if (paper?.vmm !== 'kvm' || paper.target !== 'local-disk') return undefined;
+  return { row: 'Figure 3', ratio: PAPER_HADOOP_SHARE, isDefault: false };
 }
 
 export function resultOf(
@@ -100,9 +113,7 @@ export function summarize(taken: readonly Taken[]): Measured {
   const sorted = taken.toSorted((a, b) => a.sample.mbps - b.sample.mbps);
   const { sample } = sorted[sorted.length >> 1]!;
   const { requestSectors, queueDepth, utilisation } = sample.seen;
-  const ratios = taken.flatMap(({ sample: { mbps }, hostMbps }) =>
-    hostMbps === undefined ? [] : [mbps / hostMbps],
-  );
+  const ratios = ratiosOf(taken);
   const ratio = ratios.length === 0 ? undefined : spreadOf(ratios);
   return {
     ...{ mbps: sample.mbps, requestSectors, queueDepth, utilisation },
@@ -113,14 +124,34 @@ export function summarize(taken: readonly Taken[]): Measured {
     },
     samples: taken.length,
     ...(ratio === undefined ? {} : { ratio: ratio.median }),
-    ...(sample.guestBusy === undefined ? {} : { guestBusy: sample.guestBusy }),
+    ...definedOf(sample),
+  };
+}
+
+/** To the host's own rate in the same round. */
+export function ratiosOf(taken: readonly Taken[]): number[] {
+  return taken.flatMap(({ sample: { mbps }, hostMbps }) =>
+    hostMbps === undefined ? [] : [mbps / hostMbps],
+  );
+}
+
+/** What not every sample has. */
+function definedOf({ guestBusy, servingBusy, guestWaiting, iops, latencyMs }: Sample) {
+  return {
+    ...(guestBusy === undefined ? {} : { guestBusy }),
+    ...(servingBusy === undefined ? {} : { servingBusy }),
+    ...(guestWaiting === undefined ? {} : { guestWaiting }),
+    ...(iops === undefined ? {} : { iops }),
+    ...(latencyMs === undefined ? {} : { latencyMs }),
   };
 }
 
 const MEGA = 1e6;
+/** "Only achieve 60% of the bandwidth of the non-virtualized Hadoop performance." */
+const PAPER_HADOOP_SHARE = 0.6;
 
 function explanationOf(row: MatrixRow, measured: Measured): Explanation | undefined {
-  const { mbps, ratio, requestSectors, queueDepth, utilisation, guestBusy } = measured;
+  const { mbps, ratio, requestSectors, queueDepth, utilisation } = measured;
   const { profile } = row.configuration;
   if (profile === undefined || ratio === undefined) return undefined;
   const observation: Observation = {
@@ -129,20 +160,28 @@ function explanationOf(row: MatrixRow, measured: Measured): Explanation | undefi
     hostRate: (mbps * MEGA) / ratio,
     seen: { requestSectors, queueDepth, utilisation },
     setting: settingOf(row),
+    ...(row.configuration.limit === undefined ? {} : { limit: row.configuration.limit }),
     amplification: measured.amplification,
-    ...(guestBusy === undefined ? {} : { processor: { guest: guestBusy } }),
+    ...processorOf(measured),
   };
   return explain(observation);
 }
 
+function processorOf(measured: Measured): Pick<Observation, 'processor'> {
+  const { guestBusy, servingBusy, guestWaiting = 0 } = measured;
+  if (guestBusy === undefined || servingBusy === undefined) return {};
+  return { processor: { guest: guestBusy, serving: servingBusy, waiting: guestWaiting } };
+}
+
 function settingOf({ configuration, workload }: MatrixRow): DiskSetting {
   const { target, profile } = configuration;
-  const { bus, cache, aio, optimalIoBytes, attachMode } = profile!;
+  const { bus, cache, aio, optimalIoBytes, attachMode, queues } = profile!;
   // NVMe and IDE disks show no optimal I/O size; past the page cache nothing is read ahead.
   const readAheadBytes = Math.max(2 * optimalIoBytes, LINUX_READ_AHEAD_BYTES);
   return {
-    ...{ bus, cache, aio, attachMode, store: storeOf(target) },
-    readAheadBytes: workload === 'direct' ? Number.POSITIVE_INFINITY : readAheadBytes,
+    ...{ bus, cache, aio, attachMode, store: storeOf(target), vcpus: VCPUS },
+    queues: queues === 'vcpus' ? VCPUS : queues,
+    readAheadBytes: isCached(workload) ? readAheadBytes : Number.POSITIVE_INFINITY,
   };
 }
 

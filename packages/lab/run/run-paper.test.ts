@@ -5,11 +5,12 @@ import { test } from 'node:test';
 import { MIB } from '@ironbark/core/units.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
+import { SmallDisk } from '../../../test/support/small-disk.ts';
 import { whyNoLabDisk } from '../disk/lab-requirements.ts';
 import { selectRows } from '../matrix/select-rows.ts';
 import { TESTBEDS } from '../testbeds.ts';
 import type { RowResult } from './row-result.ts';
-import { runPaper } from './run-paper.ts';
+import { type LabRun, runPaper } from './run-paper.ts';
 
 const skip = (await whyNoLabDisk()) ?? false;
 
@@ -18,12 +19,21 @@ async function run(
   patterns: readonly string[],
   options: { signal?: AbortSignal; onProgress?: (text: string) => void; isNative?: boolean } = {},
 ): Promise<RowResult[]> {
-  const folder = await mkdtemp('/var/tmp/ironbark-lab-');
+  return (await runOn('/var/tmp', patterns, options)).rows;
+}
+
+async function runOn(
+  parent: string,
+  patterns: readonly string[],
+  options: Parameters<typeof run>[1] = {},
+): Promise<LabRun> {
+  const folder = await mkdtemp(join(parent, 'ironbark-lab-'));
   try {
     return await runPaper({
       ...{ commands: systemCommands, clock: systemClock, folder, sizeBytes: 8 * MIB, repeat: 1 },
       testbed: options.isNative === true ? TESTBEDS.native : TESTBEDS.slow,
-      rows: selectRows({ quick: true, patterns }),
+      rows: selectRows({ quick: true, patterns, workloads: ['dd'] }),
+      ...{ seconds: 1, tools: '/nowhere/tools' },
       guest: {
         ...{ accelerator: 'tcg', engine: 'threads' },
         ...{ kernelPath: '/nowhere/kernel', initrdPath: '/nowhere/initrd' },
@@ -54,6 +64,17 @@ test('the host’s own rows have the modelled disk’s rate, as a device saw it'
   assert.equal(write!.paper?.mbps, 111);
 });
 
+test('rows of the host that no guest’s is held against are measured beside those that one is', {
+  skip,
+}, async () => {
+  const rows = await run(['none/local-disk/read', 'local-disk/virtio-blk/threads/direct/write']);
+  const read = rows.filter(({ direction }) => direction === 'read');
+  assert.deepEqual(
+    read.map(({ vmm, mbps }) => [vmm, mbps !== undefined]),
+    [['none', true]],
+  );
+});
+
 test('a run that is ended keeps the rows it has', { skip }, async () => {
   const controller = new AbortController();
   const rows = await run(['none/local-disk'], {
@@ -69,6 +90,14 @@ test('a run that is ended keeps the rows it has', { skip }, async () => {
       [false, 'The run was ended before this row.'],
     ],
   );
+});
+
+test('a disk without room for the run ends it, and it says so', { skip }, async () => {
+  await using small = await SmallDisk.make(24 * MIB);
+  await small.fill(4 * MIB);
+  const { rows, failure } = await runOn(small.path, ['none/local-disk/write']);
+  assert.deepEqual([rows[0]!.mbps, failure], [undefined, undefined]);
+  assert.match(rows[0]!.reason!, /no space left|input\/output error/i);
 });
 
 test('rows that this host cannot run say why, and a guest that does not start too', {

@@ -13,8 +13,13 @@ import { openTargets, type Targets } from '../targets/targets.ts';
 import type { Testbed } from '../testbeds.ts';
 import { groupForGuests } from './guest-groups.ts';
 import { hostKeyOf, withHostRows } from './host-rows.ts';
-import { describeRow, type RowResult, resultOf, type Taken } from './row-result.ts';
-import { type GuestPlace, type Sample, sampleGuest, sampleHost } from './sample.ts';
+import { MEMORY_MIB, VCPUS } from './machine.ts';
+import { INTERRUPTED, sentenceOf } from './reasons.ts';
+import { RowOutcomes } from './row-outcomes.ts';
+import { describeRow, type RowResult, ratiosOf, resultOf, type Taken } from './row-result.ts';
+import { type GuestPlace, sampleGuest, sampleHost } from './sample.ts';
+import { isSettled } from './settling.ts';
+import { transferBytes } from './transfer-size.ts';
 
 export interface LabRunOptions {
   commands: Commands;
@@ -22,12 +27,29 @@ export interface LabRunOptions {
   /** Empty; everything of the run is in it, and nothing of it is left there. */
   folder: string;
   testbed: Testbed;
+  /** A file or device that is measured instead of one in the folder; only without a model. */
+  ownDisk?: string;
   rows: readonly MatrixRow[];
   sizeBytes: number;
+  /** Of jobs that have a time and no end. */
+  seconds: number;
   repeat: number;
+  /** On the monotonic clock: rows whose ratio could still come out differently are measured again until then. */
+  moreUntilMs?: number;
   guest: LabGuestChoices;
+  /** The folder of the programs that the host runs too. */
+  tools: string;
   signal: AbortSignal;
   onProgress(text: string): void;
+  /** How long a guest took from its start to its first command. */
+  onBoot?(ms: number): void;
+}
+
+export interface LabRun {
+  /** In the order of the rows that were asked for, the host's own before them where they are needed. */
+  rows: RowResult[];
+  /** What kept the run from going on; a whole sentence. */
+  failure?: string;
 }
 
 export interface LabGuestChoices {
@@ -38,19 +60,16 @@ export interface LabGuestChoices {
   initrdPath: string;
 }
 
-/** A guest's memory is small against what is moved, as the paper's was: what it caches is not what is measured. */
-const MEMORY_MIB = 384;
-const VCPUS = 2;
 const NO_VOLUME = 'The native testbed has no volume: the host itself would have to serve it.';
-const INTERRUPTED = 'The run was ended before this row.';
 
-/** In the order of `rows`, the host's own before them where they are needed. */
-export async function runPaper(options: LabRunOptions): Promise<RowResult[]> {
-  const run = new LabRun(options);
+/** Whatever ends it, what was measured before stays. */
+export async function runPaper(options: LabRunOptions): Promise<LabRun> {
+  if (options.rows.length === 0) return { rows: [] };
+  const run = new DiskRun(options);
   try {
     await run.measure();
   } catch (error) {
-    if (!options.signal.aborted) throw error;
+    if (!options.signal.aborted) return run.results(sentenceOf(error));
   }
   return run.results();
 }
@@ -61,31 +80,38 @@ interface Round {
   host: Map<string, number>;
 }
 
-class LabRun {
+interface Place {
+  targets: Targets;
+  group: readonly Configuration[];
+  guest: LabGuest | undefined;
+  /** No row is begun later. */
+  endsMs: number;
+}
+
+class DiskRun {
   readonly #options: LabRunOptions;
   readonly #rows: readonly MatrixRow[];
-  readonly #taken = new Map<string, Taken[]>();
-  readonly #reasons = new Map<string, string>();
-  #done = 0;
-  #planned = 0;
+  readonly #outcomes: RowOutcomes<Taken>;
 
   constructor(options: LabRunOptions) {
     this.#options = options;
+    this.#outcomes = new RowOutcomes(options);
     this.#rows = withHostRows(options.rows);
     for (const { id, configuration } of this.#rows) {
       const reason = configuration.reason ?? whyNotHere(configuration, options.guest.engine);
-      if (reason !== undefined) this.#reasons.set(id, reason);
+      if (reason !== undefined) this.#outcomes.giveUp(id, reason);
     }
   }
 
-  results(): RowResult[] {
+  results(failure?: string): LabRun {
     const { accelerator } = this.#options.guest;
-    return this.#rows.map((row) => {
-      const taken = this.#taken.get(row.id);
+    const rows = this.#rows.map((row) => {
+      const taken = this.#outcomes.takenOf(row.id);
       if (taken !== undefined) return resultOf(row, taken, accelerator);
-      const reason = this.#reasons.get(row.id) ?? INTERRUPTED;
+      const reason = this.#outcomes.reasonOf(row.id) ?? failure ?? INTERRUPTED;
       return { ...describeRow(row, accelerator), reason };
     });
+    return failure === undefined ? { rows } : { rows, failure };
   }
 
   async measure(): Promise<void> {
@@ -94,19 +120,19 @@ class LabRun {
     this.#options.onProgress('making the disks');
     await using targets = await openTargets({ ...this.#options, configurations });
     for (const row of this.#open()) {
-      if (targets.find(row.configuration) === undefined) this.#reasons.set(row.id, NO_VOLUME);
+      if (targets.find(row.configuration) === undefined) this.#outcomes.giveUp(row.id, NO_VOLUME);
     }
     const guests = uniqueConfigurations(this.#open()).filter(({ vmm }) => vmm === 'guest');
     const grouped = groupForGuests(guests);
-    // The host's own rows alone need no guest.
-    const groups = grouped.length === 0 ? [[]] : grouped;
-    this.#planned = groups.reduce((sum, group) => sum + this.#samplesOf(group), 0);
+    // The host's own rows that no guest's is held against need no guest.
+    const groups = this.#hostRowsFor([]).length === 0 ? grouped : [[], ...grouped];
+    this.#outcomes.planned = groups.reduce((sum, group) => sum + this.#samplesOf(group), 0);
     for (const [index, group] of groups.entries()) await this.#measureGroup(targets, group, index);
   }
 
   /** Rows that nothing is known against. */
   #open(): MatrixRow[] {
-    return this.#rows.filter(({ id }) => !this.#reasons.has(id));
+    return this.#rows.filter(({ id }) => this.#outcomes.reasonOf(id) === undefined);
   }
 
   #rowsOf(group: readonly Configuration[]): MatrixRow[] {
@@ -123,23 +149,47 @@ class LabRun {
     group: readonly Configuration[],
     index: number,
   ): Promise<void> {
-    const { signal, repeat } = this.#options;
+    const { repeat } = this.#options;
     const rows = this.#rowsOf(group);
     await using stack = new AsyncDisposableStack();
     const disks = disksOf(group, targets);
     const guest = group.length === 0 ? undefined : await this.#boot(disks, index, rows);
     if (guest !== undefined) stack.use(guest);
-    for (let n = 0; n < repeat; n++) {
-      const round: Round = { targets, host: new Map() };
-      for (const row of this.#hostRowsFor(rows)) await this.#measureHost(row, round);
-      for (const row of rows) {
-        signal.throwIfAborted();
-        if (guest !== undefined && !this.#reasons.has(row.id)) {
-          const serial = serialOf(group, row.configuration);
-          await this.#measureGuest(row, round, { guest, serial });
-        }
-      }
+    const place = { targets, group, guest, endsMs: Number.POSITIVE_INFINITY };
+    for (let n = 0; n < repeat; n++) await this.#measureRound(rows, place);
+    for (;;) {
+      const open = this.#unsettled(rows);
+      if (open.length === 0) return;
+      this.#outcomes.planned += open.length + this.#hostRowsFor(open).length;
+      await this.#measureRound(open, { ...place, endsMs: this.#options.moreUntilMs! });
     }
+  }
+
+  async #measureRound(
+    rows: readonly MatrixRow[],
+    { targets, group, guest, endsMs }: Place,
+  ): Promise<void> {
+    const { clock } = this.#options;
+    const round: Round = { targets, host: new Map() };
+    for (const row of this.#hostRowsFor(rows)) await this.#measureHost(row, round);
+    for (const row of rows) {
+      if (clock.monotonicMs() >= endsMs) return;
+      if (guest === undefined || this.#outcomes.reasonOf(row.id) !== undefined) continue;
+      const serial = serialOf(group, row.configuration);
+      await this.#measureGuest(row, round, { guest, serial });
+    }
+  }
+
+  /** Those that are worth another round, while there is time for one: defaults first, since it may end in the midst. */
+  #unsettled(rows: readonly MatrixRow[]): MatrixRow[] {
+    const { clock, moreUntilMs = 0 } = this.#options;
+    if (clock.monotonicMs() >= moreUntilMs) return [];
+    const open = rows.filter(({ id }) => {
+      const taken = this.#outcomes.takenOf(id) ?? [];
+      return this.#outcomes.reasonOf(id) === undefined && !isSettled(ratiosOf(taken));
+    });
+    const rank = ({ configuration: { mark } }: MatrixRow) => (mark === undefined ? 1 : 0);
+    return open.toSorted((one, other) => rank(one) - rank(other));
   }
 
   async #boot(
@@ -147,35 +197,40 @@ class LabRun {
     index: number,
     rows: readonly MatrixRow[],
   ): Promise<LabGuest | undefined> {
-    const { signal, folder, onProgress, guest } = this.#options;
+    const { signal, folder, onProgress, onBoot, guest } = this.#options;
     onProgress(`starting a guest with ${disks.length} disks`);
     const machine = { ...guest, vcpus: VCPUS, memoryMib: MEMORY_MIB, disks };
     try {
-      return await LabGuest.boot({
+      const booted = await LabGuest.boot({
         ...this.#options,
         ...machine,
         folder: join(folder, `guest-${index}`),
       });
+      onBoot?.(booted.bootMs);
+      return booted;
     } catch (error) {
       if (signal.aborted) throw error;
-      for (const { id } of rows) this.#reasons.set(id, sentence(error));
+      for (const { id } of rows) this.#outcomes.giveUp(id, sentenceOf(error));
       return undefined;
     }
   }
 
   /** Every round has the host's own rates for its rows; without a guest, for what was asked of the host. */
   #hostRowsFor(rows: readonly MatrixRow[]): MatrixRow[] {
-    const wanted = new Set(rows.map(hostKeyOf));
-    const host = this.#open().filter(({ configuration }) => configuration.vmm === 'none');
-    return rows.length === 0 ? host : host.filter((row) => wanted.has(hostKeyOf(row)));
+    const isHost = ({ configuration }: MatrixRow) => configuration.vmm === 'none';
+    const held = rows.length > 0 ? rows : this.#open().filter((row) => !isHost(row));
+    const wanted = new Set(held.map(hostKeyOf));
+    return this.#open().filter(
+      (row) => isHost(row) && wanted.has(hostKeyOf(row)) === rows.length > 0,
+    );
   }
 
   async #measureHost(row: MatrixRow, { targets, host }: Round): Promise<void> {
     const target = targets.find(row.configuration)!;
-    const sample = await this.#take(row, () => sampleHost(this.#options, target, row));
+    const sample = await this.#outcomes.take(row.id, () => sampleHost(this.#options, target, row));
     if (sample === undefined) return;
     host.set(hostKeyOf(row), sample.mbps);
-    this.#keep(row, { sample });
+    this.#outcomes.keep(row.id, { sample });
   }
 
   async #measureGuest(
@@ -186,39 +241,20 @@ class LabRun {
     const target = targets.find(row.configuration)!;
     const measure = async (device: string | undefined) => {
       if (device === undefined) throw new Error('the guest’s kernel has no driver for this disk');
-      const place: GuestPlace = { guest, vcpus: VCPUS, device };
-      return await sampleGuest(this.#options, target, row, place);
+      const sizeBytes = transferBytes(row, this.#options.sizeBytes);
+      const place: GuestPlace = { guest, device };
+      return await sampleGuest({ ...this.#options, sizeBytes }, target, row, place);
     };
     const { port } = target;
-    const sample = await this.#take(row, () =>
+    const sample = await this.#outcomes.take(row.id, () =>
       port === undefined
         ? measure(guest.deviceOf(serial))
         : withNetworkDisk(guest, port, (device) => measure(device)),
     );
     const hostMbps = host.get(hostKeyOf(row));
     if (sample !== undefined) {
-      this.#keep(row, { sample, ...(hostMbps === undefined ? {} : { hostMbps }) });
+      this.#outcomes.keep(row.id, { sample, ...(hostMbps === undefined ? {} : { hostMbps }) });
     }
-  }
-
-  /** Undefined where it failed, which is that row's story alone. */
-  async #take(row: MatrixRow, measure: () => Promise<Sample>): Promise<Sample | undefined> {
-    const { signal, onProgress } = this.#options;
-    this.#done += 1;
-    onProgress(`${this.#done} of ${this.#planned}, ${row.id}`);
-    try {
-      return await measure();
-    } catch (error) {
-      signal.throwIfAborted();
-      this.#reasons.set(row.id, sentence(error));
-      return undefined;
-    }
-  }
-
-  #keep({ id }: MatrixRow, taken: Taken): void {
-    const all = this.#taken.get(id);
-    if (all === undefined) this.#taken.set(id, [taken]);
-    else all.push(taken);
   }
 }
 
@@ -239,18 +275,13 @@ function disksOf(group: readonly Configuration[], targets: Targets): LabGuestDis
   return group.flatMap((each) => {
     const source = targets.find(each)?.source;
     if (source === undefined) return [];
-    return [{ serial: serialOf(group, each), source, profile: each.profile! }];
+    const { profile, limit } = each;
+    const limited = limit === undefined ? {} : { limit };
+    return [{ serial: serialOf(group, each), source, profile: profile!, ...limited }];
   });
 }
 
 /** All of one length, so that none is the end of another. */
 function serialOf(group: readonly Configuration[], configuration: Configuration): string {
   return `lab${String(group.indexOf(configuration)).padStart(2, '0')}`;
-}
-
-function sentence(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  const first = text.trim().split('\n')[0]!;
-  const whole = first.charAt(0).toUpperCase() + first.slice(1);
-  return /[.!?]$/.test(whole) ? whole : `${whole}.`;
 }

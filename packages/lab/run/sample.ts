@@ -1,38 +1,58 @@
-// Owns one measurement: dd once, on the host or in a guest, with nothing in any page cache, and what the disk saw.
+// Owns one measurement: a workload once, on the host or in a guest, with nothing in any page cache, and what the disk saw.
 
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import type { LabGuest } from '../guest/lab-guest.ts';
-import type { Workload } from '../matrix/configuration.ts';
 import type { Direction } from '../paper/paper-rows.ts';
-import { cpuMsOf } from '../seen/threads.ts';
+import {
+  busiestShare,
+  PROCESSOR_THREADS,
+  readThreads,
+  SERVING_THREADS,
+  waitingShare,
+} from '../seen/threads.ts';
 import type { Target, TargetSeen } from '../targets/target.ts';
-import { forgetPages, parseRate, transferArguments } from '../workloads/dd.ts';
+import { forgetPages } from '../workloads/dd.ts';
+import { guestToolCommand, hostToolCommand } from '../workloads/host-tools.ts';
+import {
+  layOutArguments,
+  type Outcome,
+  type Program,
+  programOf,
+  type Workload,
+} from '../workloads/workload.ts';
 
-export interface Sample {
-  /** MB/s, as dd says. */
+export interface Sample extends Pick<Outcome, 'iops' | 'latencyMs'> {
+  /** MB/s, as the program says. */
   mbps: number;
   seen: TargetSeen;
-  /** Bytes at the disk for each that dd moved. */
+  /** Bytes at the disk for each that the program moved. */
   amplification: number;
-  /** How busy the guest's busiest processor was, 0 to 1. */
+  /** How busy the guest's busiest processor was, 0 to 1, and the busiest thread that serves it. */
   guestBusy?: number;
+  servingBusy?: number;
+  /** Share of the time in which the guest's processors could have run and were not let. */
+  guestWaiting?: number;
 }
 
 export interface SampleContext {
   commands: Commands;
   clock: Clock;
   sizeBytes: number;
+  /** Of jobs that have a time and no end. */
+  seconds: number;
+  /** The folder of the programs. */
+  tools: string;
   signal: AbortSignal;
 }
 
-export interface Transfer {
+export interface SampledRow {
   direction: Direction;
   workload: Workload;
 }
 
 /** The paper's slowest row moves a megabyte a second. */
-const DD_TIMEOUT_MS = 600_000;
+const TIMEOUT_MS = 600_000;
 /** busybox's shell takes an applet of its own for a name without a folder, and that one says no rate. */
 const GUEST_DD = '/bin/dd';
 const PLAIN_WORDS = { LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
@@ -40,21 +60,19 @@ const PLAIN_WORDS = { LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
 export async function sampleHost(
   context: SampleContext,
   target: Target,
-  { direction, workload }: Transfer,
+  row: SampledRow,
 ): Promise<Sample> {
-  const { commands, sizeBytes: bytes, signal } = context;
-  await target.prepare(direction);
-  await forgetPages(commands, target.path);
-  const transfer = { path: target.path, bytes, direct: workload === 'direct' };
-  const args = transferArguments(direction, transfer);
-  const options = { timeoutMs: DD_TIMEOUT_MS, signal, env: PLAIN_WORDS };
-  const { result, seen } = await target.watch(() => commands.run('dd', args, options));
-  return { mbps: parseRate(result.stderr), seen, amplification: seen.bytes / bytes };
+  const { commands, signal } = context;
+  await prepare(context, target, row);
+  const program = programFor(context, target.path, row);
+  const [file, ...args] = hostCommand(context, program);
+  const options = { timeoutMs: TIMEOUT_MS, signal, env: PLAIN_WORDS };
+  const { result, seen } = await target.watch(() => commands.run(file, args, options));
+  return sampleOf(program.parse(`${result.stdout}\n${result.stderr}`), seen);
 }
 
 export interface GuestPlace {
   guest: LabGuest;
-  vcpus: number;
   /** The guest's path of its disk. */
   device: string;
 }
@@ -62,27 +80,65 @@ export interface GuestPlace {
 export async function sampleGuest(
   context: SampleContext,
   target: Target,
-  { direction, workload }: Transfer,
-  { guest, vcpus, device }: GuestPlace,
+  row: SampledRow,
+  { guest, device }: GuestPlace,
 ): Promise<Sample> {
-  const { commands, clock, sizeBytes: bytes } = context;
-  await target.prepare(direction);
-  await forgetPages(commands, target.path);
+  const { clock } = context;
+  await prepare(context, target, row);
   await guest.dropCaches();
-  const transfer = { path: device, bytes, direct: workload === 'direct' };
-  const command = `${GUEST_DD} ${transferArguments(direction, transfer).join(' ')}`;
-  const before = await processorMs(guest, vcpus);
+  const program = programFor(context, device, row);
+  const { tool, args } = program;
+  const command = tool === 'dd' ? `${GUEST_DD} ${args.join(' ')}` : guestToolCommand(tool, args);
+  const before = await readThreads(guest.pid);
   const startedMs = clock.monotonicMs();
-  const { result, seen } = await target.watch(() => guest.run(command, DD_TIMEOUT_MS));
-  const tookMs = clock.monotonicMs() - startedMs;
-  const after = await processorMs(guest, vcpus);
-  const busiest = Math.max(...after.map((ms, n) => ms - before[n]!));
-  const guestBusy = Math.min(1, busiest / tookMs);
-  return { mbps: parseRate(result), seen, amplification: seen.bytes / bytes, guestBusy };
+  const { result, seen } = await target.watch(() => guest.run(command, TIMEOUT_MS));
+  const intervalMs = clock.monotonicMs() - startedMs;
+  const after = await readThreads(guest.pid);
+  const share = (names: RegExp) => busiestShare(before, after, { intervalMs, names });
+  return {
+    ...sampleOf(program.parse(result), seen),
+    guestBusy: share(PROCESSOR_THREADS),
+    servingBusy: share(SERVING_THREADS),
+    guestWaiting: waitingShare(before, after, { intervalMs, names: PROCESSOR_THREADS }),
+  };
 }
 
-/** Of each of the guest's processors. QEMU names their threads `CPU 0/KVM`. */
-async function processorMs({ pid }: LabGuest, vcpus: number): Promise<number[]> {
-  const each = Array.from({ length: vcpus }, (_, n) => cpuMsOf(pid, new RegExp(`^CPU ${n}/`)));
-  return await Promise.all(each);
+async function prepare(
+  context: SampleContext,
+  target: Target,
+  { direction, workload }: SampledRow,
+): Promise<void> {
+  await target.prepare(direction);
+  if (workload === 'hadoop' && direction === 'read') await layOut(context, target);
+  await forgetPages(context.commands, target.path);
+}
+
+/** Past the model and past whatever mixes writes up: what is read has to be what was written. */
+async function layOut(context: SampleContext, { bytesFile, path }: Target): Promise<void> {
+  const args = layOutArguments(bytesFile ?? path, context.sizeBytes);
+  const [file, ...rest] = hostToolCommand(context.tools, 'record-streams', args);
+  await context.commands.run(file, rest, { timeoutMs: TIMEOUT_MS, signal: context.signal });
+}
+
+function programFor(
+  { sizeBytes: bytes, seconds }: SampleContext,
+  path: string,
+  row: SampledRow,
+): Program {
+  return programOf({ ...row, path, bytes, seconds });
+}
+
+function hostCommand(
+  { tools }: SampleContext,
+  { tool, args }: Program,
+): [file: string, ...args: string[]] {
+  return tool === 'dd' ? ['dd', ...args] : hostToolCommand(tools, tool, args);
+}
+
+function sampleOf({ mbps, bytes, iops, latencyMs }: Outcome, seen: TargetSeen): Sample {
+  return {
+    ...{ mbps, seen, amplification: seen.bytes / bytes },
+    ...(iops === undefined ? {} : { iops }),
+    ...(latencyMs === undefined ? {} : { latencyMs }),
+  };
 }

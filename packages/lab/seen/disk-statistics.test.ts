@@ -52,7 +52,8 @@ test('the disk that holds a file is found by its number, and sees what is writte
   try {
     const { seen } = await watchDiskOf(folder, systemClock, async () => {
       await using file = await open(join(folder, 'bytes'), 'w');
-      await writeFully(file, Buffer.alloc(4 * MIB, 'x'), 0);
+      // Times are counted in milliseconds, of which a fast disk needs less than one for a few MiB.
+      await writeFully(file, Buffer.alloc(64 * MIB, 'x'), 0);
       await file.sync();
     });
     // A folder in memory is on no disk.

@@ -37,13 +37,14 @@ export async function watchDevice<T>(
   device: string,
   clock: Clock,
   work: () => Promise<T>,
-): Promise<{ result: T; seen: IntervalFigures; bytes: number }> {
+): Promise<{ result: T; seen: IntervalFigures & { bytes: number } }> {
   const before = await readDevice(device, clock);
   const result = await work();
   const after = await readDevice(device, clock);
   const bytes = bytesOf(after.counters) - bytesOf(before.counters);
   const intervalMs = after.atMs - before.atMs;
-  return { result, seen: figuresBetween(before.counters, after.counters, intervalMs), bytes };
+  const figures = figuresBetween(before.counters, after.counters, intervalMs);
+  return { result, seen: { ...figures, bytes } };
 }
 
 function bytesOf({ readBytes, writeBytes }: DiskStatistics): number {

@@ -26,6 +26,8 @@ export interface BackingOptions {
   /** Undefined: the host's own disk. */
   model: DiskModel | undefined;
   servesTcp?: boolean;
+  /** What is there already; only without a model. */
+  ownDisk?: string;
 }
 
 const ALLOCATE_TIMEOUT_MS = 300_000;
@@ -52,16 +54,20 @@ async function openModelled(options: BackingOptions, model: DiskModel): Promise<
   };
 }
 
-async function openFile({ commands, folder, sizeBytes }: BackingOptions): Promise<Backing> {
-  await mkdir(folder, { recursive: true });
-  const file = join(folder, 'bytes');
-  await commands.run('fallocate', ['--length', String(sizeBytes), file], {
-    timeoutMs: ALLOCATE_TIMEOUT_MS,
-  });
+async function openFile(options: BackingOptions): Promise<Backing> {
+  const file = options.ownDisk ?? (await allocateFile(options));
   return {
     file,
     bytesFile: file,
     unmeasured: (work) => work(),
     [Symbol.asyncDispose]: async () => {},
   };
+}
+
+async function allocateFile({ commands, folder, sizeBytes }: BackingOptions): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  const file = join(folder, 'bytes');
+  const args = ['--length', String(sizeBytes), file];
+  await commands.run('fallocate', args, { timeoutMs: ALLOCATE_TIMEOUT_MS });
+  return file;
 }

@@ -53,10 +53,7 @@ export async function fileTarget(
         if (isSparse && direction === 'write') await makeSparse(options, path);
         if (direction === 'read' && (await isMissing(options, path))) await fill(options, path);
       }),
-    watch: async (work) => {
-      const { result, seen, bytes } = await watchDevice(below.name, clock, work);
-      return { result, seen: { ...seen, bytes } };
-    },
+    watch: (work) => watchDevice(below.name, clock, work),
   };
 }
 

@@ -13,6 +13,8 @@ export interface TargetSeen extends DiskFigures {
 export interface Target {
   /** For the host's own dd. */
   path: string;
+  /** The same bytes past the disk's model, where there is a way. */
+  bytesFile?: string;
   /** Where a guest's disk has its bytes; absent when its own driver goes there. */
   source?: DiskSource;
   /** Where the NBD driver of a guest goes: a port of the host. */

@@ -18,6 +18,8 @@ export interface TargetsOptions {
   clock: Clock;
   folder: string;
   testbed: Testbed;
+  /** The local disk, where it is not to be in the folder. */
+  ownDisk?: string;
   /** Of each transfer, and so of each target. */
   sizeBytes: number;
   /** What will be measured: only what these need is made. */
@@ -77,7 +79,7 @@ async function openLocal(
   stack.use(backing);
   const { file } = backing;
   const device = stack.use(await openLoopDevice(commands, { file, offset: 0, sizeBytes }));
-  found.set('local-disk', deviceTarget(options, device));
+  found.set('local-disk', deviceTarget(options, device, backing));
   if (files.length === 0) return;
   const range = { file, offset: sizeBytes, sizeBytes: filesBytes };
   await makeFileSystem(commands, { ...range, bytesFile: backing.bytesFile });
@@ -104,29 +106,32 @@ async function openVolume(options: TargetsOptions, { found, stack }: Making): Pr
   stack.use(backing);
   const range = { file: backing.file, offset: 0, sizeBytes };
   const device = stack.use(await openLoopDevice(commands, range));
-  found.set('volume-device', deviceTarget(options, device));
+  found.set('volume-device', deviceTarget(options, device, backing));
   const { socketPath, port } = backing.disk!;
   const served = servedTarget(backing);
   found.set('volume', { ...served, source: { kind: 'nbd', socketPath } });
   found.set('volume-in-guest', { ...served, port: port! });
 }
 
-function deviceTarget({ clock }: TargetsOptions, { path, name }: LoopDevice): Target {
+function deviceTarget(
+  { clock }: TargetsOptions,
+  { path, name }: LoopDevice,
+  { bytesFile }: Backing,
+): Target {
   return {
     path,
+    bytesFile,
     source: { kind: 'device', path },
     prepare: async () => {},
-    watch: async (work) => {
-      const { result, seen, bytes } = await watchDevice(name, clock, work);
-      return { result, seen: { ...seen, bytes } };
-    },
+    watch: (work) => watchDevice(name, clock, work),
   };
 }
 
 /** A volume that is reached past the host's block devices: its own disk says what it saw. */
-function servedTarget({ disk, file }: Backing): Target {
+function servedTarget({ disk, file, bytesFile }: Backing): Target {
   return {
     path: file,
+    bytesFile,
     prepare: async () => {},
     watch: async (work) => {
       const { result, seen } = await disk!.watch(work);

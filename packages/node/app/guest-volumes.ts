@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
 import { STORAGE_MTU } from '@ironbark/core/io-profile.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
+import { GUEST_NBD_PORT } from '@ironbark/protocol/internal/guest-targets.ts';
 import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { GuestVolumeRecord, RecordStore } from '../store/records.ts';
 
@@ -48,15 +49,15 @@ export class GuestVolumes {
       id,
       serial: id.replace('-', ''),
       device: volume.deviceName,
-      transport: 'aoe',
-      address: `e${volume.shelf}.${volume.slot}`,
-      mtu: STORAGE_MTU,
+      ...renderWay(volume),
       bytes: volume.sizeBytes,
       state: this.#isWanted(intent, id) ? 'attached' : 'detaching',
       heard: this.#words.get(keyOf(intent.id, id)) ?? 'nothing',
     };
     const text = Object.entries(words).map(([name, value]) => `${name}=${value}`);
-    return `volume ${text.join(' ')}\n`;
+    // Units in older images know `volume` alone, and only what is reached over AoE.
+    const kind = volume.nbd === undefined ? 'volume' : 'nbd-volume';
+    return `${kind} ${text.join(' ')}\n`;
   }
 
   #isWanted({ power, volumes }: InstanceIntent, id: VolumeId): boolean {
@@ -122,6 +123,15 @@ export class GuestVolumes {
       signal.addEventListener('abort', end);
     });
   }
+}
+
+/** What it takes to reach it. */
+function renderWay({ shelf, slot, nbd }: GuestVolumeRecord): Record<string, string | number> {
+  if (nbd === undefined) {
+    return { transport: 'aoe', address: `e${shelf}.${slot}`, mtu: STORAGE_MTU };
+  }
+  const { hostAddress: server, key } = nbd;
+  return { transport: 'nbd', server, port: GUEST_NBD_PORT, key };
 }
 
 function keyOf(instanceId: InstanceId, id: VolumeId): string {

@@ -6,10 +6,10 @@ import { type FileHandle, readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createZstdDecompress } from 'node:zlib';
 import { GIB } from '@ironbark/core/units.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import { ensureDirectory, makeFile, removeFile, statIfPresent } from '@ironbark/platform/files.ts';
+import { createUnpacker } from '@ironbark/platform/unpacking.ts';
 import type { ImageBlob } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import { readDiskSpace, withSpace } from './disk-space.ts';
@@ -118,7 +118,7 @@ export class ImageCache {
     const stored = new DigestCheck(blob);
     const sink = new SparseSink(handle, blob.unpackedBytes);
     if (blob.encoding === 'zstd') {
-      await pipeline(body, stored, createZstdDecompress(), sink).catch(explainUnpacking);
+      await pipeline(body, stored, createUnpacker(), sink).catch(explainUnpacking);
     } else await pipeline(body, stored, sink);
     return sink.dataChunks;
   }

@@ -1,6 +1,6 @@
 // Owns what an instance may read about itself: the tree of EC2's instance metadata, made from its intent alone.
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html
-// Items that would not be true here (public addresses, roles, signatures) are absent.
+// Items that would not be true here (public addresses, signatures) are absent.
 
 import type {
   InstanceIntent,
@@ -61,6 +61,7 @@ function metaData(instance: InstanceIntent): MetadataDirectory {
     'ami-manifest-path': leaf('(unknown)'),
     'block-device-mapping': blockDevices(instance),
     hostname: leaf(metadata.hostname),
+    iam: roleDirectory(metadata),
     'instance-action': leaf('none'),
     'instance-id': leaf(instance.id),
     'instance-life-cycle': leaf('on-demand'),
@@ -123,6 +124,33 @@ function anInterface({ metadata }: InstanceIntent, one: InterfaceIntent): Metada
     'vpc-id': leaf(metadata.vpcId),
     'vpc-ipv4-cidr-block': leaf(metadata.vpcCidr),
     'vpc-ipv4-cidr-blocks': leaf(metadata.vpcCidr),
+  });
+}
+
+/** "Retrieve security credentials from instance metadata": EC2 User Guide. */
+function roleDirectory({ role }: InstanceIntent['metadata']): MetadataDirectory | undefined {
+  if (role === undefined) return undefined;
+  const LastUpdated = role.issuedAt.replace(/\.\d+Z$/, 'Z');
+  const info = {
+    Code: 'Success',
+    LastUpdated,
+    InstanceProfileArn: role.profileArn,
+    InstanceProfileId: role.profileId,
+  };
+  const credentials = {
+    Code: 'Success',
+    LastUpdated,
+    Type: 'AWS-HMAC',
+    AccessKeyId: role.accessKeyId,
+    SecretAccessKey: role.secretAccessKey,
+    Token: role.token,
+    Expiration: role.expiresAt.replace(/\.\d+Z$/, 'Z'),
+  };
+  return directory({
+    info: leaf(JSON.stringify(info, null, 2)),
+    'security-credentials': directory({
+      [role.roleName]: leaf(JSON.stringify(credentials, null, 2)),
+    }),
   });
 }
 

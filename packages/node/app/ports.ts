@@ -1,7 +1,7 @@
 // Owns the node's view of its network: subnets made when they changed, and which ports exist and were ensured.
 
 import { ServiceError } from '@ironbark/core/errors.ts';
-import type { InterfaceId } from '@ironbark/core/ids.ts';
+import type { InterfaceId, SubnetId } from '@ironbark/core/ids.ts';
 import { parseCidr, parseIpv4 } from '@ironbark/core/ipv4.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type {
@@ -9,6 +9,8 @@ import type {
   InterfaceIntent,
   SubnetIntent,
 } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
+import { subnetsOf } from '@ironbark/protocol/internal/vpc-subnets.ts';
 import type { HostNetwork, PortAttachment } from '../host/host-network.ts';
 import type { IntentStore } from '../store/intent.ts';
 
@@ -23,6 +25,7 @@ export class Ports {
   /** Ensured by this process: one that it has only found may lack parts. */
   readonly #ensured = new Set<InterfaceId>();
   #subnets: { wanted: readonly SubnetIntent[]; made: Promise<void>; sinceMs: number } | undefined;
+  #vpcs: readonly VpcIntent[] = [];
 
   constructor(network: HostNetwork, intents: IntentStore, clock: Clock) {
     this.#network = network;
@@ -57,8 +60,25 @@ export class Ports {
 
   /** Makes the subnets of the newest intent, unless that was done. */
   ensureSubnets(): Promise<void> {
-    if (this.#subnets?.wanted === this.#intents.subnets) return this.#subnets.made;
-    return this.#makeSubnets();
+    const known = this.#subnets;
+    if (known === undefined || !isSame(known.wanted, this.#intents.subnets)) {
+      return this.#makeSubnets();
+    }
+    if (isSame(this.#vpcs, this.#intents.vpcs)) return known.made;
+    return this.#changeVpcs(known);
+  }
+
+  /** Who is in which group changes often, and is a small change on the host. */
+  #changeVpcs(known: { wanted: readonly SubnetIntent[]; made: Promise<void>; sinceMs: number }) {
+    const wanted = this.#intents.vpcs;
+    this.#vpcs = wanted;
+    const made = known.made.then(() => this.#network.putVpcs(wanted));
+    const attempt = { ...known, made };
+    made.catch(() => {
+      if (this.#subnets === attempt) this.#subnets = undefined;
+    });
+    this.#subnets = attempt;
+    return made;
   }
 
   /** Makes what the subnets lack by now, unless that was looked at a moment ago. */
@@ -69,9 +89,10 @@ export class Ports {
 
   /** One attempt at a time. */
   #makeSubnets(): Promise<void> {
-    const wanted = this.#intents.subnets;
+    const { subnets: wanted, vpcs } = this.#intents;
+    this.#vpcs = vpcs;
     const before = this.#subnets?.made.catch(() => {}) ?? Promise.resolve();
-    const made = before.then(() => this.#network.ensureSubnets(wanted));
+    const made = before.then(() => this.#network.ensureSubnets(wanted, vpcs));
     const attempt = { wanted, made, sinceMs: this.#clock.monotonicMs() };
     made.catch(() => {
       if (this.#subnets === attempt) this.#subnets = undefined;
@@ -83,10 +104,15 @@ export class Ports {
   async ensure(
     intent: InstanceIntent,
     nic: InterfaceIntent,
-    guest: { uid: number | undefined; isIdle: boolean; carriesStorage: boolean },
+    guest: {
+      uid: number | undefined;
+      isIdle: boolean;
+      carriesStorage: boolean;
+      reachesNbd: boolean;
+    },
   ): Promise<PortAttachment> {
     await this.ensureSubnets();
-    const subnet = this.#intents.subnets.find(({ id }) => id === nic.subnetId);
+    const subnet = this.#findSubnet(nic.subnetId);
     if (subnet === undefined) throw unknownSubnet(nic);
     this.#existing.add(nic.id);
     const attachment = await this.#network.ensurePort({
@@ -100,21 +126,31 @@ export class Ports {
       profile: nic.profile,
       isIdle: guest.isIdle,
       carriesStorage: guest.carriesStorage,
+      reachesNbd: guest.reachesNbd,
       ...(guest.uid === undefined ? {} : { uid: guest.uid }),
     });
     this.#ensured.add(nic.id);
     return attachment;
   }
 
-  /** Where a guest's frames reach the host, and which of its subnet's addresses it has. */
-  storagePlaceOf(nic: InterfaceIntent): { interfaceName: string; shelf: number } | undefined {
-    const subnet = this.#intents.subnets.find(({ id }) => id === nic.subnetId);
+  /** Where a guest's frames and packets reach the host, and which of its subnet's addresses it has. */
+  storagePlaceOf(
+    nic: InterfaceIntent,
+  ): { interfaceName: string; hostAddress: string; shelf: number } | undefined {
+    const subnet = this.#findSubnet(nic.subnetId);
     const interfaceName = this.#network.hostInterface(nic.subnetId);
     const cidr = parseCidr(subnet?.cidr ?? '');
     const address = parseIpv4(nic.privateIp);
-    if (interfaceName === undefined || cidr === undefined || address === undefined)
+    if (interfaceName === undefined || cidr === undefined || address === undefined) {
       return undefined;
-    return { interfaceName, shelf: address - cidr.base };
+    }
+    const { gatewayIp: hostAddress } = subnet!;
+    return { interfaceName, hostAddress, shelf: address - cidr.base };
+  }
+
+  #findSubnet(id: SubnetId): SubnetIntent | undefined {
+    const { subnets, vpcs } = this.#intents;
+    return [...subnets, ...vpcs.flatMap(subnetsOf)].find((subnet) => subnet.id === id);
   }
 
   async remove(id: InterfaceId): Promise<void> {
@@ -122,6 +158,10 @@ export class Ports {
     await this.#network.removePort(id);
     this.#existing.delete(id);
   }
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  return one === other || JSON.stringify(one) === JSON.stringify(other);
 }
 
 function unknownSubnet(nic: InterfaceIntent): ServiceError {

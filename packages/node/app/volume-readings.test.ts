@@ -15,12 +15,13 @@ function record(id: GuestHandle['id'], pid: number): InstanceRecord {
   return { id, handle } as InstanceRecord;
 }
 
+const COUNTERS = { readOps: 1, writeOps: 2, readBytes: 3, writeBytes: 4, readNs: 5, writeNs: 6 };
+
 function stats(serial: string): DiskStats {
-  const counters = { readOps: 1, writeOps: 2, readBytes: 3, writeBytes: 4, readNs: 5, writeNs: 6 };
-  return { serial, ...counters, flushOps: 0, flushNs: 0, failedOps: 0 };
+  return { serial, ...COUNTERS, flushOps: 0, flushNs: 0, failedOps: 0 };
 }
 
-test('volumes of running guests are told, root disks are not, and a guest that hangs costs only its own', async () => {
+test('volumes of running guests are told, whoever drives them, root disks are not, and a guest that hangs costs only its own', async () => {
   const records = [record('i-00000001', 11), record('i-00000002', 12), record('i-00000003', 13)];
   const diskStats = async ({ id }: GuestHandle): Promise<DiskStats[]> => {
     if (id === 'i-00000002') return new Promise(() => {});
@@ -29,14 +30,28 @@ test('volumes of running guests are told, root disks are not, and a guest that h
   };
   const off = { id: 'i-00000004' } as Partial<InstanceRecord> as InstanceRecord;
   const list = () => [...records, record('i-00000005', 0), off];
-  const context = { clock, logger: silentLogger, records: { list }, driver: { diskStats } };
+  const more = { flushOps: 7, flushNs: 8, failedOps: 9 };
+  const work = { countedSince: 'target', counters: { ...COUNTERS, ...more } };
+  const readGuestWork = async (id: string) => {
+    if (id === 'i-00000003') throw new Error('its target is gone');
+    return id === 'i-00000002' ? [{ volumeId: 'vol-00000002' as const, work }] : [];
+  };
+  const context = {
+    ...{ clock, logger: silentLogger, records: { list }, driver: { diskStats } },
+    readGuestWork,
+    readDevice: async () => undefined,
+  };
   assert.deepEqual(await readVolumes(context), [
     {
       volumeId: 'vol-00000001',
       instanceId: 'i-00000001',
       countedSince: 't 11',
       readAtMs: 7,
-      counters: { readOps: 1, writeOps: 2, readBytes: 3, writeBytes: 4, readNs: 5, writeNs: 6 },
+      counters: COUNTERS,
+    },
+    {
+      ...{ volumeId: 'vol-00000002', instanceId: 'i-00000002', readAtMs: 7 },
+      ...{ countedSince: 'target', counters: COUNTERS },
     },
   ]);
 });

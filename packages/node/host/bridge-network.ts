@@ -1,91 +1,140 @@
-// Owns the network of a node that is root: a bridge a subnet, a tap a port, DHCP and DNS by dnsmasq, translation
-// and protection by nftables. Everything is found by names derived from ids, so that a daemon that was killed
-// takes all of it up again, and whatever is missing comes back at the next call.
+// Owns the network of one place of a node that is root, the host itself or a VPC's name space: a bridge a subnet, a
+// tap a port, DHCP and DNS by dnsmasq, translation, groups and protection by nftables. Everything is found by names
+// derived from ids, so that a daemon that was killed takes all of it up again, and whatever is missing comes back at
+// the next call.
 
 import { existsSync } from 'node:fs';
-import { mkdir, rm, rmdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { InterfaceId, SubnetId } from '@ironbark/core/ids.ts';
 import { STORAGE_MTU } from '@ironbark/core/io-profile.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
-import { hasCode } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
 import { endEveryDnsmasq, ensureDnsmasq, listDnsmasq, removeDnsmasq } from './dnsmasq.ts';
-import type { HostNetwork, PortAttachment, PortSpec } from './host-network.ts';
+import { GroupBook } from './group-book.ts';
+import type { GroupScope } from './group-rules.ts';
+import type { PortAttachment, PortSpec } from './host-network.ts';
 import { ensureForwarding, RUN_DIRECTORY, restoreForwarding } from './ip-forwarding.ts';
-import { type Link, listLinks, removeLink, runIp } from './links.ts';
-import { createNetworkNames, isAnyCloudBridge, type NetworkNames } from './network-names.ts';
+import { findLink, type Link, listLinks, removeLink, runIp } from './links.ts';
+import { isAnyCloudBridge, type NetworkNames } from './network-names.ts';
+import { type NetworkPlace, removeIfEmpty } from './network-place.ts';
 import {
   cloudRuleSet,
   portRuleSet,
+  portRuleSetName,
   renderCloudRulesRemoval,
   renderPortRulesRemoval,
 } from './network-rules.ts';
-import { RuleBook } from './nftables.ts';
-import { type PortRecord, PortRecords } from './port-records.ts';
+import { RuleBook, type RuleSet } from './nftables.ts';
+import { type PortRecord, PortRecords, recordOf } from './port-records.ts';
+import { isSameSender, type Sender, sendersOf } from './senders.ts';
 import { ensureSubnetBridge } from './subnet-bridge.ts';
+import { describeSubnet } from './subnet-facts.ts';
 import { readSubnets, writeSubnets } from './subnet-records.ts';
-import { ensureTap, plugTap, type TapSpec } from './tap.ts';
+import { ensureTap, isolatePort, plugTap, type TapSpec } from './tap.ts';
 
 export interface BridgeNetworkOptions {
-  /** Stable for the life of the data folder; part of every name on the host. */
-  cloudId: string;
-  commands: Commands;
+  names: NetworkNames;
+  place: NetworkPlace;
   clock: Clock;
   logger: Logger;
-  /** Where the metadata service listens on this host. */
+  /** Where the metadata service listens in this place. */
   metadataPort: number;
   /** TCP ports of the host that guests may reach, such as the cloud's own API. None by default. */
   hostPorts?: readonly number[];
 }
 
+/** What a place is told besides its subnets. */
+export interface Surroundings {
+  /** Every VPC that the node knows. */
+  vpcs: readonly VpcIntent[];
+  /** The host's ends of the ways out of VPCs with name spaces of their own. */
+  uplinks?: readonly string[];
+  /** In such a name space: what leads out of it. */
+  wayOut?: string;
+  /** Where the address service asks for names; absent: where the host asks. */
+  resolvers?: string;
+}
+
 /** More queues than this gain nothing in a guest and cost memory each. */
 const MAX_QUEUES = 8;
 
-export async function createBridgeNetwork(options: BridgeNetworkOptions): Promise<HostNetwork> {
-  const names = createNetworkNames(options.cloudId);
-  const directory = join(RUN_DIRECTORY, names.tag);
+export async function openBridgeNetwork(options: BridgeNetworkOptions): Promise<BridgeNetwork> {
+  const { directory } = options.place;
   const ports = await PortRecords.open(join(directory, 'ports'));
-  const subnets = await readSubnets(directory);
-  return new BridgeNetwork(options, names, directory, ports, subnets);
+  return new BridgeNetwork(options, ports, await readSubnets(directory));
 }
 
-class BridgeNetwork implements HostNetwork {
-  readonly kind = 'bridge';
+export class BridgeNetwork {
   readonly #options: BridgeNetworkOptions;
   readonly #commands: Commands;
   readonly #names: NetworkNames;
   readonly #directory: string;
   readonly #rules: RuleBook;
+  readonly #groups: GroupBook;
   readonly #ports: PortRecords;
   #subnets: readonly SubnetIntent[];
+  #surroundings: Surroundings = { vpcs: [] };
+  /** Of the ports that some VPC speaks of: with which addresses they send. */
+  #senders = new Map<InterfaceId, Sender>();
   /** Calls take turns: each looks at the host before it changes it. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    options: BridgeNetworkOptions,
-    names: NetworkNames,
-    directory: string,
-    ports: PortRecords,
-    subnets: readonly SubnetIntent[],
-  ) {
+  constructor(options: BridgeNetworkOptions, ports: PortRecords, subnets: readonly SubnetIntent[]) {
     this.#options = options;
-    this.#commands = options.commands;
-    this.#names = names;
-    this.#directory = directory;
+    this.#commands = options.place.commands;
+    this.#names = options.names;
+    this.#directory = options.place.directory;
     this.#ports = ports;
     this.#subnets = subnets;
-    this.#rules = new RuleBook(options.commands, directory);
+    this.#rules = new RuleBook(this.#commands, this.#directory);
+    this.#groups = new GroupBook(options.names.groupTable, this.#rules);
   }
 
-  ensureSubnets(subnets: readonly SubnetIntent[]): Promise<void> {
+  ensureSubnets(
+    subnets: readonly SubnetIntent[],
+    surroundings: Surroundings = { vpcs: [] },
+  ): Promise<void> {
     return this.#inTurn(async () => {
+      this.#surround(surroundings);
       await this.#rememberSubnets(subnets);
       await this.#removeStrays();
       await this.#ensureHost();
     });
+  }
+
+  /** Takes what has changed in the VPCs to the kernel, without a look at what it has. */
+  putSurroundings(surroundings: Surroundings): Promise<void> {
+    return this.#inTurn(async () => {
+      const [senders, services] = [this.#senders, this.#serviceOptions()];
+      this.#surround(surroundings);
+      if (this.#needsForwarding()) await ensureForwarding();
+      await this.#groups.put(this.#groupScope());
+      await this.#rules.put(this.#cloudSet());
+      for (const port of this.#ports.list()) {
+        const { interfaceId: id } = port;
+        const isSame = isSameSender(senders.get(id), this.#senders.get(id));
+        // One that was not made since this process began waits for the look at the kernel.
+        if (isSame || !this.#rules.has(this.#names.tap(id))) continue;
+        await this.#rules.put(this.#portSet(port));
+      }
+      if (this.#serviceOptions() !== services) await this.#ensureAddressServices();
+    });
+  }
+
+  /** What address services are told besides ports and subnets. */
+  #serviceOptions(): string {
+    const { resolvers } = this.#surroundings;
+    const options = this.#governing().map(({ id, hasDns, dhcp }) => ({ id, hasDns, dhcp }));
+    return JSON.stringify({ resolvers, options });
+  }
+
+  #surround(surroundings: Surroundings): void {
+    this.#surroundings = surroundings;
+    this.#senders = sendersOf(surroundings.vpcs);
   }
 
   ensurePort(port: PortSpec): Promise<PortAttachment> {
@@ -97,6 +146,7 @@ class BridgeNetwork implements HostNetwork {
       await this.#ports.put(recordOf(port));
       const attachment = this.#attach(port);
       await this.#ensureTap(port, attachment.queues > 1 || attachment.vhost);
+      await this.#groups.put(this.#groupScope());
       await this.#ensureAddressServices();
       return attachment;
     });
@@ -111,12 +161,19 @@ class BridgeNetwork implements HostNetwork {
       const record = this.#ports.find(id);
       await this.#removeTap(this.#names.tap(id));
       await this.#ports.delete(id);
-      if (record !== undefined) await this.#ensureAddressServices();
+      if (record === undefined) return;
+      await this.#groups.put(this.#groupScope());
+      await this.#ensureAddressServices();
     });
   }
 
   listPorts(): Promise<InterfaceId[]> {
     return this.#inTurn(async () => this.#ports.list().map(({ interfaceId }) => interfaceId));
+  }
+
+  /** Ends the processes that answer guests, of this place and, on the host, of all. */
+  endServices(): Promise<void> {
+    return this.#inTurn(() => endEveryDnsmasq(this.#dnsmasq()));
   }
 
   removeAll(): Promise<void> {
@@ -127,7 +184,7 @@ class BridgeNetwork implements HostNetwork {
         this.#commands,
         ours.map(({ name }) => `link delete dev ${name}`),
       );
-      await this.#rules.apply(renderCloudRulesRemoval(this.#names.table));
+      await this.#rules.apply(renderCloudRulesRemoval(this.#names));
       if (!(await this.#isAnyCloudLeft())) await restoreForwarding();
       // Another cloud may have come up in between, and counted on it.
       if (await this.#isAnyCloudLeft()) await ensureForwarding();
@@ -151,8 +208,8 @@ class BridgeNetwork implements HostNetwork {
   }
 
   #dnsmasq() {
-    const { commands, clock } = this.#options;
-    return { commands, clock, directory: this.#directory };
+    const { clock } = this.#options;
+    return { commands: this.#commands, clock, directory: this.#directory };
   }
 
   async #isAnyCloudLeft(): Promise<boolean> {
@@ -160,7 +217,8 @@ class BridgeNetwork implements HostNetwork {
   }
 
   #isOurs({ name }: Link): boolean {
-    return this.#names.isBridge(name) || this.#names.isTap(name);
+    const names = this.#names;
+    return names.isBridge(name) || names.isTap(name) || names.isUplink(name);
   }
 
   async #rememberSubnets(subnets: readonly SubnetIntent[]): Promise<void> {
@@ -188,29 +246,80 @@ class BridgeNetwork implements HostNetwork {
     for (const subnet of this.#subnets) {
       await ensureSubnetBridge(this.#options, this.#names, subnet);
     }
-    if (this.#subnets.length > 0) await ensureForwarding();
+    if (this.#needsForwarding()) await ensureForwarding();
     await this.#ensureRules();
     await this.#plugPorts();
     await this.#ensureAddressServices();
   }
 
+  /** A name space of its own was made with it. */
+  #needsForwarding(): boolean {
+    if (this.#options.place.namespace !== undefined) return false;
+    return this.#subnets.length + (this.#surroundings.uplinks?.length ?? 0) > 0;
+  }
+
   async #ensureRules(): Promise<void> {
     const links = new Set((await listLinks(this.#commands)).map(({ name }) => name));
+    const taps = this.#ports
+      .list()
+      .filter(({ interfaceId }) => links.has(this.#names.tap(interfaceId)));
+    const groups = this.#groups.whole(this.#groupScope());
+    const portSets = taps.map((port) => this.#portSet(port));
+    try {
+      await this.#rules.ensure([this.#cloudSet(), groups, ...portSets]);
+    } catch (error) {
+      this.#groups.forget();
+      throw error;
+    }
+  }
+
+  #cloudSet(): RuleSet {
     const { metadataPort, hostPorts = [] } = this.#options;
-    const { table } = this.#names;
+    const { vpcs, uplinks, wayOut } = this.#surroundings;
+    const governing = this.#governing();
     const subnets = this.#subnets.map((subnet) => ({
       ...subnet,
       bridge: this.#names.bridge(subnet.id),
+      nbdGuests: this.#nbdGuestsIn(subnet.id),
+      ...describeSubnet(vpcs, subnet.id),
     }));
-    const ports = this.#ports
+    return cloudRuleSet({
+      ...{ table: this.#names.table, subnets, metadataPort, hostPorts },
+      publicIps: governing.flatMap(({ ports }) => ports.flatMap(({ publicIps }) => publicIps)),
+      ...(uplinks === undefined ? {} : { uplinks }),
+      ...(wayOut === undefined ? {} : { wayOut }),
+    });
+  }
+
+  #nbdGuestsIn(id: SubnetId): string[] {
+    return this.#ports
       .list()
-      .map(({ carriesStorage, ...port }) => ({
-        ...{ table, tap: this.#names.tap(port.interfaceId), ...port },
-        ...(carriesStorage === true ? { storageMac: this.#names.bridgeMac(port.subnetId) } : {}),
-      }))
-      .filter(({ tap }) => links.has(tap));
-    const cloud = cloudRuleSet({ table, subnets, metadataPort, hostPorts });
-    await this.#rules.ensure([cloud, ...ports.map(portRuleSet)]);
+      .filter(({ subnetId, reachesNbd }) => subnetId === id && reachesNbd === true)
+      .map(({ privateIp }) => privateIp);
+  }
+
+  /** The VPCs that have subnets here, as far as they are here: what is elsewhere may have the same addresses. */
+  #governing(): VpcIntent[] {
+    const own = new Set(this.#subnets.map(({ id }) => id));
+    return this.#surroundings.vpcs.flatMap((vpc) => {
+      const subnets = vpc.subnets.filter(({ id }) => own.has(id));
+      const ports = vpc.ports.filter(({ subnetId }) => own.has(subnetId));
+      return subnets.length === 0 ? [] : [{ ...vpc, subnets, ports }];
+    });
+  }
+
+  #groupScope(): GroupScope {
+    const isLocal = (id: InterfaceId) => this.#ports.find(id) !== undefined;
+    return { vpcs: this.#governing(), known: this.#surroundings.vpcs, isLocal };
+  }
+
+  #portSet(port: PortRecord): RuleSet {
+    const { table } = this.#names;
+    const tap = this.#names.tap(port.interfaceId);
+    const sender = this.#senders.get(port.interfaceId) ?? { privateIps: [port.privateIp] };
+    const storageMac = this.#names.bridgeMac(port.subnetId);
+    const storage = port.carriesStorage === true ? { storageMac } : {};
+    return portRuleSet({ table, tap, macAddress: port.macAddress, ...sender, ...storage });
   }
 
   /** A bridge that was made anew has lost its ports. */
@@ -220,21 +329,27 @@ class BridgeNetwork implements HostNetwork {
       const tap = this.#names.tap(port.interfaceId);
       const bridge = this.#names.bridge(port.subnetId);
       const link = links.get(tap);
-      if (link === undefined || link.master === bridge || !links.has(bridge)) return [];
-      return [`link set dev ${tap} master ${bridge} up`];
+      if (link === undefined || !links.has(bridge)) return [];
+      if (link.master === bridge && link.isIsolated) return [];
+      return [`link set dev ${tap} master ${bridge} up`, isolatePort(tap)];
     });
     await runIp(this.#commands, loose);
   }
 
   async #ensureAddressServices(): Promise<void> {
-    const links = new Map((await listLinks(this.#commands)).map((link) => [link.name, link.index]));
     const domains = [...new Set(this.#subnets.map(({ domain }) => domain))];
+    const { vpcs, resolvers } = this.#surroundings;
     for (const subnet of this.#subnets) {
       const bridge = this.#names.bridge(subnet.id);
-      const bridgeIndex = links.get(bridge);
+      const bridgeIndex = (await findLink(this.#commands, bridge))?.index;
       if (bridgeIndex === undefined) continue;
+      const vpc = vpcs.find(({ subnets }) => subnets.some(({ id }) => id === subnet.id));
       const ports = this.#ports.list();
-      await ensureDnsmasq(this.#dnsmasq(), { subnet, bridge, bridgeIndex, ports, domains });
+      await ensureDnsmasq(this.#dnsmasq(), {
+        ...{ subnet, bridge, bridgeIndex, ports, domains, hasDns: vpc?.hasDns ?? true },
+        ...(vpc === undefined ? {} : { dhcp: vpc.dhcp }),
+        ...(resolvers === undefined ? {} : { resolvers }),
+      });
     }
   }
 
@@ -245,7 +360,9 @@ class BridgeNetwork implements HostNetwork {
     // QEMU 7.2 aborts on an assertion with several queues and no vhost.
     const queues = vhost ? Math.max(1, Math.min(wanted, MAX_QUEUES)) : 1;
     const interfaceName = this.#names.tap(interfaceId);
-    return { kind: 'tap', interfaceName, queues, vhost, mtu: profile.mtu };
+    const { namespace } = this.#options.place;
+    const inside = namespace === undefined ? {} : { namespace };
+    return { kind: 'tap', interfaceName, queues, vhost, mtu: profile.mtu, ...inside };
   }
 
   async #ensureTap(port: PortSpec, multiQueue: boolean): Promise<void> {
@@ -258,16 +375,18 @@ class BridgeNetwork implements HostNetwork {
       ownerUid: port.uid ?? 0,
       alias: `${port.instanceId}/${port.interfaceId}`,
     };
-    const links = await listLinks(this.#commands);
-    const existing = links.find(({ name }) => name === spec.name);
+    const existing = await findLink(this.#commands, spec.name);
     if (await ensureTap(this.#commands, spec, existing)) this.#rules.distrust(spec.name);
-    await this.#ensureRules();
-    await plugTap(this.#commands, spec);
+    await this.#rules.put(this.#portSet(this.#ports.find(port.interfaceId)!));
+    await this.#rules.put(this.#cloudSet());
+    await plugTap(this.#options.place, spec);
   }
 
   async #removeTap(name: string): Promise<void> {
     await removeLink(this.#commands, name);
-    await this.#rules.remove(name, renderPortRulesRemoval(this.#names.table, name));
+    const { table } = this.#names;
+    const set = portRuleSetName({ table, tap: name });
+    await this.#rules.remove(set, renderPortRulesRemoval(table, name));
   }
 
   async #forget(): Promise<void> {
@@ -276,22 +395,4 @@ class BridgeNetwork implements HostNetwork {
     this.#subnets = [];
     this.#ports.clear();
   }
-}
-
-async function removeIfEmpty(directory: string): Promise<void> {
-  try {
-    await rmdir(directory);
-  } catch (error) {
-    if (!hasCode(error, 'ENOTEMPTY') && !hasCode(error, 'ENOENT')) throw error;
-  }
-}
-
-function recordOf(port: PortSpec): PortRecord {
-  const { interfaceId, instanceId, macAddress, privateIp, hostname, subnet, profile } = port;
-  const { carriesStorage } = port;
-  return {
-    ...{ interfaceId, instanceId, macAddress, privateIp, hostname },
-    ...{ subnetId: subnet.id, domain: subnet.domain, mtu: profile.mtu },
-    ...(carriesStorage === true ? { carriesStorage } : {}),
-  };
 }

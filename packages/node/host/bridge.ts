@@ -1,7 +1,7 @@
 // Owns the bridge of a subnet: it exists, has the gateway's address and nothing else, and is up.
 
-import type { Commands } from '@ironbark/platform/commands.ts';
-import { disableIpv6, type Link, listAddresses, runIp } from './links.ts';
+import { type Link, listAddresses, runIp } from './links.ts';
+import { type NetworkPlace, putSettings } from './network-place.ts';
 
 export interface BridgeSpec {
   name: string;
@@ -13,10 +13,11 @@ export interface BridgeSpec {
 }
 
 export async function ensureBridge(
-  commands: Commands,
+  place: NetworkPlace,
   spec: BridgeSpec,
   existing: Link | undefined,
 ): Promise<void> {
+  const { commands } = place;
   const device = `dev ${spec.name}`;
   if (existing === undefined) {
     // Fixed delay 0: a port would otherwise be silent for its first 15 seconds.
@@ -26,7 +27,7 @@ export async function ensureBridge(
       `link set ${device} alias ${spec.alias}`,
     ]);
   }
-  await disableIpv6(spec.name);
+  await putSettings(place, routerSettings(spec.name));
   const addresses = existing === undefined ? [] : await listAddresses(commands, spec.name);
   const strange = addresses.filter((address) => address !== spec.gateway);
   await runIp(commands, [
@@ -34,4 +35,19 @@ export async function ensureBridge(
     ...(addresses.includes(spec.gateway) ? [] : [`address add ${spec.gateway} brd + ${device}`]),
     `link set ${device} up`,
   ]);
+}
+
+/**
+ * Guests of one bridge do not reach each other on it, but through the host: it answers for each of them when another
+ * asks for its hardware address, and forwards, so that every packet between two guests passes the filters that know
+ * connections. Stock kernels have those for what is routed everywhere, for what is bridged only with a module.
+ */
+function routerSettings(bridge: string): Record<string, string> {
+  return {
+    // The networks of guests are IPv4; an address that the host makes up by itself would be a way around the rules.
+    [`ipv6/conf/${bridge}/disable_ipv6`]: '1',
+    [`ipv4/conf/${bridge}/proxy_arp_pvlan`]: '1',
+    [`ipv4/conf/${bridge}/send_redirects`]: '0',
+    [`ipv4/neigh/${bridge}/proxy_delay`]: '0',
+  };
 }

@@ -2,6 +2,7 @@
 
 import { maskOf, parseCidr, renderIpv4 } from '@ironbark/core/ipv4.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { DhcpIntent } from '@ironbark/protocol/internal/network-messages.ts';
 import { METADATA_ADDRESS } from './network-rules.ts';
 import type { PortRecord } from './port-records.ts';
 
@@ -19,13 +20,23 @@ const MAX_LEASES = 65_536;
 const DEFAULT_MTU = 1500;
 const DNS_CACHE_ENTRIES = 1_000;
 
+export interface AddressService {
+  subnet: SubnetIntent;
+  bridge: string;
+  dhcp?: DhcpIntent;
+  /** False: no names are answered. */
+  hasDns: boolean;
+  /** Where names that are not the cloud's are asked; absent: where the host asks. */
+  resolvers?: string;
+}
+
 /** dnsmasq changes its directory, so every path has to be absolute. */
 export function renderArguments(
-  subnet: SubnetIntent,
-  bridge: string,
+  service: AddressService,
   paths: DnsmasqPaths,
   user: string,
 ): string[] {
+  const { subnet, bridge } = service;
   const cidr = parseCidr(subnet.cidr);
   if (cidr === undefined) throw new RangeError(`not a network: ${subnet.cidr}`);
   const range = [renderIpv4(cidr.base), 'static', renderIpv4(maskOf(cidr.prefix)), LEASE_TIME];
@@ -46,7 +57,7 @@ export function renderArguments(
     `--dhcp-hostsfile=${paths.leases}`,
     `--dhcp-optsfile=${paths.options}`,
     `--dhcp-option=option:router,${subnet.gatewayIp}`,
-    `--dhcp-option=option:dns-server,${subnet.gatewayIp}`,
+    ...dhcpOptions(service),
     '--quiet-dhcp',
     `--domain=${subnet.domain}`,
     `--local=/${subnet.domain}/`,
@@ -55,6 +66,19 @@ export function renderArguments(
     '--no-hosts',
     `--addn-hosts=${paths.names}`,
     `--cache-size=${DNS_CACHE_ENTRIES}`,
+    ...(service.hasDns ? [] : ['--port=0']),
+    ...(service.resolvers === undefined ? [] : [`--resolv-file=${service.resolvers}`]),
+  ];
+}
+
+/** `AmazonProvidedDNS` is the gateway, which answers where AWS has its own server at the network's second address. */
+function dhcpOptions({ subnet, dhcp }: AddressService): string[] {
+  const servers = dhcp?.domainNameServers ?? ['AmazonProvidedDNS'];
+  const names = servers.map((one) => (one === 'AmazonProvidedDNS' ? subnet.gatewayIp : one));
+  const clocks = dhcp?.ntpServers ?? [];
+  return [
+    `--dhcp-option=option:dns-server${names.map((one) => `,${one}`).join('')}`,
+    ...(clocks.length === 0 ? [] : [`--dhcp-option=option:ntp-server,${clocks.join(',')}`]),
   ];
 }
 

@@ -14,12 +14,13 @@ import type { Commands } from '@ironbark/platform/commands.ts';
 import { readFileIfPresent, replaceFile } from '@ironbark/platform/files.ts';
 import {
   endProcess,
+  findProcess,
   findProcesses,
   type HostProcess,
   readProcess,
 } from '@ironbark/platform/processes.ts';
-import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import {
+  type AddressService,
   type DnsmasqPaths,
   renderArguments,
   renderLeases,
@@ -35,9 +36,7 @@ export interface DnsmasqContext {
   directory: string;
 }
 
-export interface DnsmasqSpec {
-  subnet: SubnetIntent;
-  bridge: string;
+export interface DnsmasqSpec extends AddressService {
   /** Changes when the bridge is made anew; sockets on the old one are deaf. */
   bridgeIndex: number;
   /** All ports of the cloud, for their names. */
@@ -56,7 +55,7 @@ export async function ensureDnsmasq(context: DnsmasqContext, spec: DnsmasqSpec):
   await mkdir(directory, { recursive: true, mode: 0o755 });
   const paths = pathsOf(directory);
   const hasChanged = await writeTables(paths, spec);
-  const argv = renderArguments(spec.subnet, spec.bridge, paths, await chooseUser());
+  const argv = renderArguments(spec, paths, await chooseUser());
   const startedWith = JSON.stringify({ argv, bridgeIndex: spec.bridgeIndex });
   const running = await findDnsmasq(paths.pid);
   const isCurrent = (await readText(join(directory, 'started-with'))) === startedWith;
@@ -151,7 +150,8 @@ async function start(
   }
   // It writes its pid once its sockets are bound and its tables are read.
   const isReady = async () => {
-    if ((await readProcess(pid)) === undefined) throw await failedStart(logPath);
+    // Between two programs, as `ip netns exec` and what it becomes, a process has no arguments to be known by.
+    if ((await findProcess(pid)) === undefined) throw await failedStart(logPath);
     return Number(await readText(pidPath)) === pid;
   };
   const what = 'start of dnsmasq';

@@ -3,6 +3,7 @@
 import type { InstanceId, InterfaceId, SubnetId } from '@ironbark/core/ids.ts';
 import type { NicProfile } from '@ironbark/core/io-profile.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
 
 export interface PortSpec {
   instanceId: InstanceId;
@@ -17,6 +18,8 @@ export interface PortSpec {
   profile: NicProfile;
   /** The guest drives volumes of its own through it: frames of AoE reach the host, and nobody else. */
   carriesStorage?: boolean;
+  /** The guest drives volumes of its own over NBD: it reaches the host's port for them. */
+  reachesNbd?: boolean;
   /** No guest has it now, so what it holds of the host may be chosen anew if somebody else has taken it. */
   isIdle?: boolean;
 }
@@ -29,6 +32,8 @@ export type PortAttachment =
       queues: number;
       vhost: boolean;
       mtu: number;
+      /** The network name space that the interface is in; absent: the host's own. */
+      namespace?: string;
     }
   | {
       kind: 'user';
@@ -41,8 +46,13 @@ export type PortAttachment =
 
 export interface HostNetwork extends AsyncDisposable {
   readonly kind: 'bridge' | 'user' | 'simulated';
-  /** Makes the subnets' bridges, address service and translation, and removes those not in the list. */
-  ensureSubnets(subnets: readonly SubnetIntent[]): Promise<void>;
+  /**
+   * Makes the subnets' bridges, address service and translation, and removes those not in the list. A VPC with one of
+   * the subnets is routed by the host itself; any other has a name space of its own, once it has a port here.
+   */
+  ensureSubnets(subnets: readonly SubnetIntent[], vpcs?: readonly VpcIntent[]): Promise<void>;
+  /** Takes what has changed in the VPCs, such as who is in which group, to the host, without a look at all of it. */
+  putVpcs(vpcs: readonly VpcIntent[]): Promise<void>;
   /** Makes the port and its lease, or repairs it. Idempotent. */
   ensurePort(port: PortSpec): Promise<PortAttachment>;
   /** The host's own interface in a subnet; undefined where guests' frames do not reach the host. */

@@ -1,7 +1,6 @@
 // Owns the host's network interfaces as `ip` shows and makes them.
 
 import type { Commands } from '@ironbark/platform/commands.ts';
-import { hasCode, writeUnsynced } from '@ironbark/platform/files.ts';
 
 export interface Link {
   name: string;
@@ -11,6 +10,10 @@ export interface Link {
   mtu: number;
   /** False on a tap that no process has open. */
   hasCarrier: boolean;
+  /** A port of a bridge that reaches the bridge itself, and no other port like it. */
+  isIsolated: boolean;
+  /** Of a tap: it may have several queues. */
+  isMultiQueue?: boolean;
 }
 
 interface LinkRecord {
@@ -19,17 +22,39 @@ interface LinkRecord {
   master?: string;
   mtu: number;
   flags: string[];
+  linkinfo?: { info_slave_data?: { isolated?: boolean }; info_data?: { multi_queue?: boolean } };
 }
 
 export async function listLinks(commands: Commands): Promise<Link[]> {
-  const { stdout } = await commands.run('ip', ['-j', 'link', 'show']);
-  return (JSON.parse(stdout || '[]') as LinkRecord[]).map((record) => ({
+  return parseLinks((await commands.run('ip', ['-j', '-d', 'link', 'show'])).stdout);
+}
+
+/** Undefined when there is none of that name. */
+export async function findLink(commands: Commands, name: string): Promise<Link | undefined> {
+  const { stdout } = await commands.run('ip', ['-j', '-d', 'link', 'show', 'dev', name], {
+    allowExitCodes: [0, NO_LINK],
+  });
+  return parseLinks(stdout)[0];
+}
+
+/** The exit code of `ip` when the kernel refuses. */
+const NO_LINK = 1;
+
+function parseLinks(text: string): Link[] {
+  return (JSON.parse(text.trim() || '[]') as LinkRecord[]).map((record) => ({
     name: record.ifname,
     index: record.ifindex,
     ...(record.master === undefined ? {} : { master: record.master }),
     mtu: record.mtu,
     hasCarrier: record.flags.includes('LOWER_UP'),
+    isIsolated: record.linkinfo?.info_slave_data?.isolated === true,
+    ...queuesOf(record),
   }));
+}
+
+function queuesOf({ linkinfo }: LinkRecord): Pick<Link, 'isMultiQueue'> {
+  const isMultiQueue = linkinfo?.info_data?.multi_queue;
+  return isMultiQueue === undefined ? {} : { isMultiQueue };
 }
 
 /** Runs several `ip` commands in one process; the first that fails ends it. */
@@ -40,8 +65,8 @@ export async function runIp(commands: Commands, lines: readonly string[]): Promi
 
 /** Removes an interface; one that does not exist is fine. */
 export async function removeLink(commands: Commands, name: string): Promise<void> {
-  const isThere = (await listLinks(commands)).some((link) => link.name === name);
-  if (isThere) await commands.run('ip', ['link', 'delete', 'dev', name]);
+  if ((await findLink(commands, name)) !== undefined)
+    await commands.run('ip', ['link', 'delete', 'dev', name]);
 }
 
 export interface AddressRecord {
@@ -56,14 +81,4 @@ export async function listAddresses(commands: Commands, name: string): Promise<s
   return records.flatMap((record) =>
     (record.addr_info ?? []).map(({ local, prefixlen }) => `${local}/${prefixlen}`),
   );
-}
-
-/** The networks of guests are IPv4; an address that the host makes up by itself would be a way around the rules. */
-export async function disableIpv6(name: string): Promise<void> {
-  try {
-    await writeUnsynced(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, '1');
-  } catch (error) {
-    // A kernel without IPv6 has nothing to disable.
-    if (!hasCode(error, 'ENOENT')) throw error;
-  }
 }

@@ -9,37 +9,56 @@ export interface NetworkNames {
   readonly tag: string;
   /** The nftables tables, in the families `ip` and `netdev`. */
   readonly table: string;
+  /** The table of security groups, in the family `ip`. */
+  readonly groupTable: string;
   bridge(id: SubnetId): string;
   tap(id: InterfaceId): string;
   /** A locally administered address, so that the gateway keeps its own when ports come and go. */
   bridgeMac(id: SubnetId): string;
+  /** The name space of a VPC that has one. */
+  space(vpcId: string): string;
+  /** The host's end of the way out of that name space. */
+  uplink(vpcId: string): string;
+  /** Of either end of that way, or of any other pair that a text stands for. */
+  mac(text: string): string;
   isBridge(interfaceName: string): boolean;
+  isUplink(interfaceName: string): boolean;
+  isSpace(namespace: string): boolean;
   isTap(interfaceName: string): boolean;
 }
 
 /** With the two letters `ib` and one for the kind they fill the 15 that Linux allows. */
 const TAG_DIGITS = 4;
 const ID_DIGITS = 8;
-/** Any cloud's bridge; other clouds of the host are recognised by it. */
-const ANY_BRIDGE = new RegExp(`^ib[0-9a-z]{${TAG_DIGITS}}s[0-9a-z]{${ID_DIGITS}}$`);
+/** Any cloud's bridge, or way out of a name space; other clouds of the host are recognised by it. */
+const ANY_BRIDGE = new RegExp(`^ib[0-9a-z]{${TAG_DIGITS}}[su][0-9a-z]{${ID_DIGITS}}$`);
 
 export function createNetworkNames(cloudId: string): NetworkNames {
   const tag = shortHash(`cloud ${cloudId}`, TAG_DIGITS);
   const bridgePrefix = `ib${tag}s`;
   const tapPrefix = `ib${tag}t`;
+  const uplinkPrefix = `ib${tag}u`;
+  const spacePrefix = `ib${tag}v`;
+  const mac = (text: string) => `06:${pairs(hexHash(`${cloudId} ${text}`).slice(0, 10))}`;
   const length = bridgePrefix.length + ID_DIGITS;
   return {
     tag,
     table: `ironbark_${tag}`,
+    groupTable: `ironbark_${tag}_groups`,
     bridge: (id) => bridgePrefix + shortHash(id, ID_DIGITS),
     tap: (id) => tapPrefix + shortHash(id, ID_DIGITS),
-    bridgeMac: (id) => `06:${pairs(hexHash(`${cloudId} ${id}`).slice(0, 10))}`,
+    bridgeMac: mac,
+    space: (id) => spacePrefix + shortHash(id, ID_DIGITS),
+    uplink: (id) => uplinkPrefix + shortHash(id, ID_DIGITS),
+    mac,
+    isSpace: (name) => name.startsWith(spacePrefix) && name.length === length,
+    isUplink: (name) => name.startsWith(uplinkPrefix) && name.length === length,
     isBridge: (name) => name.startsWith(bridgePrefix) && name.length === length,
     isTap: (name) => name.startsWith(tapPrefix) && name.length === length,
   };
 }
 
-/** True for the bridge of any cloud of this kind, ours or not. */
+/** True for the bridge, or the way out of a VPC, of any cloud of this kind, ours or not. */
 export function isAnyCloudBridge(interfaceName: string): boolean {
   return ANY_BRIDGE.test(interfaceName);
 }

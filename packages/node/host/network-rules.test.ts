@@ -2,6 +2,24 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type CloudRules, cloudRuleSet } from './network-rules.ts';
 
+test('the port for volumes is open to guests that have one over NBD, each by its own address', () => {
+  const subnet = { bridge: 'ib0', cidr: '172.31.0.0/20', gatewayIp: '172.31.0.1' };
+  const nbdGuests = ['172.31.0.9'];
+  const subnets = [{ ...subnet, vpcCidr: '172.31.0.0/16', nbdGuests }];
+  const { text } = cloudRuleSet({ table: 'x', subnets, metadataPort: 1, hostPorts: [] });
+  const input = text.split('chain input')[1]!.split('chain forward')[0]!;
+  const rule = 'iifname "ib0" ip saddr 172.31.0.9 ip daddr 172.31.0.1 tcp dport { 10809 } accept';
+  assert.ok(input.includes(rule) && input.indexOf(rule) < input.indexOf('\nreject'));
+  const others = input
+    .replace(rule, '')
+    .split('\n')
+    .filter((line) => line.includes('10809'));
+  assert.deepEqual(
+    others.map((line) => line.split(' ').at(-1)),
+    ['drop'],
+  );
+});
+
 function rulesOf(...bridges: string[]): string {
   const subnets = bridges.map((bridge, at) => ({
     bridge,

@@ -5,15 +5,13 @@
 // A port's chain sees every frame that the guest sends before the bridge does: whatever is not from the port's
 // own MAC and IP address, or not ARP or IPv4, never reaches anybody.
 
-import { parseCidr, renderCidr } from '@ironbark/core/ipv4.ts';
+import { GUEST_NBD_PORT } from '@ironbark/protocol/internal/guest-targets.ts';
+import { aclChains } from './acl-rules.ts';
+import { normalCidr } from './group-match.ts';
+import type { NetworkNames } from './network-names.ts';
 import type { RuleSet } from './nftables.ts';
-
-export interface SubnetRules {
-  bridge: string;
-  cidr: string;
-  gatewayIp: string;
-  vpcCidr: string;
-}
+import { spaceForward, spacePostrouting } from './space-rules.ts';
+import type { SubnetRules } from './subnet-facts.ts';
 
 export interface CloudRules {
   table: string;
@@ -22,13 +20,21 @@ export interface CloudRules {
   metadataPort: number;
   /** TCP ports of the host that guests may reach besides, such as the cloud's own API. */
   hostPorts: readonly number[];
+  /** Ports with a public address. */
+  publicIps?: readonly { privateIp: string; publicIp: string }[];
+  /** The ends on the host of what leads out of VPCs with name spaces of their own. */
+  uplinks?: readonly string[];
+  /** In such a name space: the interface that leads out of it. */
+  wayOut?: string;
 }
 
 export interface PortRules {
   table: string;
   tap: string;
   macAddress: string;
-  privateIp: string;
+  privateIps: readonly string[];
+  /** Networks of its VPC, for a port that routes: it may send with any address outside them. Absent: only its own. */
+  routesOutside?: readonly string[];
   /** The host's address on the bridge, where the guest's frames of AoE go; absent: it may send none. */
   storageMac?: string;
 }
@@ -37,29 +43,30 @@ export interface PortRules {
 export const METADATA_ADDRESS = '169.254.169.254';
 /** A little before the usual filters, so that a guest is stopped whatever comes later. */
 const FILTER_PRIORITY = -5;
+/** Before the groups are asked, which know ports by their addresses. */
+const SENDER_PRIORITY = -9;
 const INGRESS_PRIORITY = -500;
 
 export function cloudRuleSet(rules: CloudRules): RuleSet {
-  const chains =
-    rules.subnets.length === 0 ? [] : ['prerouting', 'postrouting', 'input', 'forward'];
-  return {
-    id: 'cloud',
-    chains: chains.map((name) => `ip ${rules.table} ${name}`),
-    text: renderCloudRules(rules),
-  };
+  return { id: 'cloud', table: `ip ${rules.table}`, text: renderCloudRules(rules) };
 }
 
 /** Replaces the cloud's whole table in one transaction. */
 function renderCloudRules(rules: CloudRules): string {
   const header = `add table ip ${rules.table}\ndelete table ip ${rules.table}\n`;
-  if (rules.subnets.length === 0) return header;
-  const chains = [prerouting(rules), postrouting(rules), input(rules), forward(rules)];
-  return `${header}table ip ${rules.table} {\n${chains.join('')}}\n`;
+  const { subnets, uplinks = [], wayOut } = rules;
+  if (subnets.length + uplinks.length === 0 && wayOut === undefined) return header;
+  const acls = subnets.flatMap(({ bridge, cidr, acl }) =>
+    acl === undefined ? [] : [{ bridge, cidr, acl }],
+  );
+  const chains = [prerouting, publicOutput, postrouting, input, noRedirects, senders, forward];
+  const texts = [...chains.map((render) => render(rules)), ...aclChains(acls)];
+  return `${header}table ip ${rules.table} {\n${texts.join('')}}\n`;
 }
 
-export function renderCloudRulesRemoval(table: string): string {
-  return ['ip', 'netdev']
-    .map((family) => `add table ${family} ${table}\ndelete table ${family} ${table}\n`)
+export function renderCloudRulesRemoval(names: NetworkNames): string {
+  return [`ip ${names.table}`, `ip ${names.groupTable}`, `netdev ${names.table}`]
+    .map((table) => `add table ${table}\ndelete table ${table}\n`)
     .join('');
 }
 
@@ -68,11 +75,14 @@ function chain(name: string, hook: string, lines: readonly string[]): string {
 }
 
 function bridges(rules: CloudRules, ...more: string[]): string {
-  return `{ ${[...more, ...rules.subnets.map(({ bridge }) => bridge)].map((n) => `"${n}"`).join(', ')} }`;
+  const { subnets, uplinks = [] } = rules;
+  const all = [...more, ...subnets.map(({ bridge }) => bridge), ...uplinks];
+  return `{ ${all.map((name) => `"${name}"`).join(', ')} }`;
 }
 
-function gateways(rules: CloudRules): string {
-  return `{ ${rules.subnets.map(({ gatewayIp }) => gatewayIp).join(', ')} }`;
+function publicMap({ publicIps = [] }: CloudRules): string[] {
+  const pairs = publicIps.map(({ publicIp, privateIp }) => `${publicIp} : ${privateIp}`);
+  return pairs.length === 0 ? [] : [`dnat to ip daddr map { ${pairs.join(', ')} }`];
 }
 
 function prerouting(rules: CloudRules): string {
@@ -80,34 +90,74 @@ function prerouting(rules: CloudRules): string {
     ({ bridge, gatewayIp }) =>
       `iifname "${bridge}" ip daddr ${METADATA_ADDRESS} tcp dport 80 dnat to ${gatewayIp}:${rules.metadataPort}`,
   );
-  return chain('prerouting', 'nat hook prerouting priority -100', lines);
+  return chain('prerouting', 'nat hook prerouting priority -100', [...lines, ...publicMap(rules)]);
+}
+
+/** The host itself reaches guests by their public addresses, too. */
+function publicOutput(rules: CloudRules): string {
+  return chain('output', 'nat hook output priority -100', publicMap(rules));
 }
 
 function postrouting(rules: CloudRules): string {
+  const { wayOut, publicIps = [], subnets, uplinks = [] } = rules;
+  const hook = 'nat hook postrouting priority 100';
+  if (wayOut !== undefined) {
+    return chain('postrouting', hook, spacePostrouting({ subnets, publicIps, wayOut }));
+  }
   const ours = bridges(rules);
-  const lines = rules.subnets.map(
-    ({ cidr, vpcCidr }) =>
-      `ip saddr ${normal(cidr)} ip daddr != ${normal(vpcCidr)} oifname != ${ours} masquerade`,
-  );
-  return chain('postrouting', 'nat hook postrouting priority 100', lines);
+  const outOf = [
+    ...subnets.map(
+      ({ cidr, vpcCidr }) => `ip saddr ${normalCidr(cidr)} ip daddr != ${normalCidr(vpcCidr)}`,
+    ),
+    ...uplinks.map((name) => `iifname "${name}"`),
+  ];
+  const lines = outOf.map((from) => `${from} oifname != ${ours} masquerade`);
+  return chain('postrouting', hook, lines);
 }
 
 function input(rules: CloudRules): string {
+  const { wayOut } = rules;
   const lines = [
     `iifname != ${bridges(rules, 'lo')} tcp dport ${rules.metadataPort} drop`,
-    // A socket that is bound to the gateway's address also takes what comes in elsewhere.
-    `iifname != ${bridges(rules, 'lo')} ip daddr ${gateways(rules)} meta l4proto { tcp, udp } th dport { 53, 67 } drop`,
-    `iifname != ${bridges(rules)} accept`,
+    ...gatewayInput(rules),
+    // Nothing that comes in by the way out is for the name space itself, but answers.
+    `iifname != ${bridges(rules, ...(wayOut === undefined ? [] : [wayOut]))} accept`,
     'ct state established,related accept',
     'ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept',
     ...rules.subnets.flatMap((subnet) => subnetInput(subnet, rules)),
+    ...(rules.uplinks ?? []).flatMap((uplink) => uplinkInput(uplink, rules)),
     'reject',
   ];
   return chain('input', `filter hook input priority ${FILTER_PRIORITY}`, lines);
 }
 
-function subnetInput({ bridge, cidr, gatewayIp }: SubnetRules, rules: CloudRules): string[] {
-  const from = `iifname "${bridge}" ip saddr ${normal(cidr)}`;
+/** A socket that is bound to the gateway's address also takes what comes in elsewhere. */
+function gatewayInput(rules: CloudRules): string[] {
+  if (rules.subnets.length === 0) return [];
+  const gateways = rules.subnets.map(({ gatewayIp }) => gatewayIp).join(', ');
+  const ports = `{ 53, 67, ${GUEST_NBD_PORT} }`;
+  return [
+    `iifname != ${bridges(rules, 'lo')} ip daddr { ${gateways} } meta l4proto { tcp, udp } th dport ${ports} drop`,
+  ];
+}
+
+/** Guests of VPCs with a name space of their own reach of the host what others do. */
+function uplinkInput(uplink: string, { hostPorts }: CloudRules): string[] {
+  const from = `iifname "${uplink}"`;
+  const ports = hostPorts.length === 0 ? [] : [`${from} ${tcpTo(hostPorts)} accept`];
+  return [`${from} icmp type echo-request accept`, ...ports];
+}
+
+/** Packets between guests of one bridge go back where they came from; nobody has to be told of a shorter way. */
+function noRedirects(rules: CloudRules): string {
+  const isEmpty = rules.subnets.length === 0;
+  const lines = isEmpty ? [] : [`oifname ${bridges(rules)} icmp type redirect drop`];
+  return chain('redirects', `filter hook output priority ${FILTER_PRIORITY}`, lines);
+}
+
+function subnetInput(subnet: SubnetRules, rules: CloudRules): string[] {
+  const { bridge, cidr, gatewayIp, nbdGuests = [] } = subnet;
+  const from = `iifname "${bridge}" ip saddr ${normalCidr(cidr)}`;
   const ports = rules.hostPorts.length === 0 ? [] : [`${from} ${tcpTo(rules.hostPorts)} accept`];
   return [
     `${from} icmp type echo-request accept`,
@@ -115,6 +165,11 @@ function subnetInput({ bridge, cidr, gatewayIp }: SubnetRules, rules: CloudRules
     `${from} ip daddr ${gatewayIp} udp dport 53 accept`,
     `${from} ip daddr ${gatewayIp} tcp dport 53 accept`,
     `${from} ip daddr ${gatewayIp} tcp dport ${rules.metadataPort} ct status dnat accept`,
+    // Here and not at the guest's port: there a packet may still be in pieces that do not name a port.
+    ...nbdGuests.map(
+      (address) =>
+        `iifname "${bridge}" ip saddr ${address} ip daddr ${gatewayIp} ${tcpTo([GUEST_NBD_PORT])} accept`,
+    ),
     ...ports,
   ];
 }
@@ -125,27 +180,64 @@ function tcpTo(ports: readonly number[]): string {
 
 /** Link-local addresses of the host's own surroundings, such as another cloud's metadata, are not the guest's. */
 function forward(rules: CloudRules): string {
+  const { wayOut, subnets, publicIps = [] } = rules;
+  if (subnets.length === 0 && wayOut !== undefined) return '';
   const ours = bridges(rules);
   const lines = [
     `iifname ${ours} ip daddr 169.254.0.0/16 drop`,
-    ...rules.subnets.flatMap((subnet) => betweenSubnets(subnet, rules)),
+    ...(wayOut === undefined ? [] : spaceForward({ subnets, publicIps, wayOut })),
+    ...subnets.flatMap((subnet) => betweenSubnets(subnet, rules)),
+    ...betweenVpcs(rules),
+    ...(wayOut === undefined ? subnets.flatMap((subnet) => outOfSubnet(subnet, rules)) : []),
     `iifname ${ours} accept`,
     `oifname ${ours} accept`,
   ];
   return chain('forward', `filter hook forward priority ${FILTER_PRIORITY}`, lines);
 }
 
-/** A subnet belongs to an account: guests of one do not reach those of another through the host. */
-function betweenSubnets({ bridge }: SubnetRules, rules: CloudRules): string[] {
-  const others = rules.subnets.filter((other) => other.bridge !== bridge);
-  if (others.length === 0) return [];
-  return [`iifname "${bridge}" oifname ${bridges({ ...rules, subnets: others })} drop`];
+/**
+ * A guest's address comes from its bridge alone, whatever the world claims to send from; and what leaves the bridges of
+ * the host, from a port that routes for others too, has an address of its own subnet.
+ */
+function senders({ subnets, wayOut }: CloudRules): string {
+  if (subnets.length === 0) return '';
+  const bridged = `{ ${subnets.map(({ bridge }) => `"${bridge}"`).join(', ')} }`;
+  const lines = subnets.flatMap(({ bridge, cidr }) => [
+    `iifname != "${bridge}" ip saddr ${normalCidr(cidr)} drop`,
+    ...(wayOut === undefined
+      ? [`iifname "${bridge}" oifname != ${bridged} ip saddr != ${normalCidr(cidr)} drop`]
+      : []),
+  ]);
+  return chain('senders', `filter hook forward priority ${SENDER_PRIORITY}`, lines);
 }
 
-function normal(cidr: string): string {
-  const parsed = parseCidr(cidr);
-  if (parsed === undefined) throw new RangeError(`not a network: ${cidr}`);
-  return renderCidr(parsed);
+/** A VPC belongs to an account: guests of one do not reach those of another through the host. */
+function betweenSubnets({ bridge, vpcId }: SubnetRules, rules: CloudRules): string[] {
+  const others = rules.subnets.filter(
+    (other) => other.bridge !== bridge && (vpcId === undefined || other.vpcId !== vpcId),
+  );
+  if (others.length === 0) return [];
+  const names = others.map((other) => `"${other.bridge}"`).join(', ');
+  return [`iifname "${bridge}" oifname { ${names} } drop`];
+}
+
+/** Guests without a way out reach nothing beyond the cloud's own networks; answers to who reached them go. */
+function outOfSubnet({ bridge, leaving = 'all' }: SubnetRules, rules: CloudRules): string[] {
+  if (leaving === 'all') return [];
+  const publics = rules.publicIps?.map(({ privateIp }) => privateIp) ?? [];
+  const others =
+    leaving === 'public' && publics.length > 0 ? ` ip saddr != { ${publics.join(', ')} }` : '';
+  return [`iifname "${bridge}" oifname != ${bridges(rules)}${others} ct direction original drop`];
+}
+
+/** Into a VPC with a name space of its own only by a public address, whoever asks. */
+function betweenVpcs({ subnets, uplinks = [] }: CloudRules): string[] {
+  if (uplinks.length === 0 || subnets.length === 0) return [];
+  const list = (names: readonly string[]) => `{ ${names.map((name) => `"${name}"`).join(', ')} }`;
+  const bridged = subnets.map(({ bridge }) => bridge);
+  return [
+    `iifname ${list(uplinks)} oifname ${list(bridged)} ct state new ct status and dnat == 0 drop`,
+  ];
 }
 
 function portChain(tap: string): string {
@@ -153,8 +245,11 @@ function portChain(tap: string): string {
 }
 
 export function portRuleSet(rules: PortRules): RuleSet {
-  const chains = [`netdev ${rules.table} ${portChain(rules.tap)}`];
-  return { id: rules.tap, chains, text: renderPortRules(rules) };
+  return { ...portRuleSetName(rules), text: renderPortRules(rules) };
+}
+
+export function portRuleSetName({ table, tap }: Pick<PortRules, 'table' | 'tap'>) {
+  return { id: tap, table: `netdev ${table}` };
 }
 
 /**
@@ -164,17 +259,27 @@ function storageRules(mac: string | undefined): string[] {
   return mac === undefined ? [] : [`ether type 0x88a2 ether daddr set ${mac} accept`];
 }
 
+/** Never with another guest's address, and never to the metadata service, which knows guests by theirs. */
+function routerRules(networks: readonly string[]): string[] {
+  if (networks.length === 0) return [];
+  const inside = `{ ${[...networks.map(normalCidr), '0.0.0.0', '169.254.0.0/16'].join(', ')} }`;
+  return [`ether type ip ip saddr != ${inside} ip daddr != 169.254.0.0/16 accept`];
+}
+
 /** Replaces one port's chain. Adding before deleting makes it work whether the chain exists or not. */
-function renderPortRules({ table, tap, macAddress, privateIp, storageMac }: PortRules): string {
+function renderPortRules(port: PortRules): string {
+  const { table, tap, macAddress, privateIps, storageMac, routesOutside = [] } = port;
   const name = `netdev ${table} ${portChain(tap)}`;
   const hook = `type filter hook ingress device "${tap}" priority ${INGRESS_PRIORITY}; policy drop;`;
+  const own = `{ ${privateIps.join(', ')} }`;
   const rules = [
     `ether saddr != ${macAddress} drop`,
     // A sender address of 0.0.0.0 asks whether an address is in use, before it is taken.
-    `ether type arp arp htype 1 arp ptype ip arp saddr ether ${macAddress} arp saddr ip { ${privateIp}, 0.0.0.0 } accept`,
-    `ether type ip ip saddr ${privateIp} udp sport 67 drop`,
-    `ether type ip ip saddr ${privateIp} accept`,
+    `ether type arp arp htype 1 arp ptype ip arp saddr ether ${macAddress} arp saddr ip { ${[...privateIps, '0.0.0.0'].join(', ')} } accept`,
+    `ether type ip udp sport 67 drop`,
+    `ether type ip ip saddr ${own} accept`,
     'ether type ip ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept',
+    ...routerRules(routesOutside),
     ...storageRules(storageMac),
   ];
   return [

@@ -6,6 +6,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { InstanceId, InterfaceId, SubnetId } from '@ironbark/core/ids.ts';
 import { readFileIfPresent, removeFile, replaceFile } from '@ironbark/platform/files.ts';
+import type { PortSpec } from './host-network.ts';
 
 export interface PortRecord {
   interfaceId: InterfaceId;
@@ -17,6 +18,7 @@ export interface PortRecord {
   domain: string;
   mtu: number;
   carriesStorage?: boolean;
+  reachesNbd?: boolean;
 }
 
 export class PortRecords {
@@ -68,4 +70,15 @@ export class PortRecords {
   #path(id: InterfaceId): string {
     return join(this.#directory, `${id}.json`);
   }
+}
+
+export function recordOf(port: PortSpec): PortRecord {
+  const { interfaceId, instanceId, macAddress, privateIp, hostname, subnet, profile } = port;
+  const { carriesStorage, reachesNbd } = port;
+  return {
+    ...{ interfaceId, instanceId, macAddress, privateIp, hostname },
+    ...{ subnetId: subnet.id, domain: subnet.domain, mtu: profile.mtu },
+    ...(carriesStorage === true ? { carriesStorage } : {}),
+    ...(reachesNbd === true ? { reachesNbd } : {}),
+  };
 }

@@ -14,6 +14,8 @@ export class SimulatedNetwork implements HostNetwork {
     for (const subnet of subnets) this.#subnets.set(subnet.id, subnet);
   }
 
+  async putVpcs(): Promise<void> {}
+
   async ensurePort(port: PortSpec): Promise<PortAttachment> {
     this.#subnets.set(port.subnet.id, port.subnet);
     this.#ports.set(port.interfaceId, port);

@@ -8,18 +8,21 @@ import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages
 import { ensureBridge } from './bridge.ts';
 import { describeClash, findClash } from './choose-cidr.ts';
 import { readHostNetworks } from './host-networks.ts';
-import { listLinks } from './links.ts';
+import { findLink } from './links.ts';
 import type { NetworkNames } from './network-names.ts';
+import type { NetworkPlace } from './network-place.ts';
 
 export async function ensureSubnetBridge(
-  context: { commands: Commands; logger: Logger },
+  context: { place: NetworkPlace; logger: Logger },
   names: NetworkNames,
   subnet: SubnetIntent,
 ): Promise<void> {
   const name = names.bridge(subnet.id);
-  const existing = (await listLinks(context.commands)).find((link) => link.name === name);
+  const { place } = context;
+  const existing = await findLink(place.commands, name);
   if (existing === undefined) {
-    await refuseClash(context.commands, names, subnet);
+    // A name space has no other network to be cut off from.
+    if (place.namespace === undefined) await refuseClash(place.commands, names, subnet);
     context.logger.info('bridge made', { bridge: name, subnetId: subnet.id, cidr: subnet.cidr });
   }
   const spec = {
@@ -28,7 +31,7 @@ export async function ensureSubnetBridge(
     gateway: `${subnet.gatewayIp}/${parseCidr(subnet.cidr)?.prefix}`,
     alias: subnet.id,
   };
-  await ensureBridge(context.commands, spec, existing);
+  await ensureBridge(place, spec, existing);
 }
 
 /** Building it anyway would cut the host off from its own network. */

@@ -3,12 +3,15 @@
 
 import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { ioctl } from '@ironbark/platform/libc.ts';
+import { inNetworkNamespace } from '@ironbark/platform/network-namespace.ts';
 
 export interface TapOptions {
   /** Queue pairs, one descriptor each. More than 1 needs a tap that was made with `multi_queue`. */
   queues: number;
   /** Also open /dev/vhost-net once a queue. */
   vhost: boolean;
+  /** Where the tap is; absent: in the host's own network name space. */
+  namespace?: string;
 }
 
 /** Open descriptors of a tap. The hypervisor inherits copies, so close these once it has started. */
@@ -35,7 +38,14 @@ const MAX_QUEUES = 256;
 /** Opens a tap that exists already; `ip tuntap add ... vnet_hdr` made it, so it stays when this is closed. */
 export function openTap(interfaceName: string, options: TapOptions): OpenTap {
   checkTap(interfaceName, options);
-  const multiQueue = isMultiQueue(interfaceName);
+  const { namespace } = options;
+  if (namespace === undefined) return open(interfaceName, options, isMultiQueue(interfaceName));
+  // What lies in another name space does not show in this one's /sys; it was made as it is opened.
+  const multiQueue = options.queues > 1 || options.vhost;
+  return inNetworkNamespace(namespace, () => open(interfaceName, options, multiQueue));
+}
+
+function open(interfaceName: string, options: TapOptions, multiQueue: boolean): OpenTap {
   const fds: number[] = [];
   const vhostFds: number[] = [];
   const close = () => {

@@ -1,10 +1,8 @@
 // Owns the tap of a port: it exists, belongs to one user, is plugged into its bridge and is up.
 
-import { readFile } from 'node:fs/promises';
 import type { Commands } from '@ironbark/platform/commands.ts';
-import { hasCode } from '@ironbark/platform/files.ts';
-import { disableIpv6, type Link, runIp } from './links.ts';
-import { IFF_MULTI_QUEUE } from './tap-device.ts';
+import { type Link, runIp } from './links.ts';
+import { type NetworkPlace, putSettings } from './network-place.ts';
 
 export interface TapSpec {
   name: string;
@@ -22,7 +20,7 @@ export async function ensureTap(
   spec: TapSpec,
   existing: Link | undefined,
 ): Promise<boolean> {
-  if (existing !== undefined && !(await mustBeRemade(spec, existing))) return false;
+  if (existing !== undefined && !mustBeRemade(spec, existing)) return false;
   const queues = spec.multiQueue ? ' multi_queue' : '';
   await runIp(commands, [
     ...(existing === undefined ? [] : [`link delete dev ${spec.name}`]),
@@ -32,27 +30,23 @@ export async function ensureTap(
   return true;
 }
 
-export async function plugTap(commands: Commands, spec: TapSpec): Promise<void> {
-  await disableIpv6(spec.name);
-  await runIp(commands, [
+export async function plugTap(place: NetworkPlace, spec: TapSpec): Promise<void> {
+  await putSettings(place, { [`ipv6/conf/${spec.name}/disable_ipv6`]: '1' });
+  await runIp(place.commands, [
     `link set dev ${spec.name} mtu ${spec.mtu}`,
     `link set dev ${spec.name} master ${spec.bridge}`,
+    isolatePort(spec.name),
     `link set dev ${spec.name} up`,
   ]);
 }
 
-/** A guest that has the tap open keeps the one it has. */
-async function mustBeRemade(spec: TapSpec, existing: Link): Promise<boolean> {
-  if (existing.hasCarrier) return false;
-  const flags = await readTapFlags(spec.name);
-  return flags !== undefined && ((flags & IFF_MULTI_QUEUE) !== 0) !== spec.multiQueue;
+/** Its frames reach the bridge and no other guest; what is for one of those goes through the bridge's router. */
+export function isolatePort(name: string): string {
+  return `link set dev ${name} type bridge_slave isolated on`;
 }
 
-async function readTapFlags(name: string): Promise<number | undefined> {
-  try {
-    return Number((await readFile(`/sys/class/net/${name}/tun_flags`, 'utf8')).trim());
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
-    throw error;
-  }
+/** A guest that has the tap open keeps the one it has. What is no tap has no queues, and stays. */
+function mustBeRemade(spec: TapSpec, existing: Link): boolean {
+  if (existing.hasCarrier || existing.isMultiQueue === undefined) return false;
+  return existing.isMultiQueue !== spec.multiQueue;
 }

@@ -106,6 +106,8 @@ class SlirpNetwork implements UserNetwork {
   /** There is nothing to make: each guest is in a network of its own. */
   async ensureSubnets(): Promise<void> {}
 
+  async putVpcs(): Promise<void> {}
+
   ensurePort(spec: PortSpec): Promise<PortAttachment> {
     return this.#inTurn(async () => {
       const port = (await this.#findPort(spec)) ?? (await this.#makePort(spec));

@@ -208,6 +208,36 @@ test('the identity document tells who the instance is', async () => {
   });
 });
 
+test('a role’s credentials are there for an instance that has one, and for no other', async () => {
+  await withService({}, async (ask) => {
+    assert.equal((await ask('/latest/meta-data/iam/')).status, 404);
+  });
+  const role = {
+    profileArn: 'arn:aws:iam::123456789012:instance-profile/web',
+    profileId: `AIPA${'A'.repeat(17)}`,
+    roleName: 'web',
+    accessKeyId: `ASIA${'A'.repeat(16)}`,
+    secretAccessKey: 'secret',
+    token: 'token',
+    issuedAt: '2026-01-01T00:00:00.000Z',
+    expiresAt: '2026-01-01T06:00:00.000Z',
+  };
+  await withService(withMetadata({ role }), async (ask) => {
+    const read = async (path: string) => (await ask(`/latest/meta-data/iam/${path}`)).text;
+    assert.equal(await read('security-credentials/'), 'web');
+    assert.deepEqual(JSON.parse(await read('security-credentials/web')), {
+      Code: 'Success',
+      LastUpdated: '2026-01-01T00:00:00Z',
+      Type: 'AWS-HMAC',
+      AccessKeyId: role.accessKeyId,
+      SecretAccessKey: 'secret',
+      Token: 'token',
+      Expiration: '2026-01-01T06:00:00Z',
+    });
+    assert.equal(JSON.parse(await read('info')).InstanceProfileArn, role.profileArn);
+  });
+});
+
 test('tags are shown only when asked for, and only those that fit a path', async () => {
   const tags = { Name: 'web', 'a/b': 'x', '..': 'y' };
   await withService(withMetadata({ tags }), async (ask) => {

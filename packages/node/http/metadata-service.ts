@@ -30,6 +30,8 @@ export interface MetadataServiceOptions {
   host: string;
   /** 0 takes a free one. */
   port: number;
+  /** A socket that is bound already, in the name space of a VPC; absent: one of `host` and `port`. */
+  fd?: number;
   /** False while instances are not known yet: guests are told to come again, not that there is nothing. */
   isReady?: () => boolean;
   findInstanceByAddress(address: string): InstanceIntent | undefined;
@@ -58,7 +60,8 @@ export function startMetadataService(options: MetadataServiceOptions): Promise<H
   const tokens = new MetadataTokens(options);
   const isShared = options.findInstanceBySecret !== undefined;
   return listen({
-    address: { host: options.host, port: options.port },
+    address:
+      options.fd === undefined ? { host: options.host, port: options.port } : { fd: options.fd },
     logger: options.logger,
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
     ...(isShared ? {} : { maxConnectionsPerAddress: MAX_CONNECTIONS_PER_GUEST }),

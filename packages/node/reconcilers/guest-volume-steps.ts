@@ -12,10 +12,11 @@ import { VolumeBusyError } from './volume-busy.ts';
 export function guestDisk(
   intent: InstanceIntent,
   volumeId: VolumeId,
-  { shelf, slot, interfaceName, socketPath }: GuestVolumeRecord,
+  { shelf, slot, interfaceName, socketPath, nbd }: GuestVolumeRecord,
 ): GuestDisk {
   const { subnetId, macAddress } = primaryInterface(intent);
-  return { volumeId, subnetId, macAddress, interfaceName, shelf, slot, socketPath };
+  const disk = { volumeId, subnetId, macAddress, interfaceName, shelf, slot, socketPath };
+  return nbd === undefined ? disk : { ...disk, nbd };
 }
 
 /** Makes it so that the guest reaches the volume, whatever has become of what was there. */
@@ -34,6 +35,9 @@ export async function serveVolume(
   context.guestVolumes.changed();
 }
 
+/** 256 bits. */
+const KEY_BYTES = 32;
+
 /** Written first: what may be open has a record. */
 async function noteVolume(
   context: InstanceContext,
@@ -48,11 +52,16 @@ async function noteVolume(
     return known;
   }
   const { deviceName, sizeBytes, source } = wanted;
-  const place = context.ports.storagePlaceOf(primaryInterface(intent));
+  const nic = primaryInterface(intent);
+  const place = context.ports.storagePlaceOf(nic);
   if (place === undefined) throw noWay();
+  const { hostAddress, ...aoe } = place;
   const slot = known?.slot ?? freeSlot(Object.values(guestVolumes));
   const { socketPath } = source;
-  const volume = { ...place, slot, deviceName, socketPath, sizeBytes };
+  const key = known?.nbd?.key ?? context.random.bytes(KEY_BYTES).toString('hex');
+  const nbd = { hostAddress, guestAddress: nic.privateIp, key };
+  const way = wanted.profile.transport === 'nbd' ? { nbd } : {};
+  const volume = { ...aoe, slot, deviceName, socketPath, sizeBytes, ...way };
   await context.records.change(intent.id, {
     guestVolumes: { ...guestVolumes, [volumeId]: volume },
   });
@@ -87,9 +96,14 @@ export async function closeVolume(
   await context.records.change(intent.id, { guestVolumes: rest });
   context.guestVolumes.forget(intent.id, volumeId);
   const hasGuest = context.records.find(intent.id)?.handle !== undefined;
-  // It may send no such frame any more. The ports of one that is off are removed.
-  if (Object.keys(rest).length > 0 || !hasGuest) return;
+  const isLast = !Object.values(rest).some((other) => hasSameWay(other, volume));
+  // It may send nothing of the kind any more. The ports of one that is off are removed.
+  if (!isLast || !hasGuest) return;
   await ensurePort(context, intent, primaryInterface(intent).id);
+}
+
+function hasSameWay(one: GuestVolumeRecord, other: GuestVolumeRecord): boolean {
+  return (one.nbd === undefined) === (other.nbd === undefined);
 }
 
 function requireTargets({ guestTargets }: InstanceContext): GuestTargets {

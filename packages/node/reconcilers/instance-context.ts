@@ -3,6 +3,7 @@
 import type { InterfaceId } from '@ironbark/core/ids.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
+import type { RandomSource } from '@ironbark/platform/random.ts';
 import type { AroundStep } from '@ironbark/platform/reconciler.ts';
 import type { GuestTargets } from '@ironbark/protocol/internal/guest-targets.ts';
 import type {
@@ -22,6 +23,7 @@ import type { InstanceRecord, RecordStore } from '../store/records.ts';
 export interface InstanceContext {
   dataDir: string;
   clock: Clock;
+  random: RandomSource;
   logger: Logger;
   aroundStep: AroundStep;
   driver: HypervisorDriver;
@@ -70,6 +72,11 @@ export function ensurePort(
   if (nic === undefined) throw new Error(`${intent.id} has no interface ${interfaceId}`);
   const { guestVolumes = {} } = context.records.find(intent.id) ?? {};
   const isPrimary = nic.id === primaryInterface(intent).id;
-  const carriesStorage = isPrimary && Object.keys(guestVolumes).length > 0;
-  return context.ports.ensure(intent, nic, { uid: uidOf(context, intent), isIdle, carriesStorage });
+  const own = isPrimary ? Object.values(guestVolumes) : [];
+  return context.ports.ensure(intent, nic, {
+    uid: uidOf(context, intent),
+    isIdle,
+    carriesStorage: own.some(({ nbd }) => nbd === undefined),
+    reachesNbd: own.some(({ nbd }) => nbd !== undefined),
+  });
 }

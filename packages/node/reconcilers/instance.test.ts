@@ -94,6 +94,7 @@ async function startDaemon(host: Host, apply: Apply): Promise<Daemon> {
   const context: InstanceContext = {
     dataDir,
     clock,
+    random,
     logger: silentLogger,
     aroundStep: takeStep,
     driver,
@@ -154,7 +155,13 @@ async function live(
   for (const [index, change] of LIFE.entries()) {
     const generation = index + 1;
     const instances = [instanceIntent({ ...change, generation })];
-    const intent = { nodeId: 'node-1' as const, generation, subnets: [SUBNET], instances };
+    const intent = {
+      nodeId: 'node-1' as const,
+      generation,
+      subnets: [SUBNET],
+      vpcs: [],
+      instances,
+    };
     await daemon.intents.put(intent, () => false);
     daemon = await runToRest(daemon, restart);
     const seen = daemon.observation;

@@ -2,7 +2,7 @@
 
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { isResourceId } from '@ironbark/core/ids.ts';
-import { type DiskProfile, GUEST_ATTACHED } from '@ironbark/core/io-profile.ts';
+import { type DiskProfile, guestProfile } from '@ironbark/core/io-profile.ts';
 import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { GuestHandle, PluggedDisk } from '../drivers/hypervisor-driver.ts';
 import type { InstanceContext } from './instance-context.ts';
@@ -44,8 +44,8 @@ export async function observeInstance(
     guestVolumes,
   };
   const profiles = new Map([...disks].map(([serial, { profile }]) => [serial, profile]));
-  for (const { volumeId, isWhole } of guestVolumes) {
-    if (isWhole) profiles.set(volumeId, GUEST_ATTACHED);
+  for (const { volumeId, transport, isWhole } of guestVolumes) {
+    if (isWhole) profiles.set(volumeId, guestProfile(transport));
   }
   return { observed, disks: profiles };
 }

@@ -21,6 +21,7 @@ function wants(profile = GUEST_ATTACHED) {
 function seen(changes: Partial<ObservedGuestVolume> = {}): ObservedGuestVolume {
   return {
     volumeId: ID,
+    transport: 'aoe',
     isWhole: true,
     isCutOff: false,
     hasReleased: false,

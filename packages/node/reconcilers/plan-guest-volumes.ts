@@ -5,6 +5,7 @@
 //   detach:  ask -> the guest says released -> close; at once when it is off, or nobody serves the volume any more
 
 import type { VolumeId } from '@ironbark/core/ids.ts';
+import type { GuestTransport } from '@ironbark/core/io-profile.ts';
 import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 
 export type GuestVolumeStep =
@@ -14,6 +15,7 @@ export type GuestVolumeStep =
 
 export interface ObservedGuestVolume {
   volumeId: VolumeId;
+  transport: GuestTransport;
   /** The guest is answered, by what is served now, in the volume's whole length. */
   isWhole: boolean;
   /** The target leads to where the volume was served before. */

@@ -16,6 +16,7 @@ const intentOf = (generation: number, instances: InstanceIntent[]): NodeIntent =
   nodeId: 'node-1',
   generation,
   subnets: [],
+  vpcs: [],
   instances,
 });
 

@@ -8,10 +8,14 @@ import type {
   NodeIntent,
   SubnetIntent,
 } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
+import { findApart } from '@ironbark/protocol/internal/vpc-subnets.ts';
 
 interface StoredIntent {
   generation: number;
   subnets: SubnetIntent[];
+  /** Absent in a document that was kept before there were any. */
+  vpcs?: VpcIntent[];
   instances: InstanceIntent[];
 }
 
@@ -22,6 +26,7 @@ export class IntentStore {
   readonly #nodeId: NodeId;
   #generation = 0;
   #subnets: SubnetIntent[] = [];
+  #vpcs: VpcIntent[] = [];
   #instances = new Map<InstanceId, InstanceIntent>();
   #byAddress = new Map<string, InstanceIntent>();
   #writing: Promise<unknown> = Promise.resolve();
@@ -47,6 +52,10 @@ export class IntentStore {
     return this.#subnets;
   }
 
+  get vpcs(): readonly VpcIntent[] {
+    return this.#vpcs;
+  }
+
   instances(): InstanceIntent[] {
     return [...this.#instances.values()];
   }
@@ -64,9 +73,12 @@ export class IntentStore {
     return this.instances().filter((instance) => socketPathsOf(instance).includes(socketPath));
   }
 
-  /** The instance that may use this private address now. */
-  findByAddress(ip: string): InstanceIntent | undefined {
-    return this.#byAddress.get(ip);
+  /**
+   * The instance that may use this private address now: in the VPC, where that has a name space of its own, or among
+   * those that the host routes.
+   */
+  findByAddress(ip: string, vpcId?: string): InstanceIntent | undefined {
+    return this.#byAddress.get(addressKey(ip, vpcId));
   }
 
   /**
@@ -85,7 +97,8 @@ export class IntentStore {
     }
     if (intent.generation <= this.#generation) return false;
     const instances = mergeInstances(this.#instances, intent.instances, isEnded);
-    const stored = { generation: intent.generation, subnets: intent.subnets, instances };
+    const { generation, subnets, vpcs } = intent;
+    const stored = { generation, subnets, vpcs, instances };
     await replaceFile(this.#path, JSON.stringify(stored));
     this.#take(stored);
     return true;
@@ -94,14 +107,24 @@ export class IntentStore {
   #take(stored: StoredIntent): void {
     this.#generation = stored.generation;
     this.#subnets = stored.subnets;
+    this.#vpcs = stored.vpcs ?? [];
+    const apart = new Set<string>(findApart(this.#vpcs, this.#subnets).map(({ id }) => id));
     this.#instances = new Map(stored.instances.map((instance) => [instance.id, instance]));
     const addresses = stored.instances
       .filter(({ power }) => power !== 'terminated')
-      .flatMap((instance) =>
-        instance.interfaces.map(({ privateIp }) => [privateIp, instance] as const),
-      );
+      .flatMap((instance) => {
+        const { vpcId } = instance.metadata;
+        const place = apart.has(vpcId) ? vpcId : undefined;
+        return instance.interfaces.map(
+          ({ privateIp }) => [addressKey(privateIp, place), instance] as const,
+        );
+      });
     this.#byAddress = new Map(addresses);
   }
+}
+
+function addressKey(ip: string, vpcId: string | undefined): string {
+  return `${vpcId ?? ''} ${ip}`;
 }
 
 function socketPathsOf({ volumes }: InstanceIntent): string[] {

@@ -11,6 +11,7 @@ import {
   replaceFile,
   syncDirectory,
 } from '@ironbark/platform/files.ts';
+import type { NbdAccess } from '@ironbark/protocol/internal/guest-targets.ts';
 import type { GuestHandle } from '../drivers/hypervisor-driver.ts';
 import { instanceLayout, instancesDirectory } from './instance-layout.ts';
 
@@ -56,6 +57,8 @@ export interface GuestVolumeRecord {
   deviceName: string;
   socketPath: string;
   sizeBytes: number;
+  /** Absent: it is reached over AoE. */
+  nbd?: NbdAccess;
 }
 
 /** The fields that may be absent; `undefined` in a change removes one. */

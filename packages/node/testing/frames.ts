@@ -56,10 +56,14 @@ export function udpFrame(addresses: FrameAddresses, ports: [number, number], tex
   return ethernet(addresses.toMac, addresses.fromMac, 0x0800, packet);
 }
 
-/** `senderMac` is what the ARP packet itself claims. */
-export function arpFrame(addresses: FrameAddresses, senderMac = addresses.fromMac): Buffer {
+/** `senderMac` is what the ARP packet itself claims; operation 1 asks, 2 answers. */
+export function arpFrame(
+  addresses: FrameAddresses,
+  senderMac = addresses.fromMac,
+  operation: 1 | 2 = 2,
+): Buffer {
   const packet = Buffer.alloc(28);
-  packet.set([0, 1, 8, 0, 6, 4, 0, 2], 0);
+  packet.set([0, 1, 8, 0, 6, 4, 0, operation], 0);
   packet.set(Buffer.from(senderMac.replaceAll(':', ''), 'hex'), 8);
   packet.writeUInt32BE(parseIpv4(addresses.fromIp)!, 14);
   packet.set(Buffer.from(addresses.toMac.replaceAll(':', ''), 'hex'), 18);

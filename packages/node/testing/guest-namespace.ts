@@ -57,6 +57,21 @@ export class Namespace implements AsyncDisposable {
   }
 }
 
+/** The same in the name space of a VPC, once that is there: in the place of the port's tap. */
+export async function createGuestIn(
+  space: string,
+  tap: string,
+  { macAddress, interfaceId }: PortSpec,
+): Promise<Namespace> {
+  const guest = await Namespace.create(`${space.slice(-4)}-${interfaceId.slice(-4)}`);
+  await run('-n', space, 'link', 'delete', 'dev', tap);
+  const peer = ['peer', 'name', 'eth0', 'address', macAddress, 'netns', guest.name];
+  await run('link', 'add', tap, 'netns', space, 'type', 'veth', ...peer);
+  await run('-n', space, 'link', 'set', tap, 'up');
+  await guest.ip('link', 'set', 'eth0', 'up');
+  return guest;
+}
+
 async function run(...args: string[]): Promise<string> {
   return (await systemCommands.run('ip', args)).stdout;
 }

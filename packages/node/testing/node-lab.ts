@@ -64,7 +64,13 @@ export async function createNodeLab(simulated: SimulatedOptions = {}): Promise<N
       }),
     put: async (node, instances) => {
       generation += 1;
-      await node.client.putIntent({ nodeId: 'node-1', generation, subnets: [SUBNET], instances });
+      await node.client.putIntent({
+        nodeId: 'node-1',
+        generation,
+        subnets: [SUBNET],
+        vpcs: [],
+        instances,
+      });
     },
     [Symbol.asyncDispose]: () => rm(dataDir, { recursive: true }),
   };

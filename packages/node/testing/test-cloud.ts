@@ -7,16 +7,16 @@ import { systemClock } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { silentLogger } from '@ironbark/platform/logger.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
-import { createBridgeNetwork } from '../host/bridge-network.ts';
 import { chooseVpcCidr, VPC_CANDIDATES } from '../host/choose-cidr.ts';
 import type { HostNetwork, PortSpec } from '../host/host-network.ts';
 import { readHostNetworks } from '../host/host-networks.ts';
+import { createVpcNetworks, type VpcNetworksOptions } from '../host/vpc-networks.ts';
 
 export interface TestCloud {
   cloudId: string;
   subnet: SubnetIntent;
   /** A daemon's view of the network; each call is a daemon that has just started. */
-  open(changes?: { metadataPort?: number; hostPorts?: number[] }): Promise<HostNetwork>;
+  open(changes?: Partial<VpcNetworksOptions>): Promise<HostNetwork>;
   /** The address at this place in the subnet; 1 is the gateway. */
   address(place: number): string;
   port(place: number): PortSpec;
@@ -47,7 +47,7 @@ export async function createTestCloud(label: string): Promise<TestCloud> {
     subnet,
     address,
     open: (changes = {}) =>
-      createBridgeNetwork({
+      createVpcNetworks({
         cloudId,
         commands: systemCommands,
         clock: systemClock,
@@ -58,7 +58,7 @@ export async function createTestCloud(label: string): Promise<TestCloud> {
     port: (place) => ({
       instanceId: `i-${hex(place)}` as InstanceId,
       interfaceId: `eni-${hex(place)}` as InterfaceId,
-      macAddress: `02:aa:00:00:00:${place.toString(16).padStart(2, '0')}`,
+      macAddress: `02:aa:00:00:${pairOf(place >> 8)}:${pairOf(place & 255)}`,
       privateIp: address(place),
       hostname: `ip-${address(place).replaceAll('.', '-')}.ec2.internal`,
       subnet,
@@ -70,4 +70,8 @@ export async function createTestCloud(label: string): Promise<TestCloud> {
 
 function hex(value: number): string {
   return value.toString(16).padStart(17, '0');
+}
+
+function pairOf(byte: number): string {
+  return byte.toString(16).padStart(2, '0');
 }

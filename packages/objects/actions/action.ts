@@ -1,26 +1,28 @@
 // Owns the shape of an S3 action: an authenticated, authorised request in, status, headers and body out.
 
 import { ServiceError } from '@ironbark/core/errors.ts';
-import type { Principal } from '@ironbark/protocol/internal/identity-client.ts';
-import type { ByteSource } from '../app/byte-source.ts';
+import type { AccessKeyRecord } from '@ironbark/protocol/internal/identity-client.ts';
+import type { Asker } from '../app/asker.ts';
+import type { Bucket } from '../app/bucket-settings.ts';
+import { type ByteSource, readAll } from '../app/byte-source.ts';
 import type { ObjectsContext } from '../app/context.ts';
-import type { BucketTable } from '../store/schema.ts';
+import { requireVersionId } from '../app/version-lookup.ts';
 
-export interface S3Request {
+export interface S3Request extends Asker {
   /** What the request is called in S3, for messages. */
   operation: string;
-  principal: Principal;
   /** '' where the request has none. */
   bucketName: string;
   key: string;
-  query: ReadonlyMap<string, string>;
-  /** Of a lower-case name; one character a byte. */
-  header(name: string): string | undefined;
   headerNames(): readonly string[];
   /** Notes a key for the record of the call, besides the one in the request's address. */
   touch(key: string): void;
+  /** Notes who has signed, for the record of the call, where that stands in the body. */
+  signedBy(signer: Pick<AccessKeyRecord, 'accessKeyId' | 'principal'>): void;
   /** Reads nothing before its chunks are asked for; throws when the headers contradict each other. */
   openBody(options?: BodyOptions): ByteSource;
+  /** The file of a form: its bytes, and the fields in the place of headers. */
+  openForm(fields: Pick<S3Request, 'header'>, chunks: AsyncIterable<Uint8Array>): ByteSource;
 }
 
 export interface BodyOptions {
@@ -30,7 +32,7 @@ export interface BodyOptions {
 
 /** A request whose bucket exists and whose caller may use it. */
 export interface BucketRequest extends S3Request {
-  bucket: BucketTable;
+  bucket: Bucket;
 }
 
 export interface S3Response {
@@ -81,13 +83,31 @@ export function readEncodingType(request: S3Request): 'url' | undefined {
   throw invalidArgument('encoding-type', type, 'Invalid Encoding Method specified in Request.');
 }
 
-/** Without versioning there is one version, called `null`. */
-export function requireNullVersion(versionId: string | undefined): void {
-  if (versionId === undefined || versionId === '' || versionId === 'null') return;
-  throw new ServiceError({
-    kind: 'not-found',
-    resource: 'object-version',
-    message: 'The specified version does not exist. Buckets of this cloud keep no versions yet.',
-    details: { VersionId: versionId },
-  });
+/** The version that the request names, if any. */
+export function readVersionId(request: S3Request): string | undefined {
+  const text = request.query.get('versionId');
+  if (text === '')
+    throw invalidArgument('versionId', text, 'Version id cannot be the empty string');
+  return requireVersionId(text);
+}
+
+/** Documents that configure something have a handful of members. */
+const MAX_DOCUMENT_BYTES = 256 * 1_024;
+
+export async function readDocument(request: S3Request, max = MAX_DOCUMENT_BYTES): Promise<Buffer> {
+  return await readAll(request.openBody(), max);
+}
+
+/** Buckets that have never had versions tell none. */
+export function versionHeader(
+  bucket: Bucket,
+  versionId: string | undefined,
+): Record<string, string> {
+  if (bucket.versioning === null || versionId === undefined) return {};
+  return { 'x-amz-version-id': versionId };
+}
+
+/** As on AWS, a writer is told of versions only while there are new ones. */
+export function newVersionHeader(bucket: Bucket, versionId: string): Record<string, string> {
+  return bucket.versioning === 'Enabled' ? { 'x-amz-version-id': versionId } : {};
 }

@@ -6,8 +6,10 @@ import { renderCompleteUpload } from '@ironbark/protocol/s3/results.ts';
 import { MAX_XML_BYTES } from '@ironbark/protocol/s3/xml-reader.ts';
 import { encodePercentText } from '@ironbark/protocol/sigv4/percent.ts';
 import { readAll } from '../app/byte-source.ts';
+import { expirationHeader } from '../app/lifecycle.ts';
 import { type CompleteInput, completeUpload } from '../app/upload-completion.ts';
-import { type BucketAction, type BucketRequest, xmlResponse } from './action.ts';
+import { type BucketAction, type BucketRequest, newVersionHeader, xmlResponse } from './action.ts';
+import { encryptionHeaders } from './encryption-headers.ts';
 import { readWriteConditions } from './object-headers.ts';
 
 export const completeMultipartUpload: BucketAction = async (context, request) => {
@@ -24,7 +26,12 @@ export const completeMultipartUpload: BucketAction = async (context, request) =>
   const host = request.header('host') ?? '';
   const location = `http://${host}/${bucketName}/${encodePercentText(key, '/')}`;
   const { etag, checksum } = version;
-  return xmlResponse(renderCompleteUpload({ location, bucket: bucketName, key, etag, checksum }));
+  const result = { location, bucket: bucketName, key, etag, checksum };
+  return xmlResponse(renderCompleteUpload(result), {
+    ...newVersionHeader(bucket, version.versionId),
+    ...encryptionHeaders(version.encryption),
+    ...expirationHeader(bucket, version, context.clock.nowMs()),
+  });
 };
 
 function readExpected(request: BucketRequest): CompleteInput['expected'] {

@@ -2,64 +2,79 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { renderCopyResult } from '@ironbark/protocol/s3/results.ts';
-import type { ObjectVersion } from '../app/object-version.ts';
-import { copyObject as copy, MAX_PUT_BYTES } from '../app/objects.ts';
+import { copyObject as copy } from '../app/copies.ts';
+import { makeSeal } from '../app/encryption.ts';
+import type { ObjectIntent, ObjectVersion } from '../app/object-version.ts';
+import { MAX_PUT_BYTES } from '../app/objects.ts';
 import { requireCopyConditions } from '../app/preconditions.ts';
-import { type BucketAction, type BucketRequest, invalidArgument, xmlResponse } from './action.ts';
+import {
+  type BucketAction,
+  type BucketRequest,
+  invalidArgument,
+  newVersionHeader,
+  xmlResponse,
+} from './action.ts';
 import { readCopySource } from './copy-source.ts';
+import { encryptionHeaders, readEncryptionWish, readSourceKey } from './encryption-headers.ts';
 import {
   readChecksumAlgorithm,
-  readObjectHeaders,
   readReadConditions,
   readWriteConditions,
-  refuseNotOffered,
 } from './object-headers.ts';
+import { readIntent } from './object-intent.ts';
 
 export const copyObject: BucketAction = async (context, request) => {
-  refuseNotOffered(request);
+  const { bucket, key } = request;
+  const intent = await readIntent(context, request);
   const source = await readCopySource(context, request);
-  const replaces = readDirective(request);
-  const isSame = source.bucket.id === request.bucket.id && source.key === request.key;
-  if (isSame && !replaces) throw copyToItself();
-  const algorithm = readChecksumAlgorithm(request);
+  const replaces = readDirective(request, 'x-amz-metadata-directive');
+  const retags = readDirective(request, 'x-amz-tagging-directive');
+  const wish = readEncryptionWish(context, request, bucket);
+  const isSame = source.bucket.id === bucket.id && source.key === key;
+  const changes = replaces || wish !== undefined || source.versionId !== undefined;
+  if (isSame && !changes) throw copyToItself();
+  const checksum = readChecksumAlgorithm(request);
+  let from: ObjectVersion | undefined;
   const version = await copy(context, {
     source,
-    target: { bucket: request.bucket, key: request.key },
-    headers: replaces ? readObjectHeaders(request) : undefined,
-    check: (original) => {
+    target: { bucket, key },
+    describe: (original): ObjectIntent => {
+      from = original;
       requireCopyConditions(readReadConditions(request, 'x-amz-copy-source-'), original);
-      requireCopyable(original, algorithm);
+      requireCopyable(original);
+      return {
+        ...intent,
+        headers: replaces ? intent.headers : original.headers,
+        tags: retags ? intent.tags : original.tags,
+      };
     },
     conditions: readWriteConditions(request),
+    seal: await makeSeal(context, bucket, wish),
+    sourceKey: readSourceKey(request),
+    checksum,
   });
-  return xmlResponse(renderCopyResult('CopyObjectResult', version));
+  const isVersioned = source.bucket.versioning !== null && from !== undefined;
+  return xmlResponse(renderCopyResult('CopyObjectResult', version), {
+    ...newVersionHeader(bucket, version.versionId),
+    ...encryptionHeaders(version.encryption),
+    ...(isVersioned ? { 'x-amz-copy-source-version-id': from!.versionId } : {}),
+  });
 };
 
-/** True when the request brings the headers of the copy. */
-function readDirective(request: BucketRequest): boolean {
-  const directive = request.header('x-amz-metadata-directive') ?? 'COPY';
+/** True when the request brings these of the copy. */
+function readDirective(request: BucketRequest, name: string): boolean {
+  const directive = request.header(name) ?? 'COPY';
   if (directive === 'COPY' || directive === 'REPLACE') return directive === 'REPLACE';
-  throw invalidArgument('x-amz-metadata-directive', directive, 'Unknown metadata directive.');
+  throw invalidArgument(name, directive, 'Unknown directive.');
 }
 
-/** A copy shares the bytes of its source, and with them the checksum that was computed over them. */
-function requireCopyable(
-  original: ObjectVersion,
-  algorithm: NonNullable<ObjectVersion['checksum']>['algorithm'] | undefined,
-): void {
-  if (original.sizeBytes > MAX_PUT_BYTES) {
-    throw new ServiceError({
-      kind: 'operation-not-permitted',
-      resource: 'copy-source',
-      message:
-        'The specified copy source is larger than the maximum allowable size for a copy source; copy it in parts.',
-    });
-  }
-  if (algorithm === undefined || algorithm === original.checksum?.algorithm) return;
+function requireCopyable(original: ObjectVersion): void {
+  if (original.sizeBytes <= MAX_PUT_BYTES) return;
   throw new ServiceError({
-    kind: 'unsupported',
-    resource: 'checksum',
-    message: 'A copy with another checksum algorithm than its source has is not implemented.',
+    kind: 'operation-not-permitted',
+    resource: 'copy-source',
+    message:
+      'The specified copy source is larger than the maximum allowable size for a copy source; copy it in parts.',
   });
 }
 

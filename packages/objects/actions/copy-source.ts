@@ -3,8 +3,8 @@
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { requireBucket } from '../app/access.ts';
 import { requireKey } from '../app/keys.ts';
-import type { BucketTable } from '../store/schema.ts';
-import { type BucketAction, requireNullVersion, type S3Request } from './action.ts';
+import { requireVersionId, type VersionName } from '../app/version-lookup.ts';
+import type { BucketAction, S3Request } from './action.ts';
 import { decodeName } from './decode-name.ts';
 
 export const COPY_SOURCE = 'x-amz-copy-source';
@@ -13,21 +13,22 @@ export const COPY_SOURCE = 'x-amz-copy-source';
 export async function readCopySource(
   context: Parameters<BucketAction>[0],
   request: S3Request,
-): Promise<{ bucket: BucketTable; key: string }> {
+): Promise<VersionName> {
   const text = request.header(COPY_SOURCE) ?? '';
   const [path = '', version] = text.replace(/^\//, '').split('?versionId=');
   const name = decodeName(path);
   const slash = name.indexOf('/');
   if (slash < 1 || slash === name.length - 1) throw badSource();
-  requireNullVersion(version);
+  const versionId = requireVersionId(version);
   const key = requireKey(name.slice(slash + 1));
-  const bucket = await requireBucket(context, request.principal, {
+  const bucket = await requireBucket(context, request, {
     operation: 'GetObject',
     name: name.slice(0, slash),
     key,
+    versionId,
     expectedOwner: request.header('x-amz-source-expected-bucket-owner'),
   });
-  return { bucket, key };
+  return { bucket, key, versionId };
 }
 
 function badSource(): ServiceError {

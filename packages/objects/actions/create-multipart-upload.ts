@@ -7,17 +7,23 @@ import {
   defaultChecksumType,
 } from '@ironbark/protocol/s3/checksums.ts';
 import { renderInitiateUpload } from '@ironbark/protocol/s3/results.ts';
+import { makeSeal } from '../app/encryption.ts';
 import { createUpload, type UploadChecksum } from '../app/uploads.ts';
 import { type BucketAction, type BucketRequest, xmlResponse } from './action.ts';
-import { readChecksumAlgorithm, readObjectHeaders, refuseNotOffered } from './object-headers.ts';
+import { encryptionHeaders, readEncryptionWish } from './encryption-headers.ts';
+import { readChecksumAlgorithm } from './object-headers.ts';
+import { readIntent } from './object-intent.ts';
 
 export const createMultipartUpload: BucketAction = async (context, request) => {
-  refuseNotOffered(request);
   const { bucket, key } = request;
   const checksum = readUploadChecksum(request);
-  const headers = readObjectHeaders(request);
-  const uploadId = await createUpload(context, { bucket, key, headers, checksum });
-  const shown: Record<string, string> = {};
+  const intent = await readIntent(context, request);
+  const wish = readEncryptionWish(context, request, bucket);
+  const seal = await makeSeal(context, bucket, wish);
+  const initiator = request.principal?.accountId;
+  const upload = { bucket, key, intent, checksum, seal, initiator };
+  const uploadId = await createUpload(context, upload);
+  const shown: Record<string, string> = { ...encryptionHeaders(seal?.encryption) };
   if (checksum !== undefined) {
     shown['x-amz-checksum-algorithm'] = checksum.algorithm.toUpperCase();
     shown['x-amz-checksum-type'] = checksum.type;

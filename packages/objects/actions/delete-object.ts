@@ -1,14 +1,22 @@
 // Owns DeleteObject.
 
 import { deleteObject as remove } from '../app/objects.ts';
-import { type BucketAction, NO_CONTENT, requireNullVersion } from './action.ts';
+import { type BucketAction, readVersionId } from './action.ts';
+import { bypassesGovernance } from './governance.ts';
 
 export const deleteObject: BucketAction = async (context, request) => {
-  requireNullVersion(request.query.get('versionId'));
-  await remove(context, {
-    bucket: request.bucket,
-    key: request.key,
+  const { bucket, key } = request;
+  const { versionId, isDeleteMarker } = await remove(context, {
+    ...{ bucket, key },
+    versionId: readVersionId(request),
     conditions: { ifMatch: request.header('if-match') },
+    bypassesGovernance: await bypassesGovernance(context, request, key),
   });
-  return NO_CONTENT;
+  return {
+    status: 204,
+    headers: {
+      ...(versionId === undefined ? {} : { 'x-amz-version-id': versionId }),
+      ...(isDeleteMarker ? { 'x-amz-delete-marker': 'true' } : {}),
+    },
+  };
 };

@@ -5,17 +5,19 @@ import { toS3Error } from '@ironbark/protocol/s3/errors.ts';
 import { type DeleteRequest, parseDelete } from '@ironbark/protocol/s3/requests.ts';
 import { type DeleteOutcome, renderDeleteResult } from '@ironbark/protocol/s3/results.ts';
 import { MAX_XML_BYTES } from '@ironbark/protocol/s3/xml-reader.ts';
+import { requireAccess } from '../app/access.ts';
 import { readAll } from '../app/byte-source.ts';
 import { requireKey } from '../app/keys.ts';
 import { deleteObject } from '../app/objects.ts';
-import {
-  type BucketAction,
-  type BucketRequest,
-  requireNullVersion,
-  xmlResponse,
-} from './action.ts';
+import { requireVersionId } from '../app/version-lookup.ts';
+import { type BucketAction, type BucketRequest, xmlResponse } from './action.ts';
+import { bypassesGovernance } from './governance.ts';
 
+/** Whether the caller may is asked for each key: a request as a whole has no resource that a policy could name. */
 export const deleteObjects: BucketAction = async (context, request) => {
+  const { bucket, operation } = request;
+  // Without a policy no key differs from another one.
+  if (!bucket.settings.has('policy')) await requireAccess(context, request, { bucket, operation });
   const body = await readAll(request.openBody(), MAX_XML_BYTES);
   const { quiet, objects } = parseDelete(body);
   const outcomes: DeleteOutcome[] = [];
@@ -26,14 +28,21 @@ export const deleteObjects: BucketAction = async (context, request) => {
 async function deleteOne(
   context: Parameters<BucketAction>[0],
   request: BucketRequest,
-  { key, versionId, etag }: DeleteRequest['objects'][number],
+  { key, versionId: asked, etag }: DeleteRequest['objects'][number],
 ): Promise<DeleteOutcome> {
   request.touch(key);
+  const { bucket, operation } = request;
+  const versionId = asked === '' ? undefined : asked;
   try {
-    requireNullVersion(versionId);
-    const conditions = { ifMatch: etag };
-    await deleteObject(context, { bucket: request.bucket, key: requireKey(key), conditions });
-    return { key, versionId };
+    requireKey(key);
+    requireVersionId(versionId);
+    await requireAccess(context, request, { bucket, operation, key, versionId });
+    const deletion = await deleteObject(context, {
+      ...{ bucket, key, versionId },
+      conditions: { ifMatch: etag },
+      bypassesGovernance: await bypassesGovernance(context, request, key),
+    });
+    return { key, versionId, ...(deletion.isDeleteMarker ? { marker: deletion.versionId } : {}) };
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     const { code } = toS3Error(error);

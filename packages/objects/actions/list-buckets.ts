@@ -1,6 +1,7 @@
 // Owns ListBuckets.
 
 import { renderListBuckets } from '@ironbark/protocol/s3/list-results.ts';
+import { requireAccount } from '../app/access.ts';
 import { successor } from '../app/keys.ts';
 import { listBuckets as listRows } from '../store/buckets.ts';
 import { readLimit, type S3Action, xmlResponse } from './action.ts';
@@ -8,7 +9,7 @@ import { readLimit, type S3Action, xmlResponse } from './action.ts';
 const MAX_BUCKETS_A_PAGE = 10_000;
 
 export const listBuckets: S3Action = async (context, request) => {
-  const { accountId } = request.principal;
+  const { accountId } = requireAccount(request.principal, request.operation);
   const prefix = request.query.get('prefix');
   const limit = readLimit(request, 'max-buckets', MAX_BUCKETS_A_PAGE);
   const prefixEnd = successor(prefix ?? '');

@@ -1,7 +1,10 @@
 // Owns ListMultipartUploads.
 
-import { renderListUploads } from '@ironbark/protocol/s3/list-results.ts';
+import { type ListedUpload, renderListUploads } from '@ironbark/protocol/s3/list-results.ts';
+import { objectOwner } from '../app/acl.ts';
 import { listUploads, type UploadPosition } from '../app/listing.ts';
+import { fromUploadRow } from '../app/uploads.ts';
+import type { UploadTable } from '../store/schema.ts';
 import {
   type BucketAction,
   type BucketRequest,
@@ -32,18 +35,19 @@ export const listMultipartUploads: BucketAction = async (context, request) => {
       uploadIdMarker: query.get('upload-id-marker') ?? '',
       maxUploads,
       isTruncated: next !== undefined,
-      uploads: rows.map((row) => ({
-        key: row.object_key,
-        uploadId: row.id,
-        initiatedAtMs: row.initiated_at,
-      })),
+      uploads: rows.map((row) => describeUpload(request, row)),
       commonPrefixes,
       next,
       encodingType,
-      ownerId: request.bucket.account_id,
     }),
   );
 };
+
+function describeUpload({ bucket }: BucketRequest, row: UploadTable): ListedUpload {
+  const { key, id, initiatedAtMs, initiator, intent } = fromUploadRow(row);
+  const ownerId = objectOwner(bucket, intent);
+  return { key, uploadId: id, initiatedAtMs, ownerId, initiatorId: initiator ?? ownerId };
+}
 
 function readFrom(request: BucketRequest): UploadPosition | undefined {
   const key = request.query.get('key-marker') ?? '';

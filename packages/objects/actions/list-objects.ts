@@ -1,12 +1,14 @@
-// Owns ListObjects, ListObjectsV2 and ListObjectVersions.
+// Owns ListObjects and ListObjectsV2.
 
 import {
+  type ListedObject,
   type ListPage,
   renderListObjects,
   renderListObjectsV2,
-  renderListVersions,
 } from '@ironbark/protocol/s3/list-results.ts';
+import { objectOwner } from '../app/acl.ts';
 import { afterMarker, type KeyPosition, listObjects as list } from '../app/listing.ts';
+import type { ObjectVersion } from '../app/object-version.ts';
 import {
   type BucketAction,
   type BucketRequest,
@@ -27,7 +29,6 @@ export const listObjects: BucketAction = async (context, request) => {
       ...page,
       marker,
       nextMarker: hasNext ? lastName : undefined,
-      ownerId: request.bucket.account_id,
     }),
   );
 };
@@ -39,28 +40,13 @@ export const listObjectsV2: BucketAction = async (context, request) => {
   const token = request.query.get('continuation-token');
   const from = token ? parseToken(token) : markerPosition(request, startAfter ?? '');
   const { page, next } = await readPage(context, request, from);
-  const ownerId =
-    request.query.get('fetch-owner') === 'true' ? request.bucket.account_id : undefined;
   return xmlResponse(
     renderListObjectsV2({
       ...page,
       startAfter,
       token,
       nextToken: next === undefined ? undefined : renderToken(next),
-      ownerId,
-    }),
-  );
-};
-
-export const listObjectVersions: BucketAction = async (context, request) => {
-  const keyMarker = request.query.get('key-marker') ?? '';
-  const { page, lastName } = await readPage(context, request, markerPosition(request, keyMarker));
-  return xmlResponse(
-    renderListVersions({
-      ...page,
-      keyMarker,
-      nextKeyMarker: page.isTruncated ? lastName : undefined,
-      ownerId: request.bucket.account_id,
+      withOwners: request.query.get('fetch-owner') === 'true',
     }),
   );
 };
@@ -81,12 +67,18 @@ async function readPage(
     prefix,
     delimiter,
     maxKeys,
-    objects: rows.map(({ checksum, ...row }) => ({ ...row, ...(checksum ? { checksum } : {}) })),
+    objects: rows.map((row) => describeListed(request, row)),
     commonPrefixes,
     isTruncated: next !== undefined,
     encodingType,
   };
   return { page, next, lastName };
+}
+
+export function describeListed({ bucket }: BucketRequest, version: ObjectVersion): ListedObject {
+  const { key, sizeBytes, etag, lastModifiedMs, checksum } = version;
+  const ownerId = objectOwner(bucket, version);
+  return { key, sizeBytes, etag, lastModifiedMs, ownerId, ...(checksum ? { checksum } : {}) };
 }
 
 function markerPosition(request: BucketRequest, marker: string): KeyPosition | undefined {

@@ -1,6 +1,7 @@
 // Owns ListParts.
 
 import { renderListParts } from '@ironbark/protocol/s3/list-results.ts';
+import { objectOwner } from '../app/acl.ts';
 import { getUpload, listParts as list } from '../app/uploads.ts';
 import { type BucketAction, readLimit, xmlResponse } from './action.ts';
 
@@ -34,7 +35,8 @@ export const listParts: BucketAction = async (context, request) => {
       })),
       algorithm: upload.checksum?.algorithm,
       checksumType: upload.checksum?.type,
-      ownerId: bucket.account_id,
+      ownerId: objectOwner(bucket, upload.intent),
+      initiatorId: upload.initiator ?? objectOwner(bucket, upload.intent),
     }),
   );
 };

@@ -62,46 +62,21 @@ function requireMetadataFits(request: S3Request, names: readonly string[]): void
 /** Headers that change what a write means, each with the values that change nothing. */
 const NOT_OFFERED: readonly [string, readonly string[]][] = [
   ['x-amz-storage-class', ['STANDARD']],
-  ['x-amz-server-side-encryption', []],
-  ['x-amz-server-side-encryption-customer-algorithm', []],
-  ['x-amz-copy-source-server-side-encryption-customer-algorithm', []],
-  ['x-amz-tagging', ['']],
-  ['x-amz-object-lock-mode', []],
-  ['x-amz-object-lock-retain-until-date', []],
-  ['x-amz-object-lock-legal-hold', ['OFF']],
-  ['x-amz-bucket-object-lock-enabled', ['false', 'False']],
   ['x-amz-write-offset-bytes', []],
-];
-const OWNER_ONLY_ACLS: readonly string[] = [
-  'private',
-  'bucket-owner-full-control',
-  'bucket-owner-read',
 ];
 
 /** A promise that is not kept is worse than a refusal. */
-export function refuseNotOffered(request: S3Request): void {
+export function refuseNotOffered(request: Pick<S3Request, 'header'>): void {
   for (const [name, harmless] of NOT_OFFERED) {
     const value = request.header(name);
     if (value !== undefined && !harmless.includes(value)) throw notOffered(name, value);
   }
-  const acl = request.header('x-amz-acl');
-  const hasGrant = request.headerNames().some((name) => name.startsWith('x-amz-grant-'));
-  if (hasGrant || (acl !== undefined && !OWNER_ONLY_ACLS.includes(acl))) throw aclRefused();
-}
-
-export function aclRefused(): ServiceError {
-  return new ServiceError({
-    kind: 'unsupported',
-    resource: 'bucket-configuration',
-    message: 'The bucket does not allow ACLs: its owner owns every object in it.',
-    details: { Configuration: 'acl' },
-  });
 }
 
 function notOffered(name: string, value: string): ServiceError {
   return new ServiceError({
     kind: 'unsupported',
-    resource: 'request',
+    resource: name === 'x-amz-storage-class' ? 'storage-class' : 'request',
     message: `A header you provided implies functionality that is not implemented: ${name}: ${value}.`,
     details: { Header: name },
   });

@@ -10,6 +10,7 @@ import { putPart, requirePartNumber, type UploadName } from '../app/uploads.ts';
 import { type BucketAction, type BucketRequest, invalidArgument, xmlResponse } from './action.ts';
 import { requireLength } from './body-length.ts';
 import { COPY_SOURCE, readCopySource } from './copy-source.ts';
+import { encryptionHeaders, readCustomerKey, readSourceKey } from './encryption-headers.ts';
 import { readReadConditions, refuseNotOffered } from './object-headers.ts';
 
 export const uploadPart: BucketAction = async (context, request) => {
@@ -18,11 +19,15 @@ export const uploadPart: BucketAction = async (context, request) => {
   if (request.header(COPY_SOURCE) !== undefined) return await copyPart(context, request, target);
   const source = request.openBody();
   requireLength(source);
-  const part = await putPart(context, { ...target, source });
+  const customer = readCustomerKey(request);
+  const part = await putPart(context, { ...target, source, customer });
   const { checksum } = part;
   const shown =
     checksum === undefined ? {} : { [checksumHeader(checksum.algorithm)]: checksum.value };
-  return { status: 200, headers: { etag: quoteEtag(part.etag), ...shown } };
+  return {
+    status: 200,
+    headers: { etag: quoteEtag(part.etag), ...shown, ...encryptionHeaders(part.encryption) },
+  };
 };
 
 function readTarget(request: BucketRequest): UploadName & { partNumber: number } {
@@ -37,15 +42,20 @@ async function copyPart(
   target: UploadName & { partNumber: number },
 ) {
   const from = await readCopySource(context, request);
-  using object = await openObject(context, from.bucket, from.key);
+  using object = await openObject(context, from, readSourceKey(request));
   requireCopyConditions(readReadConditions(request, 'x-amz-copy-source-'), object.version);
   const range = readCopyRange(request, object.version.sizeBytes);
   const source = plainSource(object.read(range), { lengthBytes: range.end - range.start + 1 });
-  const part = await putPart(context, { ...target, source });
+  const customer = readCustomerKey(request);
+  const part = await putPart(context, { ...target, source, customer });
   const { etag, lastModifiedMs } = part;
   const checksum =
     part.checksum === undefined ? undefined : { ...part.checksum, type: 'FULL_OBJECT' as const };
-  return xmlResponse(renderCopyResult('CopyPartResult', { etag, lastModifiedMs, checksum }));
+  const isVersioned = from.bucket.versioning !== null;
+  return xmlResponse(renderCopyResult('CopyPartResult', { etag, lastModifiedMs, checksum }), {
+    ...encryptionHeaders(part.encryption),
+    ...(isVersioned ? { 'x-amz-copy-source-version-id': object.version.versionId } : {}),
+  });
 }
 
 /** Unlike a Range, this has to lie within the object. */

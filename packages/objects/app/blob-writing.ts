@@ -1,34 +1,66 @@
-// Owns how bytes become a blob: a row `uploading`, the file on stable storage, then one transaction that keeps both.
+// Owns how bytes become a blob.
+//
+// A large one: a row `uploading`, the file on stable storage, then one transaction that keeps both.
 //
 //   insert row `uploading` --> write file, sync --> verify digests --> transaction { row `stored`, who refers to it }
 //            |                        |                    |                          |
 //            +------------------------+--------------------+--------------------------+--> any failure or crash
 //                                                    the row stays `uploading`; a reconciler removes file and row
+//
+// A small one: its bytes go to the log with those of others, then the same transaction inserts its row. What no row
+// refers to is not there, so a failure leaves nothing behind but bytes that go when their file is rewritten.
+//
+//   verify digests --> append to the log, sync --> transaction { row `stored`, who refers to it }
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { type DigestAlgorithm, DigestSet } from '@ironbark/protocol/s3/checksums.ts';
+import { MAX_LOGGED_BYTES } from '../drivers/blob-log.ts';
 import type { StoredBlob } from '../drivers/blob-store.ts';
 import { insertUploadingBlob, markStored } from '../store/blobs.ts';
+import { insertLoggedBlob } from '../store/logged-blobs.ts';
 import type { Tx } from '../store/schema.ts';
 import type { ByteSource } from './byte-source.ts';
 import { newRandomId, type ObjectsContext } from './context.ts';
+import { crypt, newNonce, type ObjectSeal } from './encryption.ts';
 
 export interface WrittenBytes {
   blob: StoredBlob;
+  /** Of the bytes as they came, before they were encrypted. */
   digests: DigestSet;
+  /** What the encryption began with; null where there is none. */
+  nonce: string | null;
 }
 
 export interface WriteInput {
   source: ByteSource;
   algorithms: readonly DigestAlgorithm[];
   maxBytes: number;
+  /** Undefined: the bytes are kept as they are. */
+  seal: ObjectSeal | undefined;
 }
+
+type Commit<Result> = (tx: Tx, written: WrittenBytes) => Promise<Result>;
 
 /** `commit` runs in the transaction that keeps the blob, and has to refer to it. */
 export async function storeBytes<Result>(
   context: ObjectsContext,
   input: WriteInput,
-  commit: (tx: Tx, written: WrittenBytes) => Promise<Result>,
+  commit: Commit<Result>,
+): Promise<Result> {
+  const { lengthBytes } = input.source;
+  if (lengthBytes !== undefined && lengthBytes > input.maxBytes) {
+    throw uploadTooLarge(lengthBytes, input.maxBytes);
+  }
+  const isSmall = lengthBytes !== undefined && lengthBytes <= MAX_LOGGED_BYTES;
+  return isSmall
+    ? await storeInLog(context, input, commit)
+    : await storeInFile(context, input, commit);
+}
+
+async function storeInFile<Result>(
+  context: ObjectsContext,
+  input: WriteInput,
+  commit: Commit<Result>,
 ): Promise<Result> {
   const id = newRandomId(context.random);
   const held = context.busy.hold([id]);
@@ -46,18 +78,74 @@ export async function storeBytes<Result>(
   }
 }
 
+async function storeInLog<Result>(
+  context: ObjectsContext,
+  { source, algorithms, seal }: WriteInput,
+  commit: Commit<Result>,
+): Promise<Result> {
+  const digests = new DigestSet([...algorithms, ...source.algorithms]);
+  const bytes = await collect(source.chunks);
+  digests.update(bytes);
+  source.verify(digests);
+  const nonce = seal === undefined ? null : newNonce(context);
+  const stored = seal === undefined ? bytes : await encryptWhole(bytes, seal, nonce!);
+  using blob = await context.log.append(newRandomId(context.random), stored);
+  const createdAtMs = context.clock.nowMs();
+  return await context.db.transaction(async (tx) => {
+    await insertLoggedBlob(tx, { ...blob, ...blob.place, createdAtMs });
+    return await commit(tx, { blob, digests, nonce });
+  });
+}
+
+async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of chunks) {
+    length += chunk.length;
+    if (length > MAX_LOGGED_BYTES) throw uploadTooLarge(length, MAX_LOGGED_BYTES);
+    pieces.push(chunk);
+  }
+  return Buffer.concat(pieces);
+}
+
+async function encryptWhole(bytes: Buffer, { key }: ObjectSeal, nonce: string): Promise<Buffer> {
+  return await collect(crypt([bytes], { key, nonce, offset: 0 }));
+}
+
 async function writeVerified(
   context: ObjectsContext,
   id: string,
-  { source, algorithms, maxBytes }: WriteInput,
+  { source, algorithms, maxBytes, seal }: WriteInput,
 ): Promise<WrittenBytes> {
   const digests = new DigestSet([...algorithms, ...source.algorithms]);
-  const { chunks, lengthBytes } = source;
-  if (lengthBytes !== undefined && lengthBytes > maxBytes)
-    throw uploadTooLarge(lengthBytes, maxBytes);
-  const blob = await context.blobs.write({ id, chunks, digests, lengthBytes, maxBytes });
+  const { lengthBytes } = source;
+  const nonce = seal === undefined ? null : newNonce(context);
+  const stored = seal === undefined ? source.chunks : encrypt(source.chunks, digests, seal, nonce!);
+  // What is encrypted was taken by its digests before.
+  const taken = seal === undefined ? digests : new DigestSet([]);
+  const write = { id, chunks: stored, digests: taken, lengthBytes, maxBytes };
+  const blob = await context.blobs.write(write);
   source.verify(digests);
-  return { blob, digests };
+  return { blob, digests, nonce };
+}
+
+function encrypt(
+  chunks: AsyncIterable<Uint8Array>,
+  digests: DigestSet,
+  { key }: ObjectSeal,
+  nonce: string,
+): AsyncIterable<Uint8Array> {
+  return crypt(digested(chunks, digests), { key, nonce, offset: 0 });
+}
+
+async function* digested(
+  chunks: AsyncIterable<Uint8Array>,
+  digests: DigestSet,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    digests.update(chunk);
+    yield chunk;
+  }
 }
 
 async function keep<Result>(

@@ -9,21 +9,32 @@ import {
   findBucketByName,
   hasObjects,
   insertBucket,
+  setVersioning,
 } from '../store/buckets.ts';
 import type { BucketTable } from '../store/schema.ts';
 import { deleteUpload, listUploadIds } from '../store/uploads.ts';
+import { type SettingName, saveSettingIn } from './bucket-settings.ts';
 import { newRandomId, type ObjectsContext } from './context.ts';
 import { requireBucketName } from './keys.ts';
 
 /** AWS's quota of an account. */
 const MAX_BUCKETS = 10_000;
 
+export interface NewBucket {
+  name: string;
+  accountId: AccountId;
+  location: string | undefined;
+  /** What is set from the start, under the names of settings. */
+  settings?: Readonly<Partial<Record<SettingName, unknown>>>;
+}
+
 export async function createBucket(
   context: ObjectsContext,
-  input: { name: string; accountId: AccountId; location: string | undefined },
+  input: NewBucket,
 ): Promise<BucketTable> {
   const name = requireBucketName(input.name);
   requireLocation(input.location, context.region);
+  const settings = Object.entries(input.settings ?? {}).filter(([, value]) => value !== undefined);
   return await context.db.transaction(async (tx) => {
     const before = await findBucketByName(tx, name);
     if (before !== undefined) return again(before, input.accountId, context.region);
@@ -33,10 +44,23 @@ export async function createBucket(
       name,
       account_id: input.accountId,
       created_at: context.clock.nowMs(),
+      // Object lock keeps versions, so there have to be some.
+      versioning: input.settings?.['object-lock'] === undefined ? null : 'Enabled',
     };
     await insertBucket(tx, bucket);
+    for (const [setting, value] of settings) {
+      await saveSettingIn(tx, bucket, setting as SettingName, value);
+    }
     return bucket;
   });
+}
+
+export async function changeVersioning(
+  context: ObjectsContext,
+  bucket: BucketTable,
+  versioning: 'Enabled' | 'Suspended',
+): Promise<void> {
+  await context.db.transaction((tx) => setVersioning(tx, bucket.id, versioning));
 }
 
 /** In us-east-1, and only there, AWS lets an account make its own bucket once more. */

@@ -22,14 +22,19 @@ export interface ByteSource {
 /** A source that promises nothing about its bytes, or only their SHA-256. */
 export function plainSource(
   chunks: AsyncIterable<Uint8Array>,
-  options: { lengthBytes?: number; sha256?: string } = {},
+  options: {
+    lengthBytes?: number;
+    sha256?: string;
+    /** To be computed and kept. */
+    checksum?: ChecksumAlgorithm | undefined;
+  } = {},
 ): ByteSource {
-  const { sha256 } = options;
+  const { sha256, checksum } = options;
   return {
     chunks,
     lengthBytes: options.lengthBytes,
     algorithms: sha256 === undefined ? [] : ['sha256'],
-    checksum: undefined,
+    checksum,
     verify: (digests) => {
       if (sha256 === undefined || digests.get('sha256').toString('hex') === sha256) return;
       throw digestMismatch('SHA-256');

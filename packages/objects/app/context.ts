@@ -3,28 +3,43 @@
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
+import type { IdentityClient } from '@ironbark/protocol/internal/identity-client.ts';
+import type { Ownership } from '@ironbark/protocol/s3/ownership.ts';
+import type { BlobLog } from '../drivers/blob-log.ts';
 import type { BlobStore } from '../drivers/blob-store.ts';
 import type { ObjectsDatabase } from '../store/schema.ts';
+import type { AccountKeys } from './account-keys.ts';
+import type { RequestCounters } from './request-counters.ts';
 
 export interface ObjectsContext {
   db: ObjectsDatabase;
   blobs: BlobStore;
+  /** Of small blobs. */
+  log: BlobLog;
   clock: Clock;
   random: RandomSource;
   logger: Logger;
   region: string;
+  /** Of buckets on which nobody has set it. AWS's own since 2023 is BucketOwnerEnforced. */
+  defaultOwnership: Ownership;
+  /** Signature Version 2, which SHA-1 makes no one's choice. */
+  allowsSignatureV2: boolean;
+  identity: IdentityClient;
+  accountKeys: AccountKeys;
   /** Blobs that are being written or read by this process: no reconciler touches them. */
   busy: BusyBlobs;
+  counters: RequestCounters;
   /** Tells the reconciler that these blobs may be unwanted; losing it costs a resync period. */
-  wake: { unwanted(ids: readonly string[]): void };
+  wake: { unwanted(ids: readonly string[]): void; lifecycle(): void };
 }
 
 /**
- * Counts the users of each blob. One process owns a folder of blobs, so a blob that is not here and has no row in
+ * Counts the users of each blob, and of each file of the log. One process owns a folder of blobs, so a blob that is not here and has no row in
  * state `stored` is left over.
  */
 export class BusyBlobs {
   readonly #users = new Map<string, number>();
+  readonly #looks = new Set<Promise<void>>();
   #holdsOfAll = 0;
 
   /** Keeps every file, wanted or not, for one who reads them all. */
@@ -54,6 +69,23 @@ export class BusyBlobs {
     };
   }
 
+  /** Stands around finding out where blobs are, and holding them. */
+  beginLook(): Disposable {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#looks.add(promise);
+    return {
+      [Symbol.dispose]: () => {
+        this.#looks.delete(promise);
+        resolve();
+      },
+    };
+  }
+
+  /** Resolves when all who look now have found what they looked for, and hold it. */
+  async looksEnded(): Promise<void> {
+    await Promise.all(this.#looks);
+  }
+
   has(id: string): boolean {
     return this.areAllHeld || this.#users.has(id);
   }
@@ -65,6 +97,11 @@ export class BusyBlobs {
       else this.#users.set(id, left);
     }
   }
+}
+
+/** Under which `BusyBlobs` knows a file of the log. */
+export function logFileKey(file: number): string {
+  return `log ${file}`;
 }
 
 /** Digits of the ids of versions, uploads, buckets and blobs; 128 random bits never meet. */

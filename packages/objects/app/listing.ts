@@ -1,8 +1,9 @@
 // Owns listings: pages in byte order of keys, with keys that share a prefix up to the delimiter rolled into one.
 
 import { listCurrent } from '../store/objects.ts';
-import type { BucketTable, UploadTable } from '../store/schema.ts';
+import type { BucketTable, ObjectVersionTable, UploadTable } from '../store/schema.ts';
 import { listUploads as listUploadRows } from '../store/uploads.ts';
+import { findVersion, listVersions as listRows, type VersionPosition } from '../store/versions.ts';
 import type { ObjectsContext } from './context.ts';
 import { successor } from './keys.ts';
 import { fromVersionRow, type ObjectVersion } from './object-version.ts';
@@ -58,6 +59,52 @@ export async function listObjects(
 function laterOf(start: KeyPosition, from: KeyPosition | undefined): KeyPosition {
   if (from === undefined) return start;
   return Buffer.compare(Buffer.from(from.key), Buffer.from(start.key)) < 0 ? start : from;
+}
+
+export interface PlacedVersion extends ObjectVersion {
+  sequence: number;
+  isLatest: boolean;
+}
+
+/** Every version, delete markers too. `next` names the last one of this page. */
+export async function listVersions(
+  context: ObjectsContext,
+  input: ListInput<VersionPosition>,
+): Promise<ListResult<PlacedVersion, VersionPosition>> {
+  const before = successor(input.prefix);
+  const { from } = input;
+  const isLate =
+    from !== undefined && Buffer.compare(Buffer.from(from.key), Buffer.from(input.prefix)) >= 0;
+  const start: VersionPosition = isLate ? from : { key: input.prefix };
+  const result = await walk<ObjectVersionTable, VersionPosition>({
+    ...input,
+    from: start,
+    jump: (key) => ({ key }),
+    keyOf: (row) => row.object_key,
+    positionOf: (row) => ({ key: row.object_key, below: row.sequence }),
+    fetch: (position, limit) =>
+      listRows(context.db.query, { bucketId: input.bucket.id, from: position, before, limit }),
+  });
+  const rows = result.rows.map((row, at) => {
+    const above = result.rows[at - 1];
+    const isFirst =
+      above === undefined
+        ? start.key !== row.object_key || start.below === undefined
+        : above.object_key !== row.object_key;
+    return { ...fromVersionRow(row), sequence: row.sequence, isLatest: isFirst };
+  });
+  return { ...result, rows };
+}
+
+/** Where a listing goes on after a version: one that is gone meanwhile has all of its key listed again. */
+export async function afterVersion(
+  context: ObjectsContext,
+  input: { bucket: BucketTable; key: string; versionId: string },
+): Promise<VersionPosition> {
+  const { bucket, key, versionId } = input;
+  if (versionId === '') return { key, below: 0 };
+  const row = await findVersion(context.db.query, { bucketId: bucket.id, key, versionId });
+  return row === undefined ? { key } : { key, below: row.sequence };
 }
 
 export interface UploadPosition {

@@ -2,12 +2,15 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 
-export function noSuchKey(key: string): ServiceError {
+export function noSuchKey(
+  key: string,
+  details: Readonly<Record<string, string>> = {},
+): ServiceError {
   return new ServiceError({
     kind: 'not-found',
     resource: 'object',
     message: 'The specified key does not exist.',
-    details: { Key: key },
+    details: { Key: key, ...details },
   });
 }
 
@@ -19,5 +22,14 @@ export function noSuchUpload(uploadId: string): ServiceError {
       'The specified upload does not exist. The upload ID may be invalid, or the upload may have been ' +
       'aborted or completed.',
     details: { UploadId: uploadId },
+  });
+}
+
+export function noSuchBucket(name: string): ServiceError {
+  return new ServiceError({
+    kind: 'not-found',
+    resource: 'bucket',
+    message: 'The specified bucket does not exist.',
+    details: { BucketName: name },
   });
 }

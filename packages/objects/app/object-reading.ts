@@ -1,11 +1,13 @@
 // Owns reading an object's bytes: what is being read stays readable while it is overwritten or deleted.
 
 import { ServiceError } from '@ironbark/core/errors.ts';
-import { findCurrent, listSegments, type SegmentBlob } from '../store/objects.ts';
-import type { BucketTable, ObjectVersionTable } from '../store/schema.ts';
+import { listSegments, type SegmentBlob } from '../store/objects.ts';
+import type { ObjectVersionTable } from '../store/schema.ts';
+import { heldName, openBlob } from './blob-reading.ts';
 import type { ObjectsContext } from './context.ts';
-import { noSuchKey } from './not-found.ts';
+import { type CustomerKey, crypt, type ObjectSeal, openSeal } from './encryption.ts';
 import { fromVersionRow, type ObjectVersion } from './object-version.ts';
+import { findSelectedRow, getSelectedRow, type VersionName } from './version-lookup.ts';
 
 /** Both inclusive. */
 export interface ByteRange {
@@ -15,38 +17,43 @@ export interface ByteRange {
 
 export interface OpenObject extends Disposable {
   readonly version: ObjectVersion;
-  /** Sizes of the parts, in order; one for an object that was put whole. */
-  readonly partSizes: readonly number[];
+  /** In order; one for an object that was put whole. */
+  readonly parts: readonly ObjectPart[];
   read(range: ByteRange): AsyncGenerator<Uint8Array>;
+}
+
+export interface ObjectPart {
+  sizeBytes: number;
+  /** Base64, in the object's algorithm; null where the part has none. */
+  checksum: string | null;
 }
 
 /** Each lost race means that somebody wrote the key; nobody wins this often by chance. */
 const MAX_RACES = 100;
 
 /**
- * Holds the version's blobs, then looks whether it is still current: from then on whoever replaces it sees the hold.
+ * Finds the version and holds its blobs. Whoever removes bytes waits until all who look have found theirs, and then sees
+ * who holds them; so all that can happen meanwhile is that the version goes before its segments are listed.
  */
 export async function openObject(
   context: ObjectsContext,
-  bucket: BucketTable,
-  key: string,
+  name: VersionName,
+  customer?: CustomerKey,
 ): Promise<OpenObject> {
+  const { query } = context.db;
+  using _look = context.busy.beginLook();
   for (let race = 0; race < MAX_RACES; race++) {
-    const row = await findCurrent(context.db.query, bucket.id, key);
-    if (row === undefined) throw noSuchKey(key);
-    const segments = await listSegments(context.db.query, row.id);
-    const hold = context.busy.hold(segments.map((segment) => segment.blobId));
-    const again = await findCurrent(context.db.query, bucket.id, key);
-    if (again?.id === row.id) {
-      requireSize(row, segments);
-      return {
-        version: fromVersionRow(row),
-        partSizes: segments.map((segment) => segment.sizeBytes),
-        read: (range) => readSegments(context, segments, range),
-        [Symbol.dispose]: () => hold[Symbol.dispose](),
-      };
+    const row = await getSelectedRow(query, name);
+    const segments = await listSegments(query, row.id);
+    const isWhole = sizeOf(segments) === row.size_bytes && segments.length > 0;
+    if (!isWhole && (await findSelectedRow(query, name))?.id !== row.id) continue;
+    const hold = context.busy.hold(segments.map((segment) => heldName(segment.blobId, segment)));
+    try {
+      return await open(context, { name, row, segments, hold, customer });
+    } catch (error) {
+      hold[Symbol.dispose]();
+      throw error;
     }
-    hold[Symbol.dispose]();
   }
   throw new ServiceError({
     kind: 'unavailable',
@@ -55,30 +62,64 @@ export async function openObject(
   });
 }
 
+interface Held {
+  name: VersionName;
+  row: ObjectVersionTable;
+  segments: readonly SegmentBlob[];
+  hold: Disposable;
+  customer: CustomerKey | undefined;
+}
+
+async function open(context: ObjectsContext, held: Held): Promise<OpenObject> {
+  const { row, segments, hold } = held;
+  requireSize(row, segments);
+  const version = fromVersionRow(row);
+  const seal = await openSeal(context, held.name.bucket, version.encryption, held.customer);
+  return {
+    version,
+    parts: segments.map(({ sizeBytes, checksum }) => ({ sizeBytes, checksum })),
+    read: (range) => readSegments(context, segments, range, seal),
+    [Symbol.dispose]: () => hold[Symbol.dispose](),
+  };
+}
+
 /** The bytes have checks of their own; this one is for the row, which says how many of them are given out. */
 function requireSize(
   { id, size_bytes: expected }: ObjectVersionTable,
   segments: readonly SegmentBlob[],
 ): void {
-  const found = segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const found = sizeOf(segments);
   if (found === expected) return;
   throw new Error(`version ${id} is damaged: ${expected} bytes, its parts have ${found}`);
+}
+
+function sizeOf(segments: readonly SegmentBlob[]): number {
+  return segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
 async function* readSegments(
   context: ObjectsContext,
   segments: readonly SegmentBlob[],
   range: ByteRange,
+  seal: ObjectSeal | undefined,
 ): AsyncGenerator<Uint8Array> {
   let offset = 0;
-  for (const { blobId, sizeBytes, blockCrcs } of segments) {
+  for (const segment of segments) {
+    const { sizeBytes, nonce } = segment;
     const start = Math.max(range.start - offset, 0);
     const end = Math.min(range.end - offset, sizeBytes - 1);
     offset += sizeBytes;
     if (start > end && sizeBytes > 0) continue;
-    await using blob = await context.blobs.open({ id: blobId, sizeBytes, blockCrcs });
-    if (start <= end) yield* blob.read(start, end);
+    await using blob = await openBlob(context, { ...segment, id: segment.blobId });
+    if (start > end) continue;
+    const bytes = blob.read(start, end);
+    yield* nonce === null ? bytes : crypt(bytes, { key: keyOf(seal), nonce, offset: start });
   }
+}
+
+function keyOf(seal: ObjectSeal | undefined): Buffer {
+  if (seal === undefined) throw new Error('a blob is encrypted and its version does not say how');
+  return seal.key;
 }
 
 /** The bytes that a Range header asks for; undefined where it is to be ignored. Source: RFC 9110, section 14. */
@@ -99,17 +140,20 @@ export function parseRange(header: string | undefined, sizeBytes: number): ByteR
 }
 
 /** The bytes of one part, counted from 1. */
-export function partRange(partSizes: readonly number[], partNumber: number): ByteRange {
-  const size = partSizes[partNumber - 1];
+export function partRange(
+  parts: readonly Pick<ObjectPart, 'sizeBytes'>[],
+  partNumber: number,
+): ByteRange {
+  const size = parts[partNumber - 1]?.sizeBytes;
   if (size === undefined) {
     throw new ServiceError({
       kind: 'invalid-range',
       resource: 'part',
       message: 'The requested partnumber is not satisfiable.',
-      details: { ActualPartCount: String(partSizes.length) },
+      details: { ActualPartCount: String(parts.length) },
     });
   }
-  const start = partSizes.slice(0, partNumber - 1).reduce((sum, part) => sum + part, 0);
+  const start = parts.slice(0, partNumber - 1).reduce((sum, part) => sum + part.sizeBytes, 0);
   return { start, end: start + size - 1 };
 }
 

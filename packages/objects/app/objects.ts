@@ -1,29 +1,21 @@
-// Owns objects: putting, finding, copying and deleting the current version of a key.
+// Owns objects: putting, finding, copying and deleting them.
 
 import { GIB } from '@ironbark/core/units.ts';
 import type { ChecksumAlgorithm, DigestSet } from '@ironbark/protocol/s3/checksums.ts';
-import { doomUnreferenced } from '../store/blobs.ts';
-import { hasBucket } from '../store/buckets.ts';
-import {
-  deletePointer,
-  deleteVersion,
-  findCurrent,
-  insertCurrent,
-  listSegments,
-} from '../store/objects.ts';
-import type { BucketTable, Tx } from '../store/schema.ts';
-import { noSuchBucket } from './access.ts';
+import type { BucketTable } from '../store/schema.ts';
 import { storeBytes } from './blob-writing.ts';
 import type { ByteSource } from './byte-source.ts';
 import { newRandomId, type ObjectsContext } from './context.ts';
-import { noSuchKey } from './not-found.ts';
+import { type ObjectSeal, sealedEtag } from './encryption.ts';
+import type { ObjectIntent, ObjectVersion } from './object-version.ts';
+import { fromVersionRow } from './object-version.ts';
 import {
-  fromVersionRow,
-  type ObjectHeaders,
-  type ObjectVersion,
-  toVersionRow,
-} from './object-version.ts';
-import { requireWriteConditions, type WriteConditions } from './preconditions.ts';
+  hasWriteConditions,
+  requireWriteConditions,
+  type WriteConditions,
+} from './preconditions.ts';
+import { findSelectedRow, getSelected, type VersionName } from './version-lookup.ts';
+import { addVersion, type DeleteInput, type Deletion, deleteVersion } from './versions.ts';
 
 /** S3's limit for one request; larger objects come in parts. */
 export const MAX_PUT_BYTES = 5 * GIB;
@@ -31,32 +23,38 @@ export const MAX_PUT_BYTES = 5 * GIB;
 export interface PutInput {
   bucket: BucketTable;
   key: string;
-  headers: ObjectHeaders;
+  intent: ObjectIntent;
   source: ByteSource;
   conditions: WriteConditions;
+  /** Undefined: the bytes are kept as they are. */
+  seal?: ObjectSeal | undefined;
 }
 
 /** Resolves when the object is on stable storage and current. */
 export async function putObject(context: ObjectsContext, input: PutInput): Promise<ObjectVersion> {
-  const { bucket, key, source } = input;
+  const { bucket, key, source, seal, intent, conditions } = input;
   // Looked at again in the transaction; here it saves the sender a body that would be refused.
-  requireWriteConditions(input.conditions, await findObject(context, bucket, key), key);
+  if (hasWriteConditions(conditions)) {
+    requireWriteConditions(conditions, await findObject(context, bucket, key), key);
+  }
   const algorithms = ['md5', ...(source.checksum === undefined ? [] : [source.checksum])] as const;
-  const write = { source, algorithms, maxBytes: MAX_PUT_BYTES };
-  return await storeBytes(context, write, async (tx, { blob, digests }) => {
-    const version: ObjectVersion = {
+  const write = { source, algorithms, maxBytes: MAX_PUT_BYTES, seal };
+  return await storeBytes(context, write, async (tx, { blob, digests, nonce }) => {
+    const version = {
+      ...intent,
       id: newRandomId(context.random),
       key,
+      isDeleteMarker: false,
       sizeBytes: blob.sizeBytes,
-      etag: digests.get('md5').toString('hex'),
-      headers: input.headers,
+      etag: sealedEtag(digests.get('md5').toString('hex'), seal),
       checksum: fullChecksum(source.checksum, digests),
+      encryption: seal?.encryption,
       uploadId: undefined,
       lastModifiedMs: context.clock.nowMs(),
     };
-    const segments = [{ blob_id: blob.id, size_bytes: blob.sizeBytes }];
-    await replaceCurrent(context, tx, { bucket, version, segments, conditions: input.conditions });
-    return version;
+    const size_bytes = blob.sizeBytes;
+    const segments = [{ blob_id: blob.id, size_bytes, nonce, checksum_value: null }];
+    return await addVersion(context, tx, { bucket, version, segments, conditions });
   });
 }
 
@@ -68,104 +66,23 @@ function fullChecksum(
   return { algorithm, type: 'FULL_OBJECT', value: digests.get(algorithm).toString('base64') };
 }
 
-export interface ReplaceInput {
-  bucket: BucketTable;
-  version: ObjectVersion;
-  segments: readonly { blob_id: string; size_bytes: number }[];
-  conditions: WriteConditions;
-}
-
-/** Makes the version current and dooms what it replaces. The caller's transaction decides. */
-export async function replaceCurrent(
-  context: ObjectsContext,
-  tx: Tx,
-  { bucket, version, segments, conditions }: ReplaceInput,
-): Promise<void> {
-  if (!(await hasBucket(tx, bucket.id))) throw noSuchBucket(bucket.name);
-  const before = await findCurrent(tx, bucket.id, version.key);
-  const current = before === undefined ? undefined : fromVersionRow(before);
-  requireWriteConditions(conditions, current, version.key);
-  await insertCurrent(tx, toVersionRow(bucket.id, version), segments);
-  if (before !== undefined) await removeVersion(context, tx, before.id);
-}
-
-async function removeVersion(context: ObjectsContext, tx: Tx, versionId: string): Promise<void> {
-  const blobs = await deleteVersion(tx, versionId);
-  // A poke before the commit finds the blob still wanted or waits for the transaction; both are harmless.
-  context.wake.unwanted(await doomUnreferenced(tx, blobs));
-}
-
 export async function findObject(
   context: ObjectsContext,
   bucket: BucketTable,
   key: string,
 ): Promise<ObjectVersion | undefined> {
-  const row = await findCurrent(context.db.query, bucket.id, key);
+  const row = await findSelectedRow(context.db.query, { bucket, key });
   return row === undefined ? undefined : fromVersionRow(row);
 }
 
 export async function getObject(
   context: ObjectsContext,
-  bucket: BucketTable,
-  key: string,
+  name: VersionName,
 ): Promise<ObjectVersion> {
-  const version = await findObject(context, bucket, key);
-  if (version === undefined) throw noSuchKey(key);
-  return version;
+  return await getSelected(context.db.query, name);
 }
 
 /** Deleting what does not exist succeeds, unless a condition asks for it. */
-export async function deleteObject(
-  context: ObjectsContext,
-  input: { bucket: BucketTable; key: string; conditions: WriteConditions },
-): Promise<void> {
-  const { bucket, key, conditions } = input;
-  await context.db.transaction(async (tx) => {
-    const before = await findCurrent(tx, bucket.id, key);
-    const current = before === undefined ? undefined : fromVersionRow(before);
-    requireWriteConditions(conditions, current, key);
-    if (before === undefined) return;
-    await deletePointer(tx, bucket.id, key);
-    await removeVersion(context, tx, before.id);
-  });
-}
-
-export interface CopyInput {
-  source: { bucket: BucketTable; key: string };
-  target: { bucket: BucketTable; key: string };
-  /** Absent: those of the source. */
-  headers: ObjectHeaders | undefined;
-  /** Looks at the source in the transaction; throws when it must not be copied. */
-  check(source: ObjectVersion): void;
-  conditions: WriteConditions;
-}
-
-/** The copy refers to the same blobs: no byte moves. */
-export async function copyObject(
-  context: ObjectsContext,
-  input: CopyInput,
-): Promise<ObjectVersion> {
-  return await context.db.transaction(async (tx) => {
-    const { source, target } = input;
-    const row = await findCurrent(tx, source.bucket.id, source.key);
-    if (row === undefined) throw noSuchKey(source.key);
-    const original = fromVersionRow(row);
-    input.check(original);
-    const version: ObjectVersion = {
-      ...original,
-      id: newRandomId(context.random),
-      key: target.key,
-      headers: input.headers ?? original.headers,
-      uploadId: undefined,
-      lastModifiedMs: context.clock.nowMs(),
-    };
-    const segments = await listSegments(tx, original.id);
-    await replaceCurrent(context, tx, {
-      bucket: target.bucket,
-      version,
-      segments: segments.map((s) => ({ blob_id: s.blobId, size_bytes: s.sizeBytes })),
-      conditions: input.conditions,
-    });
-    return version;
-  });
+export async function deleteObject(context: ObjectsContext, input: DeleteInput): Promise<Deletion> {
+  return await context.db.transaction((tx) => deleteVersion(context, tx, input));
 }

@@ -45,6 +45,11 @@ export interface WriteConditions {
   ifNoneMatch?: string | undefined;
 }
 
+/** Whether there is anything to look at. */
+export function hasWriteConditions({ ifMatch, ifNoneMatch }: WriteConditions): boolean {
+  return ifMatch !== undefined || ifNoneMatch !== undefined;
+}
+
 /** To be called in the transaction that writes. */
 export function requireWriteConditions(
   conditions: WriteConditions,
@@ -52,14 +57,8 @@ export function requireWriteConditions(
   key: string,
 ): void {
   const { ifMatch, ifNoneMatch } = conditions;
-  if (ifNoneMatch !== undefined && ifNoneMatch !== '*') {
-    throw new ServiceError({
-      kind: 'unsupported',
-      resource: 'request',
-      message: 'A write takes If-None-Match with the value * only.',
-    });
-  }
-  if (ifNoneMatch !== undefined && current !== undefined) throw preconditionFailed('If-None-Match');
+  const isThere = current !== undefined && ifNoneMatch !== undefined;
+  if (isThere && matchesEtag(ifNoneMatch, current.etag)) throw preconditionFailed('If-None-Match');
   if (ifMatch === undefined) return;
   if (current === undefined) throw noSuchKey(key);
   if (!matchesEtag(ifMatch, current.etag)) throw preconditionFailed('If-Match');

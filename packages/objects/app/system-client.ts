@@ -8,14 +8,16 @@ import type { ObjectsClient, StoredObject } from '@ironbark/protocol/internal/ob
 import { quoteEtag, renderS3Time } from '@ironbark/protocol/s3/list-results.ts';
 import { findBucketByName } from '../store/buckets.ts';
 import type { BucketTable } from '../store/schema.ts';
-import { noSuchBucket, requireBucket } from './access.ts';
+import { requireBucket } from './access.ts';
+import { insider } from './asker.ts';
 import { createBucket } from './buckets.ts';
 import { plainSource } from './byte-source.ts';
 import type { ObjectsContext } from './context.ts';
 import { requireKey } from './keys.ts';
 import { listObjects } from './listing.ts';
+import { noSuchBucket } from './not-found.ts';
 import { openObject, parseRange } from './object-reading.ts';
-import type { ObjectVersion } from './object-version.ts';
+import { type ObjectVersion, PLAIN_INTENT } from './object-version.ts';
 import { deleteObject, getObject, putObject } from './objects.ts';
 
 const PAGE = 1_000;
@@ -23,11 +25,11 @@ const PAGE = 1_000;
 export function createSystemClient(context: ObjectsContext, accountId: AccountId): ObjectsClient {
   const principal = rootOf(accountId);
   const open = (operation: string, name: string) =>
-    requireBucket(context, principal, { operation, name });
+    requireBucket(context, insider(principal), { operation, name });
   const openToRead = (name: string, reader: AccountId | undefined) =>
     reader === undefined
       ? findAnyBucket(context, name)
-      : requireBucket(context, rootOf(reader), { operation: 'GetObject', name });
+      : requireBucket(context, insider(rootOf(reader)), { operation: 'GetObject', name });
   return {
     ensureBucket: (name) => ensureBucket(context, principal, name),
     putObject: async ({ bucket, key, body, sha256 }) =>
@@ -35,9 +37,11 @@ export function createSystemClient(context: ObjectsContext, accountId: AccountId
     getObject: async ({ bucket, key, range, accountId: reader }) =>
       read(context, await openToRead(bucket, reader), key, range),
     headObject: async ({ bucket, key, accountId: reader }) =>
-      toStored(await getObject(context, await openToRead(bucket, reader), key)),
-    deleteObject: async ({ bucket, key }) =>
-      deleteObject(context, { bucket: await open('DeleteObject', bucket), key, conditions: {} }),
+      toStored(await getObject(context, { bucket: await openToRead(bucket, reader), key })),
+    deleteObject: async ({ bucket, key }) => {
+      const owned = await open('DeleteObject', bucket);
+      await deleteObject(context, { bucket: owned, key, conditions: {} });
+    },
     listObjects: async ({ bucket, prefix = '', startAfter }) => {
       const from = startAfter === undefined ? undefined : { key: startAfter, inclusive: false };
       const input = {
@@ -88,7 +92,7 @@ async function put(
     ...(sha256 === undefined ? {} : { sha256: sha256.toLowerCase() }),
   });
   const key = requireKey(input.key);
-  return await putObject(context, { bucket, key, headers: {}, source, conditions: {} });
+  return await putObject(context, { bucket, key, intent: PLAIN_INTENT, source, conditions: {} });
 }
 
 async function read(
@@ -97,7 +101,7 @@ async function read(
   key: string,
   asked: { start: number; end: number } | undefined,
 ): Promise<{ object: StoredObject; body: Readable }> {
-  const object = await openObject(context, bucket, key);
+  const object = await openObject(context, { bucket, key });
   try {
     const { sizeBytes } = object.version;
     const header = asked === undefined ? undefined : `bytes=${asked.start}-${asked.end}`;

@@ -11,10 +11,10 @@ import type { PartTable, Tx } from '../store/schema.ts';
 import { deleteUpload, findUpload, listParts } from '../store/uploads.ts';
 import { newRandomId, type ObjectsContext } from './context.ts';
 import { noSuchUpload } from './not-found.ts';
-import { fromVersionRow, type ObjectVersion } from './object-version.ts';
-import { replaceCurrent } from './objects.ts';
+import { fromVersionRow, type NewVersion, type ObjectVersion } from './object-version.ts';
 import type { WriteConditions } from './preconditions.ts';
 import { fromUploadRow, MAX_PART_NUMBER, type Upload, type UploadName } from './uploads.ts';
+import { addVersion } from './versions.ts';
 
 /** S3's least size of every part but the last. */
 const MIN_PART_BYTES = 5 * MIB;
@@ -41,14 +41,13 @@ export async function completeUpload(
     const chosen = chooseParts(input.parts, stored, upload);
     const version = describeWhole(context, upload, chosen);
     requireExpected(input.expected, version);
-    await replaceCurrent(context, tx, {
-      bucket,
-      version,
-      segments: chosen.map((part) => ({ blob_id: part.blob_id, size_bytes: part.size_bytes })),
-      conditions: input.conditions,
-    });
+    const { conditions } = input;
+    const segments = chosen.map(({ blob_id, size_bytes, nonce, checksum_value }) => ({
+      ...{ blob_id, size_bytes, nonce, checksum_value },
+    }));
+    const added = await addVersion(context, tx, { bucket, version, segments, conditions });
     context.wake.unwanted(await doomUnreferenced(tx, await deleteUpload(tx, uploadId)));
-    return version;
+    return added;
   });
 }
 
@@ -98,13 +97,15 @@ function describeWhole(
   context: ObjectsContext,
   upload: Upload,
   parts: readonly PartTable[],
-): ObjectVersion {
+): NewVersion {
   return {
+    ...upload.intent,
     id: newRandomId(context.random),
+    isDeleteMarker: false,
+    encryption: upload.encryption,
     key: upload.key,
     sizeBytes: parts.reduce((sum, part) => sum + part.size_bytes, 0),
     etag: multipartEtag(parts.map((part) => part.etag)),
-    headers: upload.headers,
     checksum: wholeChecksum(upload, parts),
     uploadId: upload.id,
     lastModifiedMs: context.clock.nowMs(),
@@ -128,7 +129,7 @@ function wholeChecksum(upload: Upload, parts: readonly PartTable[]): Checksum | 
   return combineChecksums(algorithm, type, values);
 }
 
-function requireExpected(expected: CompleteInput['expected'], version: ObjectVersion): void {
+function requireExpected(expected: CompleteInput['expected'], version: NewVersion): void {
   const { sizeBytes, checksum } = expected;
   if (sizeBytes !== undefined && sizeBytes !== version.sizeBytes) {
     throw new ServiceError({

@@ -4,13 +4,14 @@
 //                                                      \--> abort ----> the parts' blobs are doomed
 
 import { ServiceError } from '@ironbark/core/errors.ts';
+import type { AccountId } from '@ironbark/core/ids.ts';
 import {
   type ChecksumAlgorithm,
   type ChecksumType,
   findAlgorithm,
 } from '@ironbark/protocol/s3/checksums.ts';
 import { doomUnreferenced } from '../store/blobs.ts';
-import { hasBucket } from '../store/buckets.ts';
+import { findBucketById } from '../store/buckets.ts';
 import type { BucketTable, PartTable, UploadTable } from '../store/schema.ts';
 import {
   deleteUpload,
@@ -19,12 +20,19 @@ import {
   listParts as listRows,
   replacePart,
 } from '../store/uploads.ts';
-import { noSuchBucket } from './access.ts';
 import { storeBytes } from './blob-writing.ts';
 import type { ByteSource } from './byte-source.ts';
 import { newRandomId, type ObjectsContext } from './context.ts';
-import { noSuchUpload } from './not-found.ts';
-import type { ObjectHeaders } from './object-version.ts';
+import {
+  type CustomerKey,
+  type ObjectEncryption,
+  type ObjectSeal,
+  openSeal,
+  sealedEtag,
+} from './encryption.ts';
+import { noSuchBucket, noSuchUpload } from './not-found.ts';
+import type { ObjectHeaders, ObjectIntent } from './object-version.ts';
+import { PLAIN_INTENT } from './object-version.ts';
 import { MAX_PUT_BYTES } from './objects.ts';
 
 export const MAX_PART_NUMBER = 10_000;
@@ -44,31 +52,42 @@ export interface UploadChecksum {
 export interface Upload {
   id: string;
   key: string;
-  headers: ObjectHeaders;
+  intent: ObjectIntent;
   checksum: UploadChecksum | undefined;
+  encryption: ObjectEncryption | undefined;
+  initiator: AccountId | undefined;
+  initiatedAtMs: number;
 }
+
+/** As it is kept in JSON. */
+type KeptIntent = Omit<ObjectIntent, 'headers'> & Partial<Pick<Upload, 'encryption' | 'initiator'>>;
 
 export async function createUpload(
   context: ObjectsContext,
   input: {
     bucket: BucketTable;
     key: string;
-    headers: ObjectHeaders;
+    intent: ObjectIntent;
     checksum: UploadChecksum | undefined;
+    seal: ObjectSeal | undefined;
+    initiator: AccountId | undefined;
   },
 ): Promise<string> {
-  const { bucket, checksum } = input;
+  const { bucket, checksum, seal, initiator } = input;
+  const { headers, ...rest } = input.intent;
+  const kept: KeptIntent = { ...rest, encryption: seal?.encryption, initiator };
   const row: UploadTable = {
     id: newRandomId(context.random),
     bucket_id: bucket.id,
     object_key: input.key,
-    headers: JSON.stringify(input.headers),
+    headers: JSON.stringify(headers),
     checksum_algorithm: checksum?.algorithm ?? null,
     checksum_type: checksum?.type ?? null,
     initiated_at: context.clock.nowMs(),
+    intent: JSON.stringify(kept),
   };
   await context.db.transaction(async (tx) => {
-    if (!(await hasBucket(tx, bucket.id))) throw noSuchBucket(bucket.name);
+    if ((await findBucketById(tx, bucket.id)) === undefined) throw noSuchBucket(bucket.name);
     await insertUpload(tx, row);
   });
   return row.id;
@@ -83,12 +102,18 @@ export async function getUpload(context: ObjectsContext, name: UploadName): Prom
 
 export function fromUploadRow(row: UploadTable): Upload {
   const algorithm = findAlgorithm(row.checksum_algorithm ?? '');
+  const headers = JSON.parse(row.headers) as ObjectHeaders;
+  const kept = row.intent === null ? PLAIN_INTENT : (JSON.parse(row.intent) as KeptIntent);
+  const { encryption, initiator, ...intent } = kept as KeptIntent;
   return {
     id: row.id,
     key: row.object_key,
-    headers: JSON.parse(row.headers) as ObjectHeaders,
+    intent: { ...intent, headers },
     checksum:
       algorithm === undefined ? undefined : { algorithm, type: row.checksum_type as ChecksumType },
+    encryption,
+    initiator,
+    initiatedAtMs: row.initiated_at,
   };
 }
 
@@ -98,19 +123,25 @@ export interface StoredPart {
   lastModifiedMs: number;
   /** Of the upload's algorithm, else of the one that the sender named. */
   checksum: { algorithm: ChecksumAlgorithm; value: string } | undefined;
+  encryption: ObjectEncryption | undefined;
 }
 
 /** Resolves when the part is on stable storage; one of the same number is replaced. */
 export async function putPart(
   context: ObjectsContext,
-  input: UploadName & { partNumber: number; source: ByteSource },
+  input: UploadName & {
+    partNumber: number;
+    source: ByteSource;
+    customer?: CustomerKey | undefined;
+  },
 ): Promise<StoredPart> {
   const { bucket, key, uploadId, partNumber, source } = input;
   const upload = await getUpload(context, input);
+  const seal = await openSeal(context, bucket, upload.encryption, input.customer);
   const algorithm = upload.checksum?.algorithm ?? source.checksum;
   const algorithms = ['md5', ...(algorithm === undefined ? [] : [algorithm])] as const;
-  const write = { source, algorithms, maxBytes: MAX_PUT_BYTES };
-  return await storeBytes(context, write, async (tx, { blob, digests }) => {
+  const write = { source, algorithms, maxBytes: MAX_PUT_BYTES, seal };
+  return await storeBytes(context, write, async (tx, { blob, digests, nonce }) => {
     const name = { id: uploadId, bucketId: bucket.id, key };
     if ((await findRow(tx, name)) === undefined) throw noSuchUpload(uploadId);
     const value = algorithm === undefined ? null : digests.get(algorithm).toString('base64');
@@ -119,7 +150,8 @@ export async function putPart(
       part_number: partNumber,
       blob_id: blob.id,
       size_bytes: blob.sizeBytes,
-      etag: digests.get('md5').toString('hex'),
+      etag: sealedEtag(digests.get('md5').toString('hex'), seal),
+      nonce,
       checksum_value: value,
       last_modified_at: context.clock.nowMs(),
     };
@@ -130,6 +162,7 @@ export async function putPart(
       sizeBytes: row.size_bytes,
       lastModifiedMs: row.last_modified_at,
       checksum: algorithm === undefined ? undefined : { algorithm, value: value! },
+      encryption: seal?.encryption,
     };
   });
 }

@@ -124,5 +124,6 @@ test('an open blob is read to its end though it is removed', async () => {
   const pieces: Uint8Array[] = [];
   for await (const piece of open.read(0, bytes.length - 1)) pieces.push(piece);
   assert.ok(Buffer.concat(pieces).equals(bytes));
-  assert.deepEqual(await store.list(blob.id.slice(0, 2)), []);
+  // Blobs of other tests may be in its group.
+  assert.ok(!(await store.list(blob.id.slice(0, 2))).includes(blob.id));
 });

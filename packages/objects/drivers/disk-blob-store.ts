@@ -1,25 +1,23 @@
 // Owns blobs as files of the local disk, `xx/<id>`: written once, synced with their folder, checked on reading.
 
-import { type FileHandle, mkdir, open, readdir, statfs } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { MIB } from '@ironbark/core/units.ts';
 import {
   ensureDirectory,
-  hasCode,
   removeFile,
   syncDirectory,
   writeFully,
 } from '@ironbark/platform/files.ts';
 import { WriteGuard } from '@ironbark/platform/write-guard.ts';
 import type { BlobStore, OpenBlob, StoredBlob, WriteBlobInput } from './blob-store.ts';
+import { DamagedBlobError, decodeCrcs, encodeCrcs } from './block-crcs.ts';
+import { isDiskFull, keepWith, outOfSpace, requireSpace } from './disk-space.ts';
 
 /** The unit of writing, of reading and of the stored CRCs. */
 const BLOCK_BYTES = MIB;
-/** Kept free for the state store, so that on a full disk objects can still be deleted. */
-const RESERVE_BYTES = 64 * MIB;
-const RESERVE_FRACTION = 0.05;
 
 const GROUPS: readonly string[] = Array.from({ length: 256 }, (_, i) =>
   i.toString(16).padStart(2, '0'),
@@ -57,7 +55,7 @@ class DiskBlobStore implements BlobStore {
 
   async write(input: WriteBlobInput): Promise<StoredBlob> {
     this.#guard.requireHealth();
-    await this.#requireSpace(input.lengthBytes ?? 0);
+    await requireSpace(this.#folder, input.lengthBytes ?? 0);
     const path = this.#path(input.id);
     try {
       return await this.#writeFile(path, input);
@@ -71,8 +69,8 @@ class DiskBlobStore implements BlobStore {
     const handle = await open(path, 'wx', 0o600);
     try {
       const written = await writeBlocks(handle, input);
-      await this.#keep(() => handle.sync());
-      await this.#keep(() => syncDirectory(join(path, '..')));
+      await keepWith(this.#guard, () => handle.sync());
+      await keepWith(this.#guard, () => syncDirectory(join(path, '..')));
       return { id: input.id, ...written };
     } finally {
       await handle.close();
@@ -97,28 +95,13 @@ class DiskBlobStore implements BlobStore {
   async remove(id: string): Promise<void> {
     this.#guard.requireHealth();
     await removeFile(this.#path(id));
-    await this.#keep(() => syncDirectory(join(this.#folder, id.slice(0, 2))));
-  }
-
-  /** Some file systems find only now that they are full; any other failure is final. */
-  async #keep(sync: () => Promise<void>): Promise<void> {
-    try {
-      await sync();
-    } catch (error) {
-      throw isDiskFull(error) ? error : this.#guard.fail(error);
-    }
+    await keepWith(this.#guard, () => syncDirectory(join(this.#folder, id.slice(0, 2))));
   }
 
   /** Ids are our own random digits; a key of a client never gets here. */
   #path(id: string): string {
     if (!ID_PATTERN.test(id)) throw new Error(`not the id of a blob: ${id}`);
     return join(this.#folder, id.slice(0, 2), id);
-  }
-
-  async #requireSpace(bytes: number): Promise<void> {
-    const { bavail, blocks, bsize } = await statfs(this.#folder);
-    const reserve = Math.min(RESERVE_BYTES, blocks * bsize * RESERVE_FRACTION);
-    if (bavail * bsize - reserve < bytes) throw outOfSpace();
   }
 }
 
@@ -216,39 +199,6 @@ async function readFully(
     if (bytesRead === 0) throw new DamagedBlobError(id, 'ends early');
     done += bytesRead;
   }
-}
-
-function encodeCrcs(crcs: readonly number[]): string {
-  const bytes = Buffer.alloc(crcs.length * 4);
-  for (const [index, crc] of crcs.entries()) bytes.writeUInt32LE(crc, index * 4);
-  return bytes.toString('base64');
-}
-
-function decodeCrcs(text: string): number[] {
-  const bytes = Buffer.from(text, 'base64');
-  return Array.from({ length: bytes.length / 4 }, (_, index) => bytes.readUInt32LE(index * 4));
-}
-
-/** What is on the disk is not what was written: never shown to a client, always logged. */
-export class DamagedBlobError extends Error {
-  constructor(id: string, what: string) {
-    super(`blob ${id} is damaged: ${what}`);
-    this.name = 'DamagedBlobError';
-  }
-}
-
-function isDiskFull(error: unknown): boolean {
-  return hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT');
-}
-
-function outOfSpace(cause?: unknown): ServiceError {
-  return new ServiceError({
-    kind: 'out-of-space',
-    resource: 'host',
-    message:
-      'The store has no room for these bytes. Delete objects or add disk space; nothing was kept.',
-    cause,
-  });
 }
 
 function tooLarge(): ServiceError {

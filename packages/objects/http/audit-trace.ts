@@ -16,7 +16,7 @@ const DATA_OPERATIONS = /^(ListObject|ListMultipart|DeleteObjects)/;
 
 export class AuditTrace {
   operation: string | undefined;
-  verified: VerifiedRequest | undefined;
+  verified: Pick<VerifiedRequest, 'principal' | 'accessKeyId'> | undefined;
   address: RequestAddress | undefined;
   /** Keys of a request that names several. */
   readonly #keys: string[] = [];

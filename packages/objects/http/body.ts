@@ -56,6 +56,30 @@ export function openBody(
   };
 }
 
+/** The file of a form: what its fields say of it has to be true. */
+export function openFormBody(
+  header: (name: string) => string | undefined,
+  chunks: AsyncIterable<Uint8Array>,
+): ByteSource {
+  const names = ['content-md5', ...CHECKSUM_ALGORITHMS.map(checksumHeader)];
+  const given = names.flatMap((name) => {
+    const value = header(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const headers: IncomingHttpHeaders = Object.fromEntries(given);
+  const expectations = headerExpectations(headers);
+  const checksum = chooseChecksum(headers, undefined);
+  return {
+    chunks,
+    lengthBytes: undefined,
+    algorithms: expectations.map((expectation) => expectation.algorithm),
+    checksum,
+    verify: (digests) => {
+      for (const expectation of expectations) requireDigest(digests, expectation);
+    },
+  };
+}
+
 function withoutChecksums(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   const entries = Object.entries(headers);
   return Object.fromEntries(entries.filter(([name]) => !name.startsWith('x-amz-checksum-')));

@@ -42,7 +42,8 @@ function toMap(target: RequestTarget): ReadonlyMap<string, string> {
   return map;
 }
 
-function findHostBucket(host: string, domains: readonly string[]): string | undefined {
+/** The bucket that stands in front of one of our own host names. */
+export function findHostBucket(host: string, domains: readonly string[]): string | undefined {
   const name = host.replace(/:\d+$/, '').toLowerCase();
   const domain = domains.find((candidate) => name.endsWith(`.${candidate}`));
   return domain === undefined ? undefined : name.slice(0, -domain.length - 1);

@@ -89,7 +89,24 @@ function describeError(exchange: Exchange, error: unknown) {
     requestId,
     hostId,
   });
-  return { status, headers: { 'content-type': 'application/xml' }, body };
+  const headers = { 'content-type': 'application/xml', ...detailHeaders(known?.details ?? {}) };
+  return { status, headers, body };
+}
+
+/** Facts of an error that S3 tells in headers. */
+const DETAIL_HEADERS: Readonly<Record<string, string>> = {
+  DeleteMarker: 'x-amz-delete-marker',
+  VersionId: 'x-amz-version-id',
+  Allow: 'allow',
+};
+
+function detailHeaders(details: ServiceError['details']): Record<string, string> {
+  if (details['DeleteMarker'] === undefined) return {};
+  const entries = Object.entries(DETAIL_HEADERS).flatMap(([name, header]) => {
+    const value = details[name];
+    return value === undefined ? [] : [[header, value] as const];
+  });
+  return Object.fromEntries(entries);
 }
 
 function notModifiedHeaders(error: ServiceError): Record<string, string> {

@@ -4,17 +4,30 @@ import { ServiceError } from '@ironbark/core/errors.ts';
 import { SUB_RESOURCES } from '@ironbark/protocol/s3/sub-resources.ts';
 import { abortMultipartUpload } from '../actions/abort-multipart-upload.ts';
 import type { BucketAction, S3Action } from '../actions/action.ts';
+import { getBucketAcl, putBucketAcl } from '../actions/bucket-acl.ts';
+import { deleteBucketCors, getBucketCors, putBucketCors } from '../actions/bucket-cors.ts';
 import {
-  emptyConfiguration,
-  getAcl,
-  getBucketLocation,
-  getBucketOwnershipControls,
-  getBucketRequestPayment,
-  getBucketVersioning,
-  getObjectTagging,
-  notSet,
-  putAcl,
-} from '../actions/bucket-configurations.ts';
+  deleteBucketEncryption,
+  getBucketEncryption,
+  putBucketEncryption,
+} from '../actions/bucket-encryption.ts';
+import {
+  deleteBucketLifecycle,
+  getBucketLifecycle,
+  putBucketLifecycle,
+} from '../actions/bucket-lifecycle.ts';
+import {
+  deleteBucketPolicy,
+  getBucketPolicy,
+  getBucketPolicyStatus,
+  putBucketPolicy,
+} from '../actions/bucket-policy.ts';
+import {
+  deleteBucketTagging,
+  getBucketTagging,
+  putBucketTagging,
+} from '../actions/bucket-tagging.ts';
+import { getBucketVersioning, putBucketVersioning } from '../actions/bucket-versioning.ts';
 import { completeMultipartUpload } from '../actions/complete-multipart-upload.ts';
 import { copyObject } from '../actions/copy-object.ts';
 import { COPY_SOURCE } from '../actions/copy-source.ts';
@@ -24,11 +37,42 @@ import { deleteBucket } from '../actions/delete-bucket.ts';
 import { deleteObject } from '../actions/delete-object.ts';
 import { deleteObjects } from '../actions/delete-objects.ts';
 import { getObject, headObject } from '../actions/get-object.ts';
+import { getObjectAttributes } from '../actions/get-object-attributes.ts';
 import { headBucket } from '../actions/head-bucket.ts';
+import { getObjectLegalHold, putObjectLegalHold } from '../actions/legal-hold.ts';
 import { listBuckets } from '../actions/list-buckets.ts';
 import { listMultipartUploads } from '../actions/list-multipart-uploads.ts';
-import { listObjects, listObjectsV2, listObjectVersions } from '../actions/list-objects.ts';
+import { listObjectVersions } from '../actions/list-object-versions.ts';
+import { listObjects, listObjectsV2 } from '../actions/list-objects.ts';
 import { listParts } from '../actions/list-parts.ts';
+import { getObjectAcl, putObjectAcl } from '../actions/object-acl.ts';
+import {
+  getObjectLockConfiguration,
+  putObjectLockConfiguration,
+} from '../actions/object-lock-configuration.ts';
+import { getObjectRetention, putObjectRetention } from '../actions/object-retention.ts';
+import {
+  deleteObjectTagging,
+  getObjectTagging,
+  putObjectTagging,
+} from '../actions/object-tagging.ts';
+import {
+  deleteBucketOwnershipControls,
+  getBucketOwnershipControls,
+  putBucketOwnershipControls,
+} from '../actions/ownership-controls.ts';
+import {
+  emptyConfiguration,
+  getBucketLocation,
+  getBucketRequestPayment,
+  neverSet,
+} from '../actions/plain-configurations.ts';
+import { postObject } from '../actions/post-object.ts';
+import {
+  deletePublicAccessBlock,
+  getPublicAccessBlock,
+  putPublicAccessBlock,
+} from '../actions/public-access-block.ts';
 import { putObject } from '../actions/put-object.ts';
 import { uploadPart } from '../actions/upload-part.ts';
 import type { Level, RequestAddress } from './request.ts';
@@ -40,9 +84,12 @@ interface RouteMatch {
   level: Level;
   /** The query parameter that selects the operation; '' for the plain one. */
   sub: string;
-  /** A header that has to be there; such a route stands before the one without. */
+  /** A header that has to be there, and how it begins; such a route stands before the one without. */
   header?: string;
+  headerPrefix?: string;
   operation: string;
+  /** The action asks whether the caller may: before it has read the body, nobody knows what for. */
+  checksItself?: boolean;
 }
 
 /** Actions of the first kind see no bucket; the others get one that the caller may use. */
@@ -62,26 +109,51 @@ const BUCKET_ROUTES: readonly BucketRow[] = [
   ['GET', 'list-type', 'ListObjectsV2', listObjectsV2],
   ['GET', 'versions', 'ListObjectVersions', listObjectVersions],
   ['GET', 'uploads', 'ListMultipartUploads', listMultipartUploads],
-  ['POST', 'delete', 'DeleteObjects', deleteObjects],
   ['GET', 'location', 'GetBucketLocation', getBucketLocation],
   ['GET', 'versioning', 'GetBucketVersioning', getBucketVersioning],
-  ['GET', 'acl', 'GetBucketAcl', getAcl],
-  ['PUT', 'acl', 'PutBucketAcl', putAcl],
+  ['PUT', 'versioning', 'PutBucketVersioning', putBucketVersioning],
+  ['GET', 'acl', 'GetBucketAcl', getBucketAcl],
+  ['PUT', 'acl', 'PutBucketAcl', putBucketAcl],
   ['GET', 'ownershipControls', 'GetBucketOwnershipControls', getBucketOwnershipControls],
+  ['PUT', 'ownershipControls', 'PutBucketOwnershipControls', putBucketOwnershipControls],
+  ['DELETE', 'ownershipControls', 'DeleteBucketOwnershipControls', deleteBucketOwnershipControls],
+  ['GET', 'policy', 'GetBucketPolicy', getBucketPolicy],
+  ['PUT', 'policy', 'PutBucketPolicy', putBucketPolicy],
+  ['DELETE', 'policy', 'DeleteBucketPolicy', deleteBucketPolicy],
+  ['GET', 'policyStatus', 'GetBucketPolicyStatus', getBucketPolicyStatus],
+  ['GET', 'publicAccessBlock', 'GetPublicAccessBlock', getPublicAccessBlock],
+  ['PUT', 'publicAccessBlock', 'PutPublicAccessBlock', putPublicAccessBlock],
+  ['DELETE', 'publicAccessBlock', 'DeletePublicAccessBlock', deletePublicAccessBlock],
+  ['GET', 'cors', 'GetBucketCors', getBucketCors],
+  ['PUT', 'cors', 'PutBucketCors', putBucketCors],
+  ['DELETE', 'cors', 'DeleteBucketCors', deleteBucketCors],
+  ['GET', 'lifecycle', 'GetBucketLifecycleConfiguration', getBucketLifecycle],
+  ['PUT', 'lifecycle', 'PutBucketLifecycleConfiguration', putBucketLifecycle],
+  ['DELETE', 'lifecycle', 'DeleteBucketLifecycle', deleteBucketLifecycle],
+  ['GET', 'encryption', 'GetBucketEncryption', getBucketEncryption],
+  ['PUT', 'encryption', 'PutBucketEncryption', putBucketEncryption],
+  ['DELETE', 'encryption', 'DeleteBucketEncryption', deleteBucketEncryption],
+  ['GET', 'object-lock', 'GetObjectLockConfiguration', getObjectLockConfiguration],
+  ['PUT', 'object-lock', 'PutObjectLockConfiguration', putObjectLockConfiguration],
+  ['GET', 'tagging', 'GetBucketTagging', getBucketTagging],
+  ['PUT', 'tagging', 'PutBucketTagging', putBucketTagging],
+  ['DELETE', 'tagging', 'DeleteBucketTagging', deleteBucketTagging],
   ['GET', 'requestPayment', 'GetBucketRequestPayment', getBucketRequestPayment],
-  ['GET', 'accelerate', 'GetBucketAccelerate', emptyConfiguration('AccelerateConfiguration')],
+  [
+    'GET',
+    'accelerate',
+    'GetBucketAccelerateConfiguration',
+    emptyConfiguration('AccelerateConfiguration'),
+  ],
   ['GET', 'logging', 'GetBucketLogging', emptyConfiguration('BucketLoggingStatus')],
-  ['GET', 'notification', 'GetBucketNotification', emptyConfiguration('NotificationConfiguration')],
-  ['GET', 'policy', 'GetBucketPolicy', notSet('policy')],
-  ['GET', 'policyStatus', 'GetBucketPolicyStatus', notSet('policyStatus')],
-  ['GET', 'cors', 'GetBucketCors', notSet('cors')],
-  ['GET', 'website', 'GetBucketWebsite', notSet('website')],
-  ['GET', 'lifecycle', 'GetBucketLifecycle', notSet('lifecycle')],
-  ['GET', 'replication', 'GetBucketReplication', notSet('replication')],
-  ['GET', 'encryption', 'GetBucketEncryption', notSet('encryption')],
-  ['GET', 'object-lock', 'GetObjectLockConfiguration', notSet('object-lock')],
-  ['GET', 'tagging', 'GetBucketTagging', notSet('tagging')],
-  ['GET', 'publicAccessBlock', 'GetPublicAccessBlock', notSet('publicAccessBlock')],
+  [
+    'GET',
+    'notification',
+    'GetBucketNotificationConfiguration',
+    emptyConfiguration('NotificationConfiguration'),
+  ],
+  ['GET', 'website', 'GetBucketWebsite', neverSet('website')],
+  ['GET', 'replication', 'GetBucketReplication', neverSet('replication')],
 ];
 
 const OBJECT_ROUTES: readonly BucketRow[] = [
@@ -94,16 +166,31 @@ const OBJECT_ROUTES: readonly BucketRow[] = [
   ['GET', 'uploadId', 'ListParts', listParts],
   ['POST', 'uploadId', 'CompleteMultipartUpload', completeMultipartUpload],
   ['DELETE', 'uploadId', 'AbortMultipartUpload', abortMultipartUpload],
-  ['GET', 'acl', 'GetObjectAcl', getAcl],
-  ['PUT', 'acl', 'PutObjectAcl', putAcl],
+  ['GET', 'acl', 'GetObjectAcl', getObjectAcl],
+  ['PUT', 'acl', 'PutObjectAcl', putObjectAcl],
+  ['GET', 'attributes', 'GetObjectAttributes', getObjectAttributes],
   ['GET', 'tagging', 'GetObjectTagging', getObjectTagging],
-  ['GET', 'retention', 'GetObjectRetention', notSet('retention')],
-  ['GET', 'legal-hold', 'GetObjectLegalHold', notSet('legal-hold')],
+  ['PUT', 'tagging', 'PutObjectTagging', putObjectTagging],
+  ['DELETE', 'tagging', 'DeleteObjectTagging', deleteObjectTagging],
+  ['GET', 'retention', 'GetObjectRetention', getObjectRetention],
+  ['PUT', 'retention', 'PutObjectRetention', putObjectRetention],
+  ['GET', 'legal-hold', 'GetObjectLegalHold', getObjectLegalHold],
+  ['PUT', 'legal-hold', 'PutObjectLegalHold', putObjectLegalHold],
 ];
 
 export const ROUTES: readonly Route[] = [
   ...ACCOUNT_ROUTES,
   ...BUCKET_ROUTES.map((row) => toRoute('bucket', row)),
+  {
+    ...toRoute('bucket', ['POST', 'delete', 'DeleteObjects', deleteObjects]),
+    checksItself: true,
+  },
+  {
+    ...toRoute('bucket', ['POST', '', 'PostObject', postObject]),
+    header: 'content-type',
+    headerPrefix: 'multipart/form-data',
+    checksItself: true,
+  },
   {
     ...toRoute('object', ['PUT', '', 'CopyObject', copyObject]),
     header: COPY_SOURCE,
@@ -119,7 +206,7 @@ function toRoute(level: Level, [method, sub, operation, onBucket]: BucketRow): R
 export function findRoute(
   method: string,
   address: RequestAddress,
-  hasHeader: (name: string) => boolean,
+  header: (name: string) => string | undefined,
 ): Route | undefined {
   const sub = findSub(address);
   return ROUTES.find(
@@ -127,7 +214,8 @@ export function findRoute(
       route.method === method &&
       route.level === address.level &&
       route.sub === sub &&
-      (route.header === undefined || hasHeader(route.header)),
+      (route.header === undefined ||
+        header(route.header)?.startsWith(route.headerPrefix ?? '') === true),
   );
 }
 
@@ -139,7 +227,6 @@ function findSub(address: RequestAddress): string {
 export function notOffered(method: string, address: RequestAddress): ServiceError {
   const sub = findSub(address);
   if (sub !== '') return notImplemented(`${method} ?${sub} on a ${address.level}`);
-  if (method === 'POST') return notImplemented('PostObject, the upload from a form');
   return new ServiceError({
     kind: 'unknown-action',
     resource: 'action',

@@ -4,22 +4,21 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isServiceError, ServiceError } from '@ironbark/core/errors.ts';
 import type { HttpHandler } from '@ironbark/platform/http/server.ts';
 import type { AuditLog } from '@ironbark/protocol/internal/audit-log.ts';
-import type { IdentityClient } from '@ironbark/protocol/internal/identity-client.ts';
 import { INTERNAL_ERROR, toS3Error } from '@ironbark/protocol/s3/errors.ts';
 import type { VerifiedRequest } from '@ironbark/protocol/sigv4/verify.ts';
-import type { S3Request, S3Response } from '../actions/action.ts';
-import { requireAccount, requireBucket } from '../app/access.ts';
+import { readVersionId, type S3Request, type S3Response } from '../actions/action.ts';
+import { getBucket, requireAccess, requireAccount, requireExpectedOwner } from '../app/access.ts';
 import type { ObjectsContext } from '../app/context.ts';
 import { AuditTrace } from './audit-trace.ts';
-import { authenticate } from './authenticate.ts';
-import { openBody } from './body.ts';
+import { authenticate, type UnsignedRequest } from './authenticate.ts';
+import { openBody, openFormBody } from './body.ts';
+import { answerPreflight, tellOrigin } from './cross-origin.ts';
 import { parseAddress, type RequestAddress } from './request.ts';
 import { discardRest, type Exchange, sendError, sendResponse } from './respond.ts';
 import { findRoute, notOffered } from './routes.ts';
 
 export interface EndpointOptions {
   context: ObjectsContext;
-  identity: IdentityClient;
   /** Host names under which a bucket may stand in front. */
   domains: readonly string[];
   /** Time without a byte in either direction after which a request is given up. */
@@ -38,8 +37,12 @@ export function createS3Handler(options: EndpointOptions): HttpHandler {
     const exchange = { request, response, requestId, hostId };
     watchStalls(exchange, options.stallTimeoutMs);
     const trace = new AuditTrace();
-    const record = (outcome: { status: number; errorCode?: string }) =>
-      options.audit.record(trace.describe(exchange, options.context, outcome));
+    const finish = beginCount(options.context, request);
+    let status = 0;
+    const record = (outcome: { status: number; errorCode?: string }) => {
+      status = outcome.status;
+      return options.audit.record(trace.describe(exchange, options.context, outcome));
+    };
     try {
       const answer = await serve(options, exchange, trace);
       // Whether there is something to read turns out at the first byte; nothing was changed then.
@@ -52,6 +55,18 @@ export function createS3Handler(options: EndpointOptions): HttpHandler {
       sendError(exchange, error);
     }
     discardRest(exchange);
+    finish(trace.operation, status);
+  };
+}
+
+/** Connections are used again, so that their own counts go on. */
+function beginCount({ clock, counters }: ObjectsContext, { socket }: IncomingMessage) {
+  const startedMs = clock.monotonicMs();
+  const { bytesRead, bytesWritten } = socket;
+  return (operation = 'unknown', status: number) => {
+    counters.count(operation, status, (clock.monotonicMs() - startedMs) / 1_000);
+    const received = socket.bytesRead - bytesRead;
+    counters.countBytes({ received, sent: socket.bytesWritten - bytesWritten });
   };
 }
 
@@ -71,17 +86,22 @@ function watchStalls({ request, response }: Exchange, timeoutMs: number): void {
 
 async function serve(
   options: EndpointOptions,
-  { request, response }: Exchange,
+  exchange: Exchange,
   trace: AuditTrace,
 ): Promise<S3Response> {
-  const { context, identity } = options;
-  const verified = await authenticate(context, identity, request);
-  trace.verified = verified;
-  const address = parseAddress(request, options.domains);
-  trace.address = address;
-  const described = describeRequest({ request, response, verified, address, trace });
+  const { context, domains } = options;
+  const { request } = exchange;
   const method = request.method ?? '';
-  const route = findRoute(method, address, (name) => described.header(name) !== undefined);
+  if (method === 'OPTIONS') {
+    trace.address = parseAddress(request, domains);
+    return await answerPreflight(context, request, trace.address.bucket);
+  }
+  const verified = await authenticate(context, request, domains);
+  if (verified.form !== 'none') trace.verified = verified;
+  const address = parseAddress(request, domains);
+  trace.address = address;
+  const described = describeRequest({ ...exchange, verified, address, trace });
+  const route = findRoute(method, address, (name) => described.header(name));
   trace.operation = route?.operation;
   const operation = route?.operation ?? 'unknown';
   if (route !== undefined && 'onAccount' in route) {
@@ -92,14 +112,16 @@ async function serve(
     requireAccount(verified.principal, operation);
     throw notOffered(method, address);
   }
-  const bucket = await requireBucket(context, verified.principal, {
-    operation,
-    name: address.bucket,
-    key: address.key,
-    expectedOwner: described.header('x-amz-expected-bucket-owner'),
-  });
+  const bucket = await getBucket(context, { name: address.bucket });
+  tellOrigin(exchange, bucket);
+  const bucketRequest = { ...described, operation, bucket };
+  if (route?.checksItself !== true) {
+    const access = { bucket, operation, key: address.key, versionId: readVersionId(bucketRequest) };
+    await requireAccess(context, bucketRequest, access);
+  }
+  requireExpectedOwner(bucket, described.header('x-amz-expected-bucket-owner'));
   if (route === undefined) throw notOffered(method, address);
-  return await route.onBucket(context, { ...described, operation, bucket });
+  return await route.onBucket(context, bucketRequest);
 }
 
 /** Query parameters of a presigned URL that stand for headers, but describe a body that was not there to sign. */
@@ -114,7 +136,7 @@ function describeRequest({
 }: {
   request: IncomingMessage;
   response: ServerResponse;
-  verified: VerifiedRequest;
+  verified: VerifiedRequest | UnsignedRequest;
   address: RequestAddress;
   trace: AuditTrace;
 }): Omit<S3Request, 'operation'> {
@@ -127,7 +149,13 @@ function describeRequest({
     header: (name) => singleHeader(request, name) ?? hoisted.get(name),
     headerNames: () => [...new Set([...Object.keys(request.headers), ...hoisted.keys()])],
     touch: (key) => trace.touch(key),
+    signedBy: (signer) => {
+      trace.verified = signer;
+    },
+    sourceAddress: request.socket.remoteAddress ?? '',
+    isSecure: 'encrypted' in request.socket,
     openBody: (options) => openBody(request, response, verified.payload, options),
+    openForm: ({ header }, chunks) => openFormBody(header, chunks),
   };
 }
 

@@ -24,7 +24,8 @@ export function unwantedBlobs(context: ObjectsContext): Reconciler {
       if (context.busy.areAllHeld) return { kind: 'again', afterMs: RETRY_HELD_MS };
       const state = await findBlobState(context.db.query, id);
       if (state === undefined || state === 'stored') return SETTLED;
-      // Looked at after the state: whoever begins to use a blob holds it before looking at its row.
+      // Who looked before it was doomed may have found it, and holds it by then.
+      await context.busy.looksEnded();
       if (context.busy.has(id)) return { kind: 'again', afterMs: RETRY_BUSY_MS };
       await context.blobs.remove(id);
       await context.db.transaction((tx) => deleteBlob(tx, id));

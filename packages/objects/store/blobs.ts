@@ -1,6 +1,7 @@
 // Owns the SQL of blobs: which files exist, which of them are wanted, and which are to go.
 
 import type { Kysely } from 'kysely';
+import { forgetLoggedBlob } from './logged-blobs.ts';
 import type { BlobState, BlobTable, ObjectsSchema, Tx } from './schema.ts';
 
 type Queries = Kysely<ObjectsSchema>;
@@ -13,9 +14,10 @@ export async function insertUploadingBlob(
   blob: { id: string; createdAtMs: number },
 ): Promise<void> {
   const row = { id: blob.id, state: 'uploading' as const, size_bytes: 0, block_crcs: '' };
+  const noPlace = { log_file: null, log_offset: null };
   await tx
     .insertInto('blob')
-    .values({ ...row, created_at: blob.createdAtMs })
+    .values({ ...row, ...noPlace, created_at: blob.createdAtMs })
     .execute();
 }
 
@@ -33,7 +35,10 @@ export async function markStored(
   return result.numUpdatedRows === 1n;
 }
 
-/** Dooms those of the blobs that no version and no part refers to; gives all that are doomed now. */
+/**
+ * Dooms those of the blobs that no version and no part refers to; gives those whose files are to go. One in the log has
+ * none and is forgotten at once.
+ */
 export async function doomUnreferenced(tx: Tx, ids: readonly string[]): Promise<string[]> {
   const doomed: string[] = [];
   for (const some of batches([...new Set(ids)])) {
@@ -54,11 +59,14 @@ export async function doomUnreferenced(tx: Tx, ids: readonly string[]): Promise<
       .execute();
     const rows = await tx
       .selectFrom('blob')
-      .select('id')
+      .select(['id', 'size_bytes as sizeBytes', 'log_file as file'])
       .where('id', 'in', some)
       .where('state', '=', 'doomed')
       .execute();
-    doomed.push(...rows.map((row) => row.id));
+    for (const { file, ...row } of rows) {
+      if (file === null) doomed.push(row.id);
+      else await forgetLoggedBlob(tx, { ...row, file });
+    }
   }
   return doomed;
 }
@@ -85,6 +93,25 @@ export async function listBlobsInState(
     .selectFrom('blob')
     .select('id')
     .where('state', '=', state)
+    .limit(limit)
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+/** Ids of stored blobs that begin with these digits, in order. */
+export async function listStoredInGroup(
+  db: Queries,
+  { group, after, limit }: { group: string; after: string; limit: number },
+): Promise<string[]> {
+  const rows = await db
+    .selectFrom('blob')
+    .select('id')
+    .where('id', '>', after)
+    .where('id', '>=', group)
+    // Behind every digit.
+    .where('id', '<', `${group}g`)
+    .where('state', '=', 'stored')
+    .orderBy('id')
     .limit(limit)
     .execute();
   return rows.map((row) => row.id);

@@ -1,6 +1,7 @@
 // Owns the SQL of buckets.
 
 import type { AccountId } from '@ironbark/core/ids.ts';
+import { prepareQuery } from '@ironbark/platform/database/prepared-query.ts';
 import type { Kysely } from 'kysely';
 import type { BucketTable, ObjectsSchema, Tx } from './schema.ts';
 
@@ -10,12 +11,27 @@ export async function findBucketByName(
   db: Queries,
   name: string,
 ): Promise<BucketTable | undefined> {
-  return db.selectFrom('bucket').selectAll().where('name', '=', name).executeTakeFirst();
+  return (await selectByName(db, { name }))[0];
 }
 
-export async function hasBucket(db: Queries, id: string): Promise<boolean> {
-  const row = await db.selectFrom('bucket').select('id').where('id', '=', id).executeTakeFirst();
-  return row !== undefined;
+const selectByName = prepareQuery((db: Queries, { name }: { name: string }) =>
+  db.selectFrom('bucket').selectAll().where('name', '=', name),
+);
+
+export async function findBucketById(db: Queries, id: string): Promise<BucketTable | undefined> {
+  return (await selectById(db, { id }))[0];
+}
+
+const selectById = prepareQuery((db: Queries, { id }: { id: string }) =>
+  db.selectFrom('bucket').selectAll().where('id', '=', id),
+);
+
+export async function setVersioning(
+  tx: Tx,
+  id: string,
+  versioning: 'Enabled' | 'Suspended',
+): Promise<void> {
+  await tx.updateTable('bucket').set({ versioning }).where('id', '=', id).execute();
 }
 
 export async function listBuckets(
@@ -38,6 +54,10 @@ export async function listBuckets(
   return query.orderBy('name').limit(page.limit).execute();
 }
 
+export async function listAllBuckets(db: Queries): Promise<BucketTable[]> {
+  return db.selectFrom('bucket').selectAll().orderBy('name').execute();
+}
+
 export async function countBuckets(db: Queries, accountId: AccountId): Promise<number> {
   const row = await db
     .selectFrom('bucket')
@@ -51,9 +71,10 @@ export async function insertBucket(tx: Tx, bucket: BucketTable): Promise<void> {
   await tx.insertInto('bucket').values(bucket).execute();
 }
 
+/** Versions that no key shows and delete markers count too. */
 export async function hasObjects(tx: Tx, bucketId: string): Promise<boolean> {
   const row = await tx
-    .selectFrom('object')
+    .selectFrom('object_version')
     .select('object_key')
     .where('bucket_id', '=', bucketId)
     .limit(1)
@@ -62,5 +83,6 @@ export async function hasObjects(tx: Tx, bucketId: string): Promise<boolean> {
 }
 
 export async function deleteBucket(tx: Tx, id: string): Promise<void> {
+  await tx.deleteFrom('bucket_configuration').where('bucket_id', '=', id).execute();
   await tx.deleteFrom('bucket').where('id', '=', id).execute();
 }

@@ -1,5 +1,6 @@
 // Owns the SQL of objects: the current pointer of each key, its version and the version's blobs.
 
+import { prepareQuery } from '@ironbark/platform/database/prepared-query.ts';
 import type { Kysely } from 'kysely';
 import type { ObjectsSchema, ObjectVersionTable, SegmentTable, Tx } from './schema.ts';
 
@@ -10,63 +11,85 @@ export async function findCurrent(
   bucketId: string,
   key: string,
 ): Promise<ObjectVersionTable | undefined> {
-  return db
-    .selectFrom('object')
-    .innerJoin('object_version', 'object_version.id', 'object.version_id')
-    .selectAll('object_version')
-    .where('object.bucket_id', '=', bucketId)
-    .where('object.object_key', '=', key)
-    .executeTakeFirst();
+  return (await selectCurrent(db, { bucketId, key }))[0];
 }
+
+const selectCurrent = prepareQuery(
+  (db: Queries, { bucketId, key }: { bucketId: string; key: string }) =>
+    db
+      .selectFrom('object')
+      .innerJoin('object_version', 'object_version.id', 'object.version_id')
+      .selectAll('object_version')
+      .where('object.bucket_id', '=', bucketId)
+      .where('object.object_key', '=', key),
+);
 
 export interface SegmentBlob {
   blobId: string;
   sizeBytes: number;
   blockCrcs: string;
+  nonce: string | null;
+  checksum: string | null;
+  /** Where in the log it stands; null for one that has a file of its own. */
+  logFile: number | null;
+  logOffset: number | null;
 }
 
 export async function listSegments(db: Queries, versionId: string): Promise<SegmentBlob[]> {
-  return db
+  return await selectSegments(db, { versionId });
+}
+
+const selectSegments = prepareQuery((db: Queries, { versionId }: { versionId: string }) =>
+  db
     .selectFrom('segment')
     .innerJoin('blob', 'blob.id', 'segment.blob_id')
     .select([
       'blob.id as blobId',
       'segment.size_bytes as sizeBytes',
       'blob.block_crcs as blockCrcs',
+      'segment.nonce as nonce',
+      'segment.checksum_value as checksum',
+      'blob.log_file as logFile',
+      'blob.log_offset as logOffset',
     ])
     .where('segment.version_id', '=', versionId)
-    .orderBy('segment.position')
-    .execute();
-}
+    .orderBy('segment.position'),
+);
 
 /** Rows of a statement, so that it stays below the number of bound values that any engine takes. */
 const SEGMENTS_PER_STATEMENT = 200;
 
-/** Makes a version the current one of its key. The one before it, if any, is for the caller to remove. */
-export async function insertCurrent(
+export type NewSegment = Omit<SegmentTable, 'version_id' | 'position'>;
+
+/** Which version the key shows from now on is for the caller to say. */
+export async function insertVersion(
   tx: Tx,
   version: ObjectVersionTable,
-  segments: readonly Omit<SegmentTable, 'version_id' | 'position'>[],
+  segments: readonly NewSegment[],
 ): Promise<void> {
-  await tx.insertInto('object_version').values(version).execute();
+  await insertRow(tx, version);
   const rows = segments.map((segment, position) => ({
     ...segment,
     position,
     version_id: version.id,
   }));
+  if (rows.length === 1) {
+    await insertSegment(tx, rows[0]!);
+    return;
+  }
   for (let at = 0; at < rows.length; at += SEGMENTS_PER_STATEMENT) {
     const some = rows.slice(at, at + SEGMENTS_PER_STATEMENT);
     await tx.insertInto('segment').values(some).execute();
   }
-  const pointer = { bucket_id: version.bucket_id, object_key: version.object_key };
-  await tx
-    .insertInto('object')
-    .values({ ...pointer, version_id: version.id })
-    .onConflict((conflict) =>
-      conflict.columns(['bucket_id', 'object_key']).doUpdateSet({ version_id: version.id }),
-    )
-    .execute();
 }
+
+const insertRow = prepareQuery((db: Queries, version: ObjectVersionTable) =>
+  db.insertInto('object_version').values(version),
+);
+
+const insertSegment = prepareQuery((db: Queries, segment: SegmentTable) =>
+  db.insertInto('segment').values(segment),
+);
 
 export async function deletePointer(tx: Tx, bucketId: string, key: string): Promise<void> {
   await tx

@@ -9,6 +9,21 @@ export interface BucketTable {
   name: string;
   account_id: string;
   created_at: number;
+  /** Null until somebody turns it on; it is never null again. */
+  versioning: 'Enabled' | 'Suspended' | null;
+}
+
+/** What is set on a bucket, each as JSON under the name of its query parameter. */
+export interface BucketConfigurationTable {
+  bucket_id: string;
+  name: string;
+  document: string;
+}
+
+/** An account's key, in an envelope that the cloud's keyring opens. */
+export interface AccountKeyTable {
+  account_id: string;
+  envelope: string;
 }
 
 /** `uploading`: being written. `stored`: on stable storage. `doomed`: nothing refers to it; its file is to go. */
@@ -21,9 +36,20 @@ export interface BlobTable {
   /** CRC-32 of each block of the file, base64. */
   block_crcs: string;
   created_at: number;
+  /** Of a small blob, which has its place in the log and no file of its own. */
+  log_file: number | null;
+  /** Of its first byte. */
+  log_offset: number | null;
 }
 
-/** The current pointer: which version a key shows. */
+/** A file of the log, with what of it is still referred to. It only says which files are worth rewriting. */
+export interface LogFileTable {
+  number: number;
+  live_blobs: number;
+  live_bytes: number;
+}
+
+/** The current pointer: which version a key shows. A key whose newest version is a delete marker has none. */
 export interface ObjectTable {
   bucket_id: string;
   object_key: string;
@@ -45,6 +71,22 @@ export interface ObjectVersionTable {
   /** The upload that it was completed from, so that a repeated Complete is answered alike. */
   upload_id: string | null;
   last_modified_at: number;
+  /** Grows with each version of a key: the highest is the latest. */
+  sequence: number;
+  /** 1 for the version that is called `null`; a key has at most one. */
+  is_null: 0 | 1;
+  is_delete_marker: 0 | 1;
+  /** Null: the bucket's owner. */
+  owner_id: string | null;
+  /** JSON: grants; null: the owner alone. */
+  acl: string | null;
+  /** JSON; null: none. */
+  tags: string | null;
+  retention_mode: 'GOVERNANCE' | 'COMPLIANCE' | null;
+  retain_until: number | null;
+  legal_hold: 0 | 1;
+  /** JSON: how the bytes are encrypted, with their key in an envelope; null: they are not. */
+  encryption: string | null;
 }
 
 /** The bytes of a version: its blobs in order. One blob may serve several versions, after a copy. */
@@ -53,6 +95,10 @@ export interface SegmentTable {
   position: number;
   blob_id: string;
   size_bytes: number;
+  /** What the blob's encryption began with, base64; null: it is not encrypted. */
+  nonce: string | null;
+  /** Of a part of a multipart object, in its upload's algorithm. */
+  checksum_value: string | null;
 }
 
 export interface UploadTable {
@@ -63,6 +109,8 @@ export interface UploadTable {
   checksum_algorithm: string | null;
   checksum_type: string | null;
   initiated_at: number;
+  /** JSON: what the object is to be given besides its headers. */
+  intent: string | null;
 }
 
 export interface PartTable {
@@ -73,11 +121,15 @@ export interface PartTable {
   etag: string;
   checksum_value: string | null;
   last_modified_at: number;
+  nonce: string | null;
 }
 
 export interface ObjectsSchema {
+  bucket_configuration: BucketConfigurationTable;
+  account_key: AccountKeyTable;
   bucket: BucketTable;
   blob: BlobTable;
+  log_file: LogFileTable;
   object: ObjectTable;
   object_version: ObjectVersionTable;
   segment: SegmentTable;

@@ -3,9 +3,12 @@
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { silentLogger } from '@ironbark/platform/logger.ts';
 import { systemRandom } from '@ironbark/platform/random.ts';
-import { type Objects, startObjects } from '../main.ts';
+import { type Objects, type ObjectsOptions, startObjects } from '../main.ts';
 
-export function startAlone(dataDir: string): Promise<Objects> {
+export function startAlone(
+  dataDir: string,
+  options: Pick<ObjectsOptions, 'logFileBytes'> & Partial<Pick<ObjectsOptions, 'logger'>> = {},
+): Promise<Objects> {
   return startObjects({
     dataDir,
     identity: { findAccessKey: async () => undefined },
@@ -14,5 +17,6 @@ export function startAlone(dataDir: string): Promise<Objects> {
     random: systemRandom,
     logger: silentLogger,
     systemAccountId: '000000000000',
+    ...options,
   });
 }

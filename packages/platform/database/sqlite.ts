@@ -16,12 +16,18 @@ import {
 import { Migrator } from 'kysely/migration';
 import { syncFile } from '../files.ts';
 import { WriteGuard } from '../write-guard.ts';
+import { CommitGroups, type Member } from './commit-groups.ts';
 import type { Database, Migrations } from './database.ts';
 
 export interface SqliteOptions {
   /** The file, or `:memory:`. */
   path: string;
   migrations: Migrations;
+  /**
+   * Transactions that may share a commit. Each gains what the syncs of the others would have taken, and is told of its end
+   * no earlier than they are. Default: 1.
+   */
+  maxTransactionsPerCommit?: number;
 }
 
 /** WAL with FULL lost no acknowledged commit in seeded power cuts; NORMAL lost up to 330 a cut. */
@@ -30,6 +36,8 @@ const PRAGMAS = [
   'PRAGMA synchronous = FULL',
   'PRAGMA foreign_keys = ON',
   'PRAGMA busy_timeout = 5000',
+  // Services are locked in a folder that has no place for temporary files.
+  'PRAGMA temp_store = MEMORY',
 ];
 
 /**
@@ -45,10 +53,11 @@ export async function openSqlite<Schema>(options: SqliteOptions): Promise<Databa
   for (const pragma of PRAGMAS) engine.exec(pragma);
   await settle(engine, options.path);
   const guard = new WriteGuard(options.path);
+  const maxMembers = options.maxTransactionsPerCommit ?? 1;
   const query = new Kysely<Schema>({
     dialect: {
-      createAdapter: () => new SqliteAdapter(),
-      createDriver: () => new SingleConnectionDriver(engine, guard),
+      createAdapter: () => new ManyTurnsAdapter(),
+      createDriver: () => new SingleConnectionDriver(engine, guard, maxMembers),
       createIntrospector: (db) => new SqliteIntrospector(db),
       createQueryCompiler: () => new SqliteQueryCompiler(),
     },
@@ -108,49 +117,84 @@ async function migrate<Schema>(query: Kysely<Schema>, migrations: Migrations): P
   if (error !== undefined) throw error;
 }
 
-/** Hands the one connection to one user at a time, in order of asking. */
+/** Who gets the one connection when is our driver's business: only it knows which users can share a commit. */
+class ManyTurnsAdapter extends SqliteAdapter {
+  override get supportsMultipleConnections(): boolean {
+    return true;
+  }
+}
+
+/** Gives everybody a turn of their own, all of them on the one connection. */
 class SingleConnectionDriver implements Driver {
   readonly #engine: DatabaseSync;
-  readonly #guard: WriteGuard;
-  readonly #connection: SqliteConnection;
-  #tail: Promise<void> = Promise.resolve();
-  #release: (() => void) | undefined;
+  readonly #statements: Statements;
+  readonly #groups: CommitGroups;
 
-  constructor(engine: DatabaseSync, guard: WriteGuard) {
+  constructor(engine: DatabaseSync, guard: WriteGuard, maxMembers: number) {
     this.#engine = engine;
-    this.#guard = guard;
-    this.#connection = new SqliteConnection(engine, guard);
+    this.#statements = new Statements(engine, guard);
+    const change = (work: () => void) => changeWith(guard, work);
+    this.#groups = new CommitGroups({ engine, change, maxMembers });
   }
 
   async init(): Promise<void> {}
 
   async acquireConnection(): Promise<DatabaseConnection> {
-    const before = this.#tail;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#tail = promise;
-    await before;
-    this.#release = resolve;
-    return this.#connection;
+    return new Turn(this.#engine, this.#statements, this.#groups);
   }
 
-  async releaseConnection(): Promise<void> {
-    this.#release?.();
+  async releaseConnection(): Promise<void> {}
+
+  async beginTransaction(turn: DatabaseConnection): Promise<void> {
+    await this.#groups.begin((turn as Turn).member);
   }
 
-  async beginTransaction(): Promise<void> {
-    change(this.#guard, () => this.#engine.exec('BEGIN IMMEDIATE'));
+  async commitTransaction(turn: DatabaseConnection): Promise<void> {
+    await this.#groups.finish((turn as Turn).member);
   }
 
-  async commitTransaction(): Promise<void> {
-    change(this.#guard, () => this.#engine.exec('COMMIT'));
-  }
-
-  async rollbackTransaction(): Promise<void> {
-    if (this.#engine.isTransaction) this.#engine.exec('ROLLBACK');
+  async rollbackTransaction(turn: DatabaseConnection): Promise<void> {
+    const { member, failure } = turn as Turn;
+    await this.#groups.undo(member, failure);
   }
 
   async destroy(): Promise<void> {
-    if (this.#engine.isOpen) this.#engine.close();
+    if (!this.#engine.isOpen) return;
+    this.#groups.close();
+    this.#engine.close();
+  }
+}
+
+/** What one caller asks, in a transaction of its own or in none. */
+class Turn implements DatabaseConnection {
+  readonly member: Member = { state: 'waiting' };
+  /** The last error of a statement, for those whose work it took with it. */
+  failure: unknown;
+  readonly #engine: DatabaseSync;
+  readonly #statements: Statements;
+  readonly #groups: CommitGroups;
+
+  constructor(engine: DatabaseSync, statements: Statements, groups: CommitGroups) {
+    this.#engine = engine;
+    this.#statements = statements;
+    this.#groups = groups;
+  }
+
+  async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
+    const run = () => this.#statements.run<Row>(query);
+    if (this.member.state !== 'working') return await this.#groups.runOutside(run);
+    // SQLite ends a transaction itself on some errors; what came after one would be committed at once.
+    if (!this.#engine.isTransaction) throw this.failure;
+    try {
+      return run();
+    } catch (error) {
+      this.failure = error;
+      throw error;
+    }
+  }
+
+  async *streamQuery<Row>(query: CompiledQuery): AsyncIterableIterator<QueryResult<Row>> {
+    for (const row of (await this.executeQuery<Row>(query)).rows) yield { rows: [row] };
   }
 }
 
@@ -164,7 +208,7 @@ interface Prepared {
   hasRows: boolean;
 }
 
-class SqliteConnection implements DatabaseConnection {
+class Statements {
   readonly #engine: DatabaseSync;
   readonly #guard: WriteGuard;
   readonly #statements = new Map<string, Prepared>();
@@ -174,23 +218,16 @@ class SqliteConnection implements DatabaseConnection {
     this.#guard = guard;
   }
 
-  async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
+  run<Row>(query: CompiledQuery): QueryResult<Row> {
     const { statement, isRead, hasRows } = this.#prepare(query.sql);
     const parameters = query.parameters.map(toSqlValue);
     if (isRead) return { rows: withSpace(() => statement.all(...parameters)) as Row[] };
     if (hasRows) {
-      return { rows: change(this.#guard, () => statement.all(...parameters)) as Row[] };
+      return { rows: changeWith(this.#guard, () => statement.all(...parameters)) as Row[] };
     }
-    const { changes, lastInsertRowid } = change(this.#guard, () => statement.run(...parameters));
+    const result = changeWith(this.#guard, () => statement.run(...parameters));
+    const { changes, lastInsertRowid } = result;
     return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
-  }
-
-  async *streamQuery<Row>(query: CompiledQuery): AsyncIterableIterator<QueryResult<Row>> {
-    for (const row of this.#engine
-      .prepare(query.sql)
-      .iterate(...query.parameters.map(toSqlValue))) {
-      yield { rows: [row as Row] };
-    }
   }
 
   #prepare(sql: string): Prepared {
@@ -210,7 +247,7 @@ const SQLITE_FULL = 13;
 /** Kinds of errors, in the low byte of their codes: a write or a sync failed, or the kernel has made the disk read-only. */
 const DISK_FAILURES: readonly number[] = [10, 8];
 
-function change<Result>(guard: WriteGuard, work: () => Result): Result {
+function changeWith<Result>(guard: WriteGuard, work: () => Result): Result {
   guard.requireHealth();
   try {
     return withSpace(work);

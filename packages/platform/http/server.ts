@@ -10,9 +10,12 @@ export type HttpHandler = (request: IncomingMessage, response: ServerResponse) =
 
 /**
  * A TCP address (port 0 takes a free one), or the path of a Unix socket. Only its owner may use that, unless a group
- * is named.
+ * is named. Or a socket that is bound already, which becomes the listener's own.
  */
-export type ListenAddress = { host: string; port: number } | { socketPath: string; gid?: number };
+export type ListenAddress =
+  | { host: string; port: number }
+  | { socketPath: string; gid?: number }
+  | { fd: number };
 
 export interface ListenOptions {
   address: ListenAddress;

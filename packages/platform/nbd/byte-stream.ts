@@ -69,11 +69,14 @@ export class ByteStream {
     }
   }
 
-  /** Resolves when the kernel has the bytes. */
-  send(bytes: Uint8Array): Promise<void> {
+  /** `rest` follows at once, with nothing in between. Resolves when the kernel has the bytes. */
+  send(bytes: Uint8Array, rest?: Uint8Array): Promise<void> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {
-      this.#socket.write(bytes, (error) => (error == null ? resolve() : reject(error)));
+      this.#socket.cork();
+      if (rest !== undefined) this.#socket.write(bytes);
+      this.#socket.write(rest ?? bytes, (error) => (error == null ? resolve() : reject(error)));
+      this.#socket.uncork();
     });
   }
 

@@ -22,6 +22,7 @@ interface Request {
   command: number;
   cookie: bigint;
   offset: number;
+  length: number;
   /** What is written, or where what is read goes; they stay the request's until it ends. */
   pieces: readonly Buffer[];
   resolve: () => void;
@@ -72,6 +73,16 @@ export class NbdClient {
     return this.#ask(NBD_COMMAND.write, offset, from);
   }
 
+  /** The range reads as zeroes afterwards. */
+  zero(offset: number, length: number): Promise<void> {
+    return this.#ask(NBD_COMMAND.writeZeroes, offset, [], length);
+  }
+
+  /** Nobody needs the range's bytes any more. */
+  trim(offset: number, length: number): Promise<void> {
+    return this.#ask(NBD_COMMAND.trim, offset, [], length);
+  }
+
   flush(): Promise<void> {
     return this.#ask(NBD_COMMAND.flush, 0, []);
   }
@@ -86,21 +97,25 @@ export class NbdClient {
     this.#unanswered.clear();
   }
 
-  #ask(command: number, offset: number, pieces: readonly Buffer[]): Promise<void> {
+  #ask(
+    command: number,
+    offset: number,
+    pieces: readonly Buffer[],
+    length = pieces.reduce((sum, piece) => sum + piece.length, 0),
+  ): Promise<void> {
     if (this.#isClosed) return Promise.reject(new Error('nbd: the client is closed'));
     return new Promise((resolve, reject) => {
       const cookie = this.#nextCookie;
       this.#nextCookie += 1n;
-      const request = { command, cookie, offset, pieces, resolve, reject };
+      const request = { command, cookie, offset, length, pieces, resolve, reject };
       this.#unanswered.set(cookie, request);
       this.#send(request);
     });
   }
 
-  #send({ command, cookie, offset, pieces }: Request): void {
+  #send({ command, cookie, offset, length, pieces }: Request): void {
     const socket = this.#socket;
     if (socket === undefined) return;
-    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
     socket.cork();
     socket.write(renderRequest({ flags: 0, command, cookie, offset, length }));
     if (command === NBD_COMMAND.write) for (const piece of pieces) socket.write(piece);

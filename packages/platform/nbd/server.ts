@@ -40,6 +40,7 @@ export interface ReadableDisk {
   readonly sizeBytes: number;
   /** Offsets and lengths are multiples of it; 1 when absent. */
   readonly blockBytes?: number;
+  /** What it gives is sent and not kept. */
   read(offset: number, length: number): Answer<Buffer>;
 }
 
@@ -59,6 +60,8 @@ export interface NbdExports {
   find(name: string): Answer<NbdDisk | undefined>;
   /** The names that a client is told; none when absent. */
   names?(): readonly string[];
+  /** What the requests of one client may hold together; 64 MiB when absent. */
+  readonly maxBytesAtOnce?: number;
 }
 
 /** A client that asks for more waits for its answers first. */
@@ -75,7 +78,7 @@ export async function serveNbd(socket: Socket, exports: NbdExports): Promise<voi
   const stream = new ByteStream(socket);
   try {
     const disk = await negotiate(stream, exports);
-    if (disk !== undefined) await new Session(stream, disk).run();
+    if (disk !== undefined) await new Session(stream, disk, exports).run();
   } catch {
     // Whoever breaks the protocol or goes away is told nothing more.
   } finally {
@@ -150,11 +153,13 @@ class Session {
   readonly #stream: ByteStream;
   readonly #disk: NbdDisk;
   readonly #pending = new Set<Promise<void>>();
+  readonly #maxBytes: number;
   #pendingBytes = 0;
 
-  constructor(stream: ByteStream, disk: NbdDisk) {
+  constructor(stream: ByteStream, disk: NbdDisk, { maxBytesAtOnce }: NbdExports) {
     this.#stream = stream;
     this.#disk = disk;
+    this.#maxBytes = maxBytesAtOnce ?? MAX_BYTES_AT_ONCE;
   }
 
   async run(): Promise<void> {
@@ -179,7 +184,7 @@ class Session {
 
   async #makeRoom(cost: number): Promise<void> {
     const isFull = () =>
-      this.#pending.size >= MAX_REQUESTS_AT_ONCE || this.#pendingBytes + cost > MAX_BYTES_AT_ONCE;
+      this.#pending.size >= MAX_REQUESTS_AT_ONCE || this.#pendingBytes + cost > this.#maxBytes;
     while (this.#pending.size > 0 && isFull()) await Promise.race(this.#pending);
   }
 
@@ -196,8 +201,7 @@ class Session {
     const { cookie } = request;
     try {
       const data = await perform(this.#disk, request, bytes);
-      const head = renderReply(cookie, 0);
-      await this.#stream.send(data === undefined ? head : Buffer.concat([head, data]));
+      await this.#stream.send(renderReply(cookie, 0), data);
     } catch (error) {
       const errno = error instanceof NbdError ? error.errno : NBD_ERROR.io;
       // A client that is gone is seen by whoever reads from it.

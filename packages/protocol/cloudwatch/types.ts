@@ -1,23 +1,26 @@
 // Owns the types of CloudWatch's inputs and outputs. They are the SDK's own; nothing of the SDK is loaded.
 
 import type * as sdk from '@aws-sdk/client-cloudwatch';
+import type { Given } from '../given.ts';
 
+/** Those that put and delete answer nothing. */
 interface Operations {
+  DeleteAlarms: [sdk.DeleteAlarmsInput, object];
+  DescribeAlarms: [sdk.DescribeAlarmsInput, sdk.DescribeAlarmsOutput];
   GetMetricData: [sdk.GetMetricDataInput, sdk.GetMetricDataOutput];
   GetMetricStatistics: [sdk.GetMetricStatisticsInput, sdk.GetMetricStatisticsOutput];
   ListMetrics: [sdk.ListMetricsInput, sdk.ListMetricsOutput];
+  PutMetricAlarm: [sdk.PutMetricAlarmInput, object];
+  PutMetricData: [sdk.PutMetricDataInput, object];
 }
 
 /** The operations that this cloud offers. */
 export type CloudwatchAction = keyof Operations;
-
-/** Undefined is the SDK's way to force a choice; the decoder has made sure of required members. */
-type Given<Input> = {
-  [Name in keyof Input]: object extends Pick<Input, Name> ? Input[Name] : NonNullable<Input[Name]>;
-};
 
 export type CloudwatchInput<Action extends CloudwatchAction> = Given<Operations[Action][0]>;
 export type CloudwatchOutput<Action extends CloudwatchAction> = Operations[Action][1];
 export type Unit = sdk.StandardUnit;
 export type Statistic = sdk.Statistic;
 export type MetricDataQuery = sdk.MetricDataQuery;
+export type MetricAlarm = sdk.MetricAlarm;
+export type MetricDatum = sdk.MetricDatum;

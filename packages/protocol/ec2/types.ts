@@ -1,6 +1,7 @@
 // Owns the types of EC2's inputs and outputs. They are the SDK's own; nothing of the SDK is loaded.
 
 import type * as sdk from '@aws-sdk/client-ec2';
+import type { Given } from '../given.ts';
 
 type CommandName = Extract<keyof typeof sdk, `${string}Command`>;
 
@@ -9,11 +10,6 @@ export type Ec2Action =
   Exclude<CommandName, '$Command'> extends `${infer Action}Command` ? Action : never;
 
 type SdkCommand<Action extends Ec2Action> = InstanceType<(typeof sdk)[`${Action}Command`]>;
-
-/** Undefined is the SDK's way to force a choice; the decoder has made sure of required members. */
-type Given<Input> = {
-  [Name in keyof Input]: object extends Pick<Input, Name> ? Input[Name] : NonNullable<Input[Name]>;
-};
 
 /** What an action is given: `Ec2Input<'RunInstances'>`. */
 export type Ec2Input<Action extends Ec2Action> = Given<SdkCommand<Action>['input']>;

@@ -6,7 +6,7 @@ import type { Principal } from './identity-client.ts';
 export interface AuditEvent {
   /** ISO 8601, when the answer was ready. */
   eventTime: string;
-  /** `ec2.amazonaws.com`, `sts.amazonaws.com`, `ebs.amazonaws.com`, `monitoring.amazonaws.com`, `s3.amazonaws.com`. */
+  /** `ec2.amazonaws.com`, `sts.amazonaws.com`, `iam.amazonaws.com`, `ebs.amazonaws.com`, `monitoring.amazonaws.com`, `s3.amazonaws.com`. */
   eventSource: string;
   /** The API's action; `Unknown` when the request was refused before it was read. */
   eventName: string;
@@ -29,7 +29,7 @@ export interface AuditEvent {
 
 export interface AuditIdentity {
   /** `Unknown`: nobody proved who they are; the key is then only a claim. */
-  type: 'Root' | 'IAMUser' | 'Unknown';
+  type: 'Root' | 'IAMUser' | 'AssumedRole' | 'Unknown';
   accountId?: string;
   principalId?: string;
   arn?: string;
@@ -58,7 +58,7 @@ const MAX_TEXT = 256;
 /** What the services know of a call, before it is an event. */
 export interface AuditedCall {
   nowMs: number;
-  service: 'ec2' | 'sts' | 's3' | 'ebs' | 'monitoring';
+  service: 'ec2' | 'sts' | 'iam' | 's3' | 'ebs' | 'monitoring';
   action: string | undefined;
   region: string;
   requestId: string;
@@ -110,9 +110,9 @@ function describeIdentity({ caller, claimedKeyId }: AuditedCall): AuditIdentity 
     const claim = claimedKeyId?.slice(0, MAX_TEXT);
     return { type: 'Unknown', ...(claim === undefined ? {} : { accessKeyId: claim }) };
   }
-  const { accountId, userId, arn, isRoot } = caller.principal;
+  const { accountId, userId, arn, isRoot, roleArn } = caller.principal;
   return {
-    type: isRoot ? 'Root' : 'IAMUser',
+    type: isRoot ? 'Root' : roleArn === undefined ? 'IAMUser' : 'AssumedRole',
     accountId,
     principalId: userId,
     arn,

@@ -70,6 +70,8 @@ export interface FrozenReader extends AsyncDisposable {
   bases(): Promise<SnapshotId[]>;
   /** Where bytes may have changed since one of `bases`, within a range; what is not named has not. */
   changes(base: SnapshotId, offset: number, length: number): Promise<ByteRange[]>;
+  /** Where there may be other bytes than zeros, within a range, in any order and more than once. */
+  data(offset: number, length: number): Promise<ByteRange[]>;
 }
 
 /** What an encrypted volume is opened with. */
@@ -78,6 +80,22 @@ export interface VolumeSeal {
   key: string;
   /** How much of its payload is the volume; one of another length is not opened. */
   sizeBytes: number;
+}
+
+/** What a volume reads as where nothing has been written to it. */
+export interface Layer {
+  sizeBytes: number;
+  /** Of a snapshot, under which the Storage Controller serves it; absent: zeros. */
+  exportName?: string;
+  /** Of an encrypted volume. */
+  seal?: VolumeSeal;
+  /** Of an encrypted volume that became longer: so many bytes, from its beginning, are written. */
+  writtenBytes?: number;
+}
+
+export interface GrowOptions {
+  /** It is to be laid over what it grows by: the target ends, and whoever has it open waits for the next one. */
+  isMapped?: boolean;
 }
 
 export interface FreezeOptions {
@@ -114,19 +132,21 @@ export interface BlockTarget {
   /** Whether a volume can be open before all of its bytes have come from its snapshot. */
   readonly fillsLazily: boolean;
   /**
-   * Lays a new volume, of zeros so far, over a snapshot that the Storage Controller serves under a name, before anybody
-   * may open it. Until `unlayer` the target serves it in no other way.
+   * Lays a new volume, of which nothing is written so far, over what it is to read as, before anybody may open it. Until
+   * `unlayer` the target serves it in no other way.
    */
-  layer(id: VolumeId, sizeBytes: number, exportName: string): Promise<void>;
+  layer(id: VolumeId, layer: Layer): Promise<void>;
   /** Begins to copy what has not come yet. */
   fill(id: VolumeId): Promise<void>;
+  /** What has been written to the volume until now is on stable storage when this resolves. */
+  flush(id: VolumeId): Promise<void>;
   /** The volume's file has all bytes, or is to go. Does nothing while a point in time is held. */
   unlayer(id: VolumeId): Promise<void>;
   /**
    * Lets an open volume see that its backend has grown. Whoever has it open is cut off for a moment and finds it
    * longer. Not while the target holds a point in time.
    */
-  grow(id: VolumeId, sizeBytes: number): Promise<void>;
+  grow(id: VolumeId, sizeBytes: number, options?: GrowOptions): Promise<void>;
   /** Ends the target: its export and its points in time. */
   stop(id: VolumeId): Promise<void>;
   /** Holds the volume's contents of now for a reader, while writing goes on. Starts the target if need be. */

@@ -1,6 +1,6 @@
 // Owns the contract between the Cloud Controller and the Cluster Controller of one zone.
 
-import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
+import type { InstanceId, NodeId, VpcId } from '@ironbark/core/ids.ts';
 import type { Accelerator } from '@ironbark/core/tenancy.ts';
 import type {
   InstanceIntent,
@@ -8,12 +8,19 @@ import type {
   NodeCapacity,
   SubnetIntent,
 } from './instance-messages.ts';
+import type { VpcIntent } from './network-messages.ts';
 import type { ConsoleOutput, VolumeReading } from './node-client.ts';
 
 /** One instance's intent and the node it is placed on. */
 export interface PlacedInstance {
   nodeId: NodeId;
   intent: InstanceIntent;
+}
+
+/** A VPC as it is to be on every node that has a port of it. */
+export interface ZoneVpc {
+  generation: number;
+  intent: VpcIntent;
 }
 
 export interface NodeSummary {
@@ -26,6 +33,8 @@ export interface NodeSummary {
   /** It keeps the guests of different accounts apart. */
   isolatesTenants: boolean;
   network: 'bridge' | 'user' | 'simulated';
+  /** It builds VPCs, with their groups and routes. */
+  keepsVpcs?: boolean;
   capacity: NodeCapacity;
   reportedAt: string;
 }
@@ -42,6 +51,9 @@ export interface ZoneChanges {
 export interface ClusterClient {
   /** Replaces the zone's subnets; the same on every node. */
   putSubnets(subnets: SubnetIntent[]): Promise<void>;
+  /** Upserts VPCs; an older generation than the stored one is ignored. Nodes without a port of it hear nothing. */
+  putVpcs(vpcs: ZoneVpc[]): Promise<void>;
+  forgetVpcs(ids: VpcId[]): Promise<void>;
   /** Upserts intents; an older generation than the stored one is ignored. */
   putInstances(placed: PlacedInstance[]): Promise<void>;
   /** Drops instances whose observed power is terminated. */

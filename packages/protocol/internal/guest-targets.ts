@@ -2,10 +2,24 @@
 // guest, over that guest's own NIC.
 
 import type { SubnetId, VolumeId } from '@ironbark/core/ids.ts';
+import type { DiskCounters } from '@ironbark/core/volume-figures.ts';
+
+/** Where targets listen for NBD, at the host's address in each subnet: the port that IANA gave to it. */
+export const GUEST_NBD_PORT = 10_809;
+
+/** What it takes to open a disk over NBD. */
+export interface NbdAccess {
+  /** The host's in the subnet: where the target listens. */
+  hostAddress: string;
+  /** The only one that is answered; the guest's port lets out no other. */
+  guestAddress: string;
+  /** By which the guest names the disk. A secret of this one attachment. */
+  key: string;
+}
 
 export interface GuestDisk {
   volumeId: VolumeId;
-  /** Guests of one subnet have one target process. */
+  /** Guests of one subnet have one target process for AoE, and one for NBD. */
   subnetId: SubnetId;
   /** The host's interface in that network. */
   interfaceName: string;
@@ -16,6 +30,8 @@ export interface GuestDisk {
   slot: number;
   /** Where the volume's storage daemon serves it on this host. */
   socketPath: string;
+  /** Absent: the guest reaches it over AoE. */
+  nbd?: NbdAccess;
 }
 
 export interface GuestDiskFacts {
@@ -27,6 +43,20 @@ export interface GuestDiskFacts {
   isRevoked: boolean;
   /** As the guest is told; absent unless it is open. */
   sizeBytes?: number;
+  /** What the guest has done with it; absent unless it is open. */
+  work?: DiskWork;
+}
+
+/** A request's time is from its coming to the target to its answer. */
+export interface DiskWork {
+  /** Another one: the counters began anew. */
+  countedSince: string;
+  counters: DiskCounters & {
+    flushOps: number;
+    flushNs: number;
+    /** Requests that ended in an error which the guest saw. */
+    failedOps: number;
+  };
 }
 
 /** Every call is idempotent, and different volumes may be worked on at the same time. */

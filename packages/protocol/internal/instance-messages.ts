@@ -12,6 +12,7 @@ import type {
 } from '@ironbark/core/ids.ts';
 import type { DiskProfile, NicProfile } from '@ironbark/core/io-profile.ts';
 import type { Accelerator } from '@ironbark/core/tenancy.ts';
+import type { VpcIntent } from './network-messages.ts';
 
 /** One blob of an image in the object store. The node fetches it once and verifies the digest. */
 export interface ImageBlob {
@@ -87,6 +88,20 @@ export interface MetadataIntent {
     instanceTags: 'enabled' | 'disabled';
   };
   tags: Record<string, string>;
+  /** Of its instance profile; absent without one. */
+  role?: RoleIntent;
+}
+
+/** Temporary credentials, which the guest reads from its metadata. Secret. */
+export interface RoleIntent {
+  profileArn: string;
+  profileId: string;
+  roleName: string;
+  accessKeyId: string;
+  secretAccessKey: string;
+  token: string;
+  issuedAt: string;
+  expiresAt: string;
 }
 
 export interface RootDiskIntent {
@@ -132,6 +147,8 @@ export interface NodeIntent {
   nodeId: NodeId;
   generation: number;
   subnets: SubnetIntent[];
+  /** Those that have a port on the node, each whole; none for a node whose network is no bridge. */
+  vpcs: VpcIntent[];
   instances: InstanceIntent[];
 }
 
@@ -200,6 +217,8 @@ export interface NodeReport {
   /** For people: what the host lacks for keeping guests apart from it; absent or empty when it has all. */
   isolationGaps?: string[];
   network: 'bridge' | 'user' | 'simulated';
+  /** It builds what {@link VpcIntent} says: networks of their own, groups, routes. Absent: one network for all. */
+  keepsVpcs?: boolean;
   capacity: NodeCapacity;
   instances: InstanceObservation[];
 }

@@ -1,6 +1,7 @@
 // Owns the contract between a Cluster Controller and a node.
 
 import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
+import type { DeviceRates } from '@ironbark/core/io-calibration.ts';
 import type { DiskCounters } from '@ironbark/core/volume-figures.ts';
 import type { NodeIntent, NodeReport } from './instance-messages.ts';
 
@@ -20,6 +21,8 @@ export interface VolumeReading {
   /** On the node's clock that never jumps. */
   readAtMs: number;
   counters: DiskCounters;
+  /** What the disk below it gives, where the node knows: it was measured once. */
+  device?: DeviceRates;
 }
 
 export interface NodeClient {

@@ -1,6 +1,6 @@
 // Owns the committed service models in memory: operations and shapes, built when first asked for.
 //
-// The files are written by `npm run models`. A shape is `{list, element}`, `{enum}` or `{name, members,
+// The files are written by `npm run models`. A shape is `{list, element}`, `{map}`, `{enum}` or `{name, members,
 // required?, token?}`; a type is a shape's index or one of the negative codes of SCALARS; a member is
 // `"Name"` (a string) or `[name, type, element?, key?]`, where 0 stands for "as usual".
 
@@ -24,6 +24,12 @@ export interface ListShape {
   readonly item: Shape;
 }
 
+/** From texts to values. */
+export interface MapShape {
+  readonly kind: 'map';
+  readonly value: Shape;
+}
+
 export interface StructureShape {
   readonly kind: 'structure';
   readonly name: string;
@@ -43,7 +49,7 @@ export interface Member {
   readonly shape: Shape;
 }
 
-export type Shape = ScalarShape | EnumShape | ListShape | StructureShape;
+export type Shape = ScalarShape | EnumShape | ListShape | MapShape | StructureShape;
 
 export interface Operation {
   readonly name: string;
@@ -78,6 +84,7 @@ type MemberEntry = string | readonly [string, number, (string | 0)?, string?];
 interface ShapeEntry {
   list?: number;
   element?: string;
+  map?: number;
   enum?: readonly string[];
   name?: string;
   members?: readonly MemberEntry[];
@@ -167,6 +174,7 @@ function createShape(
   shapeAt: (code: number) => Shape,
 ): Shape {
   if (entry.enum !== undefined) return { kind: 'enum', values: new Set(entry.enum) };
+  if (entry.map !== undefined) return createMap(entry.map, shapeAt);
   if (entry.list === undefined) return createStructure(entry, protocol, shapeAt);
   const item = entry.list;
   return {
@@ -174,6 +182,15 @@ function createShape(
     element: entry.element!,
     get item() {
       return shapeAt(item);
+    },
+  };
+}
+
+function createMap(value: number, shapeAt: (code: number) => Shape): Shape {
+  return {
+    kind: 'map',
+    get value() {
+      return shapeAt(value);
     },
   };
 }

@@ -1,5 +1,5 @@
 // Owns what AWS's older services have in common: the error codes that "Common error types" lists in the API references of
-// CloudWatch and of STS alike. What a service has a code of its own for it puts in their place.
+// CloudWatch, STS and IAM alike. What a service has a code of its own for it puts in their place.
 
 import type { ErrorTable, WireCode } from './wire-errors.ts';
 
@@ -39,7 +39,12 @@ export const COMMON_ERRORS: ErrorTable = {
     signature: MISMATCH,
     'request-time': EXPIRED,
   },
-  'not-authorized': { any: DENIED, signature: MISMATCH, 'request-time': EXPIRED },
+  'not-authorized': {
+    any: DENIED,
+    signature: MISMATCH,
+    'request-time': EXPIRED,
+    'security-token': ['ExpiredToken', 403],
+  },
   'dry-run': { any: VALIDATION },
   'unknown-action': { any: ['InvalidAction', 400] },
   unsupported: { any: ['UnsupportedOperation', 400], signature: INCOMPLETE },

@@ -1,7 +1,13 @@
 // Owns the way from a form to an operation's input: names, types, enums and required members.
 
 import { ServiceError } from '@ironbark/core/errors.ts';
-import type { ListShape, Member, Shape, StructureShape } from '../models/service-model.ts';
+import type {
+  ListShape,
+  MapShape,
+  Member,
+  Shape,
+  StructureShape,
+} from '../models/service-model.ts';
 import { type FormNode, quote } from './form.ts';
 
 /** Lists are `Key.N` in EC2's protocol and `Key.member.N` in the query protocol. */
@@ -27,6 +33,7 @@ export function decodeInput(
 function decodeShape(shape: Shape, node: FormNode, path: string, style: ListStyle): unknown {
   if (shape.kind === 'structure') return decodeStructure(shape, node, path, style);
   if (shape.kind === 'list') return decodeList(shape, node, path, style);
+  if (shape.kind === 'map') return decodeMap(shape, node, path, style);
   const [extra] = node.children.keys();
   if (extra !== undefined) throw notRecognized(`${path}.${extra}`);
   return decodeScalar(shape, node.value ?? '', path);
@@ -73,7 +80,22 @@ function decodeItems(shape: ListShape, node: FormNode, path: string, style: List
   );
 }
 
-type Leaf = Exclude<Shape, ListShape | StructureShape>;
+/** `Key.entry.N.key` and `Key.entry.N.value`. */
+function decodeMap(shape: MapShape, node: FormNode, path: string, style: ListStyle) {
+  const entries = node.children.get('entry');
+  const extra = [...node.children.keys()].find((key) => key !== 'entry');
+  if (extra !== undefined || entries === undefined) throw notRecognized(`${path}.${extra ?? ''}`);
+  const pairs = [...entries.children].map(([index, entry]) => {
+    const own = `${path}.entry.${index}`;
+    const value = entry.children.get('value');
+    if (!INDEX.test(index) || value === undefined) throw notRecognized(own);
+    const key = entry.children.get('key')?.value ?? '';
+    return [key, decodeShape(shape.value, value, `${own}.value`, style)] as const;
+  });
+  return Object.fromEntries(pairs);
+}
+
+type Leaf = Exclude<Shape, ListShape | MapShape | StructureShape>;
 
 function decodeScalar(shape: Leaf, text: string, path: string): unknown {
   switch (shape.kind) {

@@ -1,6 +1,6 @@
 // Owns the way from an operation's input to a form: the client's side of the query protocols.
 
-import type { Shape, StructureShape } from '../models/service-model.ts';
+import type { MapShape, Shape, StructureShape } from '../models/service-model.ts';
 import type { ListStyle } from './decode-input.ts';
 
 /** The body of a request; null and undefined are left out, and so are empty lists in EC2's protocol. */
@@ -34,6 +34,7 @@ function writeStructure(shape: StructureShape, value: object, prefix: string, ou
 
 function writeShape(shape: Shape, value: unknown, key: string, out: Output): void {
   if (shape.kind === 'structure') writeStructure(shape, Object(value), `${key}.`, out);
+  else if (shape.kind === 'map') writeMap(shape, Object(value), key, out);
   else if (shape.kind !== 'list') out.write(key, scalarText(value, key));
   else {
     const items = value as readonly unknown[];
@@ -43,6 +44,18 @@ function writeShape(shape: Shape, value: unknown, key: string, out: Output): voi
       writeShape(shape.item, item, `${prefix}${at + 1}`, out);
     });
   }
+}
+
+function writeMap(
+  shape: MapShape,
+  value: Readonly<Record<string, unknown>>,
+  key: string,
+  out: Output,
+): void {
+  Object.entries(value).forEach(([name, part], at) => {
+    out.write(`${key}.entry.${at + 1}.key`, name);
+    writeShape(shape.value, part, `${key}.entry.${at + 1}.value`, out);
+  });
 }
 
 function scalarText(value: unknown, key: string): string {

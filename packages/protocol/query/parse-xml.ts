@@ -1,7 +1,7 @@
 // Owns the way from XML to an operation's output: the client's side of the query protocols.
 
 import { SaxesParser } from 'saxes';
-import type { Shape, StructureShape } from '../models/service-model.ts';
+import type { MapShape, Shape, StructureShape } from '../models/service-model.ts';
 
 export interface XmlNode {
   readonly name: string;
@@ -61,6 +61,8 @@ function readShape(shape: Shape, node: XmlNode): unknown {
       return node.children
         .filter((child) => child.name === shape.element)
         .map((child) => readShape(shape.item, child));
+    case 'map':
+      return readMap(shape, node);
     case 'boolean':
       return node.text === 'true';
     case 'integer':
@@ -73,4 +75,12 @@ function readShape(shape: Shape, node: XmlNode): unknown {
     default:
       return node.text;
   }
+}
+
+function readMap(shape: MapShape, node: XmlNode): Record<string, unknown> {
+  const entries = node.children.map((entry) => [
+    findChild(entry, 'key')?.text ?? '',
+    readShape(shape.value, findChild(entry, 'value') ?? entry),
+  ]);
+  return Object.fromEntries(entries);
 }

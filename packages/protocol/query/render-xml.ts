@@ -1,6 +1,6 @@
 // Owns the way from an operation's output to XML.
 
-import type { Shape, StructureShape } from '../models/service-model.ts';
+import type { MapShape, Shape, StructureShape } from '../models/service-model.ts';
 
 export const XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n';
 
@@ -30,6 +30,10 @@ function writeMembers(
 }
 
 function writeShape(shape: Shape, value: unknown, element: string, parts: string[]): void {
+  if (shape.kind === 'map') {
+    writeMap(shape, value as Record<string, unknown>, element, parts);
+    return;
+  }
   if (shape.kind !== 'list' && shape.kind !== 'structure') {
     parts.push(renderElement(element, scalarText(shape.kind, value, element)));
     return;
@@ -37,6 +41,21 @@ function writeShape(shape: Shape, value: unknown, element: string, parts: string
   parts.push(`<${element}>`);
   if (shape.kind === 'structure') writeMembers(shape, value as Record<string, unknown>, parts);
   else for (const item of value as unknown[]) writeShape(shape.item, item, shape.element, parts);
+  parts.push(`</${element}>`);
+}
+
+function writeMap(
+  shape: MapShape,
+  value: Readonly<Record<string, unknown>>,
+  element: string,
+  parts: string[],
+): void {
+  parts.push(`<${element}>`);
+  for (const [key, one] of Object.entries(value)) {
+    parts.push('<entry>', renderElement('key', key));
+    writeShape(shape.value, one, 'value', parts);
+    parts.push('</entry>');
+  }
   parts.push(`</${element}>`);
 }
 

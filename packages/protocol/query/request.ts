@@ -1,6 +1,7 @@
 // Owns what every query request has: its action, its version, its input decoded by the model.
 
 import { ServiceError } from '@ironbark/core/errors.ts';
+import { missingWords } from '../ec2/missing-members.ts';
 import type { Operation, ServiceModel } from '../models/service-model.ts';
 import { decodeInput } from './decode-input.ts';
 import { type FormNode, parseForm, quote } from './form.ts';
@@ -51,6 +52,7 @@ export function findAction(model: ServiceModel, action: string): Operation {
 export function decodeRequest(model: ServiceModel, head: RequestHead): DecodedRequest {
   const operation = findAction(model, head.action);
   const style = model.protocol === 'ec2' ? 'flat' : 'member';
+  if (model.protocol === 'ec2') checkMissing(operation, head.form);
   const input = decodeInput(operation.input, head.form, style);
   return {
     operation,
@@ -59,4 +61,13 @@ export function decodeRequest(model: ServiceModel, head: RequestHead): DecodedRe
     input,
     dryRun: input['DryRun'] === true,
   };
+}
+
+/** Most of what is missing is said by the model; for some EC2 has words of its own. */
+function checkMissing({ name, input }: Operation, form: FormNode): void {
+  for (const member of input?.members ?? []) {
+    if (!member.required || form.children.has(member.key)) continue;
+    const words = missingWords(name, member.name);
+    if (words !== undefined) throw words;
+  }
 }

@@ -25,6 +25,8 @@ const TABLE: Readonly<Record<ErrorKind, KindEntry>> = {
       'object-version': s3('NoSuchVersion', 404),
       upload: s3('NoSuchUpload', 404),
       part: s3('InvalidPart', 400),
+      acl: s3('UnresolvableGrantByEmailAddress', 400),
+      encryption: s3('KMS.NotFoundException', 400),
     },
   },
   'malformed-id': {
@@ -39,7 +41,10 @@ const TABLE: Readonly<Record<ErrorKind, KindEntry>> = {
     otherwise: s3('OperationAborted', 409),
     resources: { bucket: s3('BucketAlreadyOwnedByYou', 409) },
   },
-  'incorrect-state': { otherwise: s3('OperationAborted', 409) },
+  'incorrect-state': {
+    otherwise: s3('OperationAborted', 409),
+    resources: { 'object-lock': s3('InvalidBucketState', 409) },
+  },
   'in-use': {
     otherwise: s3('OperationAborted', 409),
     resources: { bucket: s3('BucketAlreadyExists', 409) },
@@ -53,6 +58,7 @@ const TABLE: Readonly<Record<ErrorKind, KindEntry>> = {
     resources: {
       signature: INVALID_REQUEST,
       checksum: INVALID_REQUEST,
+      'object-lock': INVALID_REQUEST,
       'content-length': s3('MissingContentLength', 411),
     },
   },
@@ -62,16 +68,29 @@ const TABLE: Readonly<Record<ErrorKind, KindEntry>> = {
       checksum: INVALID_REQUEST,
       'content-length': INVALID_ARGUMENT,
       location: s3('InvalidLocationConstraint', 400),
+      tag: s3('InvalidTag', 400),
+      'object-lock': s3('InvalidRetentionPeriod', 400),
+      form: s3('InvalidPolicyDocument', 400),
       'part-order': s3('InvalidPartOrder', 400),
     },
   },
-  'invalid-combination': { otherwise: INVALID_REQUEST, resources: { signature: INVALID_ARGUMENT } },
+  'invalid-combination': {
+    otherwise: INVALID_REQUEST,
+    resources: {
+      signature: INVALID_ARGUMENT,
+      acl: s3('InvalidBucketAclWithObjectOwnership', 400),
+    },
+  },
   'unknown-parameter': { otherwise: INVALID_ARGUMENT },
   'malformed-input': {
     otherwise: INVALID_REQUEST,
     resources: {
       signature: s3('AuthorizationHeaderMalformed', 400),
       xml: s3('MalformedXML', 400),
+      acl: s3('MalformedACLError', 400),
+      policy: s3('MalformedPolicy', 400),
+      form: s3('MalformedPOSTRequest', 400),
+      encryption: s3('InvalidEncryptionAlgorithmError', 400),
       checksum: s3('MalformedTrailerError', 400),
       'content-length': s3('IncompleteBody', 400),
     },
@@ -84,6 +103,7 @@ const TABLE: Readonly<Record<ErrorKind, KindEntry>> = {
       bucket: s3('TooManyBuckets', 400),
       object: s3('KeyTooLongError', 400),
       'user-data': s3('MetadataTooLarge', 400),
+      tag: s3('InvalidTag', 400),
     },
   },
   'insufficient-capacity': { otherwise: s3('ServiceUnavailable', 503) },
@@ -96,7 +116,10 @@ const TABLE: Readonly<Record<ErrorKind, KindEntry>> = {
       'security-token': s3('InvalidToken', 400),
     },
   },
-  'not-authorized': { otherwise: ACCESS_DENIED },
+  'not-authorized': {
+    otherwise: ACCESS_DENIED,
+    resources: { 'security-token': s3('ExpiredToken', 400) },
+  },
   'dry-run': { otherwise: INVALID_REQUEST },
   'unknown-action': { otherwise: s3('MethodNotAllowed', 405) },
   unsupported: {

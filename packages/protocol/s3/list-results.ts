@@ -53,6 +53,7 @@ export interface ListedObject {
   etag: string;
   lastModifiedMs: number;
   checksum?: Checksum;
+  ownerId: string;
 }
 
 export interface ListPage {
@@ -73,18 +74,19 @@ function encoder(encodingType: 'url' | undefined): Encode {
 }
 
 export function renderListObjects(
-  page: ListPage & { marker: string; nextMarker: string | undefined; ownerId: string },
+  page: ListPage & { marker: string; nextMarker: string | undefined },
 ): string {
   const encode = encoder(page.encodingType);
   return renderXml(
     s3Root('ListBucketResult', [
-      ...pageHead(page, encode),
+      // Clients of the first version do not expect the prefix to be encoded with the keys.
+      ...pageHead(page, encode, page.prefix),
       element('Marker', encode(page.marker)),
       ...optional(
         'NextMarker',
         page.nextMarker === undefined ? undefined : encode(page.nextMarker),
       ),
-      ...pageObjects(page, encode, page.ownerId),
+      ...pageObjects(page, encode, true),
     ]),
   );
 }
@@ -94,8 +96,7 @@ export function renderListObjectsV2(
     startAfter: string | undefined;
     token: string | undefined;
     nextToken: string | undefined;
-    /** Absent unless the caller asked for owners. */
-    ownerId: string | undefined;
+    withOwners: boolean;
   },
 ): string {
   const encode = encoder(page.encodingType);
@@ -107,45 +108,67 @@ export function renderListObjectsV2(
       ...optional('StartAfter', startAfter),
       ...optional('ContinuationToken', page.token),
       ...optional('NextContinuationToken', page.nextToken),
-      ...pageObjects(page, encode, page.ownerId),
+      ...pageObjects(page, encode, page.withOwners),
     ]),
   );
 }
 
+export interface ListedVersion extends ListedObject {
+  versionId: string;
+  isLatest: boolean;
+  isDeleteMarker: boolean;
+}
+
 export function renderListVersions(
-  page: ListPage & { keyMarker: string; nextKeyMarker: string | undefined; ownerId: string },
+  page: Omit<ListPage, 'objects'> & {
+    versions: readonly ListedVersion[];
+    keyMarker: string;
+    versionIdMarker: string;
+    next: { key: string; versionId: string } | undefined;
+  },
 ): string {
   const encode = encoder(page.encodingType);
-  const next = page.nextKeyMarker;
+  const { next } = page;
   const nextMarkers =
     next === undefined
       ? []
-      : [element('NextKeyMarker', encode(next)), element('NextVersionIdMarker', 'null')];
-  const versions = page.objects.map((object) =>
-    element('Version', [
-      element('Key', encode(object.key)),
-      element('VersionId', 'null'),
-      element('IsLatest', true),
-      ...objectMembers(object),
-      owner('Owner', page.ownerId),
-    ]),
-  );
+      : [
+          element('NextKeyMarker', encode(next.key)),
+          ...(next.versionId === '' ? [] : [element('NextVersionIdMarker', next.versionId)]),
+        ];
   return renderXml(
     s3Root('ListVersionsResult', [
-      ...pageHead(page, encode),
+      ...pageHead({ ...page, objects: [] }, encode),
       element('KeyMarker', encode(page.keyMarker)),
-      element('VersionIdMarker', ''),
+      element('VersionIdMarker', page.versionIdMarker),
       ...nextMarkers,
-      ...versions,
+      ...page.versions.map((version) => renderVersion(version, encode)),
       ...commonPrefixes(page.commonPrefixes, encode),
     ]),
   );
 }
 
-function pageHead(page: ListPage, encode: Encode): readonly XmlElement[] {
+function renderVersion(version: ListedVersion, encode: Encode): XmlElement {
+  const members = [
+    element('Key', encode(version.key)),
+    element('VersionId', version.versionId),
+    element('IsLatest', version.isLatest),
+  ];
+  if (version.isDeleteMarker) {
+    const time = element('LastModified', renderS3Time(version.lastModifiedMs));
+    return element('DeleteMarker', [...members, time, owner('Owner', version.ownerId)]);
+  }
+  return element('Version', [
+    ...members,
+    ...objectMembers(version),
+    owner('Owner', version.ownerId),
+  ]);
+}
+
+function pageHead(page: ListPage, encode: Encode, prefix = encode(page.prefix)) {
   return [
     element('Name', page.bucket),
-    element('Prefix', encode(page.prefix)),
+    element('Prefix', prefix),
     ...optional('Delimiter', page.delimiter === undefined ? undefined : encode(page.delimiter)),
     element('MaxKeys', page.maxKeys),
     ...optional('EncodingType', page.encodingType),
@@ -153,16 +176,12 @@ function pageHead(page: ListPage, encode: Encode): readonly XmlElement[] {
   ];
 }
 
-function pageObjects(
-  page: ListPage,
-  encode: Encode,
-  ownerId: string | undefined,
-): readonly XmlElement[] {
+function pageObjects(page: ListPage, encode: Encode, withOwners: boolean): readonly XmlElement[] {
   const objects = page.objects.map((object) =>
     element('Contents', [
       element('Key', encode(object.key)),
       ...objectMembers(object),
-      ...(ownerId === undefined ? [] : [owner('Owner', ownerId)]),
+      ...(withOwners ? [owner('Owner', object.ownerId)] : []),
     ]),
   );
   return [...objects, ...commonPrefixes(page.commonPrefixes, encode)];
@@ -192,6 +211,8 @@ export interface ListedUpload {
   key: string;
   uploadId: string;
   initiatedAtMs: number;
+  initiatorId: string;
+  ownerId: string;
 }
 
 export function renderListUploads(result: {
@@ -206,15 +227,14 @@ export function renderListUploads(result: {
   commonPrefixes: readonly string[];
   next: { key: string; uploadId: string } | undefined;
   encodingType: 'url' | undefined;
-  ownerId: string;
 }): string {
   const encode = encoder(result.encodingType);
   const uploads = result.uploads.map((upload) =>
     element('Upload', [
       element('Key', encode(upload.key)),
       element('UploadId', upload.uploadId),
-      owner('Initiator', result.ownerId),
-      owner('Owner', result.ownerId),
+      owner('Initiator', upload.initiatorId),
+      owner('Owner', upload.ownerId),
       element('StorageClass', 'STANDARD'),
       element('Initiated', renderS3Time(upload.initiatedAtMs)),
     ]),
@@ -259,6 +279,7 @@ export function renderListParts(result: {
   algorithm: ChecksumAlgorithm | undefined;
   checksumType: string | undefined;
   ownerId: string;
+  initiatorId: string;
 }): string {
   const { algorithm } = result;
   const parts = result.parts.map((part) =>
@@ -281,7 +302,7 @@ export function renderListParts(result: {
       element('IsTruncated', result.isTruncated),
       ...optional('ChecksumAlgorithm', algorithm?.toUpperCase()),
       ...optional('ChecksumType', result.checksumType),
-      owner('Initiator', result.ownerId),
+      owner('Initiator', result.initiatorId),
       owner('Owner', result.ownerId),
       element('StorageClass', 'STANDARD'),
       ...parts,

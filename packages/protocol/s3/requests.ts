@@ -1,16 +1,25 @@
 // Owns the XML bodies that S3's operations take.
 
 import { CHECKSUM_ALGORITHMS, type ChecksumAlgorithm, checksumElement } from './checksums.ts';
+import { MAX_BUCKET_TAGS, readTags, type Tag } from './tagging.ts';
 import { childrenOf, findText, malformedXml, parseXml, type XmlNode } from './xml-reader.ts';
 
 export interface CreateBucketConfiguration {
   locationConstraint: string | undefined;
+  tags: readonly Tag[];
 }
 
 export function parseCreateBucket(body: Uint8Array): CreateBucketConfiguration {
-  if (body.length === 0) return { locationConstraint: undefined };
+  if (body.length === 0) return { locationConstraint: undefined, tags: [] };
   const root = parseXml(body, 'CreateBucketConfiguration');
-  return { locationConstraint: findText(root, 'LocationConstraint') };
+  for (const name of ['Location', 'Bucket']) {
+    if (childrenOf(root, name).length > 0) throw malformedXml('directory buckets are not offered');
+  }
+  const [tags] = childrenOf(root, 'Tags');
+  return {
+    locationConstraint: findText(root, 'LocationConstraint'),
+    tags: tags === undefined ? [] : readTags(tags, MAX_BUCKET_TAGS),
+  };
 }
 
 export interface DeleteRequest {

@@ -1,7 +1,7 @@
 // Owns the XML of S3's answers that are not listings.
 
 import { type Checksum, checksumElement } from './checksums.ts';
-import { owner, quoteEtag, renderS3Time } from './list-results.ts';
+import { quoteEtag, renderS3Time } from './list-results.ts';
 import { element, optional, renderXml, s3Root, type XmlElement } from './xml-writer.ts';
 
 /** `us-east-1` is the empty location, as on AWS. */
@@ -9,25 +9,8 @@ export function renderLocation(region: string): string {
   return renderXml(s3Root('LocationConstraint', region === 'us-east-1' ? '' : region));
 }
 
-export function renderVersioning(): string {
-  return renderXml(s3Root('VersioningConfiguration', ''));
-}
-
-/** Everything is owned by the bucket's account, and only by it. */
-export function renderOwnerOnlyAcl(ownerId: string): string {
-  const grantee = element('Grantee', [element('ID', ownerId), element('DisplayName', ownerId)], {
-    'xmlns:xsi': 'http://www.w3.org/2001/XMLSchema-instance',
-    'xsi:type': 'CanonicalUser',
-  });
-  const grant = element('Grant', [grantee, element('Permission', 'FULL_CONTROL')]);
-  return renderXml(
-    s3Root('AccessControlPolicy', [owner('Owner', ownerId), element('AccessControlList', [grant])]),
-  );
-}
-
-export function renderOwnershipControls(): string {
-  const rule = element('Rule', [element('ObjectOwnership', 'BucketOwnerEnforced')]);
-  return renderXml(s3Root('OwnershipControls', [rule]));
+export function renderPolicyStatus(isPublic: boolean): string {
+  return renderXml(s3Root('PolicyStatus', [element('IsPublic', isPublic)]));
 }
 
 export function renderRequestPayment(): string {
@@ -39,13 +22,11 @@ export function renderEmptyConfiguration(root: string): string {
   return renderXml(s3Root(root, ''));
 }
 
-export function renderEmptyTagging(): string {
-  return renderXml(s3Root('Tagging', [element('TagSet', '')]));
-}
-
 export interface DeleteOutcome {
   key: string;
   versionId: string | undefined;
+  /** The delete marker that was made or taken away. */
+  marker?: string | undefined;
   error?: { code: string; message: string };
 }
 
@@ -54,9 +35,15 @@ export function renderDeleteResult(outcomes: readonly DeleteOutcome[], quiet: bo
   return renderXml(s3Root('DeleteResult', shown.map(renderOutcome)));
 }
 
-function renderOutcome({ key, versionId, error }: DeleteOutcome): XmlElement {
+function renderOutcome({ key, versionId, marker, error }: DeleteOutcome): XmlElement {
   const members = [element('Key', key), ...optional('VersionId', versionId)];
-  if (error === undefined) return element('Deleted', members);
+  if (error === undefined) {
+    const made =
+      marker === undefined
+        ? []
+        : [element('DeleteMarker', true), element('DeleteMarkerVersionId', marker)];
+    return element('Deleted', [...members, ...made]);
+  }
   return element('Error', [
     ...members,
     element('Code', error.code),
@@ -117,4 +104,21 @@ function checksumMembers(checksum: Checksum | undefined, withType: boolean): rea
     element(checksumElement(checksum.algorithm), checksum.value),
     ...(withType ? [element('ChecksumType', checksum.type)] : []),
   ];
+}
+
+/** The answer to a form upload that asked for 201. */
+export function renderPostResult(result: {
+  location: string;
+  bucket: string;
+  key: string;
+  etag: string;
+}): string {
+  return renderXml(
+    element('PostResponse', [
+      element('Location', result.location),
+      element('Bucket', result.bucket),
+      element('Key', result.key),
+      element('ETag', quoteEtag(result.etag)),
+    ]),
+  );
 }

@@ -49,7 +49,7 @@ test('requests are read with and without a namespace or prefix', () => {
     quiet: false,
     objects: [{ key: ' a ', versionId: undefined, etag: undefined }],
   });
-  assert.deepEqual(parseCreateBucket(Buffer.alloc(0)), { locationConstraint: undefined });
+  assert.deepEqual(parseCreateBucket(Buffer.alloc(0)), { locationConstraint: undefined, tags: [] });
 });
 
 test('parts carry number, entity tag and checksums; anything else is refused', () => {

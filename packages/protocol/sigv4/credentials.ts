@@ -93,8 +93,10 @@ function readQuery(query: readonly QueryParameter[]): SignatureClaim {
   if (algorithm !== ALGORITHM) throw unsupportedAlgorithm(algorithm ?? '');
   const amzDate = get('X-Amz-Date') ?? '';
   const expires = get('X-Amz-Expires') ?? '';
-  const expiresSeconds = /^\d{1,7}$/.test(expires) ? Number(expires) : 0;
-  if (expiresSeconds < 1 || expiresSeconds > MAX_EXPIRES_SECONDS) {
+  const expiresSeconds = /^-?\d{1,7}$/.test(expires) ? Number(expires) : Number.NaN;
+  // Signed for no time at all: it is over.
+  if (expiresSeconds <= 0) throw badTime('Request has expired. Ask for a new presigned URL.');
+  if (Number.isNaN(expiresSeconds) || expiresSeconds > MAX_EXPIRES_SECONDS) {
     throw malformed(`needs X-Amz-Expires between 1 and ${MAX_EXPIRES_SECONDS} seconds`);
   }
   const token = get('X-Amz-Security-Token');

@@ -2,7 +2,7 @@
 
 import { timingSafeEqual } from 'node:crypto';
 import { ServiceError } from '@ironbark/core/errors.ts';
-import { sha256Hex } from './canonical.ts';
+import { type HeaderValues, sha256Hex } from './canonical.ts';
 import { hmacHex, renderScope, type Scope } from './signing-key.ts';
 
 /** What is left to check while or after the body is read. Everything else is verified already. */
@@ -104,6 +104,16 @@ export function choosePayload(
     default:
       throw unknownMode(contentSha256);
   }
+}
+
+/** Of a request that nobody signed: its body may be framed, and may be held against its hash. */
+export function chooseUnsignedPayload(headers: HeaderValues): SignedPayload {
+  const mode = headers.get('x-amz-content-sha256')?.join(',') ?? UNSIGNED_PAYLOAD;
+  if (/^[0-9a-f]{64}$/.test(mode)) return { kind: 'sha256', sha256: mode };
+  if (mode === UNSIGNED_PAYLOAD) return { kind: 'unsigned' };
+  const trailers = parseTrailerNames(headers.get('x-amz-trailer')?.join(','));
+  if (mode === STREAMING_UNSIGNED_TRAILER) return { kind: 'unsigned-trailer', trailers };
+  throw unknownMode(mode);
 }
 
 function parseTrailerNames(header: string | undefined): readonly string[] {

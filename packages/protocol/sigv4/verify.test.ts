@@ -12,6 +12,7 @@ const KEY = {
   principal: { accountId: '000000000001', arn: 'arn:x', userId: 'u', isRoot: true },
 };
 const TEMPORARY = { ...KEY, accessKeyId: 'ASIATESTTESTTESTTEST', sessionToken: 'token/+=' };
+const TEMPORARY_ENDS_MS = NOW_MS + 60_000;
 
 type Wire = Pick<VerifyInput, 'method' | 'rawTarget' | 'rawHeaders'>;
 
@@ -55,7 +56,8 @@ function verify(wire: Wire, change: Partial<VerifyInput> = {}) {
     services: ['s3', 'ec2'],
     region: 'local',
     nowMs: NOW_MS,
-    findAccessKey: async (id) => [KEY, TEMPORARY].find((key) => key.accessKeyId === id),
+    findAccessKey: async (id) =>
+      [KEY, { ...TEMPORARY, expiresAtMs: TEMPORARY_ENDS_MS }].find((key) => key.accessKeyId === id),
     ...change,
   });
 }
@@ -182,8 +184,11 @@ test('a presigned URL lives as long as it says, at most seven days', async () =>
   await verify(presigned({ expiresSeconds: 604_800 }), { nowMs: NOW_MS + 604_800_000 });
   const late = { nowMs: NOW_MS + 60_001 };
   assert.equal(await refusal(presigned(), late), 'not-authorized/request-time');
-  for (const expiresSeconds of [0, 604_801, 1e9]) {
+  for (const expiresSeconds of [604_801, 1e9]) {
     assert.equal(await refusal(presigned({ expiresSeconds })), 'malformed-input/signature');
+  }
+  for (const expiresSeconds of [0, -1_000]) {
+    assert.equal(await refusal(presigned({ expiresSeconds })), 'not-authorized/request-time');
   }
 });
 
@@ -203,6 +208,12 @@ test('a temporary key needs its own token', async () => {
   const other = signed({ ...temporary, sessionToken: 'other' });
   assert.equal(await refusal(other), 'not-authenticated/security-token');
   assert.equal(await refusal(signed({ sessionToken: 'x' })), 'not-authenticated/security-token');
+});
+
+test('a temporary key is good until its time, and not at it', async () => {
+  const wire = signed({ accessKeyId: TEMPORARY.accessKeyId, sessionToken: TEMPORARY.sessionToken });
+  await verify(wire, { nowMs: TEMPORARY_ENDS_MS - 1 });
+  assert.equal(await refusal(wire, { nowMs: TEMPORARY_ENDS_MS }), 'not-authorized/security-token');
 });
 
 test('S3 needs x-amz-content-sha256, and a value that it knows', async () => {

@@ -2,6 +2,7 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { AccessKeyRecord, Principal } from '../internal/identity-client.ts';
+import { requireFresh, unknownAccessKey, wrongSignature } from '../signature-errors.ts';
 import {
   type CanonicalInput,
   canonicalRequest,
@@ -44,6 +45,10 @@ export interface VerifiedRequest {
 
 /** How far a client's clock may be off: AWS's own figure. */
 const MAX_SKEW_MS = 15 * 60 * 1000;
+
+/** "IAM is a global service with a single endpoint": clients sign for it, and for STS's, as if it were there. */
+const GLOBAL_SERVICES: ReadonlySet<string> = new Set(['iam', 'sts']);
+const GLOBAL_REGION = 'us-east-1';
 
 /** Throws a ServiceError unless the request was signed with a known key, for this cloud, and about now. */
 export async function verifyRequest(input: VerifyInput): Promise<VerifiedRequest> {
@@ -108,7 +113,8 @@ function requireScope(claim: SignatureClaim, input: VerifyInput): void {
   if (!input.services.includes(service)) {
     throw wrongScope(`Credential should be scoped to service ${input.services.join(' or ')}.`, {});
   }
-  if (region !== input.region) {
+  const isGlobal = GLOBAL_SERVICES.has(service) && region === GLOBAL_REGION;
+  if (region !== input.region && !isGlobal) {
     const message = `The region '${region.slice(0, 64)}' is wrong; expecting '${input.region}'.`;
     throw wrongScope(message, { Region: input.region });
   }
@@ -170,15 +176,11 @@ function requireHeadersSigned(claim: SignatureClaim, headers: HeaderValues): voi
 
 async function findKey(claim: SignatureClaim, input: VerifyInput): Promise<AccessKeyRecord> {
   const record = await input.findAccessKey(claim.accessKeyId);
-  if (record === undefined) {
-    throw new ServiceError({
-      kind: 'not-authenticated',
-      resource: 'access-key',
-      message: 'The access key id you provided does not exist in our records.',
-      details: { AWSAccessKeyId: claim.accessKeyId },
-    });
+  if (record === undefined) throw unknownAccessKey(claim.accessKeyId);
+  if (isSameSignature(claim.sessionToken ?? '', record.sessionToken ?? '')) {
+    requireFresh(record, input.nowMs);
+    return record;
   }
-  if (isSameSignature(claim.sessionToken ?? '', record.sessionToken ?? '')) return record;
   throw new ServiceError({
     kind: 'not-authenticated',
     resource: 'security-token',
@@ -200,17 +202,9 @@ function requireSignature(request: ClaimedRequest, payloadHash: string): void {
   const text = stringToSign(claim.amzDate, claim.scope, canonical);
   const key = signingKey(claim.accessKeyId, record.secretAccessKey, claim.scope);
   if (isSameSignature(claim.signature, hmacHex(key, text))) return;
-  throw new ServiceError({
-    kind: 'not-authenticated',
-    resource: 'signature',
-    message:
-      'The request signature we calculated does not match the signature you provided. ' +
-      'Check your secret access key and signing method.',
-    details: {
-      AWSAccessKeyId: claim.accessKeyId,
-      SignatureProvided: claim.signature,
-      StringToSign: text,
-      CanonicalRequest: canonical,
-    },
+  throw wrongSignature(claim.accessKeyId, {
+    SignatureProvided: claim.signature,
+    StringToSign: text,
+    CanonicalRequest: canonical,
   });
 }

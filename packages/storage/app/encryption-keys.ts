@@ -2,21 +2,16 @@
 
 import type { AccountId, VolumeId } from '@ironbark/core/ids.ts';
 import type { Database } from '@ironbark/platform/database/database.ts';
+import { closeWith, openWith } from '@ironbark/platform/envelopes.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
 import type { VolumeSeal } from '@ironbark/protocol/internal/block-target.ts';
+import type { Envelopes } from '@ironbark/protocol/internal/envelopes.ts';
 import type { SealFacts } from '../drivers/sealed-backend.ts';
 import { luksKeysOf, VOLUME_KEY_BYTES } from '../drivers/volume-seal.ts';
 import { findAccountKey, findAnyAccountKey, insertAccountKey } from '../store/account-keys.ts';
 import type { StorageSchema } from '../store/schema.ts';
 import { updateVolume, type VolumeRow } from '../store/volumes.ts';
-import {
-  closeWith,
-  KEY_BYTES,
-  type Keyring,
-  type KeyringSource,
-  openKeyring,
-  openWith,
-} from './keyring.ts';
+import { KEY_BYTES, type Keyring, type KeyringSource, openKeyring } from './keyring.ts';
 
 export interface AccountKey {
   key: Buffer;
@@ -28,6 +23,8 @@ export interface EncryptionKeysOptions {
   source: KeyringSource;
   database: Database<StorageSchema>;
   random: RandomSource;
+  /** One that another service has of the same keyring. */
+  knownEnvelope?: string | undefined;
 }
 
 export class EncryptionKeys {
@@ -43,7 +40,8 @@ export class EncryptionKeys {
   }
 
   static async open(options: EncryptionKeysOptions): Promise<EncryptionKeys> {
-    const knownEnvelope = await findAnyAccountKey(options.database.query);
+    const own = await findAnyAccountKey(options.database.query);
+    const knownEnvelope = own ?? options.knownEnvelope;
     const { source, random } = options;
     return new EncryptionKeys(await openKeyring(source, { random, knownEnvelope }), options);
   }
@@ -51,6 +49,11 @@ export class EncryptionKeys {
   /** For people: why nothing that is encrypted can be opened. */
   get problem(): string | undefined {
     return this.#keyring.problem;
+  }
+
+  /** For other services. */
+  get envelopes(): Envelopes {
+    return this.#keyring;
   }
 
   async getAccountKey(accountId: AccountId): Promise<AccountKey> {

@@ -4,31 +4,24 @@
 //
 // Without the keyring everything that is encrypted is kept and nothing of it can be read.
 
-import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { dirname } from 'node:path';
-import { ServiceError } from '@ironbark/core/errors.ts';
+import { closeWith, openWith, unavailable } from '@ironbark/platform/envelopes.ts';
 import { ensureDirectory, hasCode, readKeptFile, replaceFile } from '@ironbark/platform/files.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
+import type { Envelopes } from '@ironbark/protocol/internal/envelopes.ts';
 
 export const KEY_BYTES = 32;
 const FORMAT = 'ironbark-keyring/1';
-const CIPHER = 'aes-256-gcm';
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
 /** Tells one master key from another, and nothing about it. */
 const ID_DIGITS = 16;
 
 /** Where the master key is: a file of the cloud's own, made when it is first missing, or what somebody handed over. */
 export type KeyringSource = { path: string } | { handedOver: string | undefined };
 
-export interface Keyring {
+export interface Keyring extends Envelopes {
   /** Why it closes and opens nothing, for people; undefined when all is well. */
   readonly problem: string | undefined;
-  /** Makes the master key when nothing has been encrypted yet; it is on stable storage when this resolves. */
-  ensure(): Promise<void>;
-  /** An envelope for a key, which opens for the same purpose only. */
-  close(purpose: string, key: Buffer): string;
-  open(purpose: string, envelope: string): Buffer;
 }
 
 /** `knownEnvelope`: one that the state has; absent: nothing is encrypted yet. */
@@ -84,7 +77,7 @@ function unmadeKeyring(path: string, random: RandomSource): Keyring {
     return openedKeyring(master, random);
   };
   const get = (): Keyring => {
-    if (opened === undefined) throw new Error('the keyring is not made yet');
+    if (opened === undefined) throw unavailable('The keyring of this cloud is missing');
     return opened;
   };
   return {
@@ -132,35 +125,4 @@ function idOf(master: Buffer): string {
 
 function idIn(envelope: string): string {
   return envelope.slice(0, ID_DIGITS);
-}
-
-interface Wanted {
-  purpose: string;
-  key: Buffer;
-  random: RandomSource;
-}
-
-export function closeWith(outer: Buffer, { purpose, key, random }: Wanted): string {
-  const nonce = random.bytes(NONCE_BYTES);
-  const cipher = createCipheriv(CIPHER, outer, nonce).setAAD(Buffer.from(purpose));
-  const body = Buffer.concat([cipher.update(key), cipher.final()]);
-  return Buffer.concat([nonce, body, cipher.getAuthTag()]).toString('base64url');
-}
-
-export function openWith(outer: Buffer, purpose: string, envelope: string): Buffer {
-  const bytes = Buffer.from(envelope, 'base64url');
-  const end = bytes.length - TAG_BYTES;
-  const decipher = createDecipheriv(CIPHER, outer, bytes.subarray(0, NONCE_BYTES));
-  decipher.setAAD(Buffer.from(purpose)).setAuthTag(bytes.subarray(end));
-  try {
-    return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, end)), decipher.final()]);
-  } catch (error) {
-    throw unavailable('A key is damaged, or belongs to something else', error);
-  }
-}
-
-/** Not final: what cannot be opened today can be once the keyring is back. */
-function unavailable(message: string, cause?: unknown): ServiceError {
-  const sentence = message.endsWith('.') ? message : `${message}.`;
-  return new ServiceError({ kind: 'unavailable', resource: 'volume', message: sentence, cause });
 }

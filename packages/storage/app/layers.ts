@@ -3,6 +3,7 @@
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { SnapshotId } from '@ironbark/core/ids.ts';
 import type { NbdDisk } from '@ironbark/platform/nbd/server.ts';
+import type { Layer } from '@ironbark/protocol/internal/block-target.ts';
 import { findVolumeBySource, type VolumeRow } from '../store/volumes.ts';
 import type { StorageContext } from './context.ts';
 import { openSnapshotContent, type SnapshotContent } from './snapshot-content.ts';
@@ -10,18 +11,31 @@ import { sourceDisk } from './source-disk.ts';
 
 /** Before anything is asked of a target for a volume, under the volume's lock. */
 export async function ensureLayer(
-  { target, backend }: StorageContext,
+  { target, backend, keys }: StorageContext,
   row: VolumeRow,
 ): Promise<void> {
+  const isFromSnapshot = row.from_snapshot_id !== null;
   if (row.is_filled === 1) {
     // A target that died after all bytes had come, and before its layer was taken out, has left its map.
-    if (row.from_snapshot_id !== null) await target.unlayer(row.id);
+    if (isFromSnapshot || row.encrypted_for !== null) await target.unlayer(row.id);
     return;
   }
-  if (row.source_name === null) return;
   // Its row may say already what it is to be grown to.
   const facts = await backend.inspect(row.id);
-  if (facts !== undefined) await target.layer(row.id, facts.sizeBytes, row.source_name);
+  if (facts === undefined) return;
+  const { sizeBytes } = facts;
+  await target.layer(row.id, { sizeBytes, ...sourceOf(row), ...(await keys.sealOf(row)) });
+}
+
+/** What its bytes are read from that nobody has written: a snapshot, or zeros. */
+function sourceOf({
+  source_name,
+  written_bytes,
+}: VolumeRow): Pick<Layer, 'exportName' | 'writtenBytes'> {
+  return {
+    ...(source_name === null ? {} : { exportName: source_name }),
+    ...(written_bytes === null ? {} : { writtenBytes: written_bytes }),
+  };
 }
 
 /** Ends whatever serves the volume, which may have to wait for its snapshot at the moment. */

@@ -1,8 +1,8 @@
 // Owns reading what an object holds, unpacked: bytes that anybody may have stored, checked against what was said of them.
 
 import { createHash } from 'node:crypto';
-import { createZstdDecompress } from 'node:zlib';
 import { ServiceError } from '@ironbark/core/errors.ts';
+import { createUnpacker, type Unpacker } from '@ironbark/platform/unpacking.ts';
 import type { ImageBlob } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 
@@ -34,7 +34,7 @@ async function* checkStored(body: Chunks, source: ImageBlob): AsyncGenerator<Buf
 }
 
 async function* unpack(stored: Chunks): AsyncGenerator<Buffer> {
-  const unpacker = createZstdDecompress();
+  const unpacker = createUnpacker();
   const feeding = feed(stored, unpacker);
   // Whoever reads on sees it fail.
   feeding.catch((error: Error) => unpacker.destroy(error));
@@ -49,10 +49,7 @@ async function* unpack(stored: Chunks): AsyncGenerator<Buffer> {
   }
 }
 
-async function feed(
-  stored: Chunks,
-  unpacker: ReturnType<typeof createZstdDecompress>,
-): Promise<void> {
+async function feed(stored: Chunks, unpacker: Unpacker): Promise<void> {
   for await (const chunk of stored) {
     if (unpacker.destroyed) return;
     await new Promise<void>((resolve, reject) => {

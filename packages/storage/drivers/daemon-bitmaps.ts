@@ -1,7 +1,7 @@
 // Owns what a storage daemon remembers of changes: a bitmap for each of the last points in time, of what was written
 // since. It is in the daemon's memory, so a daemon that was started again knows none, and all of a volume is read.
 //
-//   disk: since-4-snap-b, since-5-snap-c      v5 (the view of snap-c): since-4-snap-b, as it was at snap-c
+//   disk: since-4-snap-b, since-5-snap-c      v5 (the view of snap-c): both, as they were at snap-c
 //
 // A bitmap is begun before its point in time and copied after the next one, so it marks rather more than has changed.
 
@@ -48,14 +48,9 @@ export async function beginBitmap(qmp: QmpClient, base: SnapshotId): Promise<voi
   await qmp.execute('block-dirty-bitmap-add', { node: DISK_NODE, name, granularity: GRANULARITY });
 }
 
-/** Gives a view of a point in time the bitmaps of earlier ones, as they are now. */
-export async function copyBitmaps(
-  qmp: QmpClient,
-  view: string,
-  snapshotId: SnapshotId,
-): Promise<void> {
-  for (const { name, base } of await listBitmaps(qmp, DISK_NODE)) {
-    if (base === snapshotId) continue;
+/** Gives a view of a point in time its own bitmap and those of earlier ones, as they are now. */
+export async function copyBitmaps(qmp: QmpClient, view: string): Promise<void> {
+  for (const { name } of await listBitmaps(qmp, DISK_NODE)) {
     const copy = { node: view, name, granularity: GRANULARITY, disabled: true };
     const merge = { node: view, target: name, bitmaps: [{ node: DISK_NODE, name }] };
     // At once: one without its marks would say that nothing has changed.

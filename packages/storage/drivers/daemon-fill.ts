@@ -5,15 +5,18 @@
 //                             '----------> lazy-file (which clusters the file has)
 //
 // Guests' writes go to the volume's file at once, and `lazy-file` only says that they are there; a job copies the rest.
-// Once it is done the file alone has all, and the layer is taken out beneath an open export: nobody waits.
+// Once it is done the file alone has all, and the layer is taken out beneath an open export.
 //
 // What `lazy` calls zeros has to be zeros in the file too, since the file is what stays. So the guard has zeroing and
 // discarding done as writes, and where a crash may have left bytes that `lazy` does not know of, they are zeroed first.
+// Of an encrypted volume `file` is luks, and zeros in it are noise: there `lazy` writes zeros into it whenever it calls
+// something zeros (volume-map.ts). An empty one is laid over nothing but zeros: `source` is null-co.
 
 import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
 import type { QmpClient } from '@ironbark/platform/qmp.ts';
 import type { FillFacts } from '@ironbark/protocol/internal/block-target.ts';
 import { DISK_NODE, FILE_NODE } from './daemon-arguments.ts';
+import { CLUSTER_BYTES } from './volume-map.ts';
 
 export const GUARD_NODE = 'guard';
 const LAZY_NODE = 'lazy';
@@ -21,8 +24,6 @@ const LAZY_FILE_NODE = 'lazy-file';
 const SOURCE_NODE = 'source';
 const FILL_JOB = 'fill';
 const CREATE_JOB = 'create';
-/** A guest's write copies the rest of its cluster from the snapshot. */
-const CLUSTER_BYTES = 64 * 1024;
 const CREATE_TIMEOUT_MS = 20_000;
 /** What is read of the snapshot at the moment is waited for. */
 const PAUSE_TIMEOUT_MS = 10_000;
@@ -31,6 +32,8 @@ const POLL_MS = 10;
 const RECONNECT_SECONDS = 24 * 60 * 60;
 /** Leaves a disk room for its guests. */
 const FILL_BYTES_PER_SECOND = 200 * 1024 * 1024;
+/** What an empty volume is laid over; no shorter than any volume (app/source-disk.ts has the reason). */
+const ZEROS = { driver: 'null-co', 'read-zeroes': true, size: 2 ** 46 };
 /** Linux's ENOTSUP, at which QEMU writes zeros instead. */
 const NOT_SUPPORTED = 95;
 
@@ -89,17 +92,11 @@ export async function openMap(
 export async function insertLayer(
   qmp: QmpClient,
   { map, sources }: LayerPaths,
-  exportName: string,
+  exportName: string | undefined,
 ): Promise<void> {
   await removeNodes(qmp, [LAZY_NODE, LAZY_FILE_NODE, SOURCE_NODE]);
-  await qmp.execute('blockdev-add', {
-    driver: 'nbd',
-    'node-name': SOURCE_NODE,
-    server: { type: 'unix', path: sources },
-    export: exportName,
-    'read-only': true,
-    'reconnect-delay': RECONNECT_SECONDS,
-  });
+  const source = exportName === undefined ? ZEROS : snapshotSource(sources, exportName);
+  await qmp.execute('blockdev-add', { ...source, 'node-name': SOURCE_NODE, 'read-only': true });
   await qmp.execute('blockdev-add', lazyFile(map));
   await qmp.execute('blockdev-add', lazyDisk(SOURCE_NODE));
   await qmp.execute('blockdev-add', {
@@ -203,6 +200,11 @@ async function removeNodes(qmp: QmpClient, names: readonly string[]): Promise<vo
   for (const name of names.filter((each) => present.has(each))) {
     await qmp.execute('blockdev-del', { 'node-name': name });
   }
+}
+
+function snapshotSource(path: string, name: string) {
+  const server = { type: 'unix', path };
+  return { driver: 'nbd', server, export: name, 'reconnect-delay': RECONNECT_SECONDS };
 }
 
 function lazyFile(map: string) {

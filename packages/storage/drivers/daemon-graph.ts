@@ -13,8 +13,8 @@ import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
 import type { QmpClient } from '@ironbark/platform/qmp.ts';
 import { DAEMON_DIRECTORIES, DISK_NODE, type Engine } from './daemon-arguments.ts';
-import { beginBitmap, copyBitmaps, listBitmaps } from './daemon-bitmaps.ts';
-import { bottomNode } from './daemon-fill.ts';
+import { copyBitmaps, listBitmaps } from './daemon-bitmaps.ts';
+import { bottomNode, isLayered } from './daemon-fill.ts';
 import { topNode } from './daemon-limits.ts';
 import { addLuks } from './daemon-seal.ts';
 
@@ -111,14 +111,19 @@ function nameOfExport(volumeId: VolumeId, id: string): string {
   return id === VOLUME_EXPORT ? volumeId : id;
 }
 
-/** Of the volume as hosts are given it; one that is there stays as it is. */
+/**
+ * Of the volume as hosts are given it; one that is there stays as it is. Above a layer each write is flushed before it is
+ * answered: QEMU keeps in memory what the map says of it, and who was answered would not learn that it is lost when the
+ * daemon is killed.
+ */
 export async function addExport(
   qmp: QmpClient,
   { id, name }: { id: string; name: string },
 ): Promise<void> {
   if ((await listExports(qmp)).has(id)) return;
   const node = { 'node-name': await topNode(qmp), name, writable: true };
-  await qmp.execute('block-export-add', { type: 'nbd', id, ...node });
+  const writethrough = await isLayered(qmp);
+  await qmp.execute('block-export-add', { type: 'nbd', id, ...node, writethrough });
 }
 
 /**
@@ -164,6 +169,7 @@ export function overwrittenPath(snapshotId: SnapshotId): string {
 
 export interface FilterOptions {
   engine: Engine;
+  /** The point's own bitmap was begun before. */
   tracksChanges: boolean;
   /** Of the file that keeps what is overwritten, when it is encrypted. */
   passphrase: string | undefined;
@@ -175,7 +181,6 @@ export async function insertFilter(
   snapshotId: SnapshotId,
   { engine, tracksChanges, passphrase }: FilterOptions,
 ): Promise<void> {
-  if (tracksChanges) await beginBitmap(qmp, snapshotId);
   const top = (await listFrozenPoints(qmp)).at(-1);
   const point = { sequence: (top?.sequence ?? 0) + 1, snapshotId };
   await qmp.execute('blockdev-add', {
@@ -201,7 +206,7 @@ export async function insertFilter(
     'node-name': nodeName('v', point),
     file: nodeName('b', point),
   });
-  if (tracksChanges) await copyBitmaps(qmp, nodeName('v', point), snapshotId);
+  if (tracksChanges) await copyBitmaps(qmp, nodeName('v', point));
 }
 
 function addCopyNode(
@@ -213,8 +218,8 @@ function addCopyNode(
   return qmp.execute('blockdev-add', { driver: 'raw', 'node-name': name, file });
 }
 
-/** Earlier points in time of which a point's view has the bitmap, newest first. */
-export async function listBases(qmp: QmpClient, snapshotId: SnapshotId) {
+/** Of the points in time of which a point's view has the bitmap, newest first: its own, and earlier ones. */
+export async function listMarks(qmp: QmpClient, snapshotId: SnapshotId) {
   const points = await listFrozenPoints(qmp);
   const point = points.find((each) => each.snapshotId === snapshotId && isReadable(each));
   return point === undefined ? [] : listBitmaps(qmp, nodeName('v', point));
@@ -253,6 +258,12 @@ export async function collapse(qmp: QmpClient, dataDir: string): Promise<void> {
     }
     await rm(join(dataDir, overwrittenPath(top.snapshotId)), { force: true });
   }
+}
+
+/** QEMU flushes what it opens anew, all that lies below too, and says when that fails. */
+export async function flushDisk(qmp: QmpClient): Promise<void> {
+  const top = (await listFrozenPoints(qmp)).findLast((each) => each.kinds.has('b'));
+  await switchDisk(qmp, top === undefined ? await bottomNode(qmp) : nodeName('b', top));
 }
 
 function switchDisk(qmp: QmpClient, file: string): Promise<unknown> {

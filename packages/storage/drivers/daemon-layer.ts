@@ -6,6 +6,7 @@ import type { VolumeId } from '@ironbark/core/ids.ts';
 import { KIB, MIB } from '@ironbark/core/units.ts';
 import { waitFor } from '@ironbark/platform/clock.ts';
 import {
+  exists,
   removeFile,
   renameDurably,
   statIfPresent,
@@ -14,12 +15,14 @@ import {
 } from '@ironbark/platform/files.ts';
 import { claimSpace } from '@ironbark/platform/libc.ts';
 import type { QmpClient } from '@ironbark/platform/qmp.ts';
+import type { Layer } from '@ironbark/protocol/internal/block-target.ts';
 import { DAEMON_DIRECTORIES, DISK_NODE, SOURCES_SOCKET } from './daemon-arguments.ts';
 import { createMap, insertLayer, isLayered, openMap, removeLayer } from './daemon-fill.ts';
-import { listFrozenPoints } from './daemon-graph.ts';
+import { listFrozenPoints, underClosedExport } from './daemon-graph.ts';
 import type { DaemonHost } from './daemon-host.ts';
 import { readStatus, ZERO } from './nbd-bitmap.ts';
 import { zeroRanges } from './nbd-zero.ts';
+import { lengthenMap, writeMap } from './volume-map.ts';
 
 /** Of qcow2's tables: an entry for each cluster; header, the table of tables and counts take less than the rest. */
 const BYTES_AN_ENTRY = 64 * KIB;
@@ -30,10 +33,8 @@ const EXPORTS = ['map', 'file'] as const;
 const END_TIMEOUT_MS = 20_000;
 const END_POLL_MS = 5;
 
-export interface Layering {
+export interface Layering extends Layer {
   id: VolumeId;
-  sizeBytes: number;
-  exportName: string;
   /** Has the daemon serve this process alone, and says where. */
   serve(): Promise<string>;
 }
@@ -44,13 +45,18 @@ export async function hasMap({ dataDir }: DaemonHost, id: VolumeId): Promise<boo
 
 /** `qmp` is absent when no daemon runs. A layer below a point in time stays: that may still read from it. */
 export async function endLayer(
-  { dataDir }: DaemonHost,
+  { dataDir, clock }: DaemonHost,
   id: VolumeId,
   qmp: QmpClient | undefined,
 ): Promise<void> {
   if (qmp !== undefined && (await listFrozenPoints(qmp)).length > 0) return;
   if (qmp !== undefined && (await isLayered(qmp))) await removeLayer(qmp);
-  for (const path of [mapPath(id), newMapPath(id)]) await removeFile(join(dataDir, path));
+  const maps = [mapPath(id), newMapPath(id)].map((path) => join(dataDir, path));
+  // Whoever opens a volume that was filled long ago waits for no disk.
+  if (!(await Promise.all(maps.map(exists))).includes(true)) return;
+  // Hosts come back in a moment, and their writes are no longer flushed one by one.
+  if (qmp !== undefined) await underClosedExport(qmp, { volumeId: id, clock }, async () => {});
+  for (const path of maps) await removeFile(path);
   await syncDirectory(join(dataDir, DAEMON_DIRECTORIES.filling));
 }
 
@@ -61,25 +67,41 @@ export async function ensureLayer(
   layering: Layering,
 ): Promise<void> {
   if (await isLayered(qmp)) return;
-  const { id, exportName } = layering;
-  if (await hasMap(host, id)) await zeroWhatIsMissing(host, qmp, layering);
-  else await makeMap(host, qmp, layering);
+  const { id, exportName, seal } = layering;
+  if (!(await hasMap(host, id))) await makeMap(host, qmp, layering);
+  else if (seal === undefined) await zeroWhatIsMissing(host, qmp, layering);
+  // What is below the map of an encrypted volume is read nowhere before it is written, zeros too.
+  else await lengthen(host, layering);
   await insertLayer(qmp, { map: mapPath(id), sources: SOURCES_SOCKET }, exportName);
 }
 
 async function makeMap(host: DaemonHost, qmp: QmpClient, layering: Layering): Promise<void> {
-  const { id, sizeBytes } = layering;
+  const { id, sizeBytes, writtenBytes = 0, seal } = layering;
   const path = join(host.dataDir, newMapPath(id));
   await rm(path, { force: true });
   {
     await using file: FileHandle = await open(path, 'wx', 0o600);
+    if (seal !== undefined) await writeMap(file, { sizeBytes, writtenBytes });
     const uid = host.users?.uidOf(id);
     if (uid !== undefined) await file.chown(uid, uid);
   }
-  await createMap(qmp, { map: newMapPath(id), sizeBytes, clock: host.clock });
+  if (seal === undefined) {
+    await createMap(qmp, { map: newMapPath(id), sizeBytes, clock: host.clock });
+  }
   await claimMap(path, sizeBytes);
   await syncFile(path);
   await renameDurably(path, join(host.dataDir, mapPath(id)));
+}
+
+/** That of an encrypted volume which became longer while it was filled, and is open nowhere. */
+async function lengthen({ dataDir }: DaemonHost, { id, sizeBytes }: Layering): Promise<void> {
+  const path = join(dataDir, mapPath(id));
+  await claimMap(path, sizeBytes);
+  {
+    await using file = await open(path, 'r+');
+    await lengthenMap(file, sizeBytes);
+  }
+  await syncFile(path);
 }
 
 /** Before a volume that still has a map becomes longer. */

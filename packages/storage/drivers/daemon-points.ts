@@ -2,8 +2,11 @@
 
 import type { QmpClient } from '@ironbark/platform/qmp.ts';
 import type { FreezeOptions, FreezePoint } from '@ironbark/protocol/internal/block-target.ts';
-import type { CephPoints } from './ceph-points.ts';
+import { BlankParts } from './blank-parts.ts';
+import { CephPoints } from './ceph-points.ts';
 import type { Engine } from './daemon-arguments.ts';
+import { beginBitmap } from './daemon-bitmaps.ts';
+import { isLayered } from './daemon-fill.ts';
 import { collapse, insertFilter } from './daemon-graph.ts';
 import type { DaemonHost } from './daemon-host.ts';
 import type { PreparedPoint } from './freeze-together.ts';
@@ -11,6 +14,14 @@ import { makeOverwritten } from './overwritten-files.ts';
 
 export interface PointHost extends DaemonHost {
   ceph: CephPoints;
+  blank: BlankParts;
+}
+
+/** For the life of a target. */
+export function pointParts(
+  options: ConstructorParameters<typeof CephPoints>[0] & { dataDir: string },
+): Pick<PointHost, 'ceph' | 'blank'> {
+  return { ceph: new CephPoints(options), blank: new BlankParts(options.dataDir) };
 }
 
 export async function preparePoint(
@@ -35,6 +46,20 @@ export async function insertPoint(
     const { place, mustBeNew } = ceph;
     return host.ceph.take(qmp, place, { ...point, mustBeNew });
   }
-  const { engine, tracksChanges } = point;
-  await insertFilter(qmp, point.snapshotId, { engine, tracksChanges, passphrase });
+  const { engine, tracksChanges, snapshotId } = point;
+  if (tracksChanges) {
+    await beginBitmap(qmp, snapshotId);
+    await lookForBlankParts(host, qmp, point);
+  }
+  await insertFilter(qmp, snapshotId, { engine, tracksChanges, passphrase });
+}
+
+/** What is not there of a volume that is laid over its snapshot is not zeros, nor is what is encrypted. */
+async function lookForBlankParts(
+  { blank, findPlace }: PointHost,
+  qmp: QmpClient,
+  { id, snapshotId, sizeBytes, seal }: FreezePoint,
+): Promise<void> {
+  const isPlain = seal === undefined && (await findPlace(id)).kind === 'file';
+  if (isPlain && !(await isLayered(qmp))) await blank.look(id, snapshotId, sizeBytes);
 }

@@ -4,7 +4,7 @@
 // working directory is this data folder.
 
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { GIB } from '@ironbark/core/units.ts';
@@ -38,7 +38,7 @@ import type { DaemonHost } from './daemon-host.ts';
 import { bottomNodes, deviceNodePath, ENCLOSED_DEVICE, type VolumePlace } from './volume-place.ts';
 
 /** It needs 50 MiB with all that it has under way; what it reads past the page cache is not counted. */
-export const RESOURCES: ResourceLimits = { memoryBytes: GIB, vcpus: 1, processes: 1_024 };
+const RESOURCES: ResourceLimits = { memoryBytes: GIB, vcpus: 1, processes: 1_024 };
 const LIMITS: ProcessLimits = { openFiles: 1_024, processes: RESOURCES.processes };
 
 /** A daemon that was asked to end flushes its file first. */
@@ -66,14 +66,24 @@ export async function startDaemon(
         ownNetwork: place.kind !== 'rbd',
       },
     );
-    const { pid } = await startConfined(host.commands, program, { log: log.fd });
-    await writePidFile(host, id, pid);
-    const identity = await findProcess(pid);
-    if (identity !== undefined) await host.controlGroups.limit(id, pid, RESOURCES);
-    return identity;
+    const pidFile = join(host.dataDir, daemonPaths(id).pidFile);
+    return await startLimited(host, program, { log, pidFile, name: id });
   } finally {
     await log.close();
   }
+}
+
+/** Undefined when it has ended already. `name` is that of its control group. */
+export async function startLimited(
+  host: DaemonHost,
+  program: ConfinedProgram,
+  { log, pidFile, name }: { log: FileHandle; pidFile: string; name: string },
+): Promise<ProcessIdentity | undefined> {
+  const { pid } = await startConfined(host.commands, program, { log: log.fd });
+  await notePid(pidFile, pid);
+  const identity = await findProcess(pid);
+  if (identity !== undefined) await host.controlGroups.limit(name, pid, RESOURCES);
+  return identity;
 }
 
 /** With the volume's disk in it, if it has one. */
@@ -107,13 +117,21 @@ export function confinedDaemon(
   };
 }
 
-export async function writePidFile(host: DaemonHost, id: VolumeId, pid: number): Promise<void> {
-  await writeUnsynced(join(host.dataDir, daemonPaths(id).pidFile), `${pid}\n`);
+export function writePidFile(host: DaemonHost, id: VolumeId, pid: number): Promise<void> {
+  return notePid(join(host.dataDir, daemonPaths(id).pidFile), pid);
+}
+
+function notePid(path: string, pid: number): Promise<void> {
+  return writeUnsynced(path, `${pid}\n`, { mode: 0o600 });
 }
 
 /** What a daemon wrote before it ended, for the reason that people see in the log. */
-export async function readDaemonLog(host: DaemonHost, id: VolumeId): Promise<string> {
-  const bytes = await readFileIfPresent(join(host.dataDir, daemonPaths(id).log));
+export function readDaemonLog(host: DaemonHost, id: VolumeId): Promise<string> {
+  return readLogTail(join(host.dataDir, daemonPaths(id).log));
+}
+
+export async function readLogTail(path: string): Promise<string> {
+  const bytes = await readFileIfPresent(path);
   return bytes?.toString('utf8').trim().split('\n').slice(-5).join('\n') ?? '';
 }
 
@@ -121,11 +139,15 @@ export async function findDaemon(
   host: DaemonHost,
   id: VolumeId,
 ): Promise<ProcessIdentity | undefined> {
-  const text = await readFileIfPresent(join(host.dataDir, daemonPaths(id).pidFile));
-  const pid = Number(text?.toString('utf8').trim());
-  if (!Number.isSafeInteger(pid) || pid <= 1) return undefined;
-  const found = await readProcess(pid);
-  return found !== undefined && (await isDaemonOf(host, found, id)) ? found : undefined;
+  const pid = await readPid(join(host.dataDir, daemonPaths(id).pidFile));
+  const found = pid === undefined ? undefined : await readProcess(pid);
+  return found !== undefined && (await isMarked(host, found, daemonMark(id))) ? found : undefined;
+}
+
+/** Undefined where none was written down. */
+export async function readPid(path: string): Promise<number | undefined> {
+  const pid = Number((await readFileIfPresent(path))?.toString('utf8').trim());
+  return Number.isSafeInteger(pid) && pid > 1 ? pid : undefined;
 }
 
 /** Every daemon of this data folder, also one whose pid was not written down. */
@@ -135,15 +157,20 @@ export async function scanDaemons(
   const found: { id: VolumeId; process: ProcessIdentity }[] = [];
   for (const process of await findProcesses((argument) => MARK.test(argument))) {
     const id = MARK.exec(process.argv.join(' '))![1] as VolumeId;
-    if (await isDaemonOf(host, process, id)) found.push({ id, process });
+    if (await isMarked(host, process, daemonMark(id))) found.push({ id, process });
   }
   return found;
 }
 
 const MARK = /path=run\/control\/(vol-[0-9a-f]+)\/qmp,/;
 
-async function isDaemonOf(host: DaemonHost, found: HostProcess, id: VolumeId): Promise<boolean> {
-  if (!found.argv.some((argument) => argument.includes(daemonMark(id)))) return false;
+/** It has the mark in its arguments, and is of this data folder. */
+export async function isMarked(
+  host: DaemonHost,
+  found: HostProcess,
+  mark: string,
+): Promise<boolean> {
+  if (!found.argv.some((argument) => argument.includes(mark))) return false;
   return worksIn(found.pid, host.dataDir);
 }
 

@@ -1,17 +1,12 @@
 // Owns gates (gate-arguments.ts): opening one for a host, and closing it, which takes the key away with it.
 //
-// The socket is made here and handed over. TCP_NODELAY is set on it, and a connection has what its listener had:
-// QEMU before 8.0 does not set it, and with some writes in flight each second answer then waits 40 ms for an
-// acknowledgement. The gate itself needs no network at all.
+// The socket is made here and handed over (tcp-listener.ts). The gate itself needs no network at all.
 
-import { once } from 'node:events';
 import { chown, open, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { startConfined } from '@ironbark/platform/confined-start.ts';
 import { ensureDirectory, readFileIfPresent, replaceFile } from '@ironbark/platform/files.ts';
-import { setTcpNoDelay } from '@ironbark/platform/libc.ts';
 import {
   endProcess,
   findProcesses,
@@ -24,6 +19,7 @@ import type { NbdGate, NbdGates } from '@ironbark/protocol/internal/nbd-gates.ts
 import type { DaemonHost } from './daemon-host.ts';
 import { confinedDaemon } from './daemon-process.ts';
 import { GATE_MARK, GATE_USER, gateArguments, gateMark, gatePaths } from './gate-arguments.ts';
+import { openTcpListener } from './tcp-listener.ts';
 
 export type GateHost = DaemonHost & { random: RandomSource };
 
@@ -92,7 +88,7 @@ async function ensureKey(host: GateHost, id: VolumeId): Promise<string> {
 }
 
 async function startGate(host: GateHost, id: VolumeId, address: string): Promise<number> {
-  const { server, fd, port } = await listenOn(address, (await readPort(host, id)) ?? 0);
+  const { fd, port, close } = await openTcpListener(address, (await readPort(host, id)) ?? 0);
   try {
     await replaceFile(join(host.dataDir, gatePaths(id).port), `${port}\n`);
     await using log = await open(join(host.dataDir, gatePaths(id).log), 'w', 0o600);
@@ -103,24 +99,8 @@ async function startGate(host: GateHost, id: VolumeId, address: string): Promise
     await startConfined(host.commands, program, { log: log.fd, inherited: [fd] });
     return port;
   } finally {
-    server.close();
+    close();
   }
-}
-
-async function listenOn(
-  address: string,
-  wanted: number,
-): Promise<{ server: Server; fd: number; port: number }> {
-  const server = createServer((socket) => socket.destroy());
-  server.listen({ host: address, port: wanted, exclusive: true });
-  await once(server, 'listening');
-  const { _handle: handle } = server as Server & { _handle?: { fd?: number } };
-  const at = server.address();
-  if (handle?.fd === undefined || at === null || typeof at === 'string') {
-    throw new Error('a listener without a descriptor');
-  }
-  setTcpNoDelay(handle.fd);
-  return { server, fd: handle.fd, port: at.port };
 }
 
 async function readPort(host: GateHost, id: VolumeId): Promise<number | undefined> {

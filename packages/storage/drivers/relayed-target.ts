@@ -29,13 +29,14 @@ export function relayedTarget(below: BlockTarget, relays: Relays): BlockTarget {
       await below.close(id, opening);
     },
     fillsLazily: below.fillsLazily,
-    layer: (id, sizeBytes, exportName) => below.layer(id, sizeBytes, exportName),
+    layer: (id, layer) => below.layer(id, layer),
     fill: (id) => below.fill(id),
+    flush: (id) => below.flush(id),
     unlayer: (id) => below.unlayer(id),
-    grow: async (id, sizeBytes) => {
+    grow: async (id, sizeBytes, options) => {
       // A relay keeps the length that it began with: the next look finds it gone, and starts another.
       for (const key of await relays.listOf(id)) await relays.end(key);
-      await below.grow(id, sizeBytes);
+      await below.grow(id, sizeBytes, options);
     },
     stop: async (id) => {
       await removeAll(relays, id);

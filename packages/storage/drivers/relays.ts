@@ -1,32 +1,28 @@
 // Owns relays (relay-arguments.ts): starting one for an opening, leading its guest to it, and its end. They outlive this
 // process and are found again by their names.
 
-import { chown, lstat, open, rm } from 'node:fs/promises';
+import { chown, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { waitFor } from '@ironbark/platform/clock.ts';
-import { startConfined } from '@ironbark/platform/confined-start.ts';
-import {
-  ensureDirectory,
-  hasCode,
-  readFileIfPresent,
-  removeFile,
-  writeUnsynced,
-} from '@ironbark/platform/files.ts';
+import { ensureDirectory, hasCode, removeFile } from '@ironbark/platform/files.ts';
 import {
   endProcess,
-  findProcess,
   findProcesses,
   type HostProcess,
   isAlive,
   type ProcessIdentity,
   readProcess,
-  worksIn,
 } from '@ironbark/platform/processes.ts';
 import { connectQmp, type QmpClient } from '@ironbark/platform/qmp.ts';
-import { grantSocketAccess, linkSocket, readSocketAccess } from '@ironbark/platform/sockets.ts';
+import {
+  grantSocketAccess,
+  linkSocket,
+  readSecondName,
+  readSocketAccess,
+} from '@ironbark/platform/sockets.ts';
 import type { DaemonHost } from './daemon-host.ts';
-import { confinedDaemon, RESOURCES } from './daemon-process.ts';
+import { confinedDaemon, isMarked, readLogTail, readPid, startLimited } from './daemon-process.ts';
 import { exportSocketPath, listNames } from './export-sockets.ts';
 import {
   parseRelayName,
@@ -43,7 +39,6 @@ const START_POLL_MS = 5;
 const ANSWER_TIMEOUT_MS = 3_000;
 /** It has requests of its guest to finish, and no file to flush. */
 const GRACE_MS = 2_000;
-const LOG_TAIL_LINES = 5;
 
 export class Relays {
   readonly #host: DaemonHost;
@@ -145,17 +140,15 @@ export class Relays {
 
   /** By its number, and by looking where none was written down. */
   async #findProcesses(key: RelayKey): Promise<HostProcess[]> {
-    const isIt = (argument: string) => argument.includes(relayMark(key));
-    const pid = Number((await readFileIfPresent(this.#paths(key).pidFile))?.toString('utf8'));
-    const known = pid > 1 ? await readProcess(pid) : undefined;
-    const found = Number.isNaN(pid)
-      ? await findProcesses(isIt)
-      : known === undefined
-        ? []
-        : [known];
+    const mark = relayMark(key);
+    const pid = await readPid(this.#paths(key).pidFile);
+    const found =
+      pid === undefined
+        ? await findProcesses((argument) => argument.includes(mark))
+        : [await readProcess(pid)];
     const mine: HostProcess[] = [];
-    for (const each of found.filter(({ argv }) => argv.some(isIt))) {
-      if (await worksIn(each.pid, this.#host.dataDir)) mine.push(each);
+    for (const each of found) {
+      if (each !== undefined && (await isMarked(this.#host, each, mark))) mine.push(each);
     }
     return mine;
   }
@@ -177,7 +170,8 @@ export class Relays {
     const { clock } = this.#host;
     const timing = { clock, timeoutMs: START_TIMEOUT_MS, intervalMs: START_POLL_MS, what };
     if ((await waitFor<QmpClient | 'ended'>(ready, timing)) !== 'ended') return;
-    throw new Error(`the relay ${relayName(key)} does not start: ${await this.#readLog(key)}`);
+    const said = await readLogTail(this.#paths(key).log);
+    throw new Error(`the relay ${relayName(key)} does not start: ${said}`);
   }
 
   /** Undefined when it has ended already. */
@@ -191,23 +185,14 @@ export class Relays {
     if (uid !== undefined) await chown(paths.directory, uid, uid);
     await using log = await open(paths.log, 'w', 0o600);
     const program = confinedDaemon(host, { uid, args: relayArguments(key) });
-    await removeFile(paths.pidFile);
-    const { pid } = await startConfined(host.commands, program, { log: log.fd });
-    await writeUnsynced(paths.pidFile, `${pid}\n`, { mode: 0o600 });
-    const identity = await findProcess(pid);
-    if (identity !== undefined) await host.controlGroups.limit(relayName(key), pid, RESOURCES);
-    return identity;
-  }
-
-  async #readLog(key: RelayKey): Promise<string> {
-    const text = (await readFileIfPresent(this.#paths(key).log))?.toString('utf8') ?? '';
-    return text.trim().split('\n').slice(-LOG_TAIL_LINES).join('\n');
+    const { pidFile } = paths;
+    await removeFile(pidFile);
+    return await startLimited(host, program, { log, pidFile, name: relayName(key) });
   }
 
   async #isLed(key: RelayKey): Promise<boolean> {
     const { ownSocket, guests } = this.#paths(key);
-    const [own, led] = await Promise.all([find(ownSocket), find(guests)]);
-    return own !== undefined && own.ino === led?.ino && own.dev === led.dev;
+    return (await readSecondName(ownSocket, guests)) === 'same';
   }
 
   /** Whoever was led to one that ended is led to the next. */
@@ -220,7 +205,3 @@ export class Relays {
 
 /** Whose guest opens it is only known to the node, which makes the socket that guest's user's own. */
 const SOCKET_MODE = 0o600;
-
-function find(path: string) {
-  return lstat(path).catch(() => undefined);
-}

@@ -23,7 +23,7 @@ export function routeBackends(
     create: async (id, sizeBytes, options) => await (await of(id)).create(id, sizeBytes, options),
     createFrom: async (id, sizeBytes, contents) =>
       await (await of(id)).createFrom(id, sizeBytes, contents),
-    grow: async (id, sizeBytes) => await (await of(id)).grow(id, sizeBytes),
+    grow: async (id, sizeBytes, options) => await (await of(id)).grow(id, sizeBytes, options),
     overwrite: async (id, contents) => await (await of(id)).overwrite(id, contents),
     sync: async (id) => await (await of(id)).sync(id),
     remove: async (id) => await (await of(id)).remove(id),

@@ -2,6 +2,7 @@
 //
 // What nobody has written would be decrypted to noise, so a new volume, and what a volume grows by, is filled with
 // encrypted zeros. How far that has come is in the volume's row: what is behind it does not belong to the volume yet.
+// One that its target lays over something (daemon-layer.ts) is filled by that, behind its guest.
 
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { MIB } from '@ironbark/core/units.ts';
@@ -41,7 +42,11 @@ export function sealBackend(inner: VolumeBackend, options: SealOptions): VolumeB
     create: async (id, sizeBytes, making) => {
       const seal = await findSeal(id);
       if (seal === undefined) return inner.create(id, sizeBytes, making);
-      const contents = sealContents(await seal.openKeys(), { sizeBytes, making }, options);
+      const keys = await seal.openKeys();
+      const contents =
+        making?.isMapped === true
+          ? headerAlone(keys, options)
+          : sealContents(keys, { sizeBytes, making }, options);
       await inner.createFrom(id, sizeBytes + LUKS_HEADER_BYTES, contents);
     },
     createFrom: async (id, sizeBytes, contents) => {
@@ -50,11 +55,12 @@ export function sealBackend(inner: VolumeBackend, options: SealOptions): VolumeB
       const sealed = sealContents(await seal.openKeys(), { sizeBytes, contents }, options);
       await inner.createFrom(id, sizeBytes + LUKS_HEADER_BYTES, sealed);
     },
-    grow: async (id, sizeBytes) => {
+    grow: async (id, sizeBytes, making) => {
       const seal = await findSeal(id);
       if (seal === undefined) return inner.grow(id, sizeBytes);
       const keys = await seal.openKeys();
       await inner.grow(id, sizeBytes + LUKS_HEADER_BYTES);
+      if (making?.isMapped === true) return;
       const range = { from: seal.sealedBytes ?? 0, to: sizeBytes };
       await inner.overwrite(id, sealZeros(keys, range, options));
     },
@@ -73,7 +79,7 @@ async function* sealContents(
   { sizeBytes, contents, making }: Contents,
   options: SealOptions,
 ): AsyncGenerator<VolumeContent> {
-  yield { offset: 0, bytes: renderLuksHeader(keys, options.random) };
+  yield* headerAlone(keys, options);
   let at = 0;
   for await (const { offset, bytes } of contents ?? []) {
     if (offset < at) throw new Error('the contents of a volume are not in order');
@@ -87,6 +93,13 @@ async function* sealContents(
     const done = piece.offset + piece.bytes.length - LUKS_HEADER_BYTES;
     await making?.onProgress?.(Math.floor((done * 100) / sizeBytes));
   }
+}
+
+async function* headerAlone(
+  keys: LuksKeys,
+  { random }: SealOptions,
+): AsyncGenerator<VolumeContent> {
+  yield { offset: 0, bytes: renderLuksHeader(keys, random) };
 }
 
 async function* sealZeros(

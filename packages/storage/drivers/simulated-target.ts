@@ -100,6 +100,8 @@ class SimulatedTarget implements BlockTarget {
 
   async fill(): Promise<void> {}
 
+  async flush(): Promise<void> {}
+
   async unlayer(): Promise<void> {}
 
   async grow(): Promise<void> {}
@@ -139,6 +141,7 @@ class SimulatedTarget implements BlockTarget {
       // It does not watch what is written.
       bases: async () => [],
       changes: async (_base, first, length) => [{ offset: first, length }],
+      data: async (first, length) => [{ offset: first, length }],
       [Symbol.asyncDispose]: () => file.close(),
     };
   }

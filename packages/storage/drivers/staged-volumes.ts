@@ -65,6 +65,6 @@ function refuseOverwriting(): Promise<never> {
   throw new ServiceError({
     kind: 'unsupported',
     resource: 'volume',
-    message: 'An encrypted volume that is not a file cannot be made longer.',
+    message: 'An encrypted volume that is an image in Ceph cannot be made longer.',
   });
 }

@@ -18,11 +18,12 @@ import type {
   FreezeOptions,
   FreezePoint,
   FrozenReader,
+  GrowOptions,
+  Layer,
   Opening,
   TargetFacts,
 } from '@ironbark/protocol/internal/block-target.ts';
 import { NO_TARGET } from '@ironbark/protocol/internal/block-target.ts';
-import { CephPoints } from './ceph-points.ts';
 import {
   type DaemonEngine,
   type DaemonPaths,
@@ -33,24 +34,25 @@ import {
   renderEngine,
   requireSocketPath,
 } from './daemon-arguments.ts';
-import { growServed, limitServed } from './daemon-changes.ts';
+import { finishRequests, growServed, limitServed } from './daemon-changes.ts';
 import { prepareDirectories, removeVolumeDirectory } from './daemon-directories.ts';
 import { openDaemonEnclosure } from './daemon-enclosure.ts';
 import { readFacts } from './daemon-facts.ts';
 import { isLayered, startFill } from './daemon-fill.ts';
 import {
   addMissingExports,
+  flushDisk,
   isReadable,
-  listBases,
   listExports,
   listFrozenPoints,
+  listMarks,
   overwrittenPath,
   removeView,
   VOLUME_EXPORT,
 } from './daemon-graph.ts';
-import { endLayer, ensureLayer, growMap, hasMap } from './daemon-layer.ts';
+import { endLayer, ensureLayer, hasMap } from './daemon-layer.ts';
 import { ensureLimits } from './daemon-limits.ts';
-import { insertPoint, type PointHost, preparePoint } from './daemon-points.ts';
+import { insertPoint, type PointHost, pointParts, preparePoint } from './daemon-points.ts';
 import {
   endDaemon,
   findDaemon,
@@ -107,8 +109,8 @@ export async function openStorageDaemonTarget(options: StorageDaemonOptions): Pr
       options.logger.warn('storage daemons are less confined', { lacking });
   }
   const { findPlace = async () => ({ kind: 'file' as const }) } = options;
-  const ceph = new CephPoints({ ...options, findPlace });
-  const host = { ...options, findPlace, enclosure, controlGroups, ceph };
+  const points = pointParts({ ...options, findPlace });
+  const host = { ...options, findPlace, enclosure, controlGroups, ...points };
   await prepareDirectories(host);
   return relayedTarget(new StorageDaemonTarget(host), new Relays(host));
 }
@@ -171,17 +173,21 @@ class StorageDaemonTarget implements BlockTarget {
     await closeSharedExport(await this.#connect(id), options, opening);
   }
 
-  async layer(id: VolumeId, sizeBytes: number, exportName: string): Promise<void> {
-    const qmp = await this.#ensureRunning(id, { isLayering: true });
+  async layer(id: VolumeId, layer: Layer): Promise<void> {
+    const qmp = await this.#ensureRunning(id, { seal: layer.seal, isLayering: true });
     const serve = async () => {
       await this.#serve(id, qmp, undefined);
       return this.#path(id).privateSocket;
     };
-    await ensureLayer(this.#host, qmp, { id, sizeBytes, exportName, serve });
+    await ensureLayer(this.#host, qmp, { id, ...layer, serve });
   }
 
   async fill(id: VolumeId): Promise<void> {
     await startFill(await this.#ensureRunning(id));
+  }
+
+  async flush(id: VolumeId): Promise<void> {
+    if ((await findDaemon(this.#host, id)) !== undefined) await flushDisk(await this.#connect(id));
   }
 
   async unlayer(id: VolumeId): Promise<void> {
@@ -189,12 +195,16 @@ class StorageDaemonTarget implements BlockTarget {
     await endLayer(this.#host, id, isRunning ? await this.#connect(id) : undefined);
   }
 
-  async grow(id: VolumeId, sizeBytes: number): Promise<void> {
-    if ((await findDaemon(this.#host, id)) === undefined) return;
-    const place = await this.#host.findPlace(id);
+  async grow(id: VolumeId, sizeBytes: number, how: GrowOptions = {}): Promise<void> {
+    const found = await findDaemon(this.#host, id);
+    if (found === undefined) return;
     const served = { volumeId: id, qmp: await this.#connect(id), clock: this.#host.clock };
-    await growMap(this.#host, id, sizeBytes);
-    await growServed(served, place, sizeBytes);
+    if (how.isMapped === true) {
+      await finishRequests(served);
+      // Hosts' names of it stay: they wait for the one that is started next.
+      return await this.#end(id, found);
+    }
+    await growServed(this.#host, served, sizeBytes);
   }
 
   async limit(id: VolumeId, limits: VolumeLimits): Promise<void> {
@@ -225,7 +235,7 @@ class StorageDaemonTarget implements BlockTarget {
     // One that is there may not be served yet: whoever asked for it may have died in between.
     if (!points.some((point) => point.snapshotId === snapshotId && isReadable(point))) {
       const point = { id, snapshotId, sizeBytes, ...options };
-      const prepared = await this.#prepareFreeze(point, false);
+      const prepared = await preparePoint(this.#host, qmp, { ...point, isTogether: false });
       await insertPoint(this.#host, prepared, { ...point, engine: ENGINES[this.#engine]! });
     }
     await this.#serveFrozen(id, qmp, (await listExports(qmp)).has(VOLUME_EXPORT));
@@ -234,7 +244,7 @@ class StorageDaemonTarget implements BlockTarget {
   async freezeTogether(points: readonly FreezePoint[]): Promise<void> {
     const how = () => ({ engine: ENGINES[this.#engine]!, tracksChanges: true });
     await freezeTogether(points, {
-      prepare: (point) => this.#prepareFreeze(point, true),
+      prepare: (point) => this.#prepareFreeze(point),
       insert: (prepared, point) => insertPoint(this.#host, prepared, { ...point, ...how() }),
       serve: ({ id }, qmp, exported) => this.#serveFrozen(id, qmp, exported),
       clock: this.#host.clock,
@@ -248,7 +258,8 @@ class StorageDaemonTarget implements BlockTarget {
       socketPath: exported?.path ?? this.#path(id).privateSocket,
       exportName: snapshotId,
       clock: this.#host.clock,
-      listBitmaps: async () => listBases(await connect(), snapshotId),
+      listBitmaps: async () => listMarks(await connect(), snapshotId),
+      holes: this.#host.blank.of(snapshotId),
     });
     return this.#host.ceph.explain(reader, { id, snapshotId, connect });
   }
@@ -261,6 +272,7 @@ class StorageDaemonTarget implements BlockTarget {
       const points = await listFrozenPoints(qmp);
       if (points.some((point) => point.snapshotId === snapshotId)) return;
     }
+    this.#host.blank.forget(snapshotId);
     await this.#host.ceph.endHold(id, snapshotId);
     await rm(join(this.#host.dataDir, overwrittenPath(snapshotId)), { force: true });
   }
@@ -370,9 +382,9 @@ class StorageDaemonTarget implements BlockTarget {
     await listenFor(qmp, exportSocket, { paths: this.#path(id), relative, stale, granted });
   }
 
-  async #prepareFreeze(point: FreezePoint, isTogether: boolean): Promise<PreparedPoint> {
+  async #prepareFreeze(point: FreezePoint): Promise<PreparedPoint> {
     const qmp = await this.#ensureRunning(point.id, point);
-    return preparePoint(this.#host, qmp, { ...point, isTogether });
+    return preparePoint(this.#host, qmp, { ...point, isTogether: true });
   }
 
   async #serveFrozen(id: VolumeId, qmp: QmpClient, exported: boolean): Promise<void> {

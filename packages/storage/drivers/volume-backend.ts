@@ -23,6 +23,8 @@ export interface MakeOptions {
   /** Ends the work between two pieces; what is done stays, and the next call goes on. */
   signal?: AbortSignal;
   onProgress?: (percent: number) => Promise<void>;
+  /** Its target keeps a map of what is written, so what is not need not be zeros. */
+  isMapped?: boolean;
 }
 
 /** Every call is idempotent. A full backend throws out-of-space and leaves nothing behind. */
@@ -39,10 +41,10 @@ export interface VolumeBackend {
     contents: AsyncIterable<VolumeContent>,
   ): Promise<void>;
   /** Makes a volume longer; the new bytes are zeros. */
-  grow(id: VolumeId, sizeBytes: number): Promise<void>;
-  /** Writes into a volume, where nobody has it open; durable when it resolves. Disks and Ceph do not offer it. */
+  grow(id: VolumeId, sizeBytes: number, options?: MakeOptions): Promise<void>;
+  /** Writes into a volume, where nobody has it open; durable when it resolves. Files alone offer it. */
   overwrite(id: VolumeId, contents: AsyncIterable<VolumeContent>): Promise<void>;
-  /** Puts on stable storage what a target has filled the volume with; only files are filled by one. */
+  /** Puts on stable storage what a target has filled a file with, and flushed. */
   sync(id: VolumeId): Promise<void>;
   remove(id: VolumeId): Promise<void>;
   space(): Promise<BackendSpace>;

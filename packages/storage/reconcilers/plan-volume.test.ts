@@ -66,6 +66,13 @@ const cases: [string, DesiredVolume, ObservedVolume, string][] = [
     'make-key',
   ],
   [
+    'or made of a key alone, where zeros can be encrypted later',
+    { ...present, isEncrypted: true },
+    { ...nothing, fillsLazily: true },
+    'create-empty',
+  ],
+  ['all of them are first where not', { ...present, isEncrypted: true }, nothing, 'create'],
+  [
     'or made empty and filled later',
     { ...present, source: 'complete' },
     { ...nothing, fillsLazily: true },
@@ -96,6 +103,12 @@ const cases: [string, DesiredVolume, ObservedVolume, string][] = [
   ['it can be opened while it is filled', toA, unexported(filling('running')), 'export'],
   ['it can be grown meanwhile', larger, filling('running'), 'grow'],
   ['what keeps it short has it go on filling', larger, fillingAndFrozen, 'wait'],
+  [
+    'an encrypted one is laid over nothing before it is grown',
+    { ...larger, isEncrypted: true },
+    { ...lazy, target: NO_TARGET },
+    'grow',
+  ],
   ['the target stays up for it', present, filling('running'), 'settled'],
   ['the end is written down', toA, filling('done'), 'note-filled'],
   ['then the layer goes', toA, { ...filling('done'), isFilled: true }, 'unlayer'],

@@ -5,8 +5,8 @@
 //      '------- no room, snapshot damaged -------> failed -------------remove-------------'
 //
 // Of one that several instances may have, each has an opening of its own (openings.ts): open, close.
-// One that was made empty has its bytes still to come, open or not: layer, start-fill, note-filled, unlayer. A clone is
-// made independent of what it was cloned from, open or not: flatten, note-flat.
+// One that was made empty has its bytes still to come, open or not: layer, start-fill, note-filled, unlayer. So it is with
+// encrypted zeros. A clone is made independent of what it was cloned from, open or not: flatten, note-flat.
 
 import type { NodeId } from '@ironbark/core/ids.ts';
 import { sameLimits, type VolumeLimits } from '@ironbark/core/volume-types.ts';
@@ -24,7 +24,8 @@ export interface DesiredVolume {
   /** Instead, the instances that are each to have an opening of their own. */
   openTo?: InstanceOpening[];
   limits?: VolumeLimits;
-  /** It is encrypted, and its key is not made yet. */
+  isEncrypted?: boolean;
+  /** Its key is not made yet. */
   lacksKey?: boolean;
 }
 
@@ -44,9 +45,9 @@ export interface ObservedVolume {
   openings?: Opening[];
   /** Snapshots that still have to be taken of it, or read from it. */
   unfinishedSnapshots: number;
-  /** The target can lay a volume over its snapshot. */
+  /** The target can lay a volume over what it is to begin with. */
   fillsLazily: boolean;
-  /** It has all bytes of its snapshot. */
+  /** It has all bytes of that. */
   isFilled: boolean;
   /** There is room among the volumes that are being filled. */
   mayFill: boolean;
@@ -102,11 +103,14 @@ export function planVolume(desired: DesiredVolume, observed: ObservedVolume): Vo
   if (observed.state === 'failed') return planIdle(observed);
   if (observed.state !== 'ready') return planMaking(desired, observed);
   if (observed.sizeBytes === undefined) return step('note-lost');
-  const layer = planLayer(observed);
-  if (layer !== undefined) return layer;
   const isShort = isShorter(desired, observed);
   // What holds a point in time cannot become longer under it.
-  if (isShort && observed.target.frozen.length === 0) return step('grow');
+  const mayGrow = isShort && observed.target.frozen.length === 0;
+  // An encrypted one that was cut short in it is not opened before.
+  if (mayGrow && desired.isEncrypted === true) return step('grow');
+  const layer = planLayer(observed);
+  if (layer !== undefined) return layer;
+  if (mayGrow) return step('grow');
   if (openFor === undefined && openTo.length === 0) {
     return planClone(observed) ?? (isShort ? WAIT : planIdle(observed));
   }
@@ -156,7 +160,10 @@ function planClone({ clone }: ObservedVolume): VolumePlan | undefined {
 function planMaking(desired: DesiredVolume, observed: ObservedVolume): VolumePlan {
   if (observed.sizeBytes !== undefined) return step('note-ready');
   if (desired.lacksKey === true) return step('make-key');
-  if (desired.source === undefined) return step('create');
+  // A new file is zeros already, unless they are to be encrypted.
+  const isZeros = desired.source === undefined;
+  if (isZeros && !(desired.isEncrypted === true && observed.fillsLazily)) return step('create');
+  if (isZeros) return step('create-empty');
   if (desired.source === 'unfinished') return WAIT;
   if (desired.source === 'unusable') return step('note-source-unusable');
   if (observed.mayClone === true) return step('clone');

@@ -19,6 +19,7 @@ export async function openSnapshotSource(
     read: (offset, length) => readContent(context, content, { offset, length }),
     bases: async () => [],
     changes: async (_base, offset, length) => [{ offset, length }],
+    data: async (offset, length) => [{ offset, length }],
     [Symbol.asyncDispose]: async () => {},
   };
 }

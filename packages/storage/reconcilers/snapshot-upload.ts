@@ -1,8 +1,9 @@
 // Owns how the blocks of a snapshot come into the object store, a slice of the volume at a time. What the storage
-// daemon knows to be unchanged since an earlier snapshot is not read; what is read and there already is not stored.
+// daemon knows to be unchanged since an earlier snapshot, or never written, is not read; what is read and there already is
+// not stored.
 
 import type { SnapshotId } from '@ironbark/core/ids.ts';
-import type { FrozenReader } from '@ironbark/protocol/internal/block-target.ts';
+import type { ByteRange, FrozenReader } from '@ironbark/protocol/internal/block-target.ts';
 import { isAllZeros } from '../app/chunk-codec.ts';
 import type { StorageContext } from '../app/context.ts';
 import { type BlockForm, PLAIN_BLOCKS, sealedBlocks } from '../app/sealed-blocks.ts';
@@ -41,7 +42,7 @@ export async function uploadSlice(context: StorageContext, row: SnapshotRow): Pr
   await using reader = await openSource(context, row);
   const slice = await chooseSlice(context, row, reader);
   const form = await formOf(context, row);
-  const read = await readBlocks({ row, reader, form }, slice.changed);
+  const read = await readBlocks({ row, reader, form }, slice.read);
   const missing = await context.database.transaction(async (tx) => {
     if (slice.base === undefined) await removeReferences(tx, row.id, slice.run);
     else {
@@ -87,8 +88,10 @@ interface Slice {
   run: BlockRun;
   /** Whose blocks the run has wherever it has not changed. */
   base?: SnapshotId;
-  /** Indices that have to be read. */
+  /** Indices of blocks that may differ from the base's. */
   changed: number[];
+  /** Of these, and without a base of all, those that may be other than zeros. */
+  read: number[];
 }
 
 async function chooseSlice(
@@ -99,15 +102,14 @@ async function chooseSlice(
   const total = Math.ceil(row.volume_size_bytes / BLOCK_BYTES);
   const first = row.next_chunk;
   const base = await chooseBase(context, row, reader);
-  if (base === undefined) {
-    const end = Math.min(first + SLICE_BLOCKS, total);
-    return { run: { first, end }, changed: indices({ first, end }) };
-  }
   const span = { first, end: Math.min(first + SLICE_SPAN, total) };
-  const all = await listChanged(context, reader, base, span);
-  const changed = all.slice(0, SLICE_BLOCKS);
-  const end = all.length > changed.length ? all[SLICE_BLOCKS]! : span.end;
-  return { run: { first, end }, base: base.id, changed };
+  const data = indicesIn(await reader.data(...rangeOf(span)), span);
+  const all = base === undefined ? data : await listChanged(context, reader, base, span);
+  const ordered = [...all].sort((a, b) => a - b);
+  const changed = ordered.slice(0, SLICE_BLOCKS);
+  const end = ordered[SLICE_BLOCKS] ?? span.end;
+  const read = changed.filter((index) => data.has(index));
+  return { run: { first, end }, changed, read, ...(base === undefined ? {} : { base: base.id }) };
 }
 
 /** The newest snapshot of this volume that is whole and since which the daemon has kept the changes. */
@@ -131,23 +133,32 @@ async function listChanged(
   reader: FrozenReader,
   base: SnapshotRow,
   run: BlockRun,
-): Promise<number[]> {
-  const offset = run.first * BLOCK_BYTES;
-  const length = (run.end - run.first) * BLOCK_BYTES;
-  const changed = new Set<number>();
-  for (const range of await reader.changes(base.id, offset, length)) {
-    const first = Math.floor(range.offset / BLOCK_BYTES);
-    const end = Math.ceil((range.offset + range.length) / BLOCK_BYTES);
-    for (let index = Math.max(first, run.first); index < Math.min(end, run.end); index++) {
-      changed.add(index);
-    }
-  }
+): Promise<Set<number>> {
+  const changed = indicesIn(await reader.changes(base.id, ...rangeOf(run)), run);
   for (const block of await listBlocks(context.database.query, base.id, run)) {
     // Found damaged since, or cut short at an end that the volume has outgrown.
     const isWhole = (block.block_index + 1) * BLOCK_BYTES <= base.volume_size_bytes;
     if (block.stored_bytes === null || !isWhole) changed.add(block.block_index);
   }
-  return [...changed].sort((a, b) => a - b);
+  return changed;
+}
+
+/** Offset and length, in bytes. */
+function rangeOf({ first, end }: BlockRun): [number, number] {
+  return [first * BLOCK_BYTES, (end - first) * BLOCK_BYTES];
+}
+
+/** The blocks of a run that these ranges touch. */
+function indicesIn(ranges: readonly ByteRange[], run: BlockRun): Set<number> {
+  const touched = new Set<number>();
+  for (const { offset, length } of ranges) {
+    const first = Math.floor(offset / BLOCK_BYTES);
+    const end = Math.ceil((offset + length) / BLOCK_BYTES);
+    for (let index = Math.max(first, run.first); index < Math.min(end, run.end); index++) {
+      touched.add(index);
+    }
+  }
+  return touched;
 }
 
 async function requireBase(

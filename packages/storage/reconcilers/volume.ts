@@ -23,6 +23,7 @@ import {
 } from './plan-volume.ts';
 import { cloneVolume, noteCloneProgress, noteFlat, observeClone } from './volume-clone.ts';
 import { fillVolume, reportProgress } from './volume-fill.ts';
+import { fillsLazily, growVolume } from './volume-growth.ts';
 import { closeUnwanted, openWanted } from './volume-openings.ts';
 
 /** No volume needs more steps in a row; more than this is a plan that goes in circles. */
@@ -73,6 +74,7 @@ async function readDesired(context: StorageContext, row: VolumeRow): Promise<Des
     ...(row.export_to === null ? {} : { exportTo: row.export_to }),
     openTo: wantedOpenings(row),
     ...limitsOfRow(row),
+    isEncrypted: row.encrypted_for !== null,
     lacksKey: row.encrypted_for !== null && row.key_envelope === null,
   };
 }
@@ -131,11 +133,6 @@ async function observe(context: StorageContext, row: VolumeRow): Promise<Observe
     mayFill: context.filling.size < FILLS_AT_A_TIME,
     ...(await observeClone(context, row)),
   };
-}
-
-/** What an encrypted volume's map would be laid over is ciphertext: it is filled before it is ready. */
-function fillsLazily({ target }: StorageContext, row: VolumeRow): boolean {
-  return target.fillsLazily && row.backend === 'file' && row.encrypted_for === null;
 }
 
 async function settle(
@@ -221,9 +218,10 @@ const STEPS: Readonly<Record<VolumeStep, Apply>> = {
   layer: ensureLayer,
   'start-fill': (context, row) => context.target.fill(row.id),
   'note-filled': async (context, row) => {
+    await context.target.flush(row.id);
     await context.backend.sync(row.id);
-    const whole = { is_filled: 1, source_name: null, progress_percent: 100, reason: null };
-    await record(context, row.id, whole);
+    const whole = { is_filled: 1, source_name: null, written_bytes: null };
+    await record(context, row.id, { ...whole, progress_percent: 100, reason: null });
     if (row.from_snapshot_id !== null) context.pokeSnapshot(row.from_snapshot_id);
   },
   unlayer: (context, row) => context.target.unlayer(row.id),
@@ -235,12 +233,7 @@ const STEPS: Readonly<Record<VolumeStep, Apply>> = {
     ),
   'note-source-unusable': (context, row) =>
     fail(context, row, `The snapshot ${row.from_snapshot_id} cannot be used.`),
-  grow: async (context, row) => {
-    await context.backend.grow(row.id, row.size_bytes);
-    await noteSealed(context, row, row.size_bytes);
-    await context.target.grow(row.id, row.size_bytes);
-    if (row.reason !== null) await record(context, row.id, { reason: null });
-  },
+  grow: growVolume,
   export: exportVolume,
   limit: async (context, row) => {
     const { limits } = limitsOfRow(row);
@@ -288,24 +281,22 @@ const FAILURES: Partial<
 /** All of its bytes are to come yet, which is known before there is a file. */
 async function createEmpty(context: StorageContext, row: VolumeRow): Promise<void> {
   await requireSpace(context.backend, row, await listVolumes(context.database.query));
-  await openSourceOf(context, row);
-  const source_name = context.random.bytes(16).toString('hex');
-  await record(context, row.id, { is_filled: 0, source_name });
-  await context.backend.create(row.id, row.size_bytes);
+  await record(context, row.id, { is_filled: 0, source_name: await nameSource(context, row) });
+  await context.backend.create(row.id, row.size_bytes, { isMapped: true });
 }
 
-/** Of an encrypted volume: so many bytes of it are there. */
-async function noteSealed(
-  context: StorageContext,
-  row: VolumeRow,
-  sealedBytes: number | undefined,
-): Promise<void> {
-  if (row.encrypted_for === null || sealedBytes === undefined) return;
-  await record(context, row.id, { sealed_bytes: sealedBytes });
+/** Null: zeros. */
+async function nameSource(context: StorageContext, row: VolumeRow): Promise<string | null> {
+  if (row.from_snapshot_id === null) return null;
+  await openSourceOf(context, row);
+  return context.random.bytes(16).toString('hex');
 }
 
 async function noteReady(context: StorageContext, row: VolumeRow): Promise<void> {
-  await noteSealed(context, row, (await context.backend.inspect(row.id))?.sizeBytes);
+  if (row.encrypted_for !== null) {
+    const facts = await context.backend.inspect(row.id);
+    if (facts !== undefined) await record(context, row.id, { sealed_bytes: facts.sizeBytes });
+  }
   const ready = { observed_state: 'ready', reason: null } as const;
   const progress_percent = row.is_filled === 1 && row.is_clone === 0 ? 100 : 0;
   await record(context, row.id, { ...ready, progress_percent });

@@ -15,6 +15,7 @@ import { addImports } from './migrations/0008-imports.ts';
 import { addWrittenSnapshots } from './migrations/0010-written-snapshots.ts';
 import { addSharedVolumes } from './migrations/0011-shared-volumes.ts';
 import { addStoragePoints } from './migrations/0013-storage-points.ts';
+import { addGrownVolumes } from './migrations/0015-grown-volumes.ts';
 
 export type Presence = StorageVolumeIntent['desired'];
 
@@ -56,8 +57,13 @@ export interface VolumeTable {
   encrypted_for: AccountId | null;
   /** The volume's key; null until it is made. */
   key_envelope: string | null;
-  /** How many of an encrypted volume's bytes are written, from its beginning; null while it is being made. */
+  /**
+   * How many of an encrypted volume's bytes are the volume, from its beginning: what lies behind them is noise. Null while
+   * it is being made.
+   */
   sealed_bytes: number | null;
+  /** Not null of one that became longer and is not filled again: how many of these were written before. */
+  written_bytes: number | null;
   /** 1 while the storage may still read some of its bytes from the point in time that it is a clone of. */
   is_clone: number;
 }
@@ -159,4 +165,5 @@ export const STORAGE_MIGRATIONS: Migrations = {
   '0010-written-snapshots': { up: addWrittenSnapshots },
   '0011-shared-volumes': { up: addSharedVolumes },
   '0013-storage-points': { up: addStoragePoints },
+  '0015-grown-volumes': { up: addGrownVolumes },
 };

@@ -69,6 +69,7 @@ export async function putVolumeIntent(db: Queries, intent: StorageVolumeIntent):
     encrypted_for: intent.encryptedFor ?? null,
     key_envelope: null,
     sealed_bytes: null,
+    written_bytes: null,
     is_clone: 0,
   };
   const { numInsertedOrUpdatedRows } = await db
@@ -103,7 +104,11 @@ export async function listVolumesFillingFrom(db: Queries, id: SnapshotId): Promi
       e.or([
         e.and([e('observed_state', '=', 'creating'), e('desired', '=', 'present')]),
         // Also one that is to go: snapshots of its own may still be read through it.
-        e.and([e('observed_state', '=', 'ready'), e('is_filled', '=', 0)]),
+        e.and([
+          e('observed_state', '=', 'ready'),
+          e('is_filled', '=', 0),
+          e('source_name', 'is not', null),
+        ]),
       ]),
     )
     .where('forgotten_at', 'is', null)

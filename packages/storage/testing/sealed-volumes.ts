@@ -5,8 +5,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { VolumeId } from '@ironbark/core/ids.ts';
+import { openWith } from '@ironbark/platform/envelopes.ts';
 import { systemRandom } from '@ironbark/platform/random.ts';
-import { openKeyring, openWith } from '../app/keyring.ts';
+import { openKeyring } from '../app/keyring.ts';
+import { openSectors } from '../drivers/aes-xts.ts';
+import { LUKS_HEADER_BYTES } from '../drivers/luks-header.ts';
+import { luksKeysOf } from '../drivers/volume-seal.ts';
 import { ACCOUNT, type Harness } from './harness.ts';
 
 /** Random, so that packing leaves it as it is, and found by any part of it. */
@@ -70,4 +74,14 @@ export async function readVolumeKey(
   const keyring = await openKeyring(source, { random: systemRandom, knownEnvelope });
   const accountKey = keyring.open(`account ${ACCOUNT}`, knownEnvelope);
   return openWith(accountKey, `volume ${id}`, volume.key_envelope);
+}
+
+/** What its file alone says, without any map of it. */
+export async function decryptFile(
+  harness: Pick<Harness, 'dataDir'>,
+  id: VolumeId,
+): Promise<Buffer> {
+  const { payloadKey: key } = luksKeysOf(await readVolumeKey(harness, id));
+  const file = await readFile(join(harness.dataDir, 'volumes', `${id}.raw`));
+  return openSectors({ key, first: 0 }, file.subarray(LUKS_HEADER_BYTES));
 }

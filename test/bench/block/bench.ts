@@ -73,15 +73,19 @@ export async function hostSample(
   return { rate: parseRate(result.stderr), seen };
 }
 
-/** dd in the guest, with nothing in its page cache. */
+/**
+ * dd in the guest, with nothing in its page cache. The device is kept open beside it, as a mounted one is and as the
+ * host's file is kept: Linux drops the pages of a block device when the last program closes it, and dd counts that.
+ */
 export async function guestSample(
   bench: Bench,
   direction: Direction,
   transfer: Omit<Transfer, 'path'> & { path?: string },
 ): Promise<Sample> {
-  const args = transferArguments(direction, { path: bench.device, ...transfer });
+  const { path = bench.device } = transfer;
+  const args = transferArguments(direction, { ...transfer, path });
   await bench.guest.dropCaches();
-  const command = `dd ${args.join(' ')}`;
+  const command = `exec 3< ${path}; dd ${args.join(' ')}`;
   const { result, seen } = await bench.disk.watch(() => bench.guest.run(command));
   return { rate: parseRate(result), seen };
 }

@@ -18,6 +18,7 @@ import { measureKicks } from './requests.ts';
 import type { BlockRow } from './rows.ts';
 import { measureSequential } from './sequential.ts';
 import { measureSynchronousReads } from './synchronous.ts';
+import { measureTcp } from './tcp.ts';
 import { measureCostOfMeasuring, measureManyVolumes, measureServedVolume } from './volumes.ts';
 
 export interface BlockOptions {
@@ -31,7 +32,7 @@ export interface BlockOptions {
 
 export const BLOCK_ROWS = [
   ...['1', '2', '3', '4', '5', '6', '7', '8', '11', '12', '13'],
-  ...['path', 'volumes', 'metrics'],
+  ...['tcp', 'path', 'volumes', 'metrics'],
 ] as const;
 
 export async function measureBlock(options: BlockOptions): Promise<BlockRow[]> {
@@ -77,6 +78,7 @@ async function measureIn(folder: string, options: BlockOptions): Promise<BlockRo
     if (isWanted('volumes')) await add(() => measureManyVolumes(bench));
     if (isWanted('metrics')) await add(() => measureCostOfMeasuring(bench));
   }
+  if (isWanted('tcp')) await add(() => measureTcp(options.repeat));
   const rest = { ...options, folder, disk };
   if (isWanted('5')) await add(() => measureReadStream(rest));
   if (isWanted('path')) await add(() => measureVolumePath(rest));

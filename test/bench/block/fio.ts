@@ -6,14 +6,14 @@ export interface FioRun {
 }
 
 export function randomWrites(device: string, run: FioRun): string {
-  return render(device, { ...run, rw: 'randwrite', block: '64k' });
+  return renderLoad(device, { ...run, rw: 'randwrite', block: '64k' });
 }
 
 export function randomReads(device: string, run: FioRun): string {
-  return render(device, { ...run, rw: 'randread', block: '4k' });
+  return renderLoad(device, { ...run, rw: 'randread', block: '4k' });
 }
 
-function render(
+export function renderLoad(
   device: string,
   { rw, block, depth, seconds }: FioRun & { rw: string; block: string },
 ): string {

@@ -8,7 +8,7 @@ import { KIB, MIB } from '@ironbark/core/units.ts';
 import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import { median } from '@ironbark/lab/run/statistics.ts';
 import { renderSeen } from '@ironbark/lab/seen/render-seen.ts';
-import { cpuMsOf } from '@ironbark/lab/seen/threads.ts';
+import { cpuMsBetween, readThreads } from '@ironbark/lab/seen/threads.ts';
 import { withCache } from '@ironbark/lab/testbeds.ts';
 import { parseRate, readArguments } from '@ironbark/lab/workloads/dd.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
@@ -204,14 +204,14 @@ const COST_BAR = 0.01;
 
 /** Of one processor, when every disk's counters are read once a second. */
 export async function measureCostOfMeasuring({ guest }: Bench): Promise<BlockRow[]> {
-  const spentMs = async () => {
-    const own = process.cpuUsage();
-    return (own.user + own.system) / 1_000 + (await cpuMsOf(guest.handle.pid, /^qemu|^call_rcu/));
-  };
+  const { pid } = guest.handle;
   await guest.driver.diskStats(guest.handle);
-  const before = await spentMs();
+  const own = process.cpuUsage();
+  const before = await readThreads(pid);
   for (let n = 0; n < LOOKS; n++) await guest.driver.diskStats(guest.handle);
-  const perLookMs = ((await spentMs()) - before) / LOOKS;
+  const { user, system } = process.cpuUsage(own);
+  const guestMs = cpuMsBetween(before, await readThreads(pid), /^qemu|^call_rcu/);
+  const perLookMs = ((user + system) / 1_000 + guestMs) / LOOKS;
   return [
     atMost({ row: 'metrics' }, 'cost of measuring, of a processor', {
       value: perLookMs / 1_000,

@@ -2,9 +2,11 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import * as ec2Sdk from '@aws-sdk/client-ec2';
+import * as iamSdk from '@aws-sdk/client-iam';
 import * as stsSdk from '@aws-sdk/client-sts';
 import { seededRandom } from '@ironbark/platform/random.ts';
 import { EC2_PROTOCOL } from '@ironbark/protocol/ec2/protocol.ts';
+import { IAM_PROTOCOL } from '@ironbark/protocol/iam/protocol.ts';
 import type { Operation } from '@ironbark/protocol/models/service-model.ts';
 import { encodeInput } from '@ironbark/protocol/query/encode-input.ts';
 import { findChild, parseXml, readMembers } from '@ironbark/protocol/query/parse-xml.ts';
@@ -39,6 +41,7 @@ interface Service {
 const SERVICES: readonly Service[] = [
   { protocol: EC2_PROTOCOL, sdk: ec2Sdk, clientName: 'EC2Client' },
   { protocol: STS_PROTOCOL, sdk: stsSdk, clientName: 'STSClient' },
+  { protocol: IAM_PROTOCOL, sdk: iamSdk, clientName: 'IAMClient' },
 ];
 
 /** CopySnapshot's middleware signs a URL of its own unless it is given one. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
@@ -84,6 +85,19 @@ test('what is not offered says so by name, and is never an empty success', async
     assert.match(body, /<Code>NotImplemented<\/Code>/, name);
     assert.ok(body.includes(`?${sub}`) || sub === '', `${name}: ${body}`);
   }
+});
+
+test('every sub-resource of AWS’s own model is known, so that none is taken for the plain operation', async () => {
+  const model = '../../../node_modules/@aws-sdk/client-s3/dist-es/schemas/schemas_0.js';
+  const text = await readFile(new URL(model, import.meta.url), 'utf8');
+  const found = text.matchAll(/"(?:GET|PUT|POST|DELETE|HEAD)", *"[^"?]*\?([\w-]+)/g);
+  const names = new Set([...found].map(([, name]) => name!));
+  assert.ok(names.size > 30, `${names.size} names`);
+  const known = [...SUB_RESOURCES, 'list-type', 'x-id'];
+  assert.deepEqual(
+    [...names].filter((name) => !known.includes(name)),
+    [],
+  );
 });
 
 const UNSET: readonly [string, string][] = [

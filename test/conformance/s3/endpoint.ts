@@ -3,14 +3,17 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
-import { type Objects, startObjects } from '@ironbark/objects/main.ts';
+import { type Objects, type ObjectsOptions, startObjects } from '@ironbark/objects/main.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { listen } from '@ironbark/platform/http/server.ts';
 import { createLogger, type Logger } from '@ironbark/platform/logger.ts';
 import { systemRandom } from '@ironbark/platform/random.ts';
+import type { Envelopes } from '@ironbark/protocol/internal/envelopes.ts';
 import type { AccessKeyRecord } from '@ironbark/protocol/internal/identity-client.ts';
 import { signRequest } from '@ironbark/protocol/sigv4/sign.ts';
+import { openKeyring } from '@ironbark/storage/app/keyring.ts';
 
 export const REGION = 'local';
 export const SYSTEM_ACCOUNT = '000000000000';
@@ -18,7 +21,7 @@ export const SYSTEM_ACCOUNT = '000000000000';
 function account(accountId: string, accessKeyId: string, isRoot: boolean): AccessKeyRecord {
   const arn = `arn:aws:iam::${accountId}:${isRoot ? 'root' : 'user/u'}`;
   const principal = { accountId, arn, userId: accountId, isRoot };
-  return { accessKeyId, secretAccessKey: `secret of ${accessKeyId}`, principal };
+  return { accessKeyId, secretAccessKey: `secret-of-${accessKeyId}`, principal };
 }
 
 export const KEYS = {
@@ -37,8 +40,12 @@ export interface S3Endpoint extends AsyncDisposable {
   send(input: RawRequest): Promise<Response>;
   /** Waits until nothing is left to clean up. */
   settled(): Promise<void>;
-  /** The files of blobs on the disk. */
+  /** The files of blobs on the disk; small ones have none. */
   blobFiles(): Promise<string[]>;
+  /** The files of the log, where small blobs stand. */
+  logFiles(): Promise<string[]>;
+  /** Ids of the blobs that the state knows of. */
+  blobIds(): string[];
 }
 
 export interface RawRequest {
@@ -47,16 +54,24 @@ export interface RawRequest {
   headers?: Record<string, string>;
   body?: string | Uint8Array<ArrayBuffer>;
   payloadHash?: string;
-  key?: AccessKeyRecord;
+  /** `null`: not signed at all. */
+  key?: AccessKeyRecord | null;
   secret?: string;
   nowMs?: number;
 }
 
-export interface EndpointSettings {
-  dataDir?: string;
-  stallTimeoutMs?: number;
-  region?: string;
-}
+export type EndpointSettings = Partial<
+  Pick<
+    ObjectsOptions,
+    | 'dataDir'
+    | 'stallTimeoutMs'
+    | 'region'
+    | 'clock'
+    | 'defaultOwnership'
+    | 'allowsSignatureV2'
+    | 'logFileBytes'
+  >
+>;
 
 export async function startEndpoint(options: EndpointSettings = {}): Promise<S3Endpoint> {
   await using undo = new AsyncDisposableStack();
@@ -64,7 +79,10 @@ export async function startEndpoint(options: EndpointSettings = {}): Promise<S3E
   if (options.dataDir === undefined) undo.defer(() => rm(dataDir, { recursive: true }));
   const log: string[] = [];
   const logger = collectLog(log);
-  const objects = undo.use(await startObjects({ ...fixedOptions, ...options, dataDir, logger }));
+  const envelopes = await openTestKeyring(dataDir);
+  const objects = undo.use(
+    await startObjects({ ...fixedOptions, ...options, dataDir, logger, envelopes }),
+  );
   const handler = objects.handler;
   const limits = { handlesContinue: true, requestTimeoutMs: 0 };
   const listener = undo.use(
@@ -84,6 +102,8 @@ export async function startEndpoint(options: EndpointSettings = {}): Promise<S3E
       await waitFor(() => objects.isQuiet(), options);
     },
     blobFiles: () => listFiles(join(dataDir, 'blobs')),
+    logFiles: () => listFiles(join(dataDir, 'log')),
+    blobIds: () => listIds(join(dataDir, 'objects.sqlite')),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -93,6 +113,20 @@ async function listFiles(folder: string): Promise<string[]> {
   return entries
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
+}
+
+function listIds(path: string): string[] {
+  using state = new DatabaseSync(path, { readOnly: true });
+  return state
+    .prepare('SELECT id FROM blob ORDER BY id')
+    .all()
+    .map(({ id }) => String(id));
+}
+
+async function openTestKeyring(dataDir: string): Promise<() => Envelopes> {
+  const source = { path: join(dataDir, 'keyring', 'master.key') };
+  const keyring = await openKeyring(source, { random: systemRandom, knownEnvelope: undefined });
+  return () => keyring;
 }
 
 const fixedOptions = {
@@ -126,7 +160,24 @@ function createClient(url: string, config: S3ClientConfig, owned: AsyncDisposabl
 async function send(endpoint: string, input: RawRequest): Promise<Response> {
   const { method = 'GET', path, headers = {}, body = '', key = KEYS.owner } = input;
   const url = new URL(`${endpoint}${path}`);
-  const signed = signRequest({
+  const signed = key === null ? headers : sign(input, key, { method, url, headers, body });
+  const hasBody = method !== 'GET' && method !== 'HEAD';
+  return await fetch(url, { method, headers: signed, ...(hasBody ? { body } : {}) });
+}
+
+interface Signable {
+  method: string;
+  url: URL;
+  headers: Record<string, string>;
+  body: string | Uint8Array<ArrayBuffer>;
+}
+
+function sign(
+  input: RawRequest,
+  key: AccessKeyRecord,
+  { method, url, headers, body }: Signable,
+): Record<string, string> {
+  return signRequest({
     method,
     url,
     headers,
@@ -138,8 +189,6 @@ async function send(endpoint: string, input: RawRequest): Promise<Response> {
     nowMs: input.nowMs ?? Date.now(),
     ...(input.payloadHash === undefined ? {} : { payloadHash: input.payloadHash }),
   });
-  const hasBody = method !== 'GET' && method !== 'HEAD';
-  return await fetch(url, { method, headers: signed, ...(hasBody ? { body } : {}) });
 }
 
 /** The code in an S3 error document. */

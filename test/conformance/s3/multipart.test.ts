@@ -149,9 +149,12 @@ test('a completion has to name stored parts, in order, of the least size', async
 
 test('an abort, a replaced part and a removed bucket leave no blob', async () => {
   await endpoint.settled();
-  const before = (await endpoint.blobFiles()).sort();
+  const before = endpoint.blobIds();
+  const files = (await endpoint.blobFiles()).sort();
   const UploadId = await start('gone');
-  for (const body of ['first', 'second']) await send('gone', UploadId, 1, Buffer.from(body));
+  for (const body of ['first', 'large'.repeat(40_000), 'second']) {
+    await send('gone', UploadId, 1, Buffer.from(body));
+  }
   const { Parts } = await s3.send(new ListPartsCommand({ Bucket, Key: 'gone', UploadId }));
   assert.deepEqual(
     Parts?.map((part) => [part.PartNumber, part.Size]),
@@ -169,7 +172,8 @@ test('an abort, a replaced part and a removed bucket leave no blob', async () =>
   await s3.send(new UploadPartCommand({ ...part, Body: 'x' }));
   await s3.send(new DeleteBucketCommand({ Bucket: 'going' }));
   await endpoint.settled();
-  assert.deepEqual((await endpoint.blobFiles()).sort(), before);
+  assert.deepEqual(endpoint.blobIds(), before);
+  assert.deepEqual((await endpoint.blobFiles()).sort(), files);
 });
 
 test('uploads under way are listed in pages', async () => {

@@ -19,7 +19,6 @@ import {
 import { findDevice } from '../../support/guests.ts';
 import {
   attachVolume,
-  connectEc2,
   createSnapshot,
   createVolumeIn,
   deleteVolume,
@@ -74,7 +73,7 @@ async function measureGuestClone(
   await guest.run(`mkdir -p /mnt/c && mount ${device} /mnt/c`);
   const found = await guest.run(sums.replace('/v', '/c'));
   await guest.run('umount /mnt/c');
-  await connectEc2(cloud).call('DeleteSnapshot', { SnapshotId: snapshot });
+  await cloud.ec2().call('DeleteSnapshot', { SnapshotId: snapshot });
   await detachVolume(cloud, clone);
   await deleteVolume(cloud, clone);
   await untilNoSnapshot(cloud, snapshot);
@@ -85,7 +84,8 @@ async function measureGuestClone(
 async function untilNoSnapshot(cloud: CloudUnderTest, snapshot: string): Promise<void> {
   const ask = { SnapshotIds: [snapshot] };
   await eventually(`${snapshot} gone`, () =>
-    connectEc2(cloud)
+    cloud
+      .ec2()
       .call('DescribeSnapshots', ask)
       .then(
         () => false,

@@ -2,7 +2,7 @@
 
 import type { FaultSuite } from '../../support/fault-suite.ts';
 import { whyNoPowerCuts } from '../../support/power-cut/power-cut-disk.ts';
-import { FORMS, STORES } from '../workloads/workloads.ts';
+import { FORMS, LONGER_FORMS, STORES } from '../workloads/workloads.ts';
 import { powerCutFigures } from './figures.ts';
 import { runPowerCuts } from './power-cuts.ts';
 
@@ -14,10 +14,9 @@ export const powerCutSuite: FaultSuite = async (options) => {
   const { seed, only, explain, count: cuts = DEFAULT_CUTS } = options;
   const reason = await whyNoPowerCuts();
   if (reason !== undefined) throw new Error(reason);
-  const workloads =
-    only === undefined ? STORES : [...STORES, ...FORMS].filter((name) => name === only);
-  if (workloads.length === 0)
-    throw new Error(`no store ${only}: there are ${[...STORES, ...FORMS].join(', ')}`);
+  const all = [...STORES, ...FORMS, ...LONGER_FORMS];
+  const workloads = only === undefined ? STORES : all.filter((name) => name === only);
+  if (workloads.length === 0) throw new Error(`no store ${only}: there are ${all.join(', ')}`);
   const onCut = (number: number) => {
     if (number % CUTS_A_LINE === 0) explain(`${number} of ${cuts} cuts`);
   };

@@ -1,10 +1,10 @@
 // Owns the workload of volumes that fill: each is made from a snapshot in Walrus on the same disk and written to before
-// its bytes have come. What was flushed is there after a cut, and all else is as the snapshot has it.
+// its bytes have come. What was flushed is there after a cut, and all else is as the snapshot has it, encrypted or not.
 
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { AccountId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { Objects } from '@ironbark/objects/main.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
@@ -23,10 +23,11 @@ import {
   untilSnapshot,
   VOLUME_BYTES,
   volumeId,
+  WAITS_SECONDS,
 } from './volumes.ts';
 import type { OpenWorkload, WorkloadInput } from './workload.ts';
 
-const ACCOUNT = '000000000001';
+const ACCOUNT: AccountId = '000000000001';
 const SOURCE: SnapshotId = 'snap-00000000000000001';
 const SECTOR_BYTES = 512;
 /** The first half of the snapshot has one pattern, which no write has. The rest is zeros, which are filled otherwise. */
@@ -41,18 +42,32 @@ const BLOCK_DELAY_MS = 200;
 
 const FILL_TIMEOUT_MS = 30_000;
 
+/** What the volumes are that are made from the snapshot. */
+interface Kind {
+  encryptedFor?: AccountId;
+}
+
 interface Parts {
   objects: Objects;
   storage: Storage;
   input: WorkloadInput;
+  kind: Kind;
 }
 
-export async function openFilling(input: WorkloadInput): Promise<OpenWorkload> {
+export function openFilling(input: WorkloadInput): Promise<OpenWorkload> {
+  return openFillingOf(input, {});
+}
+
+export function openSealedFilling(input: WorkloadInput): Promise<OpenWorkload> {
+  return openFillingOf(input, { encryptedFor: ACCOUNT });
+}
+
+async function openFillingOf(input: WorkloadInput, kind: Kind): Promise<OpenWorkload> {
   const objects = await openWalrus(input.folder);
   await objects.client.ensureBucket(SNAPSHOT_BUCKET);
   const storage = await openStorage(input.folder, slowly(objects.client));
   await ensureSource(storage);
-  const parts = { objects, storage, input };
+  const parts = { objects, storage, input, kind };
   return {
     read: () => readCopies(parts),
     findFaults: async () => [
@@ -97,20 +112,21 @@ async function fillOne(parts: Parts, n: number): Promise<void> {
   const id = volumeId(input.session * 1000 + n + 2);
   const held = Object.keys(await readFilledCopies(parts));
   await input.promise(Object.fromEntries(held.map((key) => [key, null])), async () => {
-    for (const old of await listCopies(storage)) await reach(storage, old.id, 'absent');
+    for (const old of await listCopies(storage)) await reach(parts, old.id, 'absent');
   });
-  await input.promise({ [id]: 'ready' }, () => reach(storage, id, 'present'));
-  const qemuIo = new QemuIo(exportUri(await reach(storage, id, 'present')));
+  await input.promise({ [id]: 'ready' }, () => reach(parts, id, 'present'));
+  const uri = exportUri(await reach(parts, id, 'present'));
+  const qemuIo = new QemuIo(uri, { waitsSeconds: WAITS_SECONDS });
   for (let batch = 0; batch < BATCHES; batch++) await writeBatch(qemuIo, input, id, batch);
   qemuIo.end();
 }
 
 function reach(
-  storage: Storage,
+  { storage, kind }: Pick<Parts, 'storage' | 'kind'>,
   id: VolumeId,
   desired: 'present' | 'absent',
 ): Promise<VolumeStorageObservation> {
-  const volume = { id, desired, sizeBytes: VOLUME_BYTES, fromSnapshotId: SOURCE };
+  const volume = { ...kind, id, desired, sizeBytes: VOLUME_BYTES, fromSnapshotId: SOURCE };
   if (desired === 'absent') return reachVolume(storage, { ...volume, generation: 2 });
   return reachVolume(storage, { ...volume, generation: 1, exportTo: 'node-power' });
 }
@@ -144,13 +160,13 @@ async function writeBatch(
   });
 }
 
-async function readCopies({ storage }: Parts): Promise<Record<string, Value>> {
+async function readCopies(parts: Parts): Promise<Record<string, Value>> {
   const values: Record<string, Value> = {};
-  for (const copy of await listCopies(storage)) {
+  for (const copy of await listCopies(parts.storage)) {
     values[copy.id] = copy.state;
     if (copy.state !== 'ready') continue;
     // Reached before the cut or not: it is told again what it is to be.
-    const bytes = await readVolume(await reach(storage, copy.id, 'present'), VOLUME_BYTES);
+    const bytes = await readVolume(await reach(parts, copy.id, 'present'), VOLUME_BYTES);
     Object.assign(values, readSectors(copy.id, bytes));
   }
   return values;
@@ -159,11 +175,16 @@ async function readCopies({ storage }: Parts): Promise<Record<string, Value>> {
 /** That the rest has come changes nothing of what they were read as. */
 async function readFilledCopies(parts: Parts): Promise<Record<string, Value>> {
   const before = await readCopies(parts);
-  const maps = join(parts.input.folder, 's/filling');
-  const areFilled = async () => (await readdir(maps)).length === 0;
-  await waitFor(areFilled, { clock: systemClock, timeoutMs: FILL_TIMEOUT_MS, what: 'the fill' });
+  await untilFilled(parts.input.folder);
   assert.deepEqual(await readCopies(parts), before);
   return before;
+}
+
+/** No volume has a map any more. */
+export async function untilFilled(folder: string): Promise<void> {
+  const maps = join(folder, 's/filling');
+  const areFilled = async () => (await readdir(maps)).length === 0;
+  await waitFor(areFilled, { clock: systemClock, timeoutMs: FILL_TIMEOUT_MS, what: 'the fill' });
 }
 
 function readSectors(id: VolumeId, bytes: Buffer): Record<string, Value> {

@@ -122,8 +122,8 @@ async function changeIntent({ intents, input }: NodeFiles): Promise<void> {
   const instances = Array.from({ length: INSTANCES }, (_, n) =>
     instanceIntent(n, generation, input.random.fraction() * MAX_USER_DATA),
   );
-  const intent = { nodeId: NODE, generation, subnets: [], instances } as const;
-  const put = () => intents.put({ ...intent, subnets: [] }, () => false);
+  const intent = { nodeId: NODE, generation, subnets: [], vpcs: [], instances } as const;
+  const put = () => intents.put({ ...intent, subnets: [], vpcs: [] }, () => false);
   await input.promise({ intent: describe(generation, instances) }, put);
 }
 

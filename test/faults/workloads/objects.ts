@@ -1,5 +1,6 @@
-// Owns the workload of Walrus: PUT, overwrite, DELETE and multipart uploads through its S3 handler over HTTP, and
-// writes of the cloud's own services through its client, from several callers at a time.
+// Owns the workload of Walrus: PUT, overwrite, DELETE and multipart uploads through its S3 handler over HTTP, encrypted
+// ones among them, and writes of the cloud's own services through its client, from several callers at a time. One of them
+// has a bucket that keeps versions.
 
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
@@ -11,6 +12,7 @@ import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { listen } from '@ironbark/platform/http/server.ts';
 import { createLogger } from '@ironbark/platform/logger.ts';
 import { systemRandom } from '@ironbark/platform/random.ts';
+import { openKeyring } from '@ironbark/storage/app/keyring.ts';
 import type { Value } from './promises.ts';
 import { REGION, sendS3 } from './signed-s3.ts';
 import { type OpenWorkload, someOf, type WorkloadInput } from './workload.ts';
@@ -18,23 +20,31 @@ import { type OpenWorkload, someOf, type WorkloadInput } from './workload.ts';
 const ACCOUNT = '000000000000';
 const KEY = { accessKeyId: 'AKIAPOWERPOWERPOWERP', secretAccessKey: 'not a secret' };
 const BUCKET = 'power';
+/** Keeps versions; of the keys of one caller. */
+const LAYERED = 'power-versions';
+const LAYERED_CALLER = 1;
 const CALLERS = 3;
 const KEYS_A_CALLER = 6;
 const MAX_BYTES = 2 * MIB;
 /** S3's least size of every part but the last. */
 const PART_BYTES = 5 * MIB;
 const QUIET_TIMEOUT_MS = 30_000;
+/** So that files of the log become full, and are rewritten, all the time. */
+const LOG_FILE_BYTES = MIB / 2;
 
-type Kind = 'put' | 'client' | 'parts' | 'delete';
+type Kind = 'put' | 'sealed' | 'client' | 'parts' | 'delete';
 
 /** How often each comes up, summed from the first. */
 const KINDS: readonly { kind: Kind; upTo: number }[] = [
   { kind: 'parts', upTo: 0.05 },
   { kind: 'delete', upTo: 0.2 },
   { kind: 'client', upTo: 0.3 },
+  { kind: 'sealed', upTo: 0.5 },
   { kind: 'put', upTo: 1 },
 ];
-const SCRIPT: readonly Kind[] = ['put', 'put', 'client', 'parts', 'delete', 'put'];
+const SCRIPT: readonly Kind[] = ['put', 'sealed', 'client', 'parts', 'delete', 'put'];
+const LAYERED_SCRIPT: readonly Kind[] = ['put', 'delete', 'sealed', 'put'];
+const SEALED = { 'x-amz-server-side-encryption': 'AES256' };
 
 interface Walrus {
   objects: Objects;
@@ -44,38 +54,47 @@ interface Walrus {
 
 export async function openObjects(input: WorkloadInput): Promise<OpenWorkload> {
   const objects = await openWalrus(input.folder);
-  await objects.client.ensureBucket(BUCKET);
+  for (const bucket of [BUCKET, LAYERED]) await objects.client.ensureBucket(bucket);
   const walrus = { objects, url: await serve(objects), input };
+  const versioned = '<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>';
+  await sendS3(KEY, 'PUT', `${walrus.url}/${LAYERED}?versioning`, Buffer.from(versioned));
   return {
     read: async () => ({
       ...(await readObjects(objects, BUCKET)),
+      ...(await readObjects(objects, LAYERED)),
       ...Object.assign({}, ...(await listUploads(walrus)).map((upload) => upload.parts)),
     }),
     findFaults: () => findLeftovers(objects, input.folder),
     write: async () => {
       await abortUploads(walrus);
+      await dropOldVersions(walrus);
       const callers = Array.from({ length: CALLERS }, (_, n) => () => call(walrus, n));
       return await someOf(input.random, callers);
     },
     script: async () => {
       await abortUploads(walrus);
       for (const [n, kind] of SCRIPT.entries()) await change(walrus, kind, '0/1', n);
+      for (const [n, kind] of LAYERED_SCRIPT.entries()) await change(walrus, kind, '1/1', n);
     },
   };
 }
 
 /** Also for the workload of snapshots, which live in it. */
-export function openWalrus(folder: string): Promise<Objects> {
+export async function openWalrus(folder: string): Promise<Objects> {
+  const source = { path: join(folder, 'keyring', 'master.key') };
+  const keyring = await openKeyring(source, { random: systemRandom, knownEnvelope: undefined });
   const arn = `arn:aws:iam::${ACCOUNT}:root`;
   const principal = { accountId: ACCOUNT, arn, userId: ACCOUNT, isRoot: true };
-  return startObjects({
+  return await startObjects({
     dataDir: join(folder, 'objects'),
+    envelopes: () => keyring,
     identity: { findAccessKey: async () => ({ ...KEY, principal }) },
     region: REGION,
     clock: systemClock,
     random: systemRandom,
     logger: silent,
     systemAccountId: ACCOUNT,
+    logFileBytes: LOG_FILE_BYTES,
   });
 }
 
@@ -90,7 +109,7 @@ async function serve(objects: Objects): Promise<string> {
     handlesContinue: true,
     requestTimeoutMs: 0,
   });
-  return `http://127.0.0.1:${port}/${BUCKET}`;
+  return `http://127.0.0.1:${port}`;
 }
 
 export async function readObjects(
@@ -115,14 +134,17 @@ export async function findLeftovers(objects: Objects, folder: string): Promise<s
   const dataDir = join(folder, 'objects');
   const entries = await readdir(join(dataDir, 'blobs'), { recursive: true, withFileTypes: true });
   const files = new Set(entries.filter((entry) => entry.isFile()).map((entry) => entry.name));
-  const rows = new Set(queryIds(dataDir, 'SELECT id FROM blob'));
+  const rows = new Set(queryIds(dataDir, 'SELECT id FROM blob WHERE log_file IS NULL'));
+  const logged = queryIds(dataDir, 'SELECT id FROM blob WHERE log_file IS NOT NULL');
   const used = new Set(
     queryIds(dataDir, 'SELECT blob_id AS id FROM segment UNION SELECT blob_id FROM part'),
   );
   return [
     ...[...files].filter((id) => !rows.has(id)).map((id) => `blob file ${id} without a row`),
     ...[...rows].filter((id) => !files.has(id)).map((id) => `row of blob ${id} without its file`),
-    ...[...rows].filter((id) => !used.has(id)).map((id) => `blob ${id} that nothing refers to`),
+    ...[...rows, ...logged]
+      .filter((id) => !used.has(id))
+      .map((id) => `blob ${id} that nothing refers to`),
   ];
 }
 
@@ -150,9 +172,17 @@ async function change(walrus: Walrus, kind: Kind, key: string, n: number): Promi
   if (kind === 'parts') await uploadInParts(walrus, key, body);
   else if (kind === 'delete') await promise({ [key]: null }, () => send(walrus, 'DELETE', key));
   else if (kind === 'client') {
-    const put = { bucket: BUCKET, key, body };
+    const put = { bucket: bucketOf(key), key, body };
     await promise({ [key]: digest }, () => walrus.objects.client.putObject(put));
-  } else await promise({ [key]: digest }, () => send(walrus, 'PUT', key, body));
+  } else {
+    const headers = kind === 'sealed' ? SEALED : {};
+    const address = `${walrus.url}/${bucketOf(key)}/${key}`;
+    await promise({ [key]: digest }, () => sendS3(KEY, 'PUT', address, body, headers));
+  }
+}
+
+function bucketOf(key: string): string {
+  return key.startsWith(`${LAYERED_CALLER}/`) ? LAYERED : BUCKET;
 }
 
 interface PendingUpload {
@@ -195,7 +225,13 @@ function partName(uploadId: string, number: string | number): string {
 }
 
 async function listUploads(walrus: Walrus): Promise<PendingUpload[]> {
-  const list = await (await send(walrus, 'GET', '?uploads')).text();
+  const lists = await Promise.all(
+    [BUCKET, LAYERED].map(async (bucket) => {
+      const answer = await sendS3(KEY, 'GET', `${walrus.url}/${bucket}?uploads`);
+      return await answer.text();
+    }),
+  );
+  const list = lists.join('');
   const found = [...list.matchAll(/<Key>(.*?)<\/Key><UploadId>(.*?)<\/UploadId>/g)];
   return await Promise.all(
     found.map(async ([, key, id]) => {
@@ -217,6 +253,14 @@ async function abortUploads(walrus: Walrus): Promise<void> {
   }
 }
 
+/** Those that nobody sees, so nothing is promised of them: fifty sessions of them would fill the disk. */
+async function dropOldVersions({ url }: Walrus): Promise<void> {
+  const list = await (await sendS3(KEY, 'GET', `${url}/${LAYERED}?versions`)).text();
+  const pattern = /<Key>([^<]*)<\/Key><VersionId>([^<]*)<\/VersionId><IsLatest>false</g;
+  const old = [...list.matchAll(pattern)].map(([, key, id]) => `${key}?versionId=${id}`);
+  await Promise.all(old.map((path) => sendS3(KEY, 'DELETE', `${url}/${LAYERED}/${path}`)));
+}
+
 function digestOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
@@ -227,5 +271,5 @@ function send(
   path: string,
   body?: Buffer<ArrayBuffer>,
 ): Promise<Response> {
-  return sendS3(KEY, method, `${walrus.url}/${path}`, body);
+  return sendS3(KEY, method, `${walrus.url}/${bucketOf(path)}/${path}`, body);
 }

@@ -16,10 +16,11 @@ export async function sendS3(
   method: string,
   address: string,
   body: Buffer<ArrayBuffer> = Buffer.alloc(0),
+  more: Record<string, string> = {},
 ): Promise<Response> {
   const url = new URL(address);
   const identity = { ...key, service: 's3', region: REGION, nowMs: systemClock.nowMs() };
-  const headers = signRequest({ ...identity, method, url, headers: {}, body });
+  const headers = signRequest({ ...identity, method, url, headers: more, body });
   const hasBody = method !== 'GET';
   const response = await fetch(url, { method, headers, ...(hasBody ? { body } : {}) });
   if (!response.ok) throw new Error(`${method} ${address}: ${await response.text()}`);

@@ -32,6 +32,8 @@ const SECTORS = 512;
 /** More than a chunk of a snapshot. */
 export const VOLUME_BYTES = 5 * MIB;
 const MAX_RUN = 24;
+/** An export is closed for a moment when its volume has been filled. */
+export const WAITS_SECONDS = 10;
 const WRITERS = 2;
 const MAX_WRITES_A_FLUSH = 4;
 
@@ -66,7 +68,8 @@ export async function openVolumesOf(
       return await someOf(input.random, [...writers, () => changeVolumes(storage, input, kind)]);
     },
     script: async () => {
-      await writeBatch(new QemuIo(exportUri(written)), input, 0, 0);
+      const qemuIo = new QemuIo(exportUri(written), { waitsSeconds: WAITS_SECONDS });
+      await writeBatch(qemuIo, input, 0, 0);
       for (const n of [0, 1]) await changeVolume(storage, input, { n, ...kind });
     },
     halt: () => storage.halt(),
@@ -140,8 +143,12 @@ export function exportUri(seen: VolumeStorageObservation): string {
 export async function readVolume(seen: VolumeStorageObservation, length: number): Promise<Buffer> {
   if (seen.export?.kind !== 'nbd-unix') throw new Error(`${seen.id} is not exported`);
   const { socketPath, exportName } = seen.export;
-  await using reader = await openNbdReader({ socketPath, exportName, clock: systemClock });
-  return await reader.read(0, length);
+  const readOnce = async () => {
+    await using reader = await openNbdReader({ socketPath, exportName, clock: systemClock });
+    return await reader.read(0, length);
+  };
+  // One that is cut off comes again, as a guest does.
+  return await readOnce().catch(readOnce);
 }
 
 async function readSectors(seen: VolumeStorageObservation): Promise<Record<string, Value>> {
@@ -188,7 +195,7 @@ async function writeSectors(
   input: WorkloadInput,
   writer: number,
 ): Promise<never> {
-  const qemuIo = new QemuIo(exportUri(seen));
+  const qemuIo = new QemuIo(exportUri(seen), { waitsSeconds: WAITS_SECONDS });
   for (let n = 0; ; n++) await writeBatch(qemuIo, input, writer, n);
 }
 

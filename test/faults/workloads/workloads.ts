@@ -55,6 +55,13 @@ const ENTRIES = {
     turns: 3,
     load: async () => (await import('./filling.ts')).openFilling,
   },
+  'sealed-filling': {
+    ...STORE,
+    maxRequests: 600,
+    patienceMs: 2_500,
+    turns: 3,
+    load: async () => (await import('./filling.ts')).openSealedFilling,
+  },
   events: { ...STORE, load: async () => (await import('./events.ts')).openEvents },
   cloud: { ...STORE, load: async () => (await import('./cloud.ts')).openCloud },
   'files-in-place': { ...DISCIPLINE, load: () => discipline('in-place') },
@@ -78,5 +85,8 @@ export const STORES = ['state', 'objects', 'volumes', 'snapshots', 'node', 'even
 
 /** By name alone, and with fewer cuts: volumes in another form, each of which takes its time. */
 export const FORMS = ['sealed-volumes', 'filling'] as const;
+
+/** Not in the test run: another form of those. */
+export const LONGER_FORMS = ['sealed-filling'] as const;
 
 export type StoreName = (typeof STORES)[number];

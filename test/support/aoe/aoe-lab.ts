@@ -8,11 +8,11 @@ import { endProcess, findProcess } from '@ironbark/platform/processes.ts';
 import { readTargetStatus, serveExports } from '@ironbark/storage/drivers/aoe/control-client.ts';
 import type { ExportSettings } from '@ironbark/storage/drivers/aoe/export-settings.ts';
 import {
-  type AoeTargetHost,
   endAoeTarget,
   findAoeTarget,
   startAoeTarget,
 } from '@ironbark/storage/drivers/aoe/target-process.ts';
+import type { TargetHost } from '@ironbark/storage/drivers/guest-targets/target-process.ts';
 import { AoeInitiator, type Peer } from './aoe-initiator.ts';
 import { FrameLab, type WireEnd } from './frame-lab.ts';
 
@@ -30,7 +30,7 @@ export interface AoeLabOptions {
 export class AoeLab implements AsyncDisposable {
   readonly wire: FrameLab;
   readonly folder: string;
-  readonly host: AoeTargetHost;
+  readonly host: TargetHost;
   readonly #disposal: (() => Promise<void>)[] = [];
 
   private constructor(wire: FrameLab, folder: string) {

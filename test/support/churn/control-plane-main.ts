@@ -121,10 +121,10 @@ async function compose(): Promise<AsyncDisposableStack> {
     }),
   );
   later.identity = cloud.identity;
-  const { ec2, sts, ebs, identity } = cloud;
+  const { ec2, sts, iam, ebs, identity } = cloud;
   const api = { identity, region: REGION, ...shared('api') };
   const handler = createFront({
-    api: createApiHandler({ ec2, sts, ...api }),
+    api: createApiHandler({ ec2, sts, iam, ...api }),
     blocks: createEbsHandler({ ebs, ...api }),
     // Nobody asks for figures here.
     metrics: async (_request, response) => void response.writeHead(404).end(),

@@ -78,7 +78,12 @@ function findObjects(paths: DataPaths): string[] {
   const blobs = readdirSync(join(paths.objects, 'blobs'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !known.has(entry.name))
     .map(({ name }) => `blob ${name} of no object`);
-  return [...objects, ...blobs];
+  const logged = database
+    .prepare('select id from blob where log_file is not null')
+    .all()
+    .filter(({ id }) => !known.has(String(id)))
+    .map(({ id }) => `blob ${id} in the log of no object`);
+  return [...objects, ...blobs, ...logged];
 }
 
 function findFiles(storageDir: string): string[] {

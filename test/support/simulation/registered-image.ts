@@ -3,7 +3,10 @@
 import { createHash } from 'node:crypto';
 import { isServiceError } from '@ironbark/core/errors.ts';
 import type { Ec2Action, Ec2Input, Ec2Output } from '@ironbark/protocol/ec2/types.ts';
-import { PRETEND_MANIFEST } from '@ironbark/protocol/internal/testing/pretend-image.ts';
+import {
+  PRETEND_MANIFEST,
+  putPretendImage,
+} from '@ironbark/protocol/internal/testing/pretend-image.ts';
 import { TransportError } from './messages.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 import type { World } from './world.ts';
@@ -106,13 +109,6 @@ export async function untilAvailable(
 export async function registerImage(world: World): Promise<string> {
   const { objects } = world;
   await objects.ensureBucket('images');
-  const body = Buffer.from(JSON.stringify(PRETEND_MANIFEST));
-  await objects.putObject({
-    bucket: 'images',
-    key: PRETEND_MANIFEST.root.key,
-    body: Buffer.from('root'),
-  });
-  await objects.putObject({ bucket: 'images', key: 'tiny/manifest.json', body });
-  const place = { Name: 'tiny', ImageLocation: 'images/tiny/manifest.json' };
+  const place = { Name: 'tiny', ImageLocation: await putPretendImage(objects, 'tiny') };
   return (await callApi(world, 'RegisterImage', place)).ImageId!;
 }

@@ -2,7 +2,7 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { InstanceId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
-import { ATTACH_MODE_TAG } from '@ironbark/core/io-profile.ts';
+import { ATTACH_MODE_TAG, TRANSPORT_TAG } from '@ironbark/core/io-profile.ts';
 import { GIB } from '@ironbark/core/units.ts';
 import { limitsOf } from '@ironbark/core/volume-types.ts';
 import { instanceIntent } from '@ironbark/node/testing/instance-intent.ts';
@@ -50,7 +50,7 @@ async function volumeLife(life: Life): Promise<void> {
   await assertCleanSlate(life.world);
 }
 
-/** A volume that the guest drives itself. */
+/** A volume that the guest drives itself, over AoE and then over NBD. */
 async function guestVolumeLife(life: Life): Promise<void> {
   const id = await life.launch();
   const Tags = [{ Key: ATTACH_MODE_TAG, Value: 'guest' }];
@@ -60,6 +60,8 @@ async function guestVolumeLife(life: Life): Promise<void> {
   await life.untilPower(id, 'running');
   await life.attach(volume, id);
   await life.detach(volume);
+  const overNbd = { Key: TRANSPORT_TAG, Value: 'nbd' };
+  await life.call('CreateTags', { Resources: [volume], Tags: [overNbd] });
   await life.attach(volume, id);
   await life.power('StopInstances', id, 'stopped');
   await life.power('StartInstances', id, 'running');

@@ -122,10 +122,15 @@ const SNAPSHOT: Kinds<Exclude<SnapshotTalk, 'wait-for-readers' | 'settled'>> = {
 
 /** Steps of reconcilers without a plan; step-kinds' test finds those that the code names and this does not. */
 const PLAIN: Readonly<Record<string, Covered>> = {
+  'cloud/alarms/change-state':
+    'users of the simulation put no alarms; packages/cloud/reconcilers/alarms.test.ts fails it',
   'cloud/expiry/expire': true,
   'cloud/instance-placement/place': true,
   'cloud/zone-intent/send': true,
   'cloud/zone-intent/send-subnets': true,
+  'cloud/vpc-intent/send': true,
+  'cloud/vpc-intent/forget':
+    'VPCs are not deleted in the simulation; packages/cloud/reconcilers/vpc-intent.test.ts fails it',
   'cloud/zone-report/record': true,
   'cloud/zone-report/forget-strays': true,
   'cloud/volume-metrics/record': true,

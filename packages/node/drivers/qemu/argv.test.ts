@@ -56,7 +56,7 @@ describe("QEMU's command line", () => {
     const disk = valuesOf(args, '-device').find((device) => device.startsWith('virtio-blk'));
     assert.equal(
       disk,
-      'virtio-blk-pci,id=disk-root,drive=root,serial=root,iothread=io-root,num-queues=2,queue-size=256,werror=enospc,rerror=report,opt_io_size=1048576,write-cache=on,bootindex=0',
+      'virtio-blk-pci,id=disk-root,drive=root,serial=root,iothread=io-root,num-queues=2,queue-size=256,request-merging=off,werror=enospc,rerror=report,opt_io_size=2097152,write-cache=on,bootindex=0',
     );
   });
 
@@ -68,7 +68,7 @@ describe("QEMU's command line", () => {
     assert.match(file ?? '', /aio=io_uring,cache\.direct=off/);
     assert.ok(!args.some((argument) => argument.includes('no-flush')));
     const disk = valuesOf(args, '-device').find((device) => device.startsWith('virtio-blk'));
-    assert.match(disk ?? '', /,opt_io_size=1048576,write-cache=on/);
+    assert.match(disk ?? '', /,opt_io_size=2097152,write-cache=on/);
   });
 
   test('boots a kernel without another first disk, with where its metadata are', () => {

@@ -212,6 +212,7 @@ export function diskDevice(serial: string, profile: DiskProfile) {
     ...(profile.iothread ? { iothread: names.iothread } : {}),
     'num-queues': Number(profile.queues),
     'queue-size': profile.queueSize,
+    'request-merging': profile.mergesRequests === false ? 'off' : 'on',
     ...ON_ERROR,
     ...(profile.optimalIoBytes > 0 ? { opt_io_size: profile.optimalIoBytes } : {}),
     'write-cache': profile.cache === 'writethrough' ? 'off' : 'on',

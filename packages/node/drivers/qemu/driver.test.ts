@@ -77,7 +77,7 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
     const { name, optimalIoBytes, iothread, queues, queueSize } = disk.profile;
     assert.deepEqual(
       { name, optimalIoBytes, iothread, queues, queueSize },
-      { name: 'direct', optimalIoBytes: 1_048_576, iothread: true, queues: 1, queueSize: 256 },
+      { name: 'direct', optimalIoBytes: 2_097_152, iothread: true, queues: 1, queueSize: 256 },
     );
     const [stats] = await lab.driver.diskStats(handle);
     assert.equal(stats?.serial, 'root');

@@ -102,7 +102,7 @@ class QemuDriver implements HypervisorDriver {
     const running = await this.#findByDirectory(spec);
     if (running !== undefined) return running;
     const host = await this.#host();
-    const { engine } = host;
+    const engine = await host.engineNow();
     const profile = effectiveDiskProfile(spec.rootDisk.profile, engine, spec.vcpus);
     const resolved = { ...spec, rootDisk: { ...spec.rootDisk, profile } };
     const { serial, source } = spec.rootDisk;
@@ -231,7 +231,7 @@ class QemuDriver implements HypervisorDriver {
 
   async attachDisk(handle: GuestHandle, disk: GuestDisk): Promise<DiskProfile> {
     if (disk.source.kind === 'file') throw new Error('only exported volumes are plugged in');
-    const { engine } = await this.#host();
+    const engine = await (await this.#host()).engineNow();
     const { serial, source } = disk;
     const records = await readDiskRecords(handle.directory);
     // The root disk is the first; one processor's worth of queues when it is not known.
@@ -251,7 +251,7 @@ class QemuDriver implements HypervisorDriver {
 
   async detachDisk(handle: GuestHandle, volumeId: VolumeId): Promise<boolean> {
     const context = { connections: this.#connections, clock: this.#options.clock };
-    const [volume] = (await listVolumes(handle, [])).filter(({ serial }) => serial === volumeId);
+    const volume = (await listVolumes(handle, [])).find(({ serial }) => serial === volumeId);
     const unplug = () => unplugDisk(context, handle, volumeId);
     if (!(await this.#lost.answerDuring(handle, volume, unplug))) return false;
     await this.#lost.forget(handle, volumeId);

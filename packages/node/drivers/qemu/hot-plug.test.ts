@@ -24,7 +24,7 @@ describe('hot-plug', { skip, concurrency: 1 }, () => {
     using volume = await serveVolume(lab.dataDir);
     const disk = { serial: VOLUME, source: volume.source, profile: DIRECT };
     const profile = await lab.driver.attachDisk(handle, disk);
-    assert.equal(profile.optimalIoBytes, 1_048_576);
+    assert.equal(profile.optimalIoBytes, 2_097_152);
     assert.deepEqual(await lab.driver.attachDisk(handle, disk), profile);
     const serials = (await lab.driver.listDisks(handle)).map(({ serial }) => serial);
     assert.deepEqual(serials.sort(), ['root', VOLUME]);

@@ -30,7 +30,7 @@ export interface OpenedTap {
 
 export type OpenTap = (
   interfaceName: string,
-  options: { queues: number; vhost: boolean },
+  options: { queues: number; vhost: boolean; namespace?: string },
 ) => OpenedTap | Promise<OpenedTap>;
 
 export interface LaunchContext {
@@ -60,9 +60,10 @@ export async function launchGuest(spec: GuestSpec, context: LaunchContext): Prom
   try {
     for (const nic of spec.nics) {
       if (nic.port.kind !== 'tap') continue;
-      const { interfaceName, queues, vhost } = nic.port;
+      const { interfaceName, queues, vhost, namespace } = nic.port;
       // Several queues without vhost end QEMU 7.2 on an assertion.
-      const asked = { queues: vhost ? queues : 1, vhost };
+      const place = namespace === undefined ? {} : { namespace };
+      const asked = { queues: vhost ? queues : 1, vhost, ...place };
       opened.push({ nic, tap: await context.openTap(interfaceName, asked) });
     }
     return await spawnGuest(spec, context, log, opened);

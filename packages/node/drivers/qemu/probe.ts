@@ -36,8 +36,12 @@ export interface ProbeContext {
   probeUid: number | undefined;
 }
 
-/** Under KVM the guest is done in 0.3 s; a host that is busy gets ten times that. */
+/** Under KVM the guest is done in 0.3 s; a host that is busy gets ten times that, */
 const KVM_DEADLINE_MS = 3_000;
+/** and one on which QEMU's start alone takes long (it may be emulated itself) as many times of that, */
+const KVM_STARTS = 20;
+/** but KVM that hangs must not hold the node up for ever. */
+const KVM_LAST_DEADLINE_MS = 30_000;
 const QEMU_START_DEADLINE_MS = 30_000;
 const BOOT_DISK = 'boot.img';
 /** Changes with what is probed, so that older answers are not taken for new ones. */
@@ -46,7 +50,9 @@ const SCHEME = 'probe/2';
 /** Probes once per boot of the host; the answer is kept in the data folder. */
 export async function probeHost(context: ProbeContext): Promise<HostFacts> {
   const bootId = (await readFileIfPresent('/proc/sys/kernel/random/boot_id'))?.toString().trim();
+  const startedMs = context.clock.monotonicMs();
   const version = await qemuVersion(context.commands);
+  const startMs = context.clock.monotonicMs() - startedMs;
   const key = `${SCHEME} ${bootId} ${version} ${context.probeUid ?? 'same'}`;
   const cachePath = join(context.dataDir, 'host-facts.json');
   const cached = parseCache(await readFileIfPresent(cachePath));
@@ -55,12 +61,20 @@ export async function probeHost(context: ProbeContext): Promise<HostFacts> {
     if (cached.facts.enclosure !== undefined) await ensureGuestEnclosure(context.dataDir);
     return cached.facts;
   }
-  const facts = await probeAfresh(context, version);
+  const { facts, isCertain } = await probeAfresh(context, version, kvmDeadlineMs(startMs));
+  // A host that was busy for a moment is asked again by the next start.
+  if (!isCertain) return facts;
   await replaceFile(
     cachePath,
     JSON.stringify({ key, probedAt: renderTime(context.clock.nowMs()), facts }),
   );
   return facts;
+}
+
+/** From how long QEMU takes to start and to end. */
+export function kvmDeadlineMs(startMs: number): number {
+  const deadline = Math.max(KVM_DEADLINE_MS, KVM_STARTS * startMs);
+  return Math.round(Math.min(deadline, KVM_LAST_DEADLINE_MS));
 }
 
 function parseCache(bytes: Buffer | undefined): { key: string; facts: HostFacts } | undefined {
@@ -77,24 +91,29 @@ async function qemuVersion(commands: Commands): Promise<string> {
   return /version (\S+)/.exec(stdout)?.[1] ?? 'unknown';
 }
 
-async function probeAfresh(context: ProbeContext, version: string): Promise<HostFacts> {
+async function probeAfresh(
+  context: ProbeContext,
+  version: string,
+  deadlineMs: number,
+): Promise<{ facts: HostFacts; isCertain: boolean }> {
   const directory = join(context.dataDir, 'probe');
   await ensureDirectory(directory);
   try {
     await writeBootDisk(directory, context.probeUid);
     const { enclosure, gap } = await probeEnclosure(context, directory);
     const probe = { ...context, directory, enclosure };
-    const kvm = await probeKvm(probe);
+    const kvm = await probeKvm(probe, deadlineMs);
     const engine = await probeEngine(probe);
     const accelerator = kvm.works ? 'kvm' : 'tcg';
     const isolationGaps = gap === undefined ? [] : [gap];
     const { reason } = kvm;
-    return {
+    const facts: HostFacts = {
       fingerprint: { hypervisor: 'qemu', accelerator, version, reason, isolationGaps },
       accelerator,
       engine,
       ...(enclosure === undefined ? {} : { enclosure }),
     };
+    return { facts, isCertain: kvm.isCertain };
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -146,22 +165,30 @@ export async function confinementFor(uid: number | undefined): Promise<Confineme
 
 interface KvmVerdict {
   works: boolean;
+  /** False: the time was up. */
+  isCertain: boolean;
   reason: string;
 }
 
-async function probeKvm(probe: Probe): Promise<KvmVerdict> {
+async function probeKvm(probe: Probe, deadlineMs: number): Promise<KvmVerdict> {
   const present = await stat('/dev/kvm').then(
     () => true,
     () => false,
   );
-  if (!present) return { works: false, reason: 'this host has no /dev/kvm; guests are emulated' };
-  const failure = await runUnderKvm(probe);
-  if (failure === undefined) return { works: true, reason: 'a small guest ran under KVM' };
-  return { works: false, reason: describeKvmFailure(failure) };
+  if (!present) {
+    const reason = 'this host has no /dev/kvm; guests are emulated';
+    return { works: false, isCertain: true, reason };
+  }
+  const failure = await runUnderKvm(probe, deadlineMs);
+  if (failure === undefined) {
+    return { works: true, isCertain: true, reason: 'a small guest ran under KVM' };
+  }
+  const isCertain = (failure.exitCode ?? failure.signal) !== undefined;
+  return { works: false, isCertain, reason: describeKvmFailure(failure, deadlineMs) };
 }
 
 /** Undefined when the small guest ran to its end. */
-async function runUnderKvm(probe: Probe): Promise<CommandError | undefined> {
+async function runUnderKvm(probe: Probe, timeoutMs: number): Promise<CommandError | undefined> {
   const disk = `driver=file,filename=${BOOT_DISK},read-only=on,node-name=b`;
   const exit = `isa-debug-exit,iobase=${DEBUG_EXIT_PORT},iosize=4`;
   const args = [
@@ -170,7 +197,7 @@ async function runUnderKvm(probe: Probe): Promise<CommandError | undefined> {
     ...['-device', 'virtio-blk-pci,drive=b,bootindex=0'],
   ];
   try {
-    const deadline = { timeoutMs: KVM_DEADLINE_MS, allowExitCodes: [PROBE_EXIT_CODE] };
+    const deadline = { timeoutMs, allowExitCodes: [PROBE_EXIT_CODE] };
     await runConfined(probe, { args, ...deadline });
     return undefined;
   } catch (error) {
@@ -179,12 +206,12 @@ async function runUnderKvm(probe: Probe): Promise<CommandError | undefined> {
   }
 }
 
-function describeKvmFailure(error: CommandError): string {
+function describeKvmFailure(error: CommandError, deadlineMs: number): string {
   if (error.stderr.includes('Permission denied')) {
     return 'guests may not open /dev/kvm (group kvm and mode 0660 would let them); guests are emulated';
   }
   if (error.exitCode === undefined) {
-    return `/dev/kvm opens, but a small guest did not run under it within ${KVM_DEADLINE_MS / 1000} s; guests are emulated`;
+    return `/dev/kvm opens, but a small guest did not run under it within ${deadlineMs / 1000} s; guests are emulated`;
   }
   const why = error.stderr.split('\n').at(-1) ?? '';
   return `KVM does not start (${why.slice(0, 200)}); guests are emulated`;

@@ -1,9 +1,9 @@
 // Owns the double of a Cluster Controller: a zone in memory that goes one step at a time and fails where told.
 
 import { ServiceError } from '@ironbark/core/errors.ts';
-import type { InstanceId, NodeId, VolumeId } from '@ironbark/core/ids.ts';
+import type { InstanceId, NodeId, VolumeId, VpcId } from '@ironbark/core/ids.ts';
 import { type Accelerator, isolatesTenants } from '@ironbark/core/tenancy.ts';
-import type { ClusterClient, NodeSummary, PlacedInstance } from '../cluster-client.ts';
+import type { ClusterClient, NodeSummary, PlacedInstance, ZoneVpc } from '../cluster-client.ts';
 import type {
   InstanceIntent,
   InstanceObservation,
@@ -18,6 +18,8 @@ export interface ClusterDoubleOptions {
   failAt?: (step: string) => void;
   /** True: this launch or start ends as `failed`. Asked once for each start. */
   failStart?: (id: InstanceId) => boolean;
+  /** When every guest is said to have given a sign of life; none does where it is absent. */
+  reachableAt?: string;
 }
 
 interface Guest {
@@ -58,6 +60,7 @@ export class ClusterDouble implements ClusterClient {
   readonly #listeners = new Set<() => void>();
   nodes: NodeSummary[];
   subnets: SubnetIntent[] = [];
+  readonly vpcs = new Map<VpcId, ZoneVpc>();
   /** What is counted of volumes; absent: nothing. */
   readVolumesNow: (() => VolumeReading[]) | undefined;
   #cursor = 0;
@@ -70,6 +73,20 @@ export class ClusterDouble implements ClusterClient {
   async putSubnets(subnets: SubnetIntent[]): Promise<void> {
     this.#fail('putSubnets');
     this.subnets = subnets;
+  }
+
+  async putVpcs(vpcs: ZoneVpc[]): Promise<void> {
+    this.#fail('putVpcs');
+    for (const vpc of vpcs) {
+      const known = this.vpcs.get(vpc.intent.id);
+      if (known !== undefined && known.generation >= vpc.generation) continue;
+      this.vpcs.set(vpc.intent.id, structuredClone(vpc));
+    }
+  }
+
+  async forgetVpcs(ids: VpcId[]): Promise<void> {
+    this.#fail('forgetVpcs');
+    for (const id of ids) this.vpcs.delete(id);
   }
 
   async putInstances(placed: PlacedInstance[]): Promise<void> {
@@ -119,6 +136,10 @@ export class ClusterDouble implements ClusterClient {
   /** Ids of every instance that the zone still knows. */
   listIds(): InstanceId[] {
     return [...this.#guests.keys()];
+  }
+
+  nodeOf(id: InstanceId): NodeId {
+    return this.#guests.get(id)!.nodeId;
   }
 
   getIntent(id: InstanceId): InstanceIntent {
@@ -183,7 +204,9 @@ export class ClusterDouble implements ClusterClient {
     } else if (guest.willFail) this.#reach(guest, { power: 'failed', reason: 'planted' });
     else {
       const volumes = guest.intent.volumes.map((v) => attached(v.volumeId));
-      this.#reach(guest, { power: 'running', volumes });
+      const { reachableAt } = this.#options;
+      const sign = reachableAt === undefined ? {} : { reachableAt };
+      this.#reach(guest, { power: 'running', volumes, ...sign });
     }
   }
 

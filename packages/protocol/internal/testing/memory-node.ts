@@ -15,12 +15,14 @@ export class MemoryNode implements NodeClient {
   intent: NodeIntent;
   /** Every document that was handed over, older ones too. */
   readonly received: NodeIntent[] = [];
+  /** As it reports. */
+  network: NodeReport['network'] = 'simulated';
   readonly #observations = new Map<InstanceId, InstanceObservation>();
   readonly #listeners = new Set<() => void>();
 
   constructor(nodeId: NodeId) {
     this.nodeId = nodeId;
-    this.intent = { nodeId, generation: 0, subnets: [], instances: [] };
+    this.intent = { nodeId, generation: 0, subnets: [], vpcs: [], instances: [] };
   }
 
   async putIntent(intent: NodeIntent): Promise<void> {
@@ -46,7 +48,7 @@ export class MemoryNode implements NodeClient {
       hypervisor: 'simulated',
       accelerator: 'simulated',
       isolatesTenants: true,
-      network: 'simulated',
+      network: this.network,
       capacity: { vcpus: 8, memoryMib: 8192, diskBytes: 1e12, diskFreeBytes: 1e12 },
       instances: structuredClone([...this.#observations.values()]),
     };

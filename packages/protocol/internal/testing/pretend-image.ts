@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { GIB } from '@ironbark/core/units.ts';
 import type { ImageManifest } from '../image-manifest.ts';
+import type { ObjectsClient } from '../objects-client.ts';
 
 /** Of a root disk that nobody reads. */
 export const PRETEND_MANIFEST: ImageManifest = {
@@ -24,6 +25,20 @@ export const PRETEND_MANIFEST: ImageManifest = {
   loginUser: 'root',
   packages: {},
 };
+
+/** Stores an image with a manifest of that name, and gives the manifest's place. */
+export async function putPretendImage(
+  objects: Pick<ObjectsClient, 'putObject'>,
+  name: string,
+  changes: Partial<ImageManifest> = {},
+): Promise<string> {
+  const manifest = { ...PRETEND_MANIFEST, ...changes };
+  const bucket = 'images';
+  const place = `${name}/manifest.json`;
+  await objects.putObject({ bucket, key: manifest.root.key, body: Buffer.from('root') });
+  await objects.putObject({ bucket, key: place, body: Buffer.from(JSON.stringify(manifest)) });
+  return `${bucket}/${place}`;
+}
 
 /** Of a root disk with these bytes, which are stored as they are. */
 export function manifestOf(

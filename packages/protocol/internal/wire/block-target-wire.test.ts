@@ -35,10 +35,11 @@ function openWire() {
     unexport: (id) => note('unexport', id),
     close: (id, opening) => note('close', id, opening),
     fillsLazily: true,
-    layer: (id, sizeBytes, exportName) => note('layer', id, sizeBytes, exportName),
+    layer: (id, layer) => note('layer', id, layer),
     fill: (id) => note('fill', id),
+    flush: (id) => note('flush', id),
     unlayer: (id) => note('unlayer', id),
-    grow: (id, sizeBytes) => note('grow', id, sizeBytes),
+    grow: (id, sizeBytes, options) => note('grow', id, sizeBytes, options),
     limit: (id, limits) => note('limit', id, limits),
     stop: (id) => note('stop', id),
     freeze: (id, snapshotId, sizeBytes, { tracksChanges, seal }) =>
@@ -52,6 +53,10 @@ function openWire() {
       bases: async () => [SNAPSHOT],
       changes: async (base, offset, length) => {
         await note('changes', id, snapshotId, base);
+        return [{ offset, length }];
+      },
+      data: async (offset, length) => {
+        await note('data', id, snapshotId);
         return [{ offset, length }];
       },
       [Symbol.asyncDispose]: () => note('closed'),
@@ -95,10 +100,11 @@ test('every call reaches the target, and its answer comes back', async () => {
   assert.equal((await remote.export(VOLUME, { opening: 1 })).export.exportName, VOLUME);
   await remote.unexport(VOLUME);
   await remote.close(VOLUME, 2);
-  await remote.layer(VOLUME, 5, TOKEN);
+  await remote.layer(VOLUME, { sizeBytes: 5, exportName: TOKEN });
   await remote.fill(VOLUME);
+  await remote.flush(VOLUME);
   await remote.unlayer(VOLUME);
-  await remote.grow(VOLUME, 5);
+  await remote.grow(VOLUME, 5, { isMapped: true });
   await remote.limit(VOLUME, limitsOf({ type: 'gp2', sizeGib: 1 }));
   await remote.freeze(VOLUME, SNAPSHOT, 6, { tracksChanges: true });
   await remote.freezeTogether([{ id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 6 }]);
@@ -106,16 +112,18 @@ test('every call reaches the target, and its answer comes back', async () => {
   assert.equal((await reader.read(7, 3)).toString(), 'zzz');
   assert.deepEqual(await reader.bases(), [SNAPSHOT]);
   assert.deepEqual(await reader.changes(SNAPSHOT, 8, 9), [{ offset: 8, length: 9 }]);
+  assert.deepEqual(await reader.data(8, 9), [{ offset: 8, length: 9 }]);
   await remote.thaw(VOLUME, SNAPSHOT);
   await remote.stop(VOLUME);
   await remote.sweep();
   assert.deepEqual(asked.slice(1), [
     ['unexport', VOLUME],
     ['close', VOLUME, 2],
-    ['layer', VOLUME, 5, TOKEN],
+    ['layer', VOLUME, { sizeBytes: 5, exportName: TOKEN }],
     ['fill', VOLUME],
+    ['flush', VOLUME],
     ['unlayer', VOLUME],
-    ['grow', VOLUME, 5],
+    ['grow', VOLUME, 5, { isMapped: true }],
     ['limit', VOLUME, limitsOf({ type: 'gp2', sizeGib: 1 })],
     ['freeze', VOLUME, SNAPSHOT, 6, true],
     ['freezeTogether', { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 6 }],
@@ -123,6 +131,8 @@ test('every call reaches the target, and its answer comes back', async () => {
     ['closed'],
     ['closed'],
     ['changes', VOLUME, SNAPSHOT, SNAPSHOT],
+    ['closed'],
+    ['data', VOLUME, SNAPSHOT],
     ['closed'],
     ['thaw', VOLUME, SNAPSHOT],
     ['stop', VOLUME],
@@ -137,10 +147,12 @@ test('the key of an encrypted volume comes with each order that may open it, and
   await remote.freeze(VOLUME, SNAPSHOT, 6, { tracksChanges: false, seal });
   const point = { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 6, seal };
   await remote.freezeTogether([point]);
+  await remote.layer(VOLUME, { sizeBytes: 6, seal, writtenBytes: 0 });
   assert.deepEqual(asked.splice(0), [
     ['sealed', VOLUME, seal],
     ['freeze', VOLUME, SNAPSHOT, 6, false, seal],
     ['freezeTogether', point],
+    ['layer', VOLUME, { sizeBytes: 6, seal, writtenBytes: 0 }],
   ]);
   for (const bad of [
     { ...seal, key: 'short' },
@@ -149,10 +161,12 @@ test('the key of an encrypted volume comes with each order that may open it, and
     { ...seal, path: '/etc/shadow' },
     { key: seal.key },
   ]) {
-    const call = async () => await verbs['export']!({ id: VOLUME, seal: bad });
     const isRefused = (error: unknown) =>
       isServiceError(error, 'malformed-input') && !error.message.includes(bad.key);
-    await assert.rejects(call, isRefused);
+    for (const verb of ['export', 'layer', 'freeze']) {
+      const call = async () => await verbs[verb]!({ ...INPUTS[verb], seal: bad });
+      await assert.rejects(call, isRefused);
+    }
   }
   assert.deepEqual(asked, []);
 });
@@ -188,16 +202,18 @@ const INPUTS: Readonly<Record<string, object>> = {
   limit: { id: VOLUME, limits: LIMITS },
   unexport: { id: VOLUME },
   close: { id: VOLUME, opening: 1 },
-  layer: { id: VOLUME, sizeBytes: 1, exportName: TOKEN },
+  layer: { id: VOLUME, sizeBytes: 1, exportName: TOKEN, writtenBytes: 0 },
   fill: { id: VOLUME },
+  flush: { id: VOLUME },
   unlayer: { id: VOLUME },
-  grow: { id: VOLUME, sizeBytes: 1 },
+  grow: { id: VOLUME, sizeBytes: 1, isMapped: true },
   stop: { id: VOLUME },
   freeze: { id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 1, tracksChanges: true },
   freezeTogether: { points: [{ id: VOLUME, snapshotId: SNAPSHOT, sizeBytes: 1 }] },
   thaw: { id: VOLUME, snapshotId: SNAPSHOT },
   frozenBases: { id: VOLUME, snapshotId: SNAPSHOT },
   frozenChanges: { id: VOLUME, snapshotId: SNAPSHOT, base: SNAPSHOT, offset: 0, length: 1 },
+  frozenData: { id: VOLUME, snapshotId: SNAPSHOT, offset: 0, length: 1 },
   sweep: {},
   readFrozen: { id: VOLUME, snapshotId: SNAPSHOT, offset: 0, length: 1 },
 };

@@ -11,6 +11,8 @@ import {
   type ExportedVolume,
   type FreezeOptions,
   type FreezePoint,
+  type GrowOptions,
+  type Layer,
   MAX_FROZEN_TOGETHER,
   type Opening,
   type TargetFacts,
@@ -66,11 +68,17 @@ const exported = object<{ id: VolumeId } & Opening>({
 });
 const oneOpening = object({ id: id('vol'), opening: integer(1, MAX_OPENINGS) });
 const limited = object({ id: id('vol'), limits: limitsCheck });
-const sized = object({ id: id('vol'), sizeBytes: integer(1, MAX_VOLUME_BYTES) });
-const layered = object({
+const grown = object<{ id: VolumeId; sizeBytes: number } & GrowOptions>({
   id: id('vol'),
   sizeBytes: integer(1, MAX_VOLUME_BYTES),
-  exportName: pattern<string>(/^[0-9a-f]{32}$/),
+  isMapped: { optional: flag },
+});
+const layered = object<{ id: VolumeId } & Layer>({
+  id: id('vol'),
+  sizeBytes: integer(1, MAX_VOLUME_BYTES),
+  exportName: { optional: pattern<string>(/^[0-9a-f]{32}$/) },
+  seal: { optional: sealCheck },
+  writtenBytes: { optional: integer(0, MAX_VOLUME_BYTES) },
 });
 const point = object({ id: id('vol'), snapshotId: id('snap') });
 const sizedPoint = object<FreezePoint>({
@@ -87,13 +95,14 @@ const trackedPoint = object<FreezePoint & FreezeOptions>({
   seal: { optional: sealCheck },
   isTaken: { optional: flag },
 });
-const changesRange = object({
+const stretch = {
   id: id('vol'),
   snapshotId: id('snap'),
-  base: id('snap'),
   offset: integer(0, MAX_VOLUME_BYTES),
   length: integer(1, MAX_CHANGES_BYTES),
-});
+};
+const dataRange = object(stretch);
+const changesRange = object({ ...stretch, base: id('snap') });
 const sizedPoints = object({ points: list(sizedPoint, MAX_FROZEN_TOGETHER) });
 const range = object({
   id: id('vol'),
@@ -132,14 +141,15 @@ export function blockTargetVerbs(target: BlockTarget): VerbTable {
       return target.close(asked.id, asked.opening);
     },
     layer: (input) => {
-      const asked = layered(input, '');
-      return target.layer(asked.id, asked.sizeBytes, asked.exportName);
+      const { id: volumeId, ...layer } = layered(input, '');
+      return target.layer(volumeId, layer);
     },
     fill: (input) => target.fill(volume(input, '').id),
+    flush: (input) => target.flush(volume(input, '').id),
     unlayer: (input) => target.unlayer(volume(input, '').id),
     grow: (input) => {
-      const asked = sized(input, '');
-      return target.grow(asked.id, asked.sizeBytes);
+      const { id: volumeId, sizeBytes, ...options } = grown(input, '');
+      return target.grow(volumeId, sizeBytes, options);
     },
     stop: (input) => target.stop(volume(input, '').id),
     freeze: (input) => {
@@ -161,6 +171,11 @@ export function blockTargetVerbs(target: BlockTarget): VerbTable {
       const asked = changesRange(input, '');
       await using reader = await target.openFrozen(asked.id, asked.snapshotId);
       return await reader.changes(asked.base, asked.offset, asked.length);
+    },
+    frozenData: async (input) => {
+      const asked = dataRange(input, '');
+      await using reader = await target.openFrozen(asked.id, asked.snapshotId);
+      return await reader.data(asked.offset, asked.length);
     },
     sweep: (input) => {
       nothing(input, '');
@@ -205,11 +220,11 @@ export function remoteBlockTarget(transport: CallTransport): BlockTarget {
     close: (volumeId, opening) => ask('close', { id: volumeId, opening }),
     // The process on the other side starts storage daemons.
     fillsLazily: true,
-    layer: (volumeId, sizeBytes, exportName) =>
-      ask('layer', { id: volumeId, sizeBytes, exportName }),
+    layer: (volumeId, layer) => ask('layer', { ...layer, id: volumeId }),
     fill: (volumeId) => ask('fill', { id: volumeId }),
+    flush: (volumeId) => ask('flush', { id: volumeId }),
     unlayer: (volumeId) => ask('unlayer', { id: volumeId }),
-    grow: (volumeId, sizeBytes) => ask('grow', { id: volumeId, sizeBytes }),
+    grow: (volumeId, sizeBytes, options) => ask('grow', { ...options, id: volumeId, sizeBytes }),
     stop: (volumeId) => ask('stop', { id: volumeId }),
     freeze: (volumeId, snapshotId, sizeBytes, how) =>
       ask('freeze', { id: volumeId, snapshotId, sizeBytes, ...how }),
@@ -223,6 +238,10 @@ export function remoteBlockTarget(transport: CallTransport): BlockTarget {
       changes: async (base, offset, length) => {
         const asked = { id: volumeId, snapshotId, base, offset, length };
         return (await transport.call('frozenChanges', asked)) as ByteRange[];
+      },
+      data: async (offset, length) => {
+        const asked = { id: volumeId, snapshotId, offset, length };
+        return (await transport.call('frozenData', asked)) as ByteRange[];
       },
       [Symbol.asyncDispose]: async () => {},
     }),

@@ -3,7 +3,7 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { type IdPrefix, isResourceId, type ResourceId } from '@ironbark/core/ids.ts';
-import { cidrContains, parseBlock, parseIpv4 } from '@ironbark/core/ipv4.ts';
+import { cidrContains, isPrivate, isUnicast, parseBlock, parseIpv4 } from '@ironbark/core/ipv4.ts';
 
 /** Gives the value as what it has to be, or throws malformed-input that names `path`. */
 export type Check<T> = (value: unknown, path: string) => T;
@@ -129,6 +129,32 @@ export function within(block: string, kind: 'address' | 'network'): Check<string
     throw refuse(path, `an IPv4 ${kind} in ${block}`);
   };
 }
+
+/** An address or a network of those that nobody has in public: guests' networks are of them. */
+export const privateAddress: Check<string> = (value, path) => {
+  const base = typeof value === 'string' ? parseIpv4(value) : undefined;
+  if (base !== undefined && isPrivate({ base, prefix: 32 })) return value as string;
+  throw refuse(path, 'a private IPv4 address');
+};
+
+export const privateNetwork: Check<string> = (value, path) => {
+  const block = typeof value === 'string' ? parseBlock(value) : undefined;
+  if (block !== undefined && isPrivate(block)) return value as string;
+  throw refuse(path, 'a private IPv4 network');
+};
+
+/** Any block. */
+export const network: Check<string> = (value, path) => {
+  if (typeof value === 'string' && parseBlock(value) !== undefined) return value;
+  throw refuse(path, 'an IPv4 network');
+};
+
+/** An address that a host can have. */
+export const hostAddress: Check<string> = (value, path) => {
+  const address = typeof value === 'string' ? parseIpv4(value) : undefined;
+  if (address !== undefined && isUnicast(address)) return value as string;
+  throw refuse(path, 'an IPv4 address of a host');
+};
 
 /** For verbs without an input. */
 export const nothing: Check<Record<never, never>> = object({});

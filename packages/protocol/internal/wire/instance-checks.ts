@@ -10,6 +10,7 @@ import type {
   InstanceIntent,
   InterfaceIntent,
   MetadataIntent,
+  RoleIntent,
   VolumeIntent,
 } from '../instance-messages.ts';
 import {
@@ -22,10 +23,11 @@ import {
   object,
   oneOf,
   pattern,
+  privateAddress,
+  privateNetwork,
   record,
   refuse,
   text,
-  within,
 } from './checks.ts';
 
 const MAX_COUNT = Number.MAX_SAFE_INTEGER;
@@ -45,6 +47,7 @@ const MAX_USER_DATA = 24 * 1_024;
 const MAX_TAGS = 128;
 const MAX_QUEUES = 256;
 
+export const MAC_ADDRESS = pattern<string>(/^[0-9a-f][02468ace](?::[0-9a-f]{2}){5}$/);
 export const DOMAIN = pattern<string>(/^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/);
 const HOST_NAME = pattern<string>(/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/);
 const DEVICE = pattern<string>(/^[\x21-\x7e]{1,256}$/);
@@ -62,8 +65,9 @@ const diskProfile: Check<DiskProfile> = object<DiskProfile>({
   queueSize: integer(2, 1_024),
   optimalIoBytes: integer(0, 2 ** 30),
   discard: flag,
+  mergesRequests: { optional: flag },
   attachMode: oneOf('host', 'guest'),
-  transport: { optional: oneOf('aoe') },
+  transport: { optional: oneOf('aoe', 'nbd') },
 });
 
 const nicProfile: Check<NicProfile> = object<NicProfile>({
@@ -94,7 +98,7 @@ const image: Check<InstanceImage> = object<InstanceImage>({
 });
 
 export interface NodeBounds {
-  /** The cloud's own block: no network or address may lie outside. */
+  /** The cloud's own block: no subnet that the host itself routes may lie outside. */
   vpcCidr: string;
   /** Where this host serves a volume: what the message says of it is compared with this, never used. */
   exportSocket: (id: VolumeId, opening: number | undefined) => string;
@@ -130,44 +134,55 @@ function openingOf(socketPath: string): number | undefined {
   return number === undefined ? undefined : Number(number);
 }
 
-function networkInterface({ vpcCidr }: NodeBounds): Check<InterfaceIntent> {
-  return object<InterfaceIntent>({
-    id: id('eni'),
-    deviceIndex: integer(0, MAX_INTERFACES),
-    macAddress: pattern(/^[0-9a-f][02468ace](?::[0-9a-f]{2}){5}$/),
-    privateIp: within(vpcCidr, 'address'),
-    subnetId: id('subnet'),
-    profile: nicProfile,
-  });
-}
+const networkInterface: Check<InterfaceIntent> = object<InterfaceIntent>({
+  id: id('eni'),
+  deviceIndex: integer(0, MAX_INTERFACES),
+  macAddress: MAC_ADDRESS,
+  privateIp: privateAddress,
+  subnetId: id('subnet'),
+  profile: nicProfile,
+});
 
-function metadata({ vpcCidr }: NodeBounds): Check<MetadataIntent> {
-  return object<MetadataIntent>({
-    accountId: pattern(/^\d{12}$/),
-    region: WORD,
-    availabilityZone: WORD,
-    imageId: id('ami'),
-    instanceType: WORD,
-    reservationId: id('r'),
-    launchIndex: integer(0, MAX_COUNT),
-    launchedAt: pattern(/^\d{4}-\d\d-\d\dT[\d:.]{8,15}Z$/),
-    hostname: HOST_NAME,
-    keys: list(object({ name: text(MAX_NAME), openssh: text(MAX_SSH_KEY) }), MAX_NAMES),
-    securityGroups: list(text(MAX_NAME), MAX_NAMES),
-    securityGroupIds: list(id('sg'), MAX_NAMES),
-    vpcId: id('vpc'),
-    vpcCidr: within(vpcCidr, 'network'),
-    subnetCidr: within(vpcCidr, 'network'),
-    userData: { optional: pattern(new RegExp(`^[A-Za-z0-9+/=]{0,${MAX_USER_DATA}}$`)) },
-    options: object<MetadataIntent['options']>({
-      endpoint: oneOf('enabled', 'disabled'),
-      tokens: oneOf('optional', 'required'),
-      hopLimit: integer(1, 64),
-      instanceTags: oneOf('enabled', 'disabled'),
-    }),
-    tags: record(text(MAX_NAME), MAX_TAGS),
-  });
-}
+const TIME = /^\d{4}-\d\d-\d\dT[\d:.]{8,15}Z$/;
+
+/** It is only ever shown to the guest: the name is a part of a path there. */
+const role: Check<RoleIntent> = object<RoleIntent>({
+  profileArn: pattern(/^arn:aws:iam::\d{12}:instance-profile\/[\x21-\x7e]{1,640}$/),
+  profileId: pattern(/^AIPA[A-Z2-7]{17}$/),
+  roleName: pattern(/^[\w+=,.@-]{1,64}$/),
+  accessKeyId: pattern(/^ASIA[A-Z2-7]{16}$/),
+  secretAccessKey: pattern(/^[A-Za-z0-9+/=]{1,128}$/),
+  token: pattern(/^[A-Za-z0-9+/=]{1,2048}$/),
+  issuedAt: pattern(TIME),
+  expiresAt: pattern(TIME),
+});
+
+const metadata: Check<MetadataIntent> = object<MetadataIntent>({
+  accountId: pattern(/^\d{12}$/),
+  region: WORD,
+  availabilityZone: WORD,
+  imageId: id('ami'),
+  instanceType: WORD,
+  reservationId: id('r'),
+  launchIndex: integer(0, MAX_COUNT),
+  launchedAt: pattern(TIME),
+  hostname: HOST_NAME,
+  keys: list(object({ name: text(MAX_NAME), openssh: text(MAX_SSH_KEY) }), MAX_NAMES),
+  securityGroups: list(text(MAX_NAME), MAX_NAMES),
+  securityGroupIds: list(id('sg'), MAX_NAMES),
+  vpcId: id('vpc'),
+  vpcCidr: privateNetwork,
+  subnetCidr: privateNetwork,
+  userData: { optional: pattern(new RegExp(`^[A-Za-z0-9+/=]{0,${MAX_USER_DATA}}$`)) },
+  options: object<MetadataIntent['options']>({
+    endpoint: oneOf('enabled', 'disabled'),
+    tokens: oneOf('optional', 'required'),
+    hopLimit: integer(1, 64),
+    instanceTags: oneOf('enabled', 'disabled'),
+  }),
+  tags: record(text(MAX_NAME), MAX_TAGS),
+  role: { optional: role },
+});
 
 export function instanceCheck(bounds: NodeBounds): Check<InstanceIntent> {
   return object<InstanceIntent>({
@@ -185,8 +200,8 @@ export function instanceCheck(bounds: NodeBounds): Check<InstanceIntent> {
       profile: diskProfile,
       volumeId: { optional: id('vol') },
     }),
-    interfaces: list(networkInterface(bounds), MAX_INTERFACES),
+    interfaces: list(networkInterface, MAX_INTERFACES),
     volumes: list(volume(bounds), MAX_VOLUMES),
-    metadata: metadata(bounds),
+    metadata,
   });
 }

@@ -11,7 +11,8 @@ import { remoteStoragePoints, storagePointVerbs } from './storage-points-wire.ts
 
 const VOLUME = 'vol-00000000000000001';
 
-function openWire() {
+/** Methods that note what they were asked for, and give their answer. */
+function noteCalls() {
   const asked: unknown[][] = [];
   const noting =
     <T>(name: string, answer: T) =>
@@ -19,6 +20,11 @@ function openWire() {
       asked.push([name, ...given]);
       return answer;
     };
+  return { asked, noting };
+}
+
+function openWire() {
+  const { asked, noting } = noteCalls();
   const backend: StagedBackend = {
     inspect: async (id) => (id === VOLUME ? { sizeBytes: 5 } : undefined),
     list: noting('list', [VOLUME]),
@@ -72,13 +78,7 @@ test('the longest piece passes, and a longer one is refused', async () => {
 });
 
 test('points in time that the storage keeps are asked for of the backend that has them', async () => {
-  const asked: unknown[][] = [];
-  const noting =
-    <T>(name: string, answer: T) =>
-    async (...given: unknown[]): Promise<T> => {
-      asked.push([name, ...given]);
-      return answer;
-    };
+  const { asked, noting } = noteCalls();
   const point: StoragePoint = { id: VOLUME, snapshotId: 'snap-00000000000000001' };
   const points: StoragePoints = {
     list: noting('list', [point]),

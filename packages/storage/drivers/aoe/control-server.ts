@@ -1,8 +1,8 @@
-// Owns the socket over which a target is told what to serve: one line of JSON for a question, one for its answer.
+// Owns what an AoE target is told to serve, and what it says of it.
 
-import { createServer, type Server, type Socket } from 'node:net';
-import { systemClock } from '@ironbark/platform/clock.ts';
 import { type Check, object, oneOf } from '@ironbark/protocol/internal/wire/checks.ts';
+import { ControlListener } from '../guest-targets/control-listener.ts';
+import { Revocations } from '../guest-targets/revocations.ts';
 import { AoeExport } from './aoe-export.ts';
 import type { AoeTarget } from './aoe-target.ts';
 import type { DiskCounters, TargetCounters } from './counters.ts';
@@ -33,6 +33,8 @@ export interface ExportStatus {
   isWriteCacheOn: boolean;
   /** A sync has failed: nothing is written any more. */
   isBroken: boolean;
+  /** Of the clock that never jumps. */
+  openedAtMs: number;
   counters: DiskCounters;
 }
 
@@ -50,21 +52,11 @@ const question: Check<Question> = object<Question>({
   addresses: { optional: addressList },
 });
 
-/** As long as a user whose disk was taken is told that its commands fail: Linux asks again within 16 seconds. */
-const REVOKED_MS = 60_000;
-
-/** More than all exports with all their fields. */
-const MAX_LINE_LENGTH = 4 * 1024 * 1024;
-
 export class ControlServer {
   readonly #target: AoeTarget;
   readonly #folder: string;
-  readonly #server: Server = createServer((socket) => this.#talk(socket));
-  readonly #sockets = new Set<Socket>();
-  /** One change after the other. */
-  #order: Promise<unknown> = Promise.resolve();
-
-  readonly #closed = new AbortController();
+  readonly #listener = new ControlListener((asked) => this.#answer(asked));
+  readonly #revocations = new Revocations();
   readonly #onIdle: () => void;
 
   /** `onIdle`: the last disk was taken from its users some time ago, and there is no other. */
@@ -75,53 +67,25 @@ export class ControlServer {
   }
 
   listen(path: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(path, () => resolve());
-    });
+    return this.#listener.listen(path);
   }
 
   /** Serves nothing any more; what is under way is ended first. */
   async close(): Promise<void> {
-    this.#closed.abort();
-    this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
-    await this.#order;
+    this.#revocations.close();
+    await this.#listener.close();
     await this.#serve([]);
   }
 
-  #talk(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.on('close', () => this.#sockets.delete(socket));
-    let text = '';
-    socket.setEncoding('utf8');
-    socket.on('error', () => socket.destroy());
-    socket.on('data', (chunk: string) => {
-      text += chunk;
-      const lines = text.split('\n');
-      text = lines.pop()!;
-      if (text.length > MAX_LINE_LENGTH) socket.destroy();
-      for (const line of lines) {
-        const answer = this.#order.then(() => this.#answer(line));
-        this.#order = answer;
-        void answer.then((reply) => socket.write(`${reply}\n`));
-      }
-    });
-  }
-
-  async #answer(line: string): Promise<string> {
-    try {
-      const { verb, exports = [], addresses = [] } = question(JSON.parse(line), '');
-      if (verb === 'serve') await this.#serve(exports);
-      if (verb === 'open') await this.#open(exports);
-      for (const address of addresses.map(addressOf)) {
-        if (verb === 'close') await this.#target.remove(address);
-        if (verb === 'revoke') await this.#revoke(address);
-      }
-      return JSON.stringify({ status: this.#status() });
-    } catch (error) {
-      return JSON.stringify({ error: error instanceof Error ? error.message : String(error) });
+  async #answer(asked: unknown): Promise<TargetStatus> {
+    const { verb, exports = [], addresses = [] } = question(asked, '');
+    if (verb === 'serve') await this.#serve(exports);
+    if (verb === 'open') await this.#open(exports);
+    for (const address of addresses.map(addressOf)) {
+      if (verb === 'close') await this.#target.remove(address);
+      if (verb === 'revoke') await this.#revoke(address);
     }
+    return this.#status();
   }
 
   async #serve(wanted: readonly ExportSettings[]): Promise<void> {
@@ -150,10 +114,7 @@ export class ControlServer {
 
   async #revoke(address: number): Promise<void> {
     await this.#target.revoke(address);
-    void systemClock.sleep(REVOKED_MS, this.#closed.signal).then(
-      () => this.#forget(address),
-      () => {},
-    );
+    this.#revocations.add(() => this.#forget(address));
   }
 
   #forget(address: number): void {
@@ -162,7 +123,7 @@ export class ControlServer {
   }
 
   #status(): TargetStatus {
-    const exports = this.#target.list().map(({ disk, queue, counters }) => ({
+    const exports = this.#target.list().map(({ disk, queue, openedAtMs, counters }) => ({
       shelf: disk.settings.shelf,
       slot: disk.settings.slot,
       serial: disk.settings.serial,
@@ -170,6 +131,7 @@ export class ControlServer {
       isAway: disk.source.isAway,
       isWriteCacheOn: disk.isWriteCacheOn,
       isBroken: queue.isBroken,
+      openedAtMs,
       counters,
     }));
     return { counters: this.#target.counters, revoked: this.#target.revokedCount, exports };

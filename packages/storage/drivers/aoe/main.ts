@@ -16,6 +16,8 @@ const { values } = parseArgs({
     mtu: { type: 'string' },
     /** Of the host; by it whoever started this finds out whether the socket's interface is still there. */
     interface: { type: 'string' },
+    /** The version of what it says; for whoever started this. */
+    status: { type: 'string' },
   },
 });
 

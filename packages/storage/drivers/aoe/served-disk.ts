@@ -1,5 +1,6 @@
 // Owns what each frame that is addressed to a disk leads to: AoE's four commands, and the end of each.
 
+import { systemClock } from '@ironbark/platform/clock.ts';
 import {
   type AtaFault,
   type AtaPlan,
@@ -37,6 +38,7 @@ import type { CommandKind, DiskCommand } from './sector-runs.ts';
 export const BUFFER_COUNT = 64;
 /** Commands of one disk that are held; what comes beyond is dropped and will be asked again. */
 const MAX_PENDING = 4 * BUFFER_COUNT;
+const NS_PER_MS = 1e6;
 const FIRMWARE = 1;
 const MODEL = 'Ironbark AoE volume';
 
@@ -60,6 +62,9 @@ export class ServedDisk {
   readonly disk: AoeExport;
   readonly queue: DiskQueue;
   readonly counters = zeroCounters();
+  readonly openedAtMs = systemClock.monotonicMs();
+  /** When what is under way came, by the slot of its frame. */
+  readonly #cameAtMs = new Map<number, number>();
   /** Its target is about to end: what cannot be done now is not answered. */
   isEnding = false;
   readonly #replies: FrameReplies;
@@ -138,17 +143,32 @@ export class ServedDisk {
       this.#replies.give(place.slot);
       return;
     }
-    if (kind === 'read') {
-      counters.reads += 1;
-      counters.readBytes += place.length;
-    } else if (kind === 'write') {
-      counters.writes += 1;
-      counters.writeBytes += place.length;
-    } else counters.flushes += 1;
+    this.#cameAtMs.set(place.slot, systemClock.monotonicMs());
     queue.add({ kind, slot: place.slot, offset: place.offset, length: place.length });
   }
 
-  #end({ kind, slot, length }: DiskCommand, fault?: AtaFault): void {
+  #count({ kind, slot, length }: DiskCommand, isDone: boolean): void {
+    const { counters } = this;
+    const tookNs = (systemClock.monotonicMs() - this.#cameAtMs.get(slot)!) * NS_PER_MS;
+    this.#cameAtMs.delete(slot);
+    if (!isDone) return;
+    if (kind === 'read') {
+      counters.reads += 1;
+      counters.readBytes += length;
+      counters.readNs += tookNs;
+    } else if (kind === 'write') {
+      counters.writes += 1;
+      counters.writeBytes += length;
+      counters.writeNs += tookNs;
+    } else {
+      counters.flushes += 1;
+      counters.flushNs += tookNs;
+    }
+  }
+
+  #end(command: DiskCommand, fault?: AtaFault): void {
+    const { kind, slot, length } = command;
+    this.#count(command, fault === undefined);
     // The next target will be asked again, and may do it.
     if (fault !== undefined && this.isEnding) this.#replies.give(slot);
     else if (fault !== undefined) this.#endAta(slot, { fault });

@@ -1,0 +1,103 @@
+// Owns `ironbark lab tune`: measures what this host's disk can do and which engine gets most of it, and writes it down for
+// the node, which opens new disks by it.
+
+import { statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CALIBRATION_FILE, type IoCalibration } from '@ironbark/core/io-calibration.ts';
+import { MIB, renderBytes } from '@ironbark/core/units.ts';
+import { whyNoLabDisk } from '@ironbark/lab/disk/lab-requirements.ts';
+import { namedProfile } from '@ironbark/lab/profiles/lab-profile.ts';
+import type { RowResult } from '@ironbark/lab/run/row-result.ts';
+import { calibrationRows } from '@ironbark/lab/tune/candidates.ts';
+import {
+  CalibrationError,
+  calibrationOf,
+  type EngineScore,
+} from '@ironbark/lab/tune/choose-engine.ts';
+import { renderTime } from '@ironbark/platform/clock.ts';
+import { exists, replaceFile } from '@ironbark/platform/files.ts';
+import type { CliContext } from '../context.ts';
+import { dataPaths } from '../daemon/paths.ts';
+import { ensurePackages, LAB_PACKAGES } from '../host-packages.ts';
+import { measureLab } from '../lab-measure.ts';
+import { Problem } from '../problem.ts';
+
+export interface LabTuneFlags {
+  dryRun?: boolean;
+}
+
+interface Tuned {
+  calibration: IoCalibration;
+  scores: EngineScore[];
+  tookSeconds: number;
+  load: readonly [number, number];
+  /** Undefined with --dry-run, and on a busy host. */
+  writtenTo?: string;
+}
+
+const SIZE_BYTES = 128 * MIB;
+const SECONDS = 2;
+const INTERRUPTED = 130;
+const BUSY =
+  'There was more to run than this host has processors, so which engine came out fastest says little: try again when it is quiet.';
+
+export async function tuneHost(
+  context: CliContext,
+  flags: LabTuneFlags,
+  path: string,
+): Promise<number> {
+  const { node } = dataPaths(context.dataDir);
+  await requireRoom(context, node);
+  await ensurePackages(context, { wanted: LAB_PACKAGES, path, yes: false });
+  const report = await measureLab(context, {
+    ...{ rows: { disk: calibrationRows(), network: [] }, profile: namedProfile('native') },
+    // On the disk that the cloud's own volumes are on.
+    ...{ scratch: context.dataDir, sizeBytes: SIZE_BYTES, seconds: SECONDS, repeat: 1 },
+  });
+  if (report.isInterrupted) return INTERRUPTED;
+  const { tookSeconds, environment } = report;
+  const found = calibrate(report.rows, renderTime(context.clock.nowMs()));
+  const tuned: Tuned = { ...found, tookSeconds, load: environment.load };
+  const isBusy = environment.load[0] > environment.processors;
+  if (flags.dryRun !== true && !isBusy) {
+    tuned.writtenTo = join(node, CALIBRATION_FILE);
+    await replaceFile(tuned.writtenTo, `${JSON.stringify(found.calibration, undefined, 2)}\n`);
+  }
+  context.terminal.result(tuned, () => render(tuned));
+  if (isBusy) context.terminal.warn(BUSY);
+  return isBusy && flags.dryRun !== true ? 1 : 0;
+}
+
+function calibrate(rows: readonly RowResult[], measuredAt: string) {
+  try {
+    return calibrationOf(rows, measuredAt);
+  } catch (error) {
+    if (error instanceof CalibrationError) throw new Problem(error.message);
+    throw error;
+  }
+}
+
+async function requireRoom(context: CliContext, folder: string): Promise<void> {
+  const why = await whyNoLabDisk();
+  if (why !== undefined) throw new Problem(why, [`run it as root: sudo ${context.self} lab tune`]);
+  if (!(await exists(folder))) {
+    const advice = [`${context.self} up makes it`, '--data-dir names that of another cloud'];
+    throw new Problem(`there is no node in ${context.dataDir}`, advice);
+  }
+  const { bavail, bsize } = await statfs(folder);
+  if (bavail * bsize >= 4 * SIZE_BYTES) return;
+  throw new Problem(`${folder} has less than ${renderBytes(4 * SIZE_BYTES)} free`);
+}
+
+function render({ calibration, tookSeconds, load, writtenTo }: Tuned): string {
+  const { readBytesPerSecond, writeBytesPerSecond, aio, reason } = calibration;
+  const rate = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB/s`;
+  return [
+    `The disk of ${calibration.measuredAt}: ${rate(readBytesPerSecond)} read, ${rate(writeBytesPerSecond)} written, one request after the other.`,
+    `Disks are opened with ${aio}. ${reason}`,
+    `Measured in ${tookSeconds.toFixed(0)} s at load ${load[0].toFixed(1)} to ${load[1].toFixed(1)}.`,
+    writtenTo === undefined
+      ? 'Nothing was written down.'
+      : `Written to ${writtenTo}: the node goes by it from the next disk on.`,
+  ].join('\n');
+}

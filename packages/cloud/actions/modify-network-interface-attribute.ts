@@ -1,0 +1,69 @@
+// Owns ModifyNetworkInterfaceAttribute: one attribute at a time, as in EC2.
+
+import type { Ec2Input } from '@ironbark/protocol/ec2/types.ts';
+import type { Change } from '../app/change.ts';
+import {
+  changeGroups,
+  checkInterfaceDescription,
+  getOwnInterface,
+} from '../app/network-interfaces.ts';
+import {
+  invalidCombination,
+  missingParameter,
+  notOffered,
+  refuseParameters,
+} from '../app/refusals.ts';
+import { GROUP, INTERFACE, parseId, parseIds } from '../app/resource-ids.ts';
+import { changeNetwork } from '../app/vpc-capability.ts';
+import { touchVpc } from '../app/vpc-changes.ts';
+import { updateInterface } from '../store/network-interfaces.ts';
+import { type InterfaceRow, toFlag } from '../store/schema.ts';
+import type { Ec2Handler } from './handler.ts';
+
+type Input = Ec2Input<'ModifyNetworkInterfaceAttribute'>;
+
+const NOT_OFFERED = [
+  'EnaSrdSpecification',
+  'EnablePrimaryIpv6',
+  'ConnectionTrackingSpecification',
+  'AssociatePublicIpAddress',
+  'AssociatedSubnetIds',
+];
+const OFFERED = ['Description', 'SourceDestCheck', 'Groups', 'Attachment'] as const;
+
+export const modifyNetworkInterfaceAttribute: Ec2Handler<
+  'ModifyNetworkInterfaceAttribute'
+> = async (app, context, input) => {
+  refuseParameters(input, NOT_OFFERED);
+  const id = parseId(INTERFACE, input.NetworkInterfaceId, 'NetworkInterfaceId');
+  const given = OFFERED.filter((name) => input[name] !== undefined);
+  if (given.length === 0) throw missingParameter('Description, SourceDestCheck or SecurityGroupId');
+  if (given.length > 1) {
+    throw invalidCombination(
+      'Fields for multiple attribute types specified; modify one at a time.',
+    );
+  }
+  if (input.Attachment?.DeleteOnTermination === false) {
+    throw notOffered('A network interface that outlives its instance');
+  }
+  await changeNetwork(app, context, async (change) => {
+    const row = await getOwnInterface(change.tx, context.accountId, id);
+    await modify(change, row, input);
+  });
+  return {};
+};
+
+async function modify(change: Change, row: InterfaceRow, input: Input): Promise<void> {
+  const { Description, SourceDestCheck, Groups } = input;
+  if (Groups !== undefined) {
+    await changeGroups(change, row, parseIds(GROUP, Groups, 'SecurityGroupId'));
+  }
+  if (Description !== undefined) {
+    const description = checkInterfaceDescription(Description.Value);
+    await updateInterface(change.tx, row.id, { description });
+  }
+  if (SourceDestCheck?.Value !== undefined) {
+    await updateInterface(change.tx, row.id, { sourceDestCheck: toFlag(SourceDestCheck.Value) });
+    await touchVpc(change, row.vpcId);
+  }
+}

@@ -1,0 +1,34 @@
+// Owns the list of IAM's implemented actions.
+
+import type { App } from '../app/app.ts';
+import type { ActionTable } from './action.ts';
+import { createTable } from './create-table.ts';
+import { ACCESS_KEY_ACTIONS } from './iam/access-keys.ts';
+import { ACCOUNT_ACTIONS } from './iam/account.ts';
+import { ENTITY_TAG_ACTIONS } from './iam/entity-tags.ts';
+import { GROUP_ACTIONS } from './iam/groups.ts';
+import { HOLDER_POLICY_ACTIONS } from './iam/holder-policies.ts';
+import { INSTANCE_PROFILE_ACTIONS } from './iam/instance-profiles.ts';
+import { POLICY_ACTIONS } from './iam/policies.ts';
+import { ROLE_ACTIONS } from './iam/roles.ts';
+import { SIMULATE_ACTIONS } from './iam/simulate.ts';
+import { USER_ACTIONS } from './iam/users.ts';
+
+const IAM_HANDLERS = {
+  ...ACCESS_KEY_ACTIONS,
+  ...ACCOUNT_ACTIONS,
+  ...ENTITY_TAG_ACTIONS,
+  ...GROUP_ACTIONS,
+  ...HOLDER_POLICY_ACTIONS,
+  ...INSTANCE_PROFILE_ACTIONS,
+  ...POLICY_ACTIONS,
+  ...ROLE_ACTIONS,
+  ...SIMULATE_ACTIONS,
+  ...USER_ACTIONS,
+};
+
+export const IAM_ACTIONS: readonly string[] = Object.keys(IAM_HANDLERS).sort();
+
+export function createIamActions(app: App): ActionTable {
+  return createTable(app, 'iam', IAM_HANDLERS);
+}

@@ -1,0 +1,121 @@
+// Owns the list of actions on networks: VPCs and what is in them.
+
+import type { Ec2Action } from '@ironbark/protocol/ec2/types.ts';
+import { allocateAddress } from './allocate-address.ts';
+import { assignPrivateIpAddresses } from './assign-private-ip-addresses.ts';
+import { associateAddress } from './associate-address.ts';
+import { associateRouteTable } from './associate-route-table.ts';
+import { associateVpcCidrBlock } from './associate-vpc-cidr-block.ts';
+import { attachInternetGateway } from './attach-internet-gateway.ts';
+import { authorizeSecurityGroupEgress } from './authorize-security-group-egress.ts';
+import { authorizeSecurityGroupIngress } from './authorize-security-group-ingress.ts';
+import { createDefaultSubnet } from './create-default-subnet.ts';
+import { createDefaultVpc } from './create-default-vpc.ts';
+import { createInternetGateway } from './create-internet-gateway.ts';
+import { createNatGateway } from './create-nat-gateway.ts';
+import { createNetworkInterface } from './create-network-interface.ts';
+import { createRoute } from './create-route.ts';
+import { createRouteTable } from './create-route-table.ts';
+import { createSecurityGroup } from './create-security-group.ts';
+import { createSubnet } from './create-subnet.ts';
+import { createVpc } from './create-vpc.ts';
+import { deleteInternetGateway } from './delete-internet-gateway.ts';
+import { deleteNatGateway } from './delete-nat-gateway.ts';
+import { deleteNetworkInterface } from './delete-network-interface.ts';
+import { deleteRoute } from './delete-route.ts';
+import { deleteRouteTable } from './delete-route-table.ts';
+import { deleteSecurityGroup } from './delete-security-group.ts';
+import { deleteSubnet } from './delete-subnet.ts';
+import { deleteVpc } from './delete-vpc.ts';
+import { describeAddresses } from './describe-addresses.ts';
+import { describeAddressesAttribute } from './describe-addresses-attribute.ts';
+import { describeInternetGateways } from './describe-internet-gateways.ts';
+import { describeNatGateways } from './describe-nat-gateways.ts';
+import { describeNetworkAcls } from './describe-network-acls.ts';
+import { describeNetworkInterfaceAttribute } from './describe-network-interface-attribute.ts';
+import { describeNetworkInterfaces } from './describe-network-interfaces.ts';
+import { describeRouteTables } from './describe-route-tables.ts';
+import { describeSecurityGroupReferences } from './describe-security-group-references.ts';
+import { describeSecurityGroupRules } from './describe-security-group-rules.ts';
+import { describeSecurityGroups } from './describe-security-groups.ts';
+import { describeSubnets } from './describe-subnets.ts';
+import { describeVpcAttribute } from './describe-vpc-attribute.ts';
+import { describeVpcs } from './describe-vpcs.ts';
+import { detachInternetGateway } from './detach-internet-gateway.ts';
+import { disassociateAddress } from './disassociate-address.ts';
+import { disassociateRouteTable } from './disassociate-route-table.ts';
+import { disassociateVpcCidrBlock } from './disassociate-vpc-cidr-block.ts';
+import type { Ec2Handler } from './handler.ts';
+import { modifyNetworkInterfaceAttribute } from './modify-network-interface-attribute.ts';
+import { modifySecurityGroupRules } from './modify-security-group-rules.ts';
+import { modifySubnetAttribute } from './modify-subnet-attribute.ts';
+import { modifyVpcAttribute } from './modify-vpc-attribute.ts';
+import { releaseAddress } from './release-address.ts';
+import { replaceRoute } from './replace-route.ts';
+import { replaceRouteTableAssociation } from './replace-route-table-association.ts';
+import { resetNetworkInterfaceAttribute } from './reset-network-interface-attribute.ts';
+import { revokeSecurityGroupEgress } from './revoke-security-group-egress.ts';
+import { revokeSecurityGroupIngress } from './revoke-security-group-ingress.ts';
+import { unassignPrivateIpAddresses } from './unassign-private-ip-addresses.ts';
+import { updateSecurityGroupRuleDescriptionsEgress } from './update-security-group-rule-descriptions-egress.ts';
+import { updateSecurityGroupRuleDescriptionsIngress } from './update-security-group-rule-descriptions-ingress.ts';
+
+export const NETWORK_HANDLERS = {
+  AllocateAddress: allocateAddress,
+  AssignPrivateIpAddresses: assignPrivateIpAddresses,
+  AssociateAddress: associateAddress,
+  AssociateRouteTable: associateRouteTable,
+  AssociateVpcCidrBlock: associateVpcCidrBlock,
+  AttachInternetGateway: attachInternetGateway,
+  AuthorizeSecurityGroupEgress: authorizeSecurityGroupEgress,
+  AuthorizeSecurityGroupIngress: authorizeSecurityGroupIngress,
+  CreateDefaultSubnet: createDefaultSubnet,
+  CreateDefaultVpc: createDefaultVpc,
+  CreateInternetGateway: createInternetGateway,
+  CreateNatGateway: createNatGateway,
+  CreateNetworkInterface: createNetworkInterface,
+  CreateRoute: createRoute,
+  CreateRouteTable: createRouteTable,
+  CreateSecurityGroup: createSecurityGroup,
+  CreateSubnet: createSubnet,
+  CreateVpc: createVpc,
+  DeleteInternetGateway: deleteInternetGateway,
+  DeleteNatGateway: deleteNatGateway,
+  DeleteNetworkInterface: deleteNetworkInterface,
+  DeleteRoute: deleteRoute,
+  DeleteRouteTable: deleteRouteTable,
+  DeleteSecurityGroup: deleteSecurityGroup,
+  DeleteSubnet: deleteSubnet,
+  DeleteVpc: deleteVpc,
+  DescribeAddresses: describeAddresses,
+  DescribeAddressesAttribute: describeAddressesAttribute,
+  DescribeInternetGateways: describeInternetGateways,
+  DescribeNatGateways: describeNatGateways,
+  DescribeNetworkAcls: describeNetworkAcls,
+  DescribeNetworkInterfaceAttribute: describeNetworkInterfaceAttribute,
+  DescribeNetworkInterfaces: describeNetworkInterfaces,
+  DescribeRouteTables: describeRouteTables,
+  DescribeSecurityGroupReferences: describeSecurityGroupReferences,
+  DescribeSecurityGroupRules: describeSecurityGroupRules,
+  DescribeSecurityGroups: describeSecurityGroups,
+  DescribeSubnets: describeSubnets,
+  DescribeVpcAttribute: describeVpcAttribute,
+  DescribeVpcs: describeVpcs,
+  DetachInternetGateway: detachInternetGateway,
+  DisassociateAddress: disassociateAddress,
+  DisassociateRouteTable: disassociateRouteTable,
+  DisassociateVpcCidrBlock: disassociateVpcCidrBlock,
+  ModifyNetworkInterfaceAttribute: modifyNetworkInterfaceAttribute,
+  ModifySecurityGroupRules: modifySecurityGroupRules,
+  ModifySubnetAttribute: modifySubnetAttribute,
+  ModifyVpcAttribute: modifyVpcAttribute,
+  ReleaseAddress: releaseAddress,
+  ReplaceRoute: replaceRoute,
+  ReplaceRouteTableAssociation: replaceRouteTableAssociation,
+  ResetNetworkInterfaceAttribute: resetNetworkInterfaceAttribute,
+  RevokeSecurityGroupEgress: revokeSecurityGroupEgress,
+  RevokeSecurityGroupIngress: revokeSecurityGroupIngress,
+  UnassignPrivateIpAddresses: unassignPrivateIpAddresses,
+  UpdateSecurityGroupRuleDescriptionsEgress: updateSecurityGroupRuleDescriptionsEgress,
+  UpdateSecurityGroupRuleDescriptionsIngress: updateSecurityGroupRuleDescriptionsIngress,
+} satisfies { [Name in Ec2Action]?: Ec2Handler<Name> };

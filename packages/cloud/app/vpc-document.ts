@@ -1,0 +1,120 @@
+// Owns the document that tells nodes what one VPC is to be, composed from its rows.
+
+import { parseBlock, renderIpv4 } from '@ironbark/core/ipv4.ts';
+import type {
+  AclEntryIntent,
+  GroupRuleIntent,
+  PortIntent,
+  RouteIntent,
+  RouteTarget,
+  SecurityGroupIntent,
+  SubnetNetworkIntent,
+  VpcIntent,
+} from '@ironbark/protocol/internal/network-messages.ts';
+import type { RouteRow } from '../store/network-schema.ts';
+import type { SecurityGroupRuleRow, SubnetRow } from '../store/schema.ts';
+import type { VpcRows } from '../store/vpc-documents.ts';
+import { privateDomain } from './addresses.ts';
+
+export function composeVpc(rows: VpcRows, region: string): VpcIntent {
+  const { vpc } = rows;
+  return {
+    id: vpc.id,
+    networkNumber: vpc.networkNumber,
+    cidrs: rows.cidrs.map(({ cidr }) => cidr),
+    hasDns: vpc.enableDnsSupport === 1,
+    dhcp: {
+      domainName: privateDomain(region),
+      domainNameServers: ['AmazonProvidedDNS'],
+      ntpServers: [],
+    },
+    subnets: rows.subnets.map((subnet) => composeSubnet(rows, subnet)),
+    groups: composeGroups(rows),
+    ports: composePorts(rows),
+  };
+}
+
+function composeSubnet(rows: VpcRows, subnet: SubnetRow): SubnetNetworkIntent {
+  const { id, cidr } = subnet;
+  const gatewayIp = renderIpv4(parseBlock(cidr)!.base + 1);
+  return { id, cidr, gatewayIp, routes: composeRoutes(rows, subnet), acl: ALLOW_ALL };
+}
+
+/** Of the table that the subnet follows; the VPC's own blocks are in every table. */
+function composeRoutes(rows: VpcRows, { id }: SubnetRow): RouteIntent[] {
+  const { associations } = rows;
+  const main = associations.find((one) => one.subnetId === null);
+  const own = associations.find((one) => one.subnetId === id) ?? main;
+  const local = rows.cidrs.map(
+    ({ cidr }): RouteIntent => ({ destination: cidr, target: { kind: 'local' } }),
+  );
+  const made = rows.routes
+    .filter((route) => route.routeTableId === own?.routeTableId)
+    .map((route) => ({ destination: route.destination, target: composeTarget(rows, route) }));
+  return [...local, ...made];
+}
+
+function composeTarget(rows: VpcRows, { targetId }: RouteRow): RouteTarget {
+  if (rows.gateway?.id === targetId) {
+    return { kind: 'internet', ...(rows.vpc.masquerades === 1 ? { masquerades: true } : {}) };
+  }
+  const nat = rows.nats.find((one) => one.id === targetId);
+  if (nat !== undefined) return { kind: 'nat', publicIp: nat.publicIp };
+  const port = rows.ports.find((one) => one.id === targetId);
+  if (port !== undefined) return { kind: 'interface', interfaceId: port.id };
+  return { kind: 'blackhole' };
+}
+
+/** What EC2's default network ACL says; there is no other here. */
+const ALLOW_ALL: AclEntryIntent[] = [false, true].map((isEgress) => ({
+  ruleNumber: 100,
+  isEgress,
+  isAllowed: true,
+  protocol: -1,
+  cidr: '0.0.0.0/0',
+}));
+
+function composeGroups({ groups, rules }: VpcRows): SecurityGroupIntent[] {
+  const ofGroup = Map.groupBy(rules, (rule) => rule.groupId);
+  return groups.map(({ id }) => {
+    const own = ofGroup.get(id) ?? [];
+    const oneWay = (isEgress: 0 | 1) =>
+      own.filter((rule) => rule.isEgress === isEgress).flatMap(composeRule);
+    return { id, ingress: oneWay(0), egress: oneWay(1) };
+  });
+}
+
+function composeRule(rule: SecurityGroupRuleRow): GroupRuleIntent[] {
+  const { cidrIpv4, sourceGroupId, fromPort, toPort } = rule;
+  const protocol = Number(PROTOCOL_NUMBERS[rule.protocol] ?? rule.protocol);
+  const hasPorts = Object.hasOwn(PROTOCOL_NUMBERS, rule.protocol);
+  const isWhole = !hasPorts || fromPort === null || toPort === null;
+  const ports = isWhole ? {} : { ports: { from: fromPort, to: toPort } };
+  if (sourceGroupId !== null) {
+    return [{ protocol, ...ports, peer: { kind: 'group', groupId: sourceGroupId } }];
+  }
+  if (cidrIpv4 === null) return [];
+  return [{ protocol, ...ports, peer: { kind: 'cidr', cidr: cidrIpv4 } }];
+}
+
+/** Those that EC2 stores by name, and whose ports it heeds. */
+const PROTOCOL_NUMBERS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, icmp: 1 };
+
+function composePorts(rows: VpcRows): PortIntent[] {
+  const groups = Map.groupBy(rows.memberships, (one) => one.interfaceId);
+  const more = Map.groupBy(rows.morePrivateIps, (one) => one.interfaceId);
+  const publicIps = Map.groupBy(rows.addresses, (one) => one.interfaceId);
+  return rows.ports.map((port) => ({
+    interfaceId: port.id,
+    subnetId: port.subnetId,
+    nodeId: port.nodeId ?? undefined,
+    macAddress: port.macAddress,
+    privateIps: [port.privateIp, ...(more.get(port.id) ?? []).map((one) => one.privateIp)],
+    publicIps: (publicIps.get(port.id) ?? []).map(({ privateIp, publicIp }) => ({
+      privateIp: privateIp!,
+      publicIp,
+    })),
+    groupIds: (groups.get(port.id) ?? []).map((one) => one.groupId),
+    checksSource: port.sourceDestCheck === 1,
+  }));
+}

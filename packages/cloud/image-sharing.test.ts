@@ -1,0 +1,145 @@
+// Owns the tests of images that others may launch, of copies, and of deprecation.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { systemClock } from '@ironbark/platform/clock.ts';
+import type { Principal } from '@ironbark/protocol/internal/identity-client.ts';
+import { describeImage, makeSnapshot, refused, register, settleImage } from './testing/ebs-lab.ts';
+import { TestCloud } from './testing/test-cloud.ts';
+
+const DAY_MS = 86_400_000;
+
+function share(t: TestCloud, ImageId: string, Add: object[], Remove: object[] = []) {
+  return t.call('ModifyImageAttribute', { ImageId, LaunchPermission: { Add, Remove } });
+}
+
+async function seenBy(t: TestCloud, who: Principal, input: object = {}): Promise<string[]> {
+  const { Images } = await t.callAs(who, 'DescribeImages', input);
+  return Images!.map((image) => image.ImageId!);
+}
+
+test('another account launches an image that is shared with it, and its snapshots stay the owner’s', async () => {
+  await using t = await TestCloud.start();
+  const image = await register(t, await makeSnapshot(t));
+  const other = await t.addAccount('other');
+  const launch = () =>
+    t.callAs(other, 'RunInstances', { ImageId: image, MinCount: 1, MaxCount: 1 });
+  await assert.rejects(launch(), refused('not-found', 'image', image));
+  assert.deepEqual(await seenBy(t, other), []);
+  await share(t, image, [{ UserId: other.accountId }]);
+  assert.deepEqual(await seenBy(t, other, { ExecutableUsers: ['self'] }), [image]);
+  assert.deepEqual(await seenBy(t, other, { Owners: ['self'] }), []);
+  assert.deepEqual((await t.callAs(other, 'DescribeSnapshots', {})).Snapshots, []);
+  const { Instances } = await launch();
+  const id = Instances![0]!.InstanceId! as `i-${string}`;
+  await t.settle('it runs', async () => {
+    const { Reservations } = await t.callAs(other, 'DescribeInstances', { InstanceIds: [id] });
+    return Reservations![0]!.Instances![0]!.State!.Name === 'running';
+  });
+  const { SnapshotId } = (await describeImage(t, image)).BlockDeviceMappings![0]!.Ebs!;
+  const Ebs = { SnapshotId: SnapshotId! };
+  await assert.rejects(
+    t.callAs(other, 'RunInstances', {
+      ImageId: image,
+      MinCount: 1,
+      MaxCount: 1,
+      BlockDeviceMappings: [{ DeviceName: '/dev/sdf', Ebs }],
+    }),
+    refused('not-found', 'snapshot'),
+  );
+  const ofImage = { ImageId: image };
+  const deregister = t.callAs(other, 'DeregisterImage', ofImage);
+  await assert.rejects(deregister, refused('not-found', 'image'));
+  const description = { ...ofImage, Description: { Value: 'mine' } };
+  const modify = t.callAs(other, 'ModifyImageAttribute', description);
+  await assert.rejects(modify, refused('not-found', 'image'));
+  await share(t, image, [{ Group: 'all' }], [{ UserId: other.accountId }]);
+  assert.deepEqual(await seenBy(t, other, { ExecutableUsers: ['self'] }), []);
+  const isPublic = { Filters: [{ Name: 'is-public', Values: ['true'] }] };
+  assert.deepEqual(await seenBy(t, other, isPublic), [image]);
+  const read = { ImageId: image, Attribute: 'launchPermission' as const };
+  const { LaunchPermissions } = await t.call('DescribeImageAttribute', read);
+  assert.deepEqual(LaunchPermissions, [{ Group: 'all' }]);
+  await t.call('ResetImageAttribute', read);
+  await assert.rejects(launch(), refused('not-found', 'image'));
+});
+
+test('who does not exist gets no permission, and encrypted images are not shared', async () => {
+  await using t = await TestCloud.start();
+  const image = await register(t, await makeSnapshot(t));
+  await assert.rejects(
+    share(t, image, [{ UserId: '999999999999' }]),
+    refused('invalid-parameter', 'launch-permission', '999999999999'),
+  );
+  const both = {
+    Description: { Value: 'x' },
+    LaunchPermission: { Add: [{ Group: 'all' as const }] },
+  };
+  await assert.rejects(
+    t.call('ModifyImageAttribute', { ImageId: image, ...both }),
+    refused('invalid-combination', 'request'),
+  );
+  await t.call('ModifyImageAttribute', { ImageId: image, Attribute: 'description', Value: 'new' });
+  assert.equal((await describeImage(t, image)).Description, 'new');
+  const { ImageId } = await t.call('CopyImage', {
+    SourceImageId: image,
+    SourceRegion: 'us-east-1',
+    Name: 'sealed',
+    Encrypted: true,
+  });
+  await assert.rejects(
+    share(t, ImageId!, [{ Group: 'all' }]),
+    refused('operation-not-permitted', 'image', 'encrypted'),
+  );
+});
+
+test('a copy has snapshots of its own, and its source may go', async () => {
+  await using t = await TestCloud.start();
+  const image = await register(t, await makeSnapshot(t));
+  await t.call('CreateTags', { Resources: [image], Tags: [{ Key: 'k', Value: 'v' }] });
+  const wish = { SourceImageId: image, SourceRegion: 'us-east-1', Name: 'copied' };
+  const { ImageId } = await t.call('CopyImage', { ...wish, CopyImageTags: true, ClientToken: 't' });
+  assert.equal(
+    (await t.call('CopyImage', { ...wish, CopyImageTags: true, ClientToken: 't' })).ImageId,
+    ImageId,
+  );
+  await settleImage(t, ImageId!, 'available');
+  const [source, copy] = [await describeImage(t, image), await describeImage(t, ImageId!)];
+  assert.deepEqual(copy.Tags, source.Tags);
+  assert.equal(copy.SourceImageId, image);
+  const snapshotOf = (one: typeof copy) => one.BlockDeviceMappings![0]!.Ebs!.SnapshotId!;
+  assert.notEqual(snapshotOf(copy), snapshotOf(source));
+  await t.call('DeregisterImage', { ImageId: image });
+  await t.call('DeleteSnapshot', { SnapshotId: snapshotOf(source) });
+  const [id] = await t.launch(ImageId!);
+  await t.settleState(id!, 'running');
+  await assert.rejects(
+    t.call('CopyImage', { ...wish, SourceRegion: 'mars-1' }),
+    refused('invalid-parameter', 'request', 'us-east-1'),
+  );
+});
+
+test('a deprecated image is listed for others only if they ask for it', async () => {
+  let offsetMs = 0;
+  const clock = { ...systemClock, nowMs: () => systemClock.nowMs() + offsetMs };
+  await using t = await TestCloud.start({ clock });
+  const ImageId = await register(t, await makeSnapshot(t));
+  await share(t, ImageId, [{ Group: 'all' }]);
+  const other = await t.addAccount('other');
+  const deprecate = (afterMs: number) =>
+    t.call('EnableImageDeprecation', { ImageId, DeprecateAt: new Date(clock.nowMs() + afterMs) });
+  await assert.rejects(deprecate(-DAY_MS), refused('invalid-parameter', 'request', 'future'));
+  await assert.rejects(
+    deprecate(DAY_MS * 3_660),
+    refused('invalid-parameter', 'request', '10 years'),
+  );
+  await deprecate(DAY_MS);
+  assert.deepEqual(await seenBy(t, other), [ImageId]);
+  offsetMs = 2 * DAY_MS;
+  assert.deepEqual(await seenBy(t, other), []);
+  assert.deepEqual(await seenBy(t, other, { IncludeDeprecated: true }), [ImageId]);
+  assert.deepEqual(await seenBy(t, other, { ImageIds: [ImageId] }), [ImageId]);
+  assert.match((await describeImage(t, ImageId)).DeprecationTime!, /:00\.000Z$/);
+  await t.call('DisableImageDeprecation', { ImageId });
+  assert.deepEqual(await seenBy(t, other), [ImageId]);
+});

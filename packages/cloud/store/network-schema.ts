@@ -1,0 +1,178 @@
+// Owns the tables of VPCs and what is in them as types.
+
+import type {
+  AccountId,
+  AddressAssociationId,
+  AllocationId,
+  InstanceId,
+  InterfaceId,
+  InternetGatewayId,
+  NatGatewayId,
+  ResourceId,
+  RouteTableAssociationId,
+  RouteTableId,
+  SecurityGroupId,
+  SecurityGroupRuleId,
+  SubnetId,
+  VpcCidrAssociationId,
+  VpcId,
+} from '@ironbark/core/ids.ts';
+import type { Generated, Selectable } from 'kysely';
+
+type Flag = 0 | 1;
+
+export interface VpcTable {
+  id: VpcId;
+  accountId: AccountId;
+  cidr: string;
+  isDefault: Flag;
+  /** Grows with every change of what nodes are told of it. */
+  generation: number;
+  /** Of the network that carries it between nodes; no two VPCs of the cloud have the same. */
+  networkNumber: number;
+  enableDnsSupport: Generated<Flag>;
+  enableDnsHostnames: Generated<Flag>;
+  /** Its instances without a public address reach the internet by their host's: those of default VPCs. */
+  masquerades: Generated<Flag>;
+}
+
+/** Deleted, and the zone has yet to forget it. */
+export interface VpcGoneTable {
+  id: VpcId;
+}
+
+export interface SubnetTable {
+  id: SubnetId;
+  accountId: AccountId;
+  vpcId: VpcId;
+  zone: string;
+  cidr: string;
+  isDefault: Flag;
+  /** Where the search for a free address starts, so that a released one rests for as long as it can. */
+  nextAddress: number;
+  mapPublicIp: Generated<Flag>;
+}
+
+export interface SecurityGroupTable {
+  id: SecurityGroupId;
+  accountId: AccountId;
+  vpcId: VpcId;
+  name: string;
+  description: string;
+}
+
+export interface SecurityGroupRuleTable {
+  id: SecurityGroupRuleId;
+  accountId: AccountId;
+  groupId: SecurityGroupId;
+  isEgress: Flag;
+  protocol: string;
+  fromPort: number | null;
+  toPort: number | null;
+  cidrIpv4: string | null;
+  sourceGroupId: SecurityGroupId | null;
+  description: string | null;
+}
+
+export interface NetworkInterfaceTable {
+  id: InterfaceId;
+  accountId: AccountId;
+  /** Empty: it is attached to none. */
+  instanceId: InstanceId | '';
+  vpcId: VpcId;
+  subnetId: SubnetId;
+  zone: string;
+  deviceIndex: number;
+  privateIp: string;
+  macAddress: string;
+  attachmentId: ResourceId<'eni-attach'> | '';
+  description: string;
+  createdAt: number;
+  sourceDestCheck: Generated<Flag>;
+  deleteOnTermination: Generated<Flag>;
+  /** Of a NAT gateway: nobody else changes it. */
+  isManaged: Generated<Flag>;
+}
+
+export interface InterfaceGroupTable {
+  interfaceId: InterfaceId;
+  groupId: SecurityGroupId;
+}
+
+/** Every block of a VPC, the first one too. */
+export interface VpcCidrTable {
+  id: VpcCidrAssociationId;
+  accountId: AccountId;
+  vpcId: VpcId;
+  cidr: string;
+}
+
+export interface InternetGatewayTable {
+  id: InternetGatewayId;
+  accountId: AccountId;
+  /** null: detached. */
+  vpcId: VpcId | null;
+}
+
+export interface RouteTableTable {
+  id: RouteTableId;
+  accountId: AccountId;
+  vpcId: VpcId;
+}
+
+export interface RouteTableAssociationTable {
+  id: RouteTableAssociationId;
+  accountId: AccountId;
+  vpcId: VpcId;
+  routeTableId: RouteTableId;
+  /** null: the VPC's main one, for every subnet without one of its own. */
+  subnetId: SubnetId | null;
+}
+
+/** Those that were made; the local ones follow from the VPC's blocks. */
+export interface RouteTable {
+  routeTableId: RouteTableId;
+  destination: string;
+  targetId: InternetGatewayId | NatGatewayId | InterfaceId;
+}
+
+export interface AddressTable {
+  id: AllocationId;
+  accountId: AccountId;
+  publicIp: string;
+  /** null: nobody has it. */
+  associationId: AddressAssociationId | null;
+  interfaceId: InterfaceId | null;
+  privateIp: string | null;
+  /** Given at a launch, and gone with its interface; not among its account's elastic addresses. */
+  isAutomatic: 0 | 1;
+  createdAt: number;
+}
+
+export interface NatGatewayTable {
+  id: NatGatewayId;
+  accountId: AccountId;
+  vpcId: VpcId;
+  subnetId: SubnetId;
+  interfaceId: InterfaceId;
+  allocationId: AllocationId;
+  publicIp: string;
+  privateIp: string;
+  createdAt: number;
+  deletedAt: number | null;
+}
+
+/** Private addresses of an interface besides its first. */
+export interface InterfaceAddressTable {
+  interfaceId: InterfaceId;
+  subnetId: SubnetId;
+  privateIp: string;
+}
+
+export type VpcCidrRow = Selectable<VpcCidrTable>;
+export type InternetGatewayRow = Selectable<InternetGatewayTable>;
+export type RouteTableRow = Selectable<RouteTableTable>;
+export type RouteTableAssociationRow = Selectable<RouteTableAssociationTable>;
+export type RouteRow = Selectable<RouteTable>;
+export type AddressRow = Selectable<AddressTable>;
+export type NatGatewayRow = Selectable<NatGatewayTable>;

@@ -1,0 +1,49 @@
+// Owns which rules of security groups a place has in the kernel, so that a change of them is no more than a change.
+
+import { NO_GROUP_RULES, renderGroupChange, renderGroupTable } from './group-rule-text.ts';
+import { type GroupRules, type GroupScope, planGroupRules } from './group-rules.ts';
+import type { RuleBook, RuleSet } from './nftables.ts';
+
+const ID = 'groups';
+
+export class GroupBook {
+  readonly #table: string;
+  readonly #rules: RuleBook;
+  #written: GroupRules = NO_GROUP_RULES;
+
+  constructor(table: string, rules: RuleBook) {
+    this.#table = table;
+    this.#rules = rules;
+  }
+
+  /** All of them, for a look at the kernel; from then on they are what changes are counted from. */
+  whole(scope: GroupScope): RuleSet {
+    this.#written = planGroupRules(scope);
+    return this.#set();
+  }
+
+  /** Only what has changed since they were written last. */
+  async put(scope: GroupScope): Promise<void> {
+    const before = this.#written;
+    this.#written = planGroupRules(scope);
+    const change = renderGroupChange(this.#table, before, this.#written);
+    try {
+      await this.#rules.put(this.#set(), change);
+    } catch (error) {
+      // Somebody has taken away what was to be changed.
+      this.forget();
+      throw error;
+    }
+  }
+
+  /** Nobody knows what the kernel has: the next time all of it is written. */
+  forget(): void {
+    this.#rules.distrust(ID);
+    this.#written = NO_GROUP_RULES;
+  }
+
+  #set(): RuleSet {
+    const text = renderGroupTable(this.#table, this.#written);
+    return { id: ID, table: `ip ${this.#table}`, text };
+  }
+}

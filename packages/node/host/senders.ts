@@ -1,0 +1,27 @@
+// Owns with which addresses each port may send, as its VPC says.
+
+import type { InterfaceId } from '@ironbark/core/ids.ts';
+import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
+
+export interface Sender {
+  privateIps: readonly string[];
+  /** Networks of its VPC, for a port that routes: it may send with any address outside them. */
+  routesOutside?: readonly string[];
+}
+
+export function sendersOf(vpcs: readonly VpcIntent[]): Map<InterfaceId, Sender> {
+  const senders = vpcs.flatMap(({ cidrs, ports }) =>
+    ports.map(({ interfaceId, privateIps, checksSource }) => {
+      const sender = checksSource ? { privateIps } : { privateIps, routesOutside: cidrs };
+      return [interfaceId, sender] as const;
+    }),
+  );
+  return new Map(senders);
+}
+
+export function isSameSender(one: Sender | undefined, other: Sender | undefined): boolean {
+  return (
+    `${one?.privateIps}` === `${other?.privateIps}` &&
+    `${one?.routesOutside}` === `${other?.routesOutside}`
+  );
+}

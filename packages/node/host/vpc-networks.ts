@@ -1,0 +1,282 @@
+// Owns the networks of a node that is root: the host's own, which it routes itself, and one name space for each other
+// VPC that has ports here. Whoever asks for a port need not know where its subnet is.
+
+import { readdir, rm } from 'node:fs/promises';
+import { type InterfaceId, isResourceId, type SubnetId } from '@ironbark/core/ids.ts';
+import { cidrContains, cidrsOverlap, parseCidr } from '@ironbark/core/ipv4.ts';
+import type { Clock } from '@ironbark/platform/clock.ts';
+import type { Commands } from '@ironbark/platform/commands.ts';
+import { hasCode } from '@ironbark/platform/files.ts';
+import type { Logger } from '@ironbark/platform/logger.ts';
+import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
+import { findApart, subnetsOf } from '@ironbark/protocol/internal/vpc-subnets.ts';
+import { type BridgeNetwork, openBridgeNetwork, type Surroundings } from './bridge-network.ts';
+import type { HostNetwork, PortAttachment, PortSpec } from './host-network.ts';
+import { createNetworkNames, type NetworkNames } from './network-names.ts';
+import { hostPlace, type NetworkPlace, vpcPlace } from './network-place.ts';
+import { ensureVpcRoutes } from './vpc-routes.ts';
+import {
+  deleteNamespace,
+  ensureRoutes,
+  ensureSpace,
+  findResolvers,
+  listNamespaces,
+  removeSpace,
+  WAY_OUT,
+} from './vpc-space.ts';
+
+export interface VpcNetworksOptions {
+  /** Stable for the life of the data folder; part of every name on the host. */
+  cloudId: string;
+  commands: Commands;
+  clock: Clock;
+  logger: Logger;
+  /** Where the metadata service listens on this host. */
+  metadataPort: number;
+  /** TCP ports of the host that guests may reach, such as the cloud's own API. None by default. */
+  hostPorts?: readonly number[];
+  /** Starts the metadata service of a name space; absent: its guests have none. */
+  serveMetadata?: (vpcId: string, namespace: string) => Promise<AsyncDisposable>;
+}
+
+interface Space {
+  network: BridgeNetwork;
+  metadata: AsyncDisposable | undefined;
+  /** What it was built for: subnets, routes and addresses, but not who is in which group. */
+  shape: string | undefined;
+}
+
+export async function createVpcNetworks(options: VpcNetworksOptions): Promise<HostNetwork> {
+  const names = createNetworkNames(options.cloudId);
+  const place = hostPlace(names, options.commands);
+  const host = await openPlace(options, names, place);
+  const networks = new VpcNetworks(options, names, host);
+  await networks.takeUp(await listSpaces(place));
+  return networks;
+}
+
+function openPlace(
+  options: VpcNetworksOptions,
+  names: NetworkNames,
+  place: NetworkPlace,
+): Promise<BridgeNetwork> {
+  return openBridgeNetwork({ ...options, names, place });
+}
+
+/** VPCs that have or had a name space here. */
+async function listSpaces({ directory }: NetworkPlace): Promise<string[]> {
+  try {
+    return (await readdir(directory)).filter((name) => isResourceId('vpc', name));
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+class VpcNetworks implements HostNetwork {
+  readonly kind = 'bridge';
+  readonly #options: VpcNetworksOptions;
+  readonly #names: NetworkNames;
+  readonly #host: BridgeNetwork;
+  readonly #spaces = new Map<string, Space>();
+  #vpcs: readonly VpcIntent[] = [];
+  /** Those that the host itself routes. */
+  #hostSubnets: readonly SubnetIntent[] = [];
+  #hostShape = '';
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: VpcNetworksOptions, names: NetworkNames, host: BridgeNetwork) {
+    this.#options = options;
+    this.#names = names;
+    this.#host = host;
+  }
+
+  /** Ports of name spaces that an earlier process made are known from now on. */
+  async takeUp(vpcIds: readonly string[]): Promise<void> {
+    for (const id of vpcIds) {
+      const place = vpcPlace(this.#names, id, this.#options.commands);
+      const network = await openPlace(this.#options, this.#names, place);
+      this.#spaces.set(id, { network, metadata: undefined, shape: undefined });
+    }
+  }
+
+  ensureSubnets(subnets: readonly SubnetIntent[], vpcs: readonly VpcIntent[] = []): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#vpcs = vpcs;
+      this.#hostSubnets = withOwnSubnets(subnets, vpcs);
+      await this.#removeStrays();
+      await this.#host.ensureSubnets(this.#hostSubnets, this.#surroundings());
+      await this.#ensureHostRoutes();
+      for (const vpc of this.#ownSpaced()) await this.#ensureSpace(vpc);
+    });
+  }
+
+  putVpcs(vpcs: readonly VpcIntent[]): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#vpcs = vpcs;
+      await this.#host.putSurroundings(this.#surroundings());
+      if (JSON.stringify(this.#hostVpcs().map(shapeOf)) !== this.#hostShape) {
+        await this.#ensureHostRoutes();
+      }
+      for (const vpc of this.#ownSpaced()) await this.#changeSpace(vpc);
+    });
+  }
+
+  async ensurePort(port: PortSpec): Promise<PortAttachment> {
+    const vpc = this.#ownVpcOf(port.subnet.id);
+    if (vpc === undefined) return this.#host.ensurePort(port);
+    const space = await this.#inTurn(() => this.#ensureSpace(vpc, { isNeeded: true }));
+    return space!.network.ensurePort(port);
+  }
+
+  /** Frames of guests in a name space of their VPC's do not reach the host. */
+  hostInterface(id: SubnetId): string | undefined {
+    return this.#ownVpcOf(id) === undefined ? this.#host.hostInterface(id) : undefined;
+  }
+
+  async removePort(id: InterfaceId): Promise<void> {
+    for (const { network } of this.#spaces.values()) {
+      if ((await network.listPorts()).includes(id)) return network.removePort(id);
+    }
+    return this.#host.removePort(id);
+  }
+
+  async listPorts(): Promise<InterfaceId[]> {
+    const networks = [this.#host, ...[...this.#spaces.values()].map(({ network }) => network)];
+    return (await Promise.all(networks.map((network) => network.listPorts()))).flat();
+  }
+
+  removeAll(): Promise<void> {
+    return this.#inTurn(async () => {
+      const place = hostPlace(this.#names, this.#options.commands);
+      const ids = new Set([...this.#spaces.keys(), ...(await listSpaces(place))]);
+      for (const id of ids) await this.#removeSpace(id);
+      await this.#host.endServices();
+      for (const name of await listNamespaces()) {
+        if (this.#names.isSpace(name)) await deleteNamespace(this.#options.commands, name);
+      }
+      await ensureVpcRoutes(this.#options.commands, { vpcs: [], names: this.#names });
+      await this.#host.removeAll();
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#turn;
+    for (const { metadata, network } of this.#spaces.values()) {
+      await metadata?.[Symbol.asyncDispose]();
+      await network[Symbol.asyncDispose]();
+    }
+    await this.#host[Symbol.asyncDispose]();
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  /** VPCs of which the host routes no subnet. */
+  #ownSpaced(): VpcIntent[] {
+    return findApart(this.#vpcs, this.#hostSubnets);
+  }
+
+  #hostVpcs(): VpcIntent[] {
+    const apart = new Set(this.#ownSpaced());
+    return this.#vpcs.filter((vpc) => !apart.has(vpc));
+  }
+
+  async #ensureHostRoutes(): Promise<void> {
+    const vpcs = this.#hostVpcs();
+    await ensureVpcRoutes(this.#options.commands, { vpcs, names: this.#names });
+    this.#hostShape = JSON.stringify(vpcs.map(shapeOf));
+  }
+
+  #ownVpcOf(subnetId: SubnetId): VpcIntent | undefined {
+    return this.#ownSpaced().find(({ subnets }) => subnets.some(({ id }) => id === subnetId));
+  }
+
+  #surroundings(): Surroundings {
+    const uplinks = [...this.#spaces.keys()].map((id) => this.#names.uplink(id));
+    return { vpcs: this.#vpcs, uplinks };
+  }
+
+  /** Undefined when the VPC has no port here and needs none. */
+  async #ensureSpace(vpc: VpcIntent, { isNeeded = false } = {}): Promise<Space | undefined> {
+    const known = this.#spaces.get(vpc.id);
+    if (known === undefined && !isNeeded) return undefined;
+    const context = { names: this.#names, commands: this.#options.commands };
+    await ensureSpace(context, vpc);
+    const space = known ?? (await this.#openSpace(vpc));
+    space.metadata ??= await this.#options.serveMetadata?.(vpc.id, this.#names.space(vpc.id));
+    await space.network.ensureSubnets(subnetsOf(vpc), await this.#insideOf());
+    await ensureRoutes(context, vpc);
+    space.shape = shapeOf(vpc);
+    if (known === undefined) await this.#host.putSurroundings(this.#surroundings());
+    return space;
+  }
+
+  async #openSpace(vpc: VpcIntent): Promise<Space> {
+    const place = vpcPlace(this.#names, vpc.id, this.#options.commands);
+    const network = await openPlace(this.#options, this.#names, place);
+    const space: Space = { network, metadata: undefined, shape: undefined };
+    this.#spaces.set(vpc.id, space);
+    return space;
+  }
+
+  async #insideOf(): Promise<Surroundings> {
+    const resolvers = await findResolvers();
+    const inside = { vpcs: this.#vpcs, wayOut: WAY_OUT };
+    return resolvers === undefined ? inside : { ...inside, resolvers };
+  }
+
+  /** New subnets, routes and public addresses are a matter of the whole name space, groups and ports are not. */
+  async #changeSpace(vpc: VpcIntent): Promise<void> {
+    const space = this.#spaces.get(vpc.id);
+    if (space === undefined) return;
+    if (space.shape === shapeOf(vpc)) await space.network.putSurroundings(await this.#insideOf());
+    else await this.#ensureSpace(vpc);
+  }
+
+  async #removeStrays(): Promise<void> {
+    const wanted = new Set<string>(this.#ownSpaced().map(({ id }) => id));
+    for (const [id, { network }] of this.#spaces) {
+      // A port may have a guest; whoever owns it removes it first.
+      if (!wanted.has(id) && (await network.listPorts()).length === 0) await this.#removeSpace(id);
+    }
+  }
+
+  async #removeSpace(id: string): Promise<void> {
+    const { commands } = this.#options;
+    const place = vpcPlace(this.#names, id, commands);
+    const space = this.#spaces.get(id);
+    await space?.metadata?.[Symbol.asyncDispose]();
+    await space?.network.endServices();
+    await removeSpace({ names: this.#names, commands }, id);
+    await rm(place.directory, { recursive: true, force: true });
+    this.#spaces.delete(id);
+  }
+}
+
+function shapeOf({ subnets, cidrs, dhcp, hasDns, ports }: VpcIntent): string {
+  const publicIps = ports.flatMap((port) => port.publicIps);
+  return JSON.stringify({ subnets, cidrs, dhcp, hasDns, publicIps });
+}
+
+/** A VPC that the host routes may have more subnets than it was told of, as long as they are nobody else's. */
+function withOwnSubnets(
+  subnets: readonly SubnetIntent[],
+  vpcs: readonly VpcIntent[],
+): SubnetIntent[] {
+  const apart = new Set(findApart(vpcs, subnets));
+  const all = [...subnets];
+  const blocks = subnets.map(({ vpcCidr }) => parseCidr(vpcCidr)!);
+  for (const subnet of vpcs.filter((vpc) => !apart.has(vpc)).flatMap(subnetsOf)) {
+    const block = parseCidr(subnet.cidr)!;
+    const isTaken = all.some(({ cidr }) => cidrsOverlap(parseCidr(cidr)!, block));
+    // Beyond the cloud's own block may be the host's other networks.
+    const isInside = blocks.some((whole) => cidrContains(whole, block));
+    if (!isTaken && isInside) all.push(subnet);
+  }
+  return all;
+}

@@ -1,0 +1,348 @@
+// Owns the log of small blobs: files that are only added to. Blobs that wait go to the disk together, with one sync.
+//
+//   append ... append --> one write, one sync --> each is told its place; the store keeps places, the log none
+//
+// A file that is full, or that a write has failed in, is never added to again, and neither is one of a process before.
+// Files go as a whole, when what is wanted of them stands elsewhere (reconcilers/log-compaction.ts).
+
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MIB } from '@ironbark/core/units.ts';
+import {
+  appendDurably,
+  ensureDirectory,
+  hasCode,
+  removeFile,
+  statIfPresent,
+  syncDirectory,
+  writeFully,
+} from '@ironbark/platform/files.ts';
+import { WriteGuard } from '@ironbark/platform/write-guard.ts';
+import type { OpenBlob, StoredBlob } from './blob-store.ts';
+import { DamagedBlobError, decodeCrcs, encodeCrcs } from './block-crcs.ts';
+import { isDiskFull, keepWith, outOfSpace, requireSpace, type SpaceOptions } from './disk-space.ts';
+import { LogReaders, listLogFiles, logFileName } from './log-files.ts';
+import { crcOf, isWhole, parseRecord, RECORD_HEADER_BYTES, renderHeader } from './log-record.ts';
+
+/** Larger ones have files of their own: rewriting them to win back space would cost more than their syncs. */
+export const MAX_LOGGED_BYTES = 128 * 1024;
+
+export interface LogPlace {
+  file: number;
+  /** Of the first byte, behind its header. */
+  offset: number;
+}
+
+/** On stable storage. Until it is disposed its file stays, so that a row can come to refer to it. */
+export interface LoggedBlob extends StoredBlob, Disposable {
+  place: LogPlace;
+}
+
+export interface FoundRecord {
+  id: string;
+  offset: number;
+  bytes: Buffer;
+  crc: number;
+  /** The bytes are those that were written. */
+  isWhole: boolean;
+}
+
+export interface BlobLogOptions {
+  folder: string;
+  /** Numbers up to this one were given before, whether their files are there or not. */
+  lastKnown: number;
+  /** A file that has grown to this is followed by another. */
+  fileBytes?: number;
+  /** A file has just become one that is not added to any more. */
+  onFull?: () => void;
+}
+
+const FILE_BYTES = 32 * MIB;
+/** Of what files grow to; many that are smaller are put together, which must not make as many again. */
+export const SMALL = 0.25;
+/** So that who looks at a whole file has a list of bounded length. */
+const MAX_RECORDS_A_FILE = 50_000;
+const MAX_BATCH_BYTES = 4 * MIB;
+/** Zeros written ahead: a sync of bytes in place of them leaves the file system's journal alone. */
+const PREPARED_BYTES = MIB;
+/** More than any record has. */
+const SCAN_BYTES = MIB;
+
+interface Waiting {
+  id: string;
+  header: Buffer;
+  bytes: Uint8Array;
+  usesReserve: boolean;
+  done: PromiseWithResolvers<LoggedBlob>;
+}
+
+/** The file that is added to. */
+interface OpenFile {
+  number: number;
+  handle: FileHandle;
+  endBytes: number;
+  preparedBytes: number;
+  records: number;
+  /** Its name is on stable storage. */
+  isNamed: boolean;
+}
+
+export async function openBlobLog(options: BlobLogOptions): Promise<BlobLog> {
+  await ensureDirectory(options.folder);
+  const files = await listLogFiles(options.folder);
+  return new BlobLog(options, Math.max(options.lastKnown, ...files));
+}
+
+export class BlobLog implements AsyncDisposable {
+  /** What a file grows to. */
+  readonly fileBytes: number;
+  readonly #folder: string;
+  readonly #onFull: () => void;
+  readonly #guard: WriteGuard;
+  readonly #readers: LogReaders;
+  /** Blobs of each file that nothing may refer to yet. */
+  readonly #pins = new Map<number, number>();
+  #lastNumber: number;
+  #file: OpenFile | undefined;
+  #waiting: Waiting[] = [];
+  #writing: Promise<void> | undefined;
+
+  constructor(options: BlobLogOptions, lastNumber: number) {
+    this.#folder = options.folder;
+    this.fileBytes = options.fileBytes ?? FILE_BYTES;
+    this.#onFull = options.onFull ?? (() => {});
+    this.#guard = new WriteGuard(options.folder);
+    this.#readers = new LogReaders(options.folder);
+    this.#lastNumber = lastNumber;
+  }
+
+  /** Why nothing is written or removed until the next start, for people; undefined while all is well. */
+  get failure(): string | undefined {
+    return this.#guard.failure;
+  }
+
+  /** Resolves when the bytes are on stable storage. */
+  async append(
+    id: string,
+    bytes: Uint8Array,
+    { usesReserve = false }: SpaceOptions = {},
+  ): Promise<LoggedBlob> {
+    this.#guard.requireHealth();
+    if (bytes.length > MAX_LOGGED_BYTES) throw new Error(`blob ${id} is too large for the log`);
+    const done = Promise.withResolvers<LoggedBlob>();
+    this.#waiting.push({ id, header: renderHeader(id, bytes), bytes, usesReserve, done });
+    this.#start();
+    return await done.promise;
+  }
+
+  #start(): void {
+    this.#writing ??= this.#writeAll().finally(() => {
+      this.#writing = undefined;
+    });
+  }
+
+  async #writeAll(): Promise<void> {
+    // Those that come at the same moment go together.
+    await undefined;
+    while (this.#waiting.length > 0) {
+      const batch = this.#takeBatch();
+      try {
+        const placed = await this.#write(batch);
+        for (const [at, { done }] of batch.entries()) done.resolve(placed[at]!);
+      } catch (error) {
+        const reason = isDiskFull(error) ? outOfSpace(error) : error;
+        for (const { done } of batch) done.reject(reason);
+      }
+    }
+  }
+
+  /** The first one and others of its kind: who may use the reserve goes on where the rest are refused. */
+  #takeBatch(): Waiting[] {
+    const { usesReserve } = this.#waiting[0]!;
+    let bytes = 0;
+    const batch = this.#waiting.filter((each) => {
+      if (each.usesReserve !== usesReserve || bytes > MAX_BATCH_BYTES) return false;
+      bytes += each.bytes.length + RECORD_HEADER_BYTES;
+      return bytes <= MAX_BATCH_BYTES;
+    });
+    const taken = new Set(batch);
+    this.#waiting = this.#waiting.filter((each) => !taken.has(each));
+    return batch;
+  }
+
+  async #write(batch: readonly Waiting[]): Promise<LoggedBlob[]> {
+    this.#guard.requireHealth();
+    const bytes = Buffer.concat(batch.flatMap((each) => [each.header, each.bytes]));
+    const { usesReserve } = batch[0]!;
+    try {
+      await requireSpace(this.#folder, bytes.length, { usesReserve });
+    } catch (error) {
+      // So that what is deleted of it can be given back.
+      if ((this.#file?.endBytes ?? 0) > this.fileBytes * SMALL) await this.#giveUpFile();
+      throw error;
+    }
+    try {
+      return await this.#add(batch, bytes);
+    } catch (error) {
+      await this.#giveUpFile();
+      throw error;
+    }
+  }
+
+  async #add(batch: readonly Waiting[], bytes: Uint8Array): Promise<LoggedBlob[]> {
+    const file = await this.#openFile();
+    await prepare(file, file.endBytes + bytes.length);
+    await keepWith(this.#guard, () => appendDurably(file.handle, bytes, file.endBytes));
+    if (!file.isNamed) await keepWith(this.#guard, () => syncDirectory(this.#folder));
+    file.isNamed = true;
+    const placed = this.#place(file, batch);
+    if (file.endBytes >= this.fileBytes || file.records >= MAX_RECORDS_A_FILE) {
+      await this.#giveUpFile();
+      this.#onFull();
+    }
+    return placed;
+  }
+
+  async #openFile(): Promise<OpenFile> {
+    if (this.#file !== undefined) return this.#file;
+    this.#lastNumber += 1;
+    const number = this.#lastNumber;
+    const handle = await open(join(this.#folder, logFileName(number)), 'wx', 0o600);
+    const size = { endBytes: 0, preparedBytes: 0, records: 0 };
+    this.#file = { number, handle, ...size, isNamed: false };
+    return this.#file;
+  }
+
+  #place(file: OpenFile, batch: readonly Waiting[]): LoggedBlob[] {
+    return batch.map(({ id, header, bytes }) => {
+      const place = { file: file.number, offset: file.endBytes + RECORD_HEADER_BYTES };
+      file.endBytes += RECORD_HEADER_BYTES + bytes.length;
+      file.records += 1;
+      const blockCrcs = encodeCrcs([crcOf(header)]);
+      const pin = this.#pin(file.number);
+      return { id, sizeBytes: bytes.length, blockCrcs, place, [Symbol.dispose]: pin };
+    });
+  }
+
+  #pin(number: number): () => void {
+    this.#pins.set(number, (this.#pins.get(number) ?? 0) + 1);
+    let isPinned = true;
+    return () => {
+      if (!isPinned) return;
+      isPinned = false;
+      const left = this.#pins.get(number)! - 1;
+      if (left === 0) this.#pins.delete(number);
+      else this.#pins.set(number, left);
+    };
+  }
+
+  /** What was prepared and not used is given back; that it was is not worth an error. */
+  async #giveUpFile(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    if (file === undefined) return;
+    await file.handle.truncate(file.endBytes).catch(() => {});
+    await file.handle.close().catch(() => {});
+  }
+
+  /** Reads and checks it whole. Throws when it is missing or damaged. */
+  async open(blob: StoredBlob & { place: LogPlace }): Promise<OpenBlob> {
+    const bytes = await this.#read(blob);
+    return {
+      read: async function* (start, end) {
+        yield bytes.subarray(start, end + 1);
+      },
+      [Symbol.asyncDispose]: async () => {},
+    };
+  }
+
+  async #read({ id, sizeBytes, blockCrcs, place }: StoredBlob & { place: LogPlace }) {
+    if (sizeBytes > MAX_LOGGED_BYTES) throw new DamagedBlobError(id, `has ${sizeBytes} bytes`);
+    using reader = await this.#readers.acquire(place.file);
+    const from = place.offset - RECORD_HEADER_BYTES;
+    const found = await readPiece(reader.handle, from, RECORD_HEADER_BYTES + sizeBytes);
+    const record = parseRecord(found, 0);
+    if (record?.id !== id || record.bytes.length !== sizeBytes) {
+      throw new DamagedBlobError(id, `is not at ${place.offset} of ${logFileName(place.file)}`);
+    }
+    if (!isWhole(record) || decodeCrcs(blockCrcs)[0] !== record.crc) {
+      throw new DamagedBlobError(id, 'its bytes');
+    }
+    return record.bytes;
+  }
+
+  /** Something may still come to refer to it. */
+  isInUse(number: number): boolean {
+    return this.#file?.number === number || this.#pins.has(number);
+  }
+
+  /** Files that are not added to any more. */
+  async listFull(): Promise<{ file: number; sizeBytes: number }[]> {
+    const files = (await listLogFiles(this.#folder)).filter((file) => !this.isInUse(file));
+    return await Promise.all(
+      files.map(async (file) => {
+        const stats = await statIfPresent(join(this.#folder, logFileName(file)));
+        return { file, sizeBytes: stats?.size ?? 0 };
+      }),
+    );
+  }
+
+  /** Every record in order, up to the first place where none stands. None where there is no such file. */
+  async *scan(number: number): AsyncGenerator<FoundRecord> {
+    if (!(await listLogFiles(this.#folder)).includes(number)) return;
+    using reader = await this.#readers.acquire(number);
+    for (let at = 0; ; ) {
+      const piece = await readPiece(reader.handle, at, SCAN_BYTES);
+      let used = 0;
+      for (;;) {
+        const record = parseRecord(piece, used);
+        if (record === undefined) break;
+        const { id, bytes, crc } = record;
+        used += RECORD_HEADER_BYTES;
+        yield { id, offset: at + used, bytes, crc, isWhole: isWhole(record) };
+        used += bytes.length;
+      }
+      if (used === 0) return;
+      at += used;
+    }
+  }
+
+  /** One that does not exist is fine. */
+  async remove(number: number): Promise<void> {
+    this.#guard.requireHealth();
+    await this.#readers.close(number).catch(ignoreMissing);
+    await removeFile(join(this.#folder, logFileName(number)));
+    await keepWith(this.#guard, () => syncDirectory(this.#folder));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writing;
+    await this.#giveUpFile();
+    await this.#readers[Symbol.asyncDispose]();
+  }
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!hasCode(error, 'ENOENT')) throw error;
+}
+
+/** Zeros up to there and some more. What a record says of its length can then not be cut by the file's end. */
+async function prepare(file: OpenFile, endBytes: number): Promise<void> {
+  if (endBytes <= file.preparedBytes) return;
+  const from = Math.max(file.preparedBytes, file.endBytes);
+  const until = endBytes + PREPARED_BYTES;
+  await writeFully(file.handle, Buffer.alloc(until - from), from);
+  file.preparedBytes = until;
+}
+
+/** As many bytes as there are. */
+async function readPiece(handle: FileHandle, position: number, length: number): Promise<Buffer> {
+  const piece = Buffer.allocUnsafe(length);
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await handle.read(piece, done, length - done, position + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return piece.subarray(0, done);
+}

@@ -1,0 +1,147 @@
+// Owns what a node accepts as a VPC: its texts end up in rules of the kernel and files of dnsmasq.
+
+import type {
+  AclEntryIntent,
+  DhcpIntent,
+  GroupRuleIntent,
+  PortIntent,
+  RouteIntent,
+  RouteTarget,
+  SecurityGroupIntent,
+  SubnetNetworkIntent,
+  VpcIntent,
+} from '../network-messages.ts';
+import {
+  type Check,
+  either,
+  flag,
+  hostAddress,
+  id,
+  integer,
+  list,
+  network,
+  object,
+  oneOf,
+  pattern,
+  privateAddress,
+  privateNetwork,
+  refuse,
+} from './checks.ts';
+import { DOMAIN, MAC_ADDRESS } from './instance-checks.ts';
+
+export const MAX_VPCS = 4_096;
+/** A /16 of a VPC holds 65,536 addresses. */
+const MAX_PORTS = 65_536;
+const MAX_SUBNETS = 1_024;
+const MAX_GROUPS = 16_384;
+/** EC2's largest quotas: 1,000 rules of a group, 1,000 routes of a table, 40 entries of a list each way, 5 blocks. */
+const MAX_RULES = 1_000;
+const MAX_ROUTES = 1_024;
+const MAX_ENTRIES = 256;
+const MAX_BLOCKS = 64;
+const MAX_GROUPS_OF_PORT = 64;
+const MAX_ADDRESSES = 256;
+const MAX_SERVERS = 16;
+/** VXLAN has 24 bits, and 0 is nobody's. */
+const MAX_NETWORK_NUMBER = 2 ** 24 - 1;
+
+const node = pattern<`node-${string}`>(/^node-[a-z0-9][a-z0-9-]{0,62}$/);
+const kindOnly = (kind: 'local' | 'blackhole') =>
+  object<{ kind: typeof kind }>({ kind: oneOf(kind) });
+
+const TARGETS: Readonly<Record<RouteTarget['kind'], Check<RouteTarget>>> = {
+  local: kindOnly('local') as Check<RouteTarget>,
+  blackhole: kindOnly('blackhole') as Check<RouteTarget>,
+  internet: object<Extract<RouteTarget, { kind: 'internet' }>>({
+    kind: oneOf('internet'),
+    masquerades: { optional: flag },
+  }) as Check<RouteTarget>,
+  nat: object({ kind: oneOf('nat'), publicIp: hostAddress }) as Check<RouteTarget>,
+  interface: object({ kind: oneOf('interface'), interfaceId: id('eni') }) as Check<RouteTarget>,
+  peering: object({ kind: oneOf('peering'), vpcId: id('vpc') }) as Check<RouteTarget>,
+};
+
+const target: Check<RouteTarget> = (value, path) => {
+  const kinds = Object.keys(TARGETS) as RouteTarget['kind'][];
+  const given =
+    typeof value === 'object' && value !== null ? Reflect.get(value, 'kind') : undefined;
+  return TARGETS[oneOf(...kinds)(given, `${path}.kind`)](value, path);
+};
+
+const protocol = integer(-1, 255);
+/** For ICMP these are a type and a code, and -1 is all of them. */
+const ports = object<{ from: number; to: number }>({
+  from: integer(-1, 65_535),
+  to: integer(-1, 65_535),
+});
+
+const aclEntry = object<AclEntryIntent>({
+  ruleNumber: integer(1, 32_767),
+  isEgress: flag,
+  isAllowed: flag,
+  protocol,
+  cidr: network,
+  ports: { optional: ports },
+});
+
+const subnet = object<SubnetNetworkIntent>({
+  id: id('subnet'),
+  cidr: privateNetwork,
+  gatewayIp: privateAddress,
+  routes: list(object<RouteIntent>({ destination: network, target }), MAX_ROUTES),
+  acl: list(aclEntry, MAX_ENTRIES),
+});
+
+const groupRule = object<GroupRuleIntent>({
+  protocol,
+  ports: { optional: ports },
+  peer: either(
+    object<Extract<GroupRuleIntent['peer'], { kind: 'cidr' }>>({
+      kind: oneOf('cidr'),
+      cidr: network,
+    }),
+    object<Extract<GroupRuleIntent['peer'], { kind: 'group' }>>({
+      kind: oneOf('group'),
+      groupId: id('sg'),
+    }),
+  ),
+});
+
+const group = object<SecurityGroupIntent>({
+  id: id('sg'),
+  ingress: list(groupRule, MAX_RULES),
+  egress: list(groupRule, MAX_RULES),
+});
+
+const absent: Check<undefined> = (value, path) => {
+  if (value === undefined) return undefined;
+  throw refuse(path, 'a node, or absent');
+};
+
+const port = object<PortIntent>({
+  interfaceId: id('eni'),
+  subnetId: id('subnet'),
+  nodeId: either(node, absent),
+  macAddress: MAC_ADDRESS,
+  privateIps: list(privateAddress, MAX_ADDRESSES),
+  publicIps: list(object({ privateIp: privateAddress, publicIp: hostAddress }), MAX_ADDRESSES),
+  groupIds: list(id('sg'), MAX_GROUPS_OF_PORT),
+  checksSource: flag,
+});
+
+const dhcp = object<DhcpIntent>({
+  domainName: DOMAIN,
+  domainNameServers: list(either(oneOf('AmazonProvidedDNS'), hostAddress), MAX_SERVERS),
+  ntpServers: list(hostAddress, MAX_SERVERS),
+});
+
+export const vpcCheck: Check<VpcIntent> = object<VpcIntent>({
+  id: id('vpc'),
+  networkNumber: integer(1, MAX_NETWORK_NUMBER),
+  cidrs: list(privateNetwork, MAX_BLOCKS),
+  hasDns: flag,
+  dhcp,
+  subnets: list(subnet, MAX_SUBNETS),
+  groups: list(group, MAX_GROUPS),
+  ports: list(port, MAX_PORTS),
+});

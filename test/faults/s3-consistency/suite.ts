@@ -1,0 +1,34 @@
+// Owns the suite of S3's consistency under kills, as the runner starts it.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import type { FaultSuite } from '../../support/fault-suite.ts';
+import { zeroFigure } from '../../support/figures.ts';
+import { isLinearizable } from './linearizability.ts';
+import { runClients } from './run-clients.ts';
+
+const OPERATIONS = 100_000;
+const KILL_EVERY_MS = 5_000;
+
+export const s3ConsistencySuite: FaultSuite = async ({ seed, count = OPERATIONS, explain }) => {
+  const folder = await mkdtemp('/var/tmp/ironbark-consistency-');
+  try {
+    const result = await runClients({
+      folder,
+      operations: count,
+      seed,
+      killEveryMs: KILL_EVERY_MS,
+    });
+    const { histories, strange, kills } = result;
+    const wrong = [...histories].filter(([, history]) => !isLinearizable(history));
+    for (const line of strange.slice(0, 10)) explain(`strange: ${line}`);
+    for (const [key] of wrong) explain(`what was seen of ${key} cannot have been`);
+    return [
+      { name: 'operations', value: result.operations, bar: 1, ok: result.operations > 0 },
+      { name: 'kills', value: kills, bar: 1, ok: kills > 0 },
+      zeroFigure('keys whose history is not linearizable', wrong.length),
+      zeroFigure('answers that nobody can explain', strange.length),
+    ];
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+};

@@ -1,0 +1,126 @@
+// Owns the networks of an account that has one of everything, beside its default VPC.
+
+import type { Ec2Client } from '@ironbark/protocol/ec2/client.ts';
+
+export interface AccountNetwork {
+  /** Without anything in it. */
+  bareVpc: string;
+  /** Two blocks, a gateway, two subnets, of which one follows a route table of its own. */
+  ownVpc: string;
+  cidrAssociation: string;
+  gateway: string;
+  ownSubnet: string;
+  freeSubnet: string;
+  routeTable: string;
+  tableAssociation: string;
+  /** Followed by none. */
+  freeTable: string;
+  /** Attached to none. */
+  freeGateway: string;
+  /** In `ownVpc`, used by none, with the rule. */
+  ownGroup: string;
+  ingressRule: string;
+  /** Of no instance; with {@link SECOND_ADDRESS} besides its first. */
+  freeInterface: string;
+  /** Used by none. */
+  allocation: string;
+  publicIp: string;
+  /** Of `freeInterface`. */
+  addressAssociation: string;
+  natGateway: string;
+  /** Of the default VPC. */
+  mainGateway: string;
+}
+
+/** The same in every account: private networks may be. */
+export const SECOND_ADDRESS = '10.1.1.9';
+
+export const SSH = {
+  IpProtocol: 'tcp',
+  FromPort: 22,
+  ToPort: 22,
+  IpRanges: [{ CidrIp: '198.51.100.0/24' }],
+};
+
+export async function makeAccountNetwork(ec2: Ec2Client): Promise<AccountNetwork> {
+  const bare = await ec2.call('CreateVpc', { CidrBlock: '10.0.0.0/16' });
+  const own = (await ec2.call('CreateVpc', { CidrBlock: '10.1.0.0/16' })).Vpc!.VpcId!;
+  const more = await ec2.call('AssociateVpcCidrBlock', { VpcId: own, CidrBlock: '10.2.0.0/16' });
+  const gateway = await makeGateway(ec2);
+  await ec2.call('AttachInternetGateway', { InternetGatewayId: gateway, VpcId: own });
+  const subnets = await Promise.all(
+    ['10.1.1.0/24', '10.1.2.0/24'].map((CidrBlock) =>
+      ec2.call('CreateSubnet', { VpcId: own, CidrBlock }),
+    ),
+  );
+  const [ownSubnet, freeSubnet] = subnets.map(({ Subnet }) => Subnet!.SubnetId!);
+  const { InternetGateways } = await ec2.call('DescribeInternetGateways', {});
+  return {
+    bareVpc: bare.Vpc!.VpcId!,
+    ownVpc: own,
+    cidrAssociation: more.CidrBlockAssociation!.AssociationId!,
+    gateway,
+    ownSubnet: ownSubnet!,
+    freeSubnet: freeSubnet!,
+    ...(await makeRoutes(ec2, own, ownSubnet!, gateway)),
+    ...(await makeGroup(ec2, own)),
+    ...(await makeAddresses(ec2, ownSubnet!)),
+    mainGateway: InternetGateways!.find(
+      (one) => one.Attachments![0] !== undefined && one.Attachments![0].VpcId !== own,
+    )!.InternetGatewayId!,
+    freeGateway: await makeGateway(ec2),
+  };
+}
+
+async function makeGateway(ec2: Ec2Client): Promise<string> {
+  return (await ec2.call('CreateInternetGateway', {})).InternetGateway!.InternetGatewayId!;
+}
+
+async function makeRoutes(ec2: Ec2Client, VpcId: string, SubnetId: string, GatewayId: string) {
+  const make = async () =>
+    (await ec2.call('CreateRouteTable', { VpcId })).RouteTable!.RouteTableId!;
+  const routeTable = await make();
+  const route = { RouteTableId: routeTable, DestinationCidrBlock: '0.0.0.0/0', GatewayId };
+  await ec2.call('CreateRoute', route);
+  const where = { RouteTableId: routeTable, SubnetId };
+  const { AssociationId } = await ec2.call('AssociateRouteTable', where);
+  return { routeTable, tableAssociation: AssociationId!, freeTable: await make() };
+}
+
+async function makeGroup(ec2: Ec2Client, VpcId: string) {
+  const wish = { GroupName: 'own', Description: 'one of its own', VpcId };
+  const { GroupId } = await ec2.call('CreateSecurityGroup', wish);
+  const rule = { GroupId: GroupId!, IpPermissions: [SSH] };
+  const { SecurityGroupRules } = await ec2.call('AuthorizeSecurityGroupIngress', rule);
+  return { ownGroup: GroupId!, ingressRule: SecurityGroupRules![0]!.SecurityGroupRuleId! };
+}
+
+async function makeAddresses(ec2: Ec2Client, SubnetId: string) {
+  const PrivateIpAddresses = [
+    { Primary: true, PrivateIpAddress: '10.1.1.8' },
+    { PrivateIpAddress: SECOND_ADDRESS },
+  ];
+  const { NetworkInterface: made } = await ec2.call('CreateNetworkInterface', {
+    SubnetId,
+    PrivateIpAddresses,
+  });
+  const NetworkInterfaceId = made!.NetworkInterfaceId!;
+  const [free, held, translated] = await Promise.all(
+    Array.from({ length: 3 }, () => ec2.call('AllocateAddress', {})),
+  );
+  const { AssociationId } = await ec2.call('AssociateAddress', {
+    AllocationId: held!.AllocationId!,
+    NetworkInterfaceId,
+  });
+  const { NatGateway } = await ec2.call('CreateNatGateway', {
+    SubnetId,
+    AllocationId: translated!.AllocationId!,
+  });
+  return {
+    freeInterface: NetworkInterfaceId,
+    allocation: free!.AllocationId!,
+    publicIp: free!.PublicIp!,
+    addressAssociation: AssociationId!,
+    natGateway: NatGateway!.NatGatewayId!,
+  };
+}

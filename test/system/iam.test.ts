@@ -1,0 +1,160 @@
+// The AWS SDK's clients of IAM, STS, EC2 and S3, unchanged, as users and roles of one cloud.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { DescribeVolumesCommand, EC2Client, RunInstancesCommand } from '@aws-sdk/client-ec2';
+import {
+  AttachRolePolicyCommand,
+  CreateAccessKeyCommand,
+  CreateRoleCommand,
+  CreateUserCommand,
+  DeleteRoleCommand,
+  DetachRolePolicyCommand,
+  GetAccessKeyLastUsedCommand,
+  GetAccountSummaryCommand,
+  GetRoleCommand,
+  IAMClient,
+  ListUsersCommand,
+  PutUserPolicyCommand,
+} from '@aws-sdk/client-iam';
+import {
+  CreateBucketCommand,
+  GetObjectCommand,
+  ListBucketsCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { clientOptions } from '../support/clients.ts';
+import { CloudUnderTest } from '../support/cloud-under-test.ts';
+
+let cloud: CloudUnderTest;
+let iam: IAMClient;
+let accountId: string;
+
+interface Credentials {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken?: string;
+}
+
+before(async () => {
+  cloud = await CloudUnderTest.start({ hypervisor: 'simulated', flags: ['--no-image'] });
+  iam = new IAMClient(clientOptions(cloud));
+  const { Account } = await new STSClient(clientOptions(cloud)).send(
+    new GetCallerIdentityCommand({}),
+  );
+  accountId = Account!;
+});
+after(() => cloud?.[Symbol.asyncDispose]());
+
+function as(credentials: Credentials) {
+  const options = { ...clientOptions(cloud), credentials };
+  return {
+    iam: new IAMClient(options),
+    sts: new STSClient(options),
+    ec2: new EC2Client(options),
+    s3: new S3Client({ ...options, forcePathStyle: true }),
+  };
+}
+
+async function addUser(UserName: string, ...rules: object[]): Promise<Credentials> {
+  await iam.send(new CreateUserCommand({ UserName }));
+  await allow(UserName, ...rules);
+  const { AccessKey } = await iam.send(new CreateAccessKeyCommand({ UserName }));
+  return { accessKeyId: AccessKey!.AccessKeyId!, secretAccessKey: AccessKey!.SecretAccessKey! };
+}
+
+async function allow(UserName: string, ...rules: object[]): Promise<void> {
+  const Statement = rules.map((rule) => ({ Effect: 'Allow', Resource: '*', ...rule }));
+  const PolicyDocument = JSON.stringify({ Version: '2012-10-17', Statement });
+  await iam.send(new PutUserPolicyCommand({ UserName, PolicyName: 'own', PolicyDocument }));
+}
+
+const refused = (call: Promise<unknown>, name: string, message = /not authorized/) =>
+  assert.rejects(call, (error: Error) => {
+    assert.equal(error.name, name);
+    assert.match(error.message, message);
+    return true;
+  });
+
+test('a user does in EC2 what its policy says, and is told what is missing', async () => {
+  const { ec2 } = as(await addUser('ec2-reader', { Action: 'ec2:Describe*' }));
+  await ec2.send(new DescribeVolumesCommand({}));
+  const launch = new RunInstancesCommand({ ImageId: 'ami-12345678', MinCount: 1, MaxCount: 1 });
+  await refused(ec2.send(launch), 'UnauthorizedOperation', /perform: ec2:RunInstances/);
+});
+
+test('a user does in IAM what its policy says, from where it says', async () => {
+  const key = await addUser('lister', {
+    Action: 'iam:ListUsers',
+    Condition: { IpAddress: { 'aws:SourceIp': '127.0.0.0/8' } },
+  });
+  const client = as(key).iam;
+  const { Users } = await client.send(new ListUsersCommand({}));
+  assert.ok(Users!.some(({ UserName }) => UserName === 'lister'));
+  await refused(client.send(new CreateUserCommand({ UserName: 'x' })), 'AccessDenied');
+  const Condition = { IpAddress: { 'aws:SourceIp': '10.0.0.0/8' } };
+  await allow('lister', { Action: 'iam:ListUsers', Condition });
+  await refused(client.send(new ListUsersCommand({})), 'AccessDenied');
+  const { AccessKeyLastUsed } = await iam.send(
+    new GetAccessKeyLastUsedCommand({ AccessKeyId: key.accessKeyId }),
+  );
+  assert.equal(AccessKeyLastUsed!.ServiceName, 'iam');
+  const { SummaryMap } = await iam.send(new GetAccountSummaryCommand({}));
+  assert.ok(SummaryMap!.Users! >= 2);
+});
+
+test('Walrus knows the same users, and a denial wins over a bucket that lets them', async () => {
+  const root = new S3Client({ ...clientOptions(cloud), forcePathStyle: true });
+  await root.send(new CreateBucketCommand({ Bucket: 'shared-bucket' }));
+  await root.send(new PutObjectCommand({ Bucket: 'shared-bucket', Key: 'mine/k', Body: 'x' }));
+  await root.send(new PutObjectCommand({ Bucket: 'shared-bucket', Key: 'other/k', Body: 'x' }));
+  const key = await addUser('mine', {
+    Action: 's3:GetObject',
+    Resource: 'arn:aws:s3:::shared-bucket/${aws:username}/*',
+  });
+  const { s3 } = as(key);
+  const get = (Key: string) => s3.send(new GetObjectCommand({ Bucket: 'shared-bucket', Key }));
+  await get('mine/k');
+  await refused(get('other/k'), 'AccessDenied', /Access Denied/);
+  await refused(s3.send(new ListBucketsCommand({})), 'AccessDenied', /Access Denied/);
+  await allow('mine', { Action: 's3:*' }, { Effect: 'Deny', Action: 's3:GetObject' });
+  await refused(get('mine/k'), 'AccessDenied', /denies s3:GetObject/);
+});
+
+test('a role’s session speaks for the role in every service, with its token alone', async () => {
+  const user = await addUser('taker', { Action: 'sts:AssumeRole' });
+  const AssumeRolePolicyDocument = JSON.stringify({
+    Version: '2012-10-17',
+    Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { AWS: accountId } }],
+  });
+  const { Role } = await iam.send(
+    new CreateRoleCommand({ RoleName: 'admin', AssumeRolePolicyDocument }),
+  );
+  const PolicyArn = 'arn:aws:iam::aws:policy/AdministratorAccess';
+  await iam.send(new AttachRolePolicyCommand({ RoleName: 'admin', PolicyArn }));
+  const { Credentials } = await as(user).sts.send(
+    new AssumeRoleCommand({ RoleArn: Role!.Arn!, RoleSessionName: 'shift' }),
+  );
+  const session = {
+    accessKeyId: Credentials!.AccessKeyId!,
+    secretAccessKey: Credentials!.SecretAccessKey!,
+    sessionToken: Credentials!.SessionToken!,
+  };
+  const { ec2, s3, sts, iam: ownIam } = as(session);
+  const { Arn } = await sts.send(new GetCallerIdentityCommand({}));
+  assert.equal(Arn, `arn:aws:sts::${accountId}:assumed-role/admin/shift`);
+  await ec2.send(new DescribeVolumesCommand({}));
+  await s3.send(new ListBucketsCommand({}));
+  await ownIam.send(new GetRoleCommand({ RoleName: 'admin' }));
+  for (const sessionToken of [undefined, 'x', `${session.sessionToken}x`]) {
+    const { sessionToken: _token, ...key } = session;
+    const forged = as(sessionToken === undefined ? key : { ...key, sessionToken });
+    const call = forged.sts.send(new GetCallerIdentityCommand({}));
+    await refused(call, 'InvalidClientTokenId', /security token/);
+  }
+  await iam.send(new DetachRolePolicyCommand({ RoleName: 'admin', PolicyArn }));
+  await iam.send(new DeleteRoleCommand({ RoleName: 'admin' }));
+  await refused(s3.send(new ListBucketsCommand({})), 'InvalidAccessKeyId', /access key/i);
+});
