@@ -3,10 +3,11 @@
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { inspect } from 'node:util';
 import { projectDir } from './source-files.ts';
 
 interface Stage {
@@ -88,17 +89,34 @@ const STAGES: readonly (readonly Stage[])[] = [
 
 /** Files of a stage whose times are told: what to shorten when the whole takes too long. */
 const LONGEST_SHOWN = 5;
+const ERROR_LINES_SHOWN = 30;
+
+/**
+ * With more files than this the run is not unsteady but wrong. A whole run starts some hundreds of guests, daemons and
+ * controllers on processors that are all busy; a file that fails is run once more, alone, and said either way
+ * (docs/decisions/0024-unsteady-tests.md).
+ */
+const RUN_AGAIN_AT_MOST = 2;
+
+interface Failure {
+  file: string;
+  name: string;
+  error: string;
+}
 
 interface Totals {
   passed: number;
-  failed: string[];
+  failed: Failure[];
   skipped: string[];
+  /** Failed beside others and passed alone. */
+  unsteady: Failure[];
 }
 
 const words = process.argv.slice(2);
-const totals: Totals = { passed: 0, failed: [], skipped: [] };
+const totals: Totals = { passed: 0, failed: [], skipped: [], unsteady: [] };
 if (words.length === 0) runChecks();
 for (const stages of STAGES) await runTogether(stages);
+if (words.length === 0) await runFailedAgain();
 report();
 
 function runChecks(): void {
@@ -111,7 +129,7 @@ function runChecks(): void {
       stdio: 'inherit',
     });
     if (status === 0) totals.passed += 1;
-    else totals.failed.push(`${name} ${args.join(' ')}`);
+    else totals.failed.push({ file: '', name: `${name} ${args.join(' ')}`, error: '' });
   }
 }
 
@@ -148,7 +166,9 @@ async function runStage(stage: Stage, output: PassThrough): Promise<void> {
     else totals.passed += 1;
   });
   stream.on('test:fail', (event) => {
-    if (event.details.type !== 'suite') totals.failed.push(`${event.file ?? ''} ${event.name}`);
+    if (event.details.type === 'suite') return;
+    const file = relative(projectDir, event.file ?? '');
+    totals.failed.push({ file, name: event.name, error: inspect(event.details.error) });
   });
   const tookMs = new Map<string, number>();
   for (const end of ['test:pass', 'test:fail'] as const) {
@@ -166,6 +186,21 @@ async function runStage(stage: Stage, output: PassThrough): Promise<void> {
   const ms = performance.now() - startedMs;
   const busy = Math.round(100 * (1 - (readIdleMs() - idleMs) / (ms * cpus().length)));
   output.write(`── ${stage.name}: ${seconds(ms)}, processors ${busy} % busy (${times}) ──\n`);
+}
+
+/** Only tests that failed are looked at: what passed the first time is counted already. */
+async function runFailedAgain(): Promise<void> {
+  const { failed } = totals;
+  const files = [...new Set(failed.map(({ file }) => file))];
+  if (files.length === 0 || files.length > RUN_AGAIN_AT_MOST || files.includes('')) return;
+  const stage: Stage = { name: 'again, alone', globs: files, concurrency: 1, timeoutMs: 1_200_000 };
+  const passedBefore = totals.passed;
+  totals.failed = [];
+  await runTogether([stage]);
+  const key = ({ file, name }: Failure) => `${file} ${name}`;
+  const failedAgain = new Set(totals.failed.map(key));
+  totals.unsteady = failed.filter((each) => !failedAgain.has(key(each)));
+  totals.passed = passedBefore + totals.unsteady.filter(({ name }) => !isFile(name)).length;
 }
 
 /** In their order, and of those only the ones that were asked for. */
@@ -195,12 +230,20 @@ function isFile(name: string): boolean {
 }
 
 function report(): void {
+  const { passed, failed, skipped, unsteady } = totals;
   const lines = [
-    ...totals.skipped.map((line) => `skipped: ${line}`),
-    ...totals.failed.map((line) => `failed: ${line}`),
-    `${totals.passed} passed, ${totals.failed.length} failed, ${totals.skipped.length} skipped`,
+    ...skipped.map((line) => `skipped: ${line}`),
+    ...unsteady.map((each) => describeFailure('unsteady (failed, then passed alone)', each)),
+    ...failed.map((each) => describeFailure('failed', each)),
+    `${passed} passed, ${failed.length} failed, ${skipped.length} skipped` +
+      (unsteady.length === 0 ? '' : `, ${unsteady.length} of those that passed were unsteady`),
   ];
   process.stdout.write(`\n${lines.join('\n')}\n`);
-  const nothingRan = totals.passed === 0;
-  process.exitCode = totals.failed.length > 0 || nothingRan ? 1 : 0;
+  process.exitCode = failed.length > 0 || passed === 0 ? 1 : 0;
+}
+
+/** With what it said: whoever reads only the end of a long run's output knows what to look for. */
+function describeFailure(what: string, { file, name, error }: Failure): string {
+  const said = error.split('\n').slice(0, ERROR_LINES_SHOWN);
+  return [`${what}: ${file} ${name}`, ...said.map((line) => `    ${line}`)].join('\n');
 }

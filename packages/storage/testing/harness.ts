@@ -258,11 +258,11 @@ export async function onceMore<T>(work: () => Promise<T>): Promise<T> {
     try {
       return { value: await work() };
     } catch (error) {
-      const wasAgain = isAgain;
-      isAgain = true;
       if (!(error instanceof CommandError) || /verification failed/.test(error.message))
         throw error;
-      if (wasAgain && !BETWEEN_DAEMONS.test(error.message)) throw error;
+      if (BETWEEN_DAEMONS.test(error.message)) return undefined;
+      if (isAgain) throw error;
+      isAgain = true;
       return undefined;
     }
   };
