@@ -25,14 +25,14 @@ import { type Cluster, startCluster } from './main.ts';
 const A: NodeId = 'node-a';
 const B: NodeId = 'node-b';
 
-test('an instance reaches its node alone, within milliseconds, and its state comes back', async () => {
+test('an instance reaches its node alone, at once, and its state comes back', async () => {
   await using zone = await Zone.start([new MemoryNode(A), new MemoryNode(B)]);
   await zone.client.putSubnets([subnet('subnet-1')]);
   await zone.client.putInstances([placed(1, A)]);
   const startedMs = systemClock.monotonicMs();
   await zone.until('hand-over', () => zone.node(A).intent.instances.length === 1);
-  // 20 ms on a quiet machine; the rest is room for a busy one.
-  assert.ok(systemClock.monotonicMs() - startedMs < 500);
+  // 20 ms on a quiet machine; the rest is room for a busy one, and less than the second after which all is handed over again.
+  assert.ok(systemClock.monotonicMs() - startedMs < 900);
   assert.equal(zone.node(A).intent.subnets[0]?.id, 'subnet-1');
   assert.deepEqual(zone.node(B).intent.instances, []);
   const seen = await zone.untilSeen(instanceId(1), (each) => each.power === 'running');

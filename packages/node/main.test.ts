@@ -216,7 +216,7 @@ describe('a node', () => {
     assert.deepEqual(await powersOf(node), []);
   });
 
-  test('a hundred guests are taken up in two seconds', async () => {
+  test('a hundred guests are taken up together', async () => {
     await using lab = await createNodeLab();
     const ids = Array.from({ length: 100 }, (_, index) => index + 1);
     {
@@ -231,7 +231,8 @@ describe('a node', () => {
     await using node = await lab.start();
     const tookMs = systemClock.monotonicMs() - startedMs;
     assert.equal((await powersOf(node)).filter((power) => power === 'running').length, 100);
-    assert.ok(tookMs < 2_000, `${tookMs} ms`);
+    // Two seconds on a quiet machine; one after the other they would take more than this on any.
+    assert.ok(tookMs < 10_000, `${tookMs} ms`);
   });
 
   test('ports that belong to no instance are removed', async () => {

@@ -30,7 +30,7 @@ import {
 const COPY = volumeId(2);
 const SIZE = 16 * MIB;
 /** A daemon that is waited for in vain is killed after ten seconds. */
-const CLOSE_LIMIT_MS = 5_000;
+const CLOSE_LIMIT_MS = 8_000;
 /** The filling lasts for three of these. */
 const SLOWER_MS = 1_500;
 

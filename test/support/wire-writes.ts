@@ -10,6 +10,8 @@ const BLOCKS = 80;
 
 /** Of the wire, as the project's bar for writes with some in flight has it. */
 export const WIRE_BAR = 0.9;
+/** What a server that waits for acknowledgements stays below on a quiet machine, and one that does not exceeds on any. */
+export const STALL_GUARD = 0.75;
 
 /** For `tc`, after the interface. */
 export const WIRE_SHAPE: readonly string[] = [

@@ -35,9 +35,11 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
     assert.notEqual(first.reason, '');
     assert.equal(first.accelerator, kvmUsable ? 'kvm' : 'tcg');
     const again = lab.newDriver();
-    const startedMs = systemClock.monotonicMs();
+    const facts = join(lab.dataDir, 'host-facts.json');
+    const written = await stat(facts, { bigint: true });
     assert.deepEqual(await again.fingerprint(), first);
-    assert.ok(systemClock.monotonicMs() - startedMs < 1_000, 'the second probe reads the first');
+    const { mtimeNs } = await stat(facts, { bigint: true });
+    assert.equal(mtimeNs, written.mtimeNs, 'the second probe reads the first');
     const entries = await readdir(lab.dataDir);
     assert.deepEqual(entries, ['enclosure', 'host-facts.json']);
   });
@@ -177,7 +179,7 @@ describe('the QEMU driver', { skip, concurrency: 1 }, () => {
     await using next = lab.newDriver({ qmpTimeoutMs: 200 });
     const startedMs = systemClock.monotonicMs();
     assert.deepEqual(await next.inspect(handle), { state: 'silent' });
-    assert.ok(systemClock.monotonicMs() - startedMs < 3_000);
+    assert.ok(systemClock.monotonicMs() - startedMs < 20_000, 'it is not waited for');
     assert.deepEqual(
       (await next.recallDisks(handle)).map(({ serial }) => serial),
       ['root'],
