@@ -36,23 +36,20 @@ export interface ProbeContext {
   probeUid: number | undefined;
 }
 
-/** Under KVM the guest is done in 0.3 s; a host that is busy gets ten times that, */
-const KVM_DEADLINE_MS = 3_000;
-/** and one on which QEMU's start alone takes long (it may be emulated itself) as many times of that, */
-const KVM_STARTS = 20;
-/** but KVM that hangs must not hold the node up for ever. */
+/** KVM is worth having when it is faster than emulation; a moment in which the host is busy costs it no more than this. */
+const KVM_TIMES_EMULATED = 10;
+const KVM_FIRST_DEADLINE_MS = 1_000;
+/** KVM that hangs must not hold the node up for ever. */
 const KVM_LAST_DEADLINE_MS = 30_000;
 const QEMU_START_DEADLINE_MS = 30_000;
 const BOOT_DISK = 'boot.img';
 /** Changes with what is probed, so that older answers are not taken for new ones. */
-const SCHEME = 'probe/2';
+const SCHEME = 'probe/3';
 
 /** Probes once per boot of the host; the answer is kept in the data folder. */
 export async function probeHost(context: ProbeContext): Promise<HostFacts> {
   const bootId = (await readFileIfPresent('/proc/sys/kernel/random/boot_id'))?.toString().trim();
-  const startedMs = context.clock.monotonicMs();
   const version = await qemuVersion(context.commands);
-  const startMs = context.clock.monotonicMs() - startedMs;
   const key = `${SCHEME} ${bootId} ${version} ${context.probeUid ?? 'same'}`;
   const cachePath = join(context.dataDir, 'host-facts.json');
   const cached = parseCache(await readFileIfPresent(cachePath));
@@ -61,7 +58,7 @@ export async function probeHost(context: ProbeContext): Promise<HostFacts> {
     if (cached.facts.enclosure !== undefined) await ensureGuestEnclosure(context.dataDir);
     return cached.facts;
   }
-  const { facts, isCertain } = await probeAfresh(context, version, kvmDeadlineMs(startMs));
+  const { facts, isCertain } = await probeAfresh(context, version);
   // A host that was busy for a moment is asked again by the next start.
   if (!isCertain) return facts;
   await replaceFile(
@@ -71,9 +68,9 @@ export async function probeHost(context: ProbeContext): Promise<HostFacts> {
   return facts;
 }
 
-/** From how long QEMU takes to start and to end. */
-export function kvmDeadlineMs(startMs: number): number {
-  const deadline = Math.max(KVM_DEADLINE_MS, KVM_STARTS * startMs);
+/** From how long the same guest took when it was emulated. */
+export function kvmDeadlineMs(emulatedMs: number): number {
+  const deadline = Math.max(KVM_FIRST_DEADLINE_MS, KVM_TIMES_EMULATED * emulatedMs);
   return Math.round(Math.min(deadline, KVM_LAST_DEADLINE_MS));
 }
 
@@ -94,7 +91,6 @@ async function qemuVersion(commands: Commands): Promise<string> {
 async function probeAfresh(
   context: ProbeContext,
   version: string,
-  deadlineMs: number,
 ): Promise<{ facts: HostFacts; isCertain: boolean }> {
   const directory = join(context.dataDir, 'probe');
   await ensureDirectory(directory);
@@ -102,7 +98,7 @@ async function probeAfresh(
     await writeBootDisk(directory, context.probeUid);
     const { enclosure, gap } = await probeEnclosure(context, directory);
     const probe = { ...context, directory, enclosure };
-    const kvm = await probeKvm(probe, deadlineMs);
+    const kvm = await probeKvm(probe);
     const engine = await probeEngine(probe);
     const accelerator = kvm.works ? 'kvm' : 'tcg';
     const isolationGaps = gap === undefined ? [] : [gap];
@@ -170,7 +166,7 @@ interface KvmVerdict {
   reason: string;
 }
 
-async function probeKvm(probe: Probe, deadlineMs: number): Promise<KvmVerdict> {
+async function probeKvm(probe: Probe): Promise<KvmVerdict> {
   const present = await stat('/dev/kvm').then(
     () => true,
     () => false,
@@ -179,7 +175,12 @@ async function probeKvm(probe: Probe, deadlineMs: number): Promise<KvmVerdict> {
     const reason = 'this host has no /dev/kvm; guests are emulated';
     return { works: false, isCertain: true, reason };
   }
-  const failure = await runUnderKvm(probe, deadlineMs);
+  const startedMs = probe.clock.monotonicMs();
+  // Where QEMU cannot emulate, there is nothing to choose: KVM gets all the time there is.
+  const noEmulation = await runSmallGuest(probe, 'tcg', KVM_LAST_DEADLINE_MS);
+  const emulatedMs = probe.clock.monotonicMs() - startedMs;
+  const deadlineMs = noEmulation === undefined ? kvmDeadlineMs(emulatedMs) : KVM_LAST_DEADLINE_MS;
+  const failure = await runSmallGuest(probe, 'kvm', deadlineMs);
   if (failure === undefined) {
     return { works: true, isCertain: true, reason: 'a small guest ran under KVM' };
   }
@@ -188,12 +189,16 @@ async function probeKvm(probe: Probe, deadlineMs: number): Promise<KvmVerdict> {
 }
 
 /** Undefined when the small guest ran to its end. */
-async function runUnderKvm(probe: Probe, timeoutMs: number): Promise<CommandError | undefined> {
+async function runSmallGuest(
+  probe: Probe,
+  accelerator: Accelerator,
+  timeoutMs: number,
+): Promise<CommandError | undefined> {
   const disk = `driver=file,filename=${BOOT_DISK},read-only=on,node-name=b`;
   const exit = `isa-debug-exit,iobase=${DEBUG_EXIT_PORT},iosize=4`;
   const args = [
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-machine', 'pc', '-m', '32'],
-    ...[...renderAccelerator('kvm'), '-sandbox', SANDBOX, '-device', exit, '-blockdev', disk],
+    ...[...renderAccelerator(accelerator), '-sandbox', SANDBOX, '-device', exit, '-blockdev', disk],
     ...['-device', 'virtio-blk-pci,drive=b,bootindex=0'],
   ];
   try {
@@ -211,7 +216,7 @@ function describeKvmFailure(error: CommandError, deadlineMs: number): string {
     return 'guests may not open /dev/kvm (group kvm and mode 0660 would let them); guests are emulated';
   }
   if (error.exitCode === undefined) {
-    return `/dev/kvm opens, but a small guest did not run under it within ${deadlineMs / 1000} s; guests are emulated`;
+    return `/dev/kvm opens, but a small guest did not run under it within ${deadlineMs / 1000} s, ten times as long as emulated; guests are emulated`;
   }
   const why = error.stderr.split('\n').at(-1) ?? '';
   return `KVM does not start (${why.slice(0, 200)}); guests are emulated`;
