@@ -22,7 +22,7 @@ import { listFrozenPoints, underClosedExport } from './daemon-graph.ts';
 import type { DaemonHost } from './daemon-host.ts';
 import { readStatus, ZERO } from './nbd-bitmap.ts';
 import { zeroRanges } from './nbd-zero.ts';
-import { lengthenMap, writeMap } from './volume-map.ts';
+import { forgetZeros, lengthenMap, writeMap } from './volume-map.ts';
 
 /** Of qcow2's tables: an entry for each cluster; header, the table of tables and counts take less than the rest. */
 const BYTES_AN_ENTRY = 64 * KIB;
@@ -70,8 +70,8 @@ export async function ensureLayer(
   const { id, exportName, seal } = layering;
   if (!(await hasMap(host, id))) await makeMap(host, qmp, layering);
   else if (seal === undefined) await zeroWhatIsMissing(host, qmp, layering);
-  // What is below the map of an encrypted volume is read nowhere before it is written, zeros too.
-  else await lengthen(host, layering);
+  // What is below what the map of an encrypted volume does not have is read nowhere before it is written, zeros too.
+  else await mendMap(host, layering);
   await insertLayer(qmp, { map: mapPath(id), sources: SOURCES_SOCKET }, exportName);
 }
 
@@ -93,12 +93,13 @@ async function makeMap(host: DaemonHost, qmp: QmpClient, layering: Layering): Pr
   await renameDurably(path, join(host.dataDir, mapPath(id)));
 }
 
-/** That of an encrypted volume which became longer while it was filled, and is open nowhere. */
-async function lengthen({ dataDir }: DaemonHost, { id, sizeBytes }: Layering): Promise<void> {
+/** That of an encrypted volume, open nowhere: it may have died while it was filled, or become longer. */
+async function mendMap({ dataDir }: DaemonHost, { id, sizeBytes }: Layering): Promise<void> {
   const path = join(dataDir, mapPath(id));
   await claimMap(path, sizeBytes);
   {
     await using file = await open(path, 'r+');
+    await forgetZeros(file);
     await lengthenMap(file, sizeBytes);
   }
   await syncFile(path);

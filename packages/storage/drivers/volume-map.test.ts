@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { GIB, KIB, MIB } from '@ironbark/core/units.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
-import { lengthenMap, type MapFacts, writeMap } from './volume-map.ts';
+import { forgetZeros, lengthenMap, type MapFacts, writeMap } from './volume-map.ts';
 
 async function inFolder(work: (path: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'ib-'));
@@ -24,10 +24,13 @@ async function make(path: string, facts: MapFacts): Promise<void> {
 }
 
 /** Over a disk of nothing. */
-async function ask(command: string, path: string, sizeBytes: number): Promise<unknown> {
+function imageOf(path: string, sizeBytes: number): string {
   const disk = 'data-file.driver=null-co,data-file.read-zeroes=on,data-file.size';
-  const image = `driver=qcow2,file.filename=${path},${disk}=${sizeBytes}`;
-  const args = [command, '--output=json', '--image-opts', image];
+  return `driver=qcow2,file.filename=${path},${disk}=${sizeBytes}`;
+}
+
+async function ask(command: string, path: string, sizeBytes: number): Promise<unknown> {
+  const args = [command, '--output=json', '--image-opts', imageOf(path, sizeBytes)];
   const { stdout } = await systemCommands.run('qemu-img', args);
   return JSON.parse(stdout);
 }
@@ -78,6 +81,30 @@ test('a map that is made longer has the rest unwritten', () =>
     const found = (await ask('check', path, sizeBytes)) as Record<string, number>;
     assert.equal(found['check-errors'], 0);
     assert.equal(await findWritten(path, sizeBytes), 16 * MIB);
+  }));
+
+test('what a map calls zeros is forgotten, and what is written stays', () =>
+  inFolder(async (path) => {
+    const sizeBytes = GIB;
+    await make(path, { sizeBytes, writtenBytes: 2 * MIB });
+    const steps = ['write -z 2M 3M', 'write -z 600M 64k', 'write 0 1M'].flatMap((each) => [
+      '-c',
+      each,
+    ]);
+    await systemCommands.run('qemu-io', ['--image-opts', imageOf(path, sizeBytes), ...steps]);
+    const present = async () => {
+      const extents = (await ask('map', path, sizeBytes)) as Extent[];
+      return extents.filter((each) => each.present).map(({ start, length }) => [start, length]);
+    };
+    const written = [0, 2 * MIB];
+    assert.deepEqual(await present(), [written, [2 * MIB, 3 * MIB], [600 * MIB, 64 * KIB]]);
+    {
+      await using file = await open(path, 'r+');
+      await forgetZeros(file);
+    }
+    assert.deepEqual(await present(), [written]);
+    const found = (await ask('check', path, sizeBytes)) as Record<string, number>;
+    assert.deepEqual([found['check-errors'], found['corruptions']], [0, undefined]);
   }));
 
 test('a part of a cluster cannot be written', () =>

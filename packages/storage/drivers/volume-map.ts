@@ -33,6 +33,10 @@ const EXTERNAL_DATA = 1n << 2n;
 const RAW_EXTERNAL_DATA = 1n << 1n;
 /** Of an entry of L1 and L2: what it names is nobody else's. In L2 it tells the place 0 from none. */
 const OWN = 1n << 63n;
+/** Of an entry of L2: its cluster is zeros, whatever lies in the file. */
+const ZEROS = 1n;
+/** Of an entry of L1. */
+const TABLE_AT = 0x00fffffffffffe00n;
 
 /** 64 TiB, EBS's largest volume. */
 const L1_ENTRIES = 2 ** 46 / TABLE_BYTES;
@@ -75,6 +79,38 @@ export async function lengthenMap(file: FileHandle, sizeBytes: number): Promise<
   const size = Buffer.alloc(ENTRY_BYTES);
   size.writeBigUInt64BE(BigInt(sizeBytes));
   await writeFully(file, size, SIZE_AT);
+}
+
+/**
+ * Of a map that nobody has open; not synced. The clusters that it calls zeros it has no longer, and they are filled again,
+ * as zeros: so is what the volume is laid over there. What a daemon that died had written over zeros without a
+ * word in the map, and zeros that the power took, would else lie unread below until the volume's file is all there is.
+ */
+export async function forgetZeros(file: FileHandle): Promise<void> {
+  const { buffer: header } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0);
+  if (header.readUInt32BE(0) !== MAGIC) throw new Error('this is no map of a volume');
+  const [entries, l1At] = [header.readUInt32BE(36), Number(header.readBigUInt64BE(40))];
+  const l1 = Buffer.alloc(entries * ENTRY_BYTES);
+  await file.read(l1, 0, l1.length, l1At);
+  const table = Buffer.alloc(CLUSTER_BYTES);
+  for (let at = 0; at < l1.length; at += ENTRY_BYTES) {
+    const tableAt = Number(l1.readBigUInt64BE(at) & TABLE_AT);
+    if (tableAt === 0) continue;
+    await file.read(table, 0, CLUSTER_BYTES, tableAt);
+    if (dropZeros(table)) await writeFully(file, table, tableAt);
+  }
+}
+
+/** Whether there were some. */
+function dropZeros(table: Buffer): boolean {
+  let found = false;
+  for (let at = 0; at < CLUSTER_BYTES; at += ENTRY_BYTES) {
+    // The flag is in the entry's last byte.
+    if ((table[at + ENTRY_BYTES - 1]! & Number(ZEROS)) === 0) continue;
+    table.writeBigUInt64BE(0n, at);
+    found = true;
+  }
+  return found;
 }
 
 function planLayout({ writtenBytes }: MapFacts): Layout {

@@ -147,8 +147,10 @@ export async function readVolume(seen: VolumeStorageObservation, length: number)
     await using reader = await openNbdReader({ socketPath, exportName, clock: systemClock });
     return await reader.read(0, length);
   };
-  // One that is cut off comes again, as a guest does.
-  return await readOnce().catch(readOnce);
+  // One that is cut off comes again, as a guest does, until the export is back.
+  const timing = { clock: systemClock, timeoutMs: TIMEOUT_MS, intervalMs: 20 };
+  const attempt = () => readOnce().catch(() => undefined);
+  return await waitFor(attempt, { ...timing, what: `${exportName} to be read` });
 }
 
 async function readSectors(seen: VolumeStorageObservation): Promise<Record<string, Value>> {
