@@ -4,6 +4,7 @@ import type { SelectableWorkload } from '@ironbark/lab/matrix/select-rows.ts';
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import type { LabCheckFlags } from './commands/lab-check.ts';
 import type { LabCompareFlags } from './commands/lab-compare.ts';
+import type { LabExplainFlags } from './commands/lab-explain.ts';
 import type { LabRunFlags } from './commands/lab-run.ts';
 import type { LabTuneFlags } from './commands/lab-tune.ts';
 import type { CliContext } from './context.ts';
@@ -22,9 +23,13 @@ export function addLabCommands(program: Command, options: LabOptions): void {
     .description('what a volume does at the moment, and what holds it back')
     .argument('<volume>', 'a volume that an instance uses')
     .option('--interval <seconds>', 'how long to look', parseNumber, 5)
-    .action(async (volume: string, flags: { interval: number }, command: Command) => {
+    .option(
+      '--try',
+      'make what changes it, in a guest and on a disk of the lab’s own, and measure again',
+    )
+    .action(async (volume: string, flags: LabExplainFlags, command: Command) => {
       const { explainVolume } = await import('./commands/lab-explain.ts');
-      await explainVolume(options.context(command), volume, flags);
+      options.onExit(await explainVolume(options.context(command), volume, flags, options.path));
     });
   addRun(lab, options);
   addCompare(lab, options);
