@@ -112,6 +112,7 @@ function addTune(lab: Command, options: LabOptions): void {
       'measure what this host’s disk can do, and open new disks the way that was fastest',
     )
     .option('--dry-run', 'say what was found, and change nothing')
+    .option('--no-guest', 'measure with QEMU alone, as a first start does: half a minute, no root')
     .action(async (flags: LabTuneFlags, command: Command) => {
       const { tuneHost } = await import('./commands/lab-tune.ts');
       options.onExit(await tuneHost(options.context(command), flags, options.path));
