@@ -36,6 +36,7 @@ Examples:
   'ironbark lab explain': `Examples:
   ironbark lab explain vol-0123456789abcdef0            while its guest reads or writes
   ironbark lab explain vol-0123456789abcdef0 --interval 60 --json
+  ironbark lab explain i-0123456789abcdef0              its network cards
   ironbark lab explain vol-0123456789abcdef0 --try      what the change would bring, on a copy`,
 
   'ironbark lab run': `Experiments:

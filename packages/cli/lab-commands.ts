@@ -20,16 +20,21 @@ export function addLabCommands(program: Command, options: LabOptions): void {
   const lab = program.command('lab').description('why a disk is as fast as it is');
   lab
     .command('explain')
-    .description('what a volume does at the moment, and what holds it back')
-    .argument('<volume>', 'a volume that an instance uses')
+    .description('what a volume or a network card does at the moment, and what holds it back')
+    .argument('<id>', 'a volume that an instance uses, or an instance or interface for the network')
     .option('--interval <seconds>', 'how long to look', parseNumber, 5)
     .option(
       '--try',
       'make what changes it, in a guest and on a disk of the lab’s own, and measure again',
     )
-    .action(async (volume: string, flags: LabExplainFlags, command: Command) => {
+    .action(async (id: string, flags: LabExplainFlags, command: Command) => {
+      if (/^(i|eni)-/.test(id)) {
+        const { explainNetworkCards } = await import('./commands/lab-explain-network.ts');
+        await explainNetworkCards(options.context(command), id, flags);
+        return;
+      }
       const { explainVolume } = await import('./commands/lab-explain.ts');
-      options.onExit(await explainVolume(options.context(command), volume, flags, options.path));
+      options.onExit(await explainVolume(options.context(command), id, flags, options.path));
     });
   addRun(lab, options);
   addCompare(lab, options);

@@ -2,6 +2,7 @@
 // It is written by `ironbark lab tune`; nodes go by it, and the efficiency of volumes is held against it.
 
 import type { AioEngine } from './io-profile.ts';
+import type { PathRates } from './network-figures.ts';
 
 export interface IoCalibration {
   format: 'ironbark-io-calibration/1';
@@ -13,6 +14,8 @@ export interface IoCalibration {
   aio: AioEngine;
   /** For people: why this one; a whole sentence. */
   reason: string;
+  /** Of one TCP stream between the host and where its guests are plugged; absent where nobody measured it. */
+  path?: PathRates;
   /** `host`: by QEMU's block layer without a guest; absent in those of before there was a choice: `guest`. */
   measuredBy?: 'host' | 'guest';
   /** One for each choice that was looked at besides. */
@@ -72,8 +75,15 @@ export function parseCalibration(text: string): IoCalibration | undefined {
     ...(found.measuredBy === 'host' || found.measuredBy === 'guest'
       ? { measuredBy: found.measuredBy }
       : {}),
+    ...pathOf(found.path),
     ...listsOf(found.findings, found.warnings),
   };
+}
+
+function pathOf(value: unknown): Pick<IoCalibration, 'path'> {
+  const { inBitsPerSecond, outBitsPerSecond } = (value ?? {}) as Partial<PathRates>;
+  const isKnown = isRate(inBitsPerSecond) && isRate(outBitsPerSecond);
+  return isKnown ? { path: { inBitsPerSecond, outBitsPerSecond } } : {};
 }
 
 /** What is for people only is left out where it is not as it should be. */

@@ -19,12 +19,13 @@ import {
   type EngineScore,
 } from '@ironbark/lab/tune/choose-engine.ts';
 import { calibrateHost } from '@ironbark/lab/tune/host-calibration.ts';
+import { pathOf, pathRows } from '@ironbark/lab/tune/path-rates.ts';
 import { readUplink } from '@ironbark/node/host/uplink.ts';
 import { renderTime } from '@ironbark/platform/clock.ts';
 import { exists, replaceFile } from '@ironbark/platform/files.ts';
 import type { CliContext } from '../context.ts';
 import { dataPaths } from '../daemon/paths.ts';
-import { ensurePackages, LAB_PACKAGES } from '../host-packages.ts';
+import { ensurePackages, LAB_NETWORK_PACKAGES } from '../host-packages.ts';
 import { measureLab } from '../lab-measure.ts';
 import { Problem } from '../problem.ts';
 
@@ -83,14 +84,20 @@ interface FoundByGuest {
 
 /** Undefined when it was interrupted. */
 async function tuneByGuest(context: CliContext, path: string): Promise<FoundByGuest | undefined> {
-  await ensurePackages(context, { wanted: LAB_PACKAGES, path, yes: false });
+  await ensurePackages(context, { wanted: LAB_NETWORK_PACKAGES, path, yes: false });
   const report = await measureLab(context, {
-    ...{ rows: { disk: calibrationRows(), network: [] }, profile: namedProfile('native') },
+    ...{ rows: { disk: calibrationRows(), network: pathRows() }, profile: namedProfile('native') },
     // On the disk that the cloud's own volumes are on.
     ...{ scratch: context.dataDir, sizeBytes: SIZE_BYTES, seconds: SECONDS, repeat: 1 },
   });
   if (report.isInterrupted) return undefined;
-  return await explained(() => calibrationOf(report.rows, renderTime(context.clock.nowMs())));
+  const { rows, network } = report;
+  const found = await explained(() => calibrationOf(rows, renderTime(context.clock.nowMs())));
+  const pathRates = pathOf(network);
+  const { calibration } = found;
+  return pathRates === undefined
+    ? found
+    : { ...found, calibration: { ...calibration, path: pathRates } };
 }
 
 /** The other candidates, and without a guest the engines too. */
@@ -153,7 +160,7 @@ async function requireRoom(
 }
 
 function render({ calibration, tookSeconds, load, writtenTo }: Tuned): string {
-  const { readBytesPerSecond, writeBytesPerSecond, aio, reason } = calibration;
+  const { readBytesPerSecond, writeBytesPerSecond, aio, reason, path } = calibration;
   const rate = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB/s`;
   return [
     `The disk of ${calibration.measuredAt}: ${rate(readBytesPerSecond)} read, ${rate(writeBytesPerSecond)} written, one request after the other.`,
@@ -161,10 +168,19 @@ function render({ calibration, tookSeconds, load, writtenTo }: Tuned): string {
     ...(calibration.findings ?? []).flatMap(({ name, chosen, reason: why }) =>
       name === 'engine' ? [] : [`${name}: ${chosen}. ${why}`],
     ),
+    ...(path === undefined
+      ? []
+      : [
+          `One TCP stream between host and guests: ${gigabits(path.outBitsPerSecond)} to the host, ${gigabits(path.inBitsPerSecond)} from it.`,
+        ]),
     ...(calibration.warnings ?? []).map(({ name, sentence }) => `KNOWN BAD, ${name}: ${sentence}`),
     `Measured in ${tookSeconds.toFixed(0)} s at load ${load[0].toFixed(1)} to ${load[1].toFixed(1)}.`,
     writtenTo === undefined
       ? 'Nothing was written down.'
       : `Written to ${writtenTo}: the node goes by it from the next disk on.`,
   ].join('\n');
+}
+
+function gigabits(bitsPerSecond: number): string {
+  return `${(bitsPerSecond / 1e9).toFixed(1)} Gb/s`;
 }

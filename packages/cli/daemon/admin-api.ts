@@ -8,6 +8,7 @@ import type { DiskStats } from '@ironbark/node/drivers/hypervisor-driver.ts';
 import type { ObjectsCounts } from '@ironbark/objects/app/request-counters.ts';
 import type { BucketUsage } from '@ironbark/objects/app/usage.ts';
 import type { NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { NetworkReading } from '@ironbark/protocol/internal/node-client.ts';
 import type { CloudConfig } from '../cloud-config.ts';
 import type { AutopilotReport } from './autopilot.ts';
 
@@ -99,6 +100,8 @@ export interface AdminApi extends AccountAdmin {
   diskStats(request: { instanceId: InstanceId }): Promise<DiskStats[]>;
   /** Every volume of the cloud; those of guests that run with their counters. */
   volumes(): Promise<VolumeFacts[]>;
+  /** What the network cards of running guests have moved, where the host counts it. */
+  networkReadings(): Promise<NetworkReading[]>;
   bucketUsage(): Promise<BucketUsage[]>;
   objectCounts(): Promise<ObjectsCounts>;
   beginBackup(request: BackupRequest): Promise<BackupSource>;
@@ -118,6 +121,7 @@ export const ADMIN_METHODS: readonly AdminMethod[] = [
   'credentials',
   'diskStats',
   'volumes',
+  'networkReadings',
   'addAccount',
   'listAccounts',
   'addUser',

@@ -162,6 +162,7 @@ function adminApi(
         clock: systemClock,
         readDevice: readCalibration,
       }),
+    networkReadings: () => cloud.node.client.readNetwork(),
     diskStats: async ({ instanceId }) => await cloud.node.readDiskStats(instanceId),
     halt,
   };
