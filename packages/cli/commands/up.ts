@@ -34,7 +34,7 @@ export async function bringUp(context: CliContext, options: UpOptions): Promise<
   if (options.image && status.config.hypervisor === 'qemu') await ensureMicroImage(context);
   const images = await listImages(context);
   // The last thing, since what is built would be measured too; the answer is waited for and the measuring is not.
-  if (options.tune) await daemon.beginCalibration();
+  if (options.tune && running === undefined) await daemon.beginCalibration();
   const result = {
     endpoint: status.endpoint,
     region: status.config.region,
