@@ -46,7 +46,7 @@ const SATURATED = 0.9;
 const MUCH_WAITING = 0.5;
 const MOST_OF_A_GAP = 0.6;
 /** Below, a request costs a disk more than its bytes do. */
-export const SMALL_SECTORS = 160;
+const SMALL_SECTORS = 160;
 /** Bytes of the disk for each of the guest's: more is metadata, or what was read for nothing. */
 const MUCH_MORE = 1.1;
 const JUMBO_MTU = 9_000;

@@ -86,6 +86,10 @@ test('the work is like what the guest was seen to do, with its limit', () => {
     'fio-random-qd64',
   );
   assert.deepEqual(small.before.configuration.limit, LIMIT);
+  assert.equal(rowsOf('one-at-a-time', { requestSectors: 128 }).before.workload, 'direct');
+  const none = { iops: Number.POSITIVE_INFINITY, bytesPerSecond: 1e8 };
+  const limit = rowsOf('one-at-a-time', {}, { limit: none }).before.configuration.limit!;
+  assert.ok(limit.iops > 1e9 && Number.isFinite(limit.iops) && limit.bytesPerSecond === 1e8);
 });
 
 test('a volume that the guest attaches is tried on a modelled volume, over NBD', () => {

@@ -7,7 +7,7 @@ import { MIB } from '@ironbark/core/units.ts';
 import type { Configuration, DiskLimit, MatrixRow } from '../matrix/configuration.ts';
 import type { TestbedName } from '../testbeds.ts';
 import type { Workload } from '../workloads/workload.ts';
-import { type CauseName, SMALL_SECTORS } from './causes.ts';
+import type { CauseName } from './causes.ts';
 import type { Observation } from './observation.ts';
 
 export interface Trial {
@@ -117,7 +117,7 @@ function workLike({ cause, observation, profile }: TrialSubject): Work {
     ...{ vmm: 'guest', profile, isQuick: false },
     target: isGuests ? 'volume-in-guest' : targetOf(setting),
     // A limit holds in QEMU, which a volume that the guest attaches goes past.
-    ...(limit === undefined || isGuests ? {} : { limit }),
+    ...(limit === undefined || isGuests ? {} : { limit: holding(limit) }),
   };
   return { configuration, direction, workload: workloadLike(cause, observation) };
 }
@@ -128,6 +128,8 @@ function targetOf({ store }: Observation['setting']): Configuration['target'] {
 
 /** By the causes that are about the guest's page cache, through it. */
 const CACHED: readonly CauseName[] = ['short-read-ahead', 'late-requests', 'sparse-file'];
+/** Nearer to the 4 KiB of jobs at random than to the 64 KiB of those in order. */
+const RANDOM_SECTORS = 32;
 const DEPTHS = [
   [1.3, 'fio-random-qd1'],
   [8, 'fio-random-qd4'],
@@ -136,7 +138,7 @@ const DEPTHS = [
 
 function workloadLike(cause: CauseName, { seen }: Observation): Workload {
   if (CACHED.includes(cause)) return 'buffered';
-  if (seen.requestSectors < SMALL_SECTORS) {
+  if (seen.requestSectors <= RANDOM_SECTORS) {
     return DEPTHS.find(([most]) => seen.queueDepth < most)?.[1] ?? 'fio-random-qd64';
   }
   return seen.queueDepth < DEPTHS[0][0] ? 'direct' : 'fio-sequential-qd16';
@@ -159,4 +161,12 @@ function changed(configuration: Configuration, wanted: Partial<Configuration>): 
 
 function twice({ iops, bytesPerSecond }: DiskLimit): DiskLimit {
   return { iops: 2 * iops, bytesPerSecond: 2 * bytesPerSecond };
+}
+
+/** Above what any disk does, and below what QEMU takes. */
+const NO_LIMIT = 1e12;
+
+function holding({ iops, bytesPerSecond }: DiskLimit): DiskLimit {
+  const orNone = (rate: number) => (Number.isFinite(rate) ? rate : NO_LIMIT);
+  return { iops: orNone(iops), bytesPerSecond: orNone(bytesPerSecond) };
 }

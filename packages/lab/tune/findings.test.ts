@@ -61,8 +61,6 @@ test('known-bad choices are named where this host has them, and nowhere else', (
   const network = { ...AROUND.network, hasVhostNet: false };
   assert.deepEqual(warned({}, { network, processors: 8 }), ['single-queue']);
   assert.deepEqual(warned({}, { network }), []);
-  const readAhead = { '128 KiB': 100 * MEGA, '4 MiB': 500 * MEGA };
-  assert.deepEqual(warned({ readAhead }), ['short-read-ahead']);
 });
 
 test('a host on which no engine works is told why, and what was found is read again as it was', () => {
