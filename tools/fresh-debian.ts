@@ -34,12 +34,12 @@ cd /root/ironbark
 set -e
 # Whatever goes wrong, nothing stays on this host's network.
 trap './ironbark purge --yes >/dev/null 2>&1' EXIT
-step ./ironbark up --yes
+step ./ironbark up --yes --no-tune
 step ./ironbark launch --name web
 step ./ironbark ssh web -- uname -a
 step ./ironbark status
 step ./ironbark down
-step ./ironbark up
+step ./ironbark up --no-tune
 step ./ironbark purge --yes
 trap - EXIT
 test ! -e /var/lib/ironbark

@@ -35,7 +35,9 @@ Examples:
 
   'ironbark lab explain': `Examples:
   ironbark lab explain vol-0123456789abcdef0            while its guest reads or writes
-  ironbark lab explain vol-0123456789abcdef0 --interval 60 --json`,
+  ironbark lab explain vol-0123456789abcdef0 --interval 60 --json
+  ironbark lab explain i-0123456789abcdef0              its network cards
+  ironbark lab explain vol-0123456789abcdef0 --try      what the change would bring, on a copy`,
 
   'ironbark lab run': `Experiments:
   paper     J. Shafer's tables and figures (WIOV 2010), each row beside the paper's own values

@@ -4,6 +4,7 @@ import type { SelectableWorkload } from '@ironbark/lab/matrix/select-rows.ts';
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import type { LabCheckFlags } from './commands/lab-check.ts';
 import type { LabCompareFlags } from './commands/lab-compare.ts';
+import type { LabExplainFlags } from './commands/lab-explain.ts';
 import type { LabRunFlags } from './commands/lab-run.ts';
 import type { LabTuneFlags } from './commands/lab-tune.ts';
 import type { CliContext } from './context.ts';
@@ -19,12 +20,21 @@ export function addLabCommands(program: Command, options: LabOptions): void {
   const lab = program.command('lab').description('why a disk is as fast as it is');
   lab
     .command('explain')
-    .description('what a volume does at the moment, and what holds it back')
-    .argument('<volume>', 'a volume that an instance uses')
+    .description('what a volume or a network card does at the moment, and what holds it back')
+    .argument('<id>', 'a volume that an instance uses, or an instance or interface for the network')
     .option('--interval <seconds>', 'how long to look', parseNumber, 5)
-    .action(async (volume: string, flags: { interval: number }, command: Command) => {
+    .option(
+      '--try',
+      'make what changes it, in a guest and on a disk of the lab’s own, and measure again',
+    )
+    .action(async (id: string, flags: LabExplainFlags, command: Command) => {
+      if (/^(i|eni)-/.test(id)) {
+        const { explainNetworkCards } = await import('./commands/lab-explain-network.ts');
+        await explainNetworkCards(options.context(command), id, flags);
+        return;
+      }
       const { explainVolume } = await import('./commands/lab-explain.ts');
-      await explainVolume(options.context(command), volume, flags);
+      options.onExit(await explainVolume(options.context(command), id, flags, options.path));
     });
   addRun(lab, options);
   addCompare(lab, options);
@@ -107,6 +117,7 @@ function addTune(lab: Command, options: LabOptions): void {
       'measure what this host’s disk can do, and open new disks the way that was fastest',
     )
     .option('--dry-run', 'say what was found, and change nothing')
+    .option('--no-guest', 'measure with QEMU alone, as a first start does: half a minute, no root')
     .action(async (flags: LabTuneFlags, command: Command) => {
       const { tuneHost } = await import('./commands/lab-tune.ts');
       options.onExit(await tuneHost(options.context(command), flags, options.path));

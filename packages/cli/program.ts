@@ -128,6 +128,10 @@ function addCloudCommands(program: Command, options: ProgramOptions, context: Ma
       'where the key is kept that opens everything encrypted; "data-folder" takes that back',
     )
     .option('--no-image', 'do not build the first image')
+    .option(
+      '--no-tune',
+      'do not measure this host’s disk in the background, which a first start does',
+    )
     .addOption(new Option('--simulated-failures <rate>').argParser(parseRate).hideHelp())
     .action(async (flags: Flags, command: Command) => {
       const { bringUp } = await import('./commands/up.ts');

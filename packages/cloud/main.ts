@@ -39,6 +39,7 @@ import { createExpiry } from './reconcilers/expiry.ts';
 import { createImageMaking } from './reconcilers/image-making.ts';
 import { createInstanceOutcome } from './reconcilers/instance-outcome.ts';
 import { createInstancePlacement, PLACEMENT_KEY } from './reconcilers/instance-placement.ts';
+import { createNetworkMetrics } from './reconcilers/network-metrics.ts';
 import { createSnapshotReconciler } from './reconcilers/snapshot.ts';
 import { createStorageReport, STORAGE_KEY } from './reconcilers/storage-report.ts';
 import { createVolumeReconciler } from './reconcilers/volume.ts';
@@ -220,6 +221,7 @@ function startReconcilers(
   const storage = runner.add(createStorageReport(app));
   runner.add(createExpiry(app));
   runner.add(createVolumeMetrics(app));
+  runner.add(createNetworkMetrics(app));
   runner.add(createAlarms(app));
   const stops = [
     app.cluster.onChange(() => zone.poke(ZONE_KEY)),

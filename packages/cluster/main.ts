@@ -18,7 +18,13 @@ import type { ClusterClient } from '@ironbark/protocol/internal/cluster-client.t
 import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
 import type { ClusterContext } from './app/context.ts';
 import { NodeHealth } from './app/node-health.ts';
-import { changesSince, describeNodes, getConsoleOutput, readVolumes } from './app/nodes.ts';
+import {
+  changesSince,
+  describeNodes,
+  getConsoleOutput,
+  readNetwork,
+  readVolumes,
+} from './app/nodes.ts';
 import { forgetInstances, putInstances, putSubnets } from './app/placements.ts';
 import { ReportRecorder } from './app/reports.ts';
 import { forgetVpcs, putVpcs } from './app/vpcs.ts';
@@ -128,6 +134,7 @@ function createClient(
     changesSince: (cursor) => changesSince(context, cursor),
     getConsoleOutput: (id) => getConsoleOutput(context, id),
     readVolumes: () => readVolumes(context),
+    readNetwork: () => readNetwork(context),
     onChange: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

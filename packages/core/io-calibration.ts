@@ -2,6 +2,7 @@
 // It is written by `ironbark lab tune`; nodes go by it, and the efficiency of volumes is held against it.
 
 import type { AioEngine } from './io-profile.ts';
+import type { PathRates } from './network-figures.ts';
 
 export interface IoCalibration {
   format: 'ironbark-io-calibration/1';
@@ -13,6 +14,40 @@ export interface IoCalibration {
   aio: AioEngine;
   /** For people: why this one; a whole sentence. */
   reason: string;
+  /** Of one TCP stream between the host and where its guests are plugged; absent where nobody measured it. */
+  path?: PathRates;
+  /** `host`: by QEMU's block layer without a guest; absent in those of before there was a choice: `guest`. */
+  measuredBy?: 'host' | 'guest';
+  /** One for each choice that was looked at besides. */
+  findings?: CalibrationFinding[];
+  /** Choices that are known to be bad and that this host has or leads to. */
+  warnings?: KnownBad[];
+}
+
+export interface CalibrationFinding {
+  name: FindingName;
+  chosen: string;
+  /** By candidate; empty where a guest would be needed to measure it. */
+  measured: Record<string, number>;
+  unit: 'MB/s' | 'requests/s';
+  /** For people: why; a whole sentence. */
+  reason: string;
+}
+
+export type FindingName =
+  | 'engine'
+  | 'cache'
+  | 'allocation'
+  | 'read-ahead'
+  | 'iothread'
+  | 'queues'
+  | 'network';
+
+export interface KnownBad {
+  /** Such as `sparse-with-native-aio`. */
+  name: string;
+  /** For people; a whole sentence. */
+  sentence: string;
 }
 
 export interface DeviceRates {
@@ -37,7 +72,38 @@ export function parseCalibration(text: string): IoCalibration | undefined {
   return {
     ...{ format: CALIBRATION_FORMAT, measuredAt, readBytesPerSecond, writeBytesPerSecond },
     ...{ aio: aio as AioEngine, reason },
+    ...(found.measuredBy === 'host' || found.measuredBy === 'guest'
+      ? { measuredBy: found.measuredBy }
+      : {}),
+    ...pathOf(found.path),
+    ...listsOf(found.findings, found.warnings),
   };
+}
+
+function pathOf(value: unknown): Pick<IoCalibration, 'path'> {
+  const { inBitsPerSecond, outBitsPerSecond } = (value ?? {}) as Partial<PathRates>;
+  const isKnown = isRate(inBitsPerSecond) && isRate(outBitsPerSecond);
+  return isKnown ? { path: { inBitsPerSecond, outBitsPerSecond } } : {};
+}
+
+/** What is for people only is left out where it is not as it should be. */
+function listsOf(
+  findings: unknown,
+  warnings: unknown,
+): Pick<IoCalibration, 'findings' | 'warnings'> {
+  return {
+    ...(isListOf<CalibrationFinding>(findings, ['name', 'chosen', 'reason', 'unit'])
+      ? { findings }
+      : {}),
+    ...(isListOf<KnownBad>(warnings, ['name', 'sentence']) ? { warnings } : {}),
+  };
+}
+
+function isListOf<Item>(value: unknown, texts: readonly string[]): value is Item[] {
+  return (
+    Array.isArray(value) &&
+    value.every((item) => texts.every((name) => typeof item?.[name] === 'string'))
+  );
 }
 
 function parseObject(text: string): object | undefined {

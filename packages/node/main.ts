@@ -33,6 +33,7 @@ import { createGuestFiles, type GuestFiles } from './app/guest-files.ts';
 import { GuestSlots, type GuestUsers, openGuestUsers } from './app/guest-users.ts';
 import { ImageCache } from './app/image-cache.ts';
 import { MemoryLedger } from './app/memory.ts';
+import { readNetwork } from './app/network-readings.ts';
 import { Ports } from './app/ports.ts';
 import { ReportBoard } from './app/report-board.ts';
 import { createSimulatedFiles } from './app/simulated-files.ts';
@@ -218,6 +219,7 @@ class Node implements NodeController {
           readGuestWork: (id) => readGuestWork(context, id),
           readDevice: () => readIoCalibration(options.dataDir),
         }),
+      readNetwork: () => readNetwork(context, options),
       onChange: (listener) => this.#board.onChange(listener),
     };
   }

@@ -56,7 +56,7 @@ export class CloudUnderTest implements AsyncDisposable {
     const hypervisor = options.hypervisor === undefined ? [] : ['--hypervisor', options.hypervisor];
     const port = this.#credentials === undefined ? ['--port', '0'] : [];
     const flags = [...port, ...hypervisor, ...(options.flags ?? [])];
-    const result = await this.ironbark('up', '--yes', ...flags);
+    const result = await this.ironbark('up', '--yes', '--no-tune', ...flags);
     this.#credentials = await this.json<Credentials>('env');
     return result;
   }

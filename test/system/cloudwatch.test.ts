@@ -14,6 +14,7 @@ import {
   paginateListMetrics,
 } from '@aws-sdk/client-cloudwatch';
 import { AwsQueryProtocol, AwsSmithyRpcV2CborProtocol } from '@aws-sdk/core/protocols';
+import { PARAVIRTUAL } from '@ironbark/core/io-profile.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { type AttachedVolume, type Key, MetricLab, REGION } from '../support/metric-lab.ts';
 
@@ -237,6 +238,54 @@ test('the AWS CLI has them, and its errors', async () => {
   assert.deepEqual(JSON.parse(data.stdout).MetricDataResults[0].Values, [1_200 * 4_096]);
   const wrong = cli('get-metric-statistics', ...asked, '--period', '61');
   await assert.rejects(wrong, /InvalidParameterValue.*multiple of 60/s);
+});
+
+test('what an instance’s cards moved is there by AWS’s names, beside its efficiency, and for its account only', async () => {
+  const { instanceId } = provisioned;
+  const moved = { inBytes: 0, outBytes: 0, inPackets: 0, outPackets: 0 };
+  lab.cloud.cluster.readNetworkNow = () => {
+    const readAtMs = lab.clock.monotonicMs();
+    const path = { inBitsPerSecond: 1e9, outBitsPerSecond: 1e9 };
+    const ids = { interfaceId: 'eni-00000000000000001', instanceId, countedSince: 'a' } as const;
+    const guest = { pid: 1, profile: PARAVIRTUAL };
+    return [{ ...ids, ...guest, readAtMs, path, counters: { ...moved } }];
+  };
+  const from = await lab.nextMinute();
+  Object.assign(moved, { inBytes: 75e7, inPackets: 500_000, outBytes: 75e6, outPackets: 50_000 });
+  const to = await lab.nextMinute();
+  const Dimensions = [{ Name: 'InstanceId', Value: instanceId }];
+  const client = clients['JSON']!;
+  const listed = await client.send(new ListMetricsCommand({ Dimensions }));
+  assert.deepEqual(
+    listed.Metrics?.map(({ Namespace, MetricName }) => `${Namespace} ${MetricName}`),
+    [
+      ...['AWS/EC2 NetworkIn', 'AWS/EC2 NetworkOut', 'AWS/EC2 NetworkPacketsIn'],
+      ...['AWS/EC2 NetworkPacketsOut', 'Ironbark/EC2 NetworkEfficiency'],
+    ],
+  );
+  const all: string[] = [];
+  for await (const page of paginateListMetrics({ client }, {})) {
+    all.push(...(page.Metrics ?? []).map(({ MetricName }) => MetricName!));
+  }
+  assert.equal(all.length, 14 + 12 + 5);
+  const sumOf = async (Namespace: string, MetricName: string, asker = client) => {
+    const what = { Namespace, MetricName, Dimensions, StartTime: from, EndTime: to };
+    const asked = { ...what, Period: 60, Statistics: ['Sum' as const] };
+    const { Datapoints } = await asker.send(new GetMetricStatisticsCommand(asked));
+    return Datapoints?.map(({ Sum }) => Sum);
+  };
+  assert.deepEqual(await sumOf('AWS/EC2', 'NetworkIn'), [75e7]);
+  const [efficiency] = (await sumOf('Ironbark/EC2', 'NetworkEfficiency'))!;
+  // 100 Mb/s for a minute that is one to a few milliseconds.
+  assert.ok(Math.abs(efficiency! - 10) < 0.5, `${efficiency}`);
+  const other = lab.connect(stranger);
+  assert.deepEqual((await sumOf('AWS/EC2', 'NetworkIn', other)) ?? [], []);
+  assert.deepEqual((await other.send(new ListMetricsCommand({ Dimensions }))).Metrics ?? [], []);
+  other.destroy();
+  const denied = lab.connect(user);
+  await assert.rejects(sumOf('AWS/EC2', 'NetworkIn', denied), /cloudwatch:GetMetricStatistics/);
+  denied.destroy();
+  lab.cloud.cluster.readNetworkNow = undefined;
 });
 
 test('points outlive a restart, whose minutes are a gap, and are forgotten after 14 days', async () => {

@@ -38,7 +38,7 @@ export class HostedCloud {
   /** `./ironbark up` without an image: the host has no archive of packages. */
   static async up(host: TestHost, home: string): Promise<HostedCloud> {
     const address = ['--host', HOST_ADDRESS, '--port', String(API_PORT)];
-    await host.run(['./ironbark', 'up', '--yes', '--no-image', ...address]);
+    await host.run(['./ironbark', 'up', '--yes', '--no-image', '--no-tune', ...address]);
     const { stdout } = await host.run(['./ironbark', 'env', '--json']);
     const inside = JSON.parse(stdout) as Credentials;
     return new HostedCloud(host, { ...inside, endpoint: host.endpoint }, home);

@@ -3,6 +3,7 @@
 
 import { DIRECT, type DiskProfile, guestProfile, profileLabel } from '@ironbark/core/io-profile.ts';
 import type { VolumeFigures } from '@ironbark/core/volume-figures.ts';
+import type { CauseName } from '@ironbark/lab/explain/causes.ts';
 import { type Explanation, explain } from '@ironbark/lab/explain/explain.ts';
 import type { Observation } from '@ironbark/lab/explain/observation.ts';
 import { observeVolume } from '@ironbark/lab/explain/volume-observation.ts';
@@ -12,6 +13,7 @@ import { bareRateOf, type PaperRow, paperLabel } from '@ironbark/lab/paper/paper
 import { type HostDiskSeen, watchDiskOf } from '@ironbark/lab/seen/host-disk.ts';
 import type { CliContext } from '../context.ts';
 import { Problem } from '../problem.ts';
+import { renderTried, requireTrial, type Tried, tryChange } from './lab-try.ts';
 import { type MeasuredVolume, measureVolumes } from './volumes.ts';
 
 interface Explained {
@@ -23,13 +25,25 @@ interface Explained {
   host?: HostDiskSeen;
   explanation: Explanation;
   paper: { row: string; mbps: number; seen: PaperRow['seen'] };
+  /** With --try. */
+  tried?: Tried;
 }
+
+export interface LabExplainFlags {
+  interval: number;
+  try?: boolean;
+}
+
+const INTERRUPTED = 130;
+const NO_GAP = 'There is nothing to change.';
 
 export async function explainVolume(
   context: CliContext,
   volumeId: string,
-  { interval }: { interval: number },
-): Promise<void> {
+  { interval, try: wantsTrial = false }: LabExplainFlags,
+  path: string,
+): Promise<number> {
+  if (wantsTrial) await requireTrial(context);
   const title = `Looking at ${volumeId} for ${interval} s`;
   const { result: volumes, seen: host } = await context.terminal.step(title, () =>
     watchDiskOf(context.dataDir, context.clock, () => measureVolumes(context, interval)),
@@ -48,7 +62,15 @@ export async function explainVolume(
     explanation: explain(observation),
     paper: { row: paperLabel(row), mbps: row.mbps, seen: row.seen },
   };
+  if (wantsTrial) {
+    const { cause } = explained.explanation;
+    const subject = { cause: cause?.name as CauseName, observation, profile };
+    const tried =
+      cause === undefined ? { reason: NO_GAP } : await tryChange(context, subject, path);
+    if (tried !== undefined) explained.tried = tried;
+  }
   context.terminal.result(explained, () => render(explained, observation, row));
+  return wantsTrial && explained.tried === undefined ? INTERRUPTED : 0;
 }
 
 /** With which it is attached. */
@@ -76,13 +98,16 @@ function requireAtWork(
 }
 
 function render(
-  { volumeId, instanceId, profile, host, explanation }: Explained,
+  { volumeId, instanceId, profile, host, explanation, tried }: Explained,
   { direction, guestRate, seen }: Observation,
   row: PaperRow,
 ): string {
   const does = direction === 'read' ? 'reads' : 'writes';
   const lines = [`${volumeId}, attached to ${instanceId} with the profile ${profile}`];
-  if (guestRate === 0) return [...lines, '', explanation.sentence].join('\n');
+  if (guestRate === 0) {
+    const trial = tried === undefined ? [] : renderTried(tried);
+    return [...lines, '', explanation.sentence, ...trial].join('\n');
+  }
   lines.push(
     `  it ${does} ${(guestRate / 1e6).toFixed(1)} MB/s: ${renderSeen(seen)}`,
     ...(host === undefined
@@ -94,6 +119,7 @@ function render(
     '',
     `Most like it in the paper of 2010: ${paperLabel(row)}, ${row.mbps} of ${bareRateOf(row)} MB/s (${Math.round(100 * shareOf(row)!)} %)`,
     `  ${renderSeen(row.seen!)}`,
+    ...(tried === undefined ? [] : renderTried(tried)),
   );
   return lines.join('\n');
 }

@@ -5,6 +5,7 @@ import type { InstanceObservation } from '@ironbark/protocol/internal/instance-m
 import type { CliContext } from '../context.ts';
 import type { DaemonProcessFacts, DaemonStatus } from '../daemon/admin-api.ts';
 import { findDaemon } from '../daemon/admin-client.ts';
+import type { AutopilotState } from '../daemon/autopilot.ts';
 import { renderTable, type Terminal } from '../terminal.ts';
 
 /** The exit code of a cloud that is not running, so that scripts can ask. */
@@ -40,6 +41,7 @@ function renderStatus(status: DaemonStatus, terminal: Terminal): string {
     ['accounts', describeTenancy(status)],
     ...(gaps.length === 0 ? [] : [['isolation', gaps.join('; ')] as [string, string]]),
     ['capacity', describeCapacity(status)],
+    ['disk', describeDisk(status)],
     ['data', `${status.dataDir} (${renderBytes(node.capacity.diskFreeBytes)} free)`],
     [
       'holds',
@@ -51,7 +53,12 @@ function renderStatus(status: DaemonStatus, terminal: Terminal): string {
     ['since', `${status.startedAt}, pid ${status.pid}, version ${status.version}`],
   ];
   const troubles = status.failures.map((each): [string, string] => ['TROUBLE', each]);
-  const head = [...troubles, ...facts]
+  const known = status.calibration.known?.warnings ?? [];
+  const warnings = known.map(({ name, sentence }): [string, string] => [
+    'KNOWN BAD',
+    `${name}: ${sentence}`,
+  ]);
+  const head = [...troubles, ...warnings, ...facts]
     .map(([name, value]) => `${terminal.bold(name.padEnd(11))}${value}`)
     .join('\n');
   if (node.instances.length === 0) return `${head}\n\nNo instances. Make one: ironbark launch`;
@@ -87,6 +94,23 @@ function describeTenancy({ node, config }: DaemonStatus): string {
     ? 'not kept apart: emulation is no boundary, and --allow-shared-emulation lets several in'
     : 'one at a time: emulation is no boundary between tenants, so others’ guests are refused';
 }
+
+function describeDisk({ calibration: { known, autopilot } }: DaemonStatus): string {
+  if (known === undefined) return NOT_MEASURED[autopilot.state](autopilot.reason ?? '');
+  const { readBytesPerSecond, writeBytesPerSecond, aio, measuredAt } = known;
+  const [read, written] = [readBytesPerSecond, writeBytesPerSecond].map((rate) =>
+    (rate / 1e6).toFixed(0),
+  );
+  return `${aio}; ${read} MB/s read, ${written} written when it was measured at ${measuredAt}`;
+}
+
+const NOT_MEASURED: Readonly<Record<AutopilotState, (reason: string) => string>> = {
+  off: () => 'not measured; ironbark lab tune does it',
+  done: () => 'not measured; ironbark lab tune does it',
+  waiting: (reason) => `not measured yet, that waits: ${reason} ironbark lab tune does it now`,
+  measuring: () => 'is being measured, in the background',
+  failed: (reason) => `could not be measured: ${reason}`,
+};
 
 function describeNetwork(status: DaemonStatus): string {
   const { network, vpcCidr } = status.config;

@@ -21,6 +21,8 @@ export interface UpOptions extends ConfigWishes {
   path: string;
   /** Start without building the first image. */
   image: boolean;
+  /** Measure the host if nobody has. */
+  tune: boolean;
 }
 
 export async function bringUp(context: CliContext, options: UpOptions): Promise<void> {
@@ -31,6 +33,8 @@ export async function bringUp(context: CliContext, options: UpOptions): Promise<
   if (running !== undefined) checkWishes(context, status, options);
   if (options.image && status.config.hypervisor === 'qemu') await ensureMicroImage(context);
   const images = await listImages(context);
+  // The last thing, since what is built would be measured too; the answer is waited for and the measuring is not.
+  if (options.tune && running === undefined) await daemon.beginCalibration();
   const result = {
     endpoint: status.endpoint,
     region: status.config.region,

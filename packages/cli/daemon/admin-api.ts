@@ -3,12 +3,14 @@
 import type { AccountAdmin } from '@ironbark/cloud/app/accounts.ts';
 import type { VolumeSummary } from '@ironbark/cloud/app/volume-summary.ts';
 import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
-import type { DeviceRates } from '@ironbark/core/io-calibration.ts';
+import type { DeviceRates, IoCalibration } from '@ironbark/core/io-calibration.ts';
 import type { DiskStats } from '@ironbark/node/drivers/hypervisor-driver.ts';
 import type { ObjectsCounts } from '@ironbark/objects/app/request-counters.ts';
 import type { BucketUsage } from '@ironbark/objects/app/usage.ts';
 import type { NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { NetworkReading } from '@ironbark/protocol/internal/node-client.ts';
 import type { CloudConfig } from '../cloud-config.ts';
+import type { AutopilotReport } from './autopilot.ts';
 
 export interface DaemonProcessFacts {
   name: string;
@@ -31,6 +33,8 @@ export interface DaemonStatus {
   counts: Record<string, number>;
   /** What disks have failed to keep; what is concerned refuses changes until the next start. */
   failures: string[];
+  /** How disks are opened here, and what is known of how fast they are. */
+  calibration: { autopilot: AutopilotReport; known?: IoCalibration };
   /** Image id to the user that a key pair logs in as. */
   loginUsers: Record<string, string>;
 }
@@ -96,6 +100,8 @@ export interface AdminApi extends AccountAdmin {
   diskStats(request: { instanceId: InstanceId }): Promise<DiskStats[]>;
   /** Every volume of the cloud; those of guests that run with their counters. */
   volumes(): Promise<VolumeFacts[]>;
+  /** What the network cards of running guests have moved, where the host counts it. */
+  networkReadings(): Promise<NetworkReading[]>;
   bucketUsage(): Promise<BucketUsage[]>;
   objectCounts(): Promise<ObjectsCounts>;
   beginBackup(request: BackupRequest): Promise<BackupSource>;
@@ -103,6 +109,8 @@ export interface AdminApi extends AccountAdmin {
   endBackup(): Promise<{ ended: true }>;
   /** What a held volume has from an offset on, some of it: zeros are left out. */
   readHeldVolume(request: HeldVolumeRequest): Promise<HeldVolumePart>;
+  /** Measures a host that nobody has measured, in the background; answers at once. */
+  beginCalibration(): Promise<AutopilotReport>;
   /** Answers when everything has been let go; the daemon then ends. */
   halt(request: HaltRequest): Promise<{ halted: true }>;
 }
@@ -113,6 +121,7 @@ export const ADMIN_METHODS: readonly AdminMethod[] = [
   'credentials',
   'diskStats',
   'volumes',
+  'networkReadings',
   'addAccount',
   'listAccounts',
   'addUser',
@@ -128,5 +137,6 @@ export const ADMIN_METHODS: readonly AdminMethod[] = [
   'renewBackup',
   'endBackup',
   'readHeldVolume',
+  'beginCalibration',
   'halt',
 ];

@@ -7,7 +7,14 @@ import { ADMIN_METHODS, type AdminApi, type AdminMethod } from './admin-api.ts';
 import type { Controllers } from './controllers.ts';
 
 /** What the privileged process answers itself. */
-const PRIVILEGED_METHODS = ['status', 'diskStats', 'volumes', 'halt'] as const;
+const PRIVILEGED_METHODS = [
+  'status',
+  'diskStats',
+  'volumes',
+  'beginCalibration',
+  'networkReadings',
+  'halt',
+] as const;
 type PrivilegedMethod = (typeof PRIVILEGED_METHODS)[number];
 
 export interface CloudFacts {

@@ -4,6 +4,7 @@
 import { rm } from 'node:fs/promises';
 import { flushCompileCache } from 'node:module';
 import { readIoCalibration } from '@ironbark/node/host/io-calibration.ts';
+import { readUplink } from '@ironbark/node/host/uplink.ts';
 import { renderTime, systemClock } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { acquireProcessLock } from '@ironbark/platform/database/process-lock.ts';
@@ -16,6 +17,7 @@ import { systemRandom } from '@ironbark/platform/random.ts';
 import { type CloudConfig, findConfig } from '../cloud-config.ts';
 import type { AdminApi, HaltRequest } from './admin-api.ts';
 import { serveAdmin } from './admin-server.ts';
+import { Autopilot } from './autopilot.ts';
 import { dataPaths, FOLDER_TAKEN } from './paths.ts';
 import type { RunningCloud } from './running-cloud.ts';
 import { keepStartReserve, useStartReserve } from './start-reserve.ts';
@@ -54,7 +56,9 @@ async function mainOfDaemon(config: CloudConfig, given: DaemonArguments): Promis
     return;
   }
   const done = Promise.withResolvers<void>();
+  const autopilot = createAutopilot(cloud, { dataDir, logger });
   const halt = async (request: HaltRequest) => {
+    await autopilot[Symbol.asyncDispose]();
     await end(cloud, request);
     done.resolve();
     return { halted: true as const };
@@ -62,7 +66,7 @@ async function mainOfDaemon(config: CloudConfig, given: DaemonArguments): Promis
   await removeFile(paths.adminSocket);
   await overwriteUnsynced(paths.pidFile, `${process.pid}\n`);
   await keepStartReserve(paths.startReserve);
-  const api = adminApi(cloud, { config, dataDir, version, startedAt }, halt);
+  const api = adminApi(cloud, { config, dataDir, version, startedAt }, { halt, autopilot });
   const admin = await serveAdmin(paths.adminSocket, api, logger);
   const onSignal = () => void halt({ keepGuests: true }).catch(crash);
   process.once('SIGTERM', onSignal);
@@ -116,19 +120,49 @@ function compileCache(): Record<string, string> {
   return directory === undefined ? {} : { NODE_COMPILE_CACHE: directory };
 }
 
+function createAutopilot(
+  cloud: RunningCloud,
+  { dataDir, logger }: { dataDir: string; logger: Logger },
+): Autopilot {
+  const folder = dataPaths(dataDir).node;
+  return new Autopilot({
+    ...{ clock: systemClock, commands: systemCommands, folder },
+    logger: logger.child({ service: 'autopilot' }),
+    countGuests: async () => {
+      const { instances } = await cloud.node.client.getReport();
+      return instances.filter(({ power }) => power === 'running').length;
+    },
+    findCalibration: () => readIoCalibration(folder),
+    readNetwork: () => readUplink(systemCommands),
+  });
+}
+
 function adminApi(
   cloud: RunningCloud,
   facts: DaemonFacts,
-  halt: (request: HaltRequest) => Promise<{ halted: true }>,
+  { halt, autopilot }: Pick<AdminApi, 'halt'> & { autopilot: Autopilot },
 ): AdminApi {
+  const readCalibration = () => readIoCalibration(dataPaths(facts.dataDir).node);
   return {
     ...cloud.admin,
-    status: () => describeCloud(cloud, facts),
+    status: async () => {
+      const known = await readCalibration();
+      const { report } = autopilot;
+      return await describeCloud(cloud, facts, {
+        autopilot: report,
+        ...(known === undefined ? {} : { known }),
+      });
+    },
+    beginCalibration: async () => {
+      if (facts.config.hypervisor !== 'simulated') autopilot.begin();
+      return autopilot.report;
+    },
     volumes: () =>
       describeVolumes(cloud, {
         clock: systemClock,
-        readDevice: () => readIoCalibration(dataPaths(facts.dataDir).node),
+        readDevice: readCalibration,
       }),
+    networkReadings: () => cloud.node.client.readNetwork(),
     diskStats: async ({ instanceId }) => await cloud.node.readDiskStats(instanceId),
     halt,
   };

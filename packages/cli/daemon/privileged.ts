@@ -222,6 +222,7 @@ function lateNode(): { client: NodeClient; attach: (node: NodeClient) => void } 
       getReport: async () => await get().getReport(),
       getConsoleOutput: async (id) => await get().getConsoleOutput(id),
       readVolumes: async () => await get().readVolumes(),
+      readNetwork: async () => await get().readNetwork(),
       onChange: (listener) => {
         listeners.add(listener);
         return () => listeners.delete(listener);

@@ -18,11 +18,13 @@ export interface DaemonFacts {
 export async function describeCloud(
   cloud: RunningCloud,
   facts: DaemonFacts,
+  calibration: DaemonStatus['calibration'],
 ): Promise<DaemonStatus> {
   const { node, endpoint, controllersPid } = cloud;
   const described = await cloud.admin.describe().catch(explainAbsence);
   return {
     ...facts,
+    calibration,
     pid: process.pid,
     endpoint,
     ...described,

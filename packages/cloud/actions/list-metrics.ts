@@ -1,10 +1,13 @@
-// Owns ListMetrics: the metrics that have points, volumes' first, then users' own.
+// Owns ListMetrics: the metrics that have points, volumes' first, then those of instances' network cards, then users' own.
 
-import type { VolumeId } from '@ironbark/core/ids.ts';
+import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
 import type { CloudwatchInput } from '@ironbark/protocol/cloudwatch/types.ts';
 import type { App } from '../app/app.ts';
+import { NETWORK_DIMENSION, NETWORK_METRICS, type NetworkMetric } from '../app/network-metrics.ts';
 import { refuse } from '../app/refusals.ts';
 import { DIMENSION, VOLUME_METRICS, type VolumeMetric } from '../app/volume-metrics.ts';
+import type { NetworkMetricRow } from '../store/network-metric-schema.ts';
+import { findNewestNetworkMetric, findNextNetworkMetric } from '../store/network-metrics.ts';
 import type { OwnMetricRow } from '../store/own-metric-schema.ts';
 import { listOwnMetrics } from '../store/own-metrics.ts';
 import type { VolumeMetricRow } from '../store/volume-metric-schema.ts';
@@ -15,11 +18,20 @@ import type { CloudwatchHandler } from './cloudwatch-handler.ts';
 /** "Up to 500 results are returned for any one call": a page ends with the volume that gets there. */
 const MAX_METRICS = 500 - VOLUME_METRICS.length;
 /** Looked up in a millisecond each; then others have their turn. */
-const VOLUMES_AT_A_TIME = 16;
+const FOUND_AT_A_TIME = 16;
 /** Of users' own, looked at for one page; it may hold few of them. */
 const OWN_AT_A_TIME = 2_000;
 const RECENT_MS = 3 * 60 * 60_000;
-const TOKEN = /^(?:after:(vol-[0-9a-f]{1,17})|own:([0-9a-f]{0,32}))$/;
+
+/** Volumes, instances' network cards, users' own. */
+const STAGES = ['after', 'net', 'own'] as const;
+type Stage = (typeof STAGES)[number];
+/** After which a page of a stage begins. */
+const PLACES: Readonly<Record<Stage, RegExp>> = {
+  after: /^vol-[0-9a-f]{1,17}$/,
+  net: /^(?:i-[0-9a-f]{1,17})?$/,
+  own: /^[0-9a-f]{0,32}$/,
+};
 
 type Input = CloudwatchInput<'ListMetrics'>;
 
@@ -34,11 +46,15 @@ interface Page {
   nextToken: string | undefined;
 }
 
-/** After which volume or which of users' own a page begins. */
 interface Place {
-  volume: string;
-  /** Undefined while there are volumes to look at. */
-  own: string | undefined;
+  stage: Stage;
+  /** Empty: from the stage's first one on. */
+  after: string;
+}
+
+interface Asked {
+  input: Input;
+  after: string;
 }
 
 export const listMetrics: CloudwatchHandler<'ListMetrics'> = async (app, context, input) => {
@@ -56,37 +72,101 @@ export const listMetrics: CloudwatchHandler<'ListMetrics'> = async (app, context
   };
 };
 
+/** One stage after the other, each ending a page, so that each place is in one list. */
 async function collect(app: App, context: RequestContext, input: Input): Promise<Page> {
-  const place = readToken(input.NextToken);
-  if (place.own !== undefined) return await collectOwn(app, context, { input, after: place.own });
+  let place = readToken(input.NextToken);
+  for (;;) {
+    const { stage, after }: Place = place;
+    const page: Page = await COLLECT[stage](app, context, { input, after });
+    const next: Stage | undefined = STAGES[STAGES.indexOf(stage) + 1];
+    if (page.nextToken !== undefined || next === undefined) return page;
+    if (page.found.length > 0) {
+      const hasMore = await hasFrom(app, context, next);
+      return { found: page.found, nextToken: hasMore ? writeToken(`${next}:`) : undefined };
+    }
+    place = { stage: next, after: '' };
+  }
+}
+
+type Collect = (app: App, context: RequestContext, asked: Asked) => Promise<Page>;
+
+const COLLECT: Readonly<Record<Stage, Collect>> = {
+  after: (app, context, asked) =>
+    collectMeasured(app, asked, {
+      stage: 'after',
+      find: async (after) => {
+        const newest = await findVolume(app, context, { ...asked, after });
+        return newest && { id: newest.volumeId, listed: selectVolume(app, newest, asked.input) };
+      },
+    }),
+  net: (app, context, asked) =>
+    collectMeasured(app, asked, {
+      stage: 'net',
+      find: async (after) => {
+        const newest = await findInstance(app, context, { ...asked, after });
+        return newest && { id: newest.instanceId, listed: selectNetwork(app, newest, asked.input) };
+      },
+    }),
+  own: (app, context, asked) => collectOwn(app, context, asked),
+};
+
+interface Measured {
+  stage: Stage;
+  /** What comes after an id. */
+  find(after: string): Promise<{ id: string; listed: Listed[] } | undefined>;
+}
+
+async function collectMeasured(
+  app: App,
+  { after: begin }: Asked,
+  { stage, find }: Measured,
+): Promise<Page> {
   const found: Listed[] = [];
-  let after = place.volume;
+  let after = begin;
   for (let seen = 1; ; seen++) {
-    if (found.length > MAX_METRICS) return { found, nextToken: writeToken(`after:${after}`) };
-    if (seen % VOLUMES_AT_A_TIME === 0) await app.clock.sleep(0);
-    const newest = await findVolume(app, context, { input, after });
-    if (newest === undefined) break;
-    after = newest.volumeId;
-    found.push(...select(app, newest, input));
+    if (found.length > MAX_METRICS) return { found, nextToken: writeToken(`${stage}:${after}`) };
+    if (seen % FOUND_AT_A_TIME === 0) await app.clock.sleep(0);
+    const next = await find(after);
+    if (next === undefined) return { found, nextToken: undefined };
+    after = next.id;
+    found.push(...next.listed);
   }
-  // Those of volumes end a page, so that each place is in one of the two lists.
-  if (found.length > 0 && (await hasOwn(app, context))) {
-    return { found, nextToken: writeToken('own:') };
-  }
-  if (found.length > 0) return { found, nextToken: undefined };
-  return await collectOwn(app, context, { input, after: '' });
 }
 
 /** The next volume that may be asked for: the one that is named, or any. */
 async function findVolume(
   app: App,
   { accountId }: RequestContext,
-  { input, after }: { input: Input; after: string },
+  { input, after }: Asked,
 ): Promise<VolumeMetricRow | undefined> {
   const db = app.store.query;
-  const named = input.Dimensions?.find(({ Value }) => Value !== undefined)?.Value;
+  const named = nameIn(input);
   if (named === undefined) return await findNextVolumeMetric(db, accountId, after);
   return after === '' ? await findNewestVolumeMetric(db, accountId, named as VolumeId) : undefined;
+}
+
+async function findInstance(
+  app: App,
+  { accountId }: RequestContext,
+  { input, after }: Asked,
+): Promise<NetworkMetricRow | undefined> {
+  const db = app.store.query;
+  const named = nameIn(input);
+  if (named === undefined) return await findNextNetworkMetric(db, accountId, after);
+  const id = named as InstanceId;
+  return after === '' ? await findNewestNetworkMetric(db, accountId, id) : undefined;
+}
+
+function nameIn({ Dimensions }: Input): string | undefined {
+  return Dimensions?.find(({ Value }) => Value !== undefined)?.Value;
+}
+
+/** Whether a page of this stage or a later one would have anything. */
+async function hasFrom(app: App, context: RequestContext, stage: Stage): Promise<boolean> {
+  const { accountId } = context;
+  const isNetwork =
+    stage === 'net' && (await findNextNetworkMetric(app.store.query, accountId, '')) !== undefined;
+  return isNetwork || (await hasOwn(app, context));
 }
 
 async function hasOwn(app: App, { accountId }: RequestContext): Promise<boolean> {
@@ -97,7 +177,7 @@ async function hasOwn(app: App, { accountId }: RequestContext): Promise<boolean>
 async function collectOwn(
   app: App,
   { accountId }: RequestContext,
-  { input, after }: { input: Input; after: string },
+  { input, after }: Asked,
 ): Promise<Page> {
   const page = { after, limit: OWN_AT_A_TIME };
   const rows = await listOwnMetrics(app.store.query, accountId, page);
@@ -141,25 +221,38 @@ function sinceOf(app: App, { RecentlyActive }: Input): number {
 }
 
 /** What is asked for of one volume's metrics. */
-function select(app: App, newest: VolumeMetricRow, input: Input): Listed[] {
-  if (newest.minute < sinceOf(app, input) || !matchesDimensions(newest, input)) return [];
+function selectVolume(app: App, newest: VolumeMetricRow, input: Input): Listed[] {
+  const dimension = { Name: DIMENSION, Value: newest.volumeId };
+  if (newest.minute < sinceOf(app, input) || !matchesDimension(dimension, input)) return [];
   const metrics = VOLUME_METRICS.filter((metric) => isNamed(metric, input) && metric.isOf(newest));
-  return metrics.map((metric) => renderMetric(metric, newest));
+  return metrics.map((metric) => renderMetric(metric, dimension));
 }
 
-function isNamed(metric: VolumeMetric, { Namespace, MetricName }: Input): boolean {
+/** And of one instance's network cards. */
+function selectNetwork(app: App, newest: NetworkMetricRow, input: Input): Listed[] {
+  const dimension = { Name: NETWORK_DIMENSION, Value: newest.instanceId };
+  if (newest.minute < sinceOf(app, input) || !matchesDimension(dimension, input)) return [];
+  const metrics = NETWORK_METRICS.filter(
+    (metric) => isNamed(metric, input) && metric.read(newest) !== undefined,
+  );
+  return metrics.map((metric) => renderMetric(metric, dimension));
+}
+
+type Named = Pick<VolumeMetric | NetworkMetric, 'namespace' | 'name'>;
+type Dimension = Listed['Dimensions'][number];
+
+function isNamed(metric: Named, { Namespace, MetricName }: Input): boolean {
   const isOfSpace = Namespace === undefined || Namespace === metric.namespace;
   return isOfSpace && (MetricName === undefined || MetricName === metric.name);
 }
 
-function matchesDimensions({ volumeId }: VolumeMetricRow, { Dimensions = [] }: Input): boolean {
+function matchesDimension(own: Dimension, { Dimensions = [] }: Input): boolean {
   return Dimensions.every(
-    ({ Name, Value }) => Name === DIMENSION && (Value === undefined || Value === volumeId),
+    ({ Name, Value }) => Name === own.Name && (Value === undefined || Value === own.Value),
   );
 }
 
-function renderMetric({ namespace, name }: VolumeMetric, { volumeId }: VolumeMetricRow): Listed {
-  const dimension = { Name: DIMENSION, Value: volumeId as string };
+function renderMetric({ namespace, name }: Named, dimension: Dimension): Listed {
   return { Namespace: namespace, MetricName: name, Dimensions: [dimension] };
 }
 
@@ -168,9 +261,11 @@ function writeToken(place: string): string {
 }
 
 function readToken(token: string | undefined): Place {
-  if (token === undefined) return { volume: '', own: undefined };
-  const match = TOKEN.exec(Buffer.from(token.slice(0, 100), 'base64url').toString());
-  if (match !== null) return { volume: match[1] ?? '', own: match[2] };
+  if (token === undefined) return { stage: 'after', after: '' };
+  const text = Buffer.from(token.slice(0, 100), 'base64url').toString();
+  const stage = STAGES.find((each) => text.startsWith(`${each}:`));
+  const after = text.slice(`${stage}:`.length);
+  if (stage !== undefined && PLACES[stage].test(after)) return { stage, after };
   const message = 'The NextToken is not one that ListMetrics gave. Start again without it.';
   throw refuse('invalid-parameter', 'page-token', message);
 }

@@ -4,10 +4,12 @@
 import type { AccountId } from '@ironbark/core/ids.ts';
 import { isResourceId } from '@ironbark/core/ids.ts';
 import type { Unit } from '@ironbark/protocol/cloudwatch/types.ts';
+import { listNetworkMetrics } from '../store/network-metrics.ts';
 import { listOwnPeriods } from '../store/own-metrics.ts';
 import { listVolumeMetrics } from '../store/volume-metrics.ts';
 import type { App } from './app.ts';
 import { type MetricValue, type Span, valueOfMinute } from './metric-statistics.ts';
+import { findNetworkMetric, NETWORK_DIMENSION } from './network-metrics.ts';
 import { seriesOf } from './own-metrics.ts';
 import { DIMENSION, findMetric, readMetric } from './volume-metrics.ts';
 
@@ -32,10 +34,11 @@ export async function readMetricValues(
   asked: MetricName,
   span: Span,
 ): Promise<ReadMetric[]> {
-  const found =
-    findMetric(asked.namespace, asked.name) === undefined
-      ? await readOwn(app, accountId, asked, span)
-      : await readVolume(app, accountId, asked, span);
+  const { namespace, name } = asked;
+  const isOf = (find: (one: string, other: string) => unknown) =>
+    find(namespace, name) !== undefined;
+  const read = isOf(findMetric) ? readVolume : isOf(findNetworkMetric) ? readNetwork : readOwn;
+  const found = await read(app, accountId, asked, span);
   return found.filter(({ values }) => values.length > 0);
 }
 
@@ -55,6 +58,27 @@ async function readVolume(
   const rows = await listVolumeMetrics(app.store.query, volume, [span.fromMs, span.endMs]);
   const values = rows.flatMap((row) => {
     const value = readMetric(metric, row);
+    return value === undefined ? [] : [valueOfMinute(row.minute, value)];
+  });
+  return [{ unit: metric.unit, values }];
+}
+
+async function readNetwork(
+  app: App,
+  accountId: AccountId,
+  asked: MetricName,
+  span: Span,
+): Promise<ReadMetric[]> {
+  const metric = findNetworkMetric(asked.namespace, asked.name)!;
+  const [dimension, ...others] = asked.dimensions;
+  const instanceId = dimension?.Name === NETWORK_DIMENSION ? dimension.Value : undefined;
+  const isMeant = asked.unit === undefined || asked.unit === metric.unit;
+  const isInstance = instanceId !== undefined && isResourceId('i', instanceId);
+  if (!isMeant || !isInstance || others.length > 0) return [];
+  const instance = { accountId, instanceId };
+  const rows = await listNetworkMetrics(app.store.query, instance, [span.fromMs, span.endMs]);
+  const values = rows.flatMap((row) => {
+    const value = metric.read(row);
     return value === undefined ? [] : [valueOfMinute(row.minute, value)];
   });
   return [{ unit: metric.unit, values }];

@@ -23,6 +23,16 @@ export async function findInstances(
   return rows.filter((row) => row.accountId === accountId);
 }
 
+/** Whose they are; those that are gone are missing. */
+export function listOwners(
+  db: Queries,
+  ids: readonly InstanceId[],
+): Promise<Pick<InstanceRow, 'id' | 'accountId'>[]> {
+  return inParts(ids, (some) =>
+    db.selectFrom('instance').select(['id', 'accountId']).where('id', 'in', some).execute(),
+  );
+}
+
 /** Where a listing goes on: after this instance, in the order of {@link listInstancesAfter}. */
 export type InstancePlace = Pick<InstanceRow, 'createdAt' | 'reservationId' | 'id'>;
 

@@ -29,6 +29,7 @@ import type { EbsSettingTable } from './ebs-setting-table.ts';
 import type { IamSchema } from './iam-schema.ts';
 import type { ImagePermissionTable, ImageTable, RootDeviceType } from './image-schema.ts';
 import type { LaunchTemplateTable, LaunchTemplateVersionTable } from './launch-template-schema.ts';
+import type { NetworkMetricTable } from './network-metric-schema.ts';
 import type {
   AddressTable,
   InterfaceAddressTable,
@@ -290,6 +291,7 @@ export interface Schema extends IamSchema {
   volume: VolumeTable;
   volumeModification: VolumeModificationTable;
   volumeMetric: VolumeMetricTable;
+  networkMetric: NetworkMetricTable;
   alarm: AlarmTable;
   ownMetric: OwnMetricTable;
   ownMetricPoint: OwnMetricPointTable;

@@ -5,7 +5,12 @@ import type { InstanceId } from '@ironbark/core/ids.ts';
 import { isolatesTenants } from '@ironbark/core/tenancy.ts';
 import { renderTime } from '@ironbark/platform/clock.ts';
 import type { NodeSummary, ZoneChanges } from '@ironbark/protocol/internal/cluster-client.ts';
-import type { ConsoleOutput, VolumeReading } from '@ironbark/protocol/internal/node-client.ts';
+import type {
+  ConsoleOutput,
+  NetworkReading,
+  NodeClient,
+  VolumeReading,
+} from '@ironbark/protocol/internal/node-client.ts';
 import { listNodes, type NodeRow, summaryOf } from '../store/nodes.ts';
 import { listChangesAfter } from '../store/observations.ts';
 import { findPlacement } from '../store/placed-instances.ts';
@@ -65,13 +70,25 @@ export async function getConsoleOutput(
   return withinDeadline(context.clock, 'getConsoleOutput', client.getConsoleOutput(id));
 }
 
+export function readVolumes(context: ClusterContext): Promise<VolumeReading[]> {
+  return askAll(context, 'readVolumes', (node) => node.readVolumes());
+}
+
+export function readNetwork(context: ClusterContext): Promise<NetworkReading[]> {
+  return askAll(context, 'readNetwork', (node) => node.readNetwork());
+}
+
 /** A node that is away or hangs holds up nobody: what it would have told is missing. */
-export async function readVolumes(context: ClusterContext): Promise<VolumeReading[]> {
+async function askAll<Reading>(
+  context: ClusterContext,
+  what: string,
+  ask: (node: NodeClient) => Promise<Reading[]>,
+): Promise<Reading[]> {
   const asked = [...context.nodes].map(async ([id, client]) => {
     try {
-      return await withinDeadline(context.clock, 'readVolumes', client.readVolumes());
+      return await withinDeadline(context.clock, what, ask(client));
     } catch (error) {
-      context.logger.debug('node does not tell of its volumes', { id, error });
+      context.logger.debug('node does not tell of its guests', { id, what, error });
       return [];
     }
   });

@@ -113,6 +113,11 @@ export const NETWORK_CAUSES: readonly NetworkCause[] = [
   },
 ];
 
+/** Somebody between the program and the host had no more to give. */
+export function isSaturated(processor: NetworkObservation['processor']): boolean {
+  return Math.max(processor?.guest ?? 0, processor?.serving ?? 0) >= SATURATED;
+}
+
 function shape({ packets }: NetworkObservation): string {
   const { packetsPerSecond, meanPacketBytes } = packets;
   return `${Math.round(packetsPerSecond)} packets a second of ${Math.round(meanPacketBytes)} bytes on average`;

@@ -25,7 +25,10 @@ export function observeVolume({ figures, limits, profile }: LiveVolume): Observa
       queueDepth: figures.averageQueueDepth,
       utilisation: figures.utilisation,
     },
-    limit: { iops: limits.iops, bytesPerSecond: limits.bytesPerSecond },
+    limit: limitNow(limits, {
+      iops: (figures.VolumeReadOps + figures.VolumeWriteOps) / intervalSeconds,
+      bytesPerSecond: (VolumeReadBytes + VolumeWriteBytes) / intervalSeconds,
+    }),
     setting: {
       bus: profile.bus,
       store: 'volume',
@@ -33,5 +36,24 @@ export function observeVolume({ figures, limits, profile }: LiveVolume): Observa
       readAheadBytes: Math.max(ownReadAhead, LINUX_READ_AHEAD_BYTES),
       attachMode: profile.attachMode,
     },
+  };
+}
+
+/** More than this above a rate, and the rate is not what holds it. */
+const BEYOND = 1.1;
+
+/** A volume that saves up is allowed more for a while; one that gets more than it may is held by nothing. */
+function limitNow(
+  { iops, bytesPerSecond, burst }: VolumeLimits,
+  rate: { iops: number; bytesPerSecond: number },
+): NonNullable<Observation['limit']> {
+  const held = (limit: number, is: number, allowed: number | undefined) => {
+    if (is <= BEYOND * limit) return limit;
+    return allowed !== undefined && is <= BEYOND * allowed ? allowed : Number.POSITIVE_INFINITY;
+  };
+  const more = (of: 'iops' | 'bytes') => (burst?.of === of ? burst.perSecond : undefined);
+  return {
+    iops: held(iops, rate.iops, more('iops')),
+    bytesPerSecond: held(bytesPerSecond, rate.bytesPerSecond, more('bytes')),
   };
 }

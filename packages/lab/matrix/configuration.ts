@@ -59,6 +59,8 @@ export interface MatrixRow {
   configuration: Configuration;
   direction: Direction;
   workload: Workload;
+  /** From how much on the guest's kernel begins to send what was written; its own choice when absent. */
+  dirtyBackgroundBytes?: number;
 }
 
 /** Such as `guest/local-disk/virtio-blk/io_uring+iothread+read-ahead/direct`. */

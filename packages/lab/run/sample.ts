@@ -49,6 +49,7 @@ export interface SampleContext {
 export interface SampledRow {
   direction: Direction;
   workload: Workload;
+  dirtyBackgroundBytes?: number;
 }
 
 /** The paper's slowest row moves a megabyte a second. */
@@ -86,6 +87,8 @@ export async function sampleGuest(
   const { clock } = context;
   await prepare(context, target, row);
   await guest.dropCaches();
+  // One guest has the rows that want it and those that do not, one after the other.
+  await guest.run(sendsFrom(row.dirtyBackgroundBytes));
   const program = programFor(context, device, row);
   const { tool, args } = program;
   const command = tool === 'dd' ? `${GUEST_DD} ${args.join(' ')}` : guestToolCommand(tool, args);
@@ -101,6 +104,13 @@ export async function sampleGuest(
     servingBusy: share(SERVING_THREADS),
     guestWaiting: waitingShare(before, after, { intervalMs, names: PROCESSOR_THREADS }),
   };
+}
+
+/** Linux takes what was written last, the bytes or its own ten percent of the memory. */
+function sendsFrom(bytes: number | undefined): string {
+  return bytes === undefined
+    ? 'echo 10 > /proc/sys/vm/dirty_background_ratio'
+    : `echo ${bytes} > /proc/sys/vm/dirty_background_bytes`;
 }
 
 async function prepare(

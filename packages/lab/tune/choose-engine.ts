@@ -12,7 +12,7 @@ export interface EngineScore {
 }
 
 /** Less is within what one measurement differs from the next: then the default stays. */
-const WORTH_IT = 1.15;
+export const WORTH_IT = 1.15;
 const MEGA = 1e6;
 
 /** What could not be measured; a sentence for people. */

@@ -5,6 +5,8 @@ import type { NicProfile } from '@ironbark/core/io-profile.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
 
+import type { PortCounters } from './port-counters.ts';
+
 export interface PortSpec {
   instanceId: InstanceId;
   interfaceId: InterfaceId;
@@ -61,6 +63,8 @@ export interface HostNetwork extends AsyncDisposable {
   removePort(interfaceId: InterfaceId): Promise<void>;
   /** Ports that exist on the host now, ours by their names; to find strays. */
   listPorts(): Promise<InterfaceId[]>;
+  /** What the ports have moved; none where nobody counts. */
+  readCounters(): Promise<PortCounters[]>;
   /** Takes the whole network of this cloud off the host. Guests must be gone. */
   removeAll(): Promise<void>;
 }

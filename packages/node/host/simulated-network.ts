@@ -34,6 +34,10 @@ export class SimulatedNetwork implements HostNetwork {
     return [...this.#ports.keys()];
   }
 
+  async readCounters(): Promise<never[]> {
+    return [];
+  }
+
   async removeAll(): Promise<void> {
     this.#ports.clear();
     this.#subnets.clear();

@@ -128,6 +128,11 @@ class SlirpNetwork implements UserNetwork {
     return [...this.#ports.keys()];
   }
 
+  /** QEMU carries the packets itself and counts none. */
+  async readCounters(): Promise<never[]> {
+    return [];
+  }
+
   removeAll(): Promise<void> {
     return this.#inTurn(async () => {
       this.#ports.clear();

@@ -15,6 +15,7 @@ import { type BridgeNetwork, openBridgeNetwork, type Surroundings } from './brid
 import type { HostNetwork, PortAttachment, PortSpec } from './host-network.ts';
 import { createNetworkNames, type NetworkNames } from './network-names.ts';
 import { hostPlace, type NetworkPlace, vpcPlace } from './network-place.ts';
+import { type PortCounters, readPortCounters } from './port-counters.ts';
 import { ensureVpcRoutes } from './vpc-routes.ts';
 import {
   deleteNamespace,
@@ -145,6 +146,19 @@ class VpcNetworks implements HostNetwork {
   async listPorts(): Promise<InterfaceId[]> {
     const networks = [this.#host, ...[...this.#spaces.values()].map(({ network }) => network)];
     return (await Promise.all(networks.map((network) => network.listPorts()))).flat();
+  }
+
+  async readCounters(): Promise<PortCounters[]> {
+    const { commands } = this.#options;
+    const spaces = [...this.#spaces].map(([id, { network }]) => ({
+      commands: vpcPlace(this.#names, id, commands).commands,
+      network,
+    }));
+    const places = [{ commands, network: this.#host }, ...spaces];
+    const counted = places.map(async (place) =>
+      readPortCounters(place.commands, await place.network.listPorts(), this.#names),
+    );
+    return (await Promise.all(counted)).flat();
   }
 
   removeAll(): Promise<void> {

@@ -9,7 +9,7 @@ import type {
   SubnetIntent,
 } from './instance-messages.ts';
 import type { VpcIntent } from './network-messages.ts';
-import type { ConsoleOutput, VolumeReading } from './node-client.ts';
+import type { ConsoleOutput, NetworkReading, VolumeReading } from './node-client.ts';
 
 /** One instance's intent and the node it is placed on. */
 export interface PlacedInstance {
@@ -64,5 +64,6 @@ export interface ClusterClient {
   getConsoleOutput(id: InstanceId): Promise<ConsoleOutput>;
   /** Of all nodes; those of a node that is away are missing. */
   readVolumes(): Promise<VolumeReading[]>;
+  readNetwork(): Promise<NetworkReading[]>;
   onChange(listener: () => void): () => void;
 }

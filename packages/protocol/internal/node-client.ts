@@ -1,7 +1,9 @@
 // Owns the contract between a Cluster Controller and a node.
 
-import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
+import type { InstanceId, InterfaceId, VolumeId } from '@ironbark/core/ids.ts';
 import type { DeviceRates } from '@ironbark/core/io-calibration.ts';
+import type { NicProfile } from '@ironbark/core/io-profile.ts';
+import type { NicCounters, PathRates } from '@ironbark/core/network-figures.ts';
 import type { DiskCounters } from '@ironbark/core/volume-figures.ts';
 import type { NodeIntent, NodeReport } from './instance-messages.ts';
 
@@ -25,6 +27,22 @@ export interface VolumeReading {
   device?: DeviceRates;
 }
 
+/** What a running guest's card has moved since its port was made. */
+export interface NetworkReading {
+  interfaceId: InterfaceId;
+  instanceId: InstanceId;
+  /** Another one: the counters began anew. */
+  countedSince: string;
+  /** On the node's clock that never jumps. */
+  readAtMs: number;
+  counters: NicCounters;
+  /** Of the guest's process on the node. */
+  pid: number;
+  profile: NicProfile;
+  /** What the path between the host and its guests gives, where the node knows. */
+  path?: PathRates;
+}
+
 export interface NodeClient {
   /** Hands over the whole desired document. Older generations than the node's own are ignored. */
   putIntent(intent: NodeIntent): Promise<void>;
@@ -34,6 +52,8 @@ export interface NodeClient {
   getConsoleOutput(id: InstanceId): Promise<ConsoleOutput>;
   /** Of every volume of every running guest; those of one whose hypervisor does not answer are missing. */
   readVolumes(): Promise<VolumeReading[]>;
+  /** Of the cards of every running guest; those that nobody counts are missing. */
+  readNetwork(): Promise<NetworkReading[]>;
   /** Calls back whenever the report has changed; returns the way to stop that. */
   onChange(listener: () => void): () => void;
 }

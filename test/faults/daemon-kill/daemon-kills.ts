@@ -88,7 +88,7 @@ export async function replaceDaemon(cloud: CloudUnderTest, guests: number): Prom
   const killed = await cloud.daemonPid();
   process.kill(killed, 'SIGKILL');
   await eventually('the end of the daemon', async () => !(await findProcess(killed)), LOOK);
-  const up = cloud.ironbark('up', '--yes', '--no-image');
+  const up = cloud.ironbark('up', '--yes', '--no-image', '--no-tune');
   const started = eventually('the next daemon', () => findDaemonAfter(cloud, killed), LOOK);
   const [adoptedMs, readyMs] = await Promise.all([
     eventually('all guests taken up', () => ageOnceAdopted(cloud, guests), LOOK),

@@ -12,6 +12,7 @@ import { seededRandom } from '@ironbark/platform/random.ts';
 import type { NodeIntent, NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type {
   ConsoleOutput,
+  NetworkReading,
   NodeClient,
   VolumeReading,
 } from '@ironbark/protocol/internal/node-client.ts';
@@ -93,6 +94,10 @@ class LossyNode implements NodeClient {
 
   readVolumes(): Promise<VolumeReading[]> {
     return this.#ask(() => this.#node.readVolumes());
+  }
+
+  readNetwork(): Promise<NetworkReading[]> {
+    return this.#ask(() => this.#node.readNetwork());
   }
 
   onChange(listener: () => void): () => void {

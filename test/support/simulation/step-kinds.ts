@@ -134,6 +134,7 @@ const PLAIN: Readonly<Record<string, Covered>> = {
   'cloud/zone-report/record': true,
   'cloud/zone-report/forget-strays': true,
   'cloud/volume-metrics/record': true,
+  'cloud/network-metrics/record': true,
   'cloud/storage-report/record': true,
   'cloud/storage-report/forget-strays': true,
   'cluster/node-intent/hand-over': true,

@@ -10,7 +10,7 @@ import type {
   SubnetIntent,
   VolumeObservation,
 } from '../instance-messages.ts';
-import type { VolumeReading } from '../node-client.ts';
+import type { NetworkReading, VolumeReading } from '../node-client.ts';
 
 export interface ClusterDoubleOptions {
   nodes: readonly NodeSummary[];
@@ -63,6 +63,8 @@ export class ClusterDouble implements ClusterClient {
   readonly vpcs = new Map<VpcId, ZoneVpc>();
   /** What is counted of volumes; absent: nothing. */
   readVolumesNow: (() => VolumeReading[]) | undefined;
+  /** And of network cards. */
+  readNetworkNow: (() => NetworkReading[]) | undefined;
   #cursor = 0;
 
   constructor(options: ClusterDoubleOptions) {
@@ -122,6 +124,10 @@ export class ClusterDouble implements ClusterClient {
       return { bytes: Buffer.from(`console of ${id}\n`), updatedAt: '2026-01-01T00:00:00.000Z' };
     }
     throw new ServiceError({ kind: 'not-found', resource: 'instance', message: 'no such guest' });
+  }
+
+  async readNetwork(): Promise<NetworkReading[]> {
+    return this.readNetworkNow?.() ?? [];
   }
 
   async readVolumes(): Promise<VolumeReading[]> {

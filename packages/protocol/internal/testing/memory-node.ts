@@ -8,7 +8,7 @@ import type {
   NodeIntent,
   NodeReport,
 } from '../instance-messages.ts';
-import type { ConsoleOutput, NodeClient, VolumeReading } from '../node-client.ts';
+import type { ConsoleOutput, NetworkReading, NodeClient, VolumeReading } from '../node-client.ts';
 
 export class MemoryNode implements NodeClient {
   readonly nodeId: NodeId;
@@ -70,6 +70,13 @@ export class MemoryNode implements NodeClient {
 
   async readVolumes(): Promise<VolumeReading[]> {
     return structuredClone(this.readings);
+  }
+
+  /** And of cards. */
+  networkReadings: NetworkReading[] = [];
+
+  async readNetwork(): Promise<NetworkReading[]> {
+    return structuredClone(this.networkReadings);
   }
 
   onChange(listener: () => void): () => void {

@@ -43,6 +43,10 @@ export class UnreliableNode implements NodeClient {
     return this.#node.readVolumes();
   }
 
+  readNetwork() {
+    return this.#node.readNetwork();
+  }
+
   onChange(listener: () => void): () => void {
     return this.#node.onChange(() => {
       if (!this.#happens(0.5)) listener();

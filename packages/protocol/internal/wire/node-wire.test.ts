@@ -97,6 +97,7 @@ function openNode() {
       return { bytes: Buffer.from('hello'), updatedAt: '2026-11-22T10:00:00.000Z' };
     },
     readVolumes: async () => [],
+    readNetwork: async () => [],
   };
   const bounds = { vpcCidr: '172.31.0.0/16', exportSocket };
   return { verbs: nodeVerbs({ node, nodeId: NODE_ID, bounds }), taken, asked };
@@ -257,11 +258,13 @@ test('the other verbs take what they need and nothing else', async () => {
   }
   assert.ok(await isRefused(async () => verbs['getReport']!({ id })));
   assert.ok(await isRefused(async () => verbs['readVolumes']!({ id })));
+  assert.ok(await isRefused(async () => verbs['readNetwork']!({ id })));
   assert.deepEqual(asked, [id]);
   assert.deepEqual(Object.keys(verbs), [
     'putIntent',
     'getReport',
     'getConsoleOutput',
     'readVolumes',
+    'readNetwork',
   ]);
 });

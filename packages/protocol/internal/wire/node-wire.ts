@@ -2,7 +2,7 @@
 
 import type { NodeId } from '@ironbark/core/ids.ts';
 import type { NodeIntent, NodeReport, SubnetIntent } from '../instance-messages.ts';
-import type { NodeClient, VolumeReading } from '../node-client.ts';
+import type { NetworkReading, NodeClient, VolumeReading } from '../node-client.ts';
 import { type Check, id, integer, list, nothing, object, oneOf, within } from './checks.ts';
 import { DOMAIN, instanceCheck, type NodeBounds } from './instance-checks.ts';
 import type { CallTransport, VerbTable } from './transport.ts';
@@ -56,6 +56,10 @@ export function nodeVerbs({ node, nodeId, bounds }: NodeVerbOptions): VerbTable 
       nothing(input, '');
       return node.readVolumes();
     },
+    readNetwork: (input) => {
+      nothing(input, '');
+      return node.readNetwork();
+    },
   };
 }
 
@@ -72,6 +76,7 @@ export function remoteNode(transport: CallTransport): NodeClient {
       return { bytes: Buffer.from(base64, 'base64'), updatedAt };
     },
     readVolumes: async () => (await transport.call('readVolumes')) as VolumeReading[],
+    readNetwork: async () => (await transport.call('readNetwork')) as NetworkReading[],
     onChange: (listener) => transport.onChange(listener),
   };
 }
