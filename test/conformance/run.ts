@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { type Figure, renderFigures } from '../support/figures.ts';
+import { runAnsible } from './ansible/suite.ts';
 import { runClientWorkflows } from './clients/suite.ts';
 import { type RoundTripResult, roundTrip, roundTripFigures } from './ec2/round-trip.ts';
 import { runMotoEc2 } from './moto/suite.ts';
@@ -23,6 +24,7 @@ const SUITES: Readonly<Record<string, (options: SuiteOptions) => Promise<Figure[
   'round-trip': runRoundTrip,
   'moto-ec2': runMotoEc2,
   's3-tests': runS3Tests,
+  ansible: runAnsible,
   clients: runClientWorkflows,
 };
 
