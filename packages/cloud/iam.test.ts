@@ -52,6 +52,7 @@ test('no user has a password, an MFA device or a certificate, and whoever asks i
   assert.deepEqual((await lab.iam('ListSigningCertificates', of)).Certificates, []);
   const { ServiceSpecificCredentials } = await lab.iam('ListServiceSpecificCredentials', of);
   assert.deepEqual(ServiceSpecificCredentials, []);
+  assert.deepEqual((await lab.iam('ListVirtualMFADevices', {})).VirtualMFADevices, []);
   const none = { UserName: 'nobody' };
   await assert.rejects(lab.iam('ListMFADevices', none), { kind: 'not-found' });
   await assert.rejects(lab.iam('GetLoginProfile', none), /The user with name nobody/);

@@ -14,6 +14,7 @@ export const ABSENT_CREDENTIAL_ACTIONS: IamHandlers<
   | 'ListSSHPublicKeys'
   | 'ListServiceSpecificCredentials'
   | 'ListSigningCertificates'
+  | 'ListVirtualMFADevices'
 > = {
   GetLoginProfile: (app, context, { UserName }) => refuseProfile(app, context, UserName),
   DeleteLoginProfile: (app, context, { UserName }) => refuseProfile(app, context, UserName),
@@ -33,6 +34,7 @@ export const ABSENT_CREDENTIAL_ACTIONS: IamHandlers<
     await nameMeant(app, context, UserName);
     return { Certificates: [], IsTruncated: false };
   },
+  ListVirtualMFADevices: async () => ({ VirtualMFADevices: [], IsTruncated: false }),
 };
 
 async function refuseProfile(
