@@ -68,9 +68,9 @@ resource "aws_instance" "main" {
   root_block_device {
     volume_type = "gp3"
     volume_size = 2
+    tags        = { Owner = "stack", Step = var.step }
   }
-  tags        = { Name = "stack", Step = var.step }
-  volume_tags = { Owner = "stack" }
+  tags = { Name = "stack", Step = var.step }
 }
 
 resource "aws_ebs_volume" "data" {
