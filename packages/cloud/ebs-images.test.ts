@@ -50,6 +50,13 @@ test('an image is registered from a snapshot, which it keeps and leaves behind',
     refused('in-use', 'snapshot', `currently in use by ${image}`),
   );
   await t.call('DeregisterImage', { ImageId: image });
+  for (const action of ['DescribeImages', 'DeregisterImage'] as const) {
+    const again = t.call(
+      action,
+      action === 'DescribeImages' ? { ImageIds: [image] } : { ImageId: image },
+    );
+    await assert.rejects(again, refused('incorrect-state', 'image', 'is no longer available'));
+  }
   assert.equal(
     (await t.call('DescribeSnapshots', { SnapshotIds: [snapshot] })).Snapshots!.length,
     1,

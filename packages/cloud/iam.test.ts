@@ -41,6 +41,24 @@ test('a user comes, is renamed with its keys, and goes once nothing is left of i
   await assert.rejects(lab.principalOf(AccessKey!.AccessKeyId!), /nobody has the key/);
 });
 
+test('no user has a password, an MFA device or a certificate, and whoever asks is told so', async () => {
+  await lab.iam('CreateUser', { UserName: 'keys-only' });
+  const of = { UserName: 'keys-only' };
+  for (const action of ['GetLoginProfile', 'DeleteLoginProfile'] as const) {
+    await assert.rejects(lab.iam(action, of), /Login Profile for User keys-only cannot be found/);
+  }
+  assert.deepEqual((await lab.iam('ListMFADevices', of)).MFADevices, []);
+  assert.deepEqual((await lab.iam('ListSSHPublicKeys', of)).SSHPublicKeys, []);
+  assert.deepEqual((await lab.iam('ListSigningCertificates', of)).Certificates, []);
+  const { ServiceSpecificCredentials } = await lab.iam('ListServiceSpecificCredentials', of);
+  assert.deepEqual(ServiceSpecificCredentials, []);
+  assert.deepEqual((await lab.iam('ListVirtualMFADevices', {})).VirtualMFADevices, []);
+  const none = { UserName: 'nobody' };
+  await assert.rejects(lab.iam('ListMFADevices', none), { kind: 'not-found' });
+  await assert.rejects(lab.iam('GetLoginProfile', none), /The user with name nobody/);
+  await lab.iam('DeleteUser', of);
+});
+
 test('the users of the administrator are those of IAM', async () => {
   await lab.cloud.cloud.accounts.addUser({ account: 'main', name: 'made-by-admin' });
   const { User } = await lab.iam('GetUser', { UserName: 'made-by-admin' });

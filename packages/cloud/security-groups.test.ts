@@ -101,6 +101,12 @@ test('a group is refused where EC2 refuses it, with EC2’s words', async () => 
     allow({ IpProtocol: '-1', UserIdGroupPairs: [{ GroupId: `sg-${NONE}` }] }),
     refused('not-found', 'security-group'),
   );
+  // As Terraform does with every group that it makes.
+  const overIpv6 = { IpProtocol: '-1', Ipv6Ranges: [{ CidrIpv6: '::/0' }] };
+  await assert.rejects(
+    t.call('RevokeSecurityGroupEgress', { GroupId, IpPermissions: [overIpv6] }),
+    refused('not-found', 'permission'),
+  );
   await assert.rejects(
     t.call('RevokeSecurityGroupIngress', { GroupId, IpPermissions: [ssh('8.0.0.0/8')] }),
     refused('not-found', 'permission'),

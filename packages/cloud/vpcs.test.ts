@@ -223,6 +223,16 @@ test('an elastic address moves, replaces an automatic one, and outlives its inst
   assert.notEqual(PublicIp, automatic);
   await t.call('AssociateAddress', { AllocationId: AllocationId!, InstanceId: id! });
   assert.equal((await t.describe(id!)).PublicIpAddress, PublicIp);
+  const finds = async (Name: string, value: string) => {
+    const wish = { Filters: [{ Name, Values: [value] }] };
+    return (await t.call('DescribeInstances', wish)).Reservations!.length === 1;
+  };
+  assert.equal(await finds('ip-address', PublicIp!), true);
+  assert.equal(await finds('ip-address', automatic), false);
+  assert.equal(await finds('network-interface.association.allocation-id', AllocationId!), true);
+  assert.equal(await finds('source-dest-check', 'false'), false);
+  await t.call('ModifyInstanceAttribute', { InstanceId: id!, SourceDestCheck: { Value: false } });
+  assert.equal(await finds('source-dest-check', 'false'), true);
   const ports = () => told(t, VpcId as VpcId)?.ports ?? [];
   await t.settle('the nodes hear of it', () => ports()[0]?.publicIps[0]?.publicIp === PublicIp);
   assert.equal(ports()[0]!.nodeId, 'node-a');

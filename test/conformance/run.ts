@@ -2,10 +2,12 @@
 
 import { parseArgs } from 'node:util';
 import { type Figure, renderFigures } from '../support/figures.ts';
+import { runAnsible } from './ansible/suite.ts';
 import { runClientWorkflows } from './clients/suite.ts';
 import { type RoundTripResult, roundTrip, roundTripFigures } from './ec2/round-trip.ts';
 import { runMotoEc2 } from './moto/suite.ts';
 import { runS3Tests } from './s3-tests/run-suite.ts';
+import { runTerraform } from './terraform/suite.ts';
 
 interface SuiteOptions {
   seed: number;
@@ -23,6 +25,8 @@ const SUITES: Readonly<Record<string, (options: SuiteOptions) => Promise<Figure[
   'round-trip': runRoundTrip,
   'moto-ec2': runMotoEc2,
   's3-tests': runS3Tests,
+  ansible: runAnsible,
+  terraform: runTerraform,
   clients: runClientWorkflows,
 };
 

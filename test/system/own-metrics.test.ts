@@ -163,7 +163,7 @@ for (const [protocol, config] of PROTOCOLS) {
     const described = (await stateOf('INSUFFICIENT_DATA'))!;
     assert.deepEqual(
       [described.Threshold, described.TreatMissingData, described.DatapointsToAlarm],
-      [2, 'missing', 1],
+      [2, 'missing', undefined],
     );
     assert.match((await becomes('ALARM', 5)).StateReason!, /GreaterThanThreshold 2.*5/);
     await becomes('OK', 1);

@@ -46,7 +46,7 @@ export const describeAlarms: CloudwatchHandler<'DescribeAlarms'> = async (
 
 function renderAlarm(row: AlarmRow, place: string): MetricAlarm {
   const definition = readDefinition(row);
-  const { description, unit } = definition;
+  const { description, unit, datapointsToAlarm } = definition;
   const [configuredAt, stateAt] = [new Date(row.configuredAt), new Date(row.stateAt)];
   return {
     ...{ AlarmName: row.name, AlarmArn: `${place}:${row.name}` },
@@ -61,7 +61,7 @@ function renderAlarm(row: AlarmRow, place: string): MetricAlarm {
     ...{ Statistic: definition.statistic, Period: definition.periodSeconds },
     ...(unit === undefined ? {} : { Unit: unit }),
     EvaluationPeriods: definition.evaluationPeriods,
-    DatapointsToAlarm: definition.datapointsToAlarm,
+    ...(datapointsToAlarm === undefined ? {} : { DatapointsToAlarm: datapointsToAlarm }),
     ...{ Threshold: definition.threshold, ComparisonOperator: definition.comparison },
     TreatMissingData: definition.treatMissing,
   };

@@ -2,6 +2,7 @@
 
 import type { SnapshotId } from '@ironbark/core/ids.ts';
 import { parseDevices } from '../app/block-devices.ts';
+import { noImage } from '../app/gone-images.ts';
 import { listVisibleImages, type VisibleImage } from '../app/image-access.ts';
 import { viewImage } from '../app/image-view.ts';
 import { IMAGE, matchIds, parseIds } from '../app/resource-ids.ts';
@@ -20,6 +21,8 @@ export const describeImages: Ec2Handler<'DescribeImages'> = async (app, context,
   const { accountId } = context;
   const db = app.store.query;
   const visible = await listVisibleImages(db, accountId);
+  const absent = ids.filter((id) => !visible.some((image) => image.id === id));
+  if (absent.length > 0) throw await noImage(db, accountId, absent);
   const isAll = ids.length > 0 || input.IncludeDeprecated === true;
   const named = ids.length === 0 ? visible : matchIds(IMAGE, ids, visible);
   const nowMs = app.clock.nowMs();

@@ -3,13 +3,13 @@
 import type { InstanceId, ReservationId } from '@ironbark/core/ids.ts';
 import { INSTANCE_STATE_CODES } from '@ironbark/core/states.ts';
 import type { MetadataIntent } from '@ironbark/protocol/internal/instance-messages.ts';
-import { privateDnsName } from '../app/addresses.ts';
 import type { Filter, FilterTable } from '../app/filters.ts';
 import { entityArn } from '../app/iam/names.ts';
 import { viewAttachmentState } from '../app/volume-view.ts';
 import { listReservationsMembers } from '../store/instances.ts';
 import type { Queries } from '../store/store.ts';
 import { listTaggedWith } from '../store/tags.ts';
+import { networkFilters } from './instance-network-filters.ts';
 import type { InstanceRecord } from './instance-records.ts';
 
 function optionsOf({ row }: InstanceRecord): MetadataIntent['options'] {
@@ -36,57 +36,12 @@ const DISKS: FilterTable<InstanceRecord>['names'] = {
   'block-device-mapping.volume-id': ({ attachments }) => attachments.map((a) => a.volumeId),
 };
 
-function networkFilters(region: string): FilterTable<InstanceRecord>['names'] {
-  const groups = (record: InstanceRecord) => record.interfaces.flatMap((one) => one.groups);
-  const interfaces = (record: InstanceRecord) => record.interfaces.map((one) => one.row);
-  const addresses = (record: InstanceRecord) => interfaces(record).map((one) => one.privateIp);
-  const names = (record: InstanceRecord) =>
-    addresses(record).map((address) => privateDnsName(address, region));
-  const groupIds = (record: InstanceRecord) => groups(record).map((group) => group.groupId);
-  const groupNames = (record: InstanceRecord) => groups(record).map((group) => group.name);
-  return {
-    'subnet-id': ({ row, interfaces: [first] }) => (first === undefined ? undefined : row.subnetId),
-    'vpc-id': ({ row, interfaces: [first] }) => (first === undefined ? undefined : row.vpcId),
-    'private-ip-address': addresses,
-    'private-dns-name': names,
-    'source-dest-check': ({ interfaces: [first] }) => (first === undefined ? undefined : true),
-    'network-interface.network-interface-id': (record) => interfaces(record).map((i) => i.id),
-    'network-interface.subnet-id': (record) => interfaces(record).map((i) => i.subnetId),
-    'network-interface.vpc-id': (record) => interfaces(record).map((i) => i.vpcId),
-    'network-interface.mac-address': (record) => interfaces(record).map((i) => i.macAddress),
-    'network-interface.description': (record) => interfaces(record).map((i) => i.description),
-    'network-interface.owner-id': (record) => interfaces(record).map((i) => i.accountId),
-    'network-interface.availability-zone': (record) => interfaces(record).map((i) => i.zone),
-    'network-interface.status': (record) => interfaces(record).map(() => 'in-use'),
-    'network-interface.source-dest-check': (record) => interfaces(record).map(() => true),
-    'network-interface.private-dns-name': names,
-    'network-interface.addresses.primary': (record) => interfaces(record).map(() => true),
-    'network-interface.addresses.private-ip-address': addresses,
-    'network-interface.attachment.attachment-id': (record) =>
-      interfaces(record).map((i) => i.attachmentId),
-    'network-interface.attachment.delete-on-termination': (record) =>
-      interfaces(record).map(() => true),
-    'network-interface.attachment.device-index': (record) =>
-      interfaces(record).map((i) => i.deviceIndex),
-    'network-interface.attachment.instance-id': (record) =>
-      interfaces(record).map((i) => i.instanceId),
-    'network-interface.attachment.status': (record) => interfaces(record).map(() => 'attached'),
-    'network-interface.group-id': groupIds,
-    'network-interface.group-name': groupNames,
-    'instance.group-id': groupIds,
-    'instance.group-name': groupNames,
-    'group-id': groupIds,
-    'group-name': groupNames,
-  };
-}
-
 /** What no instance here has, or can have; none matches. */
 const NOTHING = [
   'capacity-reservation-id',
   'dns-name',
   'host-id',
   'instance-lifecycle',
-  'ip-address',
   'ipv6-address',
   'kernel-id',
   'platform',
@@ -105,6 +60,9 @@ export function instanceFilters(region: string): FilterTable<InstanceRecord> {
       architecture: ({ row }) => row.architecture,
       'availability-zone': ({ row }) => row.zone,
       'client-token': ({ row }) => row.clientToken ?? undefined,
+      'ebs-optimized': () => false,
+      'ena-support': () => false,
+      'enclave-options.enabled': () => false,
       'hibernation-options.configured': () => false,
       hypervisor: () => 'xen',
       'iam-instance-profile.arn': ({ profile }) =>

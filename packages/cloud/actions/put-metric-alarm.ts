@@ -86,15 +86,16 @@ function readRule(input: Input): AlarmRule & Pick<AlarmDefinition, 'periodSecond
   }
   if (Threshold === undefined) throw missingParameter('Threshold');
   if (EvaluationPeriods === undefined) throw missingParameter('EvaluationPeriods');
-  const datapointsToAlarm = input.DatapointsToAlarm ?? EvaluationPeriods;
-  if (datapointsToAlarm < 1 || datapointsToAlarm > EvaluationPeriods) {
+  const { DatapointsToAlarm: wanted } = input;
+  if (wanted !== undefined && (wanted < 1 || wanted > EvaluationPeriods)) {
     throw bad('The parameter DatapointsToAlarm must be from 1 to EvaluationPeriods.');
   }
   if (!Number.isFinite(Threshold)) throw bad('The parameter Threshold must be a number.');
   checkPeriods(EvaluationPeriods, Period);
   return {
     comparison: comparison as AlarmRule['comparison'],
-    ...{ threshold: Threshold, evaluationPeriods: EvaluationPeriods, datapointsToAlarm },
+    ...{ threshold: Threshold, evaluationPeriods: EvaluationPeriods },
+    ...(wanted === undefined ? {} : { datapointsToAlarm: wanted }),
     treatMissing: readTreatment(input),
     periodSeconds: Period,
   };

@@ -42,7 +42,10 @@ export async function searchInstances(
   const options = { ...search.options, ids, sortKey };
   const { size, after } = readPageRequest(request, options);
   const candidates = ids.length > 0 ? ids : await findCandidates(db, accountId, filters);
-  if (candidates === undefined) return scan(db, search, { matches, size, after });
+  if (candidates === undefined) {
+    const mayMiss = predicates.length > 0 || search.keep !== undefined;
+    return scan(db, search, { matches, mayMiss, size, after });
+  }
   const found = await findInstances(db, accountId, candidates);
   const rows = ids.length > 0 ? matchIds(INSTANCE, ids, found) : found;
   const records = await toRecords(db, accountId, rows);
@@ -55,10 +58,11 @@ const BATCH = 1_000;
 async function scan(
   db: Queries,
   { accountId, options: { action } }: InstanceSearch,
-  wanted: { matches: Matches; size: number; after: string | undefined },
+  wanted: { matches: Matches; mayMiss: boolean; size: number; after: string | undefined },
 ): Promise<Page<InstanceRecord>> {
   const { matches, size } = wanted;
-  const limit = Math.min(size + 1, BATCH);
+  // One more than the page says whether there is another.
+  const limit = wanted.mayMiss ? BATCH : size + 1;
   const found: InstanceRecord[] = [];
   let place = wanted.after === undefined ? undefined : parseKey(wanted.after);
   for (;;) {

@@ -3,6 +3,7 @@
 import type { App } from '../app/app.ts';
 import type { ActionTable } from './action.ts';
 import { createTable } from './create-table.ts';
+import { ABSENT_CREDENTIAL_ACTIONS } from './iam/absent-credentials.ts';
 import { ACCESS_KEY_ACTIONS } from './iam/access-keys.ts';
 import { ACCOUNT_ACTIONS } from './iam/account.ts';
 import { ENTITY_TAG_ACTIONS } from './iam/entity-tags.ts';
@@ -15,6 +16,7 @@ import { SIMULATE_ACTIONS } from './iam/simulate.ts';
 import { USER_ACTIONS } from './iam/users.ts';
 
 const IAM_HANDLERS = {
+  ...ABSENT_CREDENTIAL_ACTIONS,
   ...ACCESS_KEY_ACTIONS,
   ...ACCOUNT_ACTIONS,
   ...ENTITY_TAG_ACTIONS,

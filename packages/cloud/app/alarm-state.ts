@@ -24,7 +24,8 @@ export interface AlarmRule {
   comparison: Comparison;
   threshold: number;
   evaluationPeriods: number;
-  datapointsToAlarm: number;
+  /** As many as there are periods when absent. */
+  datapointsToAlarm?: number;
   treatMissing: TreatMissing;
 }
 
@@ -48,8 +49,9 @@ export function judgeAlarm(
   const known = range.filter((value) => value !== undefined).slice(0, evaluationPeriods);
   const breaching = known.filter((value) => COMPARISONS[comparison](value, threshold)).length;
   const missing = evaluationPeriods - known.length;
+  const needed = rule.datapointsToAlarm ?? evaluationPeriods;
   const counts = { breaching, known: known.length, missing };
-  return { state: treatments[treatMissing](rule, counts, now), datapoints: known };
+  return { state: treatments[treatMissing](needed, counts, now), datapoints: known };
 }
 
 interface Counts {
@@ -58,18 +60,18 @@ interface Counts {
   missing: number;
 }
 
-type Treat = (rule: AlarmRule, counts: Counts, now: AlarmState) => AlarmState;
+type Treat = (datapointsToAlarm: number, counts: Counts, now: AlarmState) => AlarmState;
 
 const treatments: Readonly<Record<TreatMissing, Treat>> = {
-  breaching: ({ datapointsToAlarm }, { breaching, missing }) =>
+  breaching: (datapointsToAlarm, { breaching, missing }) =>
     breaching + missing >= datapointsToAlarm ? 'ALARM' : 'OK',
-  notBreaching: ({ datapointsToAlarm }, { breaching }) =>
+  notBreaching: (datapointsToAlarm, { breaching }) =>
     breaching >= datapointsToAlarm ? 'ALARM' : 'OK',
-  missing: ({ datapointsToAlarm }, { breaching, known }) => {
+  missing: (datapointsToAlarm, { breaching, known }) => {
     if (known === 0) return 'INSUFFICIENT_DATA';
     return breaching >= Math.min(datapointsToAlarm, known) ? 'ALARM' : 'OK';
   },
-  ignore: ({ datapointsToAlarm }, { breaching, known }, now) => {
+  ignore: (datapointsToAlarm, { breaching, known }, now) => {
     if (known === 0) return now;
     if (breaching >= datapointsToAlarm) return 'ALARM';
     return breaching >= Math.min(datapointsToAlarm, known) ? now : 'OK';

@@ -76,8 +76,9 @@ export function newestPeriods(nowMs: number, periodSeconds: number, count: numbe
 }
 
 function renderReason(definition: AlarmDefinition, datapoints: readonly number[]): string {
-  const { comparison, threshold, evaluationPeriods, datapointsToAlarm } = definition;
+  const { comparison, threshold, evaluationPeriods } = definition;
+  const needed = definition.datapointsToAlarm ?? evaluationPeriods;
   if (datapoints.length === 0) return 'Insufficient Data: no datapoints were received.';
   const list = datapoints.map((value) => Number(value.toPrecision(6))).join(', ');
-  return `Threshold ${comparison} ${threshold}, ${datapointsToAlarm} of ${evaluationPeriods} datapoints: the newest known are ${list}.`;
+  return `Threshold ${comparison} ${threshold}, ${needed} of ${evaluationPeriods} datapoints: the newest known are ${list}.`;
 }

@@ -1,5 +1,6 @@
 // Owns changes of what security groups let through.
 
+import type { IpPermission } from '@aws-sdk/client-ec2';
 import type { SecurityGroupRuleId } from '@ironbark/core/ids.ts';
 import { newId } from '@ironbark/platform/random.ts';
 import type { SecurityGroupRow, SecurityGroupRuleRow } from '../store/schema.ts';
@@ -101,6 +102,7 @@ export async function revokeRules(
   const { tx } = change;
   const group = await getGroup(tx, accountId, input);
   const rules = (await listRulesOf(tx, group.id)).filter((rule) => rule.isEgress === isEgress);
+  if ((input.IpPermissions ?? []).some(isOfNoRuleHere)) throw noSuchRule();
   const wanted = parsePermissions(input, await listGroupsOfVpc(tx, group.vpcId));
   if (ruleIds.length === 0 && wanted.length === 0) {
     throw missingParameter('ipPermissions or securityGroupRuleIds');
@@ -121,11 +123,17 @@ function findRule(
 ): SecurityGroupRuleRow {
   const rule = rules.find((one) => keyOf(one) === keyOf(wanted));
   if (rule !== undefined) return rule;
-  throw refuse(
-    'not-found',
-    'permission',
-    'The specified rule does not exist in this security group.',
-  );
+  throw noSuchRule();
+}
+
+function noSuchRule(): Error {
+  const message = 'The specified rule does not exist in this security group.';
+  return refuse('not-found', 'permission', message);
+}
+
+/** What is not offered is in no group: clients revoke EC2's own IPv6 rule from every new one. */
+function isOfNoRuleHere({ Ipv6Ranges = [], PrefixListIds = [] }: IpPermission): boolean {
+  return Ipv6Ranges.length + PrefixListIds.length > 0;
 }
 
 export interface RuleChange {

@@ -14,7 +14,8 @@ import { findImage, listImages } from '../store/images.ts';
 import { EVERYBODY, type Grantee } from '../store/snapshot-permissions.ts';
 import type { Queries } from '../store/store.ts';
 import { parseDevices } from './block-devices.ts';
-import { notFound, refuse } from './refusals.ts';
+import { noImage } from './gone-images.ts';
+import { refuse } from './refusals.ts';
 import type { PermissionChange } from './snapshot-access.ts';
 
 /** An image with what the caller may know of who can launch it. */
@@ -52,7 +53,7 @@ export async function getLaunchable(
 ): Promise<ImageRow> {
   const image = await findImage(tx, id);
   if (image !== undefined && (await mayLaunch(tx, image, accountId))) return image;
-  throw notFound('image', 'image id', [id]);
+  throw await noImage(tx, accountId, [id]);
 }
 
 async function mayLaunch(tx: Queries, image: ImageRow, accountId: AccountId): Promise<boolean> {

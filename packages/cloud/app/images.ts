@@ -12,6 +12,7 @@ import {
   deleteImage,
   findImage,
   findImageNamed,
+  insertGoneImage,
   insertImage,
   listImages,
 } from '../store/images.ts';
@@ -22,16 +23,17 @@ import { deleteTags } from '../store/tags.ts';
 import type { App } from './app.ts';
 import { parseDevices } from './block-devices.ts';
 import type { Caller, Change } from './change.ts';
+import { noImage } from './gone-images.ts';
 import { getLaunchable } from './image-access.ts';
 import { viewImage } from './image-view.ts';
 import { NO_REASON, setPower } from './instances.ts';
-import { notFound, refuse } from './refusals.ts';
+import { refuse } from './refusals.ts';
 import { setTags, type Tag } from './tags.ts';
 
 /** One of the account's own. */
 export async function getImage(tx: Queries, accountId: AccountId, id: ImageId): Promise<ImageRow> {
   const image = await findImage(tx, id);
-  if (image?.accountId !== accountId) throw notFound('image', 'image id', [id]);
+  if (image?.accountId !== accountId) throw await noImage(tx, accountId, [id]);
   return image;
 }
 
@@ -164,6 +166,7 @@ export async function removeImage(
   const image = await getImage(change.tx, accountId, id);
   await restartInstance(change, image);
   await deleteImage(change.tx, id);
+  await insertGoneImage(change.tx, { id, accountId, goneAt: change.nowMs });
   await removeImageGrantees(change.tx, id);
   await deleteTags(change.tx, id);
   return image;

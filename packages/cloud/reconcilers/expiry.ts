@@ -1,4 +1,4 @@
-// Owns forgetting: terminated instances after an hour, client tokens after a day, users' own metrics after two weeks,
+// Owns forgetting: terminated instances and ids of deregistered images after an hour, client tokens after a day, users' own metrics after two weeks,
 // temporary credentials when they end; renewing those of instances, and writing down when each access key was last used.
 
 import type { ProfileAssociationId } from '@ironbark/core/ids.ts';
@@ -8,6 +8,7 @@ import { change } from '../app/change.ts';
 import { renewCredentials } from '../app/iam/profile-associations.ts';
 import { forgetPoints } from '../app/own-metrics.ts';
 import { deleteClientTokensBefore } from '../store/client-tokens.ts';
+import { deleteGoneImagesBefore } from '../store/images.ts';
 import { deleteInstance, listExpiredInstances } from '../store/instances.ts';
 import { deleteSessionsBefore } from '../store/sessions.ts';
 import { deleteTags } from '../store/tags.ts';
@@ -18,6 +19,8 @@ export const TERMINATED_VISIBLE_MS = 60 * 60_000;
 export const CLIENT_TOKEN_MS = 24 * 60 * 60_000;
 /** For as long an expired key is told that it is, and not that it is unknown. */
 const EXPIRED_SESSION_MS = 60 * 60_000;
+/** Our own: for as long an image that was deregistered is told from one that never was. */
+const GONE_IMAGE_MS = 60 * 60_000;
 const EVERY_MS = 60_000;
 /** Between two pages of renewals: other changes get their turn. */
 const NEXT_PAGE_MS = 1_000;
@@ -47,6 +50,7 @@ function expire(
       await deleteTags(tx, row.id);
     }
     await deleteClientTokensBefore(tx, nowMs - CLIENT_TOKEN_MS);
+    await deleteGoneImagesBefore(tx, nowMs - GONE_IMAGE_MS);
     await forgetPoints(tx, nowMs);
     await deleteSessionsBefore(tx, nowMs - EXPIRED_SESSION_MS);
     const next = await renewCredentials(app, inside, renewedTo);

@@ -67,4 +67,11 @@ export interface ImagePermissionTable {
   grantee: AccountId | 'all';
 }
 
+/** The owner's images that were deregistered. */
+export interface GoneImageTable {
+  id: ImageId;
+  accountId: AccountId;
+  goneAt: number;
+}
+
 export type ImageRow = Selectable<ImageTable>;

@@ -2,7 +2,7 @@
 
 import type { AccountId, ImageId, InstanceId } from '@ironbark/core/ids.ts';
 import type { Insertable, Updateable } from 'kysely';
-import type { ImageRow, ImageTable } from './image-schema.ts';
+import type { GoneImageTable, ImageRow, ImageTable } from './image-schema.ts';
 import type { Queries } from './store.ts';
 
 export function listImages(db: Queries, accountId: AccountId): Promise<ImageRow[]> {
@@ -60,4 +60,27 @@ export async function leaveStopped(db: Queries, id: InstanceId): Promise<void> {
 
 export async function deleteImage(db: Queries, id: ImageId): Promise<void> {
   await db.deleteFrom('image').where('id', '=', id).execute();
+}
+
+export async function insertGoneImage(db: Queries, row: GoneImageTable): Promise<void> {
+  await db.insertInto('goneImage').values(row).execute();
+}
+
+/** Which of these the account had. */
+export async function findGoneImages(
+  db: Queries,
+  accountId: AccountId,
+  ids: readonly ImageId[],
+): Promise<ImageId[]> {
+  const found: ImageId[] = [];
+  for (const id of ids) {
+    const query = db.selectFrom('goneImage').select('id').where('id', '=', id);
+    const row = await query.where('accountId', '=', accountId).executeTakeFirst();
+    if (row !== undefined) found.push(row.id);
+  }
+  return found;
+}
+
+export async function deleteGoneImagesBefore(db: Queries, goneAt: number): Promise<void> {
+  await db.deleteFrom('goneImage').where('goneAt', '<', goneAt).execute();
 }

@@ -1,7 +1,7 @@
 // Owns how many ids stand in one query: databases limit the parameters of a statement.
 
 /** PostgreSQL takes 65,535 parameters and SQLite 32,766; a statement of this size is parsed in no time. */
-const IDS_AT_ONCE = 1_000;
+const IDS_AT_ONCE = 1_024;
 
 /** Asks for some ids after the other, and answers all that was found. */
 export async function inParts<Id, Row>(

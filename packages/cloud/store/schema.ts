@@ -27,7 +27,12 @@ import type { AlarmTable } from './alarm-schema.ts';
 import type { AttachmentTable } from './attachment-schema.ts';
 import type { EbsSettingTable } from './ebs-setting-table.ts';
 import type { IamSchema } from './iam-schema.ts';
-import type { ImagePermissionTable, ImageTable, RootDeviceType } from './image-schema.ts';
+import type {
+  GoneImageTable,
+  ImagePermissionTable,
+  ImageTable,
+  RootDeviceType,
+} from './image-schema.ts';
 import type { LaunchTemplateTable, LaunchTemplateVersionTable } from './launch-template-schema.ts';
 import type { NetworkMetricTable } from './network-metric-schema.ts';
 import type {
@@ -279,6 +284,7 @@ export interface Schema extends IamSchema {
   user: UserTable;
   accessKey: AccessKeyTable;
   image: ImageTable;
+  goneImage: GoneImageTable;
   imagePermission: ImagePermissionTable;
   launchTemplate: LaunchTemplateTable;
   launchTemplateVersion: LaunchTemplateVersionTable;

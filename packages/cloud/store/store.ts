@@ -28,6 +28,7 @@ import { vpcIntent } from './migrations/0022-vpc-intent.ts';
 import { vpcNetwork } from './migrations/0023-vpc-network.ts';
 import { vpcGone } from './migrations/0024-vpc-gone.ts';
 import { networkMetrics } from './migrations/0031-network-metrics.ts';
+import { goneImages } from './migrations/0028-gone-images.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -57,6 +58,7 @@ const MIGRATIONS: Migrations = {
   '0023-vpc-network': vpcNetwork,
   '0024-vpc-gone': vpcGone,
   '0031-network-metrics': networkMetrics,
+  '0028-gone-images': goneImages,
 };
 
 /** `path` is a file, or `:memory:`. */

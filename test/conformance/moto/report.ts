@@ -1,4 +1,4 @@
-// Owns what a run of pytest says: the outcome of each test from its JUnit report, and why those that fail do.
+// Owns what a run of moto's tests says: the outcome of each test, and why those that fail do.
 
 export interface TestOutcome {
   /** `test_instances`. */
@@ -9,36 +9,15 @@ export interface TestOutcome {
   message: string;
 }
 
-const CASE = /<testcase ([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g;
-
-export function parseReport(xml: string): TestOutcome[] {
-  return [...xml.matchAll(CASE)].map(([, head = '', body = '']) => {
-    const failure = /<(failure|error)\b[^>]*?message="([^"]*)"/.exec(body);
-    const isSkipped = body.includes('<skipped');
-    return {
-      file:
-        attribute(head, 'classname')
-          .split('.')
-          .find((part) => part.startsWith('test_') && part !== 'test_ec2') ?? '',
-      name: attribute(head, 'name'),
-      outcome: failure !== null ? 'failed' : isSkipped ? 'skipped' : 'passed',
-      message: unescapeXml(failure?.[2] ?? ''),
-    };
-  });
-}
-
-function attribute(head: string, name: string): string {
-  return unescapeXml(new RegExp(`(?:^| )${name}="([^"]*)"`).exec(head)?.[1] ?? '');
-}
-
-const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"' };
-
-function unescapeXml(text: string): string {
-  return text
-    .replace(/&#(?:x([0-9a-fA-F]+)|(\d+));/g, (_all, hex, decimal) =>
-      String.fromCodePoint(hex === undefined ? Number(decimal) : Number.parseInt(hex, 16)),
-    )
-    .replace(/&(lt|gt|amp|quot);/g, (_all, name: string) => ENTITIES[name]!);
+/** One line for each report of the plugin. A test that fails while it cleans up has failed. */
+export function parseOutcomes(text: string): TestOutcome[] {
+  const found = new Map<string, TestOutcome>();
+  for (const line of text.split('\n').filter((one) => one !== '')) {
+    const one = JSON.parse(line) as TestOutcome;
+    const key = `${one.file}::${one.name}`;
+    if (found.get(key)?.outcome !== 'failed') found.set(key, one);
+  }
+  return [...found.values()];
 }
 
 /** Failures of one cause, to be counted: the operation that is not offered, or the error's code and operation. */

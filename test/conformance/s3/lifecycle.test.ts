@@ -4,6 +4,7 @@ import {
   CreateBucketCommand,
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
+  GetBucketLifecycleConfigurationCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectVersionsCommand,
@@ -62,6 +63,26 @@ async function until(Bucket: string, expected: readonly string[]): Promise<void>
   const options = { clock: systemClock, timeoutMs: 10_000, what: 'what the rules ask for' };
   await waitFor(async () => String(await listVersions(Bucket)) === String(expected), options);
 }
+
+test('the size that transitions begin at is what AWS has by default, and no other', async () => {
+  const Bucket = 'smallest';
+  await makeBucket(Bucket, false);
+  const put = (TransitionDefaultMinimumObjectSize?: 'varies_by_storage_class') =>
+    s3.send(
+      new PutBucketLifecycleConfigurationCommand({
+        ...{ Bucket, TransitionDefaultMinimumObjectSize },
+        LifecycleConfiguration: {
+          Rules: [{ ID: 'a', Status: 'Enabled', Filter: { Prefix: '' }, Expiration: { Days: 3 } }],
+        },
+      }),
+    );
+  const first = await put();
+  const shown = await s3.send(new GetBucketLifecycleConfigurationCommand({ Bucket }));
+  for (const { TransitionDefaultMinimumObjectSize: size } of [first, shown]) {
+    assert.equal(size, 'all_storage_classes_128K');
+  }
+  await assert.rejects(put('varies_by_storage_class'), { name: 'NotImplemented' });
+});
 
 test('what is due expires, by prefix, tag and size; what is not stays', async () => {
   ahead = 0;

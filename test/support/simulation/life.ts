@@ -180,7 +180,9 @@ export class Life {
   }
 
   async deregister(id: string): Promise<void> {
-    await this.call('DeregisterImage', { ImageId: id }).catch(unless('not-found'));
+    await this.call('DeregisterImage', { ImageId: id }).catch(
+      unless('not-found', 'incorrect-state'),
+    );
   }
 
   async copySnapshot(id: string, how: { Encrypted?: boolean } = {}): Promise<string> {

@@ -1,0 +1,105 @@
+// Owns the filters of DescribeInstances on what an instance has of the network.
+// Source: API reference of DescribeInstances.
+
+import { privateDnsName } from '../app/addresses.ts';
+import type { FilterTable } from '../app/filters.ts';
+import type { AddressRow } from '../store/network-schema.ts';
+import type { InstanceRecord } from './instance-records.ts';
+
+type Filters = FilterTable<InstanceRecord>['names'];
+
+export function networkFilters(region: string): Filters {
+  const groups = (record: InstanceRecord) => record.interfaces.flatMap((one) => one.groups);
+  const groupIds = (record: InstanceRecord) => groups(record).map((group) => group.groupId);
+  const groupNames = (record: InstanceRecord) => groups(record).map((group) => group.name);
+  const names = (record: InstanceRecord) =>
+    primaryAddresses(record).map((address) => privateDnsName(address, region));
+  return {
+    ...INTERFACES,
+    ...ASSOCIATIONS,
+    'subnet-id': ({ row, interfaces: [first] }) => (first === undefined ? undefined : row.subnetId),
+    'vpc-id': ({ row, interfaces: [first] }) => (first === undefined ? undefined : row.vpcId),
+    'private-ip-address': primaryAddresses,
+    'private-dns-name': names,
+    'ip-address': (record) => publicAddresses(record).map((one) => one.publicIp),
+    'source-dest-check': ({ interfaces: [first] }) => first && first.row.sourceDestCheck === 1,
+    'network-interface.private-dns-name': names,
+    'network-interface.addresses.private-dns-name': (record) =>
+      allAddresses(record).map((address) => privateDnsName(address, region)),
+    'network-interface.group-id': groupIds,
+    'network-interface.group-name': groupNames,
+    'instance.group-id': groupIds,
+    'instance.group-name': groupNames,
+    'group-id': groupIds,
+    'group-name': groupNames,
+  };
+}
+
+function interfaces(record: InstanceRecord) {
+  return record.interfaces.map((one) => one.row);
+}
+
+function primaryAddresses(record: InstanceRecord): string[] {
+  return interfaces(record).map((one) => one.privateIp);
+}
+
+function allAddresses(record: InstanceRecord): string[] {
+  return record.interfaces.flatMap((one) => [one.row.privateIp, ...one.morePrivateIps]);
+}
+
+/** Of the primary private addresses. */
+function publicAddresses(record: InstanceRecord): AddressRow[] {
+  return record.interfaces.flatMap(({ row, addresses }) =>
+    addresses.filter((one) => one.privateIp === row.privateIp),
+  );
+}
+
+const INTERFACES: Filters = {
+  'network-interface.network-interface-id': (record) => interfaces(record).map((i) => i.id),
+  'network-interface.subnet-id': (record) => interfaces(record).map((i) => i.subnetId),
+  'network-interface.vpc-id': (record) => interfaces(record).map((i) => i.vpcId),
+  'network-interface.mac-address': (record) => interfaces(record).map((i) => i.macAddress),
+  'network-interface.description': (record) => interfaces(record).map((i) => i.description),
+  'network-interface.owner-id': (record) => interfaces(record).map((i) => i.accountId),
+  'network-interface.availability-zone': (record) => interfaces(record).map((i) => i.zone),
+  'network-interface.status': (record) => interfaces(record).map(() => 'in-use'),
+  'network-interface.requester-managed': (record) => interfaces(record).map(() => false),
+  'network-interface.private-ip-address': primaryAddresses,
+  'network-interface.source-dest-check': (record) =>
+    interfaces(record).map((i) => i.sourceDestCheck === 1),
+  'network-interface.addresses.primary': (record) =>
+    record.interfaces.flatMap((one) => [true, ...one.morePrivateIps.map(() => false)]),
+  'network-interface.addresses.private-ip-address': allAddresses,
+  'network-interface.attachment.attachment-id': (record) =>
+    interfaces(record).map((i) => i.attachmentId),
+  'network-interface.attachment.delete-on-termination': (record) =>
+    interfaces(record).map(() => true),
+  'network-interface.attachment.device-index': (record) =>
+    interfaces(record).map((i) => i.deviceIndex),
+  'network-interface.attachment.instance-id': (record) =>
+    interfaces(record).map((i) => i.instanceId),
+  'network-interface.attachment.instance-owner-id': (record) =>
+    interfaces(record).map((i) => i.accountId),
+  'network-interface.attachment.status': (record) => interfaces(record).map(() => 'attached'),
+};
+
+const ASSOCIATIONS: Filters = {
+  ...associationFilters('network-interface.association', publicAddresses),
+  ...associationFilters('network-interface.addresses.association', (record) =>
+    record.interfaces.flatMap((one) => one.addresses),
+  ),
+};
+
+function associationFilters(
+  prefix: string,
+  addressesOf: (record: InstanceRecord) => readonly AddressRow[],
+): Filters {
+  const elastic = (record: InstanceRecord) =>
+    addressesOf(record).filter((one) => one.isAutomatic === 0);
+  return {
+    [`${prefix}.public-ip`]: (record) => addressesOf(record).map((one) => one.publicIp),
+    [`${prefix}.allocation-id`]: (record) => elastic(record).map((one) => one.id),
+    [`${prefix}.association-id`]: (record) =>
+      elastic(record).flatMap((one) => one.associationId ?? []),
+  };
+}
