@@ -7,6 +7,7 @@ import { EBS_OPERATIONS } from '@ironbark/protocol/ebs/operations.ts';
 import { ec2Model } from '@ironbark/protocol/ec2/model.ts';
 import { iamModel } from '@ironbark/protocol/iam/model.ts';
 import type { Operation, ServiceModel } from '@ironbark/protocol/models/service-model.ts';
+import { servicequotasModel } from '@ironbark/protocol/servicequotas/wire.ts';
 import { stsModel } from '@ironbark/protocol/sts/model.ts';
 import S3_TESTS from '../test/conformance/s3-tests/result.json' with { type: 'json' };
 
@@ -40,6 +41,14 @@ export async function renderCoverage(): Promise<string> {
       title: 'CloudWatch',
       model: cloudwatchModel(),
       offered: await readNames('packages/cloud/actions/table-cloudwatch.ts', 'CLOUDWATCH_ACTIONS'),
+    },
+    {
+      title: 'Service Quotas',
+      model: servicequotasModel(),
+      offered: await readNames(
+        'packages/cloud/actions/table-servicequotas.ts',
+        'SERVICEQUOTAS_ACTIONS',
+      ),
     },
   ];
   const head = [

@@ -23,6 +23,7 @@ import { createEc2Actions } from './actions/table.ts';
 import { createCloudwatchActions } from './actions/table-cloudwatch.ts';
 import { createEbsActions } from './actions/table-ebs.ts';
 import { createIamActions } from './actions/table-iam.ts';
+import { createServicequotasActions } from './actions/table-servicequotas.ts';
 import { createStsActions } from './actions/table-sts.ts';
 import { type AccountAdmin, createAccountAdmin } from './app/accounts.ts';
 import type { App, Wake } from './app/app.ts';
@@ -32,6 +33,7 @@ import { ensureAccount } from './app/bootstrap.ts';
 import { KeyUses } from './app/iam/key-uses.ts';
 import { createIdentity, toAccessKey } from './app/identity.ts';
 import { parseObservation } from './app/instance-outcome.ts';
+import { createQuotaAdmin, type QuotaAdmin } from './app/quotas/admin.ts';
 import { countResources, listLoginUsers, type ResourceCounts } from './app/summary.ts';
 import { summarizeVolumes, type VolumeSummary } from './app/volume-summary.ts';
 import { createAlarms } from './reconcilers/alarms.ts';
@@ -51,6 +53,7 @@ import { createZoneIntent } from './reconcilers/zone-intent.ts';
 import { createZoneReport, ZONE_KEY } from './reconcilers/zone-report.ts';
 import { getRootKey } from './store/accounts.ts';
 import { findInstance } from './store/instances.ts';
+import { recountRunningVcpus } from './store/quotas.ts';
 import { openStore } from './store/store.ts';
 
 export interface CloudOptions {
@@ -91,9 +94,11 @@ export interface Cloud extends AsyncDisposable {
   iam: ActionTable;
   ebs: EbsActions;
   cloudwatch: ActionTable;
+  servicequotas: ActionTable;
   identity: IdentityClient;
   /** For the one who runs the cloud: no request of a client gets here. */
   accounts: AccountAdmin;
+  quotas: QuotaAdmin;
   /** The first account. */
   accountId: AccountId;
   /** The account owner's key, for the one who runs the cloud. */
@@ -121,6 +126,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     const accountId = await ensureAccount(store, { ...options, nowMs: options.clock.nowMs() });
     await ensureBlockSecret(store, options.random);
     await ensureMessageKey({ store, random: options.random });
+    await store.transaction(recountRunningVcpus);
     const { wake, connect } = createWake();
     const { dataDir: _dataDir, aroundStep = takeStep, ...parts } = options;
     const { allowSharedEmulation = false, publicAddresses = PUBLIC_ADDRESSES } = options;
@@ -135,8 +141,10 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       iam: createIamActions(app),
       ebs: createEbsActions(app),
       cloudwatch: createCloudwatchActions(app),
+      servicequotas: createServicequotasActions(app),
       identity: createIdentity(store, keyUses),
       accounts: createAccountAdmin({ ...options, store }),
+      quotas: createQuotaAdmin({ store }),
       accountId,
       adminKey: async () => toAccessKey(await getRootKey(store.query, accountId)),
       findSsh: (id) => findSsh(app, id as InstanceId),

@@ -40,6 +40,7 @@ export type ErrorKind =
 /** The noun an error is about. With the kind it selects the wire code. */
 export type ErrorResource =
   | 'instance'
+  | 'vcpu'
   | 'volume'
   | 'volume-modification'
   | 'snapshot'

@@ -24,6 +24,7 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
+import { GetServiceQuotaCommand, ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
 import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { clientOptions } from '../support/clients.ts';
 import { CloudUnderTest } from '../support/cloud-under-test.ts';
@@ -157,4 +158,28 @@ test('a role’s session speaks for the role in every service, with its token al
   await iam.send(new DetachRolePolicyCommand({ RoleName: 'admin', PolicyArn }));
   await iam.send(new DeleteRoleCommand({ RoleName: 'admin' }));
   await refused(s3.send(new ListBucketsCommand({})), 'InvalidAccessKeyId', /access key/i);
+});
+
+test('a quota that the administrator sets counts at once, in Walrus too, and is seen by everyone', async () => {
+  const ServiceCode = 's3';
+  const QuotaCode = 'L-DC2B2D3D';
+  const quotas = new ServiceQuotasClient(clientOptions(cloud));
+  const value = async () =>
+    (await quotas.send(new GetServiceQuotaCommand({ ServiceCode, QuotaCode }))).Quota!.Value;
+  const s3 = new S3Client({ ...clientOptions(cloud), forcePathStyle: true });
+  const { Buckets } = await s3.send(new ListBucketsCommand({}));
+  const most = String(Buckets!.length);
+  await cloud.json('quotas', 'set', QuotaCode, most, '--account', accountId);
+  assert.equal(await value(), Buckets!.length);
+  const full = s3.send(new CreateBucketCommand({ Bucket: 'one-too-many' }));
+  await refused(full, 'TooManyBuckets', /more buckets than allowed/);
+  const listed = await cloud.json<{ quotas: { code: string; value: number; used?: number }[] }>(
+    ...['quotas', '--account', accountId],
+  );
+  const seen = listed.quotas.find(({ code }) => code === 'L-F678F1CE');
+  assert.deepEqual([seen?.value, seen?.used], [500, 1]);
+  await cloud.json('quotas', '--account', accountId, 'unset', QuotaCode);
+  assert.equal(await value(), 10_000);
+  await s3.send(new CreateBucketCommand({ Bucket: 'one-too-many' }));
+  await assert.rejects(cloud.json('quotas', 'set', 'L-NONE', '1'), /There is no quota L-NONE/);
 });

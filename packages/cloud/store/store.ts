@@ -28,6 +28,7 @@ import { vpcIntent } from './migrations/0022-vpc-intent.ts';
 import { vpcNetwork } from './migrations/0023-vpc-network.ts';
 import { vpcGone } from './migrations/0024-vpc-gone.ts';
 import { trustedIds } from './migrations/0025-trusted-ids.ts';
+import { quotas } from './migrations/0026-quotas.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -57,6 +58,7 @@ const MIGRATIONS: Migrations = {
   '0023-vpc-network': vpcNetwork,
   '0024-vpc-gone': vpcGone,
   '0025-trusted-ids': trustedIds,
+  '0026-quotas': quotas,
 };
 
 /** `path` is a file, or `:memory:`. */
