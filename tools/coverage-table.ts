@@ -2,6 +2,7 @@
 
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { ROUTES } from '@ironbark/objects/http/routes.ts';
+import { cloudtrailModel } from '@ironbark/protocol/cloudtrail/wire.ts';
 import { cloudwatchModel } from '@ironbark/protocol/cloudwatch/model.ts';
 import { EBS_OPERATIONS } from '@ironbark/protocol/ebs/operations.ts';
 import { ec2Model } from '@ironbark/protocol/ec2/model.ts';
@@ -41,6 +42,11 @@ export async function renderCoverage(): Promise<string> {
       title: 'CloudWatch',
       model: cloudwatchModel(),
       offered: await readNames('packages/cloud/actions/table-cloudwatch.ts', 'CLOUDWATCH_ACTIONS'),
+    },
+    {
+      title: 'CloudTrail',
+      model: cloudtrailModel(),
+      offered: await readNames('packages/cloud/actions/table-cloudtrail.ts', 'CLOUDTRAIL_ACTIONS'),
     },
     {
       title: 'Service Quotas',

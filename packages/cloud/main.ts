@@ -8,6 +8,7 @@ import { ensureDirectory } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
 import { type AroundStep, ReconcilerRunner, takeStep } from '@ironbark/platform/reconciler.ts';
+import { type AuditReader, NOTHING_RECORDED } from '@ironbark/protocol/internal/audit-reader.ts';
 import type { ClusterClient } from '@ironbark/protocol/internal/cluster-client.ts';
 import type {
   AccessKeyRecord,
@@ -20,6 +21,7 @@ import type { StorageClient } from '@ironbark/protocol/internal/storage-client.t
 import type { ActionTable } from './actions/action.ts';
 import type { EbsActions } from './actions/ebs-handler.ts';
 import { createEc2Actions } from './actions/table.ts';
+import { createCloudtrailActions } from './actions/table-cloudtrail.ts';
 import { createCloudwatchActions } from './actions/table-cloudwatch.ts';
 import { createEbsActions } from './actions/table-ebs.ts';
 import { createIamActions } from './actions/table-iam.ts';
@@ -80,6 +82,8 @@ export interface CloudOptions {
   snapshotReader?: SnapshotReader;
   snapshotWriter?: SnapshotWriter;
   objects: ObjectsClient;
+  /** The record of calls; without it nothing is found there. */
+  audit?: AuditReader;
   /** Tests keep the state elsewhere, and interfere with steps. */
   openDatabase?: OpenDatabase;
   aroundStep?: AroundStep;
@@ -95,6 +99,7 @@ export interface Cloud extends AsyncDisposable {
   ebs: EbsActions;
   cloudwatch: ActionTable;
   servicequotas: ActionTable;
+  cloudtrail: ActionTable;
   identity: IdentityClient;
   /** For the one who runs the cloud: no request of a client gets here. */
   accounts: AccountAdmin;
@@ -131,7 +136,8 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     const { dataDir: _dataDir, aroundStep = takeStep, ...parts } = options;
     const { allowSharedEmulation = false, publicAddresses = PUBLIC_ADDRESSES } = options;
     const keyUses = new KeyUses();
-    const chosen = { allowSharedEmulation, publicAddresses, keyUses };
+    const { audit = NOTHING_RECORDED } = options;
+    const chosen = { allowSharedEmulation, publicAddresses, keyUses, audit };
     const app: App = { ...parts, aroundStep, store, accountId, ...chosen, wake };
     const runner = new ReconcilerRunner(options);
     const stopListening = startReconcilers(app, runner, connect);
@@ -142,6 +148,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       ebs: createEbsActions(app),
       cloudwatch: createCloudwatchActions(app),
       servicequotas: createServicequotasActions(app),
+      cloudtrail: createCloudtrailActions(app),
       identity: createIdentity(store, keyUses),
       accounts: createAccountAdmin({ ...options, store }),
       quotas: createQuotaAdmin({ store }),

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { CloudTrailClient, LookupEventsCommand } from '@aws-sdk/client-cloudtrail';
 import { DescribeVolumesCommand, EC2Client, RunInstancesCommand } from '@aws-sdk/client-ec2';
 import {
   AttachRolePolicyCommand,
@@ -27,7 +28,7 @@ import {
 import { GetServiceQuotaCommand, ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
 import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { clientOptions } from '../support/clients.ts';
-import { CloudUnderTest } from '../support/cloud-under-test.ts';
+import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
 
 let cloud: CloudUnderTest;
 let iam: IAMClient;
@@ -182,4 +183,21 @@ test('a quota that the administrator sets counts at once, in Walrus too, and is 
   assert.equal(await value(), 10_000);
   await s3.send(new CreateBucketCommand({ Bucket: 'one-too-many' }));
   await assert.rejects(cloud.json('quotas', 'set', 'L-NONE', '1'), /There is no quota L-NONE/);
+});
+
+test('what users did is looked up with CloudTrail’s client, refused calls too', async () => {
+  const { iam: ofEve } = as(await addUser('eve', { Action: 'ec2:DescribeVolumes' }));
+  await refused(ofEve.send(new ListUsersCommand({})), 'AccessDenied');
+  const trail = new CloudTrailClient(clientOptions(cloud));
+  const LookupAttributes = [{ AttributeKey: 'Username' as const, AttributeValue: 'eve' }];
+  const find = async () => {
+    const { Events } = await trail.send(new LookupEventsCommand({ LookupAttributes }));
+    return Events!.find(({ EventName }) => EventName === 'ListUsers');
+  };
+  // Two a second may be asked for.
+  const event = await eventually('the refused call', find, { intervalMs: 1_000 });
+  assert.equal(JSON.parse(event.CloudTrailEvent!).errorCode, 'AccessDenied');
+  const listed = await cloud.json<{ requestID: string }[]>('events');
+  const { requestID } = JSON.parse(event.CloudTrailEvent!);
+  assert.ok(listed.some((one) => one.requestID === requestID));
 });

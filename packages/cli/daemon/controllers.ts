@@ -91,6 +91,7 @@ export async function startControllers(options: ControllersOptions): Promise<Con
       snapshotReader: storage.snapshots,
       snapshotWriter: storage.snapshotWriter,
       objects: objects.client,
+      audit,
     }),
   );
   later.cloud = cloud;
@@ -132,7 +133,7 @@ function openFront(
   { config, clock, random, logger }: ControllersOptions,
   { cloud, objects, audit }: { cloud: Cloud; objects: Objects; audit: EmbeddedAudit },
 ): Promise<HttpListener> {
-  const { ec2, sts, iam, ebs, cloudwatch, servicequotas, identity } = cloud;
+  const { ec2, sts, iam, ebs, cloudwatch, servicequotas, cloudtrail, identity } = cloud;
   const { region, host, port } = config;
   const rates = config.requestRates;
   const buckets = new RequestBuckets({ clock, ...(rates === undefined ? {} : { rates }) });
@@ -140,7 +141,7 @@ function openFront(
   const api = createApiHandler({ ec2, sts, iam, ...shared });
   const blocks = createEbsHandler({ ebs, ...shared });
   const metrics = createCloudwatchHandler({ cloudwatch, ...shared });
-  const json = createJsonHandler({ servicequotas, ...shared });
+  const json = createJsonHandler({ servicequotas, cloudtrail, ...shared });
   return listen({
     address: { host, port },
     handler: createFront({ api, blocks, metrics, json, objects: objects.handler }),

@@ -2,6 +2,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { HttpHandler } from '@ironbark/platform/http/server.ts';
+import { CLOUDTRAIL_WIRE } from '@ironbark/protocol/cloudtrail/wire.ts';
 import type { JsonWire } from '@ironbark/protocol/document/json-wire.ts';
 import { findAction } from '@ironbark/protocol/query/request.ts';
 import { SERVICEQUOTAS_WIRE } from '@ironbark/protocol/servicequotas/wire.ts';
@@ -19,10 +20,13 @@ import {
 } from './exchange.ts';
 
 /** The names under which their requests are signed, which are IAM's names of them too. */
-export const JSON_SERVICES = ['servicequotas'] as const;
+export const JSON_SERVICES = ['servicequotas', 'cloudtrail'] as const;
 export type JsonService = (typeof JSON_SERVICES)[number];
 
-const WIRES: Readonly<Record<JsonService, JsonWire>> = { servicequotas: SERVICEQUOTAS_WIRE };
+const WIRES: Readonly<Record<JsonService, JsonWire>> = {
+  servicequotas: SERVICEQUOTAS_WIRE,
+  cloudtrail: CLOUDTRAIL_WIRE,
+};
 
 export type JsonEndpointOptions = ExchangeOptions & Readonly<Record<JsonService, ActionTable>>;
 

@@ -5,6 +5,7 @@ import { type HttpHandler, listen } from '@ironbark/platform/http/server.ts';
 import { silentLogger } from '@ironbark/platform/logger.ts';
 import { seededRandom } from '@ironbark/platform/random.ts';
 import type { AuditLog } from '@ironbark/protocol/internal/audit-log.ts';
+import type { AuditReader } from '@ironbark/protocol/internal/audit-reader.ts';
 import { createJsonHandler } from '../http/json-endpoint.ts';
 import { IamLab } from './iam-lab.ts';
 import type { TestCloudOptions } from './test-cloud.ts';
@@ -16,7 +17,9 @@ export class JsonLab implements AsyncDisposable {
   readonly endpoint: string;
   readonly #stack: AsyncDisposableStack;
 
-  static async start(options: TestCloudOptions & { audit?: AuditLog } = {}): Promise<JsonLab> {
+  static async start(
+    options: TestCloudOptions & { audit?: AuditLog & AuditReader } = {},
+  ): Promise<JsonLab> {
     await using stack = new AsyncDisposableStack();
     const lab = stack.use(await IamLab.start(options));
     const { audit } = options;
@@ -24,8 +27,8 @@ export class JsonLab implements AsyncDisposable {
     const kept = { ...rest, region: REGION, ...(audit === undefined ? {} : { audit }) };
     // The cloud may be started again meanwhile.
     const handler: HttpHandler = (...exchange) => {
-      const { servicequotas, identity } = lab.cloud.cloud;
-      return createJsonHandler({ servicequotas, identity, ...kept })(...exchange);
+      const { servicequotas, cloudtrail, identity } = lab.cloud.cloud;
+      return createJsonHandler({ servicequotas, cloudtrail, identity, ...kept })(...exchange);
     };
     const address = { host: '127.0.0.1', port: 0 };
     const listener = stack.use(await listen({ address, handler, logger: silentLogger }));
