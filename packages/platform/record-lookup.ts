@@ -1,6 +1,7 @@
 // Owns going through a chain of records from its newest on, for those who look for a few. Nothing is proven here: that is
 // the reader's work.
 
+import { setImmediate } from 'node:timers/promises';
 import { readFileIfPresent } from './files.ts';
 import {
   type ChainLine,
@@ -9,6 +10,9 @@ import {
   SEGMENT_START,
   segmentPath,
 } from './record-lines.ts';
+
+/** Others have their turn after so many, a few milliseconds each time. */
+const LINES_AT_ONCE = 500;
 
 export interface RecordSearch {
   /** Only records before this number. */
@@ -39,6 +43,7 @@ export async function searchNewest(
       if (!goesOn(text, search)) return sequence;
       left -= 1;
       if (left <= 0) return sequence;
+      if (left % LINES_AT_ONCE === 0) await setImmediate();
     }
   }
   return undefined;

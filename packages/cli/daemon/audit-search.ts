@@ -5,7 +5,7 @@ import { searchNewest } from '@ironbark/platform/record-lookup.ts';
 import type { AuditPage, AuditQuery, KeptEvent } from '@ironbark/protocol/internal/audit-reader.ts';
 
 /** A page that finds little ends here, and the next one goes on: nobody keeps the process for longer than this takes. */
-const MAX_LINES = 50_000;
+const MAX_LINES = 20_000;
 /** Answers are recorded in about the order of their times, and a clock may be set. */
 const DISORDER_MS = 3_600_000;
 
