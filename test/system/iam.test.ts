@@ -7,14 +7,19 @@ import { DescribeVolumesCommand, EC2Client, RunInstancesCommand } from '@aws-sdk
 import {
   AttachRolePolicyCommand,
   CreateAccessKeyCommand,
+  CreateLoginProfileCommand,
   CreateRoleCommand,
   CreateUserCommand,
   DeleteRoleCommand,
   DetachRolePolicyCommand,
   GetAccessKeyLastUsedCommand,
+  GetAccountAuthorizationDetailsCommand,
   GetAccountSummaryCommand,
+  GetCredentialReportCommand,
+  GetLoginProfileCommand,
   GetRoleCommand,
   IAMClient,
+  ListMFADevicesCommand,
   ListUsersCommand,
   PutUserPolicyCommand,
 } from '@aws-sdk/client-iam';
@@ -200,4 +205,22 @@ test('what users did is looked up with CloudTrail’s client, refused calls too'
   const listed = await cloud.json<{ requestID: string }[]>('events');
   const { requestID } = JSON.parse(event.CloudTrailEvent!);
   assert.ok(listed.some((one) => one.requestID === requestID));
+});
+
+test('AWS’s client reads what auditors ask for, and is told what nobody can have', async () => {
+  const UserName = 'fay';
+  const { accessKeyId } = await addUser(UserName, { Action: 'ec2:DescribeVolumes' });
+  const { Content } = await iam.send(new GetCredentialReportCommand({}));
+  const report = Buffer.from(Content!).toString('utf8');
+  assert.match(report, new RegExp(`^fay,arn:aws:iam::${accountId}:user/fay,`, 'm'));
+  assert.ok(!report.includes(accessKeyId));
+  const Filter = ['User' as const];
+  const details = await iam.send(new GetAccountAuthorizationDetailsCommand({ Filter }));
+  const fay = details.UserDetailList!.find((user) => user.UserName === UserName);
+  assert.equal(fay!.UserPolicyList![0]!.PolicyName, 'own');
+  const { MFADevices } = await iam.send(new ListMFADevicesCommand({ UserName }));
+  assert.deepEqual(MFADevices, []);
+  await refused(iam.send(new GetLoginProfileCommand({ UserName })), 'NoSuchEntityException', /fay/);
+  const profile = new CreateLoginProfileCommand({ UserName, Password: 'Canary-5d1f0a!' });
+  await refused(iam.send(profile), 'UnsupportedOperation', /CreateLoginProfile/);
 });

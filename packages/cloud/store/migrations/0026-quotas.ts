@@ -9,7 +9,7 @@ export const quotas: Migration = {
       .createTable('quota')
       .addColumn('account_id', 'text', (c) => c.notNull())
       .addColumn('code', 'text', (c) => c.notNull())
-      .addColumn('value', 'real', (c) => c.notNull())
+      .addColumn('value', 'double precision', (c) => c.notNull())
       .addPrimaryKeyConstraint('quota_pk', ['account_id', 'code'])
       .execute();
     await db.schema
