@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { mayTakeRole } from './app/iam/role-trust.ts';
+import type { RoleTable } from './store/iam-schema.ts';
 import { IamLab, policyOf, trustOf } from './testing/iam-lab.ts';
 
 let lab: IamLab;
@@ -123,4 +125,20 @@ test('another account’s user is kept by its id', async () => {
   const PolicyDocument = policyOf({ Action: 'sts:AssumeRole' });
   await lab.iam('PutUserPolicy', { UserName: 'dan', PolicyName: 'allowed', PolicyDocument });
   await assert.rejects(lab.stsAs(await second(), 'AssumeRole', wish), denied);
+});
+
+test('a name of nobody that a policy of before still has is trusted no more when somebody takes it', async () => {
+  const eve = await lab.addUser('eve');
+  const RoleArn = await makeRole('older', { Principal: { AWS: arnOf('user/eve') } });
+  const principal = await eve();
+  const role: RoleTable = {
+    ...{ id: 'AROAOLDER', accountId: lab.accountId, name: 'older', path: '/', createdAt: 1 },
+    trustPolicy: trustOf({ Principal: { AWS: arnOf('user/eve') } }),
+    ...{ description: null, maxSessionSeconds: 3_600, boundaryArn: null, lastUsedAt: null },
+  };
+  const question = { principal, action: 'sts:AssumeRole', conditions: new Map() };
+  assert.equal(mayTakeRole({ ...question, role }), false);
+  const trustPolicy = trustOf({ Principal: { AWS: principal.userId } });
+  assert.equal(mayTakeRole({ ...question, role: { ...role, trustPolicy } }), true);
+  await lab.stsAs(principal, 'AssumeRole', { RoleArn, RoleSessionName: 'work' });
 });
