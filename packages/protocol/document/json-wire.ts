@@ -49,7 +49,8 @@ export function createJsonWire({ model, target, errors }: JsonWireOptions): Json
     },
     renderError: (error) => {
       const { code, status, message } = chooseWireError(errors, error);
-      return { ...answer(status, { __type: code, message }), code };
+      const { headers, ...rest } = answer(status, { __type: code, message });
+      return { ...rest, headers: { ...headers, 'x-amzn-errortype': code }, code };
     },
   };
 }
