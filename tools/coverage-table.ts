@@ -2,11 +2,13 @@
 
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { ROUTES } from '@ironbark/objects/http/routes.ts';
+import { cloudtrailModel } from '@ironbark/protocol/cloudtrail/wire.ts';
 import { cloudwatchModel } from '@ironbark/protocol/cloudwatch/model.ts';
 import { EBS_OPERATIONS } from '@ironbark/protocol/ebs/operations.ts';
 import { ec2Model } from '@ironbark/protocol/ec2/model.ts';
 import { iamModel } from '@ironbark/protocol/iam/model.ts';
 import type { Operation, ServiceModel } from '@ironbark/protocol/models/service-model.ts';
+import { servicequotasModel } from '@ironbark/protocol/servicequotas/wire.ts';
 import { stsModel } from '@ironbark/protocol/sts/model.ts';
 import S3_TESTS from '../test/conformance/s3-tests/result.json' with { type: 'json' };
 
@@ -40,6 +42,19 @@ export async function renderCoverage(): Promise<string> {
       title: 'CloudWatch',
       model: cloudwatchModel(),
       offered: await readNames('packages/cloud/actions/table-cloudwatch.ts', 'CLOUDWATCH_ACTIONS'),
+    },
+    {
+      title: 'CloudTrail',
+      model: cloudtrailModel(),
+      offered: await readNames('packages/cloud/actions/table-cloudtrail.ts', 'CLOUDTRAIL_ACTIONS'),
+    },
+    {
+      title: 'Service Quotas',
+      model: servicequotasModel(),
+      offered: await readNames(
+        'packages/cloud/actions/table-servicequotas.ts',
+        'SERVICEQUOTAS_ACTIONS',
+      ),
     },
   ];
   const head = [

@@ -9,7 +9,7 @@ import { buildModel, type ModelSource } from './model-schemas.ts';
 interface Service {
   name: string;
   package: string;
-  protocol: 'ec2' | 'query';
+  protocol: 'ec2' | 'json' | 'query';
   version: string;
   /** As AWS writes it in its answers. */
   namespace: string;
@@ -57,6 +57,27 @@ const SERVICES: readonly Service[] = [
       ...['PutMetricAlarm', 'PutMetricData'],
     ],
     load: () => import('@aws-sdk/client-cloudwatch'),
+  },
+  {
+    name: 'servicequotas',
+    package: '@aws-sdk/client-service-quotas',
+    protocol: 'json',
+    version: '2019-06-24',
+    namespace: 'com.amazonaws.servicequotas',
+    shaped: [
+      ...['GetAWSDefaultServiceQuota', 'GetServiceQuota', 'ListAWSDefaultServiceQuotas'],
+      ...['ListServiceQuotas', 'ListServices'],
+    ],
+    load: () => import('@aws-sdk/client-service-quotas'),
+  },
+  {
+    name: 'cloudtrail',
+    package: '@aws-sdk/client-cloudtrail',
+    protocol: 'json',
+    version: '2013-11-01',
+    namespace: 'com.amazonaws.cloudtrail',
+    shaped: ['LookupEvents'],
+    load: () => import('@aws-sdk/client-cloudtrail'),
   },
 ];
 

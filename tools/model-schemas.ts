@@ -9,7 +9,7 @@ import type { Declarations } from './model-declarations.ts';
 export interface ModelSource {
   service: string;
   source: string;
-  protocol: 'ec2' | 'query';
+  protocol: 'ec2' | 'json' | 'query';
   version: string;
   namespace: string;
   /** Operations whose shapes are wanted; absent: all. */
@@ -51,6 +51,7 @@ const FRACTIONS: Readonly<Record<string, readonly string[]>> = {
   PutMetricAlarmInput: ['Threshold'],
   ReservationFleetInstanceSpecification: ['Weight'],
   ReservedInstanceLimitPrice: ['Amount'],
+  ServiceQuota: ['Value'],
   SpotFleetLaunchSpecification: ['WeightedCapacity'],
   SpotFleetRequestConfigData: ['FulfilledCapacity', 'OnDemandFulfilledCapacity'],
   StatisticSet: ['SampleCount', 'Sum', 'Minimum', 'Maximum'],
@@ -193,9 +194,9 @@ function defaultElement(name: string, walk: Walk): string {
   return walk.source.protocol === 'ec2' ? name.charAt(0).toLowerCase() + name.slice(1) : name;
 }
 
-function requestKey(name: string, traits: Traits, protocol: 'ec2' | 'query'): string {
+function requestKey(name: string, traits: Traits, protocol: ModelSource['protocol']): string {
   const base = String(traits['xmlName'] ?? name);
-  if (protocol === 'query') return base;
+  if (protocol !== 'ec2') return base;
   return String(traits['ec2QueryName'] ?? base.charAt(0).toUpperCase() + base.slice(1));
 }
 

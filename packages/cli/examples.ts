@@ -29,6 +29,12 @@ Examples:
   ironbark status || ironbark up                  start it unless it runs
   ironbark status --json | jq -r .endpoint`,
 
+  'ironbark quotas': `Examples:
+  ironbark quotas --account research               what it may have, and what it has of that
+  ironbark quotas set L-1216C47A 64 --account research      as many virtual processors may run
+  ironbark quotas set L-7A658B76 0.5               half a TiB of gp3 volumes for every other account
+  ironbark quotas unset L-1216C47A --account research`,
+
   'ironbark volumes': `Examples:
   ironbark volumes                     what each volume does in this second
   ironbark volumes --interval 60 --json | jq '.[].figures'      CloudWatch's names for a minute`,

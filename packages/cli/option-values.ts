@@ -50,6 +50,12 @@ export function parseRate(text: string): number {
   return rate;
 }
 
+/** A whole number or a part, such as 0.5 TiB. */
+export function parseAmount(text: string): number {
+  if (!/^\d{1,15}(?:\.\d{1,6})?$/.test(text)) throw new InvalidArgumentError('a number is needed');
+  return Number(text);
+}
+
 export function parseCount(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('a whole number is needed');
   return Number(text);

@@ -16,6 +16,7 @@ import {
   parseRegion,
 } from './option-values.ts';
 import type { RootDevice } from './publish.ts';
+import { addQuotaCommands } from './quota-commands.ts';
 
 export interface ProgramOptions {
   version: string;
@@ -52,6 +53,7 @@ export function buildProgram(options: ProgramOptions): Command {
   addCloudCommands(program, options, context);
   addInstanceCommands(program, options, context);
   addAccountCommands(program, context);
+  addQuotaCommands(program, context);
   addHostCommands(program, options, context);
   for (const command of program.commands) inheritGlobals(command);
   addExamples(program, 'ironbark');

@@ -20,8 +20,8 @@ after(() => cloud?.[Symbol.asyncDispose]());
 const NOT_DENIED_HERE = new Set(['sts:GetCallerIdentity', 'sts:AssumeRole']);
 
 function allTables(): [service: string, actions: readonly string[], call: ActionTable['call']][] {
-  const { ec2, sts, iam, cloudwatch, ebs } = cloud.cloud;
-  const tables = { ec2, sts, iam, cloudwatch };
+  const { ec2, sts, iam, cloudwatch, servicequotas, cloudtrail, ebs } = cloud.cloud;
+  const tables = { ec2, sts, iam, cloudwatch, servicequotas, cloudtrail };
   return [
     ...Object.entries(tables).map(
       ([service, table]) =>

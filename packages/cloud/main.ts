@@ -8,6 +8,7 @@ import { ensureDirectory } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
 import { type AroundStep, ReconcilerRunner, takeStep } from '@ironbark/platform/reconciler.ts';
+import { type AuditReader, NOTHING_RECORDED } from '@ironbark/protocol/internal/audit-reader.ts';
 import type { ClusterClient } from '@ironbark/protocol/internal/cluster-client.ts';
 import type {
   AccessKeyRecord,
@@ -20,9 +21,11 @@ import type { StorageClient } from '@ironbark/protocol/internal/storage-client.t
 import type { ActionTable } from './actions/action.ts';
 import type { EbsActions } from './actions/ebs-handler.ts';
 import { createEc2Actions } from './actions/table.ts';
+import { createCloudtrailActions } from './actions/table-cloudtrail.ts';
 import { createCloudwatchActions } from './actions/table-cloudwatch.ts';
 import { createEbsActions } from './actions/table-ebs.ts';
 import { createIamActions } from './actions/table-iam.ts';
+import { createServicequotasActions } from './actions/table-servicequotas.ts';
 import { createStsActions } from './actions/table-sts.ts';
 import { type AccountAdmin, createAccountAdmin } from './app/accounts.ts';
 import type { App, Wake } from './app/app.ts';
@@ -32,6 +35,7 @@ import { ensureAccount } from './app/bootstrap.ts';
 import { KeyUses } from './app/iam/key-uses.ts';
 import { createIdentity, toAccessKey } from './app/identity.ts';
 import { parseObservation } from './app/instance-outcome.ts';
+import { createQuotaAdmin, type QuotaAdmin } from './app/quotas/admin.ts';
 import { countResources, listLoginUsers, type ResourceCounts } from './app/summary.ts';
 import { summarizeVolumes, type VolumeSummary } from './app/volume-summary.ts';
 import { createAlarms } from './reconcilers/alarms.ts';
@@ -52,6 +56,7 @@ import { createZoneIntent } from './reconcilers/zone-intent.ts';
 import { createZoneReport, ZONE_KEY } from './reconcilers/zone-report.ts';
 import { getRootKey } from './store/accounts.ts';
 import { findInstance } from './store/instances.ts';
+import { recountRunningVcpus } from './store/quotas.ts';
 import { openStore } from './store/store.ts';
 
 export interface CloudOptions {
@@ -78,6 +83,8 @@ export interface CloudOptions {
   snapshotReader?: SnapshotReader;
   snapshotWriter?: SnapshotWriter;
   objects: ObjectsClient;
+  /** The record of calls; without it nothing is found there. */
+  audit?: AuditReader;
   /** Tests keep the state elsewhere, and interfere with steps. */
   openDatabase?: OpenDatabase;
   aroundStep?: AroundStep;
@@ -92,9 +99,12 @@ export interface Cloud extends AsyncDisposable {
   iam: ActionTable;
   ebs: EbsActions;
   cloudwatch: ActionTable;
+  servicequotas: ActionTable;
+  cloudtrail: ActionTable;
   identity: IdentityClient;
   /** For the one who runs the cloud: no request of a client gets here. */
   accounts: AccountAdmin;
+  quotas: QuotaAdmin;
   /** The first account. */
   accountId: AccountId;
   /** The account owner's key, for the one who runs the cloud. */
@@ -122,11 +132,13 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     const accountId = await ensureAccount(store, { ...options, nowMs: options.clock.nowMs() });
     await ensureBlockSecret(store, options.random);
     await ensureMessageKey({ store, random: options.random });
+    await store.transaction(recountRunningVcpus);
     const { wake, connect } = createWake();
     const { dataDir: _dataDir, aroundStep = takeStep, ...parts } = options;
     const { allowSharedEmulation = false, publicAddresses = PUBLIC_ADDRESSES } = options;
     const keyUses = new KeyUses();
-    const chosen = { allowSharedEmulation, publicAddresses, keyUses };
+    const { audit = NOTHING_RECORDED } = options;
+    const chosen = { allowSharedEmulation, publicAddresses, keyUses, audit };
     const app: App = { ...parts, aroundStep, store, accountId, ...chosen, wake };
     const runner = new ReconcilerRunner(options);
     const stopListening = startReconcilers(app, runner, connect);
@@ -136,8 +148,11 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       iam: createIamActions(app),
       ebs: createEbsActions(app),
       cloudwatch: createCloudwatchActions(app),
+      servicequotas: createServicequotasActions(app),
+      cloudtrail: createCloudtrailActions(app),
       identity: createIdentity(store, keyUses),
       accounts: createAccountAdmin({ ...options, store }),
+      quotas: createQuotaAdmin({ store }),
       accountId,
       adminKey: async () => toAccessKey(await getRootKey(store.query, accountId)),
       findSsh: (id) => findSsh(app, id as InstanceId),

@@ -40,6 +40,7 @@ export type ErrorKind =
 /** The noun an error is about. With the kind it selects the wire code. */
 export type ErrorResource =
   | 'instance'
+  | 'vcpu'
   | 'volume'
   | 'volume-modification'
   | 'snapshot'
@@ -82,6 +83,9 @@ export type ErrorResource =
   | 'tag'
   | 'filter'
   | 'page-token'
+  | 'max-results'
+  | 'lookup-attributes'
+  | 'time-range'
   | 'metric-query'
   | 'client-token'
   | 'address'

@@ -15,6 +15,7 @@ import {
   wrongSecret,
 } from './matrix-case.ts';
 import { iamCases, stsCases, unmatchedStsActions } from './matrix-iam.ts';
+import { jsonCases } from './matrix-json.ts';
 import { metricCases } from './matrix-metrics.ts';
 import { HAS_IT_ALREADY } from './matrix-network.ts';
 import { objectCases } from './matrix-objects.ts';
@@ -37,6 +38,7 @@ export async function runMatrix(world: MatrixWorld): Promise<MatrixResult> {
     ...iamCases(world),
     ...snapshotBlockCases(world),
     ...metricCases(world),
+    ...jsonCases(world),
     ...objectCases(world),
   ];
   const result: MatrixResult = { sent: 0, actions: countActions(cases), wrong: [], changes: [] };

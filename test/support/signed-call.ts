@@ -29,7 +29,7 @@ export interface Answer {
 }
 
 export interface RawCall {
-  service: 'ec2' | 'sts' | 'iam' | 's3' | 'ebs' | 'monitoring';
+  service: 'ec2' | 'sts' | 'iam' | 's3' | 'ebs' | 'monitoring' | 'servicequotas' | 'cloudtrail';
   method: string;
   /** Path and query, as it goes out. */
   target: string;

@@ -2,18 +2,24 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { CloudTrailClient, LookupEventsCommand } from '@aws-sdk/client-cloudtrail';
 import { DescribeVolumesCommand, EC2Client, RunInstancesCommand } from '@aws-sdk/client-ec2';
 import {
   AttachRolePolicyCommand,
   CreateAccessKeyCommand,
+  CreateLoginProfileCommand,
   CreateRoleCommand,
   CreateUserCommand,
   DeleteRoleCommand,
   DetachRolePolicyCommand,
   GetAccessKeyLastUsedCommand,
+  GetAccountAuthorizationDetailsCommand,
   GetAccountSummaryCommand,
+  GetCredentialReportCommand,
+  GetLoginProfileCommand,
   GetRoleCommand,
   IAMClient,
+  ListMFADevicesCommand,
   ListUsersCommand,
   PutUserPolicyCommand,
 } from '@aws-sdk/client-iam';
@@ -24,9 +30,10 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
+import { GetServiceQuotaCommand, ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
 import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { clientOptions } from '../support/clients.ts';
-import { CloudUnderTest } from '../support/cloud-under-test.ts';
+import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
 
 let cloud: CloudUnderTest;
 let iam: IAMClient;
@@ -157,4 +164,63 @@ test('a role’s session speaks for the role in every service, with its token al
   await iam.send(new DetachRolePolicyCommand({ RoleName: 'admin', PolicyArn }));
   await iam.send(new DeleteRoleCommand({ RoleName: 'admin' }));
   await refused(s3.send(new ListBucketsCommand({})), 'InvalidAccessKeyId', /access key/i);
+});
+
+test('a quota that the administrator sets counts at once, in Walrus too, and is seen by everyone', async () => {
+  const ServiceCode = 's3';
+  const QuotaCode = 'L-DC2B2D3D';
+  const quotas = new ServiceQuotasClient(clientOptions(cloud));
+  const value = async () =>
+    (await quotas.send(new GetServiceQuotaCommand({ ServiceCode, QuotaCode }))).Quota!.Value;
+  const s3 = new S3Client({ ...clientOptions(cloud), forcePathStyle: true });
+  const { Buckets } = await s3.send(new ListBucketsCommand({}));
+  const most = String(Buckets!.length);
+  await cloud.json('quotas', 'set', QuotaCode, most, '--account', accountId);
+  assert.equal(await value(), Buckets!.length);
+  const full = s3.send(new CreateBucketCommand({ Bucket: 'one-too-many' }));
+  await refused(full, 'TooManyBuckets', /more buckets than allowed/);
+  const listed = await cloud.json<{ quotas: { code: string; value: number; used?: number }[] }>(
+    ...['quotas', '--account', accountId],
+  );
+  const seen = listed.quotas.find(({ code }) => code === 'L-F678F1CE');
+  assert.deepEqual([seen?.value, seen?.used], [500, 1]);
+  await cloud.json('quotas', '--account', accountId, 'unset', QuotaCode);
+  assert.equal(await value(), 10_000);
+  await s3.send(new CreateBucketCommand({ Bucket: 'one-too-many' }));
+  await assert.rejects(cloud.json('quotas', 'set', 'L-NONE', '1'), /There is no quota L-NONE/);
+});
+
+test('what users did is looked up with CloudTrail’s client, refused calls too', async () => {
+  const { iam: ofEve } = as(await addUser('eve', { Action: 'ec2:DescribeVolumes' }));
+  await refused(ofEve.send(new ListUsersCommand({})), 'AccessDenied');
+  const trail = new CloudTrailClient(clientOptions(cloud));
+  const LookupAttributes = [{ AttributeKey: 'Username' as const, AttributeValue: 'eve' }];
+  const find = async () => {
+    const { Events } = await trail.send(new LookupEventsCommand({ LookupAttributes }));
+    return Events!.find(({ EventName }) => EventName === 'ListUsers');
+  };
+  // Two a second may be asked for.
+  const event = await eventually('the refused call', find, { intervalMs: 1_000 });
+  assert.equal(JSON.parse(event.CloudTrailEvent!).errorCode, 'AccessDenied');
+  const listed = await cloud.json<{ requestID: string }[]>('events');
+  const { requestID } = JSON.parse(event.CloudTrailEvent!);
+  assert.ok(listed.some((one) => one.requestID === requestID));
+});
+
+test('AWS’s client reads what auditors ask for, and is told what nobody can have', async () => {
+  const UserName = 'fay';
+  const { accessKeyId } = await addUser(UserName, { Action: 'ec2:DescribeVolumes' });
+  const { Content } = await iam.send(new GetCredentialReportCommand({}));
+  const report = Buffer.from(Content!).toString('utf8');
+  assert.match(report, new RegExp(`^fay,arn:aws:iam::${accountId}:user/fay,`, 'm'));
+  assert.ok(!report.includes(accessKeyId));
+  const Filter = ['User' as const];
+  const details = await iam.send(new GetAccountAuthorizationDetailsCommand({ Filter }));
+  const fay = details.UserDetailList!.find((user) => user.UserName === UserName);
+  assert.equal(fay!.UserPolicyList![0]!.PolicyName, 'own');
+  const { MFADevices } = await iam.send(new ListMFADevicesCommand({ UserName }));
+  assert.deepEqual(MFADevices, []);
+  await refused(iam.send(new GetLoginProfileCommand({ UserName })), 'NoSuchEntityException', /fay/);
+  const profile = new CreateLoginProfileCommand({ UserName, Password: 'Canary-5d1f0a!' });
+  await refused(iam.send(profile), 'UnsupportedOperation', /CreateLoginProfile/);
 });

@@ -1,6 +1,7 @@
 // Owns what the command line and the daemon say to each other over the socket in the data folder.
 
 import type { AccountAdmin } from '@ironbark/cloud/app/accounts.ts';
+import type { QuotaAdmin } from '@ironbark/cloud/app/quotas/admin.ts';
 import type { VolumeSummary } from '@ironbark/cloud/app/volume-summary.ts';
 import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
 import type { DeviceRates, IoCalibration } from '@ironbark/core/io-calibration.ts';
@@ -94,7 +95,7 @@ export interface VolumeFacts extends VolumeSummary {
 }
 
 /** The whole surface; each is a POST with a JSON body and a JSON answer. */
-export interface AdminApi extends AccountAdmin {
+export interface AdminApi extends AccountAdmin, QuotaAdmin {
   status(): Promise<DaemonStatus>;
   credentials(): Promise<Credentials>;
   diskStats(request: { instanceId: InstanceId }): Promise<DiskStats[]>;
@@ -131,6 +132,9 @@ export const ADMIN_METHODS: readonly AdminMethod[] = [
   'listKeys',
   'setKeyStatus',
   'removeKey',
+  'listQuotas',
+  'setQuota',
+  'unsetQuota',
   'bucketUsage',
   'objectCounts',
   'beginBackup',

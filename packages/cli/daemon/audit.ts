@@ -9,11 +9,13 @@ import {
   type AuditLog,
   mayHaveChanged,
 } from '@ironbark/protocol/internal/audit-log.ts';
+import type { AuditReader } from '@ironbark/protocol/internal/audit-reader.ts';
+import { searchEvents } from './audit-search.ts';
 
 /** The chains' names: calls of EC2, STS and about buckets; calls about objects, and unproven requests. */
 export const AUDIT_CHAINS = ['management', 'data'] as const;
 
-export interface EmbeddedAudit extends AuditLog, AsyncDisposable {
+export interface EmbeddedAudit extends AuditLog, AuditReader, AsyncDisposable {
   /** All records up to now are on stable storage when this resolves. */
   flush(): Promise<void>;
 }
@@ -32,6 +34,7 @@ export async function openAudit(options: {
       if (mayHaveChanged(event)) await chainOf(event).appendDurably(event);
       else chainOf(event).append(event);
     },
+    find: (query) => searchEvents(options.directory, AUDIT_CHAINS[0], query),
     flush: async () => {
       await Promise.all([management!.flush(), data!.flush()]);
     },

@@ -41,6 +41,7 @@ export function controllersAdmin(
 ): ControllersAdmin {
   return {
     ...cloud.accounts,
+    ...cloud.quotas,
     describe: async () => ({
       accountId: cloud.accountId,
       counts: await cloud.countResources(),

@@ -4,6 +4,7 @@
 import { createCloudwatchHandler } from '@ironbark/cloud/http/cloudwatch-endpoint.ts';
 import { createEbsHandler } from '@ironbark/cloud/http/ebs-endpoint.ts';
 import { createApiHandler } from '@ironbark/cloud/http/ec2-endpoint.ts';
+import { createJsonHandler } from '@ironbark/cloud/http/json-endpoint.ts';
 import { RequestBuckets } from '@ironbark/cloud/http/request-buckets.ts';
 import { type Cloud, startCloud } from '@ironbark/cloud/main.ts';
 import { startCluster } from '@ironbark/cluster/main.ts';
@@ -64,6 +65,7 @@ export async function startControllers(options: ControllersOptions): Promise<Con
       audit,
       identity: {
         findAccessKey: async (id) => await later.cloud?.identity.findAccessKey(id),
+        findBucketLimit: async (id) => await later.cloud?.identity.findBucketLimit?.(id),
         noteUse: (id, use) => later.cloud?.identity.noteUse?.(id, use),
       },
       envelopes: () => later.storage?.envelopes,
@@ -89,6 +91,7 @@ export async function startControllers(options: ControllersOptions): Promise<Con
       snapshotReader: storage.snapshots,
       snapshotWriter: storage.snapshotWriter,
       objects: objects.client,
+      audit,
     }),
   );
   later.cloud = cloud;
@@ -130,7 +133,7 @@ function openFront(
   { config, clock, random, logger }: ControllersOptions,
   { cloud, objects, audit }: { cloud: Cloud; objects: Objects; audit: EmbeddedAudit },
 ): Promise<HttpListener> {
-  const { ec2, sts, iam, ebs, cloudwatch, identity } = cloud;
+  const { ec2, sts, iam, ebs, cloudwatch, servicequotas, cloudtrail, identity } = cloud;
   const { region, host, port } = config;
   const rates = config.requestRates;
   const buckets = new RequestBuckets({ clock, ...(rates === undefined ? {} : { rates }) });
@@ -138,9 +141,10 @@ function openFront(
   const api = createApiHandler({ ec2, sts, iam, ...shared });
   const blocks = createEbsHandler({ ebs, ...shared });
   const metrics = createCloudwatchHandler({ cloudwatch, ...shared });
+  const json = createJsonHandler({ servicequotas, cloudtrail, ...shared });
   return listen({
     address: { host, port },
-    handler: createFront({ api, blocks, metrics, objects: objects.handler }),
+    handler: createFront({ api, blocks, metrics, json, objects: objects.handler }),
     logger,
     handlesContinue: true,
     // Large uploads take long; the services watch that each makes progress.

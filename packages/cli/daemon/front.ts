@@ -2,6 +2,7 @@
 // It decides nothing about identity; the service that gets the request verifies it whole.
 
 import type { IncomingMessage } from 'node:http';
+import { JSON_SERVICES } from '@ironbark/cloud/http/json-endpoint.ts';
 import type { HttpHandler } from '@ironbark/platform/http/server.ts';
 
 export interface FrontServices {
@@ -11,6 +12,8 @@ export interface FrontServices {
   blocks: HttpHandler;
   /** CloudWatch. */
   metrics: HttpHandler;
+  /** Those with AWS's JSON protocol. */
+  json: HttpHandler;
   /** S3. */
   objects: HttpHandler;
 }
@@ -30,6 +33,7 @@ export function createFront(services: FrontServices): HttpHandler {
 
 function chooseHandler(services: FrontServices, service: string | undefined): HttpHandler {
   if (service === 'ebs') return services.blocks;
+  if (JSON_SERVICES.some((name) => name === service)) return services.json;
   return service === 'monitoring' ? services.metrics : services.api;
 }
 

@@ -2,6 +2,8 @@
 
 import { insertDefaultNetwork } from '../app/default-network.ts';
 import { findDefaultVpc, getVpc } from '../app/find-vpc.ts';
+import { QUOTAS } from '../app/quotas/catalogue.ts';
+import { requireWithin } from '../app/quotas/limits.ts';
 import { refuse } from '../app/refusals.ts';
 import { changeNetwork } from '../app/vpc-capability.ts';
 import { listCidrsOf } from '../store/vpcs.ts';
@@ -16,6 +18,7 @@ export const createDefaultVpc: Ec2Handler<'CreateDefaultVpc'> = async (app, cont
       const message = `A Default VPC already exists for this account in this region: ${known.id}.`;
       throw refuse('duplicate', 'default-vpc', message);
     }
+    await requireWithin(tx, accountId, QUOTAS.vpcs);
     const id = await insertDefaultNetwork(tx, accountId, app);
     touched.vpcs.add(id);
     const row = await getVpc(tx, accountId, id);

@@ -1,5 +1,6 @@
 // Owns the list of the EBS direct APIs.
 
+import { isResourceId } from '@ironbark/core/ids.ts';
 import type { EbsOperation, EbsRequest } from '@ironbark/protocol/ebs/operations.ts';
 import { authorizeCall } from '../app/access.ts';
 import type { App } from '../app/app.ts';
@@ -25,14 +26,41 @@ export const EBS_ACTIONS: readonly string[] = Object.keys(EBS_HANDLERS).sort();
 export function createEbsActions(app: App): EbsActions {
   return async (context, request) => {
     const { operation } = request;
-    const input = { snapshotIds: snapshotsOf(request) };
+    const input = operation === 'StartSnapshot' ? readStart(request) : readSnapshots(request);
     await authorizeCall(app, context, { service: 'ebs', action: operation, input });
     return await EBS_HANDLERS[operation](app, context, request);
   };
 }
 
-/** Of ListChangedBlocks, both; of StartSnapshot, none yet. */
-function snapshotsOf({ operation, snapshotId, query }: EbsRequest): string[] {
+/** Of ListChangedBlocks, both. */
+function readSnapshots({ operation, snapshotId, query }: EbsRequest): { snapshotIds: string[] } {
   const first = operation === 'ListChangedBlocks' ? query.get('firstSnapshotId') : undefined;
-  return [snapshotId, first ?? ''].filter((id) => id !== '');
+  return { snapshotIds: [snapshotId, first ?? ''].filter((id) => id !== '') };
+}
+
+interface Start {
+  ParentSnapshotId?: unknown;
+  Description?: unknown;
+  VolumeSize?: unknown;
+  Tags?: unknown;
+}
+
+/** What policies may ask of it; what is wrong with the body the operation says itself, after it was allowed. */
+function readStart({ body }: EbsRequest) {
+  const { ParentSnapshotId, Description, VolumeSize, Tags } = parseBody(body);
+  const isNamed = typeof ParentSnapshotId === 'string' && isResourceId('snap', ParentSnapshotId);
+  const isTagged = Array.isArray(Tags) && Tags.every((tag) => typeof Object(tag).Key === 'string');
+  return {
+    snapshotIds: isNamed ? [ParentSnapshotId] : [],
+    ...{ ParentSnapshotId, Description, VolumeSize },
+    ...(isTagged ? { Tags } : {}),
+  };
+}
+
+function parseBody(body: Buffer | undefined): Start {
+  try {
+    return Object(JSON.parse(body?.toString('utf8') || '{}')) as Start;
+  } catch {
+    return {};
+  }
 }

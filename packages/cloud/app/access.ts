@@ -96,15 +96,18 @@ async function findResources(
   if (service === 'ec2') {
     const isAsked = !/^Describe/.test(action);
     const { accountId } = context;
+    const { zone } = app;
     const named = isAsked
-      ? await findNamedResources(app.store.query, accountId, { action, input })
+      ? await findNamedResources(app.store.query, { accountId, zone }, { action, input })
       : [];
     return ec2Resources(action, input, context, named);
   }
   if (service !== 'ebs') return [{ arn: '*' }];
   const { snapshotIds = [] } = Object(input) as { snapshotIds?: readonly string[] };
-  if (snapshotIds.length === 0) return [{ arn: ec2Arn('snapshot', '*', context) }];
-  return snapshotIds.map((id) => ({ id, arn: ec2Arn('snapshot', id, context) }));
+  const given = snapshotIds.map((id) => ({ id, arn: ec2Arn('snapshot', id, context) }));
+  // Of a parent the new snapshot has every block that nobody writes.
+  const isMade = action === 'StartSnapshot' || given.length === 0;
+  return isMade ? [{ arn: ec2Arn('snapshot', '*', context) }, ...given] : given;
 }
 
 /** "To create a resource with tags you need ec2:CreateTags as well": EC2 User Guide, "Granting permission to tag". */

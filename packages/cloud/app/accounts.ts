@@ -221,7 +221,7 @@ function toSummary({ id, name }: AccountTable): AccountSummary {
   return { account: name, accountId: id };
 }
 
-async function getAccount(tx: Queries, nameOrId: string): Promise<AccountTable> {
+export async function getAccount(tx: Queries, nameOrId: string): Promise<AccountTable> {
   const accounts = await listAccounts(tx);
   const account = accounts.find((one) => one.name === nameOrId || one.id === nameOrId);
   if (account !== undefined) return account;

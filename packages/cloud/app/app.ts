@@ -12,6 +12,7 @@ import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
 import type { AroundStep } from '@ironbark/platform/reconciler.ts';
+import type { AuditReader } from '@ironbark/protocol/internal/audit-reader.ts';
 import type { ClusterClient } from '@ironbark/protocol/internal/cluster-client.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { SnapshotReader } from '@ironbark/protocol/internal/snapshot-reader.ts';
@@ -54,6 +55,7 @@ export interface App {
   snapshotWriter?: SnapshotWriter;
   objects: ObjectsClient;
   keyUses: KeyUses;
+  audit: AuditReader;
   wake: Wake;
   aroundStep: AroundStep;
 }

@@ -31,6 +31,7 @@ export function describeCallConditions(call: CallFacts): ConditionContext {
   set('aws:UserAgent', request.userAgent);
   if (service === 'ec2') describeEc2(set, region, input);
   if (service === 'iam') describeIam(set, input);
+  if (service === 'ebs') describeEbs(set, input);
   describeTags(context, input);
   return context;
 }
@@ -63,6 +64,14 @@ function describeIam(set: Set_, input: unknown): void {
   const { PolicyArn, PermissionsBoundary } = Object(input) as Record<string, unknown>;
   set('iam:PolicyARN', PolicyArn);
   set('iam:PermissionsBoundary', PermissionsBoundary);
+}
+
+/** Service Authorization Reference, "Amazon Elastic Block Store". */
+function describeEbs(set: Set_, input: unknown): void {
+  const { ParentSnapshotId, Description, VolumeSize } = Object(input) as Record<string, unknown>;
+  set('ebs:ParentSnapshot', ParentSnapshotId);
+  set('ebs:Description', Description);
+  set('ebs:VolumeSize', VolumeSize);
 }
 
 interface WireTag {

@@ -15,6 +15,8 @@ import { rootOwner } from './access-keys.ts';
 import { KeyUses } from './iam/key-uses.ts';
 import { entityArn } from './iam/names.ts';
 import { loadPermissions, parseKept } from './iam/permissions.ts';
+import { QUOTAS } from './quotas/catalogue.ts';
+import { findLimit } from './quotas/limits.ts';
 
 export function createIdentity(store: Store, uses: KeyUses = new KeyUses()): IdentityClient {
   return {
@@ -23,6 +25,7 @@ export function createIdentity(store: Store, uses: KeyUses = new KeyUses()): Ide
       const row = await findActiveKey(store.query, id);
       return row && (await describeKey(store.query, row));
     },
+    findBucketLimit: (accountId) => findLimit(store.query, accountId, QUOTAS.buckets),
     noteUse: (id, use) => uses.note(id, use),
   };
 }

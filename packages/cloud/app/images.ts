@@ -27,6 +27,8 @@ import { noImage } from './gone-images.ts';
 import { getLaunchable } from './image-access.ts';
 import { viewImage } from './image-view.ts';
 import { NO_REASON, setPower } from './instances.ts';
+import { QUOTAS } from './quotas/catalogue.ts';
+import { requireWithin } from './quotas/limits.ts';
 import { refuse } from './refusals.ts';
 import { setTags, type Tag } from './tags.ts';
 
@@ -72,6 +74,7 @@ export async function addImage(
   if (taken !== undefined) {
     throw refuse('duplicate', 'image', `AMI name ${name} is already in use by AMI ${taken.id}`);
   }
+  await requireWithin(tx, accountId, QUOTAS.images);
   const own = { id, accountId, name, description, architecture: 'x86_64', createdAt: nowMs };
   await insertImage(tx, { ...columns, ...own });
   await setTags(tx, accountId, id, tags);

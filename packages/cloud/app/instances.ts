@@ -17,6 +17,8 @@ import type { Caller, Change } from './change.ts';
 import { dissociateProfile } from './iam/profile-associations.ts';
 import { viewState } from './instance-view.ts';
 import { listShortages } from './place-instances.ts';
+import { QUOTAS } from './quotas/catalogue.ts';
+import { requireWithin } from './quotas/limits.ts';
 import { refuse } from './refusals.ts';
 import { INSTANCE, matchIds } from './resource-ids.ts';
 
@@ -73,6 +75,9 @@ export async function startInstances(
 ): Promise<StateChange[]> {
   const instances = await getInstances(change.tx, caller, ids);
   checkAllowed(instances, 'start');
+  const starting = instances.filter(({ desiredPower }) => desiredPower !== 'running');
+  const vcpus = starting.reduce((sum, one) => sum + one.vcpus, 0);
+  if (vcpus > 0) await requireWithin(change.tx, caller.accountId, QUOTAS.vcpus, vcpus);
   const changes: StateChange[] = [];
   for (const instance of instances) {
     const previous = viewState(instance);

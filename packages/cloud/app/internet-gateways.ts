@@ -16,13 +16,12 @@ import type { App } from './app.ts';
 import type { Caller, Change } from './change.ts';
 import { getVpc } from './find-vpc.ts';
 import { hasPublicAddresses } from './public-addresses.ts';
+import { QUOTAS } from './quotas/catalogue.ts';
+import { requireWithin } from './quotas/limits.ts';
 import { refuse } from './refusals.ts';
 import { INTERNET_GATEWAY, matchIds } from './resource-ids.ts';
 import { setTags, type Tag } from './tags.ts';
 import { touchVpc } from './vpc-changes.ts';
-
-/** As many as VPCs: "Amazon VPC quotas" counts them together. */
-const MAX_GATEWAYS = 500;
 
 export async function createInternetGateway(
   app: App,
@@ -30,9 +29,7 @@ export async function createInternetGateway(
   { tx }: Change,
   tags: readonly Tag[],
 ): Promise<InternetGatewayRow> {
-  if ((await listInternetGateways(tx, accountId)).length >= MAX_GATEWAYS) {
-    throw refuse('limit-exceeded', 'internet-gateway', `An account can have ${MAX_GATEWAYS}.`);
-  }
+  await requireWithin(tx, accountId, QUOTAS.internetGateways);
   const row = { id: newId(app.random, 'igw'), accountId, vpcId: null };
   await insertInternetGateway(tx, row);
   await setTags(tx, accountId, row.id, tags);

@@ -5,6 +5,8 @@ import { findKeyPairNamed, insertKeyPair } from '../store/key-pairs.ts';
 import type { KeyPairRow } from '../store/schema.ts';
 import type { App } from './app.ts';
 import type { Caller, Change } from './change.ts';
+import { QUOTAS } from './quotas/catalogue.ts';
+import { requireWithin } from './quotas/limits.ts';
 import { invalidValue, missingParameter, refuse } from './refusals.ts';
 import type { PublicKey } from './ssh-keys.ts';
 import { setTags, type Tag } from './tags.ts';
@@ -26,6 +28,7 @@ export async function keepKeyPair(
   if ((await findKeyPairNamed(tx, accountId, name)) !== undefined) {
     throw refuse('duplicate', 'key-pair', `The keypair '${name}' already exists.`);
   }
+  await requireWithin(tx, accountId, QUOTAS.keyPairs);
   const row: KeyPairRow = {
     id: newId(app.random, 'key'),
     accountId,

@@ -34,6 +34,8 @@ import { chooseSubnet, findGroups, takeAddress } from './networks.ts';
 import { placeInstances } from './place-instances.ts';
 import { getPlacementGroup, type PlacementWish } from './placement-groups.ts';
 import { giveAutomaticAddress } from './public-addresses.ts';
+import { QUOTAS } from './quotas/catalogue.ts';
+import { exceeded, findRoom } from './quotas/limits.ts';
 import { invalidCombination, invalidValue, notFound, refuse } from './refusals.ts';
 import { setTags, setTemplateTags, type Tag } from './tags.ts';
 import { chooseBackend } from './volume-backends.ts';
@@ -96,7 +98,8 @@ export async function launchInstances(
   storage: StorageReport | undefined,
 ): Promise<{ reservationId: ReservationId; instanceIds: InstanceId[] }> {
   const launch = await prepareLaunch(app, caller, change, request, storage);
-  const candidates = Array.from({ length: request.maxCount }, () => newId(app.random, 'i'));
+  const most = await countWithinQuota(change, launch);
+  const candidates = Array.from({ length: most }, () => newId(app.random, 'i'));
   const instanceIds = await chooseFitting(app, change, launch, candidates);
   const reservationId = newId(app.random, 'r');
   const { accountId } = caller;
@@ -166,6 +169,14 @@ function checkCounts({ minCount, maxCount, privateIp }: LaunchRequest): void {
   if (privateIp !== undefined && maxCount > 1) {
     throw invalidCombination('PrivateIpAddress can be given for a single instance only.');
   }
+}
+
+/** As many as the account may have run, up to what is asked for. */
+async function countWithinQuota({ tx }: Change, { accountId, type, request }: Launch) {
+  const { limit, room } = await findRoom(tx, accountId, QUOTAS.vcpus);
+  const most = Math.min(request.maxCount, Math.floor(room / type.vcpus));
+  if (most >= request.minCount) return most;
+  throw exceeded(QUOTAS.vcpus, limit);
 }
 
 function tooSmall(image: ImageRow, type: InstanceType): Error {

@@ -1,5 +1,5 @@
 // Owns which of an account's resources a call of EC2 means where it does not give their ids: by name, by public address,
-// or by the id of an association. What is denied of a resource is denied however it is named.
+// by the id of an association, or by saying nothing. What is denied of a resource is denied however it is named.
 
 import type { AccountId } from '@ironbark/core/ids.ts';
 import { listAddresses } from '../store/addresses.ts';
@@ -12,6 +12,7 @@ import { listAssociations as listTableAssociations } from '../store/route-tables
 import { listGroups } from '../store/security-groups.ts';
 import type { Queries } from '../store/store.ts';
 import { listVpcCidrs } from '../store/vpcs.ts';
+import { findChosen } from './default-choices.ts';
 import { findDefaultVpc } from './find-vpc.ts';
 import { collectTexts, type NamedText } from './resource-arns.ts';
 
@@ -30,11 +31,12 @@ interface Question {
 
 export async function findNamedResources(
   db: Queries,
-  accountId: AccountId,
+  asker: { accountId: AccountId; zone: string },
   { action, input }: { action: string; input: unknown },
 ): Promise<NamedResource[]> {
+  const { accountId } = asker;
   const question = { db, accountId, action, texts: collectTexts(input) };
-  const found: NamedResource[] = [];
+  const found: NamedResource[] = await findChosen(db, asker, { action, input });
   for (const find of FINDERS) found.push(...(await find(question)));
   return found;
 }

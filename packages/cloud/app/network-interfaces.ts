@@ -18,7 +18,6 @@ import {
   deleteInterface,
   findInterface,
   insertInterface,
-  listInterfaces,
   setInterfaceGroups,
 } from '../store/network-interfaces.ts';
 import type { InterfaceRow, SubnetRow } from '../store/schema.ts';
@@ -28,14 +27,14 @@ import type { App } from './app.ts';
 import type { Caller, Change } from './change.ts';
 import { findGroups, takeAddress } from './networks.ts';
 import { letGoAll, letGoOf } from './public-addresses.ts';
+import { QUOTAS } from './quotas/catalogue.ts';
+import { requireWithin } from './quotas/limits.ts';
 import { invalidValue, notFound, refuse } from './refusals.ts';
 import { INTERFACE } from './resource-ids.ts';
 import { getSubnet } from './subnets.ts';
 import { setTags, type Tag } from './tags.ts';
 import { touchVpc } from './vpc-changes.ts';
 
-/** "Amazon VPC quotas": network interfaces per Region, and security groups per network interface. */
-const MAX_INTERFACES = 5_000;
 export const MAX_GROUPS_OF_INTERFACE = 5;
 /** EC2's largest instance types have 50 on one interface. */
 const MAX_PRIVATE_ADDRESSES = 50;
@@ -105,9 +104,7 @@ export async function createInterface(
   checkGroupCount(wish.groupIds);
   const names = { groupIds: wish.groupIds, groupNames: [] };
   const groups = await findGroups(tx, accountId, subnet.vpcId, names);
-  if ((await listInterfaces(tx, accountId)).length >= MAX_INTERFACES) {
-    throw refuse('limit-exceeded', 'network-interface', `An account can have ${MAX_INTERFACES}.`);
-  }
+  await requireWithin(tx, accountId, QUOTAS.interfaces);
   const id = await writeFreeInterface(app, caller, change, {
     subnet,
     groupIds: groups.map((group) => group.id),

@@ -21,6 +21,8 @@ import type { Queries } from '../store/store.ts';
 import { deleteTags } from '../store/tags.ts';
 import type { App } from './app.ts';
 import type { Caller, Change } from './change.ts';
+import { QUOTAS } from './quotas/catalogue.ts';
+import { requireWithin } from './quotas/limits.ts';
 import {
   invalidCombination,
   invalidValue,
@@ -31,9 +33,6 @@ import {
 import { ADDRESS_ASSOCIATION, ALLOCATION, matchIds, parseId } from './resource-ids.ts';
 import { setTags, type Tag } from './tags.ts';
 import { touchVpc } from './vpc-changes.ts';
-
-/** Of an account. AWS gives 5 and raises it on request; the pool is what limits here. */
-const MAX_ADDRESSES = 256;
 
 /** The next one that nobody has; the block's first and last are no host's. */
 async function takeFromPool(app: App, tx: Queries, wanted?: string): Promise<string> {
@@ -63,10 +62,7 @@ export async function allocateAddress(
   { tx, nowMs }: Change,
   { wanted, tags }: { wanted: string | undefined; tags: readonly Tag[] },
 ): Promise<AddressRow> {
-  const own = (await listAddresses(tx, accountId)).filter((row) => row.isAutomatic === 0);
-  if (own.length >= MAX_ADDRESSES) {
-    throw refuse('limit-exceeded', 'address', 'The maximum number of addresses has been reached.');
-  }
+  await requireWithin(tx, accountId, QUOTAS.addresses);
   const row = {
     id: newId(app.random, 'eipalloc'),
     accountId,

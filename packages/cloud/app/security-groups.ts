@@ -19,6 +19,8 @@ import { deleteTags } from '../store/tags.ts';
 import type { App } from './app.ts';
 import type { Caller, Change } from './change.ts';
 import { getDefaultVpc, getVpc } from './find-vpc.ts';
+import { QUOTAS } from './quotas/catalogue.ts';
+import { requireWithin } from './quotas/limits.ts';
 import {
   invalidCombination,
   invalidValue,
@@ -30,8 +32,6 @@ import { GROUP, matchIds, parseId } from './resource-ids.ts';
 import { setTags, type Tag } from './tags.ts';
 import { touchVpc } from './vpc-changes.ts';
 
-/** "Amazon VPC quotas": VPC security groups for each Region. */
-const MAX_GROUPS = 2_500;
 export const DEFAULT_GROUP = 'default';
 
 /** "Up to 255 characters in length", of these: API reference of CreateSecurityGroup. */
@@ -78,9 +78,7 @@ export async function createGroup(
       `The security group '${name}' already exists for VPC '${vpc.id}'`,
     );
   }
-  if (groups.length >= MAX_GROUPS) {
-    throw refuse('limit-exceeded', 'security-group', `An account can have ${MAX_GROUPS} groups.`);
-  }
+  await requireWithin(tx, accountId, QUOTAS.securityGroups);
   const row = { id: newId(app.random, 'sg'), accountId, vpcId: vpc.id, name, description };
   await insertGroup(tx, row);
   await insertEgressToAll(tx, row, app.random);

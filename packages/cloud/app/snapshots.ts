@@ -13,6 +13,8 @@ import type { Caller, Change } from './change.ts';
 import { chooseEncryption, type EncryptionWish } from './encryption.ts';
 import { findImageOf } from './images.ts';
 import { getInstance, isRootOf } from './instances.ts';
+import { QUOTAS } from './quotas/catalogue.ts';
+import { requireWithin } from './quotas/limits.ts';
 import { notFound, refuse } from './refusals.ts';
 import { getRestorable } from './snapshot-access.ts';
 import { requireUnlocked } from './snapshot-lock.ts';
@@ -108,6 +110,7 @@ export async function addSnapshot(
   { tx, nowMs, touched }: Change,
   row: NewSnapshot,
 ): Promise<SnapshotRow> {
+  await requireWithin(tx, accountId, QUOTAS.snapshots);
   await insertSnapshot(tx, {
     accountId,
     createdAt: nowMs,

@@ -12,6 +12,8 @@ import type { Queries } from '../store/store.ts';
 import { findModification, putModification } from '../store/volume-modifications.ts';
 import { reshapeVolume } from '../store/volumes.ts';
 import type { Caller, Change } from './change.ts';
+import { GIB_OF_TIB, STORAGE_QUOTAS } from './quotas/catalogue.ts';
+import { requireWithin } from './quotas/limits.ts';
 import { invalidValue, missingParameter, notOffered, refuse } from './refusals.ts';
 import { checkMultiAttachChange } from './shared-volumes.ts';
 import { findBackend } from './volume-backends.ts';
@@ -41,6 +43,7 @@ export async function modifyVolume(
   checkMultiAttachChange(volume, target, present);
   const moreGib = target.sizeGib - volume.sizeGib;
   if (moreGib > 0) await checkRoom(tx, moreGib, wish.storage);
+  await checkStorage(tx, volume, target);
   const { sizeGib, volumeType, iops, throughputMibps } = volume;
   if (moreGib > 0) await checkGrowth(tx, volume);
   const original: VolumeShape = { sizeGib, volumeType, iops, throughputMibps, multiAttachEnabled };
@@ -57,6 +60,15 @@ export async function modifyVolume(
   });
   touched.volumes.add(id);
   return (await findModification(tx, id))!;
+}
+
+/** A volume that changes its type is counted whole as the new one's. */
+async function checkStorage(tx: Queries, volume: VolumeRow, target: VolumeShape): Promise<void> {
+  const isSameType = target.volumeType === volume.volumeType;
+  const moreGib = target.sizeGib - (isSameType ? volume.sizeGib : 0);
+  if (moreGib === 0) return;
+  const quota = STORAGE_QUOTAS[target.volumeType];
+  await requireWithin(tx, volume.accountId, quota, moreGib / GIB_OF_TIB);
 }
 
 /** Zeros have to be encrypted where it becomes longer, and nobody writes them behind an image that is served. */

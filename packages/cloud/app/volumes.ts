@@ -14,6 +14,8 @@ import type { App } from './app.ts';
 import type { AttachWay } from './attach-modes.ts';
 import type { Caller, Change } from './change.ts';
 import { chooseEncryption, type EncryptionWish } from './encryption.ts';
+import { GIB_OF_TIB, QUOTAS, STORAGE_QUOTAS } from './quotas/catalogue.ts';
+import { requireWithin } from './quotas/limits.ts';
 import { invalidValue, missingParameter, notFound, refuse } from './refusals.ts';
 import { getRestorable } from './snapshot-access.ts';
 import { checkBackendRoom, findBackend } from './volume-backends.ts';
@@ -55,6 +57,7 @@ export async function makeVolume(
   const encrypted = toFlag(await chooseEncryption(app, tx, accountId, choice));
   if (wish.backend === 'file') await checkRoom(tx, shape.sizeGib, wish.storage);
   else checkBackendRoom(wish.backend, shape.sizeGib, wish.storage);
+  await requireVolumeQuotas(tx, accountId, shape);
   const id = newId(app.random, 'vol');
   await insertVolume(tx, {
     id,
@@ -73,6 +76,15 @@ export async function makeVolume(
   });
   touched.volumes.add(id);
   return id;
+}
+
+async function requireVolumeQuotas(
+  tx: Queries,
+  accountId: AccountId,
+  { volumeType, sizeGib }: Pick<VolumeRow, 'volumeType' | 'sizeGib'>,
+): Promise<void> {
+  await requireWithin(tx, accountId, QUOTAS.volumes);
+  await requireWithin(tx, accountId, STORAGE_QUOTAS[volumeType], sizeGib / GIB_OF_TIB);
 }
 
 async function chooseSize(tx: Queries, accountId: string, wish: NewVolume): Promise<number> {

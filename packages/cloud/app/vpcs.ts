@@ -5,7 +5,7 @@ import { cidrContains, cidrsOverlap, parseBlock, renderCidr } from '@ironbark/co
 import { newId, type RandomSource } from '@ironbark/platform/random.ts';
 import type { Flag } from '../store/account-schema.ts';
 import type { VpcCidrRow } from '../store/network-schema.ts';
-import { insertVpc, listSubnets, listVpcs, nextNetworkNumber } from '../store/networks.ts';
+import { insertVpc, listSubnets, nextNetworkNumber } from '../store/networks.ts';
 import {
   deleteAssociationsOfVpc,
   deleteRouteTable,
@@ -29,6 +29,8 @@ import {
 import type { App } from './app.ts';
 import type { Caller, Change } from './change.ts';
 import { getVpc } from './find-vpc.ts';
+import { QUOTAS } from './quotas/catalogue.ts';
+import { requireWithin } from './quotas/limits.ts';
 import { notOffered, refuse } from './refusals.ts';
 import { matchIds, VPC_CIDR_ASSOCIATION } from './resource-ids.ts';
 import { DEFAULT_GROUP, eraseGroupsOf, insertDefaultGroup } from './security-groups.ts';
@@ -36,8 +38,6 @@ import { setTags, type Tag } from './tags.ts';
 import { touchVpc } from './vpc-changes.ts';
 import { outOfRange, parseCidrBlock } from './vpc-cidrs.ts';
 
-/** AWS raises its quota of 5 to hundreds on request; here nobody has to ask. */
-const MAX_VPCS = 500;
 /** "Amazon VPC quotas": IPv4 CIDR blocks per VPC. */
 const MAX_BLOCKS = 5;
 
@@ -73,9 +73,7 @@ export async function createVpc(
   { cidrBlock, tags }: { cidrBlock: string | undefined; tags: readonly Tag[] },
 ): Promise<VpcId> {
   const cidr = renderCidr(parseCidrBlock(cidrBlock, 'vpc'));
-  if ((await listVpcs(tx, accountId)).length >= MAX_VPCS) {
-    throw refuse('limit-exceeded', 'vpc', `An account can have ${MAX_VPCS} VPCs.`);
-  }
+  await requireWithin(tx, accountId, QUOTAS.vpcs);
   const id = await insertWholeVpc(tx, app.random, { accountId, cidr, isDefault: 0 });
   await setTags(tx, accountId, id, tags);
   touched.vpcs.add(id);

@@ -25,6 +25,11 @@ export const DEFAULT_RATES: RequestRates = {
   changing: { burst: 2_000, perSecond: 400 },
 };
 
+/** "The rate of lookup requests is limited to two per second, per account": each reads files. */
+const SLOW_ACTIONS: Readonly<Record<string, RequestRate>> = {
+  'cloudtrail:LookupEvents': { burst: 20, perSecond: 2 },
+};
+
 interface Bucket {
   tokens: number;
   filledAtMs: number;
@@ -54,8 +59,10 @@ export class RequestBuckets {
     service: string;
     action: string;
   }): void {
-    const rate = isReadOnly(action) ? this.#rates.reading : this.#rates.changing;
-    const key = `${accountId} ${service}:${action}`;
+    const usual = isReadOnly(action) ? this.#rates.reading : this.#rates.changing;
+    const permission = `${service}:${action}`;
+    const rate = SLOW_ACTIONS[permission] ?? usual;
+    const key = `${accountId} ${permission}`;
     const bucket = this.#fill(key, rate);
     if (bucket.tokens < 1) throw tooMany();
     bucket.tokens -= 1;

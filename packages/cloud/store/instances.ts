@@ -4,6 +4,7 @@ import type { AccountId, InstanceId, NodeId, ReservationId } from '@ironbark/cor
 import type { Insertable, Updateable } from 'kysely';
 import { inParts } from './in-parts.ts';
 import { markUseStale, USE_COLUMNS } from './node-use.ts';
+import { addRunningVcpus } from './quotas.ts';
 import type { InstanceRow, InstanceTable } from './schema.ts';
 import type { Queries } from './store.ts';
 
@@ -123,6 +124,8 @@ export async function insertInstance(
   instance: Insertable<InstanceTable>,
 ): Promise<void> {
   await db.insertInto('instance').values(instance).execute();
+  const { accountId, desiredPower, vcpus } = instance;
+  if (desiredPower === 'running') await addRunningVcpus(db, accountId, vcpus);
 }
 
 export async function updateInstance(
@@ -130,8 +133,17 @@ export async function updateInstance(
   id: InstanceId,
   values: Updateable<InstanceTable>,
 ): Promise<void> {
+  if (values.desiredPower !== undefined) await countPower(db, id, values.desiredPower as string);
   await db.updateTable('instance').set(values).where('id', '=', id).execute();
   if (USE_COLUMNS.some((column) => Object.hasOwn(values, column))) await markUseStale(db, id);
+}
+
+async function countPower(db: Queries, id: InstanceId, desired: string): Promise<void> {
+  const before = await findInstance(db, id);
+  if (before === undefined) return;
+  const { accountId, vcpus, desiredPower } = before;
+  const change = Number(desired === 'running') - Number(desiredPower === 'running');
+  if (change !== 0) await addRunningVcpus(db, accountId, change * vcpus);
 }
 
 /** Says that what the node is told of the instance has changed. */

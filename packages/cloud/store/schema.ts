@@ -55,6 +55,7 @@ import type {
 import type { NodeUseTable } from './node-use-schema.ts';
 import type { OwnMetricPointTable, OwnMetricTable } from './own-metric-schema.ts';
 import type { PlacementGroupTable, PlacementStrategy } from './placement-group-schema.ts';
+import type { AccountUseTable, QuotaTable } from './quota-schema.ts';
 import type { VolumeMetricTable } from './volume-metric-schema.ts';
 
 export interface KeyPairTable {
@@ -280,6 +281,8 @@ export interface NodeTable {
 }
 
 export interface Schema extends IamSchema {
+  quota: QuotaTable;
+  accountUse: AccountUseTable;
   account: AccountTable;
   user: UserTable;
   accessKey: AccessKeyTable;

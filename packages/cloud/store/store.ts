@@ -29,6 +29,8 @@ import { vpcNetwork } from './migrations/0023-vpc-network.ts';
 import { vpcGone } from './migrations/0024-vpc-gone.ts';
 import { networkMetrics } from './migrations/0031-network-metrics.ts';
 import { goneImages } from './migrations/0028-gone-images.ts';
+import { trustedIds } from './migrations/0025-trusted-ids.ts';
+import { quotas } from './migrations/0026-quotas.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -59,6 +61,8 @@ const MIGRATIONS: Migrations = {
   '0024-vpc-gone': vpcGone,
   '0031-network-metrics': networkMetrics,
   '0028-gone-images': goneImages,
+  '0025-trusted-ids': trustedIds,
+  '0026-quotas': quotas,
 };
 
 /** `path` is a file, or `:memory:`. */

@@ -13,6 +13,7 @@ import { encodeEc2Request } from '@ironbark/protocol/ec2/encode-request.ts';
 import { parseEc2Response } from '@ironbark/protocol/ec2/parse-response.ts';
 import { renderEc2Response } from '@ironbark/protocol/ec2/render-response.ts';
 import type { Ec2Action, Ec2Input, Ec2Output } from '@ironbark/protocol/ec2/types.ts';
+import type { AuditReader } from '@ironbark/protocol/internal/audit-reader.ts';
 import type { Principal } from '@ironbark/protocol/internal/identity-client.ts';
 import type { BackendReport } from '@ironbark/protocol/internal/storage-client.ts';
 import { ClusterDouble, doubleNode } from '@ironbark/protocol/internal/testing/cluster-double.ts';
@@ -37,6 +38,7 @@ export interface TestCloudOptions {
   vcpus?: number;
   accelerator?: Accelerator;
   allowSharedEmulation?: boolean;
+  audit?: AuditReader;
   /** Puts into the folder what is to be found there. */
   prepare?: (dataDir: string) => Promise<void>;
 }
@@ -96,6 +98,7 @@ export class TestCloud implements AsyncDisposable {
       cluster: this.cluster,
       storage: this.storage,
       objects: this.objects,
+      ...(this.#options.audit === undefined ? {} : { audit: this.#options.audit }),
     });
   }
 

@@ -17,7 +17,7 @@ import { type SettingName, saveSettingIn } from './bucket-settings.ts';
 import { newRandomId, type ObjectsContext } from './context.ts';
 import { requireBucketName } from './keys.ts';
 
-/** AWS's quota of an account. */
+/** AWS's quota of an account, where nobody says another. */
 const MAX_BUCKETS = 10_000;
 
 export interface NewBucket {
@@ -34,11 +34,12 @@ export async function createBucket(
 ): Promise<BucketTable> {
   const name = requireBucketName(input.name);
   requireLocation(input.location, context.region);
+  const most = (await context.identity.findBucketLimit?.(input.accountId)) ?? MAX_BUCKETS;
   const settings = Object.entries(input.settings ?? {}).filter(([, value]) => value !== undefined);
   return await context.db.transaction(async (tx) => {
     const before = await findBucketByName(tx, name);
     if (before !== undefined) return again(before, input.accountId, context.region);
-    if ((await countBuckets(tx, input.accountId)) >= MAX_BUCKETS) throw tooManyBuckets();
+    if ((await countBuckets(tx, input.accountId)) >= most) throw tooManyBuckets(most);
     const bucket: BucketTable = {
       id: newRandomId(context.random),
       name,
@@ -104,11 +105,11 @@ export function nameTaken(name: string, isOwn: boolean): ServiceError {
   });
 }
 
-function tooManyBuckets(): ServiceError {
+function tooManyBuckets(most: number): ServiceError {
   return new ServiceError({
     kind: 'limit-exceeded',
     resource: 'bucket',
-    message: `An account may have ${MAX_BUCKETS} buckets.`,
+    message: `You have attempted to create more buckets than allowed: ${most}.`,
   });
 }
 

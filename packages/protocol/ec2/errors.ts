@@ -158,6 +158,7 @@ export const EC2_ERRORS: ErrorTable = {
   'limit-exceeded': {
     any: bad('ResourceLimitExceeded'),
     instance: bad('InstanceLimitExceeded'),
+    vcpu: bad('VcpuLimitExceeded'),
     volume: bad('VolumeLimitExceeded'),
     snapshot: bad('SnapshotLimitExceeded'),
     image: bad('AMIQuotaExceeded'),

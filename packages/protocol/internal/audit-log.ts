@@ -6,7 +6,7 @@ import type { Principal } from './identity-client.ts';
 export interface AuditEvent {
   /** ISO 8601, when the answer was ready. */
   eventTime: string;
-  /** `ec2.amazonaws.com`, `sts.amazonaws.com`, `iam.amazonaws.com`, `ebs.amazonaws.com`, `monitoring.amazonaws.com`, `s3.amazonaws.com`. */
+  /** `ec2.amazonaws.com`, `sts.amazonaws.com`, `iam.amazonaws.com`, `ebs.amazonaws.com`, `monitoring.amazonaws.com`, `s3.amazonaws.com` and others. */
   eventSource: string;
   /** The API's action; `Unknown` when the request was refused before it was read. */
   eventName: string;
@@ -58,7 +58,7 @@ const MAX_TEXT = 256;
 /** What the services know of a call, before it is an event. */
 export interface AuditedCall {
   nowMs: number;
-  service: 'ec2' | 'sts' | 'iam' | 's3' | 'ebs' | 'monitoring';
+  service: 'ec2' | 'sts' | 'iam' | 's3' | 'ebs' | 'monitoring' | 'servicequotas' | 'cloudtrail';
   action: string | undefined;
   region: string;
   requestId: string;
@@ -102,7 +102,7 @@ export function mayHaveChanged({ readOnly, httpStatus }: AuditEvent): boolean {
 }
 
 export function isReadOnly(action: string): boolean {
-  return /^(Describe|Get|List|Head)/.test(action);
+  return /^(Describe|Get|List|Head|Lookup)/.test(action);
 }
 
 function describeIdentity({ caller, claimedKeyId }: AuditedCall): AuditIdentity {

@@ -44,6 +44,8 @@ export interface AccessKeyRecord {
 export interface IdentityClient {
   /** Undefined for unknown and inactive keys. */
   findAccessKey(accessKeyId: string): Promise<AccessKeyRecord | undefined>;
+  /** How many buckets an account may have; undefined where nobody says. */
+  findBucketLimit?(accountId: AccountId): Promise<number | undefined>;
   /** A request was proven to be signed with it. */
   noteUse?(accessKeyId: string, use: { service: string; region: string; atMs: number }): void;
 }

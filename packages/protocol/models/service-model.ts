@@ -72,7 +72,7 @@ export interface ServiceModel {
   readonly service: string;
   /** The package and version that it was derived from. */
   readonly source: string;
-  readonly protocol: 'ec2' | 'query';
+  readonly protocol: 'ec2' | 'json' | 'query';
   readonly version: string;
   readonly namespace: string;
   readonly operationNames: readonly string[];
@@ -95,7 +95,7 @@ interface ShapeEntry {
 interface ModelFile {
   service: string;
   source: string;
-  protocol: 'ec2' | 'query';
+  protocol: 'ec2' | 'json' | 'query';
   version: string;
   namespace: string;
   operations: Record<string, readonly [number | null, number | null]>;

@@ -114,11 +114,12 @@ function isAmong(
   if (principals.kind === 'everybody') return true;
   if (service !== undefined) return principals.names.includes(service);
   if (principal === undefined) return false;
-  const { arn, roleArn, accountId, isRoot } = principal;
-  const root = `arn:aws:iam::${accountId}:root`;
-  return principals.names.some(
-    (name) => name === arn || name === roleArn || (name === root && (isDenial || isRoot)),
-  );
+  const { arn, roleArn, userId, accountId, isRoot } = principal;
+  const own = new Set([arn, roleArn, userId]);
+  // Of a session: its role's.
+  if (roleArn !== undefined) own.add(userId.split(':', 1)[0]!);
+  if (isDenial || isRoot) own.add(`arn:aws:iam::${accountId}:root`);
+  return principals.names.some((name) => own.has(name));
 }
 
 /** Keys by which a statement for everybody is one for somebody after all. */

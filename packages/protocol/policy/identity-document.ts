@@ -35,12 +35,16 @@ const IDENTITY: Dialect = {
   isKnownKey: (key) => KEY.test(key),
 };
 
+const UNIQUE_ID = /^(?:AIDA[A-Z0-9]{1,124}|AROA[A-Z0-9]{1,124}(?::[\w+=,.@-]{2,64})?)$/;
+
 const TRUST: Dialect = {
   checkAction: (action) => {
     if (/^(?:\*|sts:[A-Za-z*?]+)$/i.test(action)) return action;
     throw malformed('AssumeRole policy may only specify STS AssumeRole actions.');
   },
   checkPrincipal: (kind, name) => {
+    // Of a user, a role, or a session of one.
+    if (kind === 'AWS' && UNIQUE_ID.test(name)) return name;
     if (kind === 'AWS') return checkPrincipalName(name);
     if (kind === 'Service' && /^[a-z0-9.-]{1,128}$/.test(name)) return name;
     throw malformed(`Invalid principal in policy: "${kind}":"${name.slice(0, 128)}"`);

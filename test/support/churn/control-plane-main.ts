@@ -128,6 +128,7 @@ async function compose(): Promise<AsyncDisposableStack> {
     blocks: createEbsHandler({ ebs, ...api }),
     // Nobody asks for figures here.
     metrics: async (_request, response) => void response.writeHead(404).end(),
+    json: async (_request, response) => void response.writeHead(404).end(),
     objects: objects.handler,
   });
   const address = { host: HOST, port: 0 };

@@ -1,5 +1,6 @@
 // Owns the actions on the account itself: its alias and a summary of what it has.
 
+import { POLICY_LIMITS } from '@ironbark/protocol/policy/identity-document.ts';
 import { changeFor } from '../../app/change.ts';
 import { noSuch, PLACES } from '../../app/iam/entities.ts';
 import { invalidValue, refuse } from '../../app/refusals.ts';
@@ -53,6 +54,14 @@ export const ACCOUNT_ACTIONS: IamHandlers<
       VersionsPerPolicyQuota: 5,
       AccountAccessKeysPresent: (await listKeysOf(db, accountId)).length > 0 ? 1 : 0,
       AccountMFAEnabled: 0,
+      // Nobody can have any of these here.
+      ...{ AccountPasswordPresent: 0, AccountSigningCertificatesPresent: 0 },
+      ...{ MFADevices: 0, MFADevicesInUse: 0, Providers: 0, ServerCertificates: 0 },
+      AssumeRolePolicySizeQuota: POLICY_LIMITS.trust,
+      GroupPolicySizeQuota: POLICY_LIMITS.group,
+      PolicySizeQuota: POLICY_LIMITS.managed,
+      RolePolicySizeQuota: POLICY_LIMITS.role,
+      UserPolicySizeQuota: POLICY_LIMITS.user,
       Groups: await countNamed(db, 'iamGroup', accountId),
       InstanceProfiles: await countNamed(db, 'instanceProfile', accountId),
       Policies: await countNamed(db, 'managedPolicy', accountId),

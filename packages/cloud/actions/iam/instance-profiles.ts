@@ -14,6 +14,7 @@ import {
 import { setIamTags } from '../../app/iam/iam-tags.ts';
 import { checkPath, isBelow } from '../../app/iam/names.ts';
 import { refreshProfile, requireRolePassed } from '../../app/iam/profile-associations.ts';
+import { showTrust } from '../../app/iam/trust-principals.ts';
 import {
   deleteNamed,
   findById,
@@ -111,7 +112,8 @@ export const INSTANCE_PROFILE_ACTIONS: IamHandlers<
 
 async function render(db: Queries, profile: InstanceProfileTable) {
   const role = profile.roleId === null ? undefined : await findById(db, 'role', profile.roleId);
-  return renderProfile(profile, role, await listIamTags(db, profile.id));
+  const shown = role && (await showTrust(db, role));
+  return renderProfile(profile, shown, await listIamTags(db, profile.id));
 }
 
 async function renderAll(db: Queries, profiles: readonly InstanceProfileTable[]) {

@@ -208,12 +208,12 @@ async function getAnyPolicy(
   throw noSuch(`Policy ${shown(arn)} was not found.`);
 }
 
-function awsPolicy(arn: string): ManagedPolicyTable {
+export function awsPolicy(arn: string): ManagedPolicyTable {
   const { document: _document, ...policy } = AWS_POLICIES.get(arn)!;
   const times = { createdAt: AWS_POLICY_TIME_MS, updatedAt: AWS_POLICY_TIME_MS };
   return { ...policy, accountId: 'aws', defaultVersion: 1, lastVersion: 1, ...times };
 }
 
-function versionOfAws({ id }: ManagedPolicyTable, document: string) {
+export function versionOfAws({ id }: ManagedPolicyTable, document: string) {
   return { policyId: id, version: 1, document, createdAt: AWS_POLICY_TIME_MS };
 }

@@ -11,6 +11,7 @@ import { deleteConflict, getRole, PLACES, requirePlace, tooMany } from '../../ap
 import { setIamTags } from '../../app/iam/iam-tags.ts';
 import { requireAttachable, requireNothingAttached } from '../../app/iam/managed-policies.ts';
 import { checkDescription, checkPath, isBelow } from '../../app/iam/names.ts';
+import { bindTrust, showAll, showTrust } from '../../app/iam/trust-principals.ts';
 import { invalidValue } from '../../app/refusals.ts';
 import { deleteNamed, insertNamed, listNamed, updateNamed } from '../../store/iam-names.ts';
 import type { RoleTable } from '../../store/iam-schema.ts';
@@ -44,7 +45,7 @@ export const ROLE_ACTIONS: IamHandlers<
         id: newUniqueId(app.random, 'AROA'),
         ...{ accountId, name: input.RoleName, path: checkPath(input.Path), createdAt: nowMs },
         description: checkDescription(input.Description),
-        trustPolicy: checkTrust(input.AssumeRolePolicyDocument),
+        trustPolicy: await bindTrust(tx, checkTrust(input.AssumeRolePolicyDocument)),
         maxSessionSeconds: checkSeconds(input.MaxSessionDuration),
         ...{ boundaryArn, lastUsedAt: null },
       };
@@ -52,20 +53,23 @@ export const ROLE_ACTIONS: IamHandlers<
       if (boundaryArn !== null) await requireAttachable(tx, accountId, boundaryArn);
       await insertNamed(tx, 'role', role);
       await setIamTags(tx, role, input.Tags);
-      return { Role: renderRole(role, await listIamTags(tx, role.id)) };
+      const shown = await showTrust(tx, role);
+      return { Role: renderRole(shown, await listIamTags(tx, role.id)) };
     }),
   GetRole: async (app, { accountId, region }, input) => {
     const role = await getRole(app.store.query, accountId, input.RoleName);
     const RoleLastUsed =
       role.lastUsedAt === null ? {} : { LastUsedDate: new Date(role.lastUsedAt), Region: region };
-    const shown = renderRole(role, await listIamTags(app.store.query, role.id));
+    const trusted = await showTrust(app.store.query, role);
+    const shown = renderRole(trusted, await listIamTags(app.store.query, role.id));
     return { Role: { ...shown, RoleLastUsed } };
   },
   ListRoles: async (app, { accountId }, input) => {
     const roles = await listNamed(app.store.query, 'role', accountId);
     const found = roles.filter(isBelow(input.PathPrefix));
     const page = takeMarked(found, input, { action: 'ListRoles', sortKey: byName });
-    return { Roles: page.items.map((role) => renderRole(role)), ...page.markers };
+    const shown = await showAll(app.store.query, page.items);
+    return { Roles: shown.map((role) => renderRole(role)), ...page.markers };
   },
   UpdateRole: (app, context, input) =>
     changeFor(app, context, async ({ tx }) => {
@@ -84,12 +88,13 @@ export const ROLE_ACTIONS: IamHandlers<
       const role = await getRole(tx, context.accountId, input.RoleName);
       const description = checkDescription(input.Description);
       await updateNamed(tx, 'role', { id: role.id, description });
-      return { Role: renderRole({ ...role, description }) };
+      return { Role: renderRole({ ...(await showTrust(tx, role)), description }) };
     }),
   UpdateAssumeRolePolicy: (app, context, input) =>
     changeFor(app, context, async ({ tx }) => {
       const { id } = await getRole(tx, context.accountId, input.RoleName);
-      await updateNamed(tx, 'role', { id, trustPolicy: checkTrust(input.PolicyDocument) });
+      const trustPolicy = await bindTrust(tx, checkTrust(input.PolicyDocument));
+      await updateNamed(tx, 'role', { id, trustPolicy });
       return {};
     }),
   DeleteRole: (app, context, input) =>

@@ -35,7 +35,7 @@ const LISTS: Readonly<Record<string, EntityWord>> = {
 
 /** Without a name these are about the caller. */
 const OF_ONESELF =
-  /^(?:GetUser|(?:Create|List|Update|Delete)AccessKeys?|(?:Get|Delete)LoginProfile|List(?:MFADevices|SSHPublicKeys|SigningCertificates|ServiceSpecificCredentials))$/;
+  /^(?:GetUser|(?:Create|List|Update|Delete)AccessKeys?|(?:Get|Delete)LoginProfile|List(?:MFADevices|SigningCertificates|SSHPublicKeys|ServiceSpecificCredentials))$/;
 
 export async function describeIamResource(
   app: App,

@@ -14,6 +14,7 @@ import { parseTrustPolicy } from '@ironbark/protocol/policy/identity-document.ts
 import { principalConditions } from '@ironbark/protocol/policy/principal-conditions.ts';
 import type { RoleTable } from '../../store/iam-schema.ts';
 import { entityArn } from './names.ts';
+import { byIdAlone } from './trust-principals.ts';
 
 export interface TrustQuestion {
   principal: Principal;
@@ -25,7 +26,7 @@ export interface TrustQuestion {
 
 export function mayTakeRole(question: TrustQuestion): boolean {
   const { principal, role, action, conditions } = question;
-  const trust = parseTrustPolicy(role.trustPolicy);
+  const trust = byIdAlone(parseTrustPolicy(role.trustPolicy));
   const verdict = askTrust(trust, question, principal);
   if (verdict === 'deny') return false;
   const arn = entityArn('role', role);
