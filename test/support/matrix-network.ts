@@ -17,6 +17,11 @@ export const NETWORK_ROWS: Readonly<Record<string, (own: AccountResources) => In
   AssociateRouteTable: (own) => ({ RouteTableId: own.freeTable, SubnetId: own.freeSubnet }),
   AssociateVpcCidrBlock: (own) => ({ VpcId: own.bareVpc, CidrBlock: '10.99.0.0/16' }),
   AttachInternetGateway: (own) => ({ InternetGatewayId: own.freeGateway, VpcId: own.bareVpc }),
+  AttachNetworkInterface: (own) => ({
+    NetworkInterfaceId: own.networkInterface,
+    InstanceId: own.running,
+    DeviceIndex: 1,
+  }),
   AuthorizeSecurityGroupEgress: (own) => ({ GroupId: own.ownGroup, IpPermissions: [HTTPS] }),
   AuthorizeSecurityGroupIngress: (own) => ({ GroupId: own.ownGroup, IpPermissions: [HTTPS] }),
   CreateDefaultSubnet: () => ({}),
@@ -58,6 +63,7 @@ export const NETWORK_ROWS: Readonly<Record<string, (own: AccountResources) => In
   DescribeSubnets: () => ({}),
   DescribeVpcAttribute: (own) => ({ VpcId: own.vpc, Attribute: 'enableDnsSupport' }),
   DescribeVpcs: () => ({}),
+  DetachNetworkInterface: (own) => ({ AttachmentId: own.interfaceAttachment }),
   DetachInternetGateway: (own) => ({ InternetGatewayId: own.mainGateway, VpcId: own.vpc }),
   DisassociateAddress: (own) => ({ AssociationId: own.addressAssociation }),
   DisassociateRouteTable: (own) => ({ AssociationId: own.tableAssociation }),
@@ -113,6 +119,8 @@ const RULE = { IpProtocol: 'tcp', FromPort: 80, ToPort: 80, CidrIpv4: '0.0.0.0/0
 
 /** What an account that has what it asks for is told, where others are told that it would succeed. */
 export const HAS_IT_ALREADY: Readonly<Record<string, string>> = {
+  AttachNetworkInterface: 'InvalidNetworkInterface.InUse',
+  DetachNetworkInterface: 'OperationNotPermitted',
   CreateDefaultSubnet: 'DefaultSubnetAlreadyExistsInAvailabilityZone',
   CreateDefaultVpc: 'DefaultVpcAlreadyExists',
 };
@@ -156,6 +164,7 @@ function ofActions(names: readonly string[], references: object) {
 export const NETWORK_REFERENCES = {
   ...ofActions(['CreateRoute', 'ReplaceRoute'], OF_ROUTE),
   NetworkInterfaceId: INTERFACE,
+  AttachmentId: ref((other) => other.interfaceAttachment, 'InvalidAttachmentID.NotFound'),
   'AssociateAddress NetworkInterfaceId': ref(INTERFACE.of, INTERFACE.code, ['InstanceId']),
   AllocationId: ALLOCATION,
   'AllocationIds[]': ALLOCATION,

@@ -70,7 +70,7 @@ function networkFilters(region: string): FilterTable<InstanceRecord>['names'] {
       interfaces(record).map((i) => i.deviceIndex),
     'network-interface.attachment.instance-id': (record) =>
       interfaces(record).map((i) => i.instanceId),
-    'network-interface.attachment.status': (record) => interfaces(record).map(() => 'attached'),
+    'network-interface.attachment.status': (record) => interfaces(record).map((i) => i.attachState),
     'network-interface.group-id': groupIds,
     'network-interface.group-name': groupNames,
     'instance.group-id': groupIds,

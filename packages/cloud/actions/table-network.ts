@@ -7,6 +7,7 @@ import { associateAddress } from './associate-address.ts';
 import { associateRouteTable } from './associate-route-table.ts';
 import { associateVpcCidrBlock } from './associate-vpc-cidr-block.ts';
 import { attachInternetGateway } from './attach-internet-gateway.ts';
+import { attachNetworkInterface } from './attach-network-interface.ts';
 import { authorizeSecurityGroupEgress } from './authorize-security-group-egress.ts';
 import { authorizeSecurityGroupIngress } from './authorize-security-group-ingress.ts';
 import { createDefaultSubnet } from './create-default-subnet.ts';
@@ -42,6 +43,7 @@ import { describeSubnets } from './describe-subnets.ts';
 import { describeVpcAttribute } from './describe-vpc-attribute.ts';
 import { describeVpcs } from './describe-vpcs.ts';
 import { detachInternetGateway } from './detach-internet-gateway.ts';
+import { detachNetworkInterface } from './detach-network-interface.ts';
 import { disassociateAddress } from './disassociate-address.ts';
 import { disassociateRouteTable } from './disassociate-route-table.ts';
 import { disassociateVpcCidrBlock } from './disassociate-vpc-cidr-block.ts';
@@ -67,6 +69,7 @@ export const NETWORK_HANDLERS = {
   AssociateRouteTable: associateRouteTable,
   AssociateVpcCidrBlock: associateVpcCidrBlock,
   AttachInternetGateway: attachInternetGateway,
+  AttachNetworkInterface: attachNetworkInterface,
   AuthorizeSecurityGroupEgress: authorizeSecurityGroupEgress,
   AuthorizeSecurityGroupIngress: authorizeSecurityGroupIngress,
   CreateDefaultSubnet: createDefaultSubnet,
@@ -102,6 +105,7 @@ export const NETWORK_HANDLERS = {
   DescribeVpcAttribute: describeVpcAttribute,
   DescribeVpcs: describeVpcs,
   DetachInternetGateway: detachInternetGateway,
+  DetachNetworkInterface: detachNetworkInterface,
   DisassociateAddress: disassociateAddress,
   DisassociateRouteTable: disassociateRouteTable,
   DisassociateVpcCidrBlock: disassociateVpcCidrBlock,

@@ -6,6 +6,7 @@ import { listAddresses } from '../store/addresses.ts';
 import { listAssociations as listProfileAssociations } from '../store/instance-profiles.ts';
 import { listKeyPairs } from '../store/key-pairs.ts';
 import { listTemplates } from '../store/launch-templates.ts';
+import { listInterfaces } from '../store/network-interfaces.ts';
 import { listSubnets } from '../store/networks.ts';
 import { listPlacementGroups } from '../store/placement-groups.ts';
 import { listAssociations as listTableAssociations } from '../store/route-tables.ts';
@@ -48,6 +49,7 @@ const FINDERS: readonly ((question: Question) => Promise<NamedResource[]>)[] = [
   findTables,
   findInstances,
   findVpcs,
+  findInterfaces,
 ];
 
 const OF_PLACEMENT_GROUPS = /PlacementGroup$/;
@@ -122,6 +124,14 @@ async function findInstances({ db, accountId, texts }: Question): Promise<NamedR
   if (ids.size === 0) return [];
   const rows = (await listProfileAssociations(db, accountId)).filter(({ id }) => ids.has(id));
   return rows.map(({ instanceId: id }) => ({ id }));
+}
+
+async function findInterfaces({ db, accountId, texts }: Question): Promise<NamedResource[]> {
+  const ids = valuesLike(texts, /^eni-attach-/);
+  if (ids.size === 0) return [];
+  const rows = (await listInterfaces(db, accountId)).filter((one) => ids.has(one.attachmentId));
+  // AWS asks about both ends.
+  return rows.flatMap(({ id, instanceId }) => [{ id }, { id: instanceId }]);
 }
 
 async function findVpcs({ db, accountId, texts }: Question): Promise<NamedResource[]> {

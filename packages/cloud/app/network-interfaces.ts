@@ -38,7 +38,7 @@ import { touchVpc } from './vpc-changes.ts';
 const MAX_INTERFACES = 5_000;
 export const MAX_GROUPS_OF_INTERFACE = 5;
 /** EC2's largest instance types have 50 on one interface. */
-const MAX_PRIVATE_ADDRESSES = 50;
+export const MAX_PRIVATE_ADDRESSES = 50;
 
 /** As of EC2's other descriptions. */
 const MAX_DESCRIPTION = 255;
@@ -152,6 +152,7 @@ export async function writeFreeInterface(
     description,
     createdAt: nowMs,
     isManaged,
+    attachedAt: null,
   };
   await insertInterface(tx, row, groupIds);
   return id;
@@ -180,7 +181,7 @@ export async function addPrivateIps(
     await insertInterfaceAddress(tx, { interfaceId: row.id, subnetId: subnet.id, privateIp });
     added.push(privateIp);
   }
-  if (added.length > 0) await touchVpc(change, row.vpcId);
+  if (added.length > 0) await tellOfAddresses(change, row);
   return added;
 }
 
@@ -217,7 +218,12 @@ export async function removePrivateIps(
     await letGoOf(change, row.id, privateIp);
     await deleteInterfaceAddress(tx, { interfaceId: row.id, privateIp });
   }
+  await tellOfAddresses(change, row);
+}
+
+async function tellOfAddresses(change: Change, row: InterfaceRow): Promise<void> {
   await touchVpc(change, row.vpcId);
+  if (row.instanceId !== '') await tellInstance(change, row.instanceId);
 }
 
 /** An instance's guest reads its groups from its metadata. */

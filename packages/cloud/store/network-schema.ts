@@ -90,6 +90,11 @@ export interface NetworkInterfaceTable {
   createdAt: number;
   sourceDestCheck: Generated<Flag>;
   deleteOnTermination: Generated<Flag>;
+  /** null: with its instance, or never. */
+  attachedAt: number | null;
+  attachState: Generated<'attaching' | 'attached' | 'detaching'>;
+  /** The instance's generation that brought that state. */
+  attachGeneration: Generated<number>;
   /** Of a NAT gateway: nobody else changes it. */
   isManaged: Generated<Flag>;
 }

@@ -27,6 +27,7 @@ import { sessions } from './migrations/0021-sessions.ts';
 import { vpcIntent } from './migrations/0022-vpc-intent.ts';
 import { vpcNetwork } from './migrations/0023-vpc-network.ts';
 import { vpcGone } from './migrations/0024-vpc-gone.ts';
+import { interfaceAttachments } from './migrations/0029-interface-attachments.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -55,6 +56,7 @@ const MIGRATIONS: Migrations = {
   '0022-vpc-intent': vpcIntent,
   '0023-vpc-network': vpcNetwork,
   '0024-vpc-gone': vpcGone,
+  '0029-interface-attachments': interfaceAttachments,
 };
 
 /** `path` is a file, or `:memory:`. */
