@@ -1,6 +1,6 @@
 // Owns the rows of the authorization matrix for networks: VPCs and what is in them.
 
-import { SECOND_ADDRESS, SSH } from './account-network.ts';
+import { ENTRY, SECOND_ADDRESS, SSH } from './account-network.ts';
 import type { AccountResources } from './account-resources.ts';
 
 type Input = Readonly<Record<string, unknown>>;
@@ -9,6 +9,23 @@ const HTTPS = { ...SSH, FromPort: 443, ToPort: 443 };
 
 export const NETWORK_ROWS: Readonly<Record<string, (own: AccountResources) => Input>> = {
   AllocateAddress: () => ({}),
+  AssociateDhcpOptions: (own) => ({ DhcpOptionsId: own.dhcpOptions, VpcId: own.bareVpc }),
+  CreateDhcpOptions: () => ({ DhcpConfigurations: [{ Key: 'domain-name', Values: ['a.test'] }] }),
+  CreateNetworkAcl: (own) => ({ VpcId: own.ownVpc }),
+  CreateNetworkAclEntry: (own) => ({ ...ENTRY, NetworkAclId: own.networkAcl, RuleNumber: 20 }),
+  DeleteDhcpOptions: (own) => ({ DhcpOptionsId: own.dhcpOptions }),
+  DeleteNetworkAcl: (own) => ({ NetworkAclId: own.networkAcl }),
+  DeleteNetworkAclEntry: (own) => ({
+    NetworkAclId: own.networkAcl,
+    RuleNumber: ENTRY.RuleNumber,
+    Egress: ENTRY.Egress,
+  }),
+  DescribeDhcpOptions: () => ({}),
+  ReplaceNetworkAclAssociation: (own) => ({
+    AssociationId: own.aclAssociation,
+    NetworkAclId: own.networkAcl,
+  }),
+  ReplaceNetworkAclEntry: (own) => ({ ...ENTRY, NetworkAclId: own.networkAcl }),
   AssignPrivateIpAddresses: (own) => ({
     NetworkInterfaceId: own.freeInterface,
     SecondaryPrivateIpAddressCount: 1,
@@ -179,6 +196,13 @@ export const NETWORK_REFERENCES = {
   'InternetGatewayIds[]': GATEWAY,
   NatGatewayId: NAT,
   'NatGatewayIds[]': NAT,
+  NetworkAclId: ref((other) => other.networkAcl, 'InvalidNetworkAclID.NotFound'),
+  DhcpOptionsId: ref((other) => other.dhcpOptions, 'InvalidDhcpOptionID.NotFound'),
+  'DhcpOptionsIds[]': ref((other) => other.dhcpOptions, 'InvalidDhcpOptionID.NotFound'),
+  'ReplaceNetworkAclAssociation AssociationId': ref(
+    (other) => other.aclAssociation,
+    'InvalidAssociationID.NotFound',
+  ),
   'NetworkAclIds[]': ref(
     (other) => other.vpc.replace('vpc-', 'acl-'),
     'InvalidNetworkAclID.NotFound',

@@ -4,6 +4,7 @@ import type { Ec2Action } from '@ironbark/protocol/ec2/types.ts';
 import { allocateAddress } from './allocate-address.ts';
 import { assignPrivateIpAddresses } from './assign-private-ip-addresses.ts';
 import { associateAddress } from './associate-address.ts';
+import { associateDhcpOptions } from './associate-dhcp-options.ts';
 import { associateRouteTable } from './associate-route-table.ts';
 import { associateVpcCidrBlock } from './associate-vpc-cidr-block.ts';
 import { attachInternetGateway } from './attach-internet-gateway.ts';
@@ -12,16 +13,22 @@ import { authorizeSecurityGroupEgress } from './authorize-security-group-egress.
 import { authorizeSecurityGroupIngress } from './authorize-security-group-ingress.ts';
 import { createDefaultSubnet } from './create-default-subnet.ts';
 import { createDefaultVpc } from './create-default-vpc.ts';
+import { createDhcpOptions } from './create-dhcp-options.ts';
 import { createInternetGateway } from './create-internet-gateway.ts';
 import { createNatGateway } from './create-nat-gateway.ts';
+import { createNetworkAcl } from './create-network-acl.ts';
+import { createNetworkAclEntry } from './create-network-acl-entry.ts';
 import { createNetworkInterface } from './create-network-interface.ts';
 import { createRoute } from './create-route.ts';
 import { createRouteTable } from './create-route-table.ts';
 import { createSecurityGroup } from './create-security-group.ts';
 import { createSubnet } from './create-subnet.ts';
 import { createVpc } from './create-vpc.ts';
+import { deleteDhcpOptions } from './delete-dhcp-options.ts';
 import { deleteInternetGateway } from './delete-internet-gateway.ts';
 import { deleteNatGateway } from './delete-nat-gateway.ts';
+import { deleteNetworkAcl } from './delete-network-acl.ts';
+import { deleteNetworkAclEntry } from './delete-network-acl-entry.ts';
 import { deleteNetworkInterface } from './delete-network-interface.ts';
 import { deleteRoute } from './delete-route.ts';
 import { deleteRouteTable } from './delete-route-table.ts';
@@ -30,6 +37,7 @@ import { deleteSubnet } from './delete-subnet.ts';
 import { deleteVpc } from './delete-vpc.ts';
 import { describeAddresses } from './describe-addresses.ts';
 import { describeAddressesAttribute } from './describe-addresses-attribute.ts';
+import { describeDhcpOptions } from './describe-dhcp-options.ts';
 import { describeInternetGateways } from './describe-internet-gateways.ts';
 import { describeNatGateways } from './describe-nat-gateways.ts';
 import { describeNetworkAcls } from './describe-network-acls.ts';
@@ -53,6 +61,8 @@ import { modifySecurityGroupRules } from './modify-security-group-rules.ts';
 import { modifySubnetAttribute } from './modify-subnet-attribute.ts';
 import { modifyVpcAttribute } from './modify-vpc-attribute.ts';
 import { releaseAddress } from './release-address.ts';
+import { replaceNetworkAclAssociation } from './replace-network-acl-association.ts';
+import { replaceNetworkAclEntry } from './replace-network-acl-entry.ts';
 import { replaceRoute } from './replace-route.ts';
 import { replaceRouteTableAssociation } from './replace-route-table-association.ts';
 import { resetNetworkInterfaceAttribute } from './reset-network-interface-attribute.ts';
@@ -66,6 +76,7 @@ export const NETWORK_HANDLERS = {
   AllocateAddress: allocateAddress,
   AssignPrivateIpAddresses: assignPrivateIpAddresses,
   AssociateAddress: associateAddress,
+  AssociateDhcpOptions: associateDhcpOptions,
   AssociateRouteTable: associateRouteTable,
   AssociateVpcCidrBlock: associateVpcCidrBlock,
   AttachInternetGateway: attachInternetGateway,
@@ -74,16 +85,22 @@ export const NETWORK_HANDLERS = {
   AuthorizeSecurityGroupIngress: authorizeSecurityGroupIngress,
   CreateDefaultSubnet: createDefaultSubnet,
   CreateDefaultVpc: createDefaultVpc,
+  CreateDhcpOptions: createDhcpOptions,
   CreateInternetGateway: createInternetGateway,
   CreateNatGateway: createNatGateway,
+  CreateNetworkAcl: createNetworkAcl,
+  CreateNetworkAclEntry: createNetworkAclEntry,
   CreateNetworkInterface: createNetworkInterface,
   CreateRoute: createRoute,
   CreateRouteTable: createRouteTable,
   CreateSecurityGroup: createSecurityGroup,
   CreateSubnet: createSubnet,
   CreateVpc: createVpc,
+  DeleteDhcpOptions: deleteDhcpOptions,
   DeleteInternetGateway: deleteInternetGateway,
   DeleteNatGateway: deleteNatGateway,
+  DeleteNetworkAcl: deleteNetworkAcl,
+  DeleteNetworkAclEntry: deleteNetworkAclEntry,
   DeleteNetworkInterface: deleteNetworkInterface,
   DeleteRoute: deleteRoute,
   DeleteRouteTable: deleteRouteTable,
@@ -92,6 +109,7 @@ export const NETWORK_HANDLERS = {
   DeleteVpc: deleteVpc,
   DescribeAddresses: describeAddresses,
   DescribeAddressesAttribute: describeAddressesAttribute,
+  DescribeDhcpOptions: describeDhcpOptions,
   DescribeInternetGateways: describeInternetGateways,
   DescribeNatGateways: describeNatGateways,
   DescribeNetworkAcls: describeNetworkAcls,
@@ -114,6 +132,8 @@ export const NETWORK_HANDLERS = {
   ModifySubnetAttribute: modifySubnetAttribute,
   ModifyVpcAttribute: modifyVpcAttribute,
   ReleaseAddress: releaseAddress,
+  ReplaceNetworkAclAssociation: replaceNetworkAclAssociation,
+  ReplaceNetworkAclEntry: replaceNetworkAclEntry,
   ReplaceRoute: replaceRoute,
   ReplaceRouteTableAssociation: replaceRouteTableAssociation,
   ResetNetworkInterfaceAttribute: resetNetworkInterfaceAttribute,

@@ -31,10 +31,13 @@ import type { ImagePermissionTable, ImageTable, RootDeviceType } from './image-s
 import type { LaunchTemplateTable, LaunchTemplateVersionTable } from './launch-template-schema.ts';
 import type {
   AddressTable,
+  DhcpOptionsTable,
   InterfaceAddressTable,
   InterfaceGroupTable,
   InternetGatewayTable,
   NatGatewayTable,
+  NetworkAclEntryTable,
+  NetworkAclTable,
   NetworkInterfaceTable,
   RouteTable,
   RouteTableAssociationTable,
@@ -306,6 +309,9 @@ export interface Schema extends IamSchema {
   vpcGone: VpcGoneTable;
   internetGateway: InternetGatewayTable;
   routeTable: RouteTableTable;
+  networkAcl: NetworkAclTable;
+  networkAclEntry: NetworkAclEntryTable;
+  dhcpOptions: DhcpOptionsTable;
   routeTableAssociation: RouteTableAssociationTable;
   route: RouteTable;
   address: AddressTable;

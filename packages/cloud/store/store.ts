@@ -28,6 +28,7 @@ import { vpcIntent } from './migrations/0022-vpc-intent.ts';
 import { vpcNetwork } from './migrations/0023-vpc-network.ts';
 import { vpcGone } from './migrations/0024-vpc-gone.ts';
 import { interfaceAttachments } from './migrations/0029-interface-attachments.ts';
+import { aclsAndDhcp } from './migrations/0030-acls-and-dhcp.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -57,6 +58,7 @@ const MIGRATIONS: Migrations = {
   '0023-vpc-network': vpcNetwork,
   '0024-vpc-gone': vpcGone,
   '0029-interface-attachments': interfaceAttachments,
+  '0030-acls-and-dhcp': aclsAndDhcp,
 };
 
 /** `path` is a file, or `:memory:`. */
