@@ -3,7 +3,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { ServiceError } from '@ironbark/core/errors.ts';
-import type { InstanceId, NodeId, SubnetId } from '@ironbark/core/ids.ts';
+import type { InstanceId, InterfaceId, NodeId, SubnetId } from '@ironbark/core/ids.ts';
 import { isolatesTenants } from '@ironbark/core/tenancy.ts';
 import { type Clock, renderTime, waitFor } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
@@ -162,7 +162,9 @@ async function createContext(
   const slots = new GuestSlots(records.list().map(({ id, slot }) => [id, slot] as const));
   const capacity = { ...(await readCapacity(dataDir)), ...options.capacity };
   const files = await createFiles(options);
-  const ports = new Ports(network, intents, clock);
+  const held = () =>
+    records.list().flatMap(({ nicProfiles }) => Object.keys(nicProfiles) as InterfaceId[]);
+  const ports = new Ports(network, intents, clock, held);
   const memory = new MemoryLedger(capacity.memoryMib);
   const console = new ConsoleLog(dataDir);
   const stores = { intents, records, files, slots, users };

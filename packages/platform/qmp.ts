@@ -2,6 +2,7 @@
 
 import { createConnection, type Socket } from 'node:net';
 import { type Clock, TimeoutError } from './clock.ts';
+import { sendWithDescriptor } from './descriptor-passing.ts';
 import { openPlace } from './sockets.ts';
 
 export interface QmpEvent {
@@ -44,6 +45,8 @@ export interface QmpClient {
     parameters?: Readonly<Record<string, unknown>>,
     timeoutMs?: number,
   ): Promise<Result>;
+  /** Gives the process a copy of an open file, which a later command takes by this name. */
+  passDescriptor(name: string, fd: number): Promise<void>;
   close(): void;
 }
 
@@ -104,15 +107,32 @@ class QmpSession implements QmpClient {
     parameters?: Readonly<Record<string, unknown>>,
     timeoutMs = this.#options.timeoutMs,
   ): Promise<Result> {
+    const send = (line: string) => void this.#socket.write(line);
+    return this.#ask<Result>(command, { parameters, timeoutMs }, send);
+  }
+
+  async passDescriptor(name: string, fd: number): Promise<void> {
+    const { timeoutMs } = this.#options;
+    const send = (line: string) => sendWithDescriptor(this.#socket, line, fd);
+    await this.#ask('getfd', { parameters: { fdname: name }, timeoutMs }, send);
+  }
+
+  async #ask<Result>(
+    command: string,
+    request: { parameters: Readonly<Record<string, unknown>> | undefined; timeoutMs: number },
+    send: (line: string) => void,
+  ): Promise<Result> {
     const id = this.#nextId++;
-    if (!this.#isOpen) return Promise.reject(new Error(`${command}: QEMU has hung up`));
+    if (!this.#isOpen) throw new Error(`${command}: QEMU has hung up`);
     const reply = new Promise<unknown>((resolve, reject) => {
       this.#waiting.set(id, { command, resolve, reject });
     });
-    this.#socket.write(`${JSON.stringify({ execute: command, arguments: parameters, id })}\n`);
-    return this.#within(reply as Promise<Result>, command, timeoutMs).finally(() =>
-      this.#waiting.delete(id),
-    );
+    try {
+      send(`${JSON.stringify({ execute: command, arguments: request.parameters, id })}\n`);
+      return await this.#within(reply as Promise<Result>, command, request.timeoutMs);
+    } finally {
+      this.#waiting.delete(id);
+    }
   }
 
   close(): void {

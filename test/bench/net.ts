@@ -9,6 +9,7 @@ import { fromGroup, group, portIntent, vpcIntent } from '@ironbark/node/testing/
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { type AttachedProcess, systemCommands } from '@ironbark/platform/commands.ts';
 import { type Figure, ratioFigure } from '../support/figures.ts';
+import { measureChanges } from './net-changes.ts';
 
 const REPEATS = 5;
 const SECONDS = 2;
@@ -36,7 +37,8 @@ export async function measureNet(): Promise<Figure[]> {
   for (let repeat = 0; repeat < REPEATS; repeat += 1) {
     for (const streams of STREAMS) await measureOnce(paths, streams, ratios);
   }
-  return [...ratios].map(([name, values]) => ratioFigure(name, values, MIN_RATIO));
+  const throughput = [...ratios].map(([name, values]) => ratioFigure(name, values, MIN_RATIO));
+  return [...throughput, ...(await measureChanges())];
 }
 
 /** The plain path and the cloud's, one right after the other, whatever else the host does meanwhile. */

@@ -28,6 +28,12 @@ export interface AccountNetwork {
   /** Of `freeInterface`. */
   addressAssociation: string;
   natGateway: string;
+  /** Of `ownVpc`, with {@link ENTRY}; followed by no subnet. */
+  networkAcl: string;
+  /** Of `freeSubnet`. */
+  aclAssociation: string;
+  /** Of no VPC. */
+  dhcpOptions: string;
   /** Of the default VPC. */
   mainGateway: string;
 }
@@ -65,6 +71,7 @@ export async function makeAccountNetwork(ec2: Ec2Client): Promise<AccountNetwork
     ...(await makeRoutes(ec2, own, ownSubnet!, gateway)),
     ...(await makeGroup(ec2, own)),
     ...(await makeAddresses(ec2, ownSubnet!)),
+    ...(await makeFollowed(ec2, own, freeSubnet!)),
     mainGateway: InternetGateways!.find(
       (one) => one.Attachments![0] !== undefined && one.Attachments![0].VpcId !== own,
     )!.InternetGatewayId!,
@@ -85,6 +92,31 @@ async function makeRoutes(ec2: Ec2Client, VpcId: string, SubnetId: string, Gatew
   const where = { RouteTableId: routeTable, SubnetId };
   const { AssociationId } = await ec2.call('AssociateRouteTable', where);
   return { routeTable, tableAssociation: AssociationId!, freeTable: await make() };
+}
+
+export const ENTRY = {
+  RuleNumber: 10,
+  Egress: false,
+  Protocol: '-1',
+  RuleAction: 'allow',
+  CidrBlock: '198.51.100.0/24',
+} as const;
+
+async function makeFollowed(ec2: Ec2Client, VpcId: string, subnet: string) {
+  const { NetworkAcl } = await ec2.call('CreateNetworkAcl', { VpcId });
+  const networkAcl = NetworkAcl!.NetworkAclId!;
+  await ec2.call('CreateNetworkAclEntry', { ...ENTRY, NetworkAclId: networkAcl });
+  const { DhcpOptions } = await ec2.call('CreateDhcpOptions', {
+    DhcpConfigurations: [{ Key: 'domain-name', Values: ['own.test'] }],
+  });
+  const Filters = [{ Name: 'association.subnet-id', Values: [subnet] }];
+  const { NetworkAcls } = await ec2.call('DescribeNetworkAcls', { Filters });
+  const of = NetworkAcls![0]!.Associations!.find(({ SubnetId }) => SubnetId === subnet);
+  return {
+    networkAcl,
+    aclAssociation: of!.NetworkAclAssociationId!,
+    dhcpOptions: DhcpOptions!.DhcpOptionsId!,
+  };
 }
 
 async function makeGroup(ec2: Ec2Client, VpcId: string) {

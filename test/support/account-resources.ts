@@ -37,6 +37,7 @@ export interface AccountResources extends AccountNetwork {
   group: string;
   rule: string;
   networkInterface: string;
+  interfaceAttachment: string;
   bucket: string;
   object: string;
   uploadId: string;
@@ -232,5 +233,6 @@ async function readNetwork(ec2: Ec2Client, instance: string) {
     group: SecurityGroups![0]!.GroupId!,
     rule: SecurityGroupRules![0]!.SecurityGroupRuleId!,
     networkInterface: NetworkInterfaces![0]!.NetworkInterfaceId!,
+    interfaceAttachment: NetworkInterfaces![0]!.Attachment!.AttachmentId!,
   };
 }

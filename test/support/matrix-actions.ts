@@ -142,7 +142,6 @@ export interface Reference {
   without?: readonly string[];
 }
 
-const REFUSED = 'UnsupportedOperation';
 const MAPPING = 'InvalidBlockDeviceMapping';
 const INSTANCE = ref((other) => other.running, 'InvalidInstanceID.NotFound');
 const VOLUME = ref((other) => other.volume, 'InvalidVolume.NotFound');
@@ -165,10 +164,6 @@ const VPC = ref((other) => other.vpc, 'InvalidVpcID.NotFound');
 
 function ref(of: Reference['of'], code: string, without: readonly string[] = []): Reference {
   return { of, code, without };
-}
-
-function refused({ of }: Reference, without: readonly string[] = []): Reference {
-  return { of, code: REFUSED, without };
 }
 
 /**
@@ -229,7 +224,10 @@ export const REFERENCES: Readonly<Record<string, Reference | undefined>> = {
     (other) => other.networkInterface,
     'InvalidNetworkInterfaceID.NotFound',
   ),
-  'NetworkInterfaces[].NetworkInterfaceId': refused(SUBNET),
+  'NetworkInterfaces[].NetworkInterfaceId': ref(
+    (other) => other.networkInterface,
+    'InvalidNetworkInterfaceID.NotFound',
+  ),
   'NetworkInterfaces[].SubnetId': SUBNET,
   'NetworkInterfaces[].Groups[]': GROUP,
   'Resources[]': INSTANCE,

@@ -1,6 +1,6 @@
 // Owns the rows of the authorization matrix for networks: VPCs and what is in them.
 
-import { SECOND_ADDRESS, SSH } from './account-network.ts';
+import { ENTRY, SECOND_ADDRESS, SSH } from './account-network.ts';
 import type { AccountResources } from './account-resources.ts';
 
 type Input = Readonly<Record<string, unknown>>;
@@ -9,6 +9,23 @@ const HTTPS = { ...SSH, FromPort: 443, ToPort: 443 };
 
 export const NETWORK_ROWS: Readonly<Record<string, (own: AccountResources) => Input>> = {
   AllocateAddress: () => ({}),
+  AssociateDhcpOptions: (own) => ({ DhcpOptionsId: own.dhcpOptions, VpcId: own.bareVpc }),
+  CreateDhcpOptions: () => ({ DhcpConfigurations: [{ Key: 'domain-name', Values: ['a.test'] }] }),
+  CreateNetworkAcl: (own) => ({ VpcId: own.ownVpc }),
+  CreateNetworkAclEntry: (own) => ({ ...ENTRY, NetworkAclId: own.networkAcl, RuleNumber: 20 }),
+  DeleteDhcpOptions: (own) => ({ DhcpOptionsId: own.dhcpOptions }),
+  DeleteNetworkAcl: (own) => ({ NetworkAclId: own.networkAcl }),
+  DeleteNetworkAclEntry: (own) => ({
+    NetworkAclId: own.networkAcl,
+    RuleNumber: ENTRY.RuleNumber,
+    Egress: ENTRY.Egress,
+  }),
+  DescribeDhcpOptions: () => ({}),
+  ReplaceNetworkAclAssociation: (own) => ({
+    AssociationId: own.aclAssociation,
+    NetworkAclId: own.networkAcl,
+  }),
+  ReplaceNetworkAclEntry: (own) => ({ ...ENTRY, NetworkAclId: own.networkAcl }),
   AssignPrivateIpAddresses: (own) => ({
     NetworkInterfaceId: own.freeInterface,
     SecondaryPrivateIpAddressCount: 1,
@@ -17,6 +34,11 @@ export const NETWORK_ROWS: Readonly<Record<string, (own: AccountResources) => In
   AssociateRouteTable: (own) => ({ RouteTableId: own.freeTable, SubnetId: own.freeSubnet }),
   AssociateVpcCidrBlock: (own) => ({ VpcId: own.bareVpc, CidrBlock: '10.99.0.0/16' }),
   AttachInternetGateway: (own) => ({ InternetGatewayId: own.freeGateway, VpcId: own.bareVpc }),
+  AttachNetworkInterface: (own) => ({
+    NetworkInterfaceId: own.networkInterface,
+    InstanceId: own.running,
+    DeviceIndex: 1,
+  }),
   AuthorizeSecurityGroupEgress: (own) => ({ GroupId: own.ownGroup, IpPermissions: [HTTPS] }),
   AuthorizeSecurityGroupIngress: (own) => ({ GroupId: own.ownGroup, IpPermissions: [HTTPS] }),
   CreateDefaultSubnet: () => ({}),
@@ -58,6 +80,7 @@ export const NETWORK_ROWS: Readonly<Record<string, (own: AccountResources) => In
   DescribeSubnets: () => ({}),
   DescribeVpcAttribute: (own) => ({ VpcId: own.vpc, Attribute: 'enableDnsSupport' }),
   DescribeVpcs: () => ({}),
+  DetachNetworkInterface: (own) => ({ AttachmentId: own.interfaceAttachment }),
   DetachInternetGateway: (own) => ({ InternetGatewayId: own.mainGateway, VpcId: own.vpc }),
   DisassociateAddress: (own) => ({ AssociationId: own.addressAssociation }),
   DisassociateRouteTable: (own) => ({ AssociationId: own.tableAssociation }),
@@ -113,6 +136,8 @@ const RULE = { IpProtocol: 'tcp', FromPort: 80, ToPort: 80, CidrIpv4: '0.0.0.0/0
 
 /** What an account that has what it asks for is told, where others are told that it would succeed. */
 export const HAS_IT_ALREADY: Readonly<Record<string, string>> = {
+  AttachNetworkInterface: 'InvalidNetworkInterface.InUse',
+  DetachNetworkInterface: 'OperationNotPermitted',
   CreateDefaultSubnet: 'DefaultSubnetAlreadyExistsInAvailabilityZone',
   CreateDefaultVpc: 'DefaultVpcAlreadyExists',
 };
@@ -156,6 +181,7 @@ function ofActions(names: readonly string[], references: object) {
 export const NETWORK_REFERENCES = {
   ...ofActions(['CreateRoute', 'ReplaceRoute'], OF_ROUTE),
   NetworkInterfaceId: INTERFACE,
+  AttachmentId: ref((other) => other.interfaceAttachment, 'InvalidAttachmentID.NotFound'),
   'AssociateAddress NetworkInterfaceId': ref(INTERFACE.of, INTERFACE.code, ['InstanceId']),
   AllocationId: ALLOCATION,
   'AllocationIds[]': ALLOCATION,
@@ -170,6 +196,13 @@ export const NETWORK_REFERENCES = {
   'InternetGatewayIds[]': GATEWAY,
   NatGatewayId: NAT,
   'NatGatewayIds[]': NAT,
+  NetworkAclId: ref((other) => other.networkAcl, 'InvalidNetworkAclID.NotFound'),
+  DhcpOptionsId: ref((other) => other.dhcpOptions, 'InvalidDhcpOptionID.NotFound'),
+  'DhcpOptionsIds[]': ref((other) => other.dhcpOptions, 'InvalidDhcpOptionID.NotFound'),
+  'ReplaceNetworkAclAssociation AssociationId': ref(
+    (other) => other.aclAssociation,
+    'InvalidAssociationID.NotFound',
+  ),
   'NetworkAclIds[]': ref(
     (other) => other.vpc.replace('vpc-', 'acl-'),
     'InvalidNetworkAclID.NotFound',

@@ -3,6 +3,7 @@
 import type { InstanceTypeInfo } from '@aws-sdk/client-ec2';
 import type { FilterTable } from '../app/filters.ts';
 import { INSTANCE_TYPES, type InstanceType } from '../app/instance-types.ts';
+import { MAX_PRIVATE_ADDRESSES } from '../app/network-interfaces.ts';
 import { refuse } from '../app/refusals.ts';
 import type { Ec2Handler } from './handler.ts';
 import { selectPage } from './select-page.ts';
@@ -97,7 +98,7 @@ export const describeInstanceTypes: Ec2Handler<'DescribeInstanceTypes'> = async 
   return { InstanceTypes: items.map(render), NextToken: nextToken };
 };
 
-/** What the type means on this cloud: a guest sees single-threaded cores, no instance storage, one interface. */
+/** What the type means on this cloud: a guest sees single-threaded cores, no instance storage. */
 function render(type: InstanceType): InstanceTypeInfo {
   return {
     InstanceType: type.name as NonNullable<InstanceTypeInfo['InstanceType']>,
@@ -121,10 +122,10 @@ function render(type: InstanceType): InstanceTypeInfo {
     InstanceStorageSupported: false,
     EbsInfo: { EbsOptimizedSupport: 'unsupported', EncryptionSupport: 'supported' },
     NetworkInfo: {
-      MaximumNetworkInterfaces: 1,
+      MaximumNetworkInterfaces: type.maxInterfaces,
       MaximumNetworkCards: 1,
       DefaultNetworkCardIndex: 0,
-      Ipv4AddressesPerInterface: 1,
+      Ipv4AddressesPerInterface: MAX_PRIVATE_ADDRESSES,
       Ipv6AddressesPerInterface: 0,
       Ipv6Supported: false,
       EnaSupport: 'unsupported',

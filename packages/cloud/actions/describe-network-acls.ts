@@ -1,57 +1,40 @@
-// Owns DescribeNetworkAcls: each VPC has the default one, whose id follows from its own, and there are no others.
+// Owns DescribeNetworkAcls.
 
-import type { NetworkAcl, NetworkAclEntry } from '@aws-sdk/client-ec2';
+import type { NetworkAclEntry } from '@aws-sdk/client-ec2';
 import type { FilterTable } from '../app/filters.ts';
+import { aclAssociationOf } from '../app/network-acls.ts';
 import { matchIds, NETWORK_ACL, parseIds } from '../app/resource-ids.ts';
-import { listSubnets, listVpcs } from '../store/networks.ts';
-import type { SubnetRow, VpcRow } from '../store/schema.ts';
 import type { Ec2Handler } from './handler.ts';
+import { type AclItem, listAclItems, renderAcl, renderEntries } from './network-acl-items.ts';
 import { selectPage } from './select-page.ts';
 
-interface AclItem {
-  id: `acl-${string}`;
-  vpc: VpcRow;
-  subnets: SubnetRow[];
-}
+type Value = string | number | boolean;
 
-const ofEntries = (read: (entry: NetworkAclEntry) => string | number | boolean | undefined) => () =>
-  ENTRIES.map(read);
+const ofEntries = (read: (entry: NetworkAclEntry) => Value | undefined) => (item: AclItem) =>
+  renderEntries(item).flatMap((entry) => read(entry) ?? []);
 
 const FILTERS: FilterTable<AclItem> = {
   names: {
-    'association.association-id': ({ subnets }) => subnets.map(associationId),
-    'association.network-acl-id': ({ id, subnets }) => subnets.map(() => id),
+    'association.association-id': ({ subnets }) => subnets.map(aclAssociationOf),
+    'association.network-acl-id': ({ row, subnets }) => subnets.map(() => row.id),
     'association.subnet-id': ({ subnets }) => subnets.map((subnet) => subnet.id),
-    default: () => true,
+    default: ({ row }) => row.isDefault === 1,
     'entry.cidr': ofEntries((entry) => entry.CidrBlock),
     'entry.egress': ofEntries((entry) => entry.Egress),
-    'entry.icmp.code': () => undefined,
-    'entry.icmp.type': () => undefined,
+    'entry.icmp.code': ofEntries((entry) => entry.IcmpTypeCode?.Code),
+    'entry.icmp.type': ofEntries((entry) => entry.IcmpTypeCode?.Type),
     'entry.ipv6-cidr': () => undefined,
-    'entry.port-range.from': () => undefined,
-    'entry.port-range.to': () => undefined,
+    'entry.port-range.from': ofEntries((entry) => entry.PortRange?.From),
+    'entry.port-range.to': ofEntries((entry) => entry.PortRange?.To),
     'entry.protocol': ofEntries((entry) => entry.Protocol),
     'entry.rule-action': ofEntries((entry) => entry.RuleAction),
     'entry.rule-number': ofEntries((entry) => entry.RuleNumber),
-    'network-acl-id': ({ id }) => id,
-    'owner-id': ({ vpc }) => vpc.accountId,
-    'vpc-id': ({ vpc }) => vpc.id,
+    'network-acl-id': ({ row }) => row.id,
+    'owner-id': ({ row }) => row.accountId,
+    'vpc-id': ({ row }) => row.vpcId,
   },
-  tags: () => [],
+  tags: ({ tags }) => [...tags],
 };
-
-/** The last rule, which refuses what no other has decided. */
-const LAST_RULE = 32_767;
-
-const ENTRIES: NetworkAclEntry[] = [true, false].flatMap((Egress) =>
-  ([100, LAST_RULE] as const).map((RuleNumber) => ({
-    CidrBlock: '0.0.0.0/0',
-    Egress,
-    Protocol: '-1',
-    RuleAction: RuleNumber === LAST_RULE ? ('deny' as const) : ('allow' as const),
-    RuleNumber,
-  })),
-);
 
 export const describeNetworkAcls: Ec2Handler<'DescribeNetworkAcls'> = async (
   app,
@@ -59,39 +42,21 @@ export const describeNetworkAcls: Ec2Handler<'DescribeNetworkAcls'> = async (
   input,
 ) => {
   const ids = parseIds(NETWORK_ACL, input.NetworkAclIds, 'NetworkAclId');
-  const { accountId } = context;
-  const subnets = await listSubnets(app.store.query, accountId);
-  const all = (await listVpcs(app.store.query, accountId)).map((vpc): AclItem => {
-    const id = `acl-${vpc.id.slice('vpc-'.length)}` as const;
-    return { id, vpc, subnets: subnets.filter((subnet) => subnet.vpcId === vpc.id) };
-  });
+  const all = await listAclItems(app.store.query, context.accountId);
+  if (ids.length > 0) {
+    matchIds(
+      NETWORK_ACL,
+      ids,
+      all.map(({ row }) => row),
+    );
+  }
+  const named = ids.length === 0 ? all : all.filter(({ row }) => ids.includes(row.id));
   const listing = {
     action: 'DescribeNetworkAcls',
     idsParameter: 'networkAclIds',
     table: FILTERS,
-    sortKey: ({ id }: AclItem) => id,
+    sortKey: ({ row }: AclItem) => row.id,
   };
-  const named = ids.length === 0 ? all : matchIds(NETWORK_ACL, ids, all);
   const { items, nextToken } = selectPage(named, input, listing, ids);
-  return { NetworkAcls: items.map(render), NextToken: nextToken };
+  return { NetworkAcls: items.map(renderAcl), NextToken: nextToken };
 };
-
-function associationId({ id }: SubnetRow): string {
-  return `aclassoc-${id.slice('subnet-'.length)}`;
-}
-
-function render({ id, vpc, subnets }: AclItem): NetworkAcl {
-  return {
-    NetworkAclId: id,
-    VpcId: vpc.id,
-    OwnerId: vpc.accountId,
-    IsDefault: true,
-    Entries: ENTRIES,
-    Associations: subnets.map((subnet) => ({
-      NetworkAclAssociationId: associationId(subnet),
-      NetworkAclId: id,
-      SubnetId: subnet.id,
-    })),
-    Tags: [],
-  };
-}

@@ -19,7 +19,7 @@ const FILTERS: FilterTable<VpcItem> = {
     'cidr-block-association.association-id': ({ cidrs }) => cidrs.map((one) => one.id),
     'cidr-block-association.cidr-block': ({ cidrs }) => cidrs.map((one) => one.cidr),
     'cidr-block-association.state': ({ cidrs }) => cidrs.map(() => 'associated'),
-    'dhcp-options-id': () => 'default',
+    'dhcp-options-id': ({ row }) => row.dhcpOptionsId ?? 'default',
     'ipv6-cidr-block-association.association-id': () => undefined,
     'ipv6-cidr-block-association.ipv6-cidr-block': () => undefined,
     'ipv6-cidr-block-association.ipv6-pool': () => undefined,

@@ -73,14 +73,14 @@ const INTERFACES: Filters = {
   'network-interface.attachment.attachment-id': (record) =>
     interfaces(record).map((i) => i.attachmentId),
   'network-interface.attachment.delete-on-termination': (record) =>
-    interfaces(record).map(() => true),
+    interfaces(record).map((i) => i.deleteOnTermination === 1),
   'network-interface.attachment.device-index': (record) =>
     interfaces(record).map((i) => i.deviceIndex),
   'network-interface.attachment.instance-id': (record) =>
     interfaces(record).map((i) => i.instanceId),
   'network-interface.attachment.instance-owner-id': (record) =>
     interfaces(record).map((i) => i.accountId),
-  'network-interface.attachment.status': (record) => interfaces(record).map(() => 'attached'),
+  'network-interface.attachment.status': (record) => interfaces(record).map((i) => i.attachState),
 };
 
 const ASSOCIATIONS: Filters = {

@@ -1,26 +1,19 @@
-// Owns how a launch describes its one network interface: by parameters of the instance, or as NetworkInterface.1.
+// Owns how a launch describes its network interfaces: one by parameters of the instance, or all as NetworkInterface.N.
 
 import type { InstanceNetworkInterfaceSpecification } from '@aws-sdk/client-ec2';
-import type { SecurityGroupId, SubnetId } from '@ironbark/core/ids.ts';
 import type { Ec2Input } from '@ironbark/protocol/ec2/types.ts';
+import { checkDeviceIndex } from '../app/interface-attachments.ts';
+import type { InterfaceWish, LaunchedInterface } from '../app/launch-interfaces.ts';
 import { checkInterfaceDescription } from '../app/network-interfaces.ts';
 import { invalidCombination, invalidValue, notOffered, refuseParameters } from '../app/refusals.ts';
-import { GROUP, parseId, parseIds, SUBNET } from '../app/resource-ids.ts';
+import { GROUP, INTERFACE, parseId, parseIds, SUBNET } from '../app/resource-ids.ts';
 
 type Input = Ec2Input<'RunInstances'>;
 
-export interface InterfaceWish {
-  subnetId: SubnetId | undefined;
-  groupIds: SecurityGroupId[];
-  groupNames: readonly string[];
-  privateIp: string | undefined;
-  interfaceDescription: string;
-  wantsPublicIp: boolean | undefined;
-}
-
-/** What an instance's only interface, which is made and goes with it, can be told. */
+/** What an instance's interface can be told. */
 const OFFERED = [
   'DeviceIndex',
+  'NetworkInterfaceId',
   'SubnetId',
   'Groups',
   'PrivateIpAddress',
@@ -30,13 +23,12 @@ const OFFERED = [
   'InterfaceType',
   'NetworkCardIndex',
 ];
+/** What one that exists has already. */
+const OF_NEW = ['SubnetId', 'Groups', 'PrivateIpAddress', 'Description'] as const;
 
-export function parseInterface(input: Input): InterfaceWish {
-  const [spec, second] = input.NetworkInterfaces ?? [];
-  if (spec === undefined) return ofInstance(input);
-  if (second !== undefined) {
-    throw notOffered('A second network interface', 'An instance has one, at device index 0.');
-  }
+export function parseInterfaces(input: Input): InterfaceWish {
+  const specs = input.NetworkInterfaces ?? [];
+  if (specs.length === 0) return ofInstance(input);
   const doubled = ['SubnetId', 'SecurityGroupIds', 'SecurityGroups', 'PrivateIpAddress'].find(
     (name) => input[name as keyof Input] !== undefined,
   );
@@ -45,41 +37,76 @@ export function parseInterface(input: Input): InterfaceWish {
       `Network interfaces and an instance-level ${doubled} may not be specified on the same request`,
     );
   }
-  return ofSpecification(spec);
+  const all = specs.map(ofSpecification);
+  checkTogether(specs, all);
+  const [first, ...moreInterfaces] = all.toSorted((a, b) => a.deviceIndex - b.deviceIndex);
+  return { ...first!, moreInterfaces };
+}
+
+function checkTogether(
+  specs: readonly InstanceNetworkInterfaceSpecification[],
+  all: readonly LaunchedInterface[],
+): void {
+  const indexes = new Set(all.map(({ deviceIndex }) => deviceIndex));
+  if (indexes.size < all.length) {
+    throw invalidCombination('Each network interface requires a unique device index.');
+  }
+  if (!indexes.has(0)) {
+    throw invalidCombination('A network interface with device index 0 must be specified.');
+  }
+  if (specs.length > 1 && specs.some((spec) => spec.AssociatePublicIpAddress !== undefined)) {
+    throw invalidCombination(
+      'The associatePublicIPAddress parameter cannot be specified when launching with multiple network interfaces.',
+    );
+  }
 }
 
 function ofInstance(input: Input): InterfaceWish {
   const { SubnetId } = input;
   return {
+    deviceIndex: 0,
+    interfaceId: undefined,
     subnetId: SubnetId === undefined ? undefined : parseId(SUBNET, SubnetId, 'SubnetId'),
     groupIds: parseIds(GROUP, input.SecurityGroupIds, 'SecurityGroupId'),
     groupNames: input.SecurityGroups ?? [],
     privateIp: input.PrivateIpAddress,
     interfaceDescription: '',
     wantsPublicIp: undefined,
+    deleteOnTermination: true,
+    moreInterfaces: [],
   };
 }
 
-function ofSpecification(spec: InstanceNetworkInterfaceSpecification): InterfaceWish {
+function ofSpecification(spec: InstanceNetworkInterfaceSpecification): LaunchedInterface {
   const others = Object.keys(spec).filter((name) => !OFFERED.includes(name));
-  refuseParameters(spec, others, 'Use DeviceIndex 0, SubnetId, Groups and PrivateIpAddress.');
+  refuseParameters(spec, others, 'Use DeviceIndex, SubnetId, Groups and PrivateIpAddress.');
   const { DeviceIndex, SubnetId, InterfaceType = 'interface', NetworkCardIndex = 0 } = spec;
   if (DeviceIndex === undefined) {
     throw invalidValue('NetworkInterface', '', 'Each network interface requires a device index.');
   }
-  if (DeviceIndex !== 0 || NetworkCardIndex !== 0) {
-    throw notOffered('A network interface at another index than 0');
-  }
+  checkDeviceIndex(DeviceIndex);
+  if (NetworkCardIndex !== 0) throw notOffered('A second network card');
   if (InterfaceType !== 'interface') throw notOffered(`The interface type '${InterfaceType}'`);
-  if (spec.DeleteOnTermination === false) {
-    throw notOffered('A network interface that outlives its instance');
-  }
   return {
+    deviceIndex: DeviceIndex,
+    interfaceId: parseExisting(spec),
     subnetId: SubnetId === undefined ? undefined : parseId(SUBNET, SubnetId, 'SubnetId'),
     groupIds: parseIds(GROUP, spec.Groups, 'Groups'),
     groupNames: [],
     privateIp: spec.PrivateIpAddress,
     interfaceDescription: checkInterfaceDescription(spec.Description),
     wantsPublicIp: spec.AssociatePublicIpAddress,
+    deleteOnTermination: spec.DeleteOnTermination ?? spec.NetworkInterfaceId === undefined,
   };
+}
+
+function parseExisting(spec: InstanceNetworkInterfaceSpecification) {
+  if (spec.NetworkInterfaceId === undefined) return undefined;
+  const doubled = OF_NEW.find((name) => spec[name] !== undefined);
+  if (doubled !== undefined) {
+    throw invalidCombination(
+      `A network interface ID and ${doubled} may not be specified for the same network interface`,
+    );
+  }
+  return parseId(INTERFACE, spec.NetworkInterfaceId, 'NetworkInterfaceId');
 }

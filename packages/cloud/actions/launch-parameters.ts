@@ -10,7 +10,7 @@ import { IMAGE, parseId } from '../app/resource-ids.ts';
 import { parseTagSpecifications } from '../app/tags.ts';
 import type { Launched } from './apply-launch-template.ts';
 import { parseMappings } from './block-device-mappings.ts';
-import { parseInterface } from './launch-interface.ts';
+import { parseInterfaces } from './launch-interface.ts';
 
 type Input = Ec2Input<'RunInstances'>;
 
@@ -44,7 +44,7 @@ export function parseLaunch({ input, template }: Launched): LaunchRequest {
     maxCount: input.MaxCount,
     keyName: input.KeyName,
     userData: input.UserData === undefined ? undefined : checkUserData(input.UserData),
-    ...parseInterface(input),
+    ...parseInterfaces(input),
     zone: input.Placement?.AvailabilityZone,
     placement: parsePlacement(input),
     template,

@@ -7,13 +7,8 @@ import {
   checkInterfaceDescription,
   getOwnInterface,
 } from '../app/network-interfaces.ts';
-import {
-  invalidCombination,
-  missingParameter,
-  notOffered,
-  refuseParameters,
-} from '../app/refusals.ts';
-import { GROUP, INTERFACE, parseId, parseIds } from '../app/resource-ids.ts';
+import { invalidCombination, missingParameter, refuse, refuseParameters } from '../app/refusals.ts';
+import { GROUP, INTERFACE, INTERFACE_ATTACHMENT, parseId, parseIds } from '../app/resource-ids.ts';
 import { changeNetwork } from '../app/vpc-capability.ts';
 import { touchVpc } from '../app/vpc-changes.ts';
 import { updateInterface } from '../store/network-interfaces.ts';
@@ -43,9 +38,7 @@ export const modifyNetworkInterfaceAttribute: Ec2Handler<
       'Fields for multiple attribute types specified; modify one at a time.',
     );
   }
-  if (input.Attachment?.DeleteOnTermination === false) {
-    throw notOffered('A network interface that outlives its instance');
-  }
+  refuseParameters(input.Attachment ?? {}, ['DefaultEnaQueueCount', 'EnaQueueCount']);
   await changeNetwork(app, context, async (change) => {
     const row = await getOwnInterface(change.tx, context.accountId, id);
     await modify(change, row, input);
@@ -54,7 +47,8 @@ export const modifyNetworkInterfaceAttribute: Ec2Handler<
 };
 
 async function modify(change: Change, row: InterfaceRow, input: Input): Promise<void> {
-  const { Description, SourceDestCheck, Groups } = input;
+  const { Description, SourceDestCheck, Groups, Attachment } = input;
+  if (Attachment !== undefined) await modifyAttachment(change, row, Attachment);
   if (Groups !== undefined) {
     await changeGroups(change, row, parseIds(GROUP, Groups, 'SecurityGroupId'));
   }
@@ -66,4 +60,23 @@ async function modify(change: Change, row: InterfaceRow, input: Input): Promise<
     await updateInterface(change.tx, row.id, { sourceDestCheck: toFlag(SourceDestCheck.Value) });
     await touchVpc(change, row.vpcId);
   }
+}
+
+async function modifyAttachment(
+  { tx }: Change,
+  row: InterfaceRow,
+  { AttachmentId, DeleteOnTermination }: NonNullable<Input['Attachment']>,
+): Promise<void> {
+  const id = parseId(INTERFACE_ATTACHMENT, AttachmentId, 'Attachment.AttachmentId');
+  if (row.attachmentId !== id) {
+    throw refuse(
+      'not-found',
+      'interface-attachment',
+      `The interface attachment '${id}' is not one of '${row.id}'.`,
+    );
+  }
+  if (DeleteOnTermination === undefined) {
+    throw missingParameter('Attachment.DeleteOnTermination');
+  }
+  await updateInterface(tx, row.id, { deleteOnTermination: toFlag(DeleteOnTermination) });
 }

@@ -59,11 +59,11 @@ export function renderInterface(record: InterfaceRecord, region: string) {
     Groups: groups.map(renderGroup),
     Attachment: {
       AttachmentId: row.attachmentId,
-      AttachTime: new Date(row.createdAt),
+      AttachTime: new Date(row.attachedAt ?? row.createdAt),
       DeleteOnTermination: row.deleteOnTermination === 1,
       DeviceIndex: row.deviceIndex,
       NetworkCardIndex: 0,
-      Status: 'attached',
+      Status: row.attachState,
     },
   } satisfies InstanceNetworkInterface;
 }

@@ -21,7 +21,7 @@ export function renderVpc({ row, cidrs, tags }: VpcItem): Vpc {
     IsDefault: row.isDefault === 1,
     State: 'available',
     InstanceTenancy: 'default',
-    DhcpOptionsId: 'default',
+    DhcpOptionsId: row.dhcpOptionsId ?? 'default',
     Ipv6CidrBlockAssociationSet: [],
     ...tagsOf(tags),
   };

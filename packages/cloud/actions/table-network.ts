@@ -4,23 +4,31 @@ import type { Ec2Action } from '@ironbark/protocol/ec2/types.ts';
 import { allocateAddress } from './allocate-address.ts';
 import { assignPrivateIpAddresses } from './assign-private-ip-addresses.ts';
 import { associateAddress } from './associate-address.ts';
+import { associateDhcpOptions } from './associate-dhcp-options.ts';
 import { associateRouteTable } from './associate-route-table.ts';
 import { associateVpcCidrBlock } from './associate-vpc-cidr-block.ts';
 import { attachInternetGateway } from './attach-internet-gateway.ts';
+import { attachNetworkInterface } from './attach-network-interface.ts';
 import { authorizeSecurityGroupEgress } from './authorize-security-group-egress.ts';
 import { authorizeSecurityGroupIngress } from './authorize-security-group-ingress.ts';
 import { createDefaultSubnet } from './create-default-subnet.ts';
 import { createDefaultVpc } from './create-default-vpc.ts';
+import { createDhcpOptions } from './create-dhcp-options.ts';
 import { createInternetGateway } from './create-internet-gateway.ts';
 import { createNatGateway } from './create-nat-gateway.ts';
+import { createNetworkAcl } from './create-network-acl.ts';
+import { createNetworkAclEntry } from './create-network-acl-entry.ts';
 import { createNetworkInterface } from './create-network-interface.ts';
 import { createRoute } from './create-route.ts';
 import { createRouteTable } from './create-route-table.ts';
 import { createSecurityGroup } from './create-security-group.ts';
 import { createSubnet } from './create-subnet.ts';
 import { createVpc } from './create-vpc.ts';
+import { deleteDhcpOptions } from './delete-dhcp-options.ts';
 import { deleteInternetGateway } from './delete-internet-gateway.ts';
 import { deleteNatGateway } from './delete-nat-gateway.ts';
+import { deleteNetworkAcl } from './delete-network-acl.ts';
+import { deleteNetworkAclEntry } from './delete-network-acl-entry.ts';
 import { deleteNetworkInterface } from './delete-network-interface.ts';
 import { deleteRoute } from './delete-route.ts';
 import { deleteRouteTable } from './delete-route-table.ts';
@@ -29,6 +37,7 @@ import { deleteSubnet } from './delete-subnet.ts';
 import { deleteVpc } from './delete-vpc.ts';
 import { describeAddresses } from './describe-addresses.ts';
 import { describeAddressesAttribute } from './describe-addresses-attribute.ts';
+import { describeDhcpOptions } from './describe-dhcp-options.ts';
 import { describeInternetGateways } from './describe-internet-gateways.ts';
 import { describeNatGateways } from './describe-nat-gateways.ts';
 import { describeNetworkAcls } from './describe-network-acls.ts';
@@ -42,6 +51,7 @@ import { describeSubnets } from './describe-subnets.ts';
 import { describeVpcAttribute } from './describe-vpc-attribute.ts';
 import { describeVpcs } from './describe-vpcs.ts';
 import { detachInternetGateway } from './detach-internet-gateway.ts';
+import { detachNetworkInterface } from './detach-network-interface.ts';
 import { disassociateAddress } from './disassociate-address.ts';
 import { disassociateRouteTable } from './disassociate-route-table.ts';
 import { disassociateVpcCidrBlock } from './disassociate-vpc-cidr-block.ts';
@@ -51,6 +61,8 @@ import { modifySecurityGroupRules } from './modify-security-group-rules.ts';
 import { modifySubnetAttribute } from './modify-subnet-attribute.ts';
 import { modifyVpcAttribute } from './modify-vpc-attribute.ts';
 import { releaseAddress } from './release-address.ts';
+import { replaceNetworkAclAssociation } from './replace-network-acl-association.ts';
+import { replaceNetworkAclEntry } from './replace-network-acl-entry.ts';
 import { replaceRoute } from './replace-route.ts';
 import { replaceRouteTableAssociation } from './replace-route-table-association.ts';
 import { resetNetworkInterfaceAttribute } from './reset-network-interface-attribute.ts';
@@ -64,23 +76,31 @@ export const NETWORK_HANDLERS = {
   AllocateAddress: allocateAddress,
   AssignPrivateIpAddresses: assignPrivateIpAddresses,
   AssociateAddress: associateAddress,
+  AssociateDhcpOptions: associateDhcpOptions,
   AssociateRouteTable: associateRouteTable,
   AssociateVpcCidrBlock: associateVpcCidrBlock,
   AttachInternetGateway: attachInternetGateway,
+  AttachNetworkInterface: attachNetworkInterface,
   AuthorizeSecurityGroupEgress: authorizeSecurityGroupEgress,
   AuthorizeSecurityGroupIngress: authorizeSecurityGroupIngress,
   CreateDefaultSubnet: createDefaultSubnet,
   CreateDefaultVpc: createDefaultVpc,
+  CreateDhcpOptions: createDhcpOptions,
   CreateInternetGateway: createInternetGateway,
   CreateNatGateway: createNatGateway,
+  CreateNetworkAcl: createNetworkAcl,
+  CreateNetworkAclEntry: createNetworkAclEntry,
   CreateNetworkInterface: createNetworkInterface,
   CreateRoute: createRoute,
   CreateRouteTable: createRouteTable,
   CreateSecurityGroup: createSecurityGroup,
   CreateSubnet: createSubnet,
   CreateVpc: createVpc,
+  DeleteDhcpOptions: deleteDhcpOptions,
   DeleteInternetGateway: deleteInternetGateway,
   DeleteNatGateway: deleteNatGateway,
+  DeleteNetworkAcl: deleteNetworkAcl,
+  DeleteNetworkAclEntry: deleteNetworkAclEntry,
   DeleteNetworkInterface: deleteNetworkInterface,
   DeleteRoute: deleteRoute,
   DeleteRouteTable: deleteRouteTable,
@@ -89,6 +109,7 @@ export const NETWORK_HANDLERS = {
   DeleteVpc: deleteVpc,
   DescribeAddresses: describeAddresses,
   DescribeAddressesAttribute: describeAddressesAttribute,
+  DescribeDhcpOptions: describeDhcpOptions,
   DescribeInternetGateways: describeInternetGateways,
   DescribeNatGateways: describeNatGateways,
   DescribeNetworkAcls: describeNetworkAcls,
@@ -102,6 +123,7 @@ export const NETWORK_HANDLERS = {
   DescribeVpcAttribute: describeVpcAttribute,
   DescribeVpcs: describeVpcs,
   DetachInternetGateway: detachInternetGateway,
+  DetachNetworkInterface: detachNetworkInterface,
   DisassociateAddress: disassociateAddress,
   DisassociateRouteTable: disassociateRouteTable,
   DisassociateVpcCidrBlock: disassociateVpcCidrBlock,
@@ -110,6 +132,8 @@ export const NETWORK_HANDLERS = {
   ModifySubnetAttribute: modifySubnetAttribute,
   ModifyVpcAttribute: modifyVpcAttribute,
   ReleaseAddress: releaseAddress,
+  ReplaceNetworkAclAssociation: replaceNetworkAclAssociation,
+  ReplaceNetworkAclEntry: replaceNetworkAclEntry,
   ReplaceRoute: replaceRoute,
   ReplaceRouteTableAssociation: replaceRouteTableAssociation,
   ResetNetworkInterfaceAttribute: resetNetworkInterfaceAttribute,

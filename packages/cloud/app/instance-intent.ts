@@ -1,5 +1,6 @@
 // Owns the document that tells a node what one instance is to be, composed from its rows.
 
+import type { SecurityGroupId } from '@ironbark/core/ids.ts';
 import { DIRECT, PARAVIRTUAL } from '@ironbark/core/io-profile.ts';
 import { GIB } from '@ironbark/core/units.ts';
 import { renderTime } from '@ironbark/platform/clock.ts';
@@ -30,7 +31,10 @@ import { rootDiskProfile } from './io-profiles.ts';
 export interface InstanceRows {
   instance: InstanceRow;
   interfaces: readonly InterfaceRow[];
-  groups: readonly { groupId: string; name: string }[];
+  groups: readonly { interfaceId: string; groupId: SecurityGroupId; name: string }[];
+  morePrivateIps: readonly { interfaceId: string; privateIp: string }[];
+  /** Of all VPCs. */
+  subnets: readonly SubnetRow[];
   attachments: readonly { attachment: AttachmentRow; volume: VolumeRow }[];
   subnet: SubnetRow & { vpcCidr: string };
   tags: readonly TagRow[];
@@ -74,15 +78,30 @@ export function composeIntent(rows: InstanceRows, region: string): InstanceInten
     memoryMib: instance.memoryMib,
     image: JSON.parse(instance.image) as InstanceImage,
     rootDisk: composeRootDisk(rows),
-    interfaces: rows.interfaces.map(composeInterface),
+    interfaces: rows.interfaces
+      .filter(({ attachState }) => attachState !== 'detaching')
+      .map((row) => composeInterface(rows, row, region)),
     volumes: instance.desiredPower === 'terminated' ? [] : rows.attachments.flatMap(composeVolume),
     metadata: composeMetadata(rows, region),
   };
 }
 
-function composeInterface(row: InterfaceRow): InterfaceIntent {
+function composeInterface(
+  { groups, subnets, morePrivateIps }: InstanceRows,
+  row: InterfaceRow,
+  region: string,
+): InterfaceIntent {
   const { id, deviceIndex, macAddress, privateIp, subnetId } = row;
-  return { id, deviceIndex, macAddress, privateIp, subnetId, profile: PARAVIRTUAL };
+  const own = groups.filter(({ interfaceId }) => interfaceId === id);
+  const more = morePrivateIps.filter(({ interfaceId }) => interfaceId === id);
+  return {
+    ...{ id, deviceIndex, macAddress, privateIp, subnetId, profile: PARAVIRTUAL },
+    hostname: privateDnsName(privateIp, region),
+    privateIps: [privateIp, ...more.map((one) => one.privateIp)],
+    subnetCidr: subnets.find((subnet) => subnet.id === subnetId)!.cidr,
+    securityGroups: own.map(({ name }) => name),
+    securityGroupIds: own.map(({ groupId }) => groupId),
+  };
 }
 
 function composeRootDisk({ instance, attachments, tags }: InstanceRows): RootDiskIntent {
@@ -114,8 +133,11 @@ function composeVolume({
 }
 
 function composeMetadata(rows: InstanceRows, region: string): MetadataIntent {
-  const { instance, groups, subnet } = rows;
-  const privateIp = rows.interfaces[0]?.privateIp;
+  const { instance, subnet } = rows;
+  const [first] = rows.interfaces;
+  const privateIp = first?.privateIp;
+  // An instance's groups are those of its first interface.
+  const groups = rows.groups.filter(({ interfaceId }) => interfaceId === first?.id);
   const { keyName, publicKey } = instance;
   return {
     accountId: instance.accountId,

@@ -7,6 +7,8 @@ export interface InstanceType {
   readonly memoryMib: number;
   readonly burstable: boolean;
   readonly currentGeneration: boolean;
+  /** Network interfaces. */
+  readonly maxInterfaces: number;
 }
 
 interface Family {
@@ -107,6 +109,20 @@ const FAMILIES: readonly Family[] = [
   { family: 'r7a', sizes: { medium: [1, 8], ...sizes(8, ...TO_48) } },
 ];
 
+/** EC2 User Guide, "Maximum IP addresses per network interface": these differ from what others of their size have. */
+const MAX_INTERFACES: Readonly<Record<string, number>> = {
+  ...{ 'm2.xlarge': 4, 'm2.2xlarge': 4, 'm2.4xlarge': 8, 'm3.large': 3, 'm4.large': 2 },
+  ...{ 't2.small': 3, 't2.xlarge': 3, 't2.2xlarge': 3, 't3.small': 3, 't3a.small': 2 },
+  ...{ 'm4.16xlarge': 8, 'c1.xlarge': 4, 'c4.8xlarge': 8 },
+};
+
+function maxInterfaces(size: string, vcpus: number): number {
+  if (/^(?:nano|micro|small|medium)$/.test(size)) return /^medium$/.test(size) && vcpus > 1 ? 3 : 2;
+  if (size === 'large') return 3;
+  if (vcpus <= 8) return 4;
+  return vcpus < 64 ? 8 : 15;
+}
+
 export const INSTANCE_TYPES: readonly InstanceType[] = FAMILIES.flatMap((family) =>
   Object.entries(family.sizes).map(([size, [vcpus, memoryGib]]) => ({
     name: `${family.family}.${size}`,
@@ -114,6 +130,7 @@ export const INSTANCE_TYPES: readonly InstanceType[] = FAMILIES.flatMap((family)
     memoryMib: Math.floor(memoryGib * 1024),
     burstable: family.burstable === true,
     currentGeneration: family.previousGeneration !== true,
+    maxInterfaces: MAX_INTERFACES[`${family.family}.${size}`] ?? maxInterfaces(size, vcpus),
   })),
 );
 

@@ -6,8 +6,6 @@ import type {
   InstanceId,
   LaunchTemplateId,
   ReservationId,
-  SecurityGroupId,
-  SubnetId,
 } from '@ironbark/core/ids.ts';
 import { newId } from '@ironbark/platform/random.ts';
 import type { MetadataIntent } from '@ironbark/protocol/internal/instance-messages.ts';
@@ -16,10 +14,8 @@ import type { InstanceProfileTable } from '../store/iam-schema.ts';
 import type { ImageRow } from '../store/image-schema.ts';
 import { insertInstance, insertReservation, listUnplaced } from '../store/instances.ts';
 import { findKeyPairNamed } from '../store/key-pairs.ts';
-import { insertInterface } from '../store/network-interfaces.ts';
 import type { PlacementGroupRow } from '../store/placement-group-schema.ts';
 import { type KeyPairRow, type SubnetRow, toFlag } from '../store/schema.ts';
-import { renderMac } from './addresses.ts';
 import type { App } from './app.ts';
 import { attachWayOf, BY_HOST, checkGuestMode } from './attach-modes.ts';
 import { checkVolumeCount } from './attachments.ts';
@@ -29,21 +25,23 @@ import type { Caller, Change } from './change.ts';
 import { associateProfile, getPassedProfile, type PassedWish } from './iam/profile-associations.ts';
 import { getAvailableImage } from './images.ts';
 import { findInstanceType, type InstanceType } from './instance-types.ts';
-import { checkGroupCount } from './network-interfaces.ts';
-import { chooseSubnet, findGroups, takeAddress } from './networks.ts';
+import {
+  type InterfaceWish,
+  type PlannedInterface,
+  planInterfaces,
+  writeInterfaces,
+} from './launch-interfaces.ts';
 import { placeInstances } from './place-instances.ts';
 import { getPlacementGroup, type PlacementWish } from './placement-groups.ts';
-import { giveAutomaticAddress } from './public-addresses.ts';
 import { QUOTAS } from './quotas/catalogue.ts';
 import { exceeded, findRoom } from './quotas/limits.ts';
 import { invalidCombination, invalidValue, notFound, refuse } from './refusals.ts';
 import { setTags, setTemplateTags, type Tag } from './tags.ts';
 import { chooseBackend } from './volume-backends.ts';
 import { makeAttachedVolume, type VolumeMapping } from './volumes.ts';
-import { requireVpcNodes } from './vpc-capability.ts';
 import { touchVpc } from './vpc-changes.ts';
 
-export interface LaunchRequest {
+export interface LaunchRequest extends InterfaceWish {
   imageId: ImageId;
   instanceType: string;
   minCount: number;
@@ -51,11 +49,7 @@ export interface LaunchRequest {
   keyName: string | undefined;
   /** Base64. */
   userData: string | undefined;
-  groupIds: SecurityGroupId[];
-  groupNames: readonly string[];
-  subnetId: SubnetId | undefined;
   zone: string | undefined;
-  privateIp: string | undefined;
   disableApiTermination: boolean;
   disableApiStop: boolean;
   shutdownBehavior: 'stop' | 'terminate';
@@ -65,9 +59,6 @@ export interface LaunchRequest {
   clientToken: string | undefined;
   placement: PlacementWish | undefined;
   profile: PassedWish | undefined;
-  interfaceDescription: string;
-  /** Undefined: as the subnet says. */
-  wantsPublicIp: boolean | undefined;
   template: { id: LaunchTemplateId; version: number } | undefined;
 }
 
@@ -78,7 +69,7 @@ interface Launch {
   image: ImageRow;
   type: InstanceType;
   subnet: SubnetRow;
-  groupIds: SecurityGroupId[];
+  interfaces: PlannedInterface[];
   key: KeyPairRow | undefined;
   mappings: VolumeMapping[];
   storage: StorageReport | undefined;
@@ -133,10 +124,8 @@ async function prepareLaunch(
   const mappings = planVolumes(image, request.mappings);
   checkVolumeCount(mappings.length);
   if (image.minMemoryMib > type.memoryMib) throw tooSmall(image, type);
-  const subnet = await chooseSubnet(tx, accountId, { ...request, defaultZone: app.zone });
-  if (request.wantsPublicIp === true) await requireVpcNodes(tx);
-  checkGroupCount(request.groupIds);
-  const groups = await findGroups(tx, accountId, subnet.vpcId, request);
+  const place = { ...request, defaultZone: app.zone };
+  const interfaces = await planInterfaces(tx, caller, request, place);
   const key = await findKey(tx, accountId, request.keyName);
   const { placement, profile } = request;
   return {
@@ -144,8 +133,8 @@ async function prepareLaunch(
     request,
     image,
     type,
-    subnet,
-    groupIds: groups.map((g) => g.id),
+    subnet: interfaces[0]!.subnet,
+    interfaces,
     key,
     mappings,
     storage,
@@ -154,7 +143,7 @@ async function prepareLaunch(
   };
 }
 
-function checkCounts({ minCount, maxCount, privateIp }: LaunchRequest): void {
+function checkCounts({ minCount, maxCount }: LaunchRequest): void {
   if (minCount < 1) throw invalidValue('MinCount', minCount, 'It has to be at least 1.');
   if (maxCount < minCount) {
     throw invalidCombination(`MaxCount (${maxCount}) is less than MinCount (${minCount}).`);
@@ -165,9 +154,6 @@ function checkCounts({ minCount, maxCount, privateIp }: LaunchRequest): void {
       'instance',
       `One request can launch at most ${MAX_INSTANCES_AT_ONCE} instances; ask several times.`,
     );
-  }
-  if (privateIp !== undefined && maxCount > 1) {
-    throw invalidCombination('PrivateIpAddress can be given for a single instance only.');
   }
 }
 
@@ -246,7 +232,8 @@ async function writeInstance(
   }
   await setTags(tx, caller.accountId, place.id, request.tags.instance);
   await setTemplateTags(tx, caller.accountId, place.id, request.template);
-  await writeInterface(app, caller, change, launch, place.id);
+  const ofInstance = { id: place.id, tags: request.tags['network-interface'] };
+  await writeInterfaces(app, caller, change, launch.interfaces, ofInstance);
   const metadataOptions = JSON.stringify(request.metadataOptions);
   for (const mapping of launch.mappings) {
     const isRoot = mapping.deviceName === launch.image.rootDeviceName;
@@ -308,33 +295,4 @@ function renderRow(
     placementGroupId: placementGroup?.id ?? null,
     placementStrategy: placementGroup?.strategy ?? null,
   };
-}
-
-async function writeInterface(
-  app: App,
-  { accountId }: Caller,
-  change: Change,
-  { request, subnet, groupIds }: Launch,
-  instanceId: InstanceId,
-): Promise<void> {
-  const { tx, nowMs } = change;
-  const id = newId(app.random, 'eni');
-  const row = {
-    id,
-    accountId,
-    instanceId,
-    vpcId: subnet.vpcId,
-    subnetId: subnet.id,
-    zone: subnet.zone,
-    deviceIndex: 0,
-    privateIp: await takeAddress(tx, subnet, request.privateIp),
-    macAddress: renderMac(app.random.bytes(5)),
-    attachmentId: newId(app.random, 'eni-attach'),
-    description: request.interfaceDescription,
-    createdAt: nowMs,
-  };
-  await insertInterface(tx, row, groupIds);
-  await setTags(tx, accountId, id, request.tags['network-interface']);
-  const wantsPublicIp = request.wantsPublicIp ?? subnet.mapPublicIp === 1;
-  if (wantsPublicIp) await giveAutomaticAddress(app, change, row);
 }

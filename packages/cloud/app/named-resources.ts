@@ -6,6 +6,8 @@ import { listAddresses } from '../store/addresses.ts';
 import { listAssociations as listProfileAssociations } from '../store/instance-profiles.ts';
 import { listKeyPairs } from '../store/key-pairs.ts';
 import { listTemplates } from '../store/launch-templates.ts';
+import { listAcls } from '../store/network-acls.ts';
+import { listInterfaces } from '../store/network-interfaces.ts';
 import { listSubnets } from '../store/networks.ts';
 import { listPlacementGroups } from '../store/placement-groups.ts';
 import { listAssociations as listTableAssociations } from '../store/route-tables.ts';
@@ -14,6 +16,7 @@ import type { Queries } from '../store/store.ts';
 import { listVpcCidrs } from '../store/vpcs.ts';
 import { findChosen } from './default-choices.ts';
 import { findDefaultVpc } from './find-vpc.ts';
+import { aclAssociationOf, aclOf } from './network-acls.ts';
 import { collectTexts, type NamedText } from './resource-arns.ts';
 
 export interface NamedResource {
@@ -50,6 +53,8 @@ const FINDERS: readonly ((question: Question) => Promise<NamedResource[]>)[] = [
   findTables,
   findInstances,
   findVpcs,
+  findInterfaces,
+  findAcls,
 ];
 
 const OF_PLACEMENT_GROUPS = /PlacementGroup$/;
@@ -124,6 +129,23 @@ async function findInstances({ db, accountId, texts }: Question): Promise<NamedR
   if (ids.size === 0) return [];
   const rows = (await listProfileAssociations(db, accountId)).filter(({ id }) => ids.has(id));
   return rows.map(({ instanceId: id }) => ({ id }));
+}
+
+async function findInterfaces({ db, accountId, texts }: Question): Promise<NamedResource[]> {
+  const ids = valuesLike(texts, /^eni-attach-/);
+  if (ids.size === 0) return [];
+  const rows = (await listInterfaces(db, accountId)).filter((one) => ids.has(one.attachmentId));
+  // AWS asks about both ends.
+  return rows.flatMap(({ id, instanceId }) => [{ id }, { id: instanceId }]);
+}
+
+async function findAcls({ db, accountId, texts }: Question): Promise<NamedResource[]> {
+  const ids = valuesLike(texts, /^aclassoc-/);
+  if (ids.size === 0) return [];
+  const subnets = await listSubnets(db, accountId);
+  const acls = await listAcls(db, accountId);
+  const named = subnets.filter((subnet) => ids.has(aclAssociationOf(subnet)));
+  return named.flatMap((subnet) => [{ id: subnet.id }, { id: aclOf(acls, subnet).id }]);
 }
 
 async function findVpcs({ db, accountId, texts }: Question): Promise<NamedResource[]> {

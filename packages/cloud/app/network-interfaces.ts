@@ -37,7 +37,7 @@ import { touchVpc } from './vpc-changes.ts';
 
 export const MAX_GROUPS_OF_INTERFACE = 5;
 /** EC2's largest instance types have 50 on one interface. */
-const MAX_PRIVATE_ADDRESSES = 50;
+export const MAX_PRIVATE_ADDRESSES = 50;
 
 /** As of EC2's other descriptions. */
 const MAX_DESCRIPTION = 255;
@@ -149,6 +149,7 @@ export async function writeFreeInterface(
     description,
     createdAt: nowMs,
     isManaged,
+    attachedAt: null,
   };
   await insertInterface(tx, row, groupIds);
   return id;
@@ -177,7 +178,7 @@ export async function addPrivateIps(
     await insertInterfaceAddress(tx, { interfaceId: row.id, subnetId: subnet.id, privateIp });
     added.push(privateIp);
   }
-  if (added.length > 0) await touchVpc(change, row.vpcId);
+  if (added.length > 0) await tellOfAddresses(change, row);
   return added;
 }
 
@@ -214,7 +215,12 @@ export async function removePrivateIps(
     await letGoOf(change, row.id, privateIp);
     await deleteInterfaceAddress(tx, { interfaceId: row.id, privateIp });
   }
+  await tellOfAddresses(change, row);
+}
+
+async function tellOfAddresses(change: Change, row: InterfaceRow): Promise<void> {
   await touchVpc(change, row.vpcId);
+  if (row.instanceId !== '') await tellInstance(change, row.instanceId);
 }
 
 /** An instance's guest reads its groups from its metadata. */

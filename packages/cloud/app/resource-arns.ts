@@ -6,11 +6,7 @@ import { refuse } from './refusals.ts';
 import { RESOURCE_TYPES } from './tags.ts';
 
 /** The word in a resource's ARN by the prefix of its ids. */
-const WORDS: Readonly<Record<string, string>> = {
-  ...RESOURCE_TYPES,
-  acl: 'network-acl',
-  dopt: 'dhcp-options',
-};
+const WORDS: Readonly<Record<string, string>> = RESOURCE_TYPES;
 const ID = /^([a-z]+)-[0-9a-f]{8}(?:[0-9a-f]{9})?$/;
 
 /** Types of resources whose ARNs name no account. */
@@ -29,6 +25,7 @@ const MAKES: Readonly<Record<string, readonly string[]>> = {
   CreateTags: [],
   CreateLaunchTemplateVersion: [],
   CreateRoute: [],
+  CreateNetworkAclEntry: [],
   CreateDefaultVpc: ['vpc'],
   CreateDefaultSubnet: ['subnet'],
   CreateNatGateway: ['natgateway'],

@@ -69,6 +69,16 @@ export const NETWORK_ACL = {
   resource: 'network-acl',
   label: 'networkAcl ID',
 } as const;
+export const NETWORK_ACL_ASSOCIATION = {
+  prefix: 'aclassoc',
+  resource: 'network-acl-association',
+  label: 'association ID',
+} as const;
+export const DHCP_OPTIONS = {
+  prefix: 'dopt',
+  resource: 'dhcp-options',
+  label: 'dhcpOption ID',
+} as const;
 export const VPC_CIDR_ASSOCIATION = {
   prefix: 'vpc-cidr-assoc',
   resource: 'vpc-cidr-association',

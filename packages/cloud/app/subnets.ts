@@ -97,6 +97,8 @@ export async function createSubnet(
     isDefault: 0,
     nextAddress: 0,
     mapPublicIp: 0,
+    aclId: null,
+    aclAssociationId: null,
   } as const;
   await insertSubnet(tx, row);
   await setTags(tx, accountId, row.id, tags);

@@ -9,6 +9,7 @@ import type { Caller, Change } from './change.ts';
 import { notFound, refuse } from './refusals.ts';
 import {
   ALLOCATION,
+  DHCP_OPTIONS,
   GROUP,
   GROUP_RULE,
   IMAGE,
@@ -18,6 +19,7 @@ import {
   KEY_PAIR,
   LAUNCH_TEMPLATE,
   NAT_GATEWAY,
+  NETWORK_ACL,
   PLACEMENT_GROUP,
   ROUTE_TABLE,
   SNAPSHOT,
@@ -42,6 +44,7 @@ type TaggedTable = Exclude<
   | 'signingSecret'
   | 'route'
   | 'interfaceAddress'
+  | 'networkAclEntry'
 >;
 
 const NOUNS = [
@@ -61,6 +64,8 @@ const NOUNS = [
   { ...ROUTE_TABLE, table: 'routeTable' },
   { ...ALLOCATION, table: 'address' },
   { ...NAT_GATEWAY, table: 'natGateway' },
+  { ...NETWORK_ACL, table: 'networkAcl' },
+  { ...DHCP_OPTIONS, table: 'dhcpOptions' },
 ] as const satisfies readonly { prefix: IdPrefix; table: TaggedTable }[];
 
 /** Throws for the first resource that does not exist or is of a kind that has no tags here. */

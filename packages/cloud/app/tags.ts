@@ -36,6 +36,8 @@ export const RESOURCE_TYPES: Readonly<Record<string, string>> = {
   rtb: 'route-table',
   eipalloc: 'elastic-ip',
   nat: 'natgateway',
+  acl: 'network-acl',
+  dopt: 'dhcp-options',
 };
 const TAGGABLE: Readonly<Record<string, string>> = { ...RESOURCE_TYPES, r: 'reservation' };
 

@@ -11,10 +11,12 @@ import type {
   SubnetNetworkIntent,
   VpcIntent,
 } from '@ironbark/protocol/internal/network-messages.ts';
-import type { RouteRow } from '../store/network-schema.ts';
+import type { NetworkAclEntryRow, RouteRow } from '../store/network-schema.ts';
 import type { SecurityGroupRuleRow, SubnetRow } from '../store/schema.ts';
 import type { VpcRows } from '../store/vpc-documents.ts';
 import { privateDomain } from './addresses.ts';
+import { composeDhcp } from './dhcp-options.ts';
+import { aclOf } from './network-acls.ts';
 
 export function composeVpc(rows: VpcRows, region: string): VpcIntent {
   const { vpc } = rows;
@@ -23,11 +25,8 @@ export function composeVpc(rows: VpcRows, region: string): VpcIntent {
     networkNumber: vpc.networkNumber,
     cidrs: rows.cidrs.map(({ cidr }) => cidr),
     hasDns: vpc.enableDnsSupport === 1,
-    dhcp: {
-      domainName: privateDomain(region),
-      domainNameServers: ['AmazonProvidedDNS'],
-      ntpServers: [],
-    },
+    dhcp: composeDhcp(rows.dhcp, privateDomain(region)),
+    nameDomain: privateDomain(region),
     subnets: rows.subnets.map((subnet) => composeSubnet(rows, subnet)),
     groups: composeGroups(rows),
     ports: composePorts(rows),
@@ -37,7 +36,13 @@ export function composeVpc(rows: VpcRows, region: string): VpcIntent {
 function composeSubnet(rows: VpcRows, subnet: SubnetRow): SubnetNetworkIntent {
   const { id, cidr } = subnet;
   const gatewayIp = renderIpv4(parseBlock(cidr)!.base + 1);
-  return { id, cidr, gatewayIp, routes: composeRoutes(rows, subnet), acl: ALLOW_ALL };
+  return {
+    id,
+    cidr,
+    gatewayIp,
+    routes: composeRoutes(rows, subnet),
+    acl: composeAcl(rows, subnet),
+  };
 }
 
 /** Of the table that the subnet follows; the VPC's own blocks are in every table. */
@@ -65,14 +70,21 @@ function composeTarget(rows: VpcRows, { targetId }: RouteRow): RouteTarget {
   return { kind: 'blackhole' };
 }
 
-/** What EC2's default network ACL says; there is no other here. */
-const ALLOW_ALL: AclEntryIntent[] = [false, true].map((isEgress) => ({
-  ruleNumber: 100,
-  isEgress,
-  isAllowed: true,
-  protocol: -1,
-  cidr: '0.0.0.0/0',
-}));
+function composeAcl({ acls, aclEntries }: VpcRows, subnet: SubnetRow): AclEntryIntent[] {
+  const { id } = aclOf(acls, subnet);
+  return aclEntries.filter(({ aclId }) => aclId === id).map(composeEntry);
+}
+
+function composeEntry(row: NetworkAclEntryRow): AclEntryIntent {
+  const { ruleNumber, protocol, cidr, fromPort, toPort } = row;
+  const isWhole = fromPort === null || toPort === null;
+  return {
+    ...{ ruleNumber, protocol, cidr },
+    isEgress: row.isEgress === 1,
+    isAllowed: row.isAllowed === 1,
+    ...(isWhole ? {} : { ports: { from: fromPort, to: toPort } }),
+  };
+}
 
 function composeGroups({ groups, rules }: VpcRows): SecurityGroupIntent[] {
   const ofGroup = Map.groupBy(rules, (rule) => rule.groupId);

@@ -4,6 +4,7 @@ import type { AccountId, VpcCidrAssociationId, VpcId } from '@ironbark/core/ids.
 import { cidrContains, cidrsOverlap, parseBlock, renderCidr } from '@ironbark/core/ipv4.ts';
 import { newId, type RandomSource } from '@ironbark/platform/random.ts';
 import type { Flag } from '../store/account-schema.ts';
+import { deleteAcl, listAclsOf } from '../store/network-acls.ts';
 import type { VpcCidrRow } from '../store/network-schema.ts';
 import { insertVpc, listSubnets, nextNetworkNumber } from '../store/networks.ts';
 import {
@@ -29,6 +30,7 @@ import {
 import type { App } from './app.ts';
 import type { Caller, Change } from './change.ts';
 import { getVpc } from './find-vpc.ts';
+import { insertDefaultAcl } from './network-acls.ts';
 import { QUOTAS } from './quotas/catalogue.ts';
 import { requireWithin } from './quotas/limits.ts';
 import { notOffered, refuse } from './refusals.ts';
@@ -47,7 +49,7 @@ export interface VpcParts {
   isDefault: Flag;
 }
 
-/** With all that EC2 makes with it: the main route table and the default group. Its default ACL follows from its id. */
+/** With all that EC2 makes with it: the main route table, the default network ACL and the default group. */
 export async function insertWholeVpc(
   tx: Queries,
   random: RandomSource,
@@ -62,6 +64,7 @@ export async function insertWholeVpc(
   await insertRouteTable(tx, { id: routeTableId, accountId, vpcId: id });
   const main = { id: newId(random, 'rtbassoc'), routeTableId, subnetId: null };
   await insertAssociation(tx, { ...main, accountId, vpcId: id });
+  await insertDefaultAcl(tx, accountId, id);
   await insertDefaultGroup(tx, accountId, id, random);
   return id;
 }
@@ -87,7 +90,9 @@ async function hasDependents(tx: Queries, id: VpcId): Promise<boolean> {
   }
   const groups = await listGroupsOfVpc(tx, id);
   const tables = await listRouteTablesOf(tx, id);
-  return groups.some((group) => group.name !== DEFAULT_GROUP) || tables.length > 1;
+  const acls = await listAclsOf(tx, id);
+  const hasOthers = tables.length > 1 || acls.length > 1;
+  return hasOthers || groups.some((group) => group.name !== DEFAULT_GROUP);
 }
 
 export async function removeVpc({ accountId }: Caller, change: Change, id: VpcId): Promise<void> {
@@ -105,6 +110,10 @@ export async function removeVpc({ accountId }: Caller, change: Change, id: VpcId
   for (const table of await listRouteTablesOf(tx, id)) {
     await deleteRouteTable(tx, table.id);
     await deleteTags(tx, table.id);
+  }
+  for (const acl of await listAclsOf(tx, id)) {
+    await deleteAcl(tx, acl.id);
+    await deleteTags(tx, acl.id);
   }
   await deleteVpcRows(tx, id);
   await insertVpcGone(tx, id);

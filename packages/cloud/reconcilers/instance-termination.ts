@@ -2,7 +2,7 @@
 
 import type { App } from '../app/app.ts';
 import { change } from '../app/change.ts';
-import { eraseInterface } from '../app/network-interfaces.ts';
+import { endAttachment } from '../app/interface-attachments.ts';
 import { touchVpc } from '../app/vpc-changes.ts';
 import { listAttachmentsOf } from '../store/attachments.ts';
 import { updateInstance } from '../store/instances.ts';
@@ -39,7 +39,7 @@ export async function stepTermination(app: App, instance: InstanceRow): Promise<
 function release(app: App, { id, vpcId }: InstanceRow): Promise<void> {
   return change(app, async (inside) => {
     const { tx, nowMs, touched } = inside;
-    for (const row of await listInterfacesOf(tx, id)) await eraseInterface(inside, row);
+    for (const row of await listInterfacesOf(tx, id)) await endAttachment(inside, row);
     await touchVpc(inside, vpcId);
     await updateInstance(tx, id, { terminatedAt: nowMs });
     for (const { volumeId } of await listAttachmentsOf(tx, id)) touched.volumes.add(volumeId);

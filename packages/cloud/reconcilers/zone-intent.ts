@@ -11,11 +11,13 @@ import { loadInstanceRole } from '../app/iam/instance-role.ts';
 import { composeIntent, type InstanceRows, planIntent } from '../app/instance-intent.ts';
 import { listAttachmentsOf } from '../store/attachments.ts';
 import { findInstance, listUnforgottenIds, listUnsettledIds } from '../store/instances.ts';
+import { listAddressesOfAny } from '../store/interface-addresses.ts';
 import { listInterfaceGroupsOf, listInterfacesOf } from '../store/network-interfaces.ts';
 import { listAllSubnets } from '../store/networks.ts';
 import { listTagsOf } from '../store/tags.ts';
 import { findVolumes } from '../store/volumes.ts';
 import { stepTermination } from './instance-termination.ts';
+import { stepInterfaces } from './interface-attachments.ts';
 import { SentGenerations } from './sent-generations.ts';
 import type { VpcSender } from './vpc-sender.ts';
 
@@ -53,6 +55,7 @@ async function sendInstance(
 ): Promise<ReconcileResult> {
   const rows = await loadRows(app, id);
   if (rows !== undefined && (await stepTermination(app, rows.instance))) return LOOK_AGAIN;
+  if (rows !== undefined && (await stepInterfaces(app, rows))) return LOOK_AGAIN;
   const plan = rows === undefined ? NOTHING : planRows(rows);
   if (rows === undefined || plan.kind === 'none') {
     sent.forget(id);
@@ -96,6 +99,11 @@ async function loadRows(app: App, id: InstanceId): Promise<InstanceRows | undefi
     instance,
     interfaces,
     groups: await listInterfaceGroupsOf(db, id),
+    morePrivateIps: await listAddressesOfAny(
+      db,
+      interfaces.map((one) => one.id),
+    ),
+    subnets,
     attachments: attachments.flatMap((attachment) => {
       const volume = volumes.find((one) => one.id === attachment.volumeId);
       return volume === undefined ? [] : [{ attachment, volume }];

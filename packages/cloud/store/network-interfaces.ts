@@ -120,7 +120,7 @@ export async function hasInterfacesIn(db: Queries, subnetId: SubnetId): Promise<
 export async function updateInterface(
   db: Queries,
   id: InterfaceId,
-  values: Partial<Pick<InterfaceRow, 'description' | 'sourceDestCheck' | 'deleteOnTermination'>>,
+  values: Partial<Omit<InterfaceRow, 'id' | 'accountId'>>,
 ): Promise<void> {
   await db.updateTable('networkInterface').set(values).where('id', '=', id).execute();
 }

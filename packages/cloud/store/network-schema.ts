@@ -4,10 +4,13 @@ import type {
   AccountId,
   AddressAssociationId,
   AllocationId,
+  DhcpOptionsId,
   InstanceId,
   InterfaceId,
   InternetGatewayId,
   NatGatewayId,
+  NetworkAclAssociationId,
+  NetworkAclId,
   ResourceId,
   RouteTableAssociationId,
   RouteTableId,
@@ -34,6 +37,8 @@ export interface VpcTable {
   enableDnsHostnames: Generated<Flag>;
   /** Its instances without a public address reach the internet by their host's: those of default VPCs. */
   masquerades: Generated<Flag>;
+  /** null: the cloud's own. */
+  dhcpOptionsId: DhcpOptionsId | null;
 }
 
 /** Deleted, and the zone has yet to forget it. */
@@ -51,6 +56,10 @@ export interface SubnetTable {
   /** Where the search for a free address starts, so that a released one rests for as long as it can. */
   nextAddress: number;
   mapPublicIp: Generated<Flag>;
+  /** null: its VPC's default one. */
+  aclId: NetworkAclId | null;
+  /** null: as follows from its own id. */
+  aclAssociationId: NetworkAclAssociationId | null;
 }
 
 export interface SecurityGroupTable {
@@ -90,6 +99,11 @@ export interface NetworkInterfaceTable {
   createdAt: number;
   sourceDestCheck: Generated<Flag>;
   deleteOnTermination: Generated<Flag>;
+  /** null: with its instance, or never. */
+  attachedAt: number | null;
+  attachState: Generated<'attaching' | 'attached' | 'detaching'>;
+  /** The instance's generation that brought that state. */
+  attachGeneration: Generated<number>;
   /** Of a NAT gateway: nobody else changes it. */
   isManaged: Generated<Flag>;
 }
@@ -169,6 +183,33 @@ export interface InterfaceAddressTable {
   privateIp: string;
 }
 
+export interface NetworkAclTable {
+  id: NetworkAclId;
+  accountId: AccountId;
+  vpcId: VpcId;
+  isDefault: Flag;
+}
+
+export interface NetworkAclEntryTable {
+  aclId: NetworkAclId;
+  isEgress: Flag;
+  ruleNumber: number;
+  isAllowed: Flag;
+  /** An IANA number, or -1 for all. */
+  protocol: number;
+  cidr: string;
+  /** For ICMP type and code, -1 for all; null: all. */
+  fromPort: number | null;
+  toPort: number | null;
+}
+
+export interface DhcpOptionsTable {
+  id: DhcpOptionsId;
+  accountId: AccountId;
+  /** Keys and their values, as JSON. */
+  configurations: string;
+}
+
 export type VpcCidrRow = Selectable<VpcCidrTable>;
 export type InternetGatewayRow = Selectable<InternetGatewayTable>;
 export type RouteTableRow = Selectable<RouteTableTable>;
@@ -176,3 +217,6 @@ export type RouteTableAssociationRow = Selectable<RouteTableAssociationTable>;
 export type RouteRow = Selectable<RouteTable>;
 export type AddressRow = Selectable<AddressTable>;
 export type NatGatewayRow = Selectable<NatGatewayTable>;
+export type NetworkAclRow = Selectable<NetworkAclTable>;
+export type NetworkAclEntryRow = Selectable<NetworkAclEntryTable>;
+export type DhcpOptionsRow = Selectable<DhcpOptionsTable>;

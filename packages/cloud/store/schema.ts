@@ -37,10 +37,13 @@ import type { LaunchTemplateTable, LaunchTemplateVersionTable } from './launch-t
 import type { NetworkMetricTable } from './network-metric-schema.ts';
 import type {
   AddressTable,
+  DhcpOptionsTable,
   InterfaceAddressTable,
   InterfaceGroupTable,
   InternetGatewayTable,
   NatGatewayTable,
+  NetworkAclEntryTable,
+  NetworkAclTable,
   NetworkInterfaceTable,
   RouteTable,
   RouteTableAssociationTable,
@@ -317,6 +320,9 @@ export interface Schema extends IamSchema {
   vpcGone: VpcGoneTable;
   internetGateway: InternetGatewayTable;
   routeTable: RouteTableTable;
+  networkAcl: NetworkAclTable;
+  networkAclEntry: NetworkAclEntryTable;
+  dhcpOptions: DhcpOptionsTable;
   routeTableAssociation: RouteTableAssociationTable;
   route: RouteTable;
   address: AddressTable;

@@ -27,10 +27,12 @@ import { sessions } from './migrations/0021-sessions.ts';
 import { vpcIntent } from './migrations/0022-vpc-intent.ts';
 import { vpcNetwork } from './migrations/0023-vpc-network.ts';
 import { vpcGone } from './migrations/0024-vpc-gone.ts';
-import { networkMetrics } from './migrations/0031-network-metrics.ts';
-import { goneImages } from './migrations/0028-gone-images.ts';
 import { trustedIds } from './migrations/0025-trusted-ids.ts';
 import { quotas } from './migrations/0026-quotas.ts';
+import { goneImages } from './migrations/0028-gone-images.ts';
+import { interfaceAttachments } from './migrations/0029-interface-attachments.ts';
+import { aclsAndDhcp } from './migrations/0030-acls-and-dhcp.ts';
+import { networkMetrics } from './migrations/0031-network-metrics.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -63,6 +65,8 @@ const MIGRATIONS: Migrations = {
   '0028-gone-images': goneImages,
   '0025-trusted-ids': trustedIds,
   '0026-quotas': quotas,
+  '0029-interface-attachments': interfaceAttachments,
+  '0030-acls-and-dhcp': aclsAndDhcp,
 };
 
 /** `path` is a file, or `:memory:`. */

@@ -2,14 +2,19 @@
 
 import type { InterfaceId, NodeId, SecurityGroupId, VpcId } from '@ironbark/core/ids.ts';
 import { listAddressesInVpc } from './addresses.ts';
+import { findDhcpOptions } from './dhcp-options.ts';
 import { listInterfaceAddressesOfVpc } from './interface-addresses.ts';
 import { findGatewayOf } from './internet-gateways.ts';
 import { listNatGatewaysOf } from './nat-gateways.ts';
+import { listAclsOf, listEntriesOfVpc } from './network-acls.ts';
 import type {
   AddressRow,
+  DhcpOptionsRow,
   InterfaceAddressTable,
   InternetGatewayRow,
   NatGatewayRow,
+  NetworkAclEntryRow,
+  NetworkAclRow,
   RouteRow,
   RouteTableAssociationRow,
   VpcCidrRow,
@@ -40,6 +45,10 @@ export interface VpcRows {
   routes: RouteRow[];
   gateway: InternetGatewayRow | undefined;
   nats: NatGatewayRow[];
+  acls: NetworkAclRow[];
+  aclEntries: NetworkAclEntryRow[];
+  /** Absent: the cloud's own. */
+  dhcp: DhcpOptionsRow | undefined;
   groups: SecurityGroupRow[];
   rules: SecurityGroupRuleRow[];
   /** Those that an instance has. */
@@ -64,6 +73,9 @@ export async function loadVpcRows(db: Queries, id: VpcId): Promise<VpcRows | und
     routes: await listRoutesOfVpc(db, id),
     gateway: await findGatewayOf(db, id),
     nats: await listNatGatewaysOf(db, id),
+    acls: await listAclsOf(db, id),
+    aclEntries: await listEntriesOfVpc(db, id),
+    dhcp: vpc.dhcpOptionsId === null ? undefined : await findDhcpOptions(db, vpc.dhcpOptionsId),
     groups: await listGroupsOfVpc(db, id),
     rules: await listRulesOfVpc(db, id),
     ports: await listPorts(db, id),

@@ -24,7 +24,7 @@ export async function deleteVpcCidr(db: Queries, id: VpcCidrAssociationId): Prom
 export async function updateVpc(
   db: Queries,
   id: VpcId,
-  values: Partial<Pick<VpcRow, 'enableDnsSupport' | 'enableDnsHostnames'>>,
+  values: Partial<Pick<VpcRow, 'enableDnsSupport' | 'enableDnsHostnames' | 'dhcpOptionsId'>>,
 ): Promise<void> {
   await db.updateTable('vpc').set(values).where('id', '=', id).execute();
 }

@@ -110,17 +110,18 @@ function interfaces(instance: InstanceIntent): MetadataDirectory {
 }
 
 function anInterface({ metadata }: InstanceIntent, one: InterfaceIntent): MetadataDirectory {
+  const { securityGroups, securityGroupIds, subnetCidr } = { ...metadata, ...one };
   return directory({
     'device-number': leaf(String(one.deviceIndex)),
     'interface-id': leaf(one.id),
-    'local-hostname': leaf(metadata.hostname),
-    'local-ipv4s': leaf(one.privateIp),
+    'local-hostname': leaf(one.hostname ?? metadata.hostname),
+    'local-ipv4s': leaf((one.privateIps ?? [one.privateIp]).join('\n')),
     mac: leaf(one.macAddress),
     'owner-id': leaf(metadata.accountId),
-    'security-group-ids': leaf(metadata.securityGroupIds.join('\n')),
-    'security-groups': leaf(metadata.securityGroups.join('\n')),
+    'security-group-ids': leaf(securityGroupIds.join('\n')),
+    'security-groups': leaf(securityGroups.join('\n')),
     'subnet-id': leaf(one.subnetId),
-    'subnet-ipv4-cidr-block': leaf(metadata.subnetCidr),
+    'subnet-ipv4-cidr-block': leaf(subnetCidr),
     'vpc-id': leaf(metadata.vpcId),
     'vpc-ipv4-cidr-block': leaf(metadata.vpcCidr),
     'vpc-ipv4-cidr-blocks': leaf(metadata.vpcCidr),

@@ -21,16 +21,24 @@ export class Ports {
   readonly #network: HostNetwork;
   readonly #intents: IntentStore;
   readonly #clock: Clock;
+  readonly #held: () => readonly InterfaceId[];
   readonly #existing = new Set<InterfaceId>();
   /** Ensured by this process: one that it has only found may lack parts. */
   readonly #ensured = new Set<InterfaceId>();
   #subnets: { wanted: readonly SubnetIntent[]; made: Promise<void>; sinceMs: number } | undefined;
   #vpcs: readonly VpcIntent[] = [];
 
-  constructor(network: HostNetwork, intents: IntentStore, clock: Clock) {
+  /** `held`: what instances have whatever their intents say by now. */
+  constructor(
+    network: HostNetwork,
+    intents: IntentStore,
+    clock: Clock,
+    held: () => readonly InterfaceId[] = () => [],
+  ) {
     this.#network = network;
     this.#intents = intents;
     this.#clock = clock;
+    this.#held = held;
   }
 
   get ensured(): readonly InterfaceId[] {
@@ -45,9 +53,8 @@ export class Ports {
   /** Looks at the host again, and removes ports that belong to no instance. */
   async refresh(): Promise<void> {
     const found = await this.#network.listPorts();
-    const known = new Set(
-      this.#intents.instances().flatMap(({ interfaces }) => interfaces.map(({ id }) => id)),
-    );
+    const wanted = this.#intents.instances().flatMap(({ interfaces }) => interfaces);
+    const known = new Set([...wanted.map(({ id }) => id), ...this.#held()]);
     this.#existing.clear();
     for (const id of found) {
       if (known.has(id)) this.#existing.add(id);
@@ -121,7 +128,7 @@ export class Ports {
       macAddress: nic.macAddress,
       privateIp: nic.privateIp,
       subnet,
-      hostname: intent.metadata.hostname,
+      hostname: nic.hostname ?? intent.metadata.hostname,
       vcpus: intent.vcpus,
       profile: nic.profile,
       isIdle: guest.isIdle,

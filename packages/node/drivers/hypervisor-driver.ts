@@ -147,6 +147,12 @@ export interface HypervisorDriver extends AsyncDisposable {
   attachDisk(handle: GuestHandle, disk: GuestDisk): Promise<DiskProfile>;
   /** Asks the guest to let go of a disk and waits; resolves false when it has not done so in time. */
   detachDisk(handle: GuestHandle, volumeId: VolumeId): Promise<boolean>;
+  /** Plugs a card into the running guest, which finds it as any other. */
+  attachNic(handle: GuestHandle, nic: GuestNic): Promise<void>;
+  /** Asks the guest to let go of a card and waits; resolves false when it has not done so in time. */
+  detachNic(handle: GuestHandle, id: InterfaceId): Promise<boolean>;
+  /** The cards that are plugged now; undefined where that was not written down. */
+  listNics(handle: GuestHandle): Promise<InterfaceId[] | undefined>;
   /** Serials of the disks that are plugged now, with what they really run with. */
   listDisks(handle: GuestHandle): Promise<PluggedDisk[]>;
   /** The same for a guest that does not answer, as far as it was written down. */

@@ -76,7 +76,9 @@ function dhcpOptions({ subnet, dhcp }: AddressService): string[] {
   const servers = dhcp?.domainNameServers ?? ['AmazonProvidedDNS'];
   const names = servers.map((one) => (one === 'AmazonProvidedDNS' ? subnet.gatewayIp : one));
   const clocks = dhcp?.ntpServers ?? [];
+  const domain = dhcp?.domainName ?? subnet.domain;
   return [
+    ...(domain === subnet.domain ? [] : [`--dhcp-option=option:domain-name,${domain}`]),
     `--dhcp-option=option:dns-server${names.map((one) => `,${one}`).join('')}`,
     ...(clocks.length === 0 ? [] : [`--dhcp-option=option:ntp-server,${clocks.join(',')}`]),
   ];

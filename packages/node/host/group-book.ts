@@ -1,6 +1,11 @@
 // Owns which rules of security groups a place has in the kernel, so that a change of them is no more than a change.
 
-import { NO_GROUP_RULES, renderGroupChange, renderGroupTable } from './group-rule-text.ts';
+import {
+  NO_GROUP_RULES,
+  renderGroupChange,
+  renderGroupTable,
+  repairGroupPart,
+} from './group-rule-text.ts';
 import { type GroupRules, type GroupScope, planGroupRules } from './group-rules.ts';
 import type { RuleBook, RuleSet } from './nftables.ts';
 
@@ -10,6 +15,8 @@ export class GroupBook {
   readonly #table: string;
   readonly #rules: RuleBook;
   #written: GroupRules = NO_GROUP_RULES;
+  /** In parts, since all of it was written. */
+  #isChanged = false;
 
   constructor(table: string, rules: RuleBook) {
     this.#table = table;
@@ -18,6 +25,8 @@ export class GroupBook {
 
   /** All of them, for a look at the kernel; from then on they are what changes are counted from. */
   whole(scope: GroupScope): RuleSet {
+    if (this.#isChanged) this.#rules.assume(this.#set());
+    this.#isChanged = false;
     this.#written = planGroupRules(scope);
     return this.#set();
   }
@@ -28,7 +37,11 @@ export class GroupBook {
     this.#written = planGroupRules(scope);
     const change = renderGroupChange(this.#table, before, this.#written);
     try {
-      await this.#rules.put(this.#set(), change);
+      if (change === undefined) await this.#rules.put(this.#set());
+      else if (change.text !== '') {
+        await this.#rules.change(`ip ${this.#table}`, change.text, change.parts);
+        this.#isChanged = true;
+      }
     } catch (error) {
       // Somebody has taken away what was to be changed.
       this.forget();
@@ -39,11 +52,15 @@ export class GroupBook {
   /** Nobody knows what the kernel has: the next time all of it is written. */
   forget(): void {
     this.#rules.distrust(ID);
+    this.#isChanged = false;
     this.#written = NO_GROUP_RULES;
   }
 
   #set(): RuleSet {
-    const text = renderGroupTable(this.#table, this.#written);
-    return { id: ID, table: `ip ${this.#table}`, text };
+    const rules = this.#written;
+    const text = renderGroupTable(this.#table, rules);
+    const repair = (part: string, listed: string | undefined) =>
+      repairGroupPart(this.#table, rules, part, listed);
+    return { id: ID, table: `ip ${this.#table}`, text, repair };
   }
 }

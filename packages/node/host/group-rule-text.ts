@@ -59,37 +59,101 @@ function elements(all: Iterable<string>): string {
   return list.length === 0 ? '' : `elements = { ${list.join(', ')} }\n`;
 }
 
-/** What turns the table that has `before` into one that has `after`; empty when they are the same. */
-export function renderGroupChange(table: string, before: GroupRules, after: GroupRules): string {
-  if (before.governed.join() !== after.governed.join()) return renderGroupTable(table, after);
-  const at = (kind: string, name: string) => `${kind} ip ${table} ${name}`;
-  const added = (now: ReadonlyMap<string, unknown>, then: ReadonlyMap<string, unknown>) =>
-    [...now.keys()].filter((name) => !then.has(name));
-  const newSets = added(after.members, before.members);
-  const oldSets = added(before.members, after.members);
-  const newChains = added(after.chains, before.chains);
-  const oldChains = added(before.chains, after.chains);
+export interface GroupChange {
+  text: string;
+  /** Of the table, as nft names them. */
+  parts: string[];
+}
+
+/** What turns the table that has `before` into one that has `after`; undefined where that is the whole table anew. */
+export function renderGroupChange(
+  table: string,
+  before: GroupRules,
+  after: GroupRules,
+): GroupChange | undefined {
+  if (before.governed.join() !== after.governed.join()) return undefined;
+  const place = `ip ${table}`;
+  const oldChains = absentIn(after.chains, before.chains);
+  const oldSets = absentIn(after.members, before.members);
+  const sets = [...after.members].map(([name, addresses]) => {
+    const then = before.members.get(name);
+    const made = then === undefined ? [`add set ${place} ${name} { type ipv4_addr; }`] : [];
+    const changed = memberLines(`element ${place} ${name}`, then, addresses);
+    return { part: `set ${name}`, made, changed };
+  });
+  // There may be as many as ports, and nearly all are the same lists as before.
+  const others = [...after.chains].filter(([name, rules]) => before.chains.get(name) !== rules);
+  const chains = others.map(([name, rules]) => {
+    const then = before.chains.get(name);
+    const made = then === undefined ? [`add chain ${place} ${name}`] : [];
+    return { part: `chain ${name}`, made, changed: chainLines(`${place} ${name}`, then, rules) };
+  });
+  const maps = DIRECTIONS.map((direction) => {
+    const name = `${direction}-map`;
+    const [then, now] = [before.verdicts[direction], after.verdicts[direction]];
+    const changed = verdictLines(`element ${place} ${name}`, then, now);
+    return { part: `map ${name}`, made: [], changed };
+  });
   const lines = [
-    ...newSets.map((name) => `add ${at('set', name)} { type ipv4_addr; }`),
-    ...newChains.map((name) => `add ${at('chain', name)}`),
-    ...[...after.chains].flatMap(([name, rules]) =>
-      chainLines(`ip ${table} ${name}`, before.chains.get(name), rules),
-    ),
-    ...DIRECTIONS.flatMap((direction) =>
-      elementLines(
-        at('element', `${direction}-map`),
-        before.verdicts[direction],
-        after.verdicts[direction],
-      ),
-    ),
-    ...[...after.members].flatMap(([name, addresses]) =>
-      elementLines(at('element', name), asMap(before.members.get(name)), asMap(addresses)),
-    ),
-    ...oldChains.map((name) => `flush ${at('chain', name)}`),
-    ...oldChains.map((name) => `delete ${at('chain', name)}`),
-    ...oldSets.map((name) => `delete ${at('set', name)}`),
+    ...[...sets, ...chains].flatMap(({ made }) => made),
+    ...[...chains, ...maps, ...sets].flatMap(({ changed }) => changed),
+    ...oldChains.map((name) => `flush chain ${place} ${name}`),
+    ...oldChains.map((name) => `delete chain ${place} ${name}`),
+    ...oldSets.map((name) => `delete set ${place} ${name}`),
   ];
-  return lines.map((line) => `${line}\n`).join('');
+  const touched = [...sets, ...chains, ...maps].filter(
+    ({ made, changed }) => made.length + changed.length > 0,
+  );
+  return {
+    text: lines.map((line) => `${line}\n`).join(''),
+    parts: [
+      ...touched.map(({ part }) => part),
+      ...oldChains.map((name) => `chain ${name}`),
+      ...oldSets.map((name) => `set ${name}`),
+    ],
+  };
+}
+
+function absentIn(now: ReadonlyMap<string, unknown>, then: ReadonlyMap<string, unknown>): string[] {
+  return [...then.keys()].filter((name) => !now.has(name));
+}
+
+/** As `RuleSet.repair`: elements are compared, and a chain, which nft shows in words of its own, is written again. */
+export function repairGroupPart(
+  table: string,
+  rules: GroupRules,
+  part: string,
+  listed: string | undefined,
+): string | undefined {
+  const [kind, name = ''] = part.split(' ');
+  const wanted = kind === 'chain' ? rules.chains.get(name) : elementsOf(rules, name);
+  if (wanted === undefined || listed === undefined) return wanted === listed ? '' : undefined;
+  if (kind !== 'chain') return isSameSet(wanted, readElements(listed)) ? '' : undefined;
+  const place = `ip ${table} ${name}`;
+  return [`flush chain ${place}`, ...wanted.map((rule) => `add rule ${place} ${rule}`), ''].join(
+    '\n',
+  );
+}
+
+function elementsOf(
+  { members, verdicts }: GroupRules,
+  name: string,
+): readonly string[] | undefined {
+  const direction = DIRECTIONS.find((each) => `${each}-map` === name);
+  if (direction !== undefined) return pairs(verdicts[direction]);
+  const addresses = members.get(name);
+  return addresses === undefined ? undefined : [...addresses];
+}
+
+function readElements(listed: string): string[] {
+  const [, text = ''] = /elements = \{([^}]*)\}/.exec(listed) ?? [];
+  const all = text.split(',').map((one) => one.trim().replace(/\s+/g, ' '));
+  return all.filter((one) => one !== '');
+}
+
+function isSameSet(one: readonly string[], other: readonly string[]): boolean {
+  const all = new Set(other);
+  return one.length === all.size && one.every((each) => all.has(each));
 }
 
 function chainLines(
@@ -97,28 +161,39 @@ function chainLines(
   before: readonly string[] | undefined,
   after: readonly string[],
 ): string[] {
-  if (before?.join('\n') === after.join('\n')) return [];
+  const isSame = before?.length === after.length && after.every((rule, at) => rule === before[at]);
+  if (isSame) return [];
   const flush = before === undefined ? [] : [`flush chain ${name}`];
   return [...flush, ...after.map((rule) => `add rule ${name} ${rule}`)];
 }
 
-function asMap(addresses: ReadonlySet<string> = new Set()): Map<string, string> {
-  return new Map([...addresses].map((address) => [address, '']));
+function memberLines(
+  place: string,
+  before: ReadonlySet<string> = new Set(),
+  after: ReadonlySet<string>,
+): string[] {
+  const gone = [...before].filter((address) => !after.has(address));
+  const come = [...after].filter((address) => !before.has(address));
+  return changeLines(place, gone, come);
 }
 
 /** An element whose verdict changed goes and comes in the same transaction. */
-function elementLines(
+function verdictLines(
   place: string,
   before: ReadonlyMap<string, string>,
   after: ReadonlyMap<string, string>,
 ): string[] {
-  const gone = [...before].filter(([key, value]) => after.get(key) !== value);
-  const come = [...after].filter(([key, value]) => before.get(key) !== value);
+  const gone: string[] = [];
+  const come: string[] = [];
+  for (const [key, value] of before) if (after.get(key) !== value) gone.push(key);
+  for (const [key, value] of after) if (before.get(key) !== value) come.push(`${key} : ${value}`);
+  return changeLines(place, gone, come);
+}
+
+function changeLines(place: string, gone: readonly string[], come: readonly string[]): string[] {
   const list = (all: readonly string[]) => `${place} { ${all.join(', ')} }`;
   return [
-    ...(gone.length === 0 ? [] : [`delete ${list(gone.map(([key]) => key))}`]),
-    ...(come.length === 0
-      ? []
-      : [`add ${list(come.map(([key, value]) => (value === '' ? key : `${key} : ${value}`)))}`]),
+    ...(gone.length === 0 ? [] : [`delete ${list(gone)}`]),
+    ...(come.length === 0 ? [] : [`add ${list(come)}`]),
   ];
 }

@@ -42,27 +42,74 @@ export interface GroupScope {
 }
 
 const COMBINATION_DIGITS = 12;
+const DIRECTIONS = ['ingress', 'egress'] as const;
 
 export function planGroupRules({ vpcs, known, isLocal }: GroupScope): GroupRules {
   const groups = new Map(vpcs.flatMap((vpc) => vpc.groups.map((group) => [group.id, group])));
   const chains = new Map<string, string[]>();
-  const combinations = new Map<string, string[]>();
+  const combinations = new Map<string, readonly string[]>();
+  const names = new Map<string, string>();
+  const open = { ingress: openGroups(groups, 'ingress'), egress: openGroups(groups, 'egress') };
+  const shared = { groups, chains, combinations, names, open };
   const verdicts = { ingress: new Map<string, string>(), egress: new Map<string, string>() };
   for (const port of vpcs.flatMap((vpc) => vpc.ports)) {
-    for (const direction of ['ingress', 'egress'] as const) {
+    for (const direction of DIRECTIONS) {
       const verdict = isLocal(port.interfaceId)
-        ? `jump ${addCombination({ direction, port, groups, chains, combinations })}`
+        ? `jump ${addCombination({ direction, port, ...shared })}`
         : 'accept';
       for (const address of port.privateIps) verdicts[direction].set(address, verdict);
     }
   }
-  const all = new Map([...chains, ...combinations]);
+  const all = new Map<string, readonly string[]>([...chains, ...combinations]);
   return {
     governed: vpcs.flatMap((vpc) => vpc.subnets.map(({ cidr }) => normalCidr(cidr))).sort(),
-    members: membersOf(namedSets(all), known),
+    // Combinations only jump.
+    members: membersOf(namedSets(chains), known),
     chains: all,
     verdicts,
   };
+}
+
+function openGroups(
+  groups: ReadonlyMap<SecurityGroupId, SecurityGroupIntent>,
+  direction: Direction,
+): Set<SecurityGroupId> {
+  const all = [...groups.values()].filter((group) => opensEverything(group[direction]));
+  return new Set(all.map(({ id }) => id));
+}
+
+interface Combination {
+  name: string;
+  lines: readonly string[];
+  /** Those that it jumps to. */
+  chains: readonly { id: SecurityGroupId; name: string }[];
+}
+
+/** Changes come one after the other, and nearly all combinations are those of the last. */
+const combinationsMade = new Map<string, Combination>();
+const MAX_COMBINATIONS = 16_384;
+
+/** It follows from what it is called with alone. */
+function combinationOf(
+  direction: Direction,
+  given: readonly SecurityGroupId[],
+  isOpenBack: boolean,
+): Combination {
+  const key = `${direction} ${isOpenBack} ${given.join(' ')}`;
+  const known = combinationsMade.get(key);
+  if (known !== undefined) return known;
+  const ids = [...new Set(given)].sort();
+  const digest = createHash('sha256').update(ids.join(' ')).digest('hex');
+  const ending = isOpenBack ? '-open' : '';
+  const chains = ids.map((id) => ({ id, name: `${direction}-${id}${ending}` }));
+  const made = {
+    name: `${direction}-of-${digest.slice(0, COMBINATION_DIGITS)}`,
+    lines: [...chains.map(({ name }) => `jump ${name}`), 'drop'],
+    chains,
+  };
+  if (combinationsMade.size >= MAX_COMBINATIONS) combinationsMade.clear();
+  combinationsMade.set(key, made);
+  return made;
 }
 
 interface CombinationScope {
@@ -70,36 +117,42 @@ interface CombinationScope {
   port: PortIntent;
   groups: ReadonlyMap<SecurityGroupId, SecurityGroupIntent>;
   chains: Map<string, string[]>;
-  combinations: Map<string, string[]>;
+  combinations: Map<string, readonly string[]>;
+  /** Of combinations, by direction and groups: there are far fewer than ports. */
+  names: Map<string, string>;
+  /** Groups that let everything through. */
+  open: Readonly<Record<Direction, ReadonlySet<SecurityGroupId>>>;
 }
 
 /** Ports with the same groups share one. */
 function addCombination(scope: CombinationScope): string {
   const { direction, port, groups, combinations } = scope;
-  const ids = [...new Set(port.groupIds)].filter((id) => groups.has(id)).sort();
-  const hash = createHash('sha256').update(ids.join(' ')).digest('hex');
-  const name = `${direction}-of-${hash.slice(0, COMBINATION_DIGITS)}`;
-  if (combinations.has(name)) return name;
+  const key = `${direction} ${port.groupIds.join(' ')}`;
+  const known = scope.names.get(key);
+  if (known !== undefined) return known;
+  const ids = port.groupIds.filter((id) => groups.has(id));
   const back = direction === 'ingress' ? 'egress' : 'ingress';
-  const isOpenBack = ids.some((id) => opensEverything(groups.get(id)![back]));
-  const jumps = ids.map((id) => `jump ${addGroup(scope, groups.get(id)!, isOpenBack)}`);
-  combinations.set(name, [...jumps, 'drop']);
+  const isOpenBack = ids.some((id) => scope.open[back].has(id));
+  const { name, lines, chains } = combinationOf(direction, ids, isOpenBack);
+  scope.names.set(key, name);
+  if (combinations.has(name)) return name;
+  for (const { id, name: chain } of chains) {
+    if (!scope.chains.has(chain)) addGroup(scope, chain, groups.get(id)!, isOpenBack);
+  }
+  combinations.set(name, lines);
   return name;
 }
 
 function addGroup(
   { direction, chains }: CombinationScope,
+  name: string,
   group: SecurityGroupIntent,
   isOpenBack: boolean,
-): string {
-  const name = `${direction}-${group.id}${isOpenBack ? '-open' : ''}`;
-  if (!chains.has(name)) {
-    const rules = group[direction].flatMap((rule) =>
-      renderGroupRule(rule, { direction, isOpenBack }),
-    );
-    chains.set(name, [...new Set(rules)]);
-  }
-  return name;
+): void {
+  const rules = group[direction].flatMap((rule) =>
+    renderGroupRule(rule, { direction, isOpenBack }),
+  );
+  chains.set(name, [...new Set(rules)]);
 }
 
 /** Only groups that some rule names have a set. */

@@ -249,7 +249,7 @@ export function portRuleSet(rules: PortRules): RuleSet {
 }
 
 export function portRuleSetName({ table, tap }: Pick<PortRules, 'table' | 'tap'>) {
-  return { id: tap, table: `netdev ${table}` };
+  return { id: tap, table: `netdev ${table}`, chain: portChain(tap) };
 }
 
 /**

@@ -12,14 +12,26 @@ export interface RuleSet {
   /** Where all of it lies, as `family table`. */
   table: string;
   text: string;
+  /** The one chain that it is, of a table that it shares; absent: it is the whole table. */
+  chain?: string;
+  /**
+   * What makes one part of the table, such as `chain x`, as it should be, given what the kernel shows of it. Nothing where
+   * it is that; undefined where only the whole table can be written again. Absent: always the latter.
+   */
+  repair?: (part: string, listed: string | undefined) => string | undefined;
 }
+
+/** By part of a table, such as `set x`: what the kernel shows of it. */
+type Listing = ReadonlyMap<string, string>;
 
 export class RuleBook {
   readonly #commands: Commands;
   readonly #directory: string;
   readonly #applied = new Map<string, string>();
-  /** What the kernel showed of each table after it was last written whole. */
-  readonly #shown = new Map<string, string>();
+  /** What the kernel showed of each table after it was last looked at, by part, as digests. */
+  readonly #shown = new Map<string, Map<string, string>>();
+  /** Parts that were written since. */
+  readonly #fresh = new Map<string, Set<string>>();
   #count = 0;
 
   constructor(commands: Commands, directory: string) {
@@ -29,28 +41,89 @@ export class RuleBook {
 
   /** Looks at the tables, and writes those again that somebody has touched: these sets are all that they hold. */
   async ensure(sets: readonly RuleSet[]): Promise<void> {
-    const tables = [...new Set(sets.map(({ table }) => table))];
-    const touched = new Set<string>();
-    for (const table of tables) {
-      const known = this.#shown.get(table);
-      if (known === undefined || known !== (await this.#show(table))) touched.add(table);
+    const whole = new Set<string>();
+    const repairs: string[] = [];
+    const listings = new Map<string, Listing>();
+    for (const table of new Set(sets.map((set) => set.table))) {
+      const listed = await this.#list(table);
+      listings.set(table, listed);
+      const own = sets.filter((set) => set.table === table);
+      const repair = this.#isTouched(table, listed) ? undefined : this.#repairOf(own, listed);
+      if (repair === undefined) whole.add(table);
+      else if (repair !== '') repairs.push(repair);
     }
-    const stale = sets.filter((set) => touched.has(set.table) || this.#isStale(set));
-    if (stale.length === 0) return;
-    const removals = [...touched].map((table) => `add table ${table}\ndelete table ${table}\n`);
-    await this.apply([...removals, ...stale.map(({ text }) => text)].join(''));
-    for (const { id, text } of stale) this.#applied.set(id, text);
-    for (const table of new Set(stale.map((set) => set.table))) {
-      this.#shown.set(table, await this.#show(table));
+    const stale = sets.filter((set) => whole.has(set.table) || this.#isStale(set));
+    const removals = [...whole].map((table) => `add table ${table}\ndelete table ${table}\n`);
+    const text = [...removals, ...repairs, ...stale.map((set) => set.text)].join('');
+    if (text !== '') await this.apply(text);
+    for (const { id, text: applied } of stale) this.#applied.set(id, applied);
+    for (const [table, listed] of listings) {
+      this.#remember(table, text === '' ? listed : await this.#list(table));
     }
   }
 
+  /** Somebody else has changed what was not written since the last look. */
+  #isTouched(table: string, listed: Listing): boolean {
+    const known = this.#shown.get(table);
+    if (known === undefined) return true;
+    const fresh = this.#fresh.get(table) ?? new Set();
+    const parts = [...new Set([...known.keys(), ...listed.keys()])];
+    return parts.some((part) => {
+      const now = listed.get(part);
+      return !fresh.has(part) && known.get(part) !== (now === undefined ? now : digestOf(now));
+    });
+  }
+
+  /** Of what was written since the last look; undefined: all has to be written again. */
+  #repairOf(own: readonly RuleSet[], listed: Listing): string | undefined {
+    const table = own[0]!.table;
+    const byChain = new Map(own.map((set) => [`chain ${set.chain}`, set]));
+    const rest = own.find(({ chain }) => chain === undefined);
+    let text = '';
+    for (const part of this.#fresh.get(table) ?? []) {
+      const shown = listed.get(part);
+      const repair = byChain.get(part)?.text ?? rest?.repair?.(part, shown);
+      // A part of nobody's is gone, or should be.
+      if (repair === undefined && (shown !== undefined || rest !== undefined)) return undefined;
+      text += repair ?? '';
+    }
+    return text;
+  }
+
+  #remember(table: string, listed: Listing): void {
+    const digests = [...listed].map(([part, text]) => [part, digestOf(text)] as const);
+    this.#shown.set(table, new Map(digests));
+    this.#fresh.delete(table);
+  }
+
   /** Writes one set where it differs from what was written last, without a look at the kernel. */
-  async put(set: RuleSet, change = set.text): Promise<void> {
+  async put(set: RuleSet): Promise<void> {
     if (!this.#isStale(set)) return;
-    if (change !== '') await this.apply(change);
+    await this.apply(set.text);
     this.#applied.set(set.id, set.text);
-    this.#shown.delete(set.table);
+    this.#doubt(set);
+  }
+
+  /** Changes parts of a table that one set has to itself; how the whole reads by then, `assume` says. */
+  async change(table: string, text: string, parts: readonly string[]): Promise<void> {
+    await this.apply(text);
+    this.#doubtParts(table, parts);
+  }
+
+  /** The set was changed in parts, and is this by now. */
+  assume({ id, text }: RuleSet): void {
+    this.#applied.set(id, text);
+  }
+
+  #doubt({ table, chain }: Omit<RuleSet, 'text'>): void {
+    if (chain === undefined) this.#shown.delete(table);
+    else this.#doubtParts(table, [`chain ${chain}`]);
+  }
+
+  #doubtParts(table: string, parts: readonly string[]): void {
+    const fresh = this.#fresh.get(table) ?? new Set();
+    for (const part of parts) fresh.add(part);
+    this.#fresh.set(table, fresh);
   }
 
   /** True when the set is not what was written last, or nothing was. */
@@ -70,7 +143,7 @@ export class RuleBook {
   async remove(set: Omit<RuleSet, 'text'>, removal: string): Promise<void> {
     await this.apply(removal);
     this.#applied.delete(set.id);
-    this.#shown.delete(set.table);
+    this.#doubt(set);
   }
 
   /**
@@ -88,19 +161,24 @@ export class RuleBook {
     }
   }
 
-  /** The table as the kernel has it, in short; the order of a set's elements is the kernel's affair. */
-  async #show(table: string): Promise<string> {
-    const { stdout } = await this.#commands.run(
-      'nft',
-      ['-s', 'list', 'table', ...table.split(' ')],
-      {
-        allowExitCodes: [0, NO_TABLE],
-      },
-    );
-    const words = stdout.split(/[\s,]+/).sort();
-    return createHash('sha256').update(words.join(' ')).digest('hex');
+  async #list(table: string): Promise<Listing> {
+    const args = ['-s', 'list', 'table', ...table.split(' ')];
+    const { stdout } = await this.#commands.run('nft', args, { allowExitCodes: [0, NO_TABLE] });
+    return partsOf(stdout);
   }
 }
 
 /** nft's exit code when what it should list is not there. */
 const NO_TABLE = 1;
+
+/** What lies in a table, as nft lists it, each with the line that names it: `chain x`, `map y`. */
+function partsOf(listing: string): Listing {
+  const found = listing.matchAll(/^\t((?:chain|set|map) \S+) \{\n(.*?)^\t\}$/gms);
+  return new Map([...found].map(([, part, text]) => [part!, text!]));
+}
+
+/** The order of a set's elements is the kernel's affair. */
+function digestOf(text: string): string {
+  const words = text.split(/[\s,]+/).sort();
+  return createHash('sha256').update(words.join(' ')).digest('hex');
+}

@@ -21,7 +21,12 @@ export function sendersOf(vpcs: readonly VpcIntent[]): Map<InterfaceId, Sender> 
 
 export function isSameSender(one: Sender | undefined, other: Sender | undefined): boolean {
   return (
-    `${one?.privateIps}` === `${other?.privateIps}` &&
-    `${one?.routesOutside}` === `${other?.routesOutside}`
+    isSameList(one?.privateIps, other?.privateIps) &&
+    isSameList(one?.routesOutside, other?.routesOutside)
   );
+}
+
+/** Of a thousand ports at each change: nothing is made for it. */
+function isSameList(one: readonly string[] = [], other: readonly string[] = []): boolean {
+  return one.length === other.length && one.every((each, at) => each === other[at]);
 }

@@ -6,11 +6,12 @@ import type { NicProfile } from '@ironbark/core/io-profile.ts';
 import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { GuestHandle } from '../drivers/hypervisor-driver.ts';
 import { instanceLayout } from '../store/instance-layout.ts';
+import { GuestBusyError } from './guest-busy.ts';
 import { askForVolume, closeVolume, serveVolume } from './guest-volume-steps.ts';
 import { ensurePort, handleOf, type InstanceContext, recordOf, uidOf } from './instance-context.ts';
+import { plugNic, removePort, unplugNic } from './nic-steps.ts';
 import { type Step, sinceBoot } from './plan-instance.ts';
 import { startGuest } from './start-guest.ts';
-import { VolumeBusyError } from './volume-busy.ts';
 
 /** A guest that ran for so long did not crash because of its start. */
 const LONG_RUN_MS = 10 * 60_000;
@@ -33,6 +34,10 @@ export async function applyStep(
     case 'ensure-port':
       await ensurePort(context, intent, step.interfaceId);
       return;
+    case 'plug-nic':
+      return plugNic(context, intent, step.interfaceId);
+    case 'unplug-nic':
+      return unplugNic(context, intent, step.interfaceId);
     case 'start':
       return startGuest(context, intent);
     case 'plug-volume':
@@ -66,7 +71,7 @@ export async function applyStep(
     case 'destroy':
       return destroyGuest(context, intent);
     case 'remove-port':
-      return context.ports.remove(step.interfaceId);
+      return removePort(context, intent, step.interfaceId);
     case 'remove-directory':
       return removeDirectory(context, intent);
   }
@@ -122,7 +127,7 @@ async function unplugVolume(
 ): Promise<void> {
   const isOut = await context.driver.detachDisk(handleOf(context, intent), volumeId);
   if (!isOut) {
-    throw new VolumeBusyError('the guest has not let go of the volume; unmount it in the guest');
+    throw new GuestBusyError('the guest has not let go of the volume; unmount it in the guest');
   }
 }
 

@@ -6,8 +6,8 @@ import type { VolumeId } from '@ironbark/core/ids.ts';
 import type { GuestDisk, GuestTargets } from '@ironbark/protocol/internal/guest-targets.ts';
 import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { GuestVolumeRecord } from '../store/records.ts';
+import { GuestBusyError } from './guest-busy.ts';
 import { ensurePort, type InstanceContext, primaryInterface } from './instance-context.ts';
-import { VolumeBusyError } from './volume-busy.ts';
 
 export function guestDisk(
   intent: InstanceIntent,
@@ -81,7 +81,7 @@ export function askForVolume(
   volumeId: VolumeId,
 ): void {
   if (context.guestVolumes.ask(intent.id, volumeId)) return;
-  throw new VolumeBusyError('the guest has not let go of the volume; unmount it in the guest');
+  throw new GuestBusyError('the guest has not let go of the volume; unmount it in the guest');
 }
 
 export async function closeVolume(

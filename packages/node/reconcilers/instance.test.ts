@@ -12,6 +12,7 @@ import { takeStep } from '@ironbark/platform/reconciler.ts';
 import type {
   InstanceIntent,
   InstanceObservation,
+  InterfaceIntent,
   SubnetIntent,
 } from '@ironbark/protocol/internal/instance-messages.ts';
 import { ConsoleLog } from '../app/console-log.ts';
@@ -50,14 +51,23 @@ const volume = {
   profile: DIRECT,
 } as const;
 
+const [first] = instanceIntent().interfaces as [InterfaceIntent];
+const second: InterfaceIntent = {
+  ...first,
+  id: 'eni-00000000000000002',
+  deviceIndex: 1,
+  macAddress: '02:00:00:00:00:02',
+  privateIp: '172.31.0.99',
+};
+
 /** One life of an instance, with every kind of step that a healthy one meets. */
 const LIFE: readonly Partial<InstanceIntent>[] = [
   { power: 'running', volumes: [volume] },
-  { power: 'running', volumes: [volume], rebootCount: 1 },
-  { power: 'running', volumes: [], rebootCount: 1 },
-  { power: 'running', volumes: [volume], rebootCount: 1 },
-  { power: 'stopped', volumes: [volume], rebootCount: 1 },
-  { power: 'running', volumes: [volume], rebootCount: 1 },
+  { power: 'running', volumes: [volume], rebootCount: 1, interfaces: [first, second] },
+  { power: 'running', volumes: [], rebootCount: 1, interfaces: [first] },
+  { power: 'running', volumes: [volume], rebootCount: 1, interfaces: [first, second] },
+  { power: 'stopped', volumes: [volume], rebootCount: 1, interfaces: [first] },
+  { power: 'running', volumes: [volume], rebootCount: 1, interfaces: [first, second] },
   { power: 'terminated', volumes: [volume], rebootCount: 1 },
 ];
 
@@ -171,12 +181,19 @@ async function live(
       `the observation speaks of generation ${generation}`,
     );
     powers.push(seen.power);
+    const isOff = change.power !== 'running';
+    const wanted = (change.interfaces ?? [first]).map(({ id }) => id);
+    assert.deepEqual((await network.listPorts()).sort(), isOff ? [] : wanted.sort());
     if (change.power === 'running') {
       assert.deepEqual(
         seen.volumes.map(({ volumeId, state }) => [volumeId, state]),
         (change.volumes ?? []).map(({ volumeId }) => [volumeId, 'attached']),
       );
       assert.equal(seen.rebootCount, change.rebootCount ?? 0);
+      assert.deepEqual(
+        seen.interfaces.map(({ id, state }) => [id, state]),
+        (change.interfaces ?? [first]).map(({ id }) => [id, 'attached']),
+      );
     }
   }
   return { host, powers };
@@ -216,6 +233,8 @@ describe('the life of an instance', () => {
       'start',
       'plug-volume',
       'unplug-volume',
+      'plug-nic',
+      'unplug-nic',
       'ask-to-stop',
       'ask-to-reboot',
       'reset',

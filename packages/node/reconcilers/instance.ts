@@ -10,11 +10,11 @@ import type {
 } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { DriverFingerprint } from '../drivers/hypervisor-driver.ts';
 import { applyStep, saveConsole } from './apply-step.ts';
+import { GuestBusyError } from './guest-busy.ts';
 import type { InstanceContext } from './instance-context.ts';
 import { renderObservation, type Trouble } from './observation.ts';
 import { type InstanceView, observeInstance } from './observe-instance.ts';
 import { planInstance, type Step } from './plan-instance.ts';
-import { VolumeBusyError } from './volume-busy.ts';
 
 /** A guest's end is told by its hypervisor at once; this is for what is never told. */
 const LOOK_AGAIN_MS = 10_000;
@@ -110,7 +110,7 @@ export class InstanceReconciler implements Reconciler {
       await context.aroundStep(`instance/${step.kind}`, () => apply(context, pass.desired, step));
     } catch (error) {
       this.#note(pass, step, error);
-      if ('volumeId' in step) return error;
+      if ('volumeId' in step || isOfNic(step)) return error;
       if (this.#hasFailed(pass.desired)) {
         const fields = { instance: id, step: step.kind, error };
         this.#options.context.logger.error('an instance cannot be launched', fields);
@@ -131,9 +131,9 @@ export class InstanceReconciler implements Reconciler {
     const reason = describe(error);
     if ('volumeId' in step) {
       const failures = (trouble.volumes.get(step.volumeId)?.failures ?? 0) + 1;
-      const isBusy = error instanceof VolumeBusyError;
+      const isBusy = error instanceof GuestBusyError;
       trouble.volumes.set(step.volumeId, { reason, failures: isBusy ? 0 : failures });
-    } else {
+    } else if (!isOfNic(step)) {
       trouble.failures += 1;
       trouble.reason = reason;
       if (isFinal(pass, trouble, error)) trouble.failedGeneration = pass.desired.generation;
@@ -146,7 +146,7 @@ export class InstanceReconciler implements Reconciler {
     failures: readonly { step: Step; error: unknown }[],
   ): Promise<ReconcileResult> {
     const { context } = this.#options;
-    const real = failures.filter(({ error }) => !(error instanceof VolumeBusyError));
+    const real = failures.filter(({ error }) => !(error instanceof GuestBusyError));
     const [first] = real;
     if (first !== undefined) throw first.error;
     if (failures.length > 0) return { kind: 'again', afterMs: BUSY_AGAIN_MS };
@@ -174,7 +174,7 @@ export class InstanceReconciler implements Reconciler {
     failures: readonly { error: unknown }[],
   ): ReconcileResult {
     const [first] = failures;
-    if (first !== undefined && !(first.error instanceof VolumeBusyError)) throw first.error;
+    if (first !== undefined && !(first.error instanceof GuestBusyError)) throw first.error;
     const afterMs = Math.max(0, step.untilMs - this.#options.context.clock.monotonicMs());
     return { kind: 'again', afterMs };
   }
@@ -203,6 +203,11 @@ export class InstanceReconciler implements Reconciler {
   }
 }
 
+/** The guest runs on without it. */
+function isOfNic({ kind }: Step): boolean {
+  return kind === 'plug-nic' || kind === 'unplug-nic';
+}
+
 /** Done again at every attempt, so their success says nothing about what failed after them. */
 const REPEATED_ON_RETRY: ReadonlySet<Step['kind']> = new Set(['ensure-port', 'note-crash']);
 
@@ -216,7 +221,7 @@ function isFinal({ desired, view }: Pass, trouble: TroubleState, error: unknown)
 
 /** Only what was written for people reaches people. */
 function describe(error: unknown): string {
-  if (error instanceof VolumeBusyError) return error.message;
+  if (error instanceof GuestBusyError) return error.message;
   return isServiceError(error)
     ? (error as ServiceError).message
     : "The node had an error of its own; it tries again. The node's log has the details.";

@@ -1,11 +1,12 @@
 // Owns what a node tells the cloud about one instance: a pure function of intent, observation, plan and failures.
 
-import type { VolumeId } from '@ironbark/core/ids.ts';
+import type { InterfaceId, VolumeId } from '@ironbark/core/ids.ts';
 import type { DiskProfile } from '@ironbark/core/io-profile.ts';
 import { isolatesTenants } from '@ironbark/core/tenancy.ts';
 import type {
   InstanceIntent,
   InstanceObservation,
+  InterfaceObservation,
   ObservedPower,
   VolumeObservation,
 } from '@ironbark/protocol/internal/instance-messages.ts';
@@ -55,10 +56,8 @@ export function renderObservation(input: ObservationInput): InstanceObservation 
     isolatesTenants: isolatesTenants(fingerprint.accelerator),
     ...(rootProfile === undefined ? {} : { rootDiskProfile: rootProfile }),
     volumes: renderVolumes(input),
-    interfaces: desired.interfaces.map(({ id }) => {
-      const profile = hasGuest ? record?.nicProfiles[id] : undefined;
-      return profile === undefined ? { id } : { id, profile };
-    }),
+    heardGeneration: desired.generation,
+    interfaces: renderInterfaces(input),
     ...(hasGuest && record?.ssh !== undefined ? { ssh: record.ssh } : {}),
   };
 }
@@ -106,6 +105,21 @@ function renderReason({ desired, observed, plan, trouble }: ObservationInput): s
   if (isSelfStopped && desired.power === 'running') return 'the guest powered itself off';
   const first = plan[0];
   return first?.kind === 'wait' ? first.what : undefined;
+}
+
+/** As with volumes: what a guest that is off is to have counts as attached. */
+function renderInterfaces({ desired, observed }: ObservationInput): InterfaceObservation[] {
+  const isLive = isUp(observed.guest);
+  const profiles = observed.record?.nicProfiles ?? {};
+  const { nics = Object.keys(profiles) as InterfaceId[], strayPorts } = observed;
+  const wanted = desired.interfaces.map(({ id }): InterfaceObservation => {
+    const profile = isLive ? profiles[id] : undefined;
+    const state = !isLive || nics.includes(id) ? 'attached' : 'attaching';
+    return { id, state, ...(profile === undefined ? {} : { profile }) };
+  });
+  const held = new Set([...(isLive ? nics : []), ...strayPorts]);
+  const leaving = [...held].filter((id) => !desired.interfaces.some((each) => each.id === id));
+  return [...wanted, ...leaving.map((id) => ({ id, state: 'detaching' }) as const)];
 }
 
 /** A volume of a guest that is off counts as attached: it is plugged when the guest starts. */

@@ -1,10 +1,11 @@
 // Owns looking at one instance: its files, its guest, its ports and its disks as they are now.
 
-import type { VolumeId } from '@ironbark/core/ids.ts';
+import type { InterfaceId, VolumeId } from '@ironbark/core/ids.ts';
 import { isResourceId } from '@ironbark/core/ids.ts';
 import { type DiskProfile, guestProfile } from '@ironbark/core/io-profile.ts';
 import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { GuestHandle, PluggedDisk } from '../drivers/hypervisor-driver.ts';
+import type { InstanceRecord } from '../store/records.ts';
 import type { InstanceContext } from './instance-context.ts';
 import { observeGuestVolumes } from './observe-guest-volumes.ts';
 import { isUp, type ObservedGuest, type ObservedInstance, SILENT } from './plan-instance.ts';
@@ -29,6 +30,7 @@ export async function observeInstance(
   const volumes = [...disks.keys()].filter((serial) => isResourceId('vol', serial)) as VolumeId[];
   const record = context.records.find(intent.id);
   const guestVolumes = await observeGuestVolumes(context, intent);
+  const nics = await observeNics(context, intent, guest.state);
   const existing = context.ports.existingOf(intent);
   const observed: ObservedInstance = {
     ...files,
@@ -37,7 +39,8 @@ export async function observeInstance(
     ...(guest.stuckReason === undefined ? {} : { stuckReason: guest.stuckReason }),
     isResumable: guest.isResumable === true,
     ports: context.ports.ensured.filter((id) => existing.includes(id)),
-    strayPorts: existing,
+    strayPorts: [...existing, ...findLeft(intent, record)],
+    ...(nics === undefined ? {} : { nics }),
     volumes,
     cutOff: await findCutOff(context, intent, volumes),
     short: findShort(intent, disks),
@@ -78,6 +81,28 @@ async function adopt(context: InstanceContext, handle: GuestHandle): Promise<voi
   const { id, startedAt } = handle;
   const upSinceMs = context.clock.monotonicMs();
   await context.records.change(id, { handle, startedAt, upSinceMs });
+}
+
+/** Interfaces that it had and that are not to be its own any more: their ports may be another's soon. */
+function findLeft({ interfaces }: InstanceIntent, record: InstanceRecord | undefined) {
+  const held = Object.keys(record?.nicProfiles ?? {}) as InterfaceId[];
+  return held.filter((id) => !interfaces.some((each) => each.id === id));
+}
+
+/** Of a guest that makes progress: no other lets go of a card. */
+async function observeNics(
+  { records, driver, logger }: InstanceContext,
+  { id }: InstanceIntent,
+  guest: ObservedGuest,
+): Promise<InterfaceId[] | undefined> {
+  const handle = records.find(id)?.handle;
+  if (handle === undefined || guest !== 'running') return undefined;
+  try {
+    return await driver.listNics(handle);
+  } catch (error) {
+    logger.warn('cards of a guest cannot be listed', { instance: id, error });
+    return undefined;
+  }
 }
 
 async function observeDisks(

@@ -1,6 +1,6 @@
 // Owns the plan of one instance: from what is desired and what is observed to the steps between them. Pure.
 //
-//   desired running:    directory -> image -> boot files -> root disk -> start (with its ports) -> volumes
+//   desired running:    directory -> image -> boot files -> root disk -> start (with its ports) -> cards, volumes
 //                       (a root disk that is a volume is opened by the start)
 //   desired stopped:    ask the guest, wait, destroy -> ports
 //   desired terminated: (ask while volumes are plugged) destroy -> ports -> directory
@@ -28,6 +28,8 @@ export type Step =
   | { kind: 'link-boot-files' }
   | { kind: 'make-root-disk' }
   | { kind: 'ensure-port'; interfaceId: InterfaceId }
+  | { kind: 'plug-nic'; interfaceId: InterfaceId }
+  | { kind: 'unplug-nic'; interfaceId: InterfaceId }
   | { kind: 'start' }
   | { kind: 'plug-volume'; volumeId: VolumeId }
   | { kind: 'unplug-volume'; volumeId: VolumeId }
@@ -76,8 +78,10 @@ export interface ObservedInstance {
   isImageCached: boolean;
   /** Ports that exist and that this process has ensured. */
   ports: readonly InterfaceId[];
-  /** Ports that exist at all. */
+  /** Ports that exist at all, and those that it had and is to have no longer. */
   strayPorts: readonly InterfaceId[];
+  /** Cards that the guest has; undefined while that cannot be told. */
+  nics?: readonly InterfaceId[];
   volumes: readonly VolumeId[];
   /** Plugged ones to whose target the guest has no way. */
   cutOff: readonly VolumeId[];
@@ -201,10 +205,26 @@ function ensurePorts(desired: InstanceIntent, observed: ObservedInstance): Step[
     .map(({ id }) => ({ kind: 'ensure-port', interfaceId: id }));
 }
 
+/** A card that goes is out of the guest before its port goes, and one that comes has its port first. */
+function planNics(desired: InstanceIntent, observed: ObservedInstance): Step[] {
+  const { nics, strayPorts } = observed;
+  if (nics === undefined) return ensurePorts(desired, observed);
+  const wanted = desired.interfaces.map(({ id }) => id);
+  const leaving = nics.filter((id) => !wanted.includes(id));
+  const loose = strayPorts.filter((id) => !wanted.includes(id) && !nics.includes(id));
+  const absent = wanted.filter((id) => !nics.includes(id));
+  return [
+    ...leaving.map((interfaceId): Step => ({ kind: 'unplug-nic', interfaceId })),
+    ...loose.map((interfaceId): Step => ({ kind: 'remove-port', interfaceId })),
+    ...ensurePorts(desired, observed),
+    ...absent.map((interfaceId): Step => ({ kind: 'plug-nic', interfaceId })),
+  ];
+}
+
 function planLive(desired: InstanceIntent, observed: ObservedInstance, nowMs: number): Step[] {
   return [
     ...when(isStopForgotten(observed.record, nowMs), { kind: 'forget-asking' }),
-    ...ensurePorts(desired, observed),
+    ...planNics(desired, observed),
     ...planReboot(desired, observed, nowMs),
     ...planVolumes(desired, observed),
   ];

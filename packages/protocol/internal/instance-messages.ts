@@ -60,6 +60,13 @@ export interface InterfaceIntent {
   privateIp: string;
   subnetId: SubnetId;
   profile: NicProfile;
+  /** What its guest is told of it besides; absent: as of the instance. */
+  hostname?: string;
+  /** All, the first one first. */
+  privateIps?: string[];
+  subnetCidr?: string;
+  securityGroups?: string[];
+  securityGroupIds?: string[];
 }
 
 /** What the metadata service answers; everything that a guest may learn of itself. */
@@ -169,6 +176,13 @@ export interface VolumeObservation {
   profile?: DiskProfile;
 }
 
+export interface InterfaceObservation {
+  id: InterfaceId;
+  /** `detaching`: the guest, or the host, has it although the intent does not. */
+  state: 'attaching' | 'attached' | 'detaching';
+  profile?: NicProfile;
+}
+
 export interface InstanceObservation {
   id: InstanceId;
   /**
@@ -176,6 +190,8 @@ export interface InstanceObservation {
    * `failed`: the generation that failed.
    */
   generation: number;
+  /** Of the intent that it is compared with, reached or not. */
+  heardGeneration: number;
   power: ObservedPower;
   /** For people: why it failed, or what it waits for. */
   reason?: string;
@@ -191,7 +207,7 @@ export interface InstanceObservation {
   isolatesTenants: boolean;
   rootDiskProfile?: DiskProfile;
   volumes: VolumeObservation[];
-  interfaces: { id: InterfaceId; profile?: NicProfile }[];
+  interfaces: InterfaceObservation[];
   /** How a shell on the host reaches the guest's ssh server. */
   ssh?: { host: string; port: number };
 }

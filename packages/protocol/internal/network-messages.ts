@@ -91,6 +91,8 @@ export interface VpcIntent {
   /** The gateway answers names. */
   hasDns: boolean;
   dhcp: DhcpIntent;
+  /** Of its guests' private names, whatever domain they are told to search; absent: that one. */
+  nameDomain?: string;
   subnets: SubnetNetworkIntent[];
   groups: SecurityGroupIntent[];
   ports: PortIntent[];

@@ -14,7 +14,8 @@ export function findApart(
 
 /** A VPC's subnets as a node builds them. */
 export function subnetsOf(vpc: VpcIntent): SubnetIntent[] {
+  const domain = vpc.nameDomain ?? vpc.dhcp.domainName;
   return vpc.subnets.map(({ id, cidr, gatewayIp }) => ({
-    ...{ id, cidr, gatewayIp, vpcCidr: vpc.cidrs[0]!, domain: vpc.dhcp.domainName },
+    ...{ id, cidr, gatewayIp, vpcCidr: vpc.cidrs[0]!, domain },
   }));
 }

@@ -18,6 +18,9 @@ type Kinds<Kind extends string> = Readonly<Record<Kind, Covered>>;
 
 const NO_IMAGE = 'simulated guests have no image; packages/node/app and test/vm fetch real ones';
 
+const NO_CARDS =
+  'users of the simulation attach no interfaces; packages/node/reconcilers/instance.test.ts fails them';
+
 const WRITTEN =
   'users of the simulation write to volumes only; test/faults/written-snapshots.test.ts fails them';
 const NO_LAYERS =
@@ -32,6 +35,8 @@ const INSTANCE: Kinds<Exclude<InstanceStep['kind'], 'wait'>> = {
   'link-boot-files': NO_IMAGE,
   'make-root-disk': true,
   'ensure-port': true,
+  'plug-nic': NO_CARDS,
+  'unplug-nic': NO_CARDS,
   start: true,
   resume: 'simulated guests never wait for room; the tests of packages/node pause one',
   'plug-volume': true,
@@ -129,6 +134,8 @@ const PLAIN: Readonly<Record<string, Covered>> = {
   'cloud/zone-intent/send': true,
   'cloud/zone-intent/send-subnets': true,
   'cloud/vpc-intent/send': true,
+  'cloud/interface-attachments/note':
+    'users of the simulation attach no interfaces; packages/cloud/interface-attachments.test.ts fails it',
   'cloud/vpc-intent/forget':
     'VPCs are not deleted in the simulation; packages/cloud/reconcilers/vpc-intent.test.ts fails it',
   'cloud/zone-report/record': true,

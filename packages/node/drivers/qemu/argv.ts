@@ -256,11 +256,24 @@ export function exportNode(
 }
 
 function renderNic(nic: GuestNic, tap: InheritedTap | undefined): string[] {
-  const id = `net-${nic.id}`;
-  const queues = tap === undefined ? 1 : tap.fds.length;
-  const device = {
-    id: `nic-${nic.id}`,
-    netdev: id,
+  const { driver, ...device } = nicDevice(nic, tap === undefined ? 1 : tap.fds.length);
+  return ['-netdev', renderNetdev(nic, tap), '-device', renderOption(driver, device)];
+}
+
+export function nicName(id: string): string {
+  return `nic-${id}`;
+}
+
+export function netdevName(id: string): string {
+  return `net-${id}`;
+}
+
+/** The device as `-device` and QMP's device_add take it. */
+export function nicDevice(nic: GuestNic, queues: number) {
+  return {
+    driver: 'virtio-net-pci',
+    id: nicName(nic.id),
+    netdev: netdevName(nic.id),
     mac: nic.macAddress,
     // An empty option ROM: no network boot, and a faster start.
     romfile: '',
@@ -269,7 +282,6 @@ function renderNic(nic: GuestNic, tap: InheritedTap | undefined): string[] {
     ...(queues > 1 ? { mq: true, vectors: 2 * queues + 2 } : {}),
     ...(nic.profile.offloads ? {} : OFFLOADS_OFF),
   };
-  return ['-netdev', renderNetdev(id, nic, tap), '-device', renderOption('virtio-net-pci', device)];
 }
 
 /** Without it a guest begins with the usual size and may choose a larger one; with it that is the largest. */
@@ -289,9 +301,32 @@ const OFFLOADS_OFF = {
   mrg_rxbuf: false,
 };
 
-function renderNetdev(id: string, nic: GuestNic, tap: InheritedTap | undefined): string {
+/** What QEMU knows a tap's descriptors by: numbers that it inherited, or names by which it got them. */
+export interface TapNames {
+  readonly fds: readonly (number | string)[];
+  readonly vhostFds: readonly (number | string)[];
+}
+
+function renderNetdev(nic: GuestNic, tap: TapNames | undefined): string {
+  const { type, hostfwd, ...values } = netdevParameters(nic, tap);
+  const forward = hostfwd === undefined ? {} : { hostfwd: hostfwd[0]!.str };
+  return renderOption(type, { ...values, ...forward });
+}
+
+type Netdev = {
+  type: 'user' | 'tap';
+  id: string;
+  hostfwd?: { str: string }[];
+  fds?: string;
+  vhost?: boolean;
+  vhostfds?: string;
+};
+
+/** As QMP's netdev_add takes it. */
+export function netdevParameters(nic: GuestNic, tap: TapNames | undefined): Netdev {
+  const id = netdevName(nic.id);
   if (nic.port.kind === 'user') {
-    return renderOption('user', { id, hostfwd: `tcp:127.0.0.1:${nic.port.sshPort}-:22` });
+    return { type: 'user', id, hostfwd: [{ str: `tcp:127.0.0.1:${nic.port.sshPort}-:22` }] };
   }
   if (tap === undefined) throw new Error(`no tap was opened for ${nic.id}`);
   // A vhost descriptor for each queue, or none: QEMU 7.2 ends on an assertion when a tap has several queues
@@ -300,5 +335,5 @@ function renderNetdev(id: string, nic: GuestNic, tap: InheritedTap | undefined):
   if (tap.fds.length > 1 && tap.vhostFds.length !== tap.fds.length) {
     throw new Error(`${nic.id}: several queues need vhost`);
   }
-  return renderOption('tap', { id, fds: tap.fds.join(':'), ...vhost });
+  return { type: 'tap', id, fds: tap.fds.join(':'), ...vhost };
 }

@@ -44,6 +44,12 @@ export class Connections {
     return client.execute(command, parameters);
   }
 
+  /** Gives the guest's process a copy of an open file. */
+  async passDescriptor(handle: GuestHandle, name: string, fd: number): Promise<void> {
+    const client = await this.#get(handle);
+    await client.passDescriptor(name, fd);
+  }
+
   #get(handle: GuestHandle): Promise<QmpClient> {
     const known = this.#open.get(handle.id);
     if (known !== undefined) return known;

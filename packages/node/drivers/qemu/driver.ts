@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { ServiceError } from '@ironbark/core/errors.ts';
-import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
+import type { InstanceId, InterfaceId, VolumeId } from '@ironbark/core/ids.ts';
 import type { DiskProfile } from '@ironbark/core/io-profile.ts';
 import { type Clock, renderTime, waitFor } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
@@ -18,6 +18,7 @@ import type {
   DriverFingerprint,
   GuestDisk,
   GuestHandle,
+  GuestNic,
   GuestSpec,
   GuestStatus,
   HypervisorDriver,
@@ -34,6 +35,8 @@ import { type Host, lookAtHost } from './host.ts';
 import { listPlugged, plugDisk, unplugDisk } from './hot-plug.ts';
 import { boundLog, launchGuest, type OpenTap, startFailure } from './launch.ts';
 import { type GuestVolume, LostVolumes } from './lost-volumes.ts';
+import { listPluggedNics, plugNic, unplugNic } from './nic-hot-plug.ts';
+import { type RunState, readStatus } from './run-state.ts';
 import { ensureReachable, isCutOff, makeReachable, requireServed } from './target-socket.ts';
 
 export interface QemuDriverOptions {
@@ -243,21 +246,35 @@ class QemuDriver implements HypervisorDriver {
       isPlugged && known !== undefined ? known : effectiveDiskProfile(disk.profile, engine, vcpus);
     // Written first, so that a plugged disk always has its record.
     await writeDiskRecords(handle.directory, { ...records, [serial]: { profile, source } });
-    const context = { connections: this.#connections, clock: this.#options.clock };
-    await plugDisk(context, handle, { serial, source, profile });
+    await plugDisk(this.#hotPlug(), handle, { serial, source, profile });
     await ensureHistograms(this.#connections, handle);
     return profile;
   }
 
   async detachDisk(handle: GuestHandle, volumeId: VolumeId): Promise<boolean> {
-    const context = { connections: this.#connections, clock: this.#options.clock };
     const volume = (await listVolumes(handle, [])).find(({ serial }) => serial === volumeId);
-    const unplug = () => unplugDisk(context, handle, volumeId);
+    const unplug = () => unplugDisk(this.#hotPlug(), handle, volumeId);
     if (!(await this.#lost.answerDuring(handle, volume, unplug))) return false;
     await this.#lost.forget(handle, volumeId);
     const { [volumeId]: _gone, ...others } = await readDiskRecords(handle.directory);
     await writeDiskRecords(handle.directory, others);
     return true;
+  }
+
+  attachNic(handle: GuestHandle, nic: GuestNic): Promise<void> {
+    return plugNic({ ...this.#hotPlug(), openTap: this.#options.openTap }, handle, nic);
+  }
+
+  detachNic(handle: GuestHandle, id: InterfaceId): Promise<boolean> {
+    return unplugNic(this.#hotPlug(), handle, id);
+  }
+
+  listNics(handle: GuestHandle): Promise<InterfaceId[]> {
+    return listPluggedNics(this.#hotPlug(), handle);
+  }
+
+  #hotPlug() {
+    return { connections: this.#connections, clock: this.#options.clock };
   }
 
   async findCutOff(handle: GuestHandle, wanted: readonly WantedVolume[]): Promise<VolumeId[]> {
@@ -367,24 +384,6 @@ async function openRoot(
   return { rootSocket };
 }
 
-interface RunState {
-  status: string;
-}
-
 function identityOf(handle: GuestHandle): ProcessIdentity {
   return { pid: handle.pid, startTicks: handle.pidStartTicks };
-}
-
-/** QEMU's run states, of which few are those of a guest that works. */
-function readStatus(status: string): GuestStatus {
-  if (status === 'shutdown') return { state: 'gone', reason: 'guest-shutdown' };
-  const paused: Readonly<Record<string, string>> = {
-    paused: 'the guest is paused',
-    'io-error': 'the guest waits: the host has no room for what it writes',
-    'internal-error': 'the guest was paused by an error of the hypervisor',
-    'guest-panicked': 'the guest reported a panic',
-  };
-  const reason = paused[status];
-  if (reason === undefined) return { state: 'running' };
-  return { state: 'paused', reason, resumable: status === 'io-error' };
 }

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { VolumeId } from '@ironbark/core/ids.ts';
-import { DIRECT } from '@ironbark/core/io-profile.ts';
+import { DIRECT, PARAVIRTUAL } from '@ironbark/core/io-profile.ts';
 import { MIB } from '@ironbark/core/units.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
+import { systemCommands } from '@ironbark/platform/commands.ts';
 import { connectQmp } from '@ironbark/platform/qmp.ts';
 import { serveVolume } from '../../testing/block-target.ts';
 import { createDriverLab, isRoot, readConsoleUntil, whyNoQemu } from '../../testing/driver-lab.ts';
@@ -39,6 +40,44 @@ describe('hot-plug', { skip, concurrency: 1 }, () => {
     // And once more, so that nothing of the first time is in the way.
     await lab.driver.attachDisk(handle, disk);
     assert.equal(await lab.driver.detachDisk(handle, VOLUME), true);
+  });
+
+  test('a card is plugged in and out, with the descriptor of its tap', {
+    skip: !isRoot,
+  }, async () => {
+    await using lab = await createDriverLab();
+    const spec = await lab.prepare(1);
+    const name = `ibplug${process.pid}`.slice(0, 15);
+    const ip = (...args: string[]) => systemCommands.run('ip', args);
+    await ip('tuntap', 'add', name, 'mode', 'tap', 'user', String(spec.uid), 'vnet_hdr');
+    try {
+      await ip('link', 'set', name, 'up');
+      const carrier = () => readFile(`/sys/class/net/${name}/carrier`, 'utf8');
+      const handle = await lab.driver.start(spec);
+      await readConsoleUntil(lab.driver, handle, 'hello');
+      assert.deepEqual(await lab.driver.listNics(handle), []);
+      const port = {
+        kind: 'tap',
+        interfaceName: name,
+        queues: 1,
+        vhost: false,
+        mtu: 9_001,
+      } as const;
+      const id = 'eni-0123456789abcdef0';
+      const nic = { id, macAddress: '02:00:00:00:00:05', port, profile: PARAVIRTUAL } as const;
+      for (const round of [1, 2]) {
+        await lab.driver.attachNic(handle, nic);
+        await lab.driver.attachNic(handle, nic);
+        assert.deepEqual(await lab.driver.listNics(handle), [id], `round ${round}`);
+        assert.equal((await carrier()).trim(), '1', 'QEMU has the tap open');
+        assert.equal(await lab.driver.detachNic(handle, id), true);
+        assert.equal(await lab.driver.detachNic(handle, id), true);
+        assert.deepEqual(await lab.driver.listNics(handle), []);
+        assert.equal((await carrier()).trim(), '0', 'nobody has it open');
+      }
+    } finally {
+      await ip('link', 'delete', name);
+    }
   });
 
   test('a volume whose target is not there is refused and leaves nothing in the guest', async () => {

@@ -32,8 +32,13 @@ export async function listPlugged(
   connections: Connections,
   handle: GuestHandle,
 ): Promise<string[]> {
-  const names = await listNames(connections, handle, '/machine/peripheral');
+  const names = await listDevices(connections, handle);
   return names.filter((name) => name.startsWith('disk-')).map((name) => name.slice(5));
+}
+
+/** By the names that they were given: disks and cards. */
+export function listDevices(connections: Connections, handle: GuestHandle): Promise<string[]> {
+  return listNames(connections, handle, '/machine/peripheral');
 }
 
 async function listNames(
@@ -72,17 +77,7 @@ export async function unplugDisk(
   serial: string,
 ): Promise<boolean> {
   const { connections, clock } = context;
-  const deadline = clock.monotonicMs() + DETACH_TIMEOUT_MS;
-  let askAt = clock.monotonicMs();
-  while ((await listPlugged(connections, handle)).includes(serial)) {
-    const now = clock.monotonicMs();
-    if (now >= deadline) return false;
-    if (now >= askAt) {
-      await askToUnplug(connections, handle, serial);
-      askAt = now + DETACH_ASK_AGAIN_MS;
-    }
-    await clock.sleep(DETACH_LOOK_MS);
-  }
+  if (!(await asksUntilGone(context, handle, diskNames(serial).device))) return false;
   await waitFor(() => triesToRemoveBackend(connections, handle, serial), {
     clock,
     timeoutMs: RELEASE_TIMEOUT_MS,
@@ -93,14 +88,31 @@ export async function unplugDisk(
   return true;
 }
 
-/** QEMU refuses a second request while the first is pending, and one for a device that has just gone. */
-async function askToUnplug(
-  connections: Connections,
+/** Asks the guest to let go of a device, again from time to time; false when its time is up. */
+export async function asksUntilGone(
+  { connections, clock }: HotPlugContext,
   handle: GuestHandle,
-  serial: string,
-): Promise<void> {
+  device: string,
+): Promise<boolean> {
+  const deadline = clock.monotonicMs() + DETACH_TIMEOUT_MS;
+  let askAt = clock.monotonicMs();
+  while ((await listDevices(connections, handle)).includes(device)) {
+    const now = clock.monotonicMs();
+    if (now >= deadline) return false;
+    if (now >= askAt) {
+      // A second request is refused while the first is pending, and one for a device that has just gone.
+      await withoutRefusal(connections.execute(handle, 'device_del', { id: device }));
+      askAt = now + DETACH_ASK_AGAIN_MS;
+    }
+    await clock.sleep(DETACH_LOOK_MS);
+  }
+  return true;
+}
+
+/** What QEMU refuses is done already, or is asked for again later. */
+export async function withoutRefusal(command: Promise<unknown>): Promise<void> {
   try {
-    await connections.execute(handle, 'device_del', { id: diskNames(serial).device });
+    await command;
   } catch (error) {
     if (!(error instanceof QmpError)) throw error;
   }

@@ -16,6 +16,7 @@ import type { ControlGroups } from '@ironbark/platform/control-groups.ts';
 import type { Enclosure } from '@ironbark/platform/enclosure.ts';
 import { statIfPresent } from '@ironbark/platform/files.ts';
 import { findProcess } from '@ironbark/platform/processes.ts';
+import type { PortAttachment } from '../../host/host-network.ts';
 import type { GuestHandle, GuestNic, GuestSpec } from '../hypervisor-driver.ts';
 import { type Accelerator, type InheritedTap, QEMU, renderArguments } from './argv.ts';
 import { guestProcessLimits, guestResources } from './guest-limits.ts';
@@ -60,17 +61,22 @@ export async function launchGuest(spec: GuestSpec, context: LaunchContext): Prom
   try {
     for (const nic of spec.nics) {
       if (nic.port.kind !== 'tap') continue;
-      const { interfaceName, queues, vhost, namespace } = nic.port;
-      // Several queues without vhost end QEMU 7.2 on an assertion.
-      const place = namespace === undefined ? {} : { namespace };
-      const asked = { queues: vhost ? queues : 1, vhost, ...place };
-      opened.push({ nic, tap: await context.openTap(interfaceName, asked) });
+      opened.push({ nic, tap: await openPort(context, nic.port) });
     }
     return await spawnGuest(spec, context, log, opened);
   } finally {
     for (const { tap } of opened) tap.close();
     await log.close();
   }
+}
+
+export async function openPort(
+  { openTap }: Pick<LaunchContext, 'openTap'>,
+  { interfaceName, queues, vhost, namespace }: Extract<PortAttachment, { kind: 'tap' }>,
+): Promise<OpenedTap> {
+  const place = namespace === undefined ? {} : { namespace };
+  // Several queues without vhost end QEMU 7.2 on an assertion.
+  return openTap(interfaceName, { queues: vhost ? queues : 1, vhost, ...place });
 }
 
 async function spawnGuest(

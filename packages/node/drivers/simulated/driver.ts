@@ -3,7 +3,7 @@
 
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
+import type { InstanceId, InterfaceId, VolumeId } from '@ironbark/core/ids.ts';
 import { isResourceId } from '@ironbark/core/ids.ts';
 import type { DiskProfile } from '@ironbark/core/io-profile.ts';
 import { type Clock, renderTime } from '@ironbark/platform/clock.ts';
@@ -19,6 +19,7 @@ import type {
   DriverFingerprint,
   GuestDisk,
   GuestHandle,
+  GuestNic,
   GuestSpec,
   GuestStatus,
   HypervisorDriver,
@@ -52,6 +53,8 @@ interface SimulatedGuest {
   power: 'running' | 'off';
   boots: number;
   disks: PluggedDisk[];
+  /** Absent: an earlier version wrote it. */
+  nics?: InterfaceId[];
   console: string;
 }
 
@@ -110,6 +113,7 @@ export class SimulatedDriver implements HypervisorDriver {
         power: 'running',
         boots: 1,
         disks: [root],
+        nics: spec.nics.map(({ id }) => id),
         console: `${spec.id}: boot 1\n`,
       });
     });
@@ -181,6 +185,26 @@ export class SimulatedDriver implements HypervisorDriver {
       await this.#put({ ...guest, disks });
     });
     return true;
+  }
+
+  async attachNic(handle: GuestHandle, { id }: GuestNic): Promise<void> {
+    await this.#operate('attachNic', handle.id, async () => {
+      const guest = this.#get(handle);
+      const others = (guest.nics ?? []).filter((one) => one !== id);
+      await this.#put({ ...guest, nics: [...others, id] });
+    });
+  }
+
+  async detachNic(handle: GuestHandle, id: InterfaceId): Promise<boolean> {
+    await this.#operate('detachNic', handle.id, async () => {
+      const guest = this.#get(handle);
+      await this.#put({ ...guest, nics: (guest.nics ?? []).filter((one) => one !== id) });
+    });
+    return true;
+  }
+
+  async listNics(handle: GuestHandle): Promise<InterfaceId[] | undefined> {
+    return this.#get(handle).nics;
   }
 
   async listDisks(handle: GuestHandle): Promise<PluggedDisk[]> {

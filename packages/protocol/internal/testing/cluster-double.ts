@@ -1,12 +1,13 @@
 // Owns the double of a Cluster Controller: a zone in memory that goes one step at a time and fails where told.
 
 import { ServiceError } from '@ironbark/core/errors.ts';
-import type { InstanceId, NodeId, VolumeId, VpcId } from '@ironbark/core/ids.ts';
+import type { InstanceId, InterfaceId, NodeId, VolumeId, VpcId } from '@ironbark/core/ids.ts';
 import { type Accelerator, isolatesTenants } from '@ironbark/core/tenancy.ts';
 import type { ClusterClient, NodeSummary, PlacedInstance, ZoneVpc } from '../cluster-client.ts';
 import type {
   InstanceIntent,
   InstanceObservation,
+  InterfaceObservation,
   SubnetIntent,
   VolumeObservation,
 } from '../instance-messages.ts';
@@ -233,7 +234,9 @@ export class ClusterDouble implements ClusterClient {
   }
 
   #observe(guest: Guest, values: Partial<InstanceObservation>): void {
-    guest.observation = { ...guest.observation, ...values };
+    const { generation: heardGeneration, interfaces } = guest.intent;
+    const heard = { heardGeneration, interfaces: interfaces.map(({ id }) => plugged(id)) };
+    guest.observation = { ...guest.observation, ...heard, ...values };
     this.#cursor += 1;
     guest.changedAt = this.#cursor;
     for (const listener of this.#listeners) listener();
@@ -244,6 +247,10 @@ export class ClusterDouble implements ClusterClient {
   }
 }
 
+function plugged(id: InterfaceId): InterfaceObservation {
+  return { id, state: 'attached' };
+}
+
 function attached(volumeId: VolumeId): VolumeObservation {
   return { volumeId, state: 'attached' };
 }
@@ -252,6 +259,7 @@ function initialObservation(id: InstanceId): InstanceObservation {
   return {
     id,
     generation: 0,
+    heardGeneration: 0,
     power: 'preparing',
     rebootCount: 0,
     hypervisor: 'double',

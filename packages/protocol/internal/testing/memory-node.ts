@@ -101,6 +101,7 @@ function observe(intent: InstanceIntent): InstanceObservation {
   return {
     id: intent.id,
     generation: intent.generation,
+    heardGeneration: intent.generation,
     power: intent.power,
     rebootCount: intent.rebootCount,
     hypervisor: 'simulated',
@@ -111,6 +112,6 @@ function observe(intent: InstanceIntent): InstanceObservation {
       state: 'attached',
       profile,
     })),
-    interfaces: intent.interfaces.map(({ id, profile }) => ({ id, profile })),
+    interfaces: intent.interfaces.map(({ id, profile }) => ({ id, state: 'attached', profile })),
   };
 }

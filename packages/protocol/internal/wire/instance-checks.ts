@@ -38,6 +38,8 @@ const MAX_MEMORY_MIB = 32 * 1_024 * 1_024;
 /** EC2 attaches up to 28 to most types, and up to 15 interfaces. */
 const MAX_VOLUMES = 128;
 const MAX_INTERFACES = 16;
+/** EC2's largest types have 50 on one interface. */
+const MAX_ADDRESSES = 64;
 const MAX_NAMES = 64;
 const MAX_NAME = 1_024;
 const MAX_SSH_KEY = 32 * 1_024;
@@ -141,6 +143,11 @@ const networkInterface: Check<InterfaceIntent> = object<InterfaceIntent>({
   privateIp: privateAddress,
   subnetId: id('subnet'),
   profile: nicProfile,
+  hostname: { optional: HOST_NAME },
+  privateIps: { optional: list(privateAddress, MAX_ADDRESSES) },
+  subnetCidr: { optional: privateNetwork },
+  securityGroups: { optional: list(text(MAX_NAME), MAX_NAMES) },
+  securityGroupIds: { optional: list(id('sg'), MAX_NAMES) },
 });
 
 const TIME = /^\d{4}-\d\d-\d\dT[\d:.]{8,15}Z$/;

@@ -141,6 +141,7 @@ export const vpcCheck: Check<VpcIntent> = object<VpcIntent>({
   cidrs: list(privateNetwork, MAX_BLOCKS),
   hasDns: flag,
   dhcp,
+  nameDomain: { optional: DOMAIN },
   subnets: list(subnet, MAX_SUBNETS),
   groups: list(group, MAX_GROUPS),
   ports: list(port, MAX_PORTS),

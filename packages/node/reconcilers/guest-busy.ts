@@ -1,4 +1,4 @@
 // Owns what says that a guest has not let go of a volume in time.
 
 /** Nothing is broken, and asking goes on. */
-export class VolumeBusyError extends Error {}
+export class GuestBusyError extends Error {}

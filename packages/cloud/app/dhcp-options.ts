@@ -1,0 +1,150 @@
+// Owns the rules of DHCP option sets: what one may say, and which VPC has which.
+
+import type { AccountId, DhcpOptionsId, VpcId } from '@ironbark/core/ids.ts';
+import { parseIpv4 } from '@ironbark/core/ipv4.ts';
+import { newId } from '@ironbark/platform/random.ts';
+import type { DhcpIntent } from '@ironbark/protocol/internal/network-messages.ts';
+import {
+  deleteDhcpOptionsRow,
+  insertDhcpOptions,
+  isAnyVpcWith,
+  listDhcpOptions,
+} from '../store/dhcp-options.ts';
+import type { DhcpOptionsRow } from '../store/network-schema.ts';
+import type { Queries } from '../store/store.ts';
+import { deleteTags } from '../store/tags.ts';
+import { updateVpc } from '../store/vpcs.ts';
+import type { App } from './app.ts';
+import type { Caller, Change } from './change.ts';
+import { getVpc } from './find-vpc.ts';
+import { invalidValue, missingParameter, notOffered, refuse } from './refusals.ts';
+import { DHCP_OPTIONS, matchIds } from './resource-ids.ts';
+import { setTags, type Tag } from './tags.ts';
+import { touchVpc } from './vpc-changes.ts';
+
+/** AWS raises its quota of DHCP option sets, which is not published, on request. */
+const MAX_SETS = 500;
+/** "Specify the IP addresses of up to four": CreateDhcpOptions, of each kind of server. */
+const MAX_SERVERS = 4;
+/** What a subnet's own gateway answers to. */
+const OWN_DNS = 'AmazonProvidedDNS';
+const DOMAIN = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/;
+const NETBIOS = /^netbios-/;
+
+export interface DhcpConfiguration {
+  key: string;
+  values: string[];
+}
+
+interface WireConfiguration {
+  Key?: string | undefined;
+  Values?: readonly string[] | undefined;
+}
+
+export function parseConfigurations(
+  given: readonly WireConfiguration[] | undefined,
+): DhcpConfiguration[] {
+  if (given === undefined || given.length === 0) throw missingParameter('DhcpConfiguration');
+  const parsed = given.map(({ Key = '', Values = [] }) => ({ key: Key, values: [...Values] }));
+  for (const configuration of parsed) checkConfiguration(configuration);
+  const keys = new Set(parsed.map(({ key }) => key));
+  if (keys.size === parsed.length) return parsed;
+  throw invalidValue('DhcpConfiguration', [...keys].join(', '), 'Each key can be given once.');
+}
+
+function checkConfiguration({ key, values }: DhcpConfiguration): void {
+  if (NETBIOS.test(key)) throw notOffered(`The DHCP option ${key}`);
+  const check = CHECKS[key];
+  if (check === undefined) {
+    const known = Object.keys(CHECKS).join(', ');
+    throw invalidValue('DhcpConfiguration.Key', key.slice(0, 64), `It is one of ${known}.`);
+  }
+  const isWhole = values.length > 0 && values.length <= check.most && values.every(check.holds);
+  if (isWhole) return;
+  const text = values.join(', ').slice(0, 200);
+  throw invalidValue('DhcpConfiguration.Value', text, `${key} takes ${check.says}.`);
+}
+
+const isAddress = (text: string) => parseIpv4(text) !== undefined;
+
+const CHECKS: Readonly<
+  Record<string, { most: number; says: string; holds: (value: string) => boolean }>
+> = {
+  'domain-name': { most: 1, says: 'one domain in lower case', holds: (text) => DOMAIN.test(text) },
+  'domain-name-servers': {
+    most: MAX_SERVERS,
+    says: `up to ${MAX_SERVERS} IPv4 addresses or ${OWN_DNS}`,
+    holds: (text) => text === OWN_DNS || isAddress(text),
+  },
+  'ntp-servers': {
+    most: MAX_SERVERS,
+    says: `up to ${MAX_SERVERS} IPv4 addresses`,
+    holds: isAddress,
+  },
+};
+
+export async function createOptions(
+  app: App,
+  { accountId }: Caller,
+  { tx }: Change,
+  { configurations, tags }: { configurations: DhcpConfiguration[]; tags: readonly Tag[] },
+): Promise<DhcpOptionsId> {
+  if ((await listDhcpOptions(tx, accountId)).length >= MAX_SETS) {
+    throw refuse('limit-exceeded', 'dhcp-options', `An account can have ${MAX_SETS} sets.`);
+  }
+  const id = newId(app.random, 'dopt');
+  await insertDhcpOptions(tx, { id, accountId, configurations: JSON.stringify(configurations) });
+  await setTags(tx, accountId, id, tags);
+  return id;
+}
+
+async function getOptions(tx: Queries, accountId: AccountId, id: DhcpOptionsId) {
+  return matchIds(DHCP_OPTIONS, [id], await listDhcpOptions(tx, accountId))[0]!;
+}
+
+/** `null`: the cloud's own, which EC2 calls `default`. */
+export async function associateOptions(
+  { accountId }: Caller,
+  change: Change,
+  { id, vpcId }: { id: DhcpOptionsId | null; vpcId: VpcId },
+): Promise<void> {
+  if (id !== null) await getOptions(change.tx, accountId, id);
+  await getVpc(change.tx, accountId, vpcId);
+  await updateVpc(change.tx, vpcId, { dhcpOptionsId: id });
+  await touchVpc(change, vpcId);
+}
+
+export async function removeOptions(
+  { accountId }: Caller,
+  { tx }: Change,
+  id: DhcpOptionsId,
+): Promise<void> {
+  await getOptions(tx, accountId, id);
+  if (await isAnyVpcWith(tx, id)) {
+    throw refuse(
+      'dependency-violation',
+      'dhcp-options',
+      `The dhcpOptions '${id}' has dependencies and cannot be deleted.`,
+    );
+  }
+  await deleteDhcpOptionsRow(tx, id);
+  await deleteTags(tx, id);
+}
+
+export function configurationsOf(row: DhcpOptionsRow): DhcpConfiguration[] {
+  return JSON.parse(row.configurations) as DhcpConfiguration[];
+}
+
+/** What a set says is all that guests are told, but for a domain: without one it is the cloud's own. */
+export function composeDhcp(row: DhcpOptionsRow | undefined, domain: string): DhcpIntent {
+  if (row === undefined) {
+    return { domainName: domain, domainNameServers: [OWN_DNS], ntpServers: [] };
+  }
+  const configurations = configurationsOf(row);
+  const of = (key: string) => configurations.find((one) => one.key === key)?.values ?? [];
+  return {
+    domainName: of('domain-name')[0] ?? domain,
+    domainNameServers: of('domain-name-servers'),
+    ntpServers: of('ntp-servers'),
+  };
+}
