@@ -21,6 +21,7 @@ import { createSystemClient } from './app/system-client.ts';
 import { type BucketUsage, measureUsage } from './app/usage.ts';
 import { openBlobLog } from './drivers/blob-log.ts';
 import { openDiskBlobStore } from './drivers/disk-blob-store.ts';
+import { HashThreads } from './drivers/hash-threads.ts';
 import { createS3Handler } from './http/s3-endpoint.ts';
 import { lifecycle } from './reconcilers/lifecycle.ts';
 import { logCompaction } from './reconcilers/log-compaction.ts';
@@ -100,7 +101,8 @@ export async function startObjects(options: ObjectsOptions): Promise<Objects> {
   await ensureDirectory(dataDir);
   await using undo = new AsyncDisposableStack();
   const db = options.database ?? undo.use(await openDatabase(dataDir));
-  const blobs = await openDiskBlobStore(join(dataDir, 'blobs'));
+  const hashing = undo.use(new HashThreads());
+  const blobs = await openDiskBlobStore(join(dataDir, 'blobs'), hashing);
   let compaction: ReconcilerHandle | undefined;
   const log = undo.use(
     await openBlobLog({
@@ -122,6 +124,7 @@ export async function startObjects(options: ObjectsOptions): Promise<Objects> {
       db,
       blobs,
       log,
+      hashing,
       clock,
       random,
       logger,

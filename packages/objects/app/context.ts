@@ -7,6 +7,7 @@ import type { IdentityClient } from '@ironbark/protocol/internal/identity-client
 import type { Ownership } from '@ironbark/protocol/s3/ownership.ts';
 import type { BlobLog } from '../drivers/blob-log.ts';
 import type { BlobStore } from '../drivers/blob-store.ts';
+import type { HashThreads } from '../drivers/hash-threads.ts';
 import type { ObjectsDatabase } from '../store/schema.ts';
 import type { AccountKeys } from './account-keys.ts';
 import type { RequestCounters } from './request-counters.ts';
@@ -16,6 +17,8 @@ export interface ObjectsContext {
   blobs: BlobStore;
   /** Of small blobs. */
   log: BlobLog;
+  /** Digests of what is large. */
+  hashing: HashThreads;
   clock: Clock;
   random: RandomSource;
   logger: Logger;

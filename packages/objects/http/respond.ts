@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isServiceError, type ServiceError } from '@ironbark/core/errors.ts';
+import { giveBack } from '@ironbark/platform/blocks.ts';
 import { INTERNAL_ERROR, renderErrorDocument, toS3Error } from '@ironbark/protocol/s3/errors.ts';
 import { quoteEtag } from '@ironbark/protocol/s3/list-results.ts';
 import type { ByteStream, S3Response } from '../actions/action.ts';
@@ -40,13 +41,20 @@ async function sendStream(
     let piece = await stream.chunks.next();
     writeHead(exchange, result.status, result.headers ?? {}, stream.sizeBytes);
     while (!piece.done && !response.destroyed) {
-      if (!response.write(piece.value)) await drained(response);
+      if (!sendPiece(response, piece.value)) await drained(response);
       piece = await stream.chunks.next();
     }
     response.end();
   } finally {
     await stream.chunks.return(undefined);
   }
+}
+
+/** False while the peer has enough to read. A connection that is cut may still look at what it was given. */
+function sendPiece(response: ServerResponse, piece: Uint8Array): boolean {
+  return response.write(piece, (error) => {
+    if (error === null || error === undefined) giveBack(piece);
+  });
 }
 
 /** Also when the client went away: nobody drains then. */
@@ -147,4 +155,6 @@ export function discardRest({ request }: Exchange): void {
     discarded += piece.length;
     if (discarded > MAX_DISCARD_BYTES) request.destroy();
   });
+  // Whoever began to read it has held it back.
+  request.resume();
 }
