@@ -102,6 +102,7 @@ export type ErrorResource =
   | 'policy'
   | 'object-lock'
   | 'encryption'
+  | 'log-target'
   | 'storage-class'
   | 'form'
   | 'object'

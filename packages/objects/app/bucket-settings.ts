@@ -21,6 +21,7 @@ export type SettingName =
   | 'cors'
   | 'encryption'
   | 'lifecycle'
+  | 'logging'
   | 'object-lock'
   | 'ownershipControls'
   | 'policy'

@@ -9,6 +9,7 @@ import type { BlobLog } from '../drivers/blob-log.ts';
 import type { BlobStore } from '../drivers/blob-store.ts';
 import type { HashThreads } from '../drivers/hash-threads.ts';
 import type { ObjectsDatabase } from '../store/schema.ts';
+import type { AccessLogs } from './access-log-lines.ts';
 import type { AccountKeys } from './account-keys.ts';
 import type { RequestCounters } from './request-counters.ts';
 
@@ -32,6 +33,7 @@ export interface ObjectsContext {
   /** Blobs that are being written or read by this process: no reconciler touches them. */
   busy: BusyBlobs;
   counters: RequestCounters;
+  accessLogs: AccessLogs;
   /** Tells the reconciler that these blobs may be unwanted; losing it costs a resync period. */
   wake: { unwanted(ids: readonly string[]): void; lifecycle(): void };
 }

@@ -52,6 +52,7 @@ const PERMISSIONS: Readonly<Record<string, Permission>> = {
   GetBucketRequestPayment: onBucket('s3:GetBucketRequestPayment'),
   GetBucketAccelerateConfiguration: onBucket('s3:GetAccelerateConfiguration'),
   GetBucketLogging: onBucket('s3:GetBucketLogging'),
+  PutBucketLogging: onBucket('s3:PutBucketLogging'),
   GetBucketNotificationConfiguration: onBucket('s3:GetBucketNotification'),
   GetBucketPolicy: onBucket('s3:GetBucketPolicy'),
   PutBucketPolicy: onBucket('s3:PutBucketPolicy'),

@@ -13,6 +13,8 @@ export interface Exchange {
   response: ServerResponse;
   requestId: string;
   hostId: string;
+  /** Of the answer's body, once it is sent. */
+  sentBytes?: number;
 }
 
 export async function sendResponse(exchange: Exchange, result: S3Response): Promise<void> {
@@ -26,7 +28,9 @@ function sendDocument(exchange: Exchange, result: S3Response, text: string): voi
   const isBare = result.status === 204 || result.status === 304;
   const lengthBytes = isBare ? undefined : body.length;
   writeHead(exchange, result.status, result.headers ?? {}, lengthBytes);
-  exchange.response.end(exchange.request.method === 'HEAD' ? undefined : body);
+  const isHead = exchange.request.method === 'HEAD';
+  exchange.sentBytes = isHead ? 0 : body.length;
+  exchange.response.end(isHead ? undefined : body);
 }
 
 async function sendStream(
@@ -40,7 +44,9 @@ async function sendStream(
     // The first piece comes before the status: a blob that is missing or damaged is an error, not a short answer.
     let piece = await stream.chunks.next();
     writeHead(exchange, result.status, result.headers ?? {}, stream.sizeBytes);
+    exchange.sentBytes = 0;
     while (!piece.done && !response.destroyed) {
+      exchange.sentBytes += piece.value.length;
       if (!sendPiece(response, piece.value)) await drained(response);
       piece = await stream.chunks.next();
     }

@@ -16,6 +16,7 @@ import {
   getBucketLifecycle,
   putBucketLifecycle,
 } from '../actions/bucket-lifecycle.ts';
+import { getBucketLogging, putBucketLogging } from '../actions/bucket-logging.ts';
 import {
   deleteBucketPolicy,
   getBucketPolicy,
@@ -145,7 +146,8 @@ const BUCKET_ROUTES: readonly BucketRow[] = [
     'GetBucketAccelerateConfiguration',
     emptyConfiguration('AccelerateConfiguration'),
   ],
-  ['GET', 'logging', 'GetBucketLogging', emptyConfiguration('BucketLoggingStatus')],
+  ['GET', 'logging', 'GetBucketLogging', getBucketLogging],
+  ['PUT', 'logging', 'PutBucketLogging', putBucketLogging],
   [
     'GET',
     'notification',

@@ -9,6 +9,7 @@ import type { VerifiedRequest } from '@ironbark/protocol/sigv4/verify.ts';
 import { readVersionId, type S3Request, type S3Response } from '../actions/action.ts';
 import { getBucket, requireAccess, requireAccount, requireExpectedOwner } from '../app/access.ts';
 import type { ObjectsContext } from '../app/context.ts';
+import { AccessTrace } from './access-trace.ts';
 import { AuditTrace } from './audit-trace.ts';
 import { authenticate, type UnsignedRequest } from './authenticate.ts';
 import { openBody, openFormBody } from './body.ts';
@@ -37,14 +38,16 @@ export function createS3Handler(options: EndpointOptions): HttpHandler {
     const exchange = { request, response, requestId, hostId };
     watchStalls(exchange, options.stallTimeoutMs);
     const trace = new AuditTrace();
+    const access = new AccessTrace(options.context);
     const finish = beginCount(options.context, request);
-    let status = 0;
-    const record = (outcome: { status: number; errorCode?: string }) => {
-      status = outcome.status;
+    let outcome: Outcome = { status: 0 };
+    const record = (found: Outcome) => {
+      outcome = found;
       return options.audit.record(trace.describe(exchange, options.context, outcome));
     };
     try {
-      const answer = await serve(options, exchange, trace);
+      const answer = await serve(options, exchange, { trace, access });
+      access.answered(answer);
       // Whether there is something to read turns out at the first byte; nothing was changed then.
       if (typeof answer.body !== 'object') await record({ status: answer.status });
       await sendResponse(exchange, answer);
@@ -55,7 +58,8 @@ export function createS3Handler(options: EndpointOptions): HttpHandler {
       sendError(exchange, error);
     }
     discardRest(exchange);
-    finish(trace.operation, status);
+    finish(trace.operation, outcome.status);
+    access.finish(exchange, trace, outcome);
   };
 }
 
@@ -70,7 +74,12 @@ function beginCount({ clock, counters }: ObjectsContext, { socket }: IncomingMes
   };
 }
 
-function describeOutcome(error: unknown): { status: number; errorCode: string } {
+interface Outcome {
+  status: number;
+  errorCode?: string;
+}
+
+function describeOutcome(error: unknown): Outcome {
   const { code, status } = isServiceError(error) ? toS3Error(error) : INTERNAL_ERROR;
   return { status, errorCode: code };
 }
@@ -87,7 +96,7 @@ function watchStalls({ request, response }: Exchange, timeoutMs: number): void {
 async function serve(
   options: EndpointOptions,
   exchange: Exchange,
-  trace: AuditTrace,
+  { trace, access }: { trace: AuditTrace; access: AccessTrace },
 ): Promise<S3Response> {
   const { context, domains } = options;
   const { request } = exchange;
@@ -113,11 +122,12 @@ async function serve(
     throw notOffered(method, address);
   }
   const bucket = await getBucket(context, { name: address.bucket });
+  access.bucket = bucket;
   tellOrigin(exchange, bucket);
   const bucketRequest = { ...described, operation, bucket };
   if (route?.checksItself !== true) {
-    const access = { bucket, operation, key: address.key, versionId: readVersionId(bucketRequest) };
-    await requireAccess(context, bucketRequest, access);
+    const asked = { bucket, operation, key: address.key, versionId: readVersionId(bucketRequest) };
+    await requireAccess(context, bucketRequest, asked);
   }
   requireExpectedOwner(bucket, described.header('x-amz-expected-bucket-owner'));
   if (route === undefined) throw notOffered(method, address);
