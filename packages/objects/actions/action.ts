@@ -41,6 +41,8 @@ export interface S3Response {
   status: number;
   headers?: Readonly<Record<string, string>>;
   body?: string | ByteStream;
+  /** Of an answer that is an error and a page. */
+  errorCode?: string;
 }
 
 /** Bytes of known number; disposed when sent, or when nobody wants them any more. */

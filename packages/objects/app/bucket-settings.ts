@@ -26,7 +26,8 @@ export type SettingName =
   | 'ownershipControls'
   | 'policy'
   | 'publicAccessBlock'
-  | 'tagging';
+  | 'tagging'
+  | 'website';
 
 export async function loadBucket(
   context: ObjectsContext,

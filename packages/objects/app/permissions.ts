@@ -53,6 +53,8 @@ const PERMISSIONS: Readonly<Record<string, Permission>> = {
   GetBucketAccelerateConfiguration: onBucket('s3:GetAccelerateConfiguration'),
   GetBucketLogging: onBucket('s3:GetBucketLogging'),
   PutBucketLogging: onBucket('s3:PutBucketLogging'),
+  PutBucketWebsite: onBucket('s3:PutBucketWebsite'),
+  DeleteBucketWebsite: onBucket('s3:DeleteBucketWebsite'),
   GetBucketNotificationConfiguration: onBucket('s3:GetBucketNotification'),
   GetBucketPolicy: onBucket('s3:GetBucketPolicy'),
   PutBucketPolicy: onBucket('s3:PutBucketPolicy'),

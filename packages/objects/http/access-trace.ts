@@ -13,6 +13,7 @@ type AccessLogContext = Pick<ObjectsContext, 'clock' | 'accessLogs'>;
 export class AccessTrace {
   /** Whom the request turned out to be about. */
   bucket: Bucket | undefined;
+  isWebsite = false;
   readonly #context: AccessLogContext;
   readonly #startedAt: number;
   readonly #startedMs: number;
@@ -50,7 +51,10 @@ export class AccessTrace {
     const text = renderAccessLogLine({
       ...{ bucketOwner: bucket.account_id, bucket: bucket.name, timeMs: this.#startedAt },
       ...{ remoteIp: socket.remoteAddress, requester: requesterOf(verified), requestId, hostId },
-      operation: accessLogOperation({ method, operation, isObject, query }),
+      operation: accessLogOperation({
+        ...{ method, operation, isObject, query },
+        isWebsite: this.isWebsite,
+      }),
       key: isObject ? key : undefined,
       requestUri: `${method} ${withoutSecrets(url)} HTTP/${httpVersion}`,
       ...{ status, errorCode, bytesSent: sentBytes, totalMs },

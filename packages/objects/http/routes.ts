@@ -29,6 +29,11 @@ import {
   putBucketTagging,
 } from '../actions/bucket-tagging.ts';
 import { getBucketVersioning, putBucketVersioning } from '../actions/bucket-versioning.ts';
+import {
+  deleteBucketWebsite,
+  getBucketWebsite,
+  putBucketWebsite,
+} from '../actions/bucket-website.ts';
 import { completeMultipartUpload } from '../actions/complete-multipart-upload.ts';
 import { copyObject } from '../actions/copy-object.ts';
 import { COPY_SOURCE } from '../actions/copy-source.ts';
@@ -154,7 +159,9 @@ const BUCKET_ROUTES: readonly BucketRow[] = [
     'GetBucketNotificationConfiguration',
     emptyConfiguration('NotificationConfiguration'),
   ],
-  ['GET', 'website', 'GetBucketWebsite', neverSet('website')],
+  ['GET', 'website', 'GetBucketWebsite', getBucketWebsite],
+  ['PUT', 'website', 'PutBucketWebsite', putBucketWebsite],
+  ['DELETE', 'website', 'DeleteBucketWebsite', deleteBucketWebsite],
   ['GET', 'replication', 'GetBucketReplication', neverSet('replication')],
 ];
 

@@ -17,6 +17,7 @@ import { answerPreflight, tellOrigin } from './cross-origin.ts';
 import { parseAddress, type RequestAddress } from './request.ts';
 import { discardRest, type Exchange, sendError, sendResponse } from './respond.ts';
 import { findRoute, notOffered } from './routes.ts';
+import { findSite, serveWebsite } from './website-endpoint.ts';
 
 export interface EndpointOptions {
   context: ObjectsContext;
@@ -41,17 +42,17 @@ export function createS3Handler(options: EndpointOptions): HttpHandler {
     const access = new AccessTrace(options.context);
     const finish = beginCount(options.context, request);
     let outcome: Outcome = { status: 0 };
-    const record = (found: Outcome) => {
-      outcome = found;
+    const record = ({ status, errorCode }: Outcome) => {
+      outcome = { status, ...(errorCode === undefined ? {} : { errorCode }) };
       return options.audit.record(trace.describe(exchange, options.context, outcome));
     };
     try {
       const answer = await serve(options, exchange, { trace, access });
       access.answered(answer);
       // Whether there is something to read turns out at the first byte; nothing was changed then.
-      if (typeof answer.body !== 'object') await record({ status: answer.status });
+      if (typeof answer.body !== 'object') await record(answer);
       await sendResponse(exchange, answer);
-      if (typeof answer.body === 'object') await record({ status: answer.status });
+      if (typeof answer.body === 'object') await record(answer);
     } catch (error) {
       logFailure(options, exchange, error);
       await record(describeOutcome(error));
@@ -105,6 +106,8 @@ async function serve(
     trace.address = parseAddress(request, domains);
     return await answerPreflight(context, request, trace.address.bucket);
   }
+  const site = findSite(request, domains, context.region);
+  if (site !== undefined) return await serveSite(options, exchange, { trace, access, site });
   const verified = await authenticate(context, request, domains);
   if (verified.form !== 'none') trace.verified = verified;
   const address = parseAddress(request, domains);
@@ -132,6 +135,33 @@ async function serve(
   requireExpectedOwner(bucket, described.header('x-amz-expected-bucket-owner'));
   if (route === undefined) throw notOffered(method, address);
   return await route.onBucket(context, bucketRequest);
+}
+
+const NOBODY: UnsignedRequest = {
+  principal: undefined,
+  form: 'none',
+  payload: { kind: 'unsigned' },
+};
+
+async function serveSite(
+  { context, domains }: EndpointOptions,
+  exchange: Exchange,
+  { trace, access, site }: { trace: AuditTrace; access: AccessTrace; site: string },
+): Promise<S3Response> {
+  const { request, requestId, hostId } = exchange;
+  const address = { ...parseAddress(request, domains), bucket: site };
+  trace.address = address;
+  trace.operation = 'GetObject';
+  return await serveWebsite(context, {
+    ...{ method: request.method ?? '', site, host: request.headers.host ?? '', key: address.key },
+    ...{ requestId, hostId },
+    described: describeRequest({ ...exchange, verified: NOBODY, address, trace }),
+    onBucket: (bucket) => {
+      access.bucket = bucket;
+      access.isWebsite = true;
+      tellOrigin(exchange, bucket);
+    },
+  });
 }
 
 /** Query parameters of a presigned URL that stand for headers, but describe a body that was not there to sign. */

@@ -168,8 +168,10 @@ export function accessLogOperation(request: {
   operation: string | undefined;
   isObject: boolean;
   query: ReadonlyMap<string, string>;
+  isWebsite?: boolean;
 }): string {
   const { method, operation = '', isObject, query } = request;
+  if (request.isWebsite === true) return `WEBSITE.${method}.OBJECT`;
   if (operation === 'CopyObject') return 'REST.COPY.OBJECT';
   if (method === 'OPTIONS') return 'REST.OPTIONS.PREFLIGHT';
   const sub = [...query.keys()].find((name) => Object.hasOwn(SUB_RESOURCES, name));
