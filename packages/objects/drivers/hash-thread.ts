@@ -1,4 +1,5 @@
-// Owns what a thread does that digests bytes for the event loop: one task after another, answered in their order.
+// Owns what a thread does that digests bytes for the event loop: one task after another, answered in their order. It is
+// started as a text in memory (hash-threads.ts).
 
 import { parentPort } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
@@ -14,13 +15,9 @@ export type HashTask =
 /** A CRC-32; the digests in the order of their algorithms; nothing. */
 export type HashAnswer = number | Uint8Array[] | undefined;
 
-/** Does tasks until the thread is ended. */
-export function serveHashing(): void {
-  const streams = new Map<number, DigestSet>();
-  parentPort!.on('message', (task: HashTask) => parentPort!.postMessage(answer(streams, task)));
-}
+const streams = new Map<number, DigestSet>();
 
-function answer(streams: Map<number, DigestSet>, task: HashTask): HashAnswer {
+function answer(task: HashTask): HashAnswer {
   if (task.kind === 'crc') return crc32(task.bytes);
   if (task.kind === 'begin') {
     streams.set(task.stream, new DigestSet(task.algorithms));
@@ -34,3 +31,5 @@ function answer(streams: Map<number, DigestSet>, task: HashTask): HashAnswer {
   streams.delete(task.stream);
   return task.algorithms.map((algorithm) => digests.get(algorithm));
 }
+
+parentPort?.on('message', (task: HashTask) => parentPort?.postMessage(answer(task)));

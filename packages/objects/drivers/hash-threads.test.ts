@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
+import { loadIntoMemory } from '@ironbark/platform/memory-module.ts';
 import {
   CHECKSUM_ALGORITHMS,
   type DigestAlgorithm,
   DigestSet,
 } from '@ironbark/protocol/s3/checksums.ts';
-import { HashThreads, THREADED_BYTES } from './hash-threads.ts';
+import { HashThreads, loadHashing, THREADED_BYTES } from './hash-threads.ts';
 
 const ALL: readonly DigestAlgorithm[] = ['sha256', 'md5', ...CHECKSUM_ALGORITHMS];
 
@@ -59,4 +60,11 @@ test('who waits for a thread that ends is told so, and so is who comes later', a
   await assert.rejects(digests.update(Buffer.from('x')), /has ended/);
   await assert.rejects(digests.finish(), /has ended/);
   await assert.rejects(threads.crcOf(Buffer.from('x')), /have ended/);
+});
+
+test('the program of a thread needs no file', async () => {
+  const text = Buffer.from(loadHashing().href.split(',')[1]!, 'base64').toString();
+  const imports = [...text.matchAll(/\bfrom '([^']+)'/g)].map(([, name]) => name!.split(':')[0]);
+  assert.deepEqual([...new Set(imports)].sort(), ['data', 'node']);
+  assert.throws(() => loadIntoMemory(new URL('./missing.ts', import.meta.url)), { code: 'ENOENT' });
 });

@@ -2,17 +2,25 @@
 // begin when there is something to do, and see blocks (platform/blocks.ts) without a copy.
 
 import { availableParallelism } from 'node:os';
-import { isMainThread, Worker, workerData } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
 import { MIB } from '@ironbark/core/units.ts';
+import { loadIntoMemory } from '@ironbark/platform/memory-module.ts';
 import { type DigestAlgorithm, DigestSet, type Digests } from '@ironbark/protocol/s3/checksums.ts';
-import { type HashAnswer, type HashTask, serveHashing } from './hash-thread.ts';
+import type { HashAnswer, HashTask } from './hash-thread.ts';
 
 /** Below, handing bytes over and waiting for a turn costs more than it saves. */
 export const THREADED_BYTES = 4 * MIB;
 /** More hash faster than disks and sockets carry. */
 const MAX_THREADS = 4;
-const THREAD_MARK = 'ironbark hashing';
+
+let program: URL | undefined;
+
+/** To be called before the process leaves the files of its own program behind; otherwise it is done when it is needed. */
+export function loadHashing(): URL {
+  program ??= loadIntoMemory(new URL('./hash-thread.ts', import.meta.url));
+  return program;
+}
 
 /** Digests over one pass of bytes that come in blocks. Dispose it, whether it was finished or not. */
 export interface RunningDigests extends Disposable {
@@ -26,18 +34,25 @@ export class HashThreads implements AsyncDisposable {
   readonly #threads = new Set<HashThread>();
   readonly #most = Math.min(availableParallelism(), MAX_THREADS);
   #lastStream = 0;
+  /** The host gives no threads: then all is done here. Who asked first was told of the failure. */
+  #haveFailed = false;
   #isDisposed = false;
 
   /** CRC-32. */
   async crcOf(bytes: Uint8Array): Promise<number> {
-    return (await this.#choose().ask({ kind: 'crc', bytes })) as number;
+    if (this.#haveFailed) return crc32(bytes);
+    try {
+      return (await this.#choose().ask({ kind: 'crc', bytes })) as number;
+    } catch (error) {
+      if (this.#isDisposed) throw error;
+      return crc32(bytes);
+    }
   }
 
   /** `sizeBytes`: how many bytes will come; undefined where that is not known. */
   digest(algorithms: readonly DigestAlgorithm[], sizeBytes: number | undefined): RunningDigests {
-    if (algorithms.length === 0 || (sizeBytes ?? THREADED_BYTES) < THREADED_BYTES) {
-      return digestHere(algorithms);
-    }
+    const isSmall = (sizeBytes ?? THREADED_BYTES) < THREADED_BYTES;
+    if (algorithms.length === 0 || isSmall || this.#haveFailed) return digestHere(algorithms);
     // MD5 is slower than all others together.
     const [first, ...others] = [...new Set(algorithms)].sort((a) => (a === 'md5' ? -1 : 0));
     const groups = [[first!], others].filter((group) => group.length > 0);
@@ -54,7 +69,10 @@ export class HashThreads implements AsyncDisposable {
     if (this.#isDisposed) throw new Error('the threads that digest have ended');
     const [least] = [...this.#threads].sort((a, b) => a.load - b.load);
     if (least !== undefined && (least.load === 0 || this.#threads.size >= this.#most)) return least;
-    const thread = new HashThread(() => this.#threads.delete(thread));
+    const thread = new HashThread(() => {
+      this.#threads.delete(thread);
+      this.#haveFailed ||= !thread.hasAnswered && !this.#isDisposed;
+    });
     this.#threads.add(thread);
     return thread;
   }
@@ -67,16 +85,27 @@ export class HashThreads implements AsyncDisposable {
 
 /** One thread; its answers come in the order of the tasks. */
 class HashThread {
-  readonly #worker = new Worker(new URL(import.meta.url), { workerData: THREAD_MARK });
+  readonly #worker: Worker | undefined;
   readonly #asked: PromiseWithResolvers<HashAnswer>[] = [];
   #failure: Error | undefined;
   /** Digests that run here. */
   streams = 0;
+  hasAnswered = false;
 
   constructor(onEnd: () => void) {
+    try {
+      this.#worker = new Worker(loadHashing());
+    } catch (error) {
+      this.#failure = error as Error;
+      queueMicrotask(onEnd);
+      return;
+    }
     // Whoever waits for an answer has a reason to stay; the thread is none.
     this.#worker.unref();
-    this.#worker.on('message', (answer: HashAnswer) => this.#asked.shift()!.resolve(answer));
+    this.#worker.on('message', (answer: HashAnswer) => {
+      this.hasAnswered = true;
+      this.#asked.shift()!.resolve(answer);
+    });
     const fail = (error: Error) => {
       this.#failure ??= error;
       onEnd();
@@ -91,20 +120,21 @@ class HashThread {
   }
 
   async ask(task: HashTask): Promise<HashAnswer> {
-    if (this.#failure !== undefined) throw this.#failure;
+    const worker = this.#worker;
+    if (this.#failure !== undefined || worker === undefined) throw this.#failure;
     const asked = Promise.withResolvers<HashAnswer>();
     this.#asked.push(asked);
-    this.#worker.postMessage(task);
-    this.#worker.ref();
+    worker.postMessage(task);
+    worker.ref();
     try {
       return await asked.promise;
     } finally {
-      if (this.#asked.length === 0) this.#worker.unref();
+      if (this.#asked.length === 0) worker.unref();
     }
   }
 
   async end(): Promise<void> {
-    await this.#worker.terminate();
+    await this.#worker?.terminate();
   }
 }
 
@@ -189,5 +219,3 @@ function digestHere(algorithms: readonly DigestAlgorithm[]): RunningDigests {
     [Symbol.dispose]: () => {},
   };
 }
-
-if (!isMainThread && workerData === THREAD_MARK) serveHashing();
