@@ -109,6 +109,7 @@ export type ErrorResource =
   | 'policy'
   | 'object-lock'
   | 'encryption'
+  | 'log-target'
   | 'storage-class'
   | 'form'
   | 'object'

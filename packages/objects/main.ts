@@ -14,6 +14,7 @@ import type { Envelopes } from '@ironbark/protocol/internal/envelopes.ts';
 import type { IdentityClient } from '@ironbark/protocol/internal/identity-client.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { Ownership } from '@ironbark/protocol/s3/ownership.ts';
+import { AccessLogs } from './app/access-log-lines.ts';
 import { AccountKeys } from './app/account-keys.ts';
 import { BusyBlobs, type ObjectsContext } from './app/context.ts';
 import { type ObjectsCounts, RequestCounters } from './app/request-counters.ts';
@@ -21,7 +22,13 @@ import { createSystemClient } from './app/system-client.ts';
 import { type BucketUsage, measureUsage } from './app/usage.ts';
 import { openBlobLog } from './drivers/blob-log.ts';
 import { openDiskBlobStore } from './drivers/disk-blob-store.ts';
+import { HashThreads } from './drivers/hash-threads.ts';
 import { createS3Handler } from './http/s3-endpoint.ts';
+import {
+  ACCESS_LOG_MS,
+  accessLogDelivery,
+  deliverRest,
+} from './reconcilers/access-log-delivery.ts';
 import { lifecycle } from './reconcilers/lifecycle.ts';
 import { logCompaction } from './reconcilers/log-compaction.ts';
 import { SCRUB_GROUP_MS, scrub } from './reconcilers/scrub.ts';
@@ -100,7 +107,8 @@ export async function startObjects(options: ObjectsOptions): Promise<Objects> {
   await ensureDirectory(dataDir);
   await using undo = new AsyncDisposableStack();
   const db = options.database ?? undo.use(await openDatabase(dataDir));
-  const blobs = await openDiskBlobStore(join(dataDir, 'blobs'));
+  const hashing = undo.use(new HashThreads());
+  const blobs = await openDiskBlobStore(join(dataDir, 'blobs'), hashing);
   let compaction: ReconcilerHandle | undefined;
   const log = undo.use(
     await openBlobLog({
@@ -115,6 +123,8 @@ export async function startObjects(options: ObjectsOptions): Promise<Objects> {
     for (const id of ids) cleaner?.poke(id);
   };
   let lifecycles: ReconcilerHandle | undefined;
+  let deliveries: ReconcilerHandle | undefined;
+  const accessLogs = new AccessLogs((bucketId) => deliveries?.poke(bucketId));
   const { identity, envelopes = () => undefined } = options;
   const { defaultOwnership = 'BucketOwnerEnforced', allowsSignatureV2 = false } = options;
   const context: ObjectsContext = {
@@ -122,6 +132,7 @@ export async function startObjects(options: ObjectsOptions): Promise<Objects> {
       db,
       blobs,
       log,
+      hashing,
       clock,
       random,
       logger,
@@ -133,8 +144,10 @@ export async function startObjects(options: ObjectsOptions): Promise<Objects> {
     accountKeys: new AccountKeys({ db, random, envelopes }),
     busy: new BusyBlobs(),
     counters: new RequestCounters(),
+    accessLogs,
     wake: { unwanted, lifecycle: () => lifecycles?.resync() },
   };
+  undo.defer(() => deliverRest(context, accessLogs));
   const runner = undo.use(new ReconcilerRunner({ clock, random, logger }));
   cleaner = runner.add(unwantedBlobs(context));
   compaction = runner.add(logCompaction(context), {
@@ -144,6 +157,7 @@ export async function startObjects(options: ObjectsOptions): Promise<Objects> {
   runner.add(strayBlobs(context), { resyncMs: STRAY_RESYNC_MS });
   runner.add(scrub(context), { resyncMs: SCRUB_GROUP_MS, concurrency: 1 });
   lifecycles = runner.add(lifecycle(context), { resyncMs: LIFECYCLE_RESYNC_MS });
+  deliveries = runner.add(accessLogDelivery(context, accessLogs), { resyncMs: ACCESS_LOG_MS });
   const { domains = ['localhost'], stallTimeoutMs = STALL_TIMEOUT_MS } = options;
   const { audit = NO_AUDIT } = options;
   const owned = undo.move();

@@ -4,9 +4,9 @@
 import { join } from 'node:path';
 import { openBlobLog } from '@ironbark/objects/drivers/blob-log.ts';
 import { openDiskBlobStore } from '@ironbark/objects/drivers/disk-blob-store.ts';
+import { HashThreads } from '@ironbark/objects/drivers/hash-threads.ts';
 import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
 import { replaceFile } from '@ironbark/platform/files.ts';
-import { DigestSet } from '@ironbark/protocol/s3/checksums.ts';
 import type { Kysely } from 'kysely';
 
 const WRITES = 8;
@@ -42,14 +42,15 @@ async function openLog(folder: string): Promise<(n: number) => Promise<unknown>>
 
 /** The nth blob is the only one of its folder. */
 async function openBlobs(folder: string): Promise<(n: number) => Promise<unknown>> {
-  const store = await openDiskBlobStore(folder);
+  const hashing = new HashThreads();
+  const store = await openDiskBlobStore(folder, hashing);
   return (n) => {
     const id = String(n).padStart(2, '0').padEnd(32, '0');
     const chunks = (async function* () {
       yield Buffer.from(id);
     })();
     const limits = { lengthBytes: id.length, maxBytes: id.length };
-    return store.write({ id, chunks, digests: new DigestSet([]), ...limits });
+    return store.write({ id, chunks, ...limits });
   };
 }
 

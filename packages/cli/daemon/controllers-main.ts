@@ -2,6 +2,7 @@
 // to end, and ends with its parent.
 
 import { lookup } from 'node:dns/promises';
+import { loadHashing } from '@ironbark/objects/drivers/hash-threads.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { openCallClient } from '@ironbark/platform/http/call-client.ts';
@@ -56,6 +57,7 @@ export async function runControllers(options: ControllersMainOptions): Promise<v
   ec2Model();
   stsModel();
   cloudwatchModel();
+  loadHashing();
   dropPrivileges({ uid, groups: [], root: dataDir });
   const config = { ...options.config, host };
   const clock = systemClock;

@@ -28,6 +28,8 @@ export interface S3Request extends Asker {
 export interface BodyOptions {
   /** x-amz-checksum-* speaks of the object that results, not of the body. */
   checksumIsOfObject?: boolean;
+  /** A chunk is looked at only until the next one is asked for, as the store does. Default: it may be kept. */
+  keepsNoChunk?: boolean;
 }
 
 /** A request whose bucket exists and whose caller may use it. */
@@ -39,6 +41,8 @@ export interface S3Response {
   status: number;
   headers?: Readonly<Record<string, string>>;
   body?: string | ByteStream;
+  /** Of an answer that is an error and a page. */
+  errorCode?: string;
 }
 
 /** Bytes of known number; disposed when sent, or when nobody wants them any more. */

@@ -6,8 +6,8 @@ import {
   renderBucketEncryption,
 } from '@ironbark/protocol/s3/bucket-encryption.ts';
 import { getSetting, removeSetting, saveSetting } from '../app/bucket-settings.ts';
+import { requireKey } from '../app/default-encryption.ts';
 import { type BucketAction, NO_CONTENT, readDocument, xmlResponse } from './action.ts';
-import { requireKey } from './encryption-headers.ts';
 
 export const getBucketEncryption: BucketAction = async (_context, { bucket }) =>
   xmlResponse(renderBucketEncryption(getSetting<BucketEncryption>(bucket, 'encryption')));

@@ -4,14 +4,11 @@
 import { createHash } from 'node:crypto';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { AccountId } from '@ironbark/core/ids.ts';
-import { accountKeyArn, namesAccountKey } from '@ironbark/protocol/internal/account-key-names.ts';
-import {
-  type BucketEncryption,
-  parseSseAlgorithm,
-} from '@ironbark/protocol/s3/bucket-encryption.ts';
+import { parseSseAlgorithm } from '@ironbark/protocol/s3/bucket-encryption.ts';
 import { parseDigest } from '@ironbark/protocol/s3/checksums.ts';
-import { type Bucket, readSetting } from '../app/bucket-settings.ts';
+import type { Bucket } from '../app/bucket-settings.ts';
 import type { ObjectsContext } from '../app/context.ts';
+import { defaultWish, requireKey } from '../app/default-encryption.ts';
 import {
   type CustomerKey,
   type EncryptionWish,
@@ -25,7 +22,6 @@ const KMS_KEY = `${SSE}-aws-kms-key-id`;
 const KMS_CONTEXT = `${SSE}-context`;
 const CUSTOMER = `${SSE}-customer`;
 const OF_COPY_SOURCE = 'x-amz-copy-source-server-side-encryption-customer';
-const KEY_ALIAS = 'alias/aws/s3';
 
 type Headers = Pick<S3Request, 'header'>;
 
@@ -66,29 +62,6 @@ function readManagedWish(
   if (name === undefined) return undefined;
   const mode = parseSseAlgorithm(name);
   return mode === 'AES256' ? { mode } : { mode, keyArn: requireKey(context, accountId, keyId) };
-}
-
-function defaultWish(context: ObjectsContext, bucket: Bucket): EncryptionWish | undefined {
-  const setting = readSetting<BucketEncryption>(bucket, 'encryption');
-  if (setting === undefined) return undefined;
-  const { algorithm: mode, kmsKeyId } = setting;
-  if (mode === 'AES256') return { mode };
-  return { mode, keyArn: requireKey(context, bucket.account_id, kmsKeyId) };
-}
-
-/** There is one key: the account's own. */
-export function requireKey(
-  { region }: Pick<ObjectsContext, 'region'>,
-  accountId: AccountId,
-  name: string | undefined,
-): string {
-  const place = { region, accountId, alias: KEY_ALIAS };
-  if (name === undefined || namesAccountKey(place, name)) return accountKeyArn(place);
-  throw new ServiceError({
-    kind: 'not-found',
-    resource: 'encryption',
-    message: `Invalid keyId ${name.slice(0, 128)}: an account of this cloud has one key, ${KEY_ALIAS}.`,
-  });
 }
 
 export function readCustomerKey(request: Headers): CustomerKey | undefined {

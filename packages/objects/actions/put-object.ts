@@ -18,7 +18,7 @@ export const putObject: BucketAction = async (context, request) => {
   const { bucket, key } = request;
   const intent = await readIntent(context, request);
   const wish = readEncryptionWish(context, request, bucket);
-  const source = request.openBody();
+  const source = request.openBody({ keepsNoChunk: true });
   requireLength(source);
   const version = await put(context, {
     ...{ bucket, key, intent, source },

@@ -17,7 +17,7 @@ export const uploadPart: BucketAction = async (context, request) => {
   refuseNotOffered(request);
   const target = readTarget(request);
   if (request.header(COPY_SOURCE) !== undefined) return await copyPart(context, request, target);
-  const source = request.openBody();
+  const source = request.openBody({ keepsNoChunk: true });
   requireLength(source);
   const customer = readCustomerKey(request);
   const part = await putPart(context, { ...target, source, customer });

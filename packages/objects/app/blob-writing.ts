@@ -13,7 +13,7 @@
 //   verify digests --> append to the log, sync --> transaction { row `stored`, who refers to it }
 
 import { ServiceError } from '@ironbark/core/errors.ts';
-import { type DigestAlgorithm, DigestSet } from '@ironbark/protocol/s3/checksums.ts';
+import { type DigestAlgorithm, DigestSet, type Digests } from '@ironbark/protocol/s3/checksums.ts';
 import { MAX_LOGGED_BYTES } from '../drivers/blob-log.ts';
 import type { StoredBlob } from '../drivers/blob-store.ts';
 import { insertUploadingBlob, markStored } from '../store/blobs.ts';
@@ -21,12 +21,12 @@ import { insertLoggedBlob } from '../store/logged-blobs.ts';
 import type { Tx } from '../store/schema.ts';
 import type { ByteSource } from './byte-source.ts';
 import { newRandomId, type ObjectsContext } from './context.ts';
-import { crypt, newNonce, type ObjectSeal } from './encryption.ts';
+import { crypt, newNonce, type ObjectSeal, sealer } from './encryption.ts';
 
 export interface WrittenBytes {
   blob: StoredBlob;
   /** Of the bytes as they came, before they were encrypted. */
-  digests: DigestSet;
+  digests: Digests;
   /** What the encryption began with; null where there is none. */
   nonce: string | null;
 }
@@ -117,35 +117,21 @@ async function writeVerified(
   id: string,
   { source, algorithms, maxBytes, seal }: WriteInput,
 ): Promise<WrittenBytes> {
-  const digests = new DigestSet([...algorithms, ...source.algorithms]);
-  const { lengthBytes } = source;
+  const { chunks, lengthBytes } = source;
+  using digests = context.hashing.digest([...algorithms, ...source.algorithms], lengthBytes);
   const nonce = seal === undefined ? null : newNonce(context);
-  const stored = seal === undefined ? source.chunks : encrypt(source.chunks, digests, seal, nonce!);
-  // What is encrypted was taken by its digests before.
-  const taken = seal === undefined ? digests : new DigestSet([]);
-  const write = { id, chunks: stored, digests: taken, lengthBytes, maxBytes };
-  const blob = await context.blobs.write(write);
-  source.verify(digests);
-  return { blob, digests, nonce };
-}
-
-function encrypt(
-  chunks: AsyncIterable<Uint8Array>,
-  digests: DigestSet,
-  { key }: ObjectSeal,
-  nonce: string,
-): AsyncIterable<Uint8Array> {
-  return crypt(digested(chunks, digests), { key, nonce, offset: 0 });
-}
-
-async function* digested(
-  chunks: AsyncIterable<Uint8Array>,
-  digests: DigestSet,
-): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    digests.update(chunk);
-    yield chunk;
-  }
+  const sealing = seal === undefined ? {} : { seal: sealer(seal, nonce!) };
+  const blob = await context.blobs.write({
+    id,
+    chunks,
+    digests,
+    lengthBytes,
+    maxBytes,
+    ...sealing,
+  });
+  const found = await digests.finish();
+  source.verify(found);
+  return { blob, digests: found, nonce };
 }
 
 async function keep<Result>(

@@ -21,11 +21,13 @@ export type SettingName =
   | 'cors'
   | 'encryption'
   | 'lifecycle'
+  | 'logging'
   | 'object-lock'
   | 'ownershipControls'
   | 'policy'
   | 'publicAccessBlock'
-  | 'tagging';
+  | 'tagging'
+  | 'website';
 
 export async function loadBucket(
   context: ObjectsContext,

@@ -5,6 +5,7 @@ import {
   type ChecksumAlgorithm,
   type DigestAlgorithm,
   DigestSet,
+  type Digests,
 } from '@ironbark/protocol/s3/checksums.ts';
 
 export interface ByteSource {
@@ -16,7 +17,7 @@ export interface ByteSource {
   /** The checksum that S3 keeps beside the object, when the sender named one. */
   readonly checksum: ChecksumAlgorithm | undefined;
   /** Throws unless the bytes are those that the sender announced. Call after the last chunk. */
-  verify(digests: DigestSet): void;
+  verify(digests: Digests): void;
 }
 
 /** A source that promises nothing about its bytes, or only their SHA-256. */

@@ -7,7 +7,9 @@ import type { IdentityClient } from '@ironbark/protocol/internal/identity-client
 import type { Ownership } from '@ironbark/protocol/s3/ownership.ts';
 import type { BlobLog } from '../drivers/blob-log.ts';
 import type { BlobStore } from '../drivers/blob-store.ts';
+import type { HashThreads } from '../drivers/hash-threads.ts';
 import type { ObjectsDatabase } from '../store/schema.ts';
+import type { AccessLogs } from './access-log-lines.ts';
 import type { AccountKeys } from './account-keys.ts';
 import type { RequestCounters } from './request-counters.ts';
 
@@ -16,6 +18,8 @@ export interface ObjectsContext {
   blobs: BlobStore;
   /** Of small blobs. */
   log: BlobLog;
+  /** Digests of what is large. */
+  hashing: HashThreads;
   clock: Clock;
   random: RandomSource;
   logger: Logger;
@@ -29,6 +33,7 @@ export interface ObjectsContext {
   /** Blobs that are being written or read by this process: no reconciler touches them. */
   busy: BusyBlobs;
   counters: RequestCounters;
+  accessLogs: AccessLogs;
   /** Tells the reconciler that these blobs may be unwanted; losing it costs a resync period. */
   wake: { unwanted(ids: readonly string[]): void; lifecycle(): void };
 }

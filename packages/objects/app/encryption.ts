@@ -7,6 +7,7 @@
 
 import { createCipheriv, createHmac } from 'node:crypto';
 import { ServiceError } from '@ironbark/core/errors.ts';
+import { giveBack } from '@ironbark/platform/blocks.ts';
 import { closeWith, openWith } from '@ironbark/platform/envelopes.ts';
 import type { BucketTable } from '../store/schema.ts';
 import type { ObjectsContext } from './context.ts';
@@ -110,6 +111,12 @@ export function newNonce(context: ObjectsContext): string {
   return context.random.bytes(NONCE_BYTES).toString('base64');
 }
 
+/** Encrypts a blob piece by piece. */
+export function sealer({ key }: ObjectSeal, nonce: string): (bytes: Uint8Array) => Uint8Array {
+  const cipher = createCipheriv(CIPHER, key, Buffer.from(nonce, 'base64'));
+  return (bytes) => cipher.update(bytes);
+}
+
 /** Encrypting and decrypting are the same; `offset` is where in the blob the bytes begin. */
 export async function* crypt(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -118,7 +125,11 @@ export async function* crypt(
   const counter = addToCounter(Buffer.from(nonce, 'base64'), Math.floor(offset / BLOCK_BYTES));
   const cipher = createCipheriv(CIPHER, key, counter);
   cipher.update(Buffer.alloc(offset % BLOCK_BYTES));
-  for await (const chunk of chunks) yield cipher.update(chunk);
+  for await (const chunk of chunks) {
+    const bytes = cipher.update(chunk);
+    giveBack(chunk);
+    yield bytes;
+  }
 }
 
 function addToCounter(nonce: Buffer, blocks: number): Buffer {

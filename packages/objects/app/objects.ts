@@ -1,7 +1,7 @@
 // Owns objects: putting, finding, copying and deleting them.
 
 import { GIB } from '@ironbark/core/units.ts';
-import type { ChecksumAlgorithm, DigestSet } from '@ironbark/protocol/s3/checksums.ts';
+import type { ChecksumAlgorithm, Digests } from '@ironbark/protocol/s3/checksums.ts';
 import type { BucketTable } from '../store/schema.ts';
 import { storeBytes } from './blob-writing.ts';
 import type { ByteSource } from './byte-source.ts';
@@ -60,7 +60,7 @@ export async function putObject(context: ObjectsContext, input: PutInput): Promi
 
 function fullChecksum(
   algorithm: ChecksumAlgorithm | undefined,
-  digests: DigestSet,
+  digests: Digests,
 ): ObjectVersion['checksum'] {
   if (algorithm === undefined) return undefined;
   return { algorithm, type: 'FULL_OBJECT', value: digests.get(algorithm).toString('base64') };

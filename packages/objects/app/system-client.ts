@@ -3,6 +3,7 @@
 import { Readable } from 'node:stream';
 import { isServiceError } from '@ironbark/core/errors.ts';
 import type { AccountId } from '@ironbark/core/ids.ts';
+import { giveBack } from '@ironbark/platform/blocks.ts';
 import type { Principal } from '@ironbark/protocol/internal/identity-client.ts';
 import type { ObjectsClient, StoredObject } from '@ironbark/protocol/internal/objects-client.ts';
 import { quoteEtag, renderS3Time } from '@ironbark/protocol/s3/list-results.ts';
@@ -106,12 +107,21 @@ async function read(
     const { sizeBytes } = object.version;
     const header = asked === undefined ? undefined : `bytes=${asked.start}-${asked.end}`;
     const range = parseRange(header, sizeBytes) ?? { start: 0, end: sizeBytes - 1 };
-    const body = Readable.from(object.read(range), { objectMode: false });
+    const body = Readable.from(keepable(object.read(range)), { objectMode: false });
     body.once('close', () => object[Symbol.dispose]());
     return { object: toStored(object.version), body };
   } catch (error) {
     object[Symbol.dispose]();
     throw error;
+  }
+}
+
+/** Whoever reads the stream may keep what it gives. */
+async function* keepable(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    const copy = Buffer.from(piece);
+    giveBack(piece);
+    yield copy;
   }
 }
 

@@ -1,6 +1,6 @@
 // Owns the contract of a blob store: bytes under random ids, written once, never changed.
 
-import type { DigestSet } from '@ironbark/protocol/s3/checksums.ts';
+import type { RunningDigests } from './hash-threads.ts';
 
 export interface StoredBlob {
   id: string;
@@ -12,15 +12,20 @@ export interface StoredBlob {
 export interface WriteBlobInput {
   id: string;
   chunks: AsyncIterable<Uint8Array>;
-  /** Fed with every byte on its way. */
-  digests: DigestSet;
+  /** Fed with every byte on its way, before it is sealed. */
+  digests?: Pick<RunningDigests, 'update'>;
+  /** Makes of bytes those that are kept, in order and as many. Default: they are kept as they are. */
+  seal?: ((bytes: Uint8Array) => Uint8Array) | undefined;
   /** When known; lets a full disk refuse before the first byte. */
   lengthBytes: number | undefined;
   maxBytes: number;
 }
 
 export interface OpenBlob extends AsyncDisposable {
-  /** Bytes `start` to `end`, both inclusive, in pieces. A damaged block throws before any of it is given. */
+  /**
+   * Bytes `start` to `end`, both inclusive, in pieces. A damaged block throws before any of it is given. Who is done with a
+   * piece may give it back (platform/blocks.ts).
+   */
   read(start: number, end: number): AsyncIterable<Uint8Array>;
 }
 

@@ -7,16 +7,21 @@ import { after, before, test } from 'node:test';
 import { DigestSet } from '@ironbark/protocol/s3/checksums.ts';
 import type { BlobStore, StoredBlob } from './blob-store.ts';
 import { openDiskBlobStore } from './disk-blob-store.ts';
+import { HashThreads } from './hash-threads.ts';
 
 let folder: string;
 let store: BlobStore;
+const hashing = new HashThreads();
 const MAX_BYTES = 100_000_000;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ironbark-blobs-'));
-  store = await openDiskBlobStore(folder);
+  store = await openDiskBlobStore(folder, hashing);
 });
-after(() => rm(folder, { recursive: true }));
+after(async () => {
+  await hashing[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
 
 function newId(): string {
   return randomBytes(16).toString('hex');
@@ -31,13 +36,14 @@ async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Uint8Array
 }
 
 async function write(bytes: Buffer, pieceSize = 70_000): Promise<StoredBlob> {
-  const digests = new DigestSet(['sha256']);
+  using digests = hashing.digest(['md5', 'sha256'], undefined);
   const chunks = inPieces(bytes, pieceSize);
   const input = { id: newId(), chunks, digests, lengthBytes: undefined, maxBytes: MAX_BYTES };
   const blob = await store.write(input);
-  const again = new DigestSet(['sha256']);
+  const again = new DigestSet(['md5', 'sha256']);
   again.update(bytes);
-  assert.ok(digests.get('sha256').equals(again.get('sha256')));
+  const found = await digests.finish();
+  for (const name of ['md5', 'sha256'] as const) assert.ok(found.get(name).equals(again.get(name)));
   return blob;
 }
 
@@ -87,7 +93,7 @@ test('a source that fails, or is too long, leaves no file', async () => {
     yield randomBytes(1_500_000);
     throw new Error('planted');
   };
-  const input = { digests: new DigestSet([]), lengthBytes: undefined };
+  const input = { lengthBytes: undefined };
   const one = { ...input, id: newId(), chunks: failing(), maxBytes: MAX_BYTES };
   await assert.rejects(store.write(one), /planted/);
   const chunks = inPieces(randomBytes(3_000_000), 100_000);
@@ -102,13 +108,13 @@ test('more than the disk has is refused before the first byte', async () => {
     isRead = true;
     yield randomBytes(1);
   })();
-  const input = { id: newId(), chunks, digests: new DigestSet([]), maxBytes: 1e18 };
+  const input = { id: newId(), chunks, maxBytes: 1e18 };
   await assert.rejects(store.write({ ...input, lengthBytes: 1e17 }), { kind: 'out-of-space' });
   assert.equal(isRead, false);
 });
 
 test('a name that is no id of ours reaches no file', async () => {
-  const input = { chunks: inPieces(Buffer.alloc(1), 1), digests: new DigestSet([]), maxBytes: 1 };
+  const input = { chunks: inPieces(Buffer.alloc(1), 1), maxBytes: 1 };
   for (const id of ['../../etc/passwd', '', 'A'.repeat(32), `${'a'.repeat(31)}/`]) {
     await assert.rejects(store.write({ ...input, id, lengthBytes: 1 }), /not the id of a blob/);
     await assert.rejects(store.remove(id), /not the id of a blob/);

@@ -2,13 +2,14 @@
 
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { ServiceError } from '@ironbark/core/errors.ts';
+import { BLOCK_BYTES, giveBack } from '@ironbark/platform/blocks.ts';
 import { AwsChunkedDecoder } from '@ironbark/protocol/s3/aws-chunked.ts';
 import {
   CHECKSUM_ALGORITHMS,
   type ChecksumAlgorithm,
   checksumHeader,
   type DigestAlgorithm,
-  type DigestSet,
+  type Digests,
   findAlgorithm,
   parseDigest,
 } from '@ironbark/protocol/s3/checksums.ts';
@@ -25,6 +26,9 @@ interface Expectation {
   mismatch(): ServiceError;
 }
 
+/** Smaller ones are hardly more than one block. */
+const LARGE_BYTES = 4 * BLOCK_BYTES;
+
 /** Throws at once when the headers contradict each other; reads nothing before the chunks are asked for. */
 export function openBody(
   request: IncomingMessage,
@@ -33,17 +37,19 @@ export function openBody(
   options: BodyOptions = {},
 ): ByteSource {
   const headers = options.checksumIsOfObject ? withoutChecksums(request.headers) : request.headers;
-  const incoming = readIncoming(request, response);
   const expectations = [...payloadExpectation(payload), ...headerExpectations(headers)];
   const decoder = chooseDecoder(payload, headers);
   const trailer = decoder === undefined ? undefined : trailerAlgorithm(decoder.trailers);
+  const lengthBytes = decoder?.decodedLength ?? rawLength(headers);
+  const inBlocks = options.keepsNoChunk === true && (lengthBytes ?? 0) >= LARGE_BYTES;
+  const incoming = readIncoming(request, response, { inBlocks });
   const isOpenEnded = payload.kind === 'unsigned-trailer' && trailer === undefined;
   const announced = chooseChecksum(headers, trailer);
   const checksum = announced ?? (isOpenEnded ? 'crc64nvme' : undefined);
   const algorithms = [...expectations.map((e) => e.algorithm), ...(checksum ? [checksum] : [])];
   return {
     chunks: decoder === undefined ? incoming : decodeChunks(incoming, decoder.open),
-    lengthBytes: decoder?.decodedLength ?? rawLength(headers),
+    lengthBytes,
     algorithms,
     checksum,
     verify: (digests) => {
@@ -89,11 +95,17 @@ async function* decodeChunks(
   incoming: AsyncIterable<Uint8Array>,
   decoder: AwsChunkedDecoder,
 ): AsyncGenerator<Uint8Array> {
-  for await (const piece of incoming) yield* decoder.push(piece);
+  for await (const piece of incoming) {
+    try {
+      for (const bytes of decoder.push(piece)) yield bytes;
+    } finally {
+      giveBack(piece);
+    }
+  }
   decoder.end();
 }
 
-function requireDigest(digests: DigestSet, expectation: Expectation): void {
+function requireDigest(digests: Digests, expectation: Expectation): void {
   const { algorithm, expected, mismatch } = expectation;
   if (!digests.get(algorithm).equals(expected)) throw mismatch();
 }

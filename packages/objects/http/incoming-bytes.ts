@@ -2,6 +2,94 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ServiceError } from '@ironbark/core/errors.ts';
+import {
+  BLOCK_BYTES,
+  cutBlock,
+  freeAtOnce,
+  giveBack,
+  takeBlock,
+} from '@ironbark/platform/blocks.ts';
+
+/** What may wait for its reader; the sender is held back then. */
+const MAX_WAITING_BYTES = 256 * 1024;
+
+export interface IncomingOptions {
+  /** In blocks of platform/blocks.ts, which the reader gives back. Default: in pieces as they come. */
+  inBlocks?: boolean;
+}
+
+/** What has come and was not taken. */
+interface Waiting {
+  /** Of what `take` gives. */
+  readonly sizeBytes: number;
+  add(piece: Buffer): void;
+  take(): Uint8Array | undefined;
+  /** When no more will come. */
+  takeRest(): Uint8Array | undefined;
+}
+
+class Pieces implements Waiting {
+  sizeBytes = 0;
+  readonly #pieces: Buffer[] = [];
+
+  add(piece: Buffer): void {
+    this.#pieces.push(piece);
+    this.sizeBytes += piece.length;
+  }
+
+  take(): Uint8Array | undefined {
+    const piece = this.#pieces.shift();
+    this.sizeBytes -= piece?.length ?? 0;
+    return piece;
+  }
+
+  takeRest(): Uint8Array | undefined {
+    return this.take();
+  }
+}
+
+/** Pieces are copied into blocks and freed as they come. */
+class Gathered implements Waiting {
+  readonly #full: Buffer[] = [];
+  #filling: Buffer | undefined;
+  #filled = 0;
+
+  get sizeBytes(): number {
+    return this.#full.length * BLOCK_BYTES;
+  }
+
+  add(piece: Buffer): void {
+    for (let at = 0; at < piece.length; ) {
+      this.#filling ??= takeBlock();
+      const length = Math.min(piece.length - at, BLOCK_BYTES - this.#filled);
+      piece.copy(this.#filling, this.#filled, at, at + length);
+      this.#filled += length;
+      at += length;
+      if (this.#filled === BLOCK_BYTES) this.#full.push(this.#cut());
+    }
+    freeAtOnce(piece);
+  }
+
+  #cut(): Buffer {
+    const block = cutBlock(this.#filling!, 0, this.#filled);
+    this.#filling = undefined;
+    this.#filled = 0;
+    return block;
+  }
+
+  take(): Uint8Array | undefined {
+    return this.#full.shift();
+  }
+
+  takeRest(): Uint8Array | undefined {
+    return this.take() ?? (this.#filling === undefined ? undefined : this.#cut());
+  }
+}
+
+/** What nobody takes any more. */
+function dropRest(waiting: Waiting): void {
+  for (let rest = waiting.takeRest(); rest !== undefined; rest = waiting.takeRest()) giveBack(rest);
+}
 
 /**
  * The body's pieces. The first look tells a client that waits for `100 Continue` to send. Stopping early leaves
@@ -10,13 +98,14 @@ import { ServiceError } from '@ironbark/core/errors.ts';
 export async function* readIncoming(
   request: IncomingMessage,
   response: ServerResponse,
+  { inBlocks = false }: IncomingOptions = {},
 ): AsyncGenerator<Uint8Array> {
   if (request.headers.expect?.toLowerCase() === '100-continue') response.writeContinue();
-  const events = watch(request);
+  const events = watch(request, inBlocks ? new Gathered() : new Pieces());
   try {
     for (;;) {
-      const piece = request.read() as Buffer | null;
-      if (piece !== null) yield piece;
+      const piece = events.take();
+      if (piece !== undefined) yield piece;
       else if (events.isOver()) return;
       else await events.next();
     }
@@ -26,17 +115,29 @@ export async function* readIncoming(
 }
 
 interface Events {
+  /** What has come; undefined when nothing waits. */
+  take(): Uint8Array | undefined;
   /** True at the end of a whole body; throws when it was cut off or stood still. */
   isOver(): boolean;
   next(): Promise<void>;
   stop(): void;
 }
 
-function watch(request: IncomingMessage): Events {
+function watch(request: IncomingMessage, waiting: Waiting): Events {
   let failure: ServiceError | undefined;
   let isWaiting = false;
   let wake = () => {};
+  const isOver = () => {
+    if (failure !== undefined) throw failure;
+    if (request.destroyed && !request.complete) throw cutOff();
+    return request.readableEnded || (request.complete && request.readableLength === 0);
+  };
   const onChange = () => wake();
+  const onData = (piece: Buffer) => {
+    waiting.add(piece);
+    if (waiting.sizeBytes >= MAX_WAITING_BYTES) request.pause();
+    if (waiting.sizeBytes > 0) wake();
+  };
   const onClose = () => {
     if (!request.complete) failure ??= cutOff();
     wake();
@@ -46,26 +147,30 @@ function watch(request: IncomingMessage): Events {
     if (isWaiting) failure ??= stalled();
     wake();
   };
-  request.on('readable', onChange).on('end', onChange).on('close', onClose).on('error', onClose);
+  request.on('data', onData).on('end', onChange).on('close', onClose).on('error', onClose);
   // With a listener the connection stays up for the answer; without one node:http cuts it.
   request.on('timeout', onStall);
   return {
-    isOver: () => {
-      if (failure !== undefined) throw failure;
-      if (request.destroyed && !request.complete) throw cutOff();
-      return request.readableEnded || (request.complete && request.readableLength === 0);
+    take: () => {
+      const piece = waiting.take() ?? (isOver() ? waiting.takeRest() : undefined);
+      if (waiting.sizeBytes < MAX_WAITING_BYTES / 2 && request.isPaused()) request.resume();
+      return piece;
     },
+    isOver,
     next: async () => {
       isWaiting = true;
       request.socket.setTimeout(request.socket.timeout ?? 0);
       await new Promise<void>((resolve) => {
         wake = resolve;
+        request.resume();
       });
       isWaiting = false;
     },
     stop: () => {
-      request.off('readable', onChange).off('end', onChange).off('close', onClose);
+      request.off('data', onData).off('end', onChange).off('close', onClose);
       request.off('timeout', onStall);
+      if (!request.complete) request.pause();
+      dropRest(waiting);
     },
   };
 }

@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isServiceError, type ServiceError } from '@ironbark/core/errors.ts';
+import { giveBack } from '@ironbark/platform/blocks.ts';
 import { INTERNAL_ERROR, renderErrorDocument, toS3Error } from '@ironbark/protocol/s3/errors.ts';
 import { quoteEtag } from '@ironbark/protocol/s3/list-results.ts';
 import type { ByteStream, S3Response } from '../actions/action.ts';
@@ -12,6 +13,8 @@ export interface Exchange {
   response: ServerResponse;
   requestId: string;
   hostId: string;
+  /** Of the answer's body, once it is sent. */
+  sentBytes?: number;
 }
 
 export async function sendResponse(exchange: Exchange, result: S3Response): Promise<void> {
@@ -25,7 +28,9 @@ function sendDocument(exchange: Exchange, result: S3Response, text: string): voi
   const isBare = result.status === 204 || result.status === 304;
   const lengthBytes = isBare ? undefined : body.length;
   writeHead(exchange, result.status, result.headers ?? {}, lengthBytes);
-  exchange.response.end(exchange.request.method === 'HEAD' ? undefined : body);
+  const isHead = exchange.request.method === 'HEAD';
+  exchange.sentBytes = isHead ? 0 : body.length;
+  exchange.response.end(isHead ? undefined : body);
 }
 
 async function sendStream(
@@ -39,14 +44,23 @@ async function sendStream(
     // The first piece comes before the status: a blob that is missing or damaged is an error, not a short answer.
     let piece = await stream.chunks.next();
     writeHead(exchange, result.status, result.headers ?? {}, stream.sizeBytes);
+    exchange.sentBytes = 0;
     while (!piece.done && !response.destroyed) {
-      if (!response.write(piece.value)) await drained(response);
+      exchange.sentBytes += piece.value.length;
+      if (!sendPiece(response, piece.value)) await drained(response);
       piece = await stream.chunks.next();
     }
     response.end();
   } finally {
     await stream.chunks.return(undefined);
   }
+}
+
+/** False while the peer has enough to read. A connection that is cut may still look at what it was given. */
+function sendPiece(response: ServerResponse, piece: Uint8Array): boolean {
+  return response.write(piece, (error) => {
+    if (error === null || error === undefined) giveBack(piece);
+  });
 }
 
 /** Also when the client went away: nobody drains then. */
@@ -147,4 +161,6 @@ export function discardRest({ request }: Exchange): void {
     discarded += piece.length;
     if (discarded > MAX_DISCARD_BYTES) request.destroy();
   });
+  // Whoever began to read it has held it back.
+  request.resume();
 }

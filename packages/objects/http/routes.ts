@@ -16,6 +16,7 @@ import {
   getBucketLifecycle,
   putBucketLifecycle,
 } from '../actions/bucket-lifecycle.ts';
+import { getBucketLogging, putBucketLogging } from '../actions/bucket-logging.ts';
 import {
   deleteBucketPolicy,
   getBucketPolicy,
@@ -28,6 +29,11 @@ import {
   putBucketTagging,
 } from '../actions/bucket-tagging.ts';
 import { getBucketVersioning, putBucketVersioning } from '../actions/bucket-versioning.ts';
+import {
+  deleteBucketWebsite,
+  getBucketWebsite,
+  putBucketWebsite,
+} from '../actions/bucket-website.ts';
 import { completeMultipartUpload } from '../actions/complete-multipart-upload.ts';
 import { copyObject } from '../actions/copy-object.ts';
 import { COPY_SOURCE } from '../actions/copy-source.ts';
@@ -145,14 +151,17 @@ const BUCKET_ROUTES: readonly BucketRow[] = [
     'GetBucketAccelerateConfiguration',
     emptyConfiguration('AccelerateConfiguration'),
   ],
-  ['GET', 'logging', 'GetBucketLogging', emptyConfiguration('BucketLoggingStatus')],
+  ['GET', 'logging', 'GetBucketLogging', getBucketLogging],
+  ['PUT', 'logging', 'PutBucketLogging', putBucketLogging],
   [
     'GET',
     'notification',
     'GetBucketNotificationConfiguration',
     emptyConfiguration('NotificationConfiguration'),
   ],
-  ['GET', 'website', 'GetBucketWebsite', neverSet('website')],
+  ['GET', 'website', 'GetBucketWebsite', getBucketWebsite],
+  ['PUT', 'website', 'PutBucketWebsite', putBucketWebsite],
+  ['DELETE', 'website', 'DeleteBucketWebsite', deleteBucketWebsite],
   ['GET', 'replication', 'GetBucketReplication', neverSet('replication')],
 ];
 

@@ -9,6 +9,7 @@ import type { VerifiedRequest } from '@ironbark/protocol/sigv4/verify.ts';
 import { readVersionId, type S3Request, type S3Response } from '../actions/action.ts';
 import { getBucket, requireAccess, requireAccount, requireExpectedOwner } from '../app/access.ts';
 import type { ObjectsContext } from '../app/context.ts';
+import { AccessTrace } from './access-trace.ts';
 import { AuditTrace } from './audit-trace.ts';
 import { authenticate, type UnsignedRequest } from './authenticate.ts';
 import { openBody, openFormBody } from './body.ts';
@@ -16,6 +17,7 @@ import { answerPreflight, tellOrigin } from './cross-origin.ts';
 import { parseAddress, type RequestAddress } from './request.ts';
 import { discardRest, type Exchange, sendError, sendResponse } from './respond.ts';
 import { findRoute, notOffered } from './routes.ts';
+import { findSite, serveWebsite } from './website-endpoint.ts';
 
 export interface EndpointOptions {
   context: ObjectsContext;
@@ -37,25 +39,28 @@ export function createS3Handler(options: EndpointOptions): HttpHandler {
     const exchange = { request, response, requestId, hostId };
     watchStalls(exchange, options.stallTimeoutMs);
     const trace = new AuditTrace();
+    const access = new AccessTrace(options.context);
     const finish = beginCount(options.context, request);
-    let status = 0;
-    const record = (outcome: { status: number; errorCode?: string }) => {
-      status = outcome.status;
+    let outcome: Outcome = { status: 0 };
+    const record = ({ status, errorCode }: Outcome) => {
+      outcome = { status, ...(errorCode === undefined ? {} : { errorCode }) };
       return options.audit.record(trace.describe(exchange, options.context, outcome));
     };
     try {
-      const answer = await serve(options, exchange, trace);
+      const answer = await serve(options, exchange, { trace, access });
+      access.answered(answer);
       // Whether there is something to read turns out at the first byte; nothing was changed then.
-      if (typeof answer.body !== 'object') await record({ status: answer.status });
+      if (typeof answer.body !== 'object') await record(answer);
       await sendResponse(exchange, answer);
-      if (typeof answer.body === 'object') await record({ status: answer.status });
+      if (typeof answer.body === 'object') await record(answer);
     } catch (error) {
       logFailure(options, exchange, error);
       await record(describeOutcome(error));
       sendError(exchange, error);
     }
     discardRest(exchange);
-    finish(trace.operation, status);
+    finish(trace.operation, outcome.status);
+    access.finish(exchange, trace, outcome);
   };
 }
 
@@ -70,7 +75,12 @@ function beginCount({ clock, counters }: ObjectsContext, { socket }: IncomingMes
   };
 }
 
-function describeOutcome(error: unknown): { status: number; errorCode: string } {
+interface Outcome {
+  status: number;
+  errorCode?: string;
+}
+
+function describeOutcome(error: unknown): Outcome {
   const { code, status } = isServiceError(error) ? toS3Error(error) : INTERNAL_ERROR;
   return { status, errorCode: code };
 }
@@ -87,7 +97,7 @@ function watchStalls({ request, response }: Exchange, timeoutMs: number): void {
 async function serve(
   options: EndpointOptions,
   exchange: Exchange,
-  trace: AuditTrace,
+  { trace, access }: { trace: AuditTrace; access: AccessTrace },
 ): Promise<S3Response> {
   const { context, domains } = options;
   const { request } = exchange;
@@ -96,6 +106,8 @@ async function serve(
     trace.address = parseAddress(request, domains);
     return await answerPreflight(context, request, trace.address.bucket);
   }
+  const site = findSite(request, domains, context.region);
+  if (site !== undefined) return await serveSite(options, exchange, { trace, access, site });
   const verified = await authenticate(context, request, domains);
   if (verified.form !== 'none') trace.verified = verified;
   const address = parseAddress(request, domains);
@@ -113,15 +125,43 @@ async function serve(
     throw notOffered(method, address);
   }
   const bucket = await getBucket(context, { name: address.bucket });
+  access.bucket = bucket;
   tellOrigin(exchange, bucket);
   const bucketRequest = { ...described, operation, bucket };
   if (route?.checksItself !== true) {
-    const access = { bucket, operation, key: address.key, versionId: readVersionId(bucketRequest) };
-    await requireAccess(context, bucketRequest, access);
+    const asked = { bucket, operation, key: address.key, versionId: readVersionId(bucketRequest) };
+    await requireAccess(context, bucketRequest, asked);
   }
   requireExpectedOwner(bucket, described.header('x-amz-expected-bucket-owner'));
   if (route === undefined) throw notOffered(method, address);
   return await route.onBucket(context, bucketRequest);
+}
+
+const NOBODY: UnsignedRequest = {
+  principal: undefined,
+  form: 'none',
+  payload: { kind: 'unsigned' },
+};
+
+async function serveSite(
+  { context, domains }: EndpointOptions,
+  exchange: Exchange,
+  { trace, access, site }: { trace: AuditTrace; access: AccessTrace; site: string },
+): Promise<S3Response> {
+  const { request, requestId, hostId } = exchange;
+  const address = { ...parseAddress(request, domains), bucket: site };
+  trace.address = address;
+  trace.operation = 'GetObject';
+  return await serveWebsite(context, {
+    ...{ method: request.method ?? '', site, host: request.headers.host ?? '', key: address.key },
+    ...{ requestId, hostId },
+    described: describeRequest({ ...exchange, verified: NOBODY, address, trace }),
+    onBucket: (bucket) => {
+      access.bucket = bucket;
+      access.isWebsite = true;
+      tellOrigin(exchange, bucket);
+    },
+  });
 }
 
 /** Query parameters of a presigned URL that stand for headers, but describe a body that was not there to sign. */

@@ -7,11 +7,11 @@ import { type TestContext, test } from 'node:test';
 import { MIB } from '@ironbark/core/units.ts';
 import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
 import { silentLogger } from '@ironbark/platform/logger.ts';
-import { DigestSet } from '@ironbark/protocol/s3/checksums.ts';
 import { BusyBlobs } from '../app/context.ts';
 import { RequestCounters } from '../app/request-counters.ts';
 import { openBlobLog } from '../drivers/blob-log.ts';
 import { openDiskBlobStore } from '../drivers/disk-blob-store.ts';
+import { HashThreads } from '../drivers/hash-threads.ts';
 import { insertUploadingBlob, markStored } from '../store/blobs.ts';
 import { objectsMigrations } from '../store/migrations/migrations.ts';
 import type { ObjectsSchema } from '../store/schema.ts';
@@ -27,14 +27,15 @@ async function makeStore(t: TestContext, onPause: (ms: number) => void) {
   const path = join(folder, 'objects.sqlite');
   const db = await openSqlite<ObjectsSchema>({ path, migrations: objectsMigrations });
   t.after(() => db[Symbol.asyncDispose]());
-  const blobs = await openDiskBlobStore(join(folder, 'blobs'));
+  const hashing = new HashThreads();
+  t.after(() => hashing[Symbol.asyncDispose]());
+  const blobs = await openDiskBlobStore(join(folder, 'blobs'), hashing);
   const log = await openBlobLog({ folder: join(folder, 'log'), lastKnown: 0 });
   const chunks = (async function* () {
     yield randomBytes(sizeBytes);
   })();
-  const digests = new DigestSet([]);
   const blob = await blobs.write({
-    ...{ id, chunks, digests },
+    ...{ id, chunks },
     lengthBytes: sizeBytes,
     maxBytes: sizeBytes,
   });

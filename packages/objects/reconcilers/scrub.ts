@@ -2,6 +2,7 @@
 // the bytes. What it finds is logged; nothing is changed, since a copy that is whole is elsewhere, if anywhere.
 
 import { MIB } from '@ironbark/core/units.ts';
+import { giveBack } from '@ironbark/platform/blocks.ts';
 import { type Reconciler, SETTLED } from '@ironbark/platform/reconciler.ts';
 import { heldName, openBlob, type PlacedBlob } from '../app/blob-reading.ts';
 import type { ObjectsContext } from '../app/context.ts';
@@ -73,7 +74,11 @@ async function* readSound(context: ScrubContext, blob: PlacedBlob): AsyncGenerat
   try {
     await using opened = await openBlob(context, blob);
     if (blob.sizeBytes === 0) return;
-    for await (const piece of opened.read(0, blob.sizeBytes - 1)) yield piece.length;
+    for await (const piece of opened.read(0, blob.sizeBytes - 1)) {
+      const { length } = piece;
+      giveBack(piece);
+      yield length;
+    }
   } catch (error) {
     context.counters.countDamaged();
     context.logger.error('a stored blob is damaged or missing', { blob: blob.id, error });

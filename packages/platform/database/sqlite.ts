@@ -18,6 +18,7 @@ import { syncFile } from '../files.ts';
 import { WriteGuard } from '../write-guard.ts';
 import { CommitGroups, type Member } from './commit-groups.ts';
 import type { Database, Migrations } from './database.ts';
+import { answerPrepared } from './prepared-query.ts';
 
 export interface SqliteOptions {
   /** The file, or `:memory:`. */
@@ -54,10 +55,13 @@ export async function openSqlite<Schema>(options: SqliteOptions): Promise<Databa
   await settle(engine, options.path);
   const guard = new WriteGuard(options.path);
   const maxMembers = options.maxTransactionsPerCommit ?? 1;
+  const adapter = new ManyTurnsAdapter();
+  const driver = new SingleConnectionDriver(engine, guard, maxMembers);
+  answerPrepared(adapter, (asked) => driver.answer(asked));
   const query = new Kysely<Schema>({
     dialect: {
-      createAdapter: () => new ManyTurnsAdapter(),
-      createDriver: () => new SingleConnectionDriver(engine, guard, maxMembers),
+      createAdapter: () => adapter,
+      createDriver: () => driver,
       createIntrospector: (db) => new SqliteIntrospector(db),
       createQueryCompiler: () => new SqliteQueryCompiler(),
     },
@@ -144,6 +148,11 @@ class SingleConnectionDriver implements Driver {
   }
 
   async releaseConnection(): Promise<void> {}
+
+  /** A query by itself. */
+  async answer(query: CompiledQuery): Promise<readonly unknown[]> {
+    return (await this.#groups.runOutside(() => this.#statements.run(query))).rows;
+  }
 
   async beginTransaction(turn: DatabaseConnection): Promise<void> {
     await this.#groups.begin((turn as Turn).member);

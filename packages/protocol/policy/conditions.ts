@@ -111,6 +111,8 @@ const KNOWN_KEYS = new Set(
     'aws:PrincipalType',
     'aws:Referer',
     'aws:SecureTransport',
+    'aws:SourceAccount',
+    'aws:SourceArn',
     'aws:SourceIp',
     'aws:UserAgent',
     'aws:userid',

@@ -168,8 +168,12 @@ function parsePrincipals(value: Json, check: NonNullable<Dialect['checkPrincipal
   return { kind: 'some', names };
 }
 
+/** The one service of this cloud that uses buckets of others. */
+export const LOG_DELIVERY_SERVICE = 'logging.s3.amazonaws.com';
+
 function checkBucketPrincipal(kind: string, name: string): string {
   if (['AWS', 'CanonicalUser'].includes(kind)) return checkPrincipalName(name);
+  if (kind === 'Service' && name === LOG_DELIVERY_SERVICE) return name;
   throw malformed(`Invalid principal in policy: this cloud has no principals of kind ${kind}`);
 }
 

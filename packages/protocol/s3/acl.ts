@@ -19,8 +19,8 @@ export interface AclGrant {
 
 export const ALL_USERS = 'http://acs.amazonaws.com/groups/global/AllUsers';
 export const AUTHENTICATED_USERS = 'http://acs.amazonaws.com/groups/global/AuthenticatedUsers';
-/** Nobody delivers logs here, so that a grant to it changes nothing; it is kept as AWS keeps it. */
-const LOG_DELIVERY = 'http://acs.amazonaws.com/groups/s3/LogDelivery';
+/** Who delivers access logs. */
+export const LOG_DELIVERY = 'http://acs.amazonaws.com/groups/s3/LogDelivery';
 const GROUPS = [ALL_USERS, AUTHENTICATED_USERS, LOG_DELIVERY];
 const PERMISSIONS: readonly string[] = ['FULL_CONTROL', 'READ', 'WRITE', 'READ_ACP', 'WRITE_ACP'];
 

@@ -98,8 +98,14 @@ class Crc64Digest implements Digest {
   }
 }
 
+/** Digests of bytes that were all taken. */
+export interface Digests {
+  /** Throws for one that was not asked for. */
+  get(algorithm: DigestAlgorithm): Buffer;
+}
+
 /** Several digests over one pass of the bytes. */
-export class DigestSet {
+export class DigestSet implements Digests {
   readonly #running: ReadonlyMap<DigestAlgorithm, Digest>;
   readonly #done = new Map<DigestAlgorithm, Buffer>();
 

@@ -95,7 +95,10 @@ const TABLE: Readonly<Record<ErrorKind, KindEntry>> = {
       'content-length': s3('IncompleteBody', 400),
     },
   },
-  'operation-not-permitted': { otherwise: INVALID_REQUEST },
+  'operation-not-permitted': {
+    otherwise: INVALID_REQUEST,
+    resources: { 'log-target': s3('InvalidTargetBucketForLogging', 400) },
+  },
   'idempotency-mismatch': { otherwise: INVALID_REQUEST },
   'limit-exceeded': {
     otherwise: s3('InvalidRequest', 400),

@@ -7,9 +7,10 @@ import { MIB } from '@ironbark/core/units.ts';
 import { type BlobLog, MAX_LOGGED_BYTES, openBlobLog } from '@ironbark/objects/drivers/blob-log.ts';
 import type { BlobStore, OpenBlob } from '@ironbark/objects/drivers/blob-store.ts';
 import { openDiskBlobStore } from '@ironbark/objects/drivers/disk-blob-store.ts';
+import { HashThreads } from '@ironbark/objects/drivers/hash-threads.ts';
 import { RECORD_HEADER_BYTES } from '@ironbark/objects/drivers/log-record.ts';
+import { giveBack } from '@ironbark/platform/blocks.ts';
 import { type RandomSource, seededRandom } from '@ironbark/platform/random.ts';
-import { DigestSet } from '@ironbark/protocol/s3/checksums.ts';
 
 export interface BitRotRun {
   folder: string;
@@ -25,8 +26,8 @@ export interface BitRotResult {
   wrong: number;
 }
 
-/** Around the size of a block, which has one CRC. */
-const SIZES = [1, 600, 20_000, 300_000, MIB, MIB + 1, 2 * MIB + 70_000] as const;
+/** Around the size of a block, which has one CRC; the last is large enough for another thread. */
+const SIZES = [1, 600, 20_000, 300_000, MIB, MIB + 1, 2 * MIB + 70_000, 4 * MIB + 3] as const;
 
 const PATTERN_BYTES = 5_000;
 
@@ -43,7 +44,8 @@ interface Sample {
 
 export async function flipBits({ folder, flips, seed }: BitRotRun): Promise<BitRotResult> {
   const random = seededRandom(seed);
-  const store = await openDiskBlobStore(folder);
+  await using hashing = new HashThreads();
+  const store = await openDiskBlobStore(folder, hashing);
   const samples: Sample[] = [];
   await using log = await openBlobLog({ folder: join(folder, 'log'), lastKnown: 0 });
   for (const size of LOGGED_SIZES) samples.push(await makeLogged(log, folder, size, random));
@@ -77,7 +79,7 @@ async function makeSample(
     yield content;
   })();
   const limits = { lengthBytes: size, maxBytes: size };
-  const blob = await store.write({ id, chunks, digests: new DigestSet([]), ...limits });
+  const blob = await store.write({ id, chunks, ...limits });
   const path = join(folder, id.slice(0, 2), id);
   return { open: () => store.open(blob), bytes: content, path, from: 0, length: size };
 }
@@ -123,5 +125,6 @@ async function read(
     isRefused = true;
   }
   const all = Buffer.concat(got);
+  for (const piece of got) giveBack(piece);
   return { isRefused, isWrong: !all.equals(bytes.subarray(start, start + all.length)) };
 }

@@ -1,0 +1,81 @@
+// Owns how a blob's bytes come out of its file: whole blocks, each checked against its CRC before a byte of it is given.
+
+import type { FileHandle } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
+import { BLOCK_BYTES, cutBlock, giveBack, takeBlock } from '@ironbark/platform/blocks.ts';
+import type { StoredBlob } from './blob-store.ts';
+import { DamagedBlobError, decodeCrcs } from './block-crcs.ts';
+import { type HashThreads, THREADED_BYTES } from './hash-threads.ts';
+
+/** Read and checked while one is being sent. */
+const BLOCKS_AHEAD = 2;
+
+export interface ReadOptions {
+  start: number;
+  /** Inclusive. */
+  end: number;
+  hashing: HashThreads;
+}
+
+export async function* readBlocks(
+  handle: FileHandle,
+  blob: StoredBlob,
+  { start, end, hashing }: ReadOptions,
+): AsyncGenerator<Uint8Array> {
+  const crcs = decodeCrcs(blob.blockCrcs);
+  const last = Math.floor(end / BLOCK_BYTES);
+  let next = Math.floor(start / BLOCK_BYTES);
+  const ahead: Promise<Buffer>[] = [];
+  try {
+    for (let index = next; index <= last; index++) {
+      for (; next <= Math.min(last, index + BLOCKS_AHEAD); next++) {
+        const block = readBlock(handle, blob, { index: next, crc: crcs[next], hashing });
+        // Its failure is met at its turn, or by nobody when the reader stops before.
+        block.catch(() => {});
+        ahead.push(block);
+      }
+      const block = await ahead.shift()!;
+      const at = index * BLOCK_BYTES;
+      yield cutBlock(block, Math.max(start - at, 0), Math.min(end + 1 - at, block.length));
+    }
+  } finally {
+    // Nobody reads from a handle that is closed, nor into a block that somebody else has.
+    for (const block of await Promise.allSettled(ahead)) {
+      if (block.status === 'fulfilled') giveBack(block.value);
+    }
+  }
+}
+
+interface WantedBlock {
+  index: number;
+  crc: number | undefined;
+  hashing: HashThreads;
+}
+
+async function readBlock(
+  handle: FileHandle,
+  blob: StoredBlob,
+  { index, crc, hashing }: WantedBlock,
+): Promise<Buffer> {
+  const at = index * BLOCK_BYTES;
+  const block = cutBlock(takeBlock(), 0, Math.min(BLOCK_BYTES, blob.sizeBytes - at));
+  await readFully(handle, block, at, blob.id);
+  const isLarge = blob.sizeBytes >= THREADED_BYTES;
+  const found = isLarge ? await hashing.crcOf(block) : crc32(block);
+  if (found === crc) return block;
+  throw new DamagedBlobError(blob.id, `block ${index}`);
+}
+
+async function readFully(
+  handle: FileHandle,
+  block: Buffer,
+  position: number,
+  id: string,
+): Promise<void> {
+  let done = 0;
+  while (done < block.length) {
+    const { bytesRead } = await handle.read(block, done, block.length - done, position + done);
+    if (bytesRead === 0) throw new DamagedBlobError(id, 'ends early');
+    done += bytesRead;
+  }
+}

@@ -1,0 +1,178 @@
+// Owns how a blob's bytes get into its file: in blocks, several of which are digested and written at the same time.
+
+import type { FileHandle } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
+import { ServiceError } from '@ironbark/core/errors.ts';
+import { MIB } from '@ironbark/core/units.ts';
+import {
+  BLOCK_BYTES,
+  cutBlock,
+  giveBack,
+  isWholeBlock,
+  takeBlock,
+} from '@ironbark/platform/blocks.ts';
+import { writeFully } from '@ironbark/platform/files.ts';
+import type { WriteBlobInput } from './blob-store.ts';
+import { encodeCrcs } from './block-crcs.ts';
+
+/** Of one blob; with the one that is being filled it is all the memory that an upload takes. */
+const MAX_UNDER_WAY = 4;
+/** So that the disk works while the rest arrives, and the last sync has little left to do. */
+const SYNC_EVERY_BYTES = 8 * MIB;
+
+/**
+ * Resolves when all is written; to be synced once more. When it throws, nothing is under way any more. `sync` takes what was
+ * written so far to stable storage.
+ */
+export async function writeBlocks(
+  handle: FileHandle,
+  input: WriteBlobInput,
+  sync: () => Promise<void>,
+): Promise<{ sizeBytes: number; blockCrcs: string }> {
+  const crcs: number[] = [];
+  const underWay = new UnderWay();
+  const syncs = new EarlySyncs(sync);
+  let sizeBytes = 0;
+  try {
+    for await (const block of toBlocks(input.chunks)) {
+      const at = sizeBytes;
+      sizeBytes += block.length;
+      try {
+        if (sizeBytes > input.maxBytes) throw tooLarge();
+        syncs.requireSuccess();
+        await underWay.room();
+      } catch (error) {
+        giveBack(block);
+        throw error;
+      }
+      underWay.add(async () => {
+        crcs[at / BLOCK_BYTES] = await takeIn(handle, block, { at, input });
+        syncs.count(block.length);
+      });
+    }
+  } finally {
+    await underWay.ended();
+    await syncs.ended();
+  }
+  underWay.requireSuccess();
+  syncs.requireSuccess();
+  return { sizeBytes, blockCrcs: encodeCrcs(crcs) };
+}
+
+/** Digests and writes a block, and answers the CRC of what was written. */
+async function takeIn(
+  handle: FileHandle,
+  block: Buffer,
+  { at, input }: { at: number; input: WriteBlobInput },
+): Promise<number> {
+  const digested = input.digests?.update(block) ?? crc32(block);
+  const kept = input.seal?.(block) ?? block;
+  const crc = kept === block ? digested : crc32(kept);
+  const works = [crc, digested, writeFully(handle, kept, at)] as const;
+  // Until all have ended somebody looks at the block.
+  await Promise.allSettled(works);
+  giveBack(block);
+  return (await Promise.all(works))[0];
+}
+
+/** Blocks that are being taken in. */
+class UnderWay {
+  readonly #works = new Set<Promise<void>>();
+  #failures: unknown[] = [];
+
+  add(work: () => Promise<void>): void {
+    const running: Promise<void> = work()
+      .catch((error: unknown) => {
+        this.#failures.push(error);
+      })
+      .finally(() => this.#works.delete(running));
+    this.#works.add(running);
+  }
+
+  /** Resolves when there is room for one more; throws once one has failed. */
+  async room(): Promise<void> {
+    while (this.#works.size >= MAX_UNDER_WAY) await Promise.race(this.#works);
+    this.requireSuccess();
+  }
+
+  async ended(): Promise<void> {
+    await Promise.all(this.#works);
+  }
+
+  requireSuccess(): void {
+    if (this.#failures.length > 0) throw this.#failures[0];
+  }
+}
+
+/** Syncs now and then, one at a time. */
+class EarlySyncs {
+  readonly #sync: () => Promise<void>;
+  #unsyncedBytes = 0;
+  #running: Promise<void> | undefined;
+  #failures: unknown[] = [];
+
+  constructor(sync: () => Promise<void>) {
+    this.#sync = sync;
+  }
+
+  count(writtenBytes: number): void {
+    this.#unsyncedBytes += writtenBytes;
+    if (this.#unsyncedBytes < SYNC_EVERY_BYTES || this.#running !== undefined) return;
+    this.#unsyncedBytes = 0;
+    this.#running = this.#sync()
+      .catch((error: unknown) => {
+        this.#failures.push(error);
+      })
+      .finally(() => {
+        this.#running = undefined;
+      });
+  }
+
+  async ended(): Promise<void> {
+    await this.#running;
+  }
+
+  requireSuccess(): void {
+    if (this.#failures.length > 0) throw this.#failures[0];
+  }
+}
+
+/** Each of them full, but for the last. */
+async function* toBlocks(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  let filling: Buffer | undefined;
+  let filled = 0;
+  const cut = () => {
+    const block = cutBlock(filling!, 0, filled);
+    filling = undefined;
+    filled = 0;
+    return block;
+  };
+  try {
+    for await (const chunk of chunks) {
+      if (filled === 0 && isWholeBlock(chunk)) {
+        yield chunk;
+        continue;
+      }
+      for (let at = 0; at < chunk.length; ) {
+        filling ??= takeBlock();
+        const piece = chunk.subarray(at, at + BLOCK_BYTES - filled);
+        filling.set(piece, filled);
+        filled += piece.length;
+        at += piece.length;
+        if (filled === BLOCK_BYTES) yield cut();
+      }
+      giveBack(chunk);
+    }
+    if (filling !== undefined) yield cut();
+  } finally {
+    if (filling !== undefined) giveBack(filling);
+  }
+}
+
+function tooLarge(): ServiceError {
+  return new ServiceError({
+    kind: 'too-large',
+    resource: 'object',
+    message: 'Your proposed upload exceeds the maximum allowed size.',
+  });
+}

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BLOCK_BYTES, cutBlock, giveBack, takeBlock } from './blocks.ts';
+
+test('a block that was given back is used again, and one that is in use is not', () => {
+  const first = takeBlock();
+  assert.equal(first.length, BLOCK_BYTES);
+  const second = takeBlock();
+  assert.notEqual(first.buffer, second.buffer);
+  giveBack(first);
+  assert.equal(takeBlock().buffer, first.buffer);
+});
+
+test('giving the same view back twice does not take the block from who has it now', () => {
+  const first = takeBlock();
+  giveBack(first);
+  const now = takeBlock();
+  giveBack(first);
+  assert.notEqual(takeBlock().buffer, now.buffer);
+});
+
+test('a cut stands for its block, which its former view no longer does', () => {
+  const block = takeBlock();
+  block.write('0123456789');
+  const cut = cutBlock(block, 2, 5);
+  assert.equal(cut.toString(), '234');
+  giveBack(block);
+  assert.notEqual(takeBlock().buffer, block.buffer);
+  const narrower = cutBlock(cut, 1, 100);
+  assert.equal(narrower.toString(), '34');
+  giveBack(narrower);
+  assert.equal(takeBlock().buffer, block.buffer);
+});
+
+test('memory of somebody else is left alone', () => {
+  const bytes = Buffer.from('abc');
+  giveBack(bytes);
+  assert.equal(cutBlock(bytes, 1, 2).toString(), 'b');
+});
