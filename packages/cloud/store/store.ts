@@ -61,12 +61,12 @@ const MIGRATIONS: Migrations = {
   '0022-vpc-intent': vpcIntent,
   '0023-vpc-network': vpcNetwork,
   '0024-vpc-gone': vpcGone,
-  '0031-network-metrics': networkMetrics,
-  '0028-gone-images': goneImages,
   '0025-trusted-ids': trustedIds,
   '0026-quotas': quotas,
+  '0028-gone-images': goneImages,
   '0029-interface-attachments': interfaceAttachments,
   '0030-acls-and-dhcp': aclsAndDhcp,
+  '0031-network-metrics': networkMetrics,
 };
 
 /** `path` is a file, or `:memory:`. */
