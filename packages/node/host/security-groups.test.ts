@@ -90,7 +90,7 @@ describe('security groups on the host', { skip }, () => {
     const closed = group(1, [fromCidr(UDP, PORT)], []);
     await put([closed, group(2, [fromCidr(UDP, PORT)])]);
     await using sender = await Talker.open(guests[0]!, 0);
-    sender.send('leaves', address(1), PORT);
+    await sender.send('leaves', address(1), PORT);
     assert.equal(await reaches(1, 0), true);
     assert.ok(!talkers[1]!.heard.some(({ text }) => text === 'leaves'));
   });

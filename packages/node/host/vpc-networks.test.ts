@@ -257,7 +257,7 @@ describe('VPCs with the same addresses on one host', { skip }, () => {
     const run = (...words: string[]) => systemCommands.run('ip', ['-n', world.name, ...words]);
     await run('address', 'add', `${inside}/32`, 'dev', 'lo');
     await run(...route, 'src', inside);
-    outside.send('pretended', PUBLIC, PORT);
+    await outside.send('pretended', PUBLIC, PORT);
     await run(...route, 'src', OUTSIDE);
     assert.equal(await outside.reaches(PUBLIC, PORT), true);
     assert.ok(!talker('first').heard.some(({ text }) => text === 'pretended'));

@@ -16,7 +16,7 @@ export class Talker implements AsyncDisposable {
     socket.on('message', (bytes, { address, port }) => {
       const text = bytes.toString();
       this.heard.push({ from: address, text });
-      if (text.startsWith('ask')) this.send(`answer ${text}`, address, port);
+      if (text.startsWith('ask')) void this.send(`answer ${text}`, address, port);
     });
     // What is refused shows in what is heard.
     socket.on('error', () => {});
@@ -30,8 +30,9 @@ export class Talker implements AsyncDisposable {
     return new Talker(socket);
   }
 
-  send(text: string, address: string, port: number): void {
-    this.#socket.send(text, port, address, () => {});
+  /** Resolves once it is on its way, or was refused: what is changed afterwards does not concern it. */
+  send(text: string, address: string, port: number): Promise<void> {
+    return new Promise((resolve) => this.#socket.send(text, port, address, () => resolve()));
   }
 
   /** True once the other has answered; asked again and again for this long. */
@@ -39,7 +40,7 @@ export class Talker implements AsyncDisposable {
     const text = `ask ${process.hrtime.bigint()}`;
     const isAnswered = () => {
       if (this.heard.some((one) => one.text === `answer ${text}`)) return true;
-      this.send(text, address, port);
+      void this.send(text, address, port);
       return false;
     };
     try {
