@@ -1,8 +1,9 @@
 // Owns going through a chain of records from its newest on, for those who look for a few. Nothing is proven here: that is
 // the reader's work.
 
+import { open } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
-import { readFileIfPresent } from './files.ts';
+import { hasCode, readFileIfPresent } from './files.ts';
 import {
   type ChainLine,
   listSegments,
@@ -33,9 +34,11 @@ export async function searchNewest(
 ): Promise<number | undefined> {
   let left = search.maxLines;
   for (const segment of (await listSegments(directory, name)).toReversed()) {
+    const path = segmentPath(directory, name, segment);
+    if (await isAfter(path, search.before)) continue;
     // One at a time is in memory; a segment has a few MiB.
-    const bytes = await readFileIfPresent(segmentPath(directory, name, segment));
-    if (bytes === undefined || isAfter(bytes, search.before)) continue;
+    const bytes = await readFileIfPresent(path);
+    if (bytes === undefined) continue;
     for (const text of linesBackwards(bytes)) {
       const sequence = sequenceOf(text);
       if (sequence === undefined || sequence >= (search.before ?? Number.POSITIVE_INFINITY))
@@ -55,10 +58,23 @@ function goesOn(text: string, { containing, take }: RecordSearch): boolean {
 }
 
 /** All of this segment was looked at before. */
-function isAfter(bytes: Buffer, before: number | undefined): boolean {
+async function isAfter(path: string, before: number | undefined): Promise<boolean> {
   if (before === undefined) return false;
-  const first = sequenceOf(bytes.toString('utf8', 0, Math.min(bytes.length, 64)));
+  const beginning = await readBeginning(path);
+  const first = beginning === undefined ? undefined : sequenceOf(beginning);
   return first !== undefined && first >= before;
+}
+
+/** As much as the first number takes; undefined when the segment has gone meanwhile. */
+async function readBeginning(path: string): Promise<string | undefined> {
+  try {
+    await using file = await open(path, 'r');
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(64), 0, 64, 0);
+    return buffer.toString('utf8', 0, bytesRead);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
 }
 
 function sequenceOf(text: string): number | undefined {

@@ -96,7 +96,9 @@ export async function forgetZeros(file: FileHandle): Promise<void> {
   for (let at = 0; at < l1.length; at += ENTRY_BYTES) {
     const tableAt = Number(l1.readBigUInt64BE(at) & TABLE_AT);
     if (tableAt === 0) continue;
-    await file.read(table, 0, CLUSTER_BYTES, tableAt);
+    const { bytesRead } = await file.read(table, 0, CLUSTER_BYTES, tableAt);
+    // Past the end is nothing, as it is to QEMU.
+    table.fill(0, bytesRead);
     if (dropZeros(table)) await writeFully(file, table, tableAt);
   }
 }

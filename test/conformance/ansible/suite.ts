@@ -130,6 +130,8 @@ function settings(collections: string): Record<string, string> {
     ANSIBLE_CALLBACK_PLUGINS: import.meta.dirname,
     ANSIBLE_STDOUT_CALLBACK: 'outcomes',
     ANSIBLE_LOCALHOST_WARNING: 'false',
+    // The checkout stays as it is.
+    PYTHONDONTWRITEBYTECODE: '1',
     LANG: 'C.UTF-8',
   };
 }
