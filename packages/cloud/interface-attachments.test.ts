@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { InstanceId } from '@ironbark/core/ids.ts';
+import { checkSlots } from './app/attachments.ts';
 import { planAttachment } from './app/interface-attachments.ts';
 import { refused } from './testing/refused.ts';
 import { TestCloud } from './testing/test-cloud.ts';
@@ -211,4 +212,35 @@ test('a node’s word counts from the intent on that told it', () => {
   assert.equal(planAttachment(attaching, node, heard(5)), 'none');
   assert.equal(planAttachment(attaching, node, heard(5, 'attached')), 'mark-attached');
   assert.equal(planAttachment({ ...row, attachState: 'attached' }, node, heard(5)), 'none');
+});
+
+test('an interface that outlives its instance has no address that the cloud gave with it', async () => {
+  await using t = await TestCloud.start();
+  const launch = { DeviceIndex: 0, AssociatePublicIpAddress: true, DeleteOnTermination: false };
+  const image = await t.registerImage();
+  const [id] = await t.launch(image, { NetworkInterfaces: [launch] });
+  await t.settleState(id!, 'running');
+  const [card] = (await t.describe(id!)).NetworkInterfaces!;
+  assert.ok(card!.Association?.PublicIp);
+  await t.call('TerminateInstances', { InstanceIds: [id!] });
+  await t.settleState(id!, 'terminated');
+  const kept = await show(t, card!.NetworkInterfaceId!);
+  assert.deepEqual([kept.Status, kept.Association], ['available', undefined]);
+  await assert.rejects(
+    t.launch(image, {
+      NetworkInterfaces: [
+        {
+          DeviceIndex: 0,
+          NetworkInterfaceId: card!.NetworkInterfaceId!,
+          AssociatePublicIpAddress: true,
+        },
+      ],
+    }),
+    refused('invalid-combination', 'request', 'AssociatePublicIpAddress'),
+  );
+});
+
+test('interfaces and volumes share the slots of their guest', () => {
+  checkSlots(28);
+  assert.throws(() => checkSlots(29), refused('limit-exceeded', 'attachment', 'together'));
 });

@@ -102,7 +102,10 @@ function ofSpecification(spec: InstanceNetworkInterfaceSpecification): LaunchedI
 
 function parseExisting(spec: InstanceNetworkInterfaceSpecification) {
   if (spec.NetworkInterfaceId === undefined) return undefined;
-  const doubled = OF_NEW.find((name) => spec[name] !== undefined);
+  const isGivenAddress = spec.AssociatePublicIpAddress === true;
+  const doubled = isGivenAddress
+    ? 'AssociatePublicIpAddress'
+    : OF_NEW.find((name) => spec[name] !== undefined);
   if (doubled !== undefined) {
     throw invalidCombination(
       `A network interface ID and ${doubled} may not be specified for the same network interface`,

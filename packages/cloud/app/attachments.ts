@@ -10,6 +10,7 @@ import {
   updateAttachment,
 } from '../store/attachments.ts';
 import { findInstance } from '../store/instances.ts';
+import { listInterfacesOf } from '../store/network-interfaces.ts';
 import type { AttachmentRow, InstanceRow, VolumeRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
 import { listTagsOf } from '../store/tags.ts';
@@ -24,8 +25,9 @@ import { getVolume } from './volumes.ts';
 
 /** The names that EC2 takes for volumes (EC2 User Guide, "Device names"), in the forms of its clients. */
 const DEVICE_NAME = /^(?:\/dev\/)?(?:sd|xvd|vd|hd)[a-z]{1,2}\d{0,2}$/;
-/** A guest of ours has one PCI slot for each disk; EC2's limit of Nitro instances is 28 in all. */
 const MAX_VOLUMES = 26;
+/** A guest of ours has 30 PCI slots, two of them its own; EC2's Nitro instances have as many. */
+const MAX_ATTACHED = 28;
 
 export function checkDeviceName(name: string): string {
   if (DEVICE_NAME.test(name)) return name;
@@ -122,6 +124,18 @@ async function checkDeviceFree(
     );
   }
   checkVolumeCount(others.length + 1);
+  const { length: cards } = await listInterfacesOf(tx, instance.id);
+  checkSlots(cards + others.length + 1);
+}
+
+/** For the interfaces and volumes together that an instance would have then. */
+export function checkSlots(attached: number): void {
+  if (attached <= MAX_ATTACHED) return;
+  throw refuse(
+    'limit-exceeded',
+    'attachment',
+    `An instance can have ${MAX_ATTACHED} network interfaces and volumes attached, together.`,
+  );
 }
 
 /** For what an instance would have then. */

@@ -8,17 +8,20 @@ import type { InstanceId, InterfaceId, ResourceId } from '@ironbark/core/ids.ts'
 import { INSTANCE_ALLOWS } from '@ironbark/core/states.ts';
 import { newId } from '@ironbark/platform/random.ts';
 import type { InstanceObservation } from '@ironbark/protocol/internal/instance-messages.ts';
+import { listAttachmentsOf } from '../store/attachments.ts';
 import { findInstance, raiseGeneration } from '../store/instances.ts';
 import { listInterfaces, listInterfacesOf, updateInterface } from '../store/network-interfaces.ts';
 import type { InstanceRow, InterfaceRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
 import type { App } from './app.ts';
+import { checkSlots } from './attachments.ts';
 import type { Caller, Change } from './change.ts';
 import { parseObservation } from './instance-outcome.ts';
 import { findInstanceType } from './instance-types.ts';
 import { viewState } from './instance-view.ts';
 import { getInstance } from './instances.ts';
 import { eraseInterface, getOwnInterface } from './network-interfaces.ts';
+import { letGoAutomatic } from './public-addresses.ts';
 import { invalidCombination, invalidValue, refuse } from './refusals.ts';
 import { touchVpc } from './vpc-changes.ts';
 
@@ -55,6 +58,7 @@ export async function attachInterface(
     );
   }
   checkInterfaceCount(instance.instanceType, others.length + 1);
+  checkSlots(others.length + 1 + (await listAttachmentsOf(tx, instanceId)).length);
   const attachmentId = newId(app.random, 'eni-attach');
   await updateInterface(tx, row.id, {
     ...{ instanceId, deviceIndex, attachmentId, attachedAt: change.nowMs, deleteOnTermination: 0 },
@@ -144,7 +148,9 @@ export async function detachInterface(
   if (instance.desiredPower === 'terminated') checkState(instance, 'detached from');
   if (row.attachState === 'detaching') return;
   const attachGeneration = await tell(change, instance.id);
-  await updateInterface(tx, row.id, { attachState: 'detaching', attachGeneration });
+  // Whoever asks for it back gets it, also when the instance ends first.
+  const kept = { attachState: 'detaching', deleteOnTermination: 0 } as const;
+  await updateInterface(tx, row.id, { ...kept, attachGeneration });
   await touchVpc(change, row.vpcId);
 }
 
@@ -182,6 +188,7 @@ export async function followInterfaces(change: Change, id: InstanceId): Promise<
 
 /** It is of no instance from now on. */
 async function letGoOfInterface(change: Change, row: InterfaceRow): Promise<void> {
+  await letGoAutomatic(change, row.id);
   await updateInterface(change.tx, row.id, { ...FREE });
   await touchVpc(change, row.vpcId);
 }

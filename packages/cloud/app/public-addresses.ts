@@ -249,6 +249,12 @@ export async function letGoAll(change: Change, id: InterfaceId): Promise<void> {
   for (const row of await listAddressesOn(change.tx, [id])) await letGo(change, row);
 }
 
+/** For an interface that outlives its attachment: what the cloud gave with that goes with it. */
+export async function letGoAutomatic(change: Change, id: InterfaceId): Promise<void> {
+  const rows = await listAddressesOn(change.tx, [id]);
+  for (const row of rows.filter(({ isAutomatic }) => isAutomatic === 1)) await letGo(change, row);
+}
+
 /** For a private address that goes. */
 export async function letGoOf(change: Change, id: InterfaceId, privateIp: string): Promise<void> {
   const rows = await listAddressesOn(change.tx, [id]);
