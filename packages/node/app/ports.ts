@@ -47,7 +47,18 @@ export class Ports {
 
   /** Those of an instance that exist, whether ensured or not. */
   existingOf(intent: InstanceIntent): InterfaceId[] {
-    return intent.interfaces.map(({ id }) => id).filter((id) => this.#existing.has(id));
+    const taken = this.#takenFrom(intent);
+    const own = intent.interfaces.map(({ id }) => id);
+    return own.filter((id) => this.#existing.has(id) && !taken.has(id));
+  }
+
+  /** A terminated instance is listed with its interfaces until it is forgotten; kept ones may be another's by then. */
+  #takenFrom({ id, power }: InstanceIntent): ReadonlySet<InterfaceId> {
+    if (power !== 'terminated') return new Set();
+    const others = this.#intents
+      .instances()
+      .filter((each) => each.id !== id && each.power !== 'terminated');
+    return new Set(others.flatMap(({ interfaces }) => interfaces.map((nic) => nic.id)));
   }
 
   /** Looks at the host again, and removes ports that belong to no instance. */

@@ -107,17 +107,21 @@ function renderReason({ desired, observed, plan, trouble }: ObservationInput): s
   return first?.kind === 'wait' ? first.what : undefined;
 }
 
-/** As with volumes: what a guest that is off is to have counts as attached. */
+/**
+ * As with volumes: what a guest that is off is to have counts as attached. While nobody can tell what a guest has, the
+ * record says what may have to leave, and never what has come: a card is written down before it is plugged.
+ */
 function renderInterfaces({ desired, observed }: ObservationInput): InterfaceObservation[] {
   const isLive = isUp(observed.guest);
   const profiles = observed.record?.nicProfiles ?? {};
-  const { nics = Object.keys(profiles) as InterfaceId[], strayPorts } = observed;
+  const { nics, strayPorts } = observed;
   const wanted = desired.interfaces.map(({ id }): InterfaceObservation => {
     const profile = isLive ? profiles[id] : undefined;
-    const state = !isLive || nics.includes(id) ? 'attached' : 'attaching';
+    const state = !isLive || nics?.includes(id) ? 'attached' : 'attaching';
     return { id, state, ...(profile === undefined ? {} : { profile }) };
   });
-  const held = new Set([...(isLive ? nics : []), ...strayPorts]);
+  const present = nics ?? (Object.keys(profiles) as InterfaceId[]);
+  const held = new Set([...(isLive ? present : []), ...strayPorts]);
   const leaving = [...held].filter((id) => !desired.interfaces.some((each) => each.id === id));
   return [...wanted, ...leaving.map((id) => ({ id, state: 'detaching' }) as const)];
 }

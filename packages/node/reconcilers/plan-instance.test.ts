@@ -2,13 +2,18 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { InterfaceId, VolumeId } from '@ironbark/core/ids.ts';
 import { DIRECT } from '@ironbark/core/io-profile.ts';
-import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import type {
+  InstanceIntent,
+  InterfaceIntent,
+} from '@ironbark/protocol/internal/instance-messages.ts';
 import type { InstanceRecord } from '../store/records.ts';
 import { instanceIntent } from '../testing/instance-intent.ts';
 import { type ObservedInstance, planInstance, STOP_GRACE_MS } from './plan-instance.ts';
 
 const NOW = 1_000_000_000;
-const NIC = instanceIntent().interfaces[0]!.id;
+const [FIRST] = instanceIntent().interfaces as [InterfaceIntent];
+const NIC = FIRST.id;
+const OTHER_NIC: InterfaceId = 'eni-00000000000000002';
 const VOLUME: VolumeId = 'vol-0123456789abcdef0';
 const KERNEL = instanceIntent().image.root!;
 
@@ -62,6 +67,7 @@ const withRootVolume = instanceIntent({
   volumes: withVolume.volumes,
 });
 const withKernel = instanceIntent({ image: { ...instanceIntent().image, kernel: KERNEL } });
+const withCards = instanceIntent({ interfaces: [FIRST, { ...FIRST, id: OTHER_NIC }] });
 const stopped = instanceIntent({ power: 'stopped' });
 const terminated = instanceIntent({ power: 'terminated' });
 
@@ -109,6 +115,18 @@ const cases: Case[] = [
     desired: instanceIntent(),
     observed: up({ ports: [] }),
     steps: ['ensure-port'],
+  },
+  {
+    name: 'a card that comes gets its port when it is plugged, one that is there before',
+    desired: withCards,
+    observed: up({ ports: [], nics: [NIC] }),
+    steps: ['ensure-port', 'plug-nic'],
+  },
+  {
+    name: 'a port that was to be removed is gone before the start, which would forget it',
+    desired: instanceIntent(),
+    observed: down({ strayPorts: [NIC, OTHER_NIC] }),
+    steps: ['remove-port', 'start'],
   },
   { name: 'a volume is plugged', desired: withVolume, observed: up(), steps: ['plug-volume'] },
   {

@@ -167,12 +167,15 @@ function planAfterPowerOff(
 }
 
 function planStart(desired: InstanceIntent, observed: ObservedInstance, nowMs: number): Step[] {
+  // The start writes down anew which ports it has.
+  const left = removeLeftPorts(desired, observed);
   const startAtMs = restartAtMs(observed.record, nowMs);
   if (startAtMs > nowMs) {
-    return [{ kind: 'wait', untilMs: startAtMs, what: 'it crashed and is started again later' }];
+    const what = 'it crashed and is started again later';
+    return [...left, { kind: 'wait', untilMs: startAtMs, what }];
   }
   // Its ports are a part of the start: only there is it certain that no guest has them open.
-  return [...planFiles(desired, observed), { kind: 'start' }];
+  return [...left, ...planFiles(desired, observed), { kind: 'start' }];
 }
 
 /** The first crash is repaired at once, the next ones at growing intervals. */
@@ -199,24 +202,28 @@ function planFiles(desired: InstanceIntent, observed: ObservedInstance): Step[] 
   ];
 }
 
-function ensurePorts(desired: InstanceIntent, observed: ObservedInstance): Step[] {
-  return desired.interfaces
-    .filter(({ id }) => !observed.ports.includes(id))
-    .map(({ id }) => ({ kind: 'ensure-port', interfaceId: id }));
+function ensurePorts(wanted: readonly InterfaceId[], { ports }: ObservedInstance): Step[] {
+  return wanted
+    .filter((id) => !ports.includes(id))
+    .map((interfaceId) => ({ kind: 'ensure-port', interfaceId }));
 }
 
-/** A card that goes is out of the guest before its port goes, and one that comes has its port first. */
+/**
+ * A card that goes is out of the guest before its port goes. One that comes gets its port when it is plugged: a port
+ * that cannot be made holds up nothing else of the guest.
+ */
 function planNics(desired: InstanceIntent, observed: ObservedInstance): Step[] {
   const { nics, strayPorts } = observed;
-  if (nics === undefined) return ensurePorts(desired, observed);
   const wanted = desired.interfaces.map(({ id }) => id);
+  if (nics === undefined) return ensurePorts(wanted, observed);
   const leaving = nics.filter((id) => !wanted.includes(id));
   const loose = strayPorts.filter((id) => !wanted.includes(id) && !nics.includes(id));
+  const present = wanted.filter((id) => nics.includes(id));
   const absent = wanted.filter((id) => !nics.includes(id));
   return [
     ...leaving.map((interfaceId): Step => ({ kind: 'unplug-nic', interfaceId })),
-    ...loose.map((interfaceId): Step => ({ kind: 'remove-port', interfaceId })),
-    ...ensurePorts(desired, observed),
+    ...loose.map(removePort),
+    ...ensurePorts(present, observed),
     ...absent.map((interfaceId): Step => ({ kind: 'plug-nic', interfaceId })),
   ];
 }
@@ -315,7 +322,15 @@ function leaveNetwork(observed: ObservedInstance): Step[] {
 }
 
 function removePorts(observed: ObservedInstance): Step[] {
-  return observed.strayPorts.map((interfaceId) => ({ kind: 'remove-port', interfaceId }));
+  return observed.strayPorts.map(removePort);
+}
+
+function removeLeftPorts({ interfaces }: InstanceIntent, { strayPorts }: ObservedInstance): Step[] {
+  return strayPorts.filter((id) => !interfaces.some((each) => each.id === id)).map(removePort);
+}
+
+function removePort(interfaceId: InterfaceId): Step {
+  return { kind: 'remove-port', interfaceId };
 }
 
 function when(condition: boolean, step: Step): Step[] {
