@@ -9,6 +9,7 @@ import { systemRandom } from '@ironbark/platform/random.ts';
 import { CommanderError } from 'commander';
 import type { CliContext } from './context.ts';
 import { explainError } from './explain-error.ts';
+import { INTERRUPTED, listenForInterrupts } from './interrupts.ts';
 import { Problem, renderProblem, renderProblemJson } from './problem.ts';
 import { buildProgram } from './program.ts';
 import { quoteForShell } from './quote-for-shell.ts';
@@ -16,8 +17,6 @@ import { Terminal } from './terminal.ts';
 
 const projectDir = resolve(import.meta.dirname, '../..');
 
-/** What a shell reports after Ctrl-C. */
-const INTERRUPTED = 130;
 const wantsJson = asksForJson(process.argv.slice(2));
 
 async function main(): Promise<number> {
@@ -115,19 +114,5 @@ function showProblem(problem: Problem): void {
   process.stderr.write(`${text}\n`);
 }
 
-let orderlyEnd: AbortController | undefined;
-
-function interrupt(): void {
-  if (orderlyEnd === undefined || orderlyEnd.signal.aborted) process.exit(INTERRUPTED);
-  orderlyEnd.abort(new Problem('interrupted', [], INTERRUPTED));
-}
-
-function takeInterrupts(): AbortSignal {
-  orderlyEnd = new AbortController();
-  process.on('SIGTERM', interrupt);
-  process.on('SIGHUP', interrupt);
-  return orderlyEnd.signal;
-}
-
-process.on('SIGINT', interrupt);
+const takeInterrupts = listenForInterrupts(process, () => process.exit(INTERRUPTED));
 process.exitCode = await main();

@@ -12,6 +12,7 @@ import { shareOf } from '@ironbark/lab/paper/paper-claims.ts';
 import { bareRateOf, type PaperRow, paperLabel } from '@ironbark/lab/paper/paper-rows.ts';
 import { type HostDiskSeen, watchDiskOf } from '@ironbark/lab/seen/host-disk.ts';
 import type { CliContext } from '../context.ts';
+import { INTERRUPTED } from '../interrupts.ts';
 import { Problem } from '../problem.ts';
 import { renderTried, requireTrial, type Tried, tryChange } from './lab-try.ts';
 import { type MeasuredVolume, measureVolumes } from './volumes.ts';
@@ -34,7 +35,6 @@ export interface LabExplainFlags {
   try?: boolean;
 }
 
-const INTERRUPTED = 130;
 const NO_GAP = 'There is nothing to change.';
 
 export async function explainVolume(

@@ -21,6 +21,7 @@ import { spaceFor } from '@ironbark/lab/targets/targets.ts';
 import { ensureDirectory, statIfPresent } from '@ironbark/platform/files.ts';
 import type { CliContext } from '../context.ts';
 import { ensurePackages, LAB_NETWORK_PACKAGES, LAB_PACKAGES } from '../host-packages.ts';
+import { INTERRUPTED } from '../interrupts.ts';
 import { readRun } from '../lab-files.ts';
 import { type LabPlan, type LabRows, measureLab } from '../lab-measure.ts';
 import { readProfile } from '../lab-profile.ts';
@@ -51,7 +52,6 @@ const REPEAT = { quick: 1, whole: 3 };
 const SECONDS = { quick: 2, whole: 5 };
 /** For logs, and what the host's file system takes for itself. */
 const SPARE_BYTES = 256 * MIB;
-const INTERRUPTED = 130;
 
 export async function runLab(
   context: CliContext,

@@ -26,6 +26,7 @@ import { exists, replaceFile } from '@ironbark/platform/files.ts';
 import type { CliContext } from '../context.ts';
 import { dataPaths } from '../daemon/paths.ts';
 import { ensurePackages, LAB_NETWORK_PACKAGES } from '../host-packages.ts';
+import { INTERRUPTED } from '../interrupts.ts';
 import { measureLab } from '../lab-measure.ts';
 import { Problem } from '../problem.ts';
 
@@ -47,7 +48,6 @@ interface Tuned {
 
 const SIZE_BYTES = 128 * MIB;
 const SECONDS = 2;
-const INTERRUPTED = 130;
 const BUSY =
   'There was more to run than this host has processors, so which engine came out fastest says little: try again when it is quiet.';
 

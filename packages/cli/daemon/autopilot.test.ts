@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -7,7 +7,10 @@ import { CALIBRATION_FILE, parseCalibration } from '@ironbark/core/io-calibratio
 import { type Clock, systemClock } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import { createLogger } from '@ironbark/platform/logger.ts';
-import { Autopilot, type AutopilotOptions } from './autopilot.ts';
+import { Autopilot, type AutopilotOptions, clearCalibration, countGuests } from './autopilot.ts';
+
+/** Whoever sleeps less watches a measurement. */
+const LOOK_MS = 10_000;
 
 async function prepare(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'ironbark-autopilot-'));
@@ -24,7 +27,8 @@ async function prepare(t: TestContext) {
     },
   };
   // Waiting takes no time, and what changes meanwhile is the test's.
-  const sleep: Clock['sleep'] = async (_ms, signal) => {
+  const sleep: Clock['sleep'] = async (ms, signal) => {
+    if (ms < LOOK_MS) return await systemClock.sleep(ms, signal);
     world.sleeps += 1;
     world.onSleep();
     signal?.throwIfAborted();
@@ -67,6 +71,44 @@ test('a node that was measured is not measured again', async (t) => {
   autopilot.begin();
   await autopilot.work;
   assert.deepEqual([autopilot.report.state, world.ran], ['done', 0]);
+});
+
+test('what was measured meanwhile stays, before the first try and during it', async (t) => {
+  const { world, options, read } = await prepare(t);
+  const ranAtLeast = (count: number) => async () =>
+    world.ran >= count ? ({ aio: 'threads' } as never) : undefined;
+  await using measuring = new Autopilot({ ...options, findCalibration: ranAtLeast(1) });
+  measuring.begin();
+  await measuring.work;
+  assert.deepEqual([measuring.report.state, await read()], ['done', undefined]);
+  const { ran } = world;
+  world.guests = 1;
+  let isMeasured = false;
+  world.onSleep = () => {
+    isMeasured = true;
+    world.guests = 0;
+  };
+  const findCalibration = async () => (isMeasured ? ({ aio: 'threads' } as never) : undefined);
+  await using waiting = new Autopilot({ ...options, findCalibration });
+  waiting.begin();
+  await waiting.work;
+  assert.deepEqual([waiting.report.state, world.ran], ['done', ran]);
+});
+
+test('guests that come, run or go are there; others are not', () => {
+  const powers = ['preparing', 'starting', 'running', 'stopping'] as const;
+  assert.equal(countGuests(powers.map((power) => ({ power }))), powers.length);
+  const gone = ['stopped', 'terminated', 'failed'] as const;
+  assert.equal(countGuests(gone.map((power) => ({ power }))), 0);
+});
+
+test('what a killed daemon has left of a measurement goes, and nothing else', async (t) => {
+  const { options } = await prepare(t);
+  for (const name of ['calibration', 'calibration-by-hand'])
+    await mkdir(join(options.folder, name));
+  await clearCalibration(options.folder);
+  await clearCalibration(options.folder);
+  assert.deepEqual(await readdir(options.folder), ['calibration-by-hand']);
 });
 
 test('it waits while guests run or the host is busy, and gives way to a guest that begins', async (t) => {

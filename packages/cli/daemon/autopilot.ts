@@ -2,8 +2,9 @@
 // disk without a guest and writes the host's I/O profile. What is measured for a busy host says nothing, so it waits.
 //
 //   none --begin--> waiting --quiet--> measuring --> done
-//                     ^------ a guest began -------'
+//                     ^--- a guest began ---'
 
+import { rm } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { CALIBRATION_FILE, type IoCalibration } from '@ironbark/core/io-calibration.ts';
@@ -13,6 +14,10 @@ import { type Clock, renderTime } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import { replaceFile } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
+import type {
+  InstanceObservation,
+  ObservedPower,
+} from '@ironbark/protocol/internal/instance-messages.ts';
 
 export type AutopilotState = 'off' | 'waiting' | 'measuring' | 'done' | 'failed';
 
@@ -28,7 +33,7 @@ export interface AutopilotOptions {
   logger: Logger;
   /** The node's folder. */
   folder: string;
-  /** Of guests that run now. */
+  /** As `countGuests` counts them. */
   countGuests(): Promise<number>;
   findCalibration(): Promise<IoCalibration | undefined>;
   readNetwork(): Promise<HostNetwork>;
@@ -37,9 +42,23 @@ export interface AutopilotOptions {
 }
 
 const LOOK_MS = 10_000;
+/** In the node's folder. */
+const SCRATCH = 'calibration';
 const ENDED = 'the daemon ends';
 
 class NotQuiet extends Error {}
+
+/** They use the disk, or are about to. */
+const THERE: ReadonlySet<ObservedPower> = new Set(['preparing', 'starting', 'running', 'stopping']);
+
+export function countGuests(instances: readonly Pick<InstanceObservation, 'power'>[]): number {
+  return instances.filter(({ power }) => THERE.has(power)).length;
+}
+
+/** What a daemon that was killed has left. For whoever holds the lock of the data folder. */
+export async function clearCalibration(nodeFolder: string): Promise<void> {
+  await rm(join(nodeFolder, SCRATCH), { recursive: true, force: true });
+}
 
 export class Autopilot implements AsyncDisposable {
   readonly #options: AutopilotOptions;
@@ -76,15 +95,15 @@ export class Autopilot implements AsyncDisposable {
   }
 
   async #run(): Promise<void> {
-    if ((await this.#options.findCalibration()) !== undefined) {
-      this.#report = { state: 'done' };
-      return;
-    }
     while (!(await this.#tryOnce())) await this.#options.clock.sleep(LOOK_MS, this.#ended.signal);
   }
 
   async #tryOnce(): Promise<boolean> {
     try {
+      if (await this.#isMeasured()) {
+        this.#report = { state: 'done' };
+        return true;
+      }
       await this.#requireQuiet(isBusyForStart);
       this.#report = { state: 'measuring' };
       await this.#measure();
@@ -97,16 +116,22 @@ export class Autopilot implements AsyncDisposable {
     }
   }
 
+  /** Perhaps meanwhile, by `lab tune`: what is there wins. */
+  async #isMeasured(): Promise<boolean> {
+    return (await this.#options.findCalibration()) !== undefined;
+  }
+
   async #measure(): Promise<void> {
     const { clock, commands, folder, logger, readNetwork } = this.#options;
     const beganMs = clock.monotonicMs();
     const calibration = await calibrateHost({
       ...{ commands, clock, signal: this.#ended.signal },
-      ...{ folder: join(folder, 'calibration'), measuredAt: renderTime(clock.nowMs()) },
+      ...{ folder: join(folder, SCRATCH), measuredAt: renderTime(clock.nowMs()) },
       ...{ processors: cpus().length, network: await readNetwork() },
       // Its own work is load: only guests end it.
       proceed: () => this.#requireQuiet(() => false),
     });
+    if (await this.#isMeasured()) return;
     const text = `${JSON.stringify(calibration, undefined, 2)}\n`;
     await replaceFile(join(folder, CALIBRATION_FILE), text);
     const tookSeconds = Math.round((clock.monotonicMs() - beganMs) / 1_000);
@@ -119,7 +144,7 @@ export class Autopilot implements AsyncDisposable {
   async #requireQuiet(isBusy: (load: number) => boolean): Promise<void> {
     this.#ended.signal.throwIfAborted();
     const guests = await this.#options.countGuests();
-    if (guests > 0) throw new NotQuiet('Guests run, and would be slower.');
+    if (guests > 0) throw new NotQuiet('Guests run, or are about to, and would be slower.');
     const load = (this.#options.readLoad ?? (() => loadavg()[0]!))();
     if (isBusy(load)) throw new NotQuiet(`This host is busy (load ${load.toFixed(1)}).`);
   }

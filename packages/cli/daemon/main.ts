@@ -17,7 +17,7 @@ import { systemRandom } from '@ironbark/platform/random.ts';
 import { type CloudConfig, findConfig } from '../cloud-config.ts';
 import type { AdminApi, HaltRequest } from './admin-api.ts';
 import { serveAdmin } from './admin-server.ts';
-import { Autopilot } from './autopilot.ts';
+import { Autopilot, clearCalibration, countGuests } from './autopilot.ts';
 import { dataPaths, FOLDER_TAKEN } from './paths.ts';
 import type { RunningCloud } from './running-cloud.ts';
 import { keepStartReserve, useStartReserve } from './start-reserve.ts';
@@ -44,6 +44,7 @@ async function mainOfDaemon(config: CloudConfig, given: DaemonArguments): Promis
   using lock = acquireProcessLock(paths.daemonLock);
   if (lock === undefined) throw new Error(`${FOLDER_TAKEN}: ${dataDir}`);
   await useStartReserve(paths.startReserve);
+  await clearCalibration(paths.node);
   const writeLog = openLogFile(paths.log);
   const logger = createLogger({ write: writeLog, nowMs: () => systemClock.nowMs() });
   const crash = crashOnBugs(logger);
@@ -130,7 +131,7 @@ function createAutopilot(
     logger: logger.child({ service: 'autopilot' }),
     countGuests: async () => {
       const { instances } = await cloud.node.client.getReport();
-      return instances.filter(({ power }) => power === 'running').length;
+      return countGuests(instances);
     },
     findCalibration: () => readIoCalibration(folder),
     readNetwork: () => readUplink(systemCommands),

@@ -11,7 +11,7 @@ export interface BenchContext {
   /** Empty; what is measured on lies in it. */
   folder: string;
   signal: AbortSignal;
-  /** Asked before each measurement; throws to end all of it. */
+  /** Asked before each measurement, once a second during it, and after the last; throws to end all of it. */
   proceed(): Promise<void>;
 }
 

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { systemClock } from '@ironbark/platform/clock.ts';
+import { type Clock, systemClock } from '@ironbark/platform/clock.ts';
 import type { CommandResult, Commands } from '@ironbark/platform/commands.ts';
 import { benchArguments, parseBench } from './host-bench.ts';
 import { calibrateHost } from './host-calibration.ts';
@@ -30,12 +30,16 @@ class TimedCommands implements Pick<Commands, 'run'> {
   }
 }
 
-async function calibrate(commands: TimedCommands, proceed = async () => {}) {
+async function calibrate(
+  commands: Pick<Commands, 'run'>,
+  proceed = async () => {},
+  given: { signal?: AbortSignal; clock?: Clock } = {},
+) {
   const folder = await mkdtemp(join(tmpdir(), 'ironbark-calibration-'));
   const place = join(folder, 'calibration');
   const found = await calibrateHost({
     ...{ commands: commands as unknown as Commands, clock: systemClock, proceed },
-    ...{ folder: place, signal: new AbortController().signal },
+    ...{ folder: place, signal: new AbortController().signal, ...given },
     ...{ measuredAt: 'now', processors: 2, network: { hasVhostNet: true } },
   }).catch((error: unknown) => error);
   assert.deepEqual(await readdir(folder), [], 'nothing is left');
@@ -73,6 +77,36 @@ test('whoever is asked before each measurement can end all of it', async () => {
     if (asked > 5) throw new Error('a guest began');
   };
   await assert.rejects(calibrate(new TimedCommands(), proceed), /a guest began/);
+});
+
+/** Never ends by itself. */
+function hanging(onRun: () => void): Pick<Commands, 'run'> {
+  const run: Commands['run'] = (_file, _args, options) => {
+    const { promise, reject } = Promise.withResolvers<never>();
+    options!.signal!.addEventListener('abort', () => reject(new Error('cancelled')));
+    onRun();
+    return promise;
+  };
+  return { run };
+}
+
+test('a measurement that is under way is ended by whoever is asked, and by the signal, with their reason', async () => {
+  let isRunning = false;
+  const commands = hanging(() => {
+    isRunning = true;
+  });
+  const proceed = async () => {
+    if (isRunning) throw new Error('a guest began');
+  };
+  const clock = { ...systemClock, sleep: async () => {} };
+  await assert.rejects(calibrate(commands, proceed, { clock }), /a guest began/);
+  const interrupted = new AbortController();
+  const ended = hanging(() => interrupted.abort(new Error('interrupted')));
+  const { signal } = interrupted;
+  await assert.rejects(
+    calibrate(ended, async () => {}, { signal }),
+    /interrupted/,
+  );
 });
 
 test('what bench is told and what it says', () => {

@@ -25,6 +25,8 @@ const FRESH_BYTES = 48 * MIB;
 /** A disk that is nearly full is another one. */
 const ROOM = 4;
 const ENGINES: readonly AioEngine[] = ['io_uring', 'native', 'threads'];
+/** So long a guest that has begun shares its disk with a measurement. */
+const WATCH_MS = 1_000;
 const DD_TIMEOUT_MS = 60_000;
 const PLAIN_WORDS = { LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
 
@@ -34,9 +36,39 @@ export async function calibrateHost(options: HostCalibrationOptions): Promise<Io
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true, mode: 0o700 });
   try {
-    return calibrationFrom(await measure(options), options);
+    return calibrationFrom(await watched(options, measure), options);
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** What is under way ends with the signal, or once it may not go on, and the error is why. */
+async function watched<Result>(
+  context: BenchContext,
+  work: (context: BenchContext) => Promise<Result>,
+): Promise<Result> {
+  const { clock, proceed } = context;
+  const ending = new AbortController();
+  const signal = AbortSignal.any([context.signal, ending.signal]);
+  const watch = async () => {
+    while (!signal.aborted) {
+      await clock.sleep(WATCH_MS, signal);
+      await proceed();
+    }
+  };
+  const watching = watch().catch((error: unknown) => ending.abort(error));
+  try {
+    const result = await work({ ...context, signal });
+    await proceed();
+    signal.throwIfAborted();
+    return result;
+  } catch (error) {
+    // A command that was ended only says that it was.
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    ending.abort();
+    await watching;
   }
 }
 
