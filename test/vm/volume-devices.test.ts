@@ -8,8 +8,8 @@ import { MIB } from '@ironbark/core/units.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { openDevice } from '@ironbark/storage/drivers/device-check.ts';
 import { LoopDevices } from '@ironbark/storage/testing/loop-devices.ts';
-import { CloudUnderTest } from '../support/cloud-under-test.ts';
-import { launchDirectGuest } from '../support/direct-guest.ts';
+import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
+import { type DirectGuest, launchDirectGuest } from '../support/direct-guest.ts';
 import { startFio } from '../support/guest-fio.ts';
 import { findDevice } from '../support/guests.ts';
 import {
@@ -35,6 +35,7 @@ test('a guest writes to a disk of its own, and nothing is left of it', { skip },
   const device = await findDevice(guest.run, volume);
   assert.equal(await guest.run(`cat /sys/class/block/${device.slice(5)}/size`), '2097152');
   assert.equal(await guest.run(`head -c 67108864 ${device} | tr -d '\\0' | wc -c`), '0');
+  await plugCard(cloud, guest);
   const fio = await startFio(guest, { path: device, ...FIO });
   process.kill(await targetPid(cloud, volume), 'SIGKILL');
   await fio.untilVerified();
@@ -46,5 +47,26 @@ test('a guest writes to a disk of its own, and nothing is left of it', { skip },
     assert.ok(buffer.equals(ZEROS), `MiB ${at}`);
   }
 });
+
+/** A second card comes and goes while the guest runs; it sees it by its address. */
+async function plugCard(cloud: CloudUnderTest, guest: DirectGuest): Promise<void> {
+  const ec2 = cloud.ec2();
+  const { Reservations } = await ec2.call('DescribeInstances', { InstanceIds: [guest.id] });
+  const { SubnetId } = Reservations![0]!.Instances![0]!;
+  const made = await ec2.call('CreateNetworkInterface', { SubnetId: SubnetId! });
+  const { NetworkInterfaceId, MacAddress } = made.NetworkInterface!;
+  const cards = () => guest.run('cat /sys/class/net/*/address');
+  const wish = { NetworkInterfaceId: NetworkInterfaceId!, InstanceId: guest.id, DeviceIndex: 1 };
+  const { AttachmentId } = await ec2.call('AttachNetworkInterface', wish);
+  await eventually('the card is seen', async () => (await cards()).includes(MacAddress!));
+  await ec2.call('DetachNetworkInterface', { AttachmentId: AttachmentId! });
+  const NetworkInterfaceIds = [NetworkInterfaceId!];
+  await eventually('the interface is free', async () => {
+    const shown = await ec2.call('DescribeNetworkInterfaces', { NetworkInterfaceIds });
+    return shown.NetworkInterfaces![0]!.Status === 'available';
+  });
+  assert.ok(!(await cards()).includes(MacAddress!), 'the card is gone');
+  await ec2.call('DeleteNetworkInterface', { NetworkInterfaceId: NetworkInterfaceId! });
+}
 
 const ZEROS = Buffer.alloc(MIB);
