@@ -160,3 +160,42 @@ test('snapshots of an instance are asked about its volumes, and a detachment abo
   await deny('volume/vol-0123456789abcdef0');
   assert.equal(await ask('DetachVolume', { VolumeId: VolumeId! }), 'dry-run');
 });
+
+test('each interface of a launch is asked about what it gets, and one that exists gets nothing', async () => {
+  const own = { GroupName: 'of-several', Description: 'd' };
+  const { GroupId } = await lab.cloud.call('CreateSecurityGroup', own);
+  const Groups = [GroupId!];
+  const wish = { SubnetId: subnetId, Groups };
+  const made = await lab.cloud.call('CreateNetworkInterface', wish);
+  const { NetworkInterfaceId } = made.NetworkInterface!;
+  const given = { DeviceIndex: 0, ...wish };
+  const launch = (DeviceIndex: number, one: object, ...others: object[]) => {
+    const NetworkInterfaces = [{ DeviceIndex, ...one }, ...others];
+    return ask('RunInstances', { ImageId: image, ...LAUNCH, NetworkInterfaces });
+  };
+  await allowAlone('RunInstances', 'security-group', Groups);
+  const group = new RegExp(`on resource: ${arn(`security-group/${groupId}`)} because no id`);
+  assert.match(await launch(1, { SubnetId: subnetId }, given), group);
+  assert.match(await launch(0, wish, { DeviceIndex: 1, SubnetId: subnetId }), group);
+  assert.equal(await launch(1, wish, given), 'dry-run');
+  assert.equal(await launch(1, { NetworkInterfaceId }, given), 'dry-run');
+  assert.equal(await launch(0, { NetworkInterfaceId }), 'dry-run');
+  await allowAlone('RunInstances', 'subnet', ['subnet-0123456789abcdef0']);
+  const subnet = new RegExp(`on resource: ${arn(`subnet/${subnetId}`)} because no id`);
+  const existing = { DeviceIndex: 0, NetworkInterfaceId };
+  assert.match(await launch(1, { Groups }, existing), subnet);
+  assert.equal(await launch(1, existing), 'dry-run');
+});
+
+test('an address for an instance is asked about the interface that gets it', async () => {
+  const [InstanceId] = await lab.cloud.launch(image);
+  const { NetworkInterfaces } = await lab.cloud.describe(InstanceId!);
+  const { AllocationId } = await lab.cloud.call('AllocateAddress', {});
+  const associate = { AllocationId: AllocationId!, InstanceId: InstanceId! };
+  await allowAlone('AssociateAddress', 'network-interface', ['eni-0123456789abcdef0']);
+  const refused = /on resource: \S+:network-interface\/eni-\w+ because no id/;
+  assert.match(await ask('AssociateAddress', associate), refused);
+  const { NetworkInterfaceId } = NetworkInterfaces![0]!;
+  await allowAlone('AssociateAddress', 'network-interface', [NetworkInterfaceId!]);
+  assert.equal(await ask('AssociateAddress', associate), 'dry-run');
+});

@@ -6,9 +6,9 @@ import { getOwnInterface } from '../app/network-interfaces.ts';
 import { associateAddress as associate } from '../app/public-addresses.ts';
 import { invalidCombination, invalidValue, missingParameter } from '../app/refusals.ts';
 import { INSTANCE, INTERFACE, parseId } from '../app/resource-ids.ts';
+import { findSoleInterface } from '../app/sole-interface.ts';
 import { changeNetwork } from '../app/vpc-capability.ts';
 import { listAddressesOfInterface } from '../store/interface-addresses.ts';
-import { listInterfacesOf } from '../store/network-interfaces.ts';
 import type { InterfaceRow } from '../store/schema.ts';
 import type { RequestContext } from './action.ts';
 import type { Ec2Handler } from './handler.ts';
@@ -46,8 +46,8 @@ async function findTarget(
   if (InstanceId === undefined) throw missingParameter('InstanceId or NetworkInterfaceId');
   const id = parseId(INSTANCE, InstanceId, 'InstanceId');
   await getInstance(tx, context, id);
-  const [first] = await listInterfacesOf(tx, id);
-  if (first !== undefined) return first;
+  const sole = await findSoleInterface(tx, id);
+  if (sole !== undefined) return sole;
   throw invalidValue('InstanceId', id, 'The instance has no network interface any more.');
 }
 

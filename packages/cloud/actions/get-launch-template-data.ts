@@ -20,7 +20,6 @@ function renderData(record: InstanceRecord, region: string): ResponseLaunchTempl
   const { row, interfaces, tags } = record;
   const { MetadataOptions, BlockDeviceMappings = [] } = renderInstance(record, region);
   const { State: _state, ...metadata } = MetadataOptions ?? {};
-  const [first] = interfaces;
   const own = tags.filter(({ key }) => !key.startsWith('aws:'));
   return {
     ImageId: row.imageId,
@@ -35,19 +34,13 @@ function renderData(record: InstanceRecord, region: string): ResponseLaunchTempl
       DeviceName,
       Ebs: { DeleteOnTermination: Ebs?.DeleteOnTermination },
     })),
-    ...(first === undefined
-      ? {}
-      : {
-          NetworkInterfaces: [
-            {
-              DeviceIndex: 0,
-              SubnetId: first.row.subnetId,
-              Groups: first.groups.map(({ groupId }) => groupId),
-              DeleteOnTermination: true,
-              Description: first.row.description,
-            },
-          ],
-        }),
+    NetworkInterfaces: interfaces.map(({ row: one, groups }) => ({
+      DeviceIndex: one.deviceIndex,
+      SubnetId: one.subnetId,
+      Groups: groups.map(({ groupId }) => groupId),
+      DeleteOnTermination: one.deleteOnTermination === 1,
+      Description: one.description,
+    })),
     MetadataOptions: metadata,
     TagSpecifications:
       own.length === 0

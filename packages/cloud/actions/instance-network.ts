@@ -1,4 +1,4 @@
-// Owns those attributes of an instance that are its first network interface's.
+// Owns those attributes of an instance that are its only network interface's.
 
 import type { InstanceId } from '@ironbark/core/ids.ts';
 import type { App } from '../app/app.ts';
@@ -7,9 +7,10 @@ import { getInstance } from '../app/instances.ts';
 import { changeGroups } from '../app/network-interfaces.ts';
 import { refuse } from '../app/refusals.ts';
 import { GROUP, parseIds } from '../app/resource-ids.ts';
+import { findSoleInterface } from '../app/sole-interface.ts';
 import { changeNetwork } from '../app/vpc-capability.ts';
 import { touchVpc } from '../app/vpc-changes.ts';
-import { listInterfacesOf, updateInterface } from '../store/network-interfaces.ts';
+import { updateInterface } from '../store/network-interfaces.ts';
 import { type InterfaceRow, toFlag } from '../store/schema.ts';
 import type { RequestContext } from './action.ts';
 
@@ -46,8 +47,8 @@ async function getInterfaceOf(
   id: InstanceId,
 ): Promise<InterfaceRow> {
   await getInstance(tx, context, id);
-  const [first] = await listInterfacesOf(tx, id);
-  if (first !== undefined) return first;
+  const sole = await findSoleInterface(tx, id);
+  if (sole !== undefined) return sole;
   throw refuse(
     'incorrect-state',
     'instance',

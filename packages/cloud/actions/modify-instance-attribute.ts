@@ -1,10 +1,12 @@
 // Owns ModifyInstanceAttribute: one attribute at a time, as in EC2.
 
+import type { InstanceId } from '@ironbark/core/ids.ts';
 import type { Ec2Input } from '@ironbark/protocol/ec2/types.ts';
 import { type Change, changeFor } from '../app/change.ts';
 import { findInstanceType } from '../app/instance-types.ts';
 import { viewState } from '../app/instance-view.ts';
 import { getInstance } from '../app/instances.ts';
+import { checkInterfaceCount } from '../app/interface-attachments.ts';
 import {
   invalidCombination,
   invalidValue,
@@ -14,6 +16,7 @@ import {
 } from '../app/refusals.ts';
 import { INSTANCE, parseId } from '../app/resource-ids.ts';
 import { updateInstance } from '../store/instances.ts';
+import { listInterfacesOf } from '../store/network-interfaces.ts';
 import { type InstanceRow, toFlag } from '../store/schema.ts';
 import type { Ec2Handler } from './handler.ts';
 import { modifyDevices } from './instance-devices.ts';
@@ -51,7 +54,9 @@ export const modifyInstanceAttribute: Ec2Handler<'ModifyInstanceAttribute'> = as
   if (modify === undefined) throw notOffered(`Modifying the instance attribute '${name}'`);
   await changeFor(app, context, async (change: Change) => {
     const instance = await getInstance(change.tx, context, id);
-    await updateInstance(change.tx, id, modify(instance, value));
+    const values = modify(instance, value);
+    if (values.instanceType !== undefined) await checkInterfaces(change, id, values.instanceType);
+    await updateInstance(change.tx, id, values);
     change.touched.instances.add(id);
   });
   return {};
@@ -105,6 +110,11 @@ function changeType(row: InstanceRow, value: string): Values {
     memoryMib: type.memoryMib,
     ...nextGeneration(row),
   };
+}
+
+/** The type has to have room for those that the instance has. */
+async function checkInterfaces({ tx }: Change, id: InstanceId, typeName: string): Promise<void> {
+  checkInterfaceCount(typeName, (await listInterfacesOf(tx, id)).length);
 }
 
 function requireStopped(row: InstanceRow, attribute: string): void {

@@ -1,10 +1,11 @@
-// Owns which subnet, VPC and security group a call of EC2 gets by naming none, and which volumes and instance it means by
-// naming what they are attached to: they are asked about as if they had been named.
+// Owns which subnet, VPC and security group a call of EC2 gets by naming none, and which volumes, interface and instance it
+// means by naming what they are attached to: they are asked about as if they had been named.
 // Source: Service Authorization Reference, "Actions defined by Amazon EC2", the resource types of each.
 
-import type { AccountId, InstanceId, VolumeId, VpcId } from '@ironbark/core/ids.ts';
+import type { AccountId, InstanceId, VolumeId } from '@ironbark/core/ids.ts';
 import { listAttachmentsOf, listAttachmentsOfVolume } from '../store/attachments.ts';
 import { findInstance } from '../store/instances.ts';
+import { listInterfacesOf } from '../store/network-interfaces.ts';
 import { listSubnets } from '../store/networks.ts';
 import type { SubnetRow } from '../store/schema.ts';
 import { listGroups } from '../store/security-groups.ts';
@@ -26,10 +27,11 @@ interface InterfaceInput {
   Groups?: readonly string[];
 }
 
-interface LaunchInput extends InterfaceInput {
+interface LaunchInput {
+  SubnetId?: string;
   SecurityGroupIds?: readonly string[];
   SecurityGroups?: readonly string[];
-  NetworkInterfaces?: readonly InterfaceInput[];
+  NetworkInterfaces?: readonly (InterfaceInput & { NetworkInterfaceId?: string })[];
   Placement?: { AvailabilityZone?: string };
 }
 
@@ -41,37 +43,46 @@ export async function findChosen(
 ): Promise<Chosen[]> {
   if (action === 'RunInstances') return await findOfLaunch(db, asker, Object(input) as LaunchInput);
   if (action === 'CreateNetworkInterface') {
-    const { SubnetId, Groups = [] } = Object(input) as InterfaceInput;
-    const subnet = await findGiven(db, asker, SubnetId);
-    return Groups.length > 0 ? [] : await findDefaultGroup(db, asker, subnet?.vpcId);
+    return await findOfInterfaces(db, asker, [Object(input) as InterfaceInput], asker.zone);
   }
   if (action === 'CreateSnapshots') return await findOfInstance(db, asker, Object(input));
+  if (action === 'AssociateAddress') return await findAddressed(db, asker, Object(input));
   if (action === 'DetachVolume') return await findOfVolume(db, asker, Object(input));
   if (action !== 'CreateSecurityGroup') return [];
   if ((Object(input) as { VpcId?: string }).VpcId !== undefined) return [];
   return justId(await findDefaultVpc(db, asker.accountId));
 }
 
+/** An interface that exists has its subnet and groups already. */
 async function findOfLaunch(db: Queries, asker: Asker, input: LaunchInput): Promise<Chosen[]> {
-  const [own] = input.NetworkInterfaces ?? [];
-  const { SubnetId = input.SubnetId, Groups = [] } = own ?? {};
-  const given = await findGiven(db, asker, SubnetId);
+  const { NetworkInterfaces: specs = [], SecurityGroupIds = [], SecurityGroups = [] } = input;
   const zone = input.Placement?.AvailabilityZone ?? asker.zone;
-  const usual = SubnetId === undefined ? await findDefaultSubnet(db, asker, zone) : undefined;
-  const { SecurityGroupIds = [], SecurityGroups = [] } = input;
-  const hasGroups = [...Groups, ...SecurityGroupIds, ...SecurityGroups].length > 0;
-  const vpcId = (given ?? usual)?.vpcId;
-  const groups = hasGroups ? [] : await findDefaultGroup(db, asker, vpcId);
-  return [...justId(usual), ...groups];
+  const Groups = [...SecurityGroupIds, ...SecurityGroups];
+  const ofInstance = { ...(input.SubnetId && { SubnetId: input.SubnetId }), Groups };
+  const made = specs.filter((one) => one.NetworkInterfaceId === undefined);
+  return await findOfInterfaces(db, asker, specs.length > 0 ? made : [ofInstance], zone);
 }
 
-async function findGiven(
+/** Reads once what there is: a request may have thousands of them. */
+async function findOfInterfaces(
   db: Queries,
   { accountId }: Asker,
-  subnetId: string | undefined,
-): Promise<SubnetRow | undefined> {
-  if (subnetId === undefined) return undefined;
-  return (await listSubnets(db, accountId)).find(({ id }) => id === subnetId);
+  wishes: readonly InterfaceInput[],
+  zone: string,
+): Promise<Chosen[]> {
+  const open = wishes.filter((one) => one.SubnetId === undefined || !one.Groups?.length);
+  if (open.length === 0) return [];
+  const subnets = await listSubnets(db, accountId);
+  const groups = await listGroups(db, accountId);
+  const usual = chooseDefault(subnets, zone);
+  return open.flatMap(({ SubnetId, Groups = [] }) => {
+    const subnet = SubnetId === undefined ? usual : subnets.find(({ id }) => id === SubnetId);
+    const group = groups.find((one) => one.vpcId === subnet?.vpcId && one.name === 'default');
+    return [
+      ...(SubnetId === undefined ? justId(usual) : []),
+      ...(Groups.length > 0 ? [] : justId(group)),
+    ];
+  });
 }
 
 /** The one that a launch goes to when it names none. */
@@ -80,17 +91,11 @@ export async function findDefaultSubnet(
   { accountId }: Pick<Asker, 'accountId'>,
   zone: string,
 ): Promise<SubnetRow | undefined> {
-  const subnets = await listSubnets(db, accountId);
-  return subnets.find((one) => one.isDefault === 1 && one.zone === zone);
+  return chooseDefault(await listSubnets(db, accountId), zone);
 }
 
-async function findDefaultGroup(
-  db: Queries,
-  { accountId }: Asker,
-  vpcId: VpcId | undefined,
-): Promise<Chosen[]> {
-  const groups = vpcId === undefined ? [] : await listGroups(db, accountId);
-  return justId(groups.find((one) => one.vpcId === vpcId && one.name === 'default'));
+function chooseDefault(subnets: readonly SubnetRow[], zone: string): SubnetRow | undefined {
+  return subnets.find((one) => one.isDefault === 1 && one.zone === zone);
 }
 
 interface SnapshotsInput {
@@ -111,6 +116,16 @@ async function findOfInstance(
   return attached
     .filter(({ deviceName }) => deviceName !== root)
     .map(({ volumeId: id }) => ({ id }));
+}
+
+/** The instance's interface, which is to have the address. */
+async function findAddressed(
+  db: Queries,
+  { accountId }: Asker,
+  { InstanceId: id }: { InstanceId?: InstanceId },
+): Promise<Chosen[]> {
+  const rows = id ? await listInterfacesOf(db, id) : [];
+  return rows.filter((one) => one.accountId === accountId).flatMap(justId);
 }
 
 /** The instance that the volume is taken from. */

@@ -147,6 +147,8 @@ export const EC2_ERRORS: ErrorTable = {
   },
   'invalid-combination': {
     any: bad('InvalidParameterCombination'),
+    // "An operation on an instance that has multiple network interfaces".
+    instance: bad('InvalidInstanceID'),
     'encryption-key': bad('InvalidParameterDependency'),
     signature: auth('AuthFailure'),
   },

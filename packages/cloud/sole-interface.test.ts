@@ -1,0 +1,68 @@
+// Owns the tests of what is asked of an instance and is about its interfaces, of which it has several.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { EC2_ERRORS } from '@ironbark/protocol/ec2/errors.ts';
+import { chooseWireError } from '@ironbark/protocol/query/wire-errors.ts';
+import { refused } from './testing/refused.ts';
+import { TestCloud } from './testing/test-cloud.ts';
+
+/** An instance with three. */
+async function launchThree(t: TestCloud): Promise<string> {
+  const { SubnetId } = (await t.call('DescribeSubnets', {})).Subnets![0]!;
+  const NetworkInterfaces = [0, 1, 2].map((DeviceIndex) => ({
+    ...{ DeviceIndex, SubnetId, Description: `number ${DeviceIndex}` },
+    DeleteOnTermination: DeviceIndex !== 1,
+  }));
+  const wish = { InstanceType: 'm5.large' as const, NetworkInterfaces };
+  const [id] = await t.launch(await t.registerImage(), wish);
+  await t.settleState(id!, 'running');
+  return id!;
+}
+
+test('what is for one interface is refused of an instance with several', async () => {
+  await using t = await TestCloud.start();
+  const InstanceId = await launchThree(t);
+  const { AllocationId } = await t.call('AllocateAddress', {});
+  const { SecurityGroups } = await t.call('DescribeSecurityGroups', {});
+  const modify = (more: object) => t.call('ModifyInstanceAttribute', { InstanceId, ...more });
+  for (const call of [
+    () => t.call('AssociateAddress', { AllocationId: AllocationId!, InstanceId }),
+    () => modify({ SourceDestCheck: { Value: false } }),
+    () => modify({ Groups: [SecurityGroups![0]!.GroupId!] }),
+  ]) {
+    await assert.rejects(call(), (error: Error) => {
+      assert.match(error.message, /^There are multiple interfaces attached to instance 'i-\w+'\./);
+      return chooseWireError(EC2_ERRORS, error).code === 'InvalidInstanceID';
+    });
+  }
+});
+
+test('a type that can have fewer interfaces is refused', async () => {
+  await using t = await TestCloud.start();
+  const InstanceId = await launchThree(t);
+  await t.call('StopInstances', { InstanceIds: [InstanceId] });
+  await t.settleState(InstanceId, 'stopped');
+  const change = (Value: string) =>
+    t.call('ModifyInstanceAttribute', { InstanceId, InstanceType: { Value } });
+  const tooMany = 'Interface count 3 exceeds the limit for t2.micro';
+  await assert.rejects(change('t2.micro'), refused('limit-exceeded', 'attachment', tooMany));
+  await change('m5.xlarge');
+  assert.equal((await t.describe(InstanceId)).InstanceType, 'm5.xlarge');
+});
+
+test('a template of an instance has all of its interfaces as they are', async () => {
+  await using t = await TestCloud.start();
+  const InstanceId = await launchThree(t);
+  const { LaunchTemplateData } = await t.call('GetLaunchTemplateData', { InstanceId });
+  const shown = LaunchTemplateData!.NetworkInterfaces!;
+  assert.deepEqual(
+    shown.map((one) => [one.DeviceIndex, one.DeleteOnTermination, one.Description]),
+    [
+      [0, true, 'number 0'],
+      [1, false, 'number 1'],
+      [2, true, 'number 2'],
+    ],
+  );
+  assert.ok(shown.every((one) => one.SubnetId !== undefined && one.Groups!.length === 1));
+});
