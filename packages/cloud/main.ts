@@ -56,7 +56,7 @@ import { createZoneIntent } from './reconcilers/zone-intent.ts';
 import { createZoneReport, ZONE_KEY } from './reconcilers/zone-report.ts';
 import { getRootKey } from './store/accounts.ts';
 import { findInstance } from './store/instances.ts';
-import { recountRunningVcpus } from './store/quotas.ts';
+import { recountUse } from './store/quotas.ts';
 import { openStore } from './store/store.ts';
 
 export interface CloudOptions {
@@ -132,7 +132,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     const accountId = await ensureAccount(store, { ...options, nowMs: options.clock.nowMs() });
     await ensureBlockSecret(store, options.random);
     await ensureMessageKey({ store, random: options.random });
-    await store.transaction(recountRunningVcpus);
+    await store.transaction(recountUse);
     const { wake, connect } = createWake();
     const { dataDir: _dataDir, aroundStep = takeStep, ...parts } = options;
     const { allowSharedEmulation = false, publicAddresses = PUBLIC_ADDRESSES } = options;

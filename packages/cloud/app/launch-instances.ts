@@ -157,12 +157,21 @@ function checkCounts({ minCount, maxCount }: LaunchRequest): void {
   }
 }
 
-/** As many as the account may have run, up to what is asked for. */
-async function countWithinQuota({ tx }: Change, { accountId, type, request }: Launch) {
-  const { limit, room } = await findRoom(tx, accountId, QUOTAS.vcpus);
-  const most = Math.min(request.maxCount, Math.floor(room / type.vcpus));
-  if (most >= request.minCount) return most;
-  throw exceeded(QUOTAS.vcpus, limit);
+/** As many as the account may have run and may have interfaces for, up to what is asked for. */
+async function countWithinQuota({ tx }: Change, launch: Launch): Promise<number> {
+  const { accountId, type, request } = launch;
+  const made = launch.interfaces.filter(({ existing }) => existing === undefined).length;
+  const ofEach = [
+    { quota: QUOTAS.vcpus, count: type.vcpus },
+    { quota: QUOTAS.interfaces, count: made },
+  ];
+  let most = request.maxCount;
+  for (const { quota, count } of ofEach.filter((one) => one.count > 0)) {
+    const { limit, room } = await findRoom(tx, accountId, quota);
+    most = Math.min(most, Math.floor(room / count));
+    if (most < request.minCount) throw exceeded(quota, limit);
+  }
+  return most;
 }
 
 function tooSmall(image: ImageRow, type: InstanceType): Error {

@@ -104,7 +104,6 @@ export async function createInterface(
   checkGroupCount(wish.groupIds);
   const names = { groupIds: wish.groupIds, groupNames: [] };
   const groups = await findGroups(tx, accountId, subnet.vpcId, names);
-  await requireWithin(tx, accountId, QUOTAS.interfaces);
   const id = await writeFreeInterface(app, caller, change, {
     subnet,
     groupIds: groups.map((group) => group.id),
@@ -134,6 +133,7 @@ export async function writeFreeInterface(
   { tx, nowMs }: Change,
   { subnet, groupIds, privateIp, description, isManaged }: FreeInterface,
 ): Promise<InterfaceId> {
+  await requireWithin(tx, accountId, QUOTAS.interfaces);
   const id = newId(app.random, 'eni');
   const row = {
     id,
@@ -265,6 +265,6 @@ export async function removeInterface(
 /** With its public addresses: elastic ones stay their account's, automatic ones are nobody's. */
 export async function eraseInterface(change: Change, row: InterfaceRow): Promise<void> {
   await letGoAll(change, row.id);
-  await deleteInterface(change.tx, row.id);
+  await deleteInterface(change.tx, row);
   await touchVpc(change, row.vpcId);
 }

@@ -4,7 +4,7 @@ import type { AccountId, InstanceId, NodeId, ReservationId } from '@ironbark/cor
 import type { Insertable, Updateable } from 'kysely';
 import { inParts } from './in-parts.ts';
 import { markUseStale, USE_COLUMNS } from './node-use.ts';
-import { addRunningVcpus } from './quotas.ts';
+import { addUse } from './quotas.ts';
 import type { InstanceRow, InstanceTable } from './schema.ts';
 import type { Queries } from './store.ts';
 
@@ -125,7 +125,7 @@ export async function insertInstance(
 ): Promise<void> {
   await db.insertInto('instance').values(instance).execute();
   const { accountId, desiredPower, vcpus } = instance;
-  if (desiredPower === 'running') await addRunningVcpus(db, accountId, vcpus);
+  if (desiredPower === 'running') await addUse(db, accountId, 'runningVcpus', vcpus);
 }
 
 export async function updateInstance(
@@ -143,7 +143,7 @@ async function countPower(db: Queries, id: InstanceId, desired: string): Promise
   if (before === undefined) return;
   const { accountId, vcpus, desiredPower } = before;
   const change = Number(desired === 'running') - Number(desiredPower === 'running');
-  if (change !== 0) await addRunningVcpus(db, accountId, change * vcpus);
+  if (change !== 0) await addUse(db, accountId, 'runningVcpus', change * vcpus);
 }
 
 /** Says that what the node is told of the instance has changed. */

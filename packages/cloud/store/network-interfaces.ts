@@ -10,6 +10,7 @@ import type {
 import type { Insertable } from 'kysely';
 import { inParts } from './in-parts.ts';
 import type { NetworkInterfaceTable } from './network-schema.ts';
+import { addUse } from './quotas.ts';
 import type { InterfaceRow } from './schema.ts';
 import type { Queries } from './store.ts';
 
@@ -142,15 +143,20 @@ export async function insertInterface(
   groupIds: readonly SecurityGroupId[],
 ): Promise<void> {
   await db.insertInto('networkInterface').values(row).execute();
+  await addUse(db, row.accountId, 'interfaces', 1);
   for (const groupId of groupIds) {
     await db.insertInto('interfaceGroup').values({ interfaceId: row.id, groupId }).execute();
   }
 }
 
 /** Gives the private addresses back. Public ones are let go of before. */
-export async function deleteInterface(db: Queries, id: InterfaceId): Promise<void> {
+export async function deleteInterface(
+  db: Queries,
+  { id, accountId }: Pick<InterfaceRow, 'id' | 'accountId'>,
+): Promise<void> {
   await db.deleteFrom('interfaceGroup').where('interfaceId', '=', id).execute();
   await db.deleteFrom('interfaceAddress').where('interfaceId', '=', id).execute();
-  await db.deleteFrom('networkInterface').where('id', '=', id).execute();
+  const gone = await db.deleteFrom('networkInterface').where('id', '=', id).executeTakeFirst();
+  if (gone.numDeletedRows > 0n) await addUse(db, accountId, 'interfaces', -1);
   await db.deleteFrom('tag').where('resourceId', '=', id).execute();
 }

@@ -14,4 +14,6 @@ export interface AccountUseTable {
   accountId: AccountId;
   /** Of instances that run or are to run. */
   runningVcpus: number;
+  /** Network interfaces, whoever's. */
+  interfaces: number;
 }

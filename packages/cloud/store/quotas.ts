@@ -49,41 +49,52 @@ export async function deleteQuotaValue(
   return result.numDeletedRows > 0n;
 }
 
-export async function countRunningVcpus(db: Queries, accountId: AccountId): Promise<number> {
+/** What is counted as it changes. */
+type Use = 'interfaces' | 'runningVcpus';
+
+export async function countUse(db: Queries, accountId: AccountId, use: Use): Promise<number> {
   const row = await db
     .selectFrom('accountUse')
-    .select('runningVcpus')
+    .select(use)
     .where('accountId', '=', accountId)
     .executeTakeFirst();
-  return row?.runningVcpus ?? 0;
+  return row?.[use] ?? 0;
 }
 
-export async function addRunningVcpus(
+export async function addUse(
   db: Queries,
   accountId: AccountId,
-  vcpus: number,
+  use: Use,
+  more: number,
 ): Promise<void> {
+  const none = { interfaces: 0, runningVcpus: 0 };
   await db
     .insertInto('accountUse')
-    .values({ accountId, runningVcpus: vcpus })
+    .values({ accountId, ...none, [use]: more })
     .onConflict((conflict) =>
       conflict.column('accountId').doUpdateSet((e) => ({
-        runningVcpus: e('accountUse.runningVcpus', '+', vcpus),
+        [use]: e(`accountUse.${use}`, '+', more),
       })),
     )
     .execute();
 }
 
-/** From the instances themselves, whatever was counted before. */
-export async function recountRunningVcpus(db: Queries): Promise<void> {
+/** From the instances and interfaces themselves, whatever was counted before. */
+export async function recountUse(db: Queries): Promise<void> {
   await db.deleteFrom('accountUse').execute();
-  const rows = await db
+  const running = await db
     .selectFrom('instance')
-    .select(({ fn }) => ['accountId', fn.sum<number>('vcpus').as('vcpus')])
+    .select(({ fn }) => ['accountId', fn.sum<number>('vcpus').as('count')])
     .where('desiredPower', '=', 'running')
     .groupBy('accountId')
     .execute();
-  for (const { accountId, vcpus } of rows) await addRunningVcpus(db, accountId, Number(vcpus));
+  const interfaces = await db
+    .selectFrom('networkInterface')
+    .select(({ fn }) => ['accountId', fn.countAll().as('count')])
+    .groupBy('accountId')
+    .execute();
+  for (const one of running) await addUse(db, one.accountId, 'runningVcpus', Number(one.count));
+  for (const one of interfaces) await addUse(db, one.accountId, 'interfaces', Number(one.count));
 }
 
 export async function measureVolumes(
@@ -111,13 +122,7 @@ export async function countSnapshots(db: Queries, accountId: AccountId): Promise
   return Number(row.count);
 }
 
-type CountedTable =
-  | 'image'
-  | 'internetGateway'
-  | 'keyPair'
-  | 'networkInterface'
-  | 'securityGroup'
-  | 'vpc';
+type CountedTable = 'image' | 'internetGateway' | 'keyPair' | 'securityGroup' | 'vpc';
 
 export async function countRows(
   db: Queries,

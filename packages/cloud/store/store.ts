@@ -33,6 +33,7 @@ import { goneImages } from './migrations/0028-gone-images.ts';
 import { interfaceAttachments } from './migrations/0029-interface-attachments.ts';
 import { aclsAndDhcp } from './migrations/0030-acls-and-dhcp.ts';
 import { networkMetrics } from './migrations/0031-network-metrics.ts';
+import { interfaceUse } from './migrations/0032-interface-use.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -67,6 +68,7 @@ const MIGRATIONS: Migrations = {
   '0029-interface-attachments': interfaceAttachments,
   '0030-acls-and-dhcp': aclsAndDhcp,
   '0031-network-metrics': networkMetrics,
+  '0032-interface-use': interfaceUse,
 };
 
 /** `path` is a file, or `:memory:`. */

@@ -8,8 +8,8 @@ import { VOLUME_TYPES, type VolumeType } from '@ironbark/core/volume-types.ts';
 import {
   countAddresses,
   countRows,
-  countRunningVcpus,
   countSnapshots,
+  countUse,
   measureVolumes,
 } from '../../store/quotas.ts';
 import type { Queries } from '../../store/store.ts';
@@ -67,7 +67,7 @@ export const QUOTAS = {
   vcpus: {
     ...{ service: 'ec2', code: 'L-1216C47A', value: 1_000_000, resource: 'vcpu' },
     name: 'Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances',
-    measure: countRunningVcpus,
+    measure: (db, accountId) => countUse(db, accountId, 'runningVcpus'),
     refusal: (limit) =>
       `You have requested more vCPU capacity than your current vCPU limit of ${limit} allows for the instance bucket that the specified instance type belongs to.`,
   },
@@ -120,9 +120,10 @@ export const QUOTAS = {
     refusal: () => 'The maximum number of security groups has been reached.',
   },
   interfaces: {
-    ...{ service: 'vpc', code: 'L-DF5E4CA3', value: 5_000, resource: 'network-interface' },
+    // As many as virtual processors: every instance has one of each at least.
+    ...{ service: 'vpc', code: 'L-DF5E4CA3', value: 1_000_000, resource: 'network-interface' },
     name: 'Network interfaces per Region',
-    measure: (db, accountId) => countRows(db, 'networkInterface', accountId),
+    measure: (db, accountId) => countUse(db, accountId, 'interfaces'),
     refusal: () => 'The maximum number of network interfaces has been reached.',
   },
   internetGateways: {
