@@ -18,7 +18,7 @@ import type { PlacementGroupRow } from '../store/placement-group-schema.ts';
 import { type KeyPairRow, type SubnetRow, toFlag } from '../store/schema.ts';
 import type { App } from './app.ts';
 import { attachWayOf, BY_HOST, checkGuestMode } from './attach-modes.ts';
-import { checkVolumeCount } from './attachments.ts';
+import { checkSlots, checkVolumeCount } from './attachments.ts';
 import { type DeviceWish, planVolumes } from './block-devices.ts';
 import { demandOf, loadRooms, localDiskBytes } from './capacity.ts';
 import type { Caller, Change } from './change.ts';
@@ -126,6 +126,7 @@ async function prepareLaunch(
   if (image.minMemoryMib > type.memoryMib) throw tooSmall(image, type);
   const place = { ...request, defaultZone: app.zone };
   const interfaces = await planInterfaces(tx, caller, request, place);
+  checkSlots(interfaces.length + mappings.length);
   const key = await findKey(tx, accountId, request.keyName);
   const { placement, profile } = request;
   return {
