@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BLOCK_BYTES, cutBlock, giveBack, takeBlock } from './blocks.ts';
+import { BlockAllowance } from './block-allowance.ts';
+import {
+  BLOCK_BYTES,
+  cutBlock,
+  giveBack,
+  takeBlock,
+  tryTakeBlock,
+  waitForBlock,
+} from './blocks.ts';
 
 test('a block that was given back is used again, and one that is in use is not', () => {
   const first = takeBlock();
@@ -36,4 +44,15 @@ test('memory of somebody else is left alone', () => {
   const bytes = Buffer.from('abc');
   giveBack(bytes);
   assert.equal(cutBlock(bytes, 1, 2).toString(), 'b');
+});
+
+test('a share has room again when the last view of its block is given back', async () => {
+  const share = new BlockAllowance(0).newShare();
+  const block = tryTakeBlock(share)!;
+  const cut = cutBlock(block, 0, 1);
+  giveBack(block);
+  assert.equal(tryTakeBlock(share), undefined);
+  const next = waitForBlock(share);
+  giveBack(cut);
+  assert.equal((await next).buffer, cut.buffer);
 });

@@ -2,37 +2,63 @@
 // fresh memory costs more than copying does, and threads see them without a copy.
 
 import { MIB } from '@ironbark/core/units.ts';
+import type { BlockShare } from './block-allowance.ts';
 
 export const BLOCK_BYTES = MIB;
 
-/** Kept for the next one who asks; the rest goes back to the system. */
-const MAX_IDLE = 32;
+interface Loan {
+  memory: SharedArrayBuffer;
+  share: BlockShare | undefined;
+}
 
+/**
+ * None is ever dropped: a thread that has seen it keeps it until its own collector runs, which shared memory does not
+ * hurry. So this grows to what was in use at once, which is for shares (block-allowance.ts) to limit.
+ */
 const idle: SharedArrayBuffer[] = [];
 /** By the one view that stands for its block. */
-const lent = new WeakMap<Uint8Array, SharedArrayBuffer>();
+const lent = new WeakMap<Uint8Array, Loan>();
+/** The memory is not used again, as somebody may have a part of it; the share is. */
+const lost = new FinalizationRegistry<BlockShare>((share) => share.remove());
 
 /**
  * What is in it is of no account. One that is never given back is collected in the end, but shared memory does not hurry
  * the collector: who keeps bytes for long copies them.
  */
 export function takeBlock(): Buffer {
-  return lend(idle.pop() ?? new SharedArrayBuffer(BLOCK_BYTES), 0, BLOCK_BYTES);
+  return lendNew(undefined);
 }
 
-function lend(memory: SharedArrayBuffer, start: number, end: number): Buffer {
-  const view = Buffer.from(memory, start, end - start);
-  lent.set(view, memory);
+/** One that the share has room for; undefined where it has none. */
+export function tryTakeBlock(share: BlockShare): Buffer | undefined {
+  return share.tryAdd() ? lendNew(share) : undefined;
+}
+
+/** Once the share has room for it, which it has at the latest when all that were taken of it were given back. */
+export async function waitForBlock(share: BlockShare): Promise<Buffer> {
+  await share.add();
+  return lendNew(share);
+}
+
+function lendNew(share: BlockShare | undefined): Buffer {
+  const loan = { memory: idle.pop() ?? new SharedArrayBuffer(BLOCK_BYTES), share };
+  if (share !== undefined) lost.register(loan, share, loan);
+  return lend(loan, 0, BLOCK_BYTES);
+}
+
+function lend(loan: Loan, start: number, end: number): Buffer {
+  const view = Buffer.from(loan.memory, start, end - start);
+  lent.set(view, loan);
   return view;
 }
 
 /** A part that stands for the block from now on. */
 export function cutBlock(block: Buffer, start: number, end: number): Buffer {
-  const memory = lent.get(block);
-  if (memory === undefined) return block.subarray(start, end);
+  const loan = lent.get(block);
+  if (loan === undefined) return block.subarray(start, end);
   lent.delete(block);
   const from = block.byteOffset + start;
-  return lend(memory, from, Math.max(from, block.byteOffset + Math.min(end, block.length)));
+  return lend(loan, from, Math.max(from, block.byteOffset + Math.min(end, block.length)));
 }
 
 /** Whether it is a block of this file, with nothing cut off. */
@@ -50,8 +76,10 @@ export function freeAtOnce({ buffer, byteLength }: Uint8Array): void {
 
 /** Nobody may look at it any more. What is no block, or was given back before, is nobody's loss. */
 export function giveBack(view: Uint8Array): void {
-  const memory = lent.get(view);
-  if (memory === undefined) return;
+  const loan = lent.get(view);
+  if (loan === undefined) return;
   lent.delete(view);
-  if (idle.length < MAX_IDLE) idle.push(memory);
+  idle.push(loan.memory);
+  lost.unregister(loan);
+  loan.share?.remove();
 }

@@ -11,6 +11,9 @@ export interface LogLine {
 const MANY_BYTES = 256 * 1_024;
 /** Of all buckets. More than this waits only while nothing can be delivered. */
 const MAX_WAITING_BYTES = 16 * MIB;
+/** Of one bucket, so that those whose target always fails leave room for the others. */
+const MAX_BUCKET_BYTES = 2 * MIB;
+
 interface WaitingLines {
   lines: LogLine[];
   bytes: number;
@@ -29,18 +32,37 @@ export class AccessLogs {
   }
 
   add(bucketId: string, line: LogLine): void {
-    const bytes = line.text.length + 1;
-    if (this.#bytes + bytes > MAX_WAITING_BYTES) {
-      this.#dropped += 1;
-      return;
-    }
+    const waiting = this.#open(bucketId);
+    const before = waiting.bytes;
+    if (!this.#count(waiting, line)) return;
+    waiting.lines.push(line);
+    if (before < MANY_BYTES && waiting.bytes >= MANY_BYTES) this.#onMany(bucketId);
+  }
+
+  /** What could not be delivered, before what came since. Nobody is told of many: who failed waits before the next try. */
+  putBack(bucketId: string, lines: readonly LogLine[]): void {
+    const waiting = this.#open(bucketId);
+    waiting.lines = [...lines.filter((line) => this.#count(waiting, line)), ...waiting.lines];
+  }
+
+  #open(bucketId: string): WaitingLines {
     const waiting = this.#waiting.get(bucketId) ?? { lines: [], bytes: 0 };
     this.#waiting.set(bucketId, waiting);
-    waiting.lines.push(line);
-    this.#bytes += bytes;
-    const before = waiting.bytes;
+    return waiting;
+  }
+
+  /** False where there is no room for it. */
+  #count(waiting: WaitingLines, { text }: LogLine): boolean {
+    const bytes = text.length + 1;
+    const hasRoom =
+      waiting.bytes + bytes <= MAX_BUCKET_BYTES && this.#bytes + bytes <= MAX_WAITING_BYTES;
+    if (!hasRoom) {
+      this.#dropped += 1;
+      return false;
+    }
     waiting.bytes += bytes;
-    if (before < MANY_BYTES && waiting.bytes >= MANY_BYTES) this.#onMany(bucketId);
+    this.#bytes += bytes;
+    return true;
   }
 
   listBuckets(): string[] {

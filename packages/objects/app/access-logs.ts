@@ -92,7 +92,7 @@ export async function deliverAccessLog(
     try {
       await deliver(context, bucket, { logging, lines });
     } catch (error) {
-      for (const line of days.slice(at).flat()) logs.add(bucketId, line);
+      logs.putBack(bucketId, days.slice(at).flat());
       throw error;
     }
   }

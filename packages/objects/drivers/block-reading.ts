@@ -2,13 +2,25 @@
 
 import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
-import { BLOCK_BYTES, cutBlock, giveBack, takeBlock } from '@ironbark/platform/blocks.ts';
+import { BlockAllowance } from '@ironbark/platform/block-allowance.ts';
+import {
+  BLOCK_BYTES,
+  cutBlock,
+  giveBack,
+  takeBlock,
+  tryTakeBlock,
+} from '@ironbark/platform/blocks.ts';
 import type { StoredBlob } from './blob-store.ts';
 import { DamagedBlobError, decodeCrcs } from './block-crcs.ts';
 import { type HashThreads, THREADED_BYTES } from './hash-threads.ts';
 
 /** Read and checked while one is being sent. */
 const BLOCKS_AHEAD = 2;
+/**
+ * Of all reads, beside one block each. Without it each goes on, a block at a time: a thousand readers of large objects hold
+ * 1,128 MiB however slow they are, and a block more each where the next is asked for before the last one is out.
+ */
+const allowance = new BlockAllowance(128);
 
 export interface ReadOptions {
   start: number;
@@ -25,11 +37,14 @@ export async function* readBlocks(
   const crcs = decodeCrcs(blob.blockCrcs);
   const last = Math.floor(end / BLOCK_BYTES);
   let next = Math.floor(start / BLOCK_BYTES);
+  const share = allowance.newShare();
   const ahead: Promise<Buffer>[] = [];
   try {
     for (let index = next; index <= last; index++) {
       for (; next <= Math.min(last, index + BLOCKS_AHEAD); next++) {
-        const block = readBlock(handle, blob, { index: next, crc: crcs[next], hashing });
+        const memory = tryTakeBlock(share) ?? (next === index ? takeBlock() : undefined);
+        if (memory === undefined) break;
+        const block = readBlock(handle, blob, { memory, index: next, crc: crcs[next], hashing });
         // Its failure is met at its turn, or by nobody when the reader stops before.
         block.catch(() => {});
         ahead.push(block);
@@ -47,6 +62,7 @@ export async function* readBlocks(
 }
 
 interface WantedBlock {
+  memory: Buffer;
   index: number;
   crc: number | undefined;
   hashing: HashThreads;
@@ -55,15 +71,20 @@ interface WantedBlock {
 async function readBlock(
   handle: FileHandle,
   blob: StoredBlob,
-  { index, crc, hashing }: WantedBlock,
+  { memory, index, crc, hashing }: WantedBlock,
 ): Promise<Buffer> {
   const at = index * BLOCK_BYTES;
-  const block = cutBlock(takeBlock(), 0, Math.min(BLOCK_BYTES, blob.sizeBytes - at));
-  await readFully(handle, block, at, blob.id);
-  const isLarge = blob.sizeBytes >= THREADED_BYTES;
-  const found = isLarge ? await hashing.crcOf(block) : crc32(block);
-  if (found === crc) return block;
-  throw new DamagedBlobError(blob.id, `block ${index}`);
+  const block = cutBlock(memory, 0, Math.min(BLOCK_BYTES, blob.sizeBytes - at));
+  try {
+    await readFully(handle, block, at, blob.id);
+    const isLarge = blob.sizeBytes >= THREADED_BYTES;
+    const found = isLarge ? await hashing.crcOf(block) : crc32(block);
+    if (found !== crc) throw new DamagedBlobError(blob.id, `block ${index}`);
+    return block;
+  } catch (error) {
+    giveBack(block);
+    throw error;
+  }
 }
 
 async function readFully(

@@ -4,19 +4,28 @@ import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { MIB } from '@ironbark/core/units.ts';
+import { BlockAllowance } from '@ironbark/platform/block-allowance.ts';
 import {
   BLOCK_BYTES,
   cutBlock,
   giveBack,
   isWholeBlock,
-  takeBlock,
+  waitForBlock,
 } from '@ironbark/platform/blocks.ts';
 import { writeFully } from '@ironbark/platform/files.ts';
 import type { WriteBlobInput } from './blob-store.ts';
 import { encodeCrcs } from './block-crcs.ts';
 
-/** Of one blob; with the one that is being filled it is all the memory that an upload takes. */
+/** Of one blob, beside the one that is being filled; as much again is held where it is encrypted. */
 const MAX_UNDER_WAY = 4;
+/**
+ * Of all blobs whose bytes do not come in blocks of their own, filling and under way, beside the one that each always has.
+ * A thousand large parts hold 1,064 MiB here, and 1,064 MiB where they arrive (http/incoming-bytes.ts); parts that come as
+ * plain bytes pass their blocks on, and hold only the latter but for their last block.
+ */
+const MAX_EXTRA_BLOCKS = 64;
+
+const allowance = new BlockAllowance(MAX_EXTRA_BLOCKS);
 /** So that the disk works while the rest arrives, and the last sync has little left to do. */
 const SYNC_EVERY_BYTES = 8 * MIB;
 
@@ -139,6 +148,7 @@ class EarlySyncs {
 
 /** Each of them full, but for the last. */
 async function* toBlocks(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  const share = allowance.newShare();
   let filling: Buffer | undefined;
   let filled = 0;
   const cut = () => {
@@ -154,7 +164,8 @@ async function* toBlocks(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buff
         continue;
       }
       for (let at = 0; at < chunk.length; ) {
-        filling ??= takeBlock();
+        // What is under way ends without us, and gives its own back.
+        filling ??= await waitForBlock(share);
         const piece = chunk.subarray(at, at + BLOCK_BYTES - filled);
         filling.set(piece, filled);
         filled += piece.length;

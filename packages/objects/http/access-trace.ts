@@ -7,6 +7,7 @@ import type { Bucket } from '../app/bucket-settings.ts';
 import type { ObjectsContext } from '../app/context.ts';
 import type { AuditTrace } from './audit-trace.ts';
 import type { Exchange } from './respond.ts';
+import { maskUrlSecrets } from './url-secrets.ts';
 
 type AccessLogContext = Pick<ObjectsContext, 'clock' | 'accessLogs'>;
 
@@ -56,11 +57,12 @@ export class AccessTrace {
         isWebsite: this.isWebsite,
       }),
       key: isObject ? key : undefined,
-      requestUri: `${method} ${withoutSecrets(url)} HTTP/${httpVersion}`,
+      requestUri: `${method} ${maskUrlSecrets(url)} HTTP/${httpVersion}`,
       ...{ status, errorCode, bytesSent: sentBytes, totalMs },
       objectBytes: isObject ? this.#objectBytes(request) : undefined,
       turnAroundMs: this.#turnAroundMs ?? totalMs,
-      ...{ referer: headers.referer, userAgent: headers['user-agent'], hostHeader: headers.host },
+      referer: headers.referer === undefined ? undefined : maskUrlSecrets(headers.referer),
+      ...{ userAgent: headers['user-agent'], hostHeader: headers.host },
       versionId: this.#answer?.headers?.['x-amz-version-id'] ?? query.get('versionId'),
       ...describeSignature(request, query),
     });
@@ -88,11 +90,6 @@ function requesterOf(verified: AuditTrace['verified']): string | undefined {
   if (verified === undefined) return undefined;
   const { isRoot, accountId, arn } = verified.principal;
   return isRoot ? accountId : arn;
-}
-
-/** Whoever reads the log could use a presigned URL that is still good. */
-function withoutSecrets(url: string): string {
-  return url.replace(/([?&](?:X-Amz-Signature|X-Amz-Security-Token|Signature)=)[^&]*/gi, '$1-');
 }
 
 function describeSignature({ headers }: IncomingMessage, query: ReadonlyMap<string, string>) {

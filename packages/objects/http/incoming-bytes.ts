@@ -2,16 +2,25 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ServiceError } from '@ironbark/core/errors.ts';
+import { BlockAllowance } from '@ironbark/platform/block-allowance.ts';
 import {
   BLOCK_BYTES,
   cutBlock,
   freeAtOnce,
   giveBack,
-  takeBlock,
+  tryTakeBlock,
+  waitForBlock,
 } from '@ironbark/platform/blocks.ts';
 
 /** What may wait for its reader; the sender is held back then. */
 const MAX_WAITING_BYTES = 256 * 1024;
+/**
+ * Blocks of all bodies, filling, full and handed over, beside the one that each always has: a thousand large bodies at once
+ * hold 1,064 MiB. A body whose blocks are all at its reader's stands still until one is given back.
+ */
+const MAX_EXTRA_BLOCKS = 64;
+
+const allowance = new BlockAllowance(MAX_EXTRA_BLOCKS);
 
 export interface IncomingOptions {
   /** In blocks of platform/blocks.ts, which the reader gives back. Default: in pieces as they come. */
@@ -22,6 +31,8 @@ export interface IncomingOptions {
 interface Waiting {
   /** Of what `take` gives. */
   readonly sizeBytes: number;
+  /** There is no memory for what comes. */
+  readonly isShort: boolean;
   add(piece: Buffer): void;
   take(): Uint8Array | undefined;
   /** When no more will come. */
@@ -30,6 +41,7 @@ interface Waiting {
 
 class Pieces implements Waiting {
   sizeBytes = 0;
+  readonly isShort = false;
   readonly #pieces: Buffer[] = [];
 
   add(piece: Buffer): void {
@@ -51,23 +63,66 @@ class Pieces implements Waiting {
 /** Pieces are copied into blocks and freed as they come. */
 class Gathered implements Waiting {
   readonly #full: Buffer[] = [];
+  readonly #share = allowance.newShare();
+  readonly #onRoom: () => void;
+  /** What came while there was no block for it. */
+  #held: Buffer[] = [];
   #filling: Buffer | undefined;
   #filled = 0;
+
+  /** `onRoom`: it is not short any more, or there is something to take. */
+  constructor(onRoom: () => void) {
+    this.#onRoom = onRoom;
+  }
+
+  get isShort(): boolean {
+    return this.#held.length > 0;
+  }
 
   get sizeBytes(): number {
     return this.#full.length * BLOCK_BYTES;
   }
 
   add(piece: Buffer): void {
-    for (let at = 0; at < piece.length; ) {
-      this.#filling ??= takeBlock();
-      const length = Math.min(piece.length - at, BLOCK_BYTES - this.#filled);
-      piece.copy(this.#filling, this.#filled, at, at + length);
+    if (this.isShort) {
+      this.#held.push(piece);
+      return;
+    }
+    const rest = this.#copy(piece);
+    if (rest.length === 0) {
+      freeAtOnce(piece);
+      return;
+    }
+    this.#held.push(rest);
+    void this.#waitForBlock();
+  }
+
+  /** Answers what there was no block for. */
+  #copy(piece: Buffer): Buffer {
+    let rest = piece;
+    while (rest.length > 0) {
+      this.#filling ??= tryTakeBlock(this.#share);
+      if (this.#filling === undefined) break;
+      const length = rest.copy(this.#filling, this.#filled);
       this.#filled += length;
-      at += length;
+      rest = rest.subarray(length);
       if (this.#filled === BLOCK_BYTES) this.#full.push(this.#cut());
     }
-    freeAtOnce(piece);
+    return rest;
+  }
+
+  async #waitForBlock(): Promise<void> {
+    const block = await waitForBlock(this.#share);
+    const held = this.#held;
+    this.#held = [];
+    if (held.length === 0) {
+      // Its end came first.
+      giveBack(block);
+      return;
+    }
+    this.#filling = block;
+    for (const piece of held) this.add(piece);
+    this.#onRoom();
   }
 
   #cut(): Buffer {
@@ -82,7 +137,7 @@ class Gathered implements Waiting {
   }
 
   takeRest(): Uint8Array | undefined {
-    return this.take() ?? (this.#filling === undefined ? undefined : this.#cut());
+    return this.take() ?? (this.#filling === undefined ? this.#held.shift() : this.#cut());
   }
 }
 
@@ -101,7 +156,7 @@ export async function* readIncoming(
   { inBlocks = false }: IncomingOptions = {},
 ): AsyncGenerator<Uint8Array> {
   if (request.headers.expect?.toLowerCase() === '100-continue') response.writeContinue();
-  const events = watch(request, inBlocks ? new Gathered() : new Pieces());
+  const events = watch(request, (onRoom) => (inBlocks ? new Gathered(onRoom) : new Pieces()));
   try {
     for (;;) {
       const piece = events.take();
@@ -123,7 +178,7 @@ interface Events {
   stop(): void;
 }
 
-function watch(request: IncomingMessage, waiting: Waiting): Events {
+function watch(request: IncomingMessage, open: (onRoom: () => void) => Waiting): Events {
   let failure: ServiceError | undefined;
   let isWaiting = false;
   let wake = () => {};
@@ -133,9 +188,18 @@ function watch(request: IncomingMessage, waiting: Waiting): Events {
     return request.readableEnded || (request.complete && request.readableLength === 0);
   };
   const onChange = () => wake();
+  const rearm = () => request.socket.setTimeout(request.socket.timeout ?? 0);
+  const isFull = () => waiting.isShort || waiting.sizeBytes >= MAX_WAITING_BYTES;
+  const onRoom = () => {
+    if (waiting.sizeBytes > 0) wake();
+    if (isFull()) return;
+    rearm();
+    request.resume();
+  };
+  const waiting = open(onRoom);
   const onData = (piece: Buffer) => {
     waiting.add(piece);
-    if (waiting.sizeBytes >= MAX_WAITING_BYTES) request.pause();
+    if (isFull()) request.pause();
     if (waiting.sizeBytes > 0) wake();
   };
   const onClose = () => {
@@ -143,8 +207,8 @@ function watch(request: IncomingMessage, waiting: Waiting): Events {
     wake();
   };
   const onStall = () => {
-    // While the store is slow, the peer is not to blame.
-    if (isWaiting) failure ??= stalled();
+    // While the store is slow or there is no memory, the peer is not to blame.
+    if (isWaiting && !waiting.isShort) failure ??= stalled();
     wake();
   };
   request.on('data', onData).on('end', onChange).on('close', onClose).on('error', onClose);
@@ -153,16 +217,17 @@ function watch(request: IncomingMessage, waiting: Waiting): Events {
   return {
     take: () => {
       const piece = waiting.take() ?? (isOver() ? waiting.takeRest() : undefined);
-      if (waiting.sizeBytes < MAX_WAITING_BYTES / 2 && request.isPaused()) request.resume();
+      const isLow = !waiting.isShort && waiting.sizeBytes < MAX_WAITING_BYTES / 2;
+      if (isLow && request.isPaused()) request.resume();
       return piece;
     },
     isOver,
     next: async () => {
       isWaiting = true;
-      request.socket.setTimeout(request.socket.timeout ?? 0);
+      rearm();
       await new Promise<void>((resolve) => {
         wake = resolve;
-        request.resume();
+        if (!waiting.isShort) request.resume();
       });
       isWaiting = false;
     },

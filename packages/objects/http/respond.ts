@@ -47,7 +47,7 @@ async function sendStream(
     exchange.sentBytes = 0;
     while (!piece.done && !response.destroyed) {
       exchange.sentBytes += piece.value.length;
-      if (!sendPiece(response, piece.value)) await drained(response);
+      if (!sendPiece(exchange, piece.value)) await drained(response);
       piece = await stream.chunks.next();
     }
     response.end();
@@ -56,10 +56,12 @@ async function sendStream(
   }
 }
 
-/** False while the peer has enough to read. A connection that is cut may still look at what it was given. */
-function sendPiece(response: ServerResponse, piece: Uint8Array): boolean {
+/** False while the peer has enough to read. A connection that is cut looks at what it was given until it is closed. */
+function sendPiece({ request, response }: Exchange, piece: Uint8Array): boolean {
+  const { socket } = request;
   return response.write(piece, (error) => {
-    if (error === null || error === undefined) giveBack(piece);
+    if (error === null || error === undefined || socket.closed) giveBack(piece);
+    else socket.once('close', () => giveBack(piece));
   });
 }
 

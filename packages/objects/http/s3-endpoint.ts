@@ -102,11 +102,12 @@ async function serve(
   const { context, domains } = options;
   const { request } = exchange;
   const method = request.method ?? '';
+  const site = findSite(request, domains, context.region);
   if (method === 'OPTIONS') {
-    trace.address = parseAddress(request, domains);
+    const asked = parseAddress(request, domains);
+    trace.address = site === undefined ? asked : { ...asked, bucket: site };
     return await answerPreflight(context, request, trace.address.bucket);
   }
-  const site = findSite(request, domains, context.region);
   if (site !== undefined) return await serveSite(options, exchange, { trace, access, site });
   const verified = await authenticate(context, request, domains);
   if (verified.form !== 'none') trace.verified = verified;

@@ -6,6 +6,7 @@ import {
   CreateBucketCommand,
   DeleteBucketWebsiteCommand,
   GetBucketWebsiteCommand,
+  PutBucketCorsCommand,
   PutBucketPolicyCommand,
   PutBucketWebsiteCommand,
   PutObjectCommand,
@@ -59,11 +60,11 @@ function set(WebsiteConfiguration: WebsiteConfiguration) {
 
 async function visit(
   path: string,
-  options: { method?: string; host?: string; range?: string } = {},
+  options: { method?: string; host?: string } & Record<string, string> = {},
 ) {
-  const { method = 'GET', host = HOST, range } = options;
+  const { method = 'GET', host = HOST, ...others } = options;
   const { port } = new URL(endpoint.url);
-  const headers = { host, ...(range === undefined ? {} : { range }) };
+  const headers = { host, ...others };
   const { promise, resolve, reject } = Promise.withResolvers<[number, string, string]>();
   const call = request({ host: '127.0.0.1', port, path, method, headers }, async (response) => {
     resolve([response.statusCode!, await text(response), response.headers.location ?? '']);
@@ -188,4 +189,14 @@ test('rules send visitors elsewhere, by prefix at once and by error afterwards',
   assert.equal((await visit('/private.html'))[0], 403);
   await set({ RedirectAllRequestsTo: { HostName: 'example.com', Protocol: 'https' } });
   assert.deepEqual(await visit('/any/thing'), [301, '', 'https://example.com/any/thing']);
+});
+
+test('a browser is told of the rules for other origins under the host of the website', async () => {
+  await set(PLAIN);
+  const asked = { origin: 'https://a.example', 'access-control-request-method': 'GET' };
+  const CORSRules = [{ AllowedOrigins: [asked.origin], AllowedMethods: ['GET'] }];
+  await client.send(new PutBucketCorsCommand({ Bucket, CORSConfiguration: { CORSRules } }));
+  assert.equal((await visit('/index.html', { method: 'OPTIONS', ...asked }))[0], 200);
+  const other = await visit('/', { method: 'OPTIONS', ...asked, origin: 'https://b.example' });
+  assert.equal(other[0], 403);
 });
