@@ -74,7 +74,7 @@ async function findOfInterfaces(
   if (open.length === 0) return [];
   const subnets = await listSubnets(db, accountId);
   const groups = await listGroups(db, accountId);
-  const usual = chooseDefault(subnets, zone);
+  const usual = chooseDefaultSubnet(subnets, zone);
   return open.flatMap(({ SubnetId, Groups = [] }) => {
     const subnet = SubnetId === undefined ? usual : subnets.find(({ id }) => id === SubnetId);
     const group = groups.find((one) => one.vpcId === subnet?.vpcId && one.name === 'default');
@@ -85,16 +85,11 @@ async function findOfInterfaces(
   });
 }
 
-/** The one that a launch goes to when it names none. */
-export async function findDefaultSubnet(
-  db: Queries,
-  { accountId }: Pick<Asker, 'accountId'>,
+/** Of an account's subnets the one that a launch goes to when it names none. */
+export function chooseDefaultSubnet(
+  subnets: readonly SubnetRow[],
   zone: string,
-): Promise<SubnetRow | undefined> {
-  return chooseDefault(await listSubnets(db, accountId), zone);
-}
-
-function chooseDefault(subnets: readonly SubnetRow[], zone: string): SubnetRow | undefined {
+): SubnetRow | undefined {
   return subnets.find((one) => one.isDefault === 1 && one.zone === zone);
 }
 

@@ -8,7 +8,7 @@ import type { SecurityGroupRow, SubnetRow } from '../store/schema.ts';
 import { listGroups } from '../store/security-groups.ts';
 import type { Queries } from '../store/store.ts';
 import { findFreeAddress, isAssignable } from './addresses.ts';
-import { findDefaultSubnet } from './default-choices.ts';
+import { chooseDefaultSubnet } from './default-choices.ts';
 import { invalidCombination, invalidValue, notFound, refuse } from './refusals.ts';
 import { GROUP, matchIds, SUBNET } from './resource-ids.ts';
 
@@ -28,7 +28,7 @@ export async function chooseSubnet(
     return subnet!;
   }
   const zone = wanted.zone ?? wanted.defaultZone;
-  const subnet = await findDefaultSubnet(tx, { accountId }, zone);
+  const subnet = chooseDefaultSubnet(subnets, zone);
   if (subnet !== undefined) return subnet;
   throw zoneUnknown(zone, [...new Set(subnets.map((one) => one.zone))]);
 }

@@ -245,20 +245,27 @@ function findAssociated(
 }
 
 /** For an interface that goes. */
-export async function letGoAll(change: Change, id: InterfaceId): Promise<void> {
-  for (const row of await listAddressesOn(change.tx, [id])) await letGo(change, row);
+export function letGoAll(change: Change, id: InterfaceId): Promise<void> {
+  return letGoThose(change, id, () => true);
 }
 
 /** For an interface that outlives its attachment: what the cloud gave with that goes with it. */
-export async function letGoAutomatic(change: Change, id: InterfaceId): Promise<void> {
-  const rows = await listAddressesOn(change.tx, [id]);
-  for (const row of rows.filter(({ isAutomatic }) => isAutomatic === 1)) await letGo(change, row);
+export function letGoAutomatic(change: Change, id: InterfaceId): Promise<void> {
+  return letGoThose(change, id, ({ isAutomatic }) => isAutomatic === 1);
 }
 
 /** For a private address that goes. */
-export async function letGoOf(change: Change, id: InterfaceId, privateIp: string): Promise<void> {
+export function letGoOf(change: Change, id: InterfaceId, privateIp: string): Promise<void> {
+  return letGoThose(change, id, (row) => row.privateIp === privateIp);
+}
+
+async function letGoThose(
+  change: Change,
+  id: InterfaceId,
+  isMeant: (row: AddressRow) => boolean,
+): Promise<void> {
   const rows = await listAddressesOn(change.tx, [id]);
-  for (const row of rows.filter((one) => one.privateIp === privateIp)) await letGo(change, row);
+  for (const row of rows.filter(isMeant)) await letGo(change, row);
 }
 
 export async function hasPublicAddresses(tx: Queries, vpcId: VpcId): Promise<boolean> {

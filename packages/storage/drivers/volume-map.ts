@@ -73,9 +73,8 @@ export async function writeMap(file: FileHandle, facts: MapFacts): Promise<void>
 
 /** Of a map that nobody has open; not synced. One that has the length stays as it is. */
 export async function lengthenMap(file: FileHandle, sizeBytes: number): Promise<void> {
-  const { buffer } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0);
-  if (buffer.readUInt32BE(0) !== MAGIC) throw new Error('this is no map of a volume');
-  if (buffer.readBigUInt64BE(SIZE_AT) >= BigInt(sizeBytes)) return;
+  const header = await readHeader(file);
+  if (header.readBigUInt64BE(SIZE_AT) >= BigInt(sizeBytes)) return;
   const size = Buffer.alloc(ENTRY_BYTES);
   size.writeBigUInt64BE(BigInt(sizeBytes));
   await writeFully(file, size, SIZE_AT);
@@ -87,8 +86,7 @@ export async function lengthenMap(file: FileHandle, sizeBytes: number): Promise<
  * word in the map, and zeros that the power took, would else lie unread below until the volume's file is all there is.
  */
 export async function forgetZeros(file: FileHandle): Promise<void> {
-  const { buffer: header } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0);
-  if (header.readUInt32BE(0) !== MAGIC) throw new Error('this is no map of a volume');
+  const header = await readHeader(file);
   const [entries, l1At] = [header.readUInt32BE(36), Number(header.readBigUInt64BE(40))];
   const l1 = Buffer.alloc(entries * ENTRY_BYTES);
   await file.read(l1, 0, l1.length, l1At);
@@ -101,6 +99,12 @@ export async function forgetZeros(file: FileHandle): Promise<void> {
     table.fill(0, bytesRead);
     if (dropZeros(table)) await writeFully(file, table, tableAt);
   }
+}
+
+async function readHeader(file: FileHandle): Promise<Buffer> {
+  const { buffer } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0);
+  if (buffer.readUInt32BE(0) !== MAGIC) throw new Error('this is no map of a volume');
+  return buffer;
 }
 
 /** Whether there were some. */
