@@ -10,7 +10,11 @@ import { newId } from '@ironbark/platform/random.ts';
 import type { InstanceObservation } from '@ironbark/protocol/internal/instance-messages.ts';
 import { listAttachmentsOf } from '../store/attachments.ts';
 import { findInstance, raiseGeneration } from '../store/instances.ts';
-import { listInterfaces, listInterfacesOf, updateInterface } from '../store/network-interfaces.ts';
+import {
+  listInterfacesAttachedAs,
+  listInterfacesOf,
+  updateInterface,
+} from '../store/network-interfaces.ts';
 import type { InstanceRow, InterfaceRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
 import type { App } from './app.ts';
@@ -121,7 +125,7 @@ export async function findAttached(
   { accountId }: Caller,
   id: AttachmentId,
 ): Promise<InterfaceRow> {
-  const row = (await listInterfaces(tx, accountId)).find((one) => one.attachmentId === id);
+  const [row] = await listInterfacesAttachedAs(tx, accountId, [id]);
   if (row !== undefined) return row;
   throw refuse(
     'not-found',

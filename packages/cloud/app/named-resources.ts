@@ -1,13 +1,13 @@
 // Owns which of an account's resources a call of EC2 means where it does not give their ids: by name, by public address,
 // by the id of an association, or by saying nothing. What is denied of a resource is denied however it is named.
 
-import type { AccountId } from '@ironbark/core/ids.ts';
+import type { AccountId, ResourceId } from '@ironbark/core/ids.ts';
 import { listAddresses } from '../store/addresses.ts';
 import { listAssociations as listProfileAssociations } from '../store/instance-profiles.ts';
 import { listKeyPairs } from '../store/key-pairs.ts';
 import { listTemplates } from '../store/launch-templates.ts';
 import { listAcls } from '../store/network-acls.ts';
-import { listInterfaces } from '../store/network-interfaces.ts';
+import { listInterfacesAttachedAs } from '../store/network-interfaces.ts';
 import { listSubnets } from '../store/networks.ts';
 import { listPlacementGroups } from '../store/placement-groups.ts';
 import { listAssociations as listTableAssociations } from '../store/route-tables.ts';
@@ -134,7 +134,9 @@ async function findInstances({ db, accountId, texts }: Question): Promise<NamedR
 async function findInterfaces({ db, accountId, texts }: Question): Promise<NamedResource[]> {
   const ids = valuesLike(texts, /^eni-attach-/);
   if (ids.size === 0) return [];
-  const rows = (await listInterfaces(db, accountId)).filter((one) => ids.has(one.attachmentId));
+  const rows = await listInterfacesAttachedAs(db, accountId, [
+    ...ids,
+  ] as ResourceId<'eni-attach'>[]);
   // AWS asks about both ends.
   return rows.flatMap(({ id, instanceId }) => [{ id }, { id: instanceId }]);
 }

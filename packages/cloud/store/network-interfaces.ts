@@ -4,6 +4,7 @@ import type {
   AccountId,
   InstanceId,
   InterfaceId,
+  ResourceId,
   SecurityGroupId,
   SubnetId,
 } from '@ironbark/core/ids.ts';
@@ -40,6 +41,22 @@ export function listInterfacesOf(db: Queries, id: InstanceId): Promise<Interface
     .where('instanceId', '=', id)
     .orderBy('deviceIndex')
     .execute();
+}
+
+/** An account's, by their attachments. */
+export function listInterfacesAttachedAs(
+  db: Queries,
+  accountId: AccountId,
+  ids: readonly ResourceId<'eni-attach'>[],
+): Promise<InterfaceRow[]> {
+  return inParts(ids, (some) =>
+    db
+      .selectFrom('networkInterface')
+      .selectAll()
+      .where('accountId', '=', accountId)
+      .where('attachmentId', 'in', some)
+      .execute(),
+  );
 }
 
 export function listInterfacesOfAny(
