@@ -65,6 +65,26 @@ export class CephCluster implements AsyncDisposable {
     return this.#spawn('ceph-osd', 'osd', String(number));
   }
 
+  /** Its S3, for a user of its own. */
+  async startS3(): Promise<CephS3> {
+    const port = await findFreePort(systemRandom, new Set());
+    const data = join(this.folder, 'rgw');
+    await mkdir(data);
+    const front = `beast endpoint=127.0.0.1:${port}`;
+    const more = ['--rgw-data', data, '--rgw-frontends', front];
+    await this.#spawn('radosgw', 'rgw', 'admin', more);
+    const endpoint = `http://127.0.0.1:${port}`;
+    await this.#until('the S3 of Ceph', async () => (await fetch(endpoint)).ok);
+    const user = ['user', 'create', '--uid', USER, '--display-name', USER];
+    const { stdout } = await systemCommands.run('radosgw-admin', [
+      '--conf',
+      this.confPath,
+      ...user,
+    ]);
+    const [key] = (JSON.parse(stdout) as CephUser).keys;
+    return { endpoint, accessKeyId: key!.access_key, secretAccessKey: key!.secret_key };
+  }
+
   async untilHealthy(): Promise<void> {
     await this.#until('all placement groups clean', async () => {
       const status = JSON.parse(await this.ceph('status', '--format', 'json')) as CephStatus;
@@ -190,6 +210,16 @@ osd_heartbeat_grace = 10
     }
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+export interface CephS3 {
+  endpoint: string;
+  accessKeyId: string;
+  secretAccessKey: string;
+}
+
+interface CephUser {
+  keys: { access_key: string; secret_key: string }[];
 }
 
 interface CephStatus {

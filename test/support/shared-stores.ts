@@ -3,45 +3,59 @@
 import type { SharedSettings } from '@ironbark/objects/open-stores.ts';
 import { parsePostgresUrl } from '@ironbark/platform/database/postgres-target.ts';
 import { KEYS, REGION, type S3Endpoint, startEndpoint } from '../conformance/s3/endpoint.ts';
+import { CephCluster } from './ceph-cluster.ts';
 import { type PostgresServer, startPostgres } from './postgres-server.ts';
 
-const BUCKET = 'blobs';
+type Engine = SharedSettings['engine'];
 
 export class SharedStores implements AsyncDisposable {
   readonly postgres: PostgresServer;
-  readonly engine: S3Endpoint;
+  /** Undefined where the engine is Ceph. */
+  readonly walrus: S3Endpoint | undefined;
+  readonly engine: Engine;
+  readonly #owned: AsyncDisposable;
   #made = 0;
 
-  private constructor(postgres: PostgresServer, engine: S3Endpoint) {
+  private constructor(
+    postgres: PostgresServer,
+    { walrus, engine, owned }: { walrus?: S3Endpoint; engine: Engine; owned: AsyncDisposable },
+  ) {
     this.postgres = postgres;
+    this.walrus = walrus;
     this.engine = engine;
+    this.#owned = owned;
   }
 
-  static async start(): Promise<SharedStores> {
+  static async start({ isCeph = false } = {}): Promise<SharedStores> {
     await using undo = new AsyncDisposableStack();
     const postgres = undo.use(await startPostgres());
-    const engine = await startEndpoint({ stores: 'local' });
-    undo.move();
-    return new SharedStores(postgres, engine);
+    if (isCeph) {
+      const ceph = undo.use(await CephCluster.start());
+      const s3 = await ceph.startS3();
+      const engine = { ...s3, bucket: BUCKET, region: 'us-east-1' };
+      return new SharedStores(postgres, { engine, owned: undo.move() });
+    }
+    const walrus = undo.use(await startEndpoint({ stores: 'local' }));
+    const engine = walrusEngine(walrus.url);
+    return new SharedStores(postgres, { walrus, engine, owned: undo.move() });
   }
 
   /** Of a state of its own, in the one bucket. */
   async newSettings(): Promise<SharedSettings> {
     this.#made += 1;
     const url = await this.postgres.createDatabase(`stores${this.#made}`);
-    return sharedSettings(url, this.engine.url);
+    return { database: parsePostgresUrl(url), engine: this.engine };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.engine[Symbol.asyncDispose]();
-    await this.postgres[Symbol.asyncDispose]();
+    await this.#owned[Symbol.asyncDispose]();
   }
 }
 
-export function sharedSettings(databaseUrl: string, endpoint: string): SharedSettings {
+const BUCKET = 'blobs';
+
+/** A second Walrus, as `startEndpoint` starts them. */
+export function walrusEngine(endpoint: string): Engine {
   const { accessKeyId, secretAccessKey } = KEYS.owner;
-  return {
-    database: parsePostgresUrl(databaseUrl),
-    engine: { endpoint, bucket: BUCKET, region: REGION, accessKeyId, secretAccessKey },
-  };
+  return { endpoint, bucket: BUCKET, region: REGION, accessKeyId, secretAccessKey };
 }

@@ -144,21 +144,21 @@ test('what a dead gateway left unfinished and doomed another removes', { skip },
     await ask(
       `INSERT INTO blob (id, state, size_bytes, block_crcs, created_at, gateway_id) VALUES ('${id}', '${state}', 0, '', 0, 'dead')`,
     );
-    await stores.engine.send({ method: 'PUT', path: `/blobs/${name}/${id}`, body: 'left over' });
+    await stores.walrus!.send({ method: 'PUT', path: `/blobs/${name}/${id}`, body: 'left over' });
   }
   // Of nobody: an object without a row stays until the look for strays; of another store it stays for good.
   const elsewhere = `/blobs/another/${'2'.repeat(32)}`;
-  await stores.engine.send({ method: 'PUT', path: elsewhere, body: 'of another' });
+  await stores.walrus!.send({ method: 'PUT', path: elsewhere, body: 'of another' });
   const isAsBefore = async () => (await one.blobFiles()).join() === before.join();
   await waitFor(isAsBefore, { ...WAIT, timeoutMs: 60_000, what: 'the leftovers to be removed' });
-  assert.equal((await stores.engine.send({ path: elsewhere })).status, 200);
+  assert.equal((await stores.walrus!.send({ path: elsewhere })).status, 200);
 });
 
 test('a flipped byte in the engine is never given out', { skip }, async () => {
   const before = new Set(await one.blobFiles());
   await put(one, 'flipped', 'a sentence');
   const [key] = (await one.blobFiles()).filter((each) => !before.has(each));
-  await stores.engine.send({ method: 'PUT', path: `/blobs/${key}`, body: 'a sentense' });
+  await stores.walrus!.send({ method: 'PUT', path: `/blobs/${key}`, body: 'a sentense' });
   const answer = await get(other, 'flipped');
   assert.equal(answer.status, 500);
   assert.equal(await errorCode(answer), 'InternalError');
@@ -168,7 +168,7 @@ test('an engine that is away, slow or full is an outage, and leaves nothing', {
   skip,
 }, async () => {
   let status = 200;
-  const engine = new URL(stores.engine.url);
+  const engine = new URL(stores.walrus!.url);
   const proxy = createServer(async (request, response) => {
     const isBucket = request.url?.split('?')[0] === '/blobs';
     const chunks: Buffer[] = [];
@@ -211,7 +211,7 @@ test('bytes whose number nobody has said go in parts, and come back', { skip }, 
   const found = await get(other, 'by%20form');
   assert.ok(Buffer.from(await found.arrayBuffer()).equals(body));
   const path = '/blobs?uploads=';
-  assert.ok(!(await (await stores.engine.send({ path })).text()).includes('<Upload>'));
+  assert.ok(!(await (await stores.walrus!.send({ path })).text()).includes('<Upload>'));
 });
 
 async function allowEverybody(): Promise<void> {

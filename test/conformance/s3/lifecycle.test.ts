@@ -152,7 +152,8 @@ test('in a bucket with versions an expiry hides; older versions and spent marker
   await until(Bucket, []);
 });
 
-test('an upload that nobody completes is aborted', async () => {
+test('an upload that nobody completes is aborted', async (t) => {
+  if (endpoint.isShared) return t.skip('an engine takes no bytes by a clock that is days ahead');
   ahead = 0;
   const Bucket = 'uploads';
   await makeBucket(Bucket, false);

@@ -13,12 +13,15 @@ export interface SharedRun {
   failed: readonly string[];
 }
 
-/** `names`: parts of names of files, such as `listing`. */
-export async function runOnSharedStores(files: readonly string[]): Promise<SharedRun> {
-  await using stores = await SharedStores.start();
+/** `isCeph`: the engine is Ceph's S3, and not a second Walrus. */
+export async function runOnSharedStores(
+  files: readonly string[],
+  { isCeph = false } = {},
+): Promise<SharedRun> {
+  await using stores = await SharedStores.start({ isCeph });
   const setup = new URL(SETUP);
   setup.searchParams.set('postgres', stores.postgres.url);
-  setup.searchParams.set('engine', stores.engine.url);
+  setup.searchParams.set('engine', JSON.stringify(stores.engine));
   const failed: string[] = [];
   let passed = 0;
   const events = run({

@@ -1,4 +1,5 @@
-// Owns the suite `s3-shared`: every conformance test of S3, on PostgreSQL and a second Walrus as the engine.
+// Owns the suites `s3-shared` and `s3-ceph`: every conformance test of S3, on PostgreSQL and a second Walrus or Ceph's S3 as
+// the engine.
 
 import { readdir } from 'node:fs/promises';
 import { type Figure, zeroFigure } from '../../support/figures.ts';
@@ -10,12 +11,21 @@ export interface SharedSuiteOptions {
   explain: (line: string) => void;
 }
 
-export async function runSharedS3({ only, explain }: SharedSuiteOptions): Promise<Figure[]> {
+/** It takes Debian's ceph-mon, ceph-mgr, ceph-osd, ceph-common and radosgw. */
+export async function runS3OnCeph(options: SharedSuiteOptions): Promise<Figure[]> {
+  return await runSharedS3({ ...options, isCeph: true });
+}
+
+export async function runSharedS3({
+  only,
+  explain,
+  isCeph = false,
+}: SharedSuiteOptions & { isCeph?: boolean }): Promise<Figure[]> {
   const words = only?.split(',') ?? [''];
   const files = (await readdir(import.meta.dirname)).filter(
     (name) => name.endsWith('.test.ts') && words.some((word) => name.includes(word)),
   );
-  const { passed, failed } = await runOnSharedStores(files.sort());
+  const { passed, failed } = await runOnSharedStores(files.sort(), { isCeph });
   for (const line of failed) explain(line);
   return [
     { name: 'tests passed', value: passed, bar: 1, ok: passed > 0 },
