@@ -24,14 +24,18 @@ export class CephCluster implements AsyncDisposable {
   readonly keyringPath: string;
   readonly #running = new Map<string, ProcessIdentity>();
 
-  private constructor(folder: string) {
+  readonly #copies: number;
+
+  private constructor(folder: string, copies: number) {
     this.folder = folder;
+    this.#copies = copies;
     this.confPath = join(folder, 'ceph.conf');
     this.keyringPath = join(folder, 'user.keyring');
   }
 
-  static async start(): Promise<CephCluster> {
-    const cluster = new CephCluster(await mkdtemp(join(tmpdir(), 'ironbark-ceph-')));
+  /** `copies` of each object; `parent`: where its disks are. */
+  static async start({ copies = DISKS, parent = tmpdir() } = {}): Promise<CephCluster> {
+    const cluster = new CephCluster(await mkdtemp(join(parent, 'ironbark-ceph-')), copies);
     try {
       await cluster.#make();
     } catch (error) {
@@ -120,8 +124,9 @@ run_dir = ${this.folder}
 admin_socket = ${place('$name.asok')}
 log_file = ${place('$name.log')}
 mon_cluster_log_file = ${place('cluster.log')}
-osd_pool_default_size = 3
-osd_pool_default_min_size = 2
+osd_pool_default_size = ${this.#copies}
+osd_pool_default_min_size = ${Math.min(this.#copies, 2)}
+mon_allow_pool_size_one = true
 osd_crush_chooseleaf_type = 0
 osd_pool_default_pg_autoscale_mode = off
 mon_allow_pool_delete = true

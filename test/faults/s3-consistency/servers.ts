@@ -1,6 +1,7 @@
 // Owns the servers of a run and their lives: one Walrus on files, or several gateways that share a PostgreSQL and an engine.
 
 import { join } from 'node:path';
+import type { SharedSettings } from '@ironbark/objects/open-stores.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { Client } from 'pg';
 import { KEYS, REGION } from '../../conformance/s3/endpoint.ts';
@@ -11,6 +12,7 @@ import {
 } from '../../support/objects-process.ts';
 import { startPostgres } from '../../support/postgres-server.ts';
 import { LeanClient } from '../../support/s3-load.ts';
+import { walrusEngine } from '../../support/shared-stores.ts';
 
 /** One life of a server. */
 export interface Life {
@@ -37,7 +39,7 @@ export class Servers implements AsyncDisposable {
   readonly #options: ServersOptions;
   readonly #owned = new AsyncDisposableStack();
   readonly #lives: Promise<Life>[] = [];
-  #shared: { url: string; engine: string; watch: Client } | undefined;
+  #shared: { url: string; engine: SharedSettings['engine']; watch: Client } | undefined;
 
   private constructor(options: ServersOptions) {
     this.#options = options;
@@ -100,7 +102,7 @@ export class Servers implements AsyncDisposable {
     await watch.connect();
     this.#owned.defer(() => watch.end());
     const url = await postgres.createDatabase('gateways');
-    this.#shared = { url, engine: engine.url, watch };
+    this.#shared = { url, engine: walrusEngine(engine.url), watch };
   }
 
   async #begin(number: number): Promise<Life> {
