@@ -14,7 +14,6 @@ import { measureLab } from './lab.ts';
 import { measureLaunch } from './launch.ts';
 import { measureNet } from './net.ts';
 import { measureRestore } from './restore.ts';
-import { measureBesideCeph } from './s3/ceph.ts';
 import { measureS3 } from './s3/s3.ts';
 import { measureUp } from './up.ts';
 
@@ -28,7 +27,6 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   net: measureNet,
   restore: measureRestore,
   s3: measureS3,
-  's3-ceph': measureBesideCeph,
   up: measureUp,
 };
 

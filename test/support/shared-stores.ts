@@ -3,7 +3,7 @@
 import type { SharedSettings } from '@ironbark/objects/open-stores.ts';
 import { parsePostgresUrl } from '@ironbark/platform/database/postgres-target.ts';
 import { KEYS, REGION, type S3Endpoint, startEndpoint } from '../conformance/s3/endpoint.ts';
-import { CephCluster } from './ceph-cluster.ts';
+import { CephCluster, installCephGateway, type S3Gateway } from './ceph-cluster.ts';
 import { type PostgresServer, startPostgres } from './postgres-server.ts';
 
 type Engine = SharedSettings['engine'];
@@ -30,9 +30,9 @@ export class SharedStores implements AsyncDisposable {
     await using undo = new AsyncDisposableStack();
     const postgres = undo.use(await startPostgres());
     if (isCeph) {
-      const ceph = undo.use(await CephCluster.start());
-      const s3 = await ceph.startS3();
-      const engine = { ...s3, bucket: BUCKET, region: 'us-east-1' };
+      await installCephGateway(console.log);
+      const ceph = undo.use(await CephCluster.start({ disks: 1 }));
+      const engine = cephEngine(await ceph.startGateway());
       return new SharedStores(postgres, { engine, owned: undo.move() });
     }
     const walrus = undo.use(await startEndpoint({ stores: 'local' }));
@@ -58,4 +58,8 @@ const BUCKET = 'blobs';
 export function walrusEngine(endpoint: string): Engine {
   const { accessKeyId, secretAccessKey } = KEYS.owner;
   return { endpoint, bucket: BUCKET, region: REGION, accessKeyId, secretAccessKey };
+}
+
+export function cephEngine({ url: endpoint, key }: S3Gateway): Engine {
+  return { endpoint, bucket: BUCKET, region: 'us-east-1', ...key };
 }

@@ -11,7 +11,6 @@ export interface SharedSuiteOptions {
   explain: (line: string) => void;
 }
 
-/** It takes Debian's ceph-mon, ceph-mgr, ceph-osd, ceph-common and radosgw. */
 export async function runS3OnCeph(options: SharedSuiteOptions): Promise<Figure[]> {
   return await runSharedS3({ ...options, isCeph: true });
 }
