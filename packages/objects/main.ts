@@ -201,7 +201,11 @@ function addReconcilers(
   const watch =
     shared === undefined
       ? []
-      : [runner.add(gatewayWatch(context, { gateway: shared }), { resyncMs: WATCH_MS })];
+      : [
+          runner.add(gatewayWatch(context, { gateway: shared, onTaken: () => cleaner.resync() }), {
+            resyncMs: WATCH_MS,
+          }),
+        ];
   const deliveries = runner.add(accessLogDelivery(context, context.accessLogs), {
     resyncMs: ACCESS_LOG_MS,
   });

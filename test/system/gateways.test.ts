@@ -72,6 +72,7 @@ test('an object that another gateway removes is read to its end', { skip }, asyn
   const parts = 3;
   const part = new Uint8Array(systemRandom.bytes(5 * MIB));
   await putInParts('long', part, parts);
+  await one.settled();
   const blobs = (await one.blobFiles()).length;
   // Parts behind the first one are asked for when it is out.
   const answer = await get(one, 'long');
@@ -126,8 +127,8 @@ async function beatsPassed(count: number): Promise<boolean> {
   );
 }
 
-async function ask<Row extends object>(text: string): Promise<Row[]> {
-  const client = new Client(settings.database);
+async function ask<Row extends object>(text: string, of = settings): Promise<Row[]> {
+  const client = new Client(of.database);
   await client.connect();
   try {
     return (await client.query<Row>(text)).rows;
@@ -137,6 +138,7 @@ async function ask<Row extends object>(text: string): Promise<Row[]> {
 }
 
 test('what a dead gateway left unfinished and doomed another removes', { skip }, async () => {
+  await one.settled();
   const before = await one.blobFiles();
   const name = before[0]!.split('/')[0];
   for (const [n, state] of ['uploading', 'doomed'].entries()) {
@@ -146,12 +148,46 @@ test('what a dead gateway left unfinished and doomed another removes', { skip },
     );
     await stores.walrus!.send({ method: 'PUT', path: `/blobs/${name}/${id}`, body: 'left over' });
   }
-  // Of nobody: an object without a row stays until the look for strays; of another store it stays for good.
-  const elsewhere = `/blobs/another/${'2'.repeat(32)}`;
-  await stores.walrus!.send({ method: 'PUT', path: elsewhere, body: 'of another' });
   const isAsBefore = async () => (await one.blobFiles()).join() === before.join();
   await waitFor(isAsBefore, { ...WAIT, timeoutMs: 60_000, what: 'the leftovers to be removed' });
-  assert.equal((await stores.walrus!.send({ path: elsewhere })).status, 200);
+});
+
+test('who comes to lead removes what has no row, and nothing that others write', {
+  skip,
+}, async () => {
+  const alone = await stores.newSettings();
+  const left = (n: number) => String(n).repeat(32);
+  const send = (method: string, path: string) =>
+    stores.walrus!.send({ method, path, ...(method === 'PUT' ? { body: 'left over' } : {}) });
+  let name = '';
+  {
+    await using first = await startEndpoint({ shared: alone });
+    const rows = await ask<{ name: string }>('SELECT name FROM store_name', alone);
+    name = `/blobs/${rows[0]!.name}`;
+    // A gateway that lives, whatever it does.
+    await ask("INSERT INTO gateway (id, beat, oldest_read) VALUES ('alive', 1, 1)", alone);
+    await ask(
+      `INSERT INTO blob (id, state, size_bytes, block_crcs, created_at, gateway_id) VALUES ('${left(3)}', 'uploading', 0, '', 0, 'alive')`,
+      alone,
+    );
+    for (const n of [1, 2, 3]) await send('PUT', `${name}/${left(n)}`);
+    for (const n of [3, 4]) await send('POST', `${name}/${left(n)}?uploads=`);
+    await first.send({ method: 'PUT', path: '/kept' });
+    await first.send({ method: 'PUT', path: '/kept/key', body: 'kept' });
+  }
+  const elsewhere = `/blobs/another/${left(5)}`;
+  await send('PUT', elsewhere);
+  await using second = await startEndpoint({ shared: alone });
+  const uploads = async () => await (await send('GET', '/blobs?uploads=')).text();
+  const isDone = async () =>
+    (await second.blobFiles()).length === 2 && !(await uploads()).includes(left(4));
+  await waitFor(isDone, { ...WAIT, what: 'the strays to be removed' });
+  assert.equal((await send('GET', `${name}/${left(3)}`)).status, 200);
+  assert.ok((await uploads()).includes(left(3)));
+  assert.equal((await send('GET', elsewhere)).status, 200);
+  assert.equal(await (await second.send({ path: '/kept/key' })).text(), 'kept');
+  const [unfinished] = [...(await uploads()).matchAll(/<UploadId>(.*?)</g)];
+  await send('DELETE', `${name}/${left(3)}?uploadId=${unfinished![1]}`);
 });
 
 test('a flipped byte in the engine is never given out', { skip }, async () => {

@@ -9,7 +9,7 @@ import { deleteGateway, listGateways, takeOverBlobs } from '../store/gateways.ts
 export const BEAT_MS = 1_000;
 /** Longer than a database takes to fail over to another, in which time nobody beats. */
 const DEAD_MS = 60_000;
-export const WATCH_MS = 10_000;
+export const WATCH_MS = 5_000;
 
 export function gatewayBeat(gateway: SharedGateway): Reconciler {
   return {
@@ -25,7 +25,7 @@ export function gatewayBeat(gateway: SharedGateway): Reconciler {
 /** Time is its own: since when it has seen no new beat. */
 export function gatewayWatch(
   { db, clock, logger }: Pick<ObjectsContext, 'db' | 'clock' | 'logger'>,
-  { gateway, deadMs = DEAD_MS }: { gateway: SharedGateway; deadMs?: number },
+  { gateway, onTaken }: { gateway: SharedGateway; onTaken: () => void },
 ): Reconciler {
   const seen = new Map<string, { beat: number; atMs: number }>();
   return {
@@ -37,7 +37,7 @@ export function gatewayWatch(
       for (const { id, beat } of rows) {
         const last = seen.get(id);
         if (last?.beat !== beat) seen.set(id, { beat, atMs: nowMs });
-        else if (nowMs - last.atMs > deadMs) {
+        else if (nowMs - last.atMs > DEAD_MS) {
           logger.warn('a gateway has not been heard of: its work is taken over', { gateway: id });
           await deleteGateway(db.query, { id, beat });
           seen.delete(id);
@@ -45,7 +45,8 @@ export function gatewayWatch(
       }
       const isThere = new Set(rows.map(({ id }) => id));
       for (const id of seen.keys()) if (!isThere.has(id)) seen.delete(id);
-      if (isThere.has(gateway.id)) await db.transaction((tx) => takeOverBlobs(tx, gateway.id));
+      if (!isThere.has(gateway.id)) return SETTLED;
+      if (await db.transaction((tx) => takeOverBlobs(tx, gateway.id))) onTaken();
       return SETTLED;
     },
   };

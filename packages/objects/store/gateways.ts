@@ -27,9 +27,9 @@ export async function deleteGateway(
   await db.deleteFrom('gateway').where('id', '=', id).where('beat', '<=', beat).execute();
 }
 
-/** What is unfinished and belongs to nobody who is alive becomes this one's. */
-export async function takeOverBlobs(tx: Tx, gatewayId: string): Promise<void> {
-  await tx
+/** What is unfinished and belongs to nobody who is alive becomes this one's. False where there is nothing. */
+export async function takeOverBlobs(tx: Tx, gatewayId: string): Promise<boolean> {
+  const result = await tx
     .updateTable('blob')
     .set({ gateway_id: gatewayId })
     .where('state', 'in', ['uploading', 'doomed'])
@@ -39,7 +39,8 @@ export async function takeOverBlobs(tx: Tx, gatewayId: string): Promise<void> {
         eb('gateway_id', 'not in', eb.selectFrom('gateway').select('id')),
       ]),
     )
-    .execute();
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
 }
 
 /** The name of this state; `made` is kept where it has none. */

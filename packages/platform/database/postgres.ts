@@ -20,7 +20,7 @@ export interface PostgresOptions {
   logger: Logger;
 }
 
-/** One more than this never helped in runs with three gateways and 36 clients on 50 keys. */
+/** No call of twelve clients on fifty keys at three gateways has needed all of them. */
 const MAX_ATTEMPTS = 20;
 const BACKOFF_START_MS = 2;
 const BACKOFF_LIMIT_MS = 200;

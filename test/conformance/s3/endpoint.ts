@@ -121,7 +121,7 @@ export async function startEndpoint(options: EndpointSettings = {}): Promise<S3E
     client: (config = {}) => createClient(url, config, owned),
     send: (input) => send(url, input),
     settled: async () => {
-      const options = { clock: systemClock, timeoutMs: 10_000, what: 'a quiet store' };
+      const options = { clock: systemClock, timeoutMs: 30_000, what: 'a quiet store' };
       await waitFor(async () => objects.isQuiet() && (await kept.isClean()), options);
     },
     ...kept,
