@@ -22,18 +22,24 @@ export function gatewayBeat(gateway: SharedGateway): Reconciler {
   };
 }
 
+/** Nobody could be heard of while nothing was looked at: the database was away, or another led. */
+const MAX_GAP_MS = 3 * WATCH_MS;
+
 /** Time is its own: since when it has seen no new beat. */
 export function gatewayWatch(
   { db, clock, logger }: Pick<ObjectsContext, 'db' | 'clock' | 'logger'>,
   { gateway, onTaken }: { gateway: SharedGateway; onTaken: () => void },
 ): Reconciler {
   const seen = new Map<string, { beat: number; atMs: number }>();
+  let lookedAtMs = Number.NEGATIVE_INFINITY;
   return {
     name: 'gateway-watch',
     listKeys: async () => (gateway.isLeader() ? ['all'] : []),
     reconcile: async () => {
       const nowMs = clock.monotonicMs();
       const rows = await listGateways(db.query);
+      if (nowMs - lookedAtMs > MAX_GAP_MS) seen.clear();
+      lookedAtMs = nowMs;
       for (const { id, beat } of rows) {
         const last = seen.get(id);
         if (last?.beat !== beat) seen.set(id, { beat, atMs: nowMs });
