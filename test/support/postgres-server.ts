@@ -62,7 +62,9 @@ export async function startPostgres({ isSafe = false } = {}): Promise<PostgresSe
   const log = join(folder, 'log');
   const start = () => run('pg_ctl', ['-D', data, '-w', '-l', log, '-o', settings, 'start']);
   const stop = (mode: string) => run('pg_ctl', ['-D', data, '-w', '-m', mode, 'stop']);
-  const made = ['-D', data, '-U', USER, '--auth=trust', '--encoding=UTF8', '--locale=C.UTF-8'];
+  // A language whose order of text is not that of its bytes, as administrators have it.
+  const language = ['--locale=C.UTF-8', '--locale-provider=icu', '--icu-locale=en-US'];
+  const made = ['-D', data, '-U', USER, '--auth=trust', '--encoding=UTF8', ...language];
   try {
     await run('initdb', [...made, '--no-sync', '--no-instructions']);
     await start();
