@@ -44,3 +44,22 @@ test('a disk that the guest’s own driver attaches is not shown by QEMU', () =>
   const plain = devicesOf([]);
   assert.deepEqual(devicesOf([{ serial: 'lab00', source: device, profile }]), plain);
 });
+
+test('a server that works in the guest’s memory is given all of it, and is sent flushes', () => {
+  const source = { kind: 'vhost-user', socketPath: '/s' } as const;
+  const args = labArguments({ ...machine, disks: [{ serial: 'v', source, profile: DIRECT }] });
+  const after = (flag: string) => args.filter((_, index) => args[index - 1] === flag);
+  assert.deepEqual(after('-object'), ['memory-backend-memfd,id=memory,size=256M,share=on']);
+  assert.match(after('-machine').join(), /,memory-backend=memory$/);
+  assert.deepEqual(after('-blockdev'), []);
+  assert.ok(after('-chardev').includes('socket,id=server-v,path=/s'));
+  assert.equal(
+    after('-device').at(-1),
+    'vhost-user-blk-pci,chardev=server-v,num-queues=2,queue-size=256,config-wce=off',
+  );
+  const plain = labArguments({
+    ...machine,
+    disks: [{ serial: 'v', source: device, profile: DIRECT }],
+  });
+  assert.ok(!plain.includes('-object') || !plain.join(' ').includes('memory-backend'));
+});
