@@ -29,6 +29,16 @@ test('the default disk has a thread, a queue for each processor and a long read-
   });
 });
 
+test('a disk’s thread can be told to sleep as soon as it has nothing to do', () => {
+  const disk = { serial: 'lab00', source: device, profile: DIRECT };
+  const objects = (more: Partial<LabGuestDisk>) => {
+    const args = labArguments({ ...machine, disks: [{ ...disk, ...more }] });
+    return args.filter((_, index) => args[index - 1] === '-object');
+  };
+  assert.deepEqual(objects({}), ['iothread,id=io-lab00']);
+  assert.deepEqual(objects({ polls: false }), ['iothread,id=io-lab00,poll-max-ns=0']);
+});
+
 test('the disks of 2010 share one adapter, and their writes are waited for', () => {
   const disk = (n: number) => ({ serial: `lab0${n}`, source: device, profile: PAPER_KVM_2010 });
   const devices = devicesOf([disk(0), disk(1)]).slice(-3);

@@ -27,6 +27,8 @@ export interface LabGuestDisk {
   source: DiskSource;
   profile: DiskProfile;
   limit?: { iops: number; bytesPerSecond: number };
+  /** False: its thread sleeps when it has nothing to do, and is not awake for a moment longer. */
+  polls?: boolean;
 }
 
 export interface LabMachine {
@@ -143,7 +145,8 @@ function diskArguments(disk: LabGuestDisk, surroundings: Surroundings): string[]
   const { serial, profile } = disk;
   if (profile.bus === 'none') return [];
   if (disk.source.kind === 'vhost-user') return vhostUserArguments(disk, surroundings);
-  const thread = profile.iothread ? ['-object', `iothread,id=io-${serial}`] : [];
+  const polling = disk.polls === false ? ',poll-max-ns=0' : '';
+  const thread = profile.iothread ? ['-object', `iothread,id=io-${serial}${polling}`] : [];
   return [
     ...thread,
     ...limitArguments(disk),
