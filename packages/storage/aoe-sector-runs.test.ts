@@ -5,7 +5,9 @@ import { type DiskCommand, joinNeighbours, takeWithoutOverlap } from './drivers/
 
 const command = fc
   .tuple(fc.nat({ max: 60 }), fc.integer({ min: 1, max: 17 }))
-  .map(([offset, length]): DiskCommand => ({ kind: 'write', slot: 0, offset, length }));
+  .map(
+    ([offset, length]): DiskCommand => ({ kind: 'write', slot: 0, offset, length, cameAtMs: 0 }),
+  );
 const commands = fc.array(command, { maxLength: 20 });
 const touch = (a: DiskCommand, b: DiskCommand) =>
   a.offset < b.offset + b.length && b.offset < a.offset + a.length;

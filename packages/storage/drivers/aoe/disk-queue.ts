@@ -18,7 +18,7 @@ import {
 
 export interface DiskQueueOptions {
   io: DiskIo;
-  done: (command: DiskCommand, fault?: AtaFault) => void;
+  done: (commands: readonly DiskCommand[], fault?: AtaFault) => void;
   /** Some commands have been told done outside of `run`. */
   settled: () => void;
 }
@@ -114,7 +114,7 @@ export class DiskQueue {
 
   /** Several batches are under way only where none waits for a sync: one sync is enough for all that has come. */
   #runWrites(): void {
-    const atATime = this.isWriteThrough ? 1 : this.#options.io.lanes;
+    const atATime = this.isWriteThrough ? 1 : this.#options.io.cachedWritesAtATime;
     while (this.#batches < atATime && this.#waiting.write.length > 0) {
       // A batch that began before the cache was switched on has all lanes; without one nothing is written.
       if (this.#writeLanes.length === 0) return;
@@ -133,10 +133,9 @@ export class DiskQueue {
     const faults = await this.#writeBatch(batch, lanes);
     this.#writeLanes.push(...lanes);
     this.#batches -= 1;
-    for (const command of batch) {
-      this.#writing.delete(command);
-      this.#finish([command], faults.get(command));
-    }
+    for (const command of batch) this.#writing.delete(command);
+    if (faults.size === 0) this.#finish(batch);
+    else for (const command of batch) this.#finish([command], faults.get(command));
     this.run();
     this.#options.settled();
   }
@@ -183,7 +182,7 @@ export class DiskQueue {
 
   #finish(run: DiskCommand[], fault?: AtaFault): void {
     this.#pending -= run.length;
-    for (const command of run) this.#options.done(command, fault);
+    this.#options.done(run, fault);
     if (this.#pending === 0) for (const tell of this.#whenIdle.splice(0)) tell();
   }
 }

@@ -35,6 +35,8 @@ async function fileSize(file: FileHandle, path: string): Promise<number> {
 
 class FileIo implements DiskIo {
   readonly lanes = LANES;
+  /** A file takes one writer at a time; what comes meanwhile goes with the next call. */
+  readonly cachedWritesAtATime = 1;
   readonly #fd: number;
   readonly #slots: FrameSlots;
   readonly #reads = makeLists();

@@ -34,9 +34,13 @@ export class FrameReplies {
   }
 
   /** `length` bytes of data lie behind the headers already. */
-  answerAta(from: DiskAddress, slot: number, end: { length?: number; fault?: AtaFault }): void {
+  answerAta(
+    from: DiskAddress,
+    slot: number,
+    end: { length: number; fault: AtaFault | undefined },
+  ): void {
     renderAtaEnd(this.room(slot), end.fault);
-    this.answer(from, slot, DATA_OFFSET + (end.length ?? 0));
+    this.answer(from, slot, DATA_OFFSET + end.length);
   }
 
   /** The request comes back as it was but for its header, without its data. */

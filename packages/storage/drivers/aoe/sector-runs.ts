@@ -11,6 +11,8 @@ export interface DiskCommand {
   slot: number;
   offset: number;
   length: number;
+  /** When its frame came. */
+  cameAtMs: number;
 }
 
 /** Runs of commands each of which begins where the one before it ends, in the order of their places. */
