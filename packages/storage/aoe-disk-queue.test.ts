@@ -11,6 +11,7 @@ function heldDisk() {
   const io: DiskIo = {
     lanes: 2,
     cachedWritesAtATime: 2,
+    addressAtHand: () => 0,
     readAtHand: () => 0,
     read: async () => {},
     write: (run) =>
@@ -28,7 +29,7 @@ function heldDisk() {
 }
 
 function write(offset: number): DiskCommand {
-  return { kind: 'write', slot: offset, offset, length: 512, cameAtMs: 0 };
+  return { kind: 'write', slot: offset, offset, length: 512, cameAtMs: 0, dataAddress: 0 };
 }
 
 test('a write is told done when it was written, also while the cache is being switched on', async () => {

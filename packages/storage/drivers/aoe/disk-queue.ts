@@ -77,6 +77,7 @@ export class DiskQueue {
   #runReads(): void {
     const runs = joinNeighbours(this.#waiting.read.splice(0), RUN_FRAMES);
     for (const [index, run] of runs.entries()) {
+      if (this.#answerFromMemory(run)) continue;
       const lane = this.#readLanes.pop();
       if (lane === undefined) {
         this.#waiting.read.push(...runs.slice(index).flat());
@@ -84,6 +85,14 @@ export class DiskQueue {
       }
       this.#runRead(run, lane);
     }
+  }
+
+  #answerFromMemory(run: DiskCommand[]): boolean {
+    const address = this.#options.io.addressAtHand(run);
+    if (address === 0) return false;
+    for (const command of run) command.dataAddress = address + command.offset - run[0]!.offset;
+    this.#finish(run);
+    return true;
   }
 
   #runRead(run: DiskCommand[], lane: number): void {

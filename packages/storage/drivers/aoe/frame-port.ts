@@ -1,6 +1,7 @@
 // Owns one packet socket: frames come into free slots many at a time, and replies leave together.
 
 import { MessageBatch } from '@ironbark/platform/message-batch.ts';
+import { DATA_OFFSET } from '@ironbark/protocol/aoe/ata.ts';
 import { MIN_FRAME_BYTES } from '@ironbark/protocol/aoe/frame.ts';
 import { FRAME_BYTES, type FrameSlots } from './frame-slots.ts';
 
@@ -67,6 +68,15 @@ export class FramePort {
   #place(index: number, slot: number): void {
     this.#waiting[index] = slot;
     this.#incoming.set(index, this.#slots.address(slot), FRAME_BYTES);
+  }
+
+  /** As `queue`, with data from elsewhere behind the headers: it has to stay there until the next flush. */
+  queueWithData(slot: number, dataAddress: number, length: number): void {
+    const index = this.#replies.length;
+    this.#outgoing.set(index, this.#slots.address(slot), DATA_OFFSET);
+    this.#outgoing.append(index, dataAddress, length);
+    this.#replies.push(slot);
+    if (this.#replies.length === BATCH) this.flush();
   }
 
   /** The slot is free again once the reply has left. */

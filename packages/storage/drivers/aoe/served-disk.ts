@@ -122,9 +122,9 @@ export class ServedDisk {
   #perform({ slot, cameAtMs }: Asked, plan: AtaPlan): void {
     if (plan.kind === 'read' || plan.kind === 'write') {
       const { kind, offset, length } = plan;
-      this.#enqueue({ kind, slot, offset, length, cameAtMs });
+      this.#enqueue({ kind, slot, offset, length, cameAtMs, dataAddress: 0 });
     } else if (plan.kind === 'flush') {
-      this.#enqueue({ kind: 'flush', slot, offset: 0, length: 0, cameAtMs });
+      this.#enqueue({ kind: 'flush', slot, offset: 0, length: 0, cameAtMs, dataAddress: 0 });
     } else if (plan.kind === 'identify') this.#identify(slot);
     else if (plan.kind === 'write-cache') this.#setWriteCache(slot, plan.isOn);
     else if (plan.kind === 'power-mode') this.#powerMode(slot);
@@ -166,13 +166,14 @@ export class ServedDisk {
   #end(commands: readonly DiskCommand[], fault?: AtaFault): void {
     const nowMs = systemClock.monotonicMs();
     for (const command of commands) {
-      const { kind, slot, length } = command;
+      const { kind, slot, length, dataAddress } = command;
       // The next target will be asked again, and may do it.
       if (fault !== undefined && this.isEnding) this.#replies.give(slot);
       else if (fault !== undefined) this.#endAta(slot, 0, fault);
       else {
         this.#count(command, nowMs);
-        this.#endAta(slot, kind === 'read' ? length : 0);
+        if (dataAddress === 0) this.#endAta(slot, kind === 'read' ? length : 0);
+        else this.#replies.answerFrom(this.disk.settings, slot, { address: dataAddress, length });
       }
     }
   }

@@ -41,6 +41,7 @@ function volumeIo(client: NbdClient, slots: FrameSlots): DiskIo {
   return {
     lanes: LANES,
     cachedWritesAtATime: LANES,
+    addressAtHand: () => 0,
     readAtHand: () => 0,
     read: (run) => client.read(run[0]!.offset, dataOf(run)),
     write: (run) => client.write(run[0]!.offset, dataOf(run)),
