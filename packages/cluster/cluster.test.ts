@@ -309,6 +309,28 @@ test('a VPC reaches the nodes that have a port of it and a bridge, and no others
   await zone.until('forgotten', () => zone.node(B).intent.vpcs.length === 0);
 });
 
+test('nodes that share a VPC are told where the others are, and of a change of that', async () => {
+  const [a, b, c] = [new MemoryNode(A), new MemoryNode(B), new MemoryNode('node-c')];
+  for (const [at, node] of [a, b, c].entries()) {
+    node.network = 'bridge';
+    node.underlayAddress = `192.0.2.${at + 1}`;
+  }
+  await using zone = await Zone.start([a, b, c]);
+  await zone.client.putInstances([placed(1, A), placed(2, B), placed(3, 'node-c')]);
+  await zone.untilSeen(instanceId(3), (each) => each.power === 'running');
+  await zone.client.putVpcs([zoneVpc(2, [A, B])]);
+  const locations = (id: NodeId) => zone.node(id).intent.vpcs[0]?.locations;
+  await zone.until('told', () => locations(A)?.length === 2 && locations(B)?.length === 2);
+  const addresses = (id: NodeId) => locations(id)?.map((each) => each.underlayAddress);
+  assert.deepEqual(addresses(A), ['192.0.2.1', '192.0.2.2']);
+  b.underlayAddress = '192.0.2.9';
+  b.notify();
+  await zone.until('told', () => addresses(A)?.[1] === '192.0.2.9');
+  await zone.client.putVpcs([zoneVpc(3, [A])]);
+  await zone.until('alone', () => zone.node(A).intent.vpcs[0]?.networkNumber === 3);
+  assert.equal(locations(A), undefined);
+});
+
 /** Its number tells which one has arrived. */
 function zoneVpc(generation: number, nodes: (NodeId | undefined)[]): ZoneVpc {
   const ports = nodes.map((nodeId, at) => ({

@@ -42,6 +42,11 @@ export interface VpcTable {
 }
 
 /** Deleted, and the zone has yet to forget it. */
+/** The number that the newest VPC got; one row. */
+export interface LastNetworkNumberTable {
+  number: number;
+}
+
 export interface VpcGoneTable {
   id: VpcId;
 }

@@ -41,6 +41,7 @@ import type {
   InterfaceAddressTable,
   InterfaceGroupTable,
   InternetGatewayTable,
+  LastNetworkNumberTable,
   NatGatewayTable,
   NetworkAclEntryTable,
   NetworkAclTable,
@@ -318,6 +319,7 @@ export interface Schema extends IamSchema {
   securityGroupRule: SecurityGroupRuleTable;
   vpcCidr: VpcCidrTable;
   vpcGone: VpcGoneTable;
+  lastNetworkNumber: LastNetworkNumberTable;
   internetGateway: InternetGatewayTable;
   routeTable: RouteTableTable;
   networkAcl: NetworkAclTable;

@@ -3,11 +3,14 @@
 import type { NodeId } from '@ironbark/core/ids.ts';
 import { type ReconcileResult, type Reconciler, SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { NodeIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
 import type { ClusterContext } from '../app/context.ts';
 import { withinDeadline } from '../app/deadline.ts';
+import { locateNodes } from '../app/locations.ts';
 import { buildsVpcs } from '../app/vpcs.ts';
 import { findNode, type NodeRow } from '../store/nodes.ts';
 import { listIntents } from '../store/placed-instances.ts';
+import type { KnownVpc } from '../store/vpcs.ts';
 import { getZoneSubnets } from '../store/zone.ts';
 
 /** A node that took the document shows it in its next report; this is for the call that was lost. */
@@ -42,7 +45,21 @@ async function buildIntent(context: ClusterContext, node: NodeRow): Promise<Node
   const { id: nodeId, intent_generation: generation } = node;
   const subnets = await getZoneSubnets(context.database.query);
   const db = context.database.query;
-  const vpcs = buildsVpcs(context, node) ? await context.vpcs.listOn(db, nodeId) : [];
+  const known = buildsVpcs(context, node) ? await context.vpcs.listOn(db, nodeId) : [];
+  const vpcs = await withLocations(context, known);
   const instances = await listIntents(db, nodeId);
   return { nodeId, generation, subnets, vpcs, instances };
+}
+
+/** A VPC that is on one node alone has nobody to be told of. */
+async function withLocations(
+  context: ClusterContext,
+  known: readonly KnownVpc[],
+): Promise<VpcIntent[]> {
+  if (!known.some(({ nodeIds }) => nodeIds.size > 1)) return known.map(({ intent }) => intent);
+  const places = await locateNodes(context);
+  return known.map(({ intent, nodeIds }) => {
+    const locations = [...nodeIds].sort().flatMap((id) => places.get(id) ?? []);
+    return locations.length > 1 ? { ...intent, locations } : intent;
+  });
 }

@@ -57,16 +57,16 @@ export function nodesOf({ ports }: VpcIntent): Set<NodeId> {
 export class VpcReader {
   readonly #known = new Map<VpcId, KnownVpc>();
 
-  async listOn(db: Queries, nodeId: NodeId): Promise<VpcIntent[]> {
+  async listOn(db: Queries, nodeId: NodeId): Promise<KnownVpc[]> {
     const rows = await db.selectFrom('vpc').select(['id', 'generation']).orderBy('id').execute();
     const current = new Set(rows.map(({ id }) => id));
     for (const id of this.#known.keys()) if (!current.has(id)) this.#known.delete(id);
-    const intents: VpcIntent[] = [];
+    const found: KnownVpc[] = [];
     for (const { id, generation } of rows) {
       const known = await this.#read(db, id, generation);
-      if (known?.nodeIds.has(nodeId)) intents.push(known.intent);
+      if (known?.nodeIds.has(nodeId)) found.push(known);
     }
-    return intents;
+    return found;
   }
 
   async #read(db: Queries, id: VpcId, generation: number): Promise<KnownVpc | undefined> {

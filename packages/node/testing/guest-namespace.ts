@@ -63,7 +63,9 @@ export async function createGuestIn(
   tap: string,
   { macAddress, interfaceId }: PortSpec,
 ): Promise<Namespace> {
-  const guest = await Namespace.create(`${space.slice(-4)}-${interfaceId.slice(-4)}`);
+  const guest = await Namespace.create(
+    `${space.slice(2, 6)}${space.slice(-2)}-${interfaceId.slice(-4)}`,
+  );
   await run('-n', space, 'link', 'delete', 'dev', tap);
   const peer = ['peer', 'name', 'eth0', 'address', macAddress, 'netns', guest.name];
   await run('link', 'add', tap, 'netns', space, 'type', 'veth', ...peer);

@@ -235,6 +235,8 @@ export interface NodeReport {
   network: 'bridge' | 'user' | 'simulated';
   /** It builds what {@link VpcIntent} says: networks of their own, groups, routes. Absent: one network for all. */
   keepsVpcs?: boolean;
+  /** IPv4, by which other nodes reach this one; absent: there is no other that could. */
+  underlayAddress?: string;
   capacity: NodeCapacity;
   instances: InstanceObservation[];
 }

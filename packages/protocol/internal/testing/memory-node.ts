@@ -17,6 +17,7 @@ export class MemoryNode implements NodeClient {
   readonly received: NodeIntent[] = [];
   /** As it reports. */
   network: NodeReport['network'] = 'simulated';
+  underlayAddress: string | undefined;
   readonly #observations = new Map<InstanceId, InstanceObservation>();
   readonly #listeners = new Set<() => void>();
 
@@ -49,6 +50,7 @@ export class MemoryNode implements NodeClient {
       accelerator: 'simulated',
       isolatesTenants: true,
       network: this.network,
+      ...(this.underlayAddress === undefined ? {} : { underlayAddress: this.underlayAddress }),
       capacity: { vcpus: 8, memoryMib: 8192, diskBytes: 1e12, diskFreeBytes: 1e12 },
       instances: structuredClone([...this.#observations.values()]),
     };

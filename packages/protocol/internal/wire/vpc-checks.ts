@@ -4,6 +4,7 @@ import type {
   AclEntryIntent,
   DhcpIntent,
   GroupRuleIntent,
+  NodeLocation,
   PortIntent,
   RouteIntent,
   RouteTarget,
@@ -42,6 +43,8 @@ const MAX_BLOCKS = 64;
 const MAX_GROUPS_OF_PORT = 64;
 const MAX_ADDRESSES = 256;
 const MAX_SERVERS = 16;
+/** More nodes than this have no place for the guests of one VPC of that size. */
+const MAX_LOCATIONS = 4_096;
 /** VXLAN has 24 bits, and 0 is nobody's. */
 const MAX_NETWORK_NUMBER = 2 ** 24 - 1;
 
@@ -145,4 +148,10 @@ export const vpcCheck: Check<VpcIntent> = object<VpcIntent>({
   subnets: list(subnet, MAX_SUBNETS),
   groups: list(group, MAX_GROUPS),
   ports: list(port, MAX_PORTS),
+  locations: {
+    optional: list(
+      object<NodeLocation>({ nodeId: node, underlayAddress: hostAddress }),
+      MAX_LOCATIONS,
+    ),
+  },
 });
