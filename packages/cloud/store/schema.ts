@@ -54,6 +54,7 @@ import type {
   SubnetTable,
   VpcCidrTable,
   VpcGoneTable,
+  VpcPortChangeTable,
   VpcTable,
 } from './network-schema.ts';
 import type { NodeUseTable } from './node-use-schema.ts';
@@ -320,6 +321,7 @@ export interface Schema extends IamSchema {
   vpcCidr: VpcCidrTable;
   vpcGone: VpcGoneTable;
   lastNetworkNumber: LastNetworkNumberTable;
+  vpcPortChange: VpcPortChangeTable;
   internetGateway: InternetGatewayTable;
   routeTable: RouteTableTable;
   networkAcl: NetworkAclTable;

@@ -9,6 +9,7 @@ import type {
   NodeReport,
 } from '../instance-messages.ts';
 import type { ConsoleOutput, NetworkReading, NodeClient, VolumeReading } from '../node-client.ts';
+import { wholeVpcs } from '../vpc-changes.ts';
 
 export class MemoryNode implements NodeClient {
   readonly nodeId: NodeId;
@@ -29,7 +30,8 @@ export class MemoryNode implements NodeClient {
   async putIntent(intent: NodeIntent): Promise<void> {
     this.received.push(intent);
     if (intent.generation <= this.intent.generation) return;
-    this.intent = structuredClone(intent);
+    const { vpcChanges: _, ...whole } = intent;
+    this.intent = structuredClone({ ...whole, ...wholeVpcs(this.intent, intent) });
     for (const instance of intent.instances) {
       this.#observations.set(instance.id, observe(instance));
     }
