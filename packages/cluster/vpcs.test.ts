@@ -50,7 +50,7 @@ test('nodes that share a VPC are told where the others are, and of a change of t
   await zone.until('told', () => addresses(A)?.[1] === '192.0.2.9');
   await zone.client.putVpcs([zoneVpc(3, [A])]);
   await zone.until('alone', () => zone.node(A).intent.vpcs[0]?.networkNumber === 3);
-  assert.equal(locations(A), undefined);
+  assert.deepEqual(addresses(A), ['192.0.2.1']);
 });
 
 test('a change of a VPC is told as no more than that, and all of it where something is missing', async () => {

@@ -70,15 +70,14 @@ function versionsOf({ vpcVersions = [], vpcChanges = [] }: NodeIntent): VpcVersi
   return [...vpcVersions, ...changed];
 }
 
-/** A VPC that is on one node alone has nobody to be told of. */
 async function withLocations(
   context: ClusterContext,
   known: readonly KnownVpc[],
 ): Promise<readonly KnownVpc[]> {
-  if (!known.some(({ nodeIds }) => nodeIds.size > 1)) return known;
+  if (known.length === 0) return known;
   const places = await locateNodes(context);
   return known.map((vpc) => {
     const locations = [...vpc.nodeIds].sort().flatMap((id) => places.get(id) ?? []);
-    return locations.length > 1 ? { ...vpc, intent: { ...vpc.intent, locations } } : vpc;
+    return locations.length > 0 ? { ...vpc, intent: { ...vpc.intent, locations } } : vpc;
   });
 }

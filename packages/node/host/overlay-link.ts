@@ -6,6 +6,7 @@ import type { Commands } from '@ironbark/platform/commands.ts';
 import { runIp } from './links.ts';
 import { type NetworkPlace, putSettings } from './network-place.ts';
 import { nodesOf, type Overlay, overlayMac } from './overlay-plan.ts';
+import { findUnderlay, PROTOCOL } from './underlay.ts';
 import { VXLAN_OVERHEAD, VXLAN_PORT } from './underlay-rules.ts';
 
 export interface OverlayLinkContext {
@@ -16,8 +17,6 @@ export interface OverlayLinkContext {
   underlay: Commands;
 }
 
-/** Marks the routes as ours, so that others on the same interface are strays. Nobody has this number in rt_protos. */
-const PROTOCOL = 145;
 /** Where no interface has the address (yet). */
 const USUAL_MTU = 1_500;
 /** `ip` and `bridge` when there is no such interface. */
@@ -34,7 +33,8 @@ export class OverlayLink {
 
   /** With a look at the kernel; answers the interface's MTU. */
   async ensure(overlay: Overlay): Promise<number> {
-    const mtu = (await this.#findUnderlayMtu(overlay)) - VXLAN_OVERHEAD;
+    const underlay = await findUnderlay(this.#context.underlay, overlay.underlayAddress);
+    const mtu = (underlay?.mtu ?? USUAL_MTU) - VXLAN_OVERHEAD;
     this.#made = undefined;
     await this.#ensureDevice(overlay, mtu);
     await this.#ensureNeighbours(overlay);
@@ -67,14 +67,6 @@ export class OverlayLink {
     ]);
     this.#made = overlay;
     return true;
-  }
-
-  async #findUnderlayMtu({ underlayAddress }: Overlay): Promise<number> {
-    const { underlay } = this.#context;
-    const args = ['-j', '-4', 'address', 'show', 'to', underlayAddress];
-    const { stdout } = await underlay.run('ip', args);
-    const links = JSON.parse(stdout.trim() || '[]') as { mtu?: number }[];
-    return links.find(({ mtu }) => mtu !== undefined)?.mtu ?? USUAL_MTU;
   }
 
   async #ensureDevice(overlay: Overlay, mtu: number): Promise<void> {

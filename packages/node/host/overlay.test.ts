@@ -32,6 +32,7 @@ const PORT = 4_000;
 const METADATA_PORT = 8_775;
 const NEVER_MS = 250;
 const MANY = 100;
+const PUBLIC = '203.0.113.8';
 
 /** Number among all, VPC, subnet, address and group; on which node it is, the tests say. */
 const PLACES = {
@@ -115,14 +116,18 @@ describe('a VPC on several nodes', { skip }, () => {
     /** Into the second group. */
     ingress?: Parameters<typeof group>[1];
     router?: Name;
+    publicOf?: Name;
   }
 
-  function vpcs({ nodes = {}, routes = [], ingress = [ALL_IN], router }: Changes = {}) {
+  function vpcs({ nodes = {}, routes = [], ingress = [ALL_IN], router, publicOf }: Changes = {}) {
     const ports = (vpc: number) =>
       NAMES.filter((name) => PLACES[name].vpc === vpc).map((name) => {
         const nodeId = `node-${nodes[name] ?? NODES[name]}` as const;
         const checksSource = name !== router;
-        return portIntent(portSpec(name), [PLACES[name].group], { nodeId, checksSource });
+        const publicIps =
+          name === publicOf ? [{ privateIp: PLACES[name].ip, publicIp: PUBLIC }] : [];
+        const changes = { nodeId, checksSource, publicIps };
+        return portIntent(portSpec(name), [PLACES[name].group], changes);
       });
     const groups = [group(1, [ALL_IN]), group(2, ingress)];
     const subnets = [subnetOf(1, routes), subnetOf(2)];
@@ -274,14 +279,25 @@ describe('a VPC on several nodes', { skip }, () => {
     assert.deepEqual(ear.heard, []);
   });
 
-  test('what leads to a guest by a route goes to its node', async () => {
+  test('routes to a guest lead to its node, and a public address is answered for there', async () => {
     const target = { kind: 'interface', interfaceId: portSpec('beyond').interfaceId } as const;
-    const routes = [{ destination: '198.51.100.0/24', target }];
+    const out: RouteIntent = { destination: '0.0.0.0/0', target: { kind: 'internet' } };
+    const routes = [{ destination: '198.51.100.0/24', target }, out];
     await guest('beyond').ip('address', 'add', '198.51.100.7/32', 'dev', 'lo');
-    await tell(vpcs({ routes, router: 'beyond' }), 'change');
+    await fabric.stranger.ip('route', 'add', '203.0.113.0/24', 'dev', 'eth0');
+    await using world = await Talker.open(fabric.stranger, PORT);
+    await tell(vpcs({ routes, router: 'beyond', publicOf: 'here' }), 'change');
     assert.equal(await talker('here').reaches('198.51.100.7', PORT), true);
-    await tell(vpcs({ routes: [] }), 'change');
+    assert.equal(await world.reaches(PUBLIC, PORT), true);
+    await tell(vpcs({ routes: [out], publicOf: 'there' }), 'change');
     assert.equal(await talker('here').reaches('198.51.100.7', PORT, NEVER_MS), false);
+    // Whoever has asked before asks again after a while.
+    await fabric.stranger.ip('neigh', 'flush', 'dev', 'eth0');
+    assert.equal(await world.reaches(PUBLIC, PORT), true);
+    assert.ok(talker('there').heard.some(({ from }) => from === '192.0.2.99'));
+    const answering = fabric.nodes.map(({ host }) => host.ip('neigh', 'show', 'proxy'));
+    const shown = (await Promise.all(answering)).map((text) => text.includes(PUBLIC));
+    assert.deepEqual(shown, [false, true, false]);
   });
 
   test('what was taken away by hand comes back, and what was added goes', async () => {
@@ -299,19 +315,13 @@ describe('a VPC on several nodes', { skip }, () => {
         [() => ip('link', 'delete', overlay), () => commands.run('nft', ['delete', ...table])],
       ],
       [
-        'where a node is, the neighbour, the route, the members',
+        'where a node is, the neighbour, the route, the members, and things too many',
         [
           () => fdb('delete', mac, 'dev', overlay, 'dst', two, 'self'),
           () => ip('neigh', 'delete', two, 'dev', overlay),
           () => ip('route', 'delete', '10.210.1.6', 'dev', overlay),
           () => commands.run('nft', ['flush', 'set', ...table.slice(1), 'members']),
-        ],
-      ],
-      [
-        'other things in their places, and too many',
-        [
           () => ip('link', 'set', overlay, 'mtu', '900'),
-          () => ip('neigh', 'replace', two, 'lladdr', '02:00:00:00:00:01', 'dev', overlay),
           () => ip('route', 'add', '10.210.1.99', 'dev', overlay),
           () => fdb('append', '00:00:00:00:00:00', 'dev', overlay, 'dst', '192.0.2.99', 'self'),
         ],

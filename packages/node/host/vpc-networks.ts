@@ -18,6 +18,11 @@ import { hostPlace, type NetworkPlace, vpcPlace } from './network-place.ts';
 import { nextNodeOf, withoutForeignAddresses } from './overlay-plan.ts';
 import { Overlays } from './overlays.ts';
 import { type PortCounters, readPortCounters } from './port-counters.ts';
+import {
+  ensurePublicNeighbours,
+  type PublicAddresses,
+  planPublicAddresses,
+} from './public-neighbours.ts';
 import type { Surroundings } from './surroundings.ts';
 import { ensureVpcRoutes, type RoutedVpcs } from './vpc-routes.ts';
 import {
@@ -94,6 +99,7 @@ class VpcNetworks implements HostNetwork {
   /** Those that the host itself routes. */
   #hostSubnets: readonly SubnetIntent[] = [];
   #hostShape = '';
+  #publicShape = '';
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -127,6 +133,7 @@ class VpcNetworks implements HostNetwork {
       await this.#ensureHostOverlays();
       await this.#ensureHostRoutes();
       for (const vpc of this.#ownSpaced()) await this.#ensureSpace(vpc);
+      await this.#ensurePublicNeighbours();
     });
   }
 
@@ -140,6 +147,9 @@ class VpcNetworks implements HostNetwork {
         await this.#ensureHostRoutes();
       }
       for (const vpc of this.#ownSpaced()) await this.#changeSpace(vpc);
+      const { underlayAddress, addresses } = this.#publicAddresses();
+      const shape = JSON.stringify([underlayAddress, ...addresses]);
+      if (shape !== this.#publicShape) await this.#ensurePublicNeighbours();
     });
   }
 
@@ -190,6 +200,8 @@ class VpcNetworks implements HostNetwork {
       }
       await ensureVpcRoutes(this.#options.commands, this.#routed([]));
       await this.#overlays.removeStrays(this.#hostPlace, []);
+      const none = { underlayAddress: undefined, addresses: new Map() };
+      await ensurePublicNeighbours(this.#options.commands, this.#names, none);
       await this.#host.removeAll();
     });
   }
@@ -212,6 +224,17 @@ class VpcNetworks implements HostNetwork {
   #hear(vpcs: readonly VpcIntent[]): void {
     this.#vpcs = withoutForeignAddresses(vpcs, this.#options.nodeId);
     this.#overlays.plan(this.#vpcs);
+  }
+
+  #publicAddresses(): PublicAddresses {
+    const routed = new Set<string>(this.#hostVpcs().map(({ id }) => id));
+    return planPublicAddresses(this.#vpcs, this.#options.nodeId, { names: this.#names, routed });
+  }
+
+  async #ensurePublicNeighbours(): Promise<void> {
+    const wanted = this.#publicAddresses();
+    await ensurePublicNeighbours(this.#options.commands, this.#names, wanted);
+    this.#publicShape = JSON.stringify([wanted.underlayAddress, ...wanted.addresses]);
   }
 
   /** VPCs of which the host routes no subnet. */

@@ -37,6 +37,11 @@ export class Namespace implements AsyncDisposable {
     return run('-n', this.name, ...args);
   }
 
+  /** Runs a command in here. */
+  async run(file: string, ...args: string[]): Promise<void> {
+    await systemCommands.run('ip', ['netns', 'exec', this.name, file, ...args]);
+  }
+
   /** Gives `eth0` an address as DHCP would have. */
   async configure(address: string, gateway?: string): Promise<void> {
     await this.ip('address', 'add', address, 'dev', 'eth0');

@@ -75,11 +75,12 @@ export class NodeFabric implements AsyncDisposable {
     });
   }
 
-  /** A guest in the place of the port's tap, in the name space of its VPC. */
-  async plug(number: number, port: PortSpec, vpcId: string): Promise<Namespace> {
-    const { network, names } = this.node(number);
+  /** A guest in the place of the port's tap, in the name space of its VPC, or on the host that routes it. */
+  async plug(number: number, port: PortSpec, vpcId?: string): Promise<Namespace> {
+    const { network, names, host } = this.node(number);
     await network.ensurePort(port);
-    const guest = await createGuestIn(names.space(vpcId), names.tap(port.interfaceId), port);
+    const space = vpcId === undefined ? host.name : names.space(vpcId);
+    const guest = await createGuestIn(space, names.tap(port.interfaceId), port);
     this.#guests.push(guest);
     await guest.configure(`${port.privateIp}/24`, port.subnet.gatewayIp);
     return guest;
