@@ -189,6 +189,8 @@ function settingsOf(name: string): Record<string, string> {
   return {
     [`ipv6/conf/${name}/disable_ipv6`]: '1',
     [`ipv4/conf/${name}/send_redirects`]: '0',
+    // What a router on another node passes on comes from where another interface leads; a host may be stricter by itself.
+    [`ipv4/conf/${name}/rp_filter`]: '2',
     // What asks for hardware addresses here is nobody's business.
     [`ipv4/conf/${name}/arp_ignore`]: '8',
   };
