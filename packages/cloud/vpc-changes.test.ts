@@ -18,7 +18,6 @@ const byId = (intent: VpcIntent): VpcIntent => ({
 interface Told {
   t: TestCloud;
   id: VpcId;
-  steps: string[];
 }
 
 /** The zone has the VPC as the store has it. */
@@ -39,7 +38,7 @@ test('changes that the zone is told of come to what all of it is, whatever chang
   const steps: string[] = [];
   await using t = await TestCloud.start({ failAt: (step) => steps.push(step), nodes: 2 });
   const { Vpcs } = await t.call('DescribeVpcs', {});
-  const told = { t, id: Vpcs![0]!.VpcId as VpcId, steps };
+  const told = { t, id: Vpcs![0]!.VpcId as VpcId };
   const image = await t.registerImage();
   await t.launch(image, { MinCount: 3, MaxCount: 3 });
   await agrees(told, 'the first');
@@ -84,14 +83,24 @@ test('changes that the zone is told of come to what all of it is, whatever chang
   assert.equal(wholes(), before, 'and nothing was told whole');
 });
 
-test('a zone that knows another state is told all of it', async () => {
-  await using t = await TestCloud.start();
+test('a zone that knows another state is told all of it, and one that does not answer again', async () => {
+  const failures = new Set<string>();
+  const failAt = (step: string) => {
+    if (failures.delete(step)) throw new Error(`planted at ${step}`);
+  };
+  await using t = await TestCloud.start({ failAt });
   const { Vpcs } = await t.call('DescribeVpcs', {});
-  const told = { t, id: Vpcs![0]!.VpcId as VpcId, steps: [] };
+  const told = { t, id: Vpcs![0]!.VpcId as VpcId };
   const image = await t.registerImage();
   await t.launch(image);
   await agrees(told, 'one');
   t.cluster.vpcs.delete(told.id);
+  for (const step of ['cluster changeVpcs', 'cluster putVpcs']) failures.add(step);
   await t.launch(image);
   await agrees(told, 'two');
+  assert.equal(failures.size, 0);
+  for (const step of ['cluster changeVpcs', 'cluster putVpcs']) failures.add(step);
+  await t.restart({ failAt });
+  await t.launch(image);
+  await agrees(told, 'three');
 });
