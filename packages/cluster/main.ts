@@ -27,7 +27,7 @@ import {
 } from './app/nodes.ts';
 import { forgetInstances, putInstances, putSubnets } from './app/placements.ts';
 import { ReportRecorder } from './app/reports.ts';
-import { forgetVpcs, putVpcs } from './app/vpcs.ts';
+import { changeVpcs, forgetVpcs, putVpcs } from './app/vpcs.ts';
 import { createNodeIntentReconciler } from './reconcilers/node-intent.ts';
 import { createNodeReportReconciler } from './reconcilers/node-report.ts';
 import { ensureNode } from './store/nodes.ts';
@@ -124,6 +124,7 @@ function createClient(
   return {
     putSubnets: (subnets) => putSubnets(context, subnets),
     putVpcs: (vpcs) => putVpcs(context, vpcs),
+    changeVpcs: (changes) => changeVpcs(context, changes),
     forgetVpcs: (ids) => forgetVpcs(context, ids),
     putInstances: (placed) => putInstances(context, placed),
     forgetInstances: async (ids) => {

@@ -31,6 +31,7 @@ export async function openNode(options: OpenNodeOptions): Promise<OpenedNode> {
       ...shared,
       kind: config.network,
       cloudId: config.cloudId,
+      nodeId: config.nodeId,
       logger: logger.child({ service: 'network' }),
     }),
   );

@@ -12,9 +12,10 @@ import {
   type PlacementDemand,
   placeInstances,
 } from '../app/place-instances.ts';
-import { touchVpc } from '../app/vpc-changes.ts';
+import { touchPorts } from '../app/vpc-changes.ts';
 import { listAttachmentsOf } from '../store/attachments.ts';
 import { listUnplaced, placeInstance } from '../store/instances.ts';
+import { listInterfacesOf } from '../store/network-interfaces.ts';
 import type { InstanceRow } from '../store/schema.ts';
 
 /** The reconciler's only key: all that wait are weighed together, so that none is placed twice. */
@@ -66,7 +67,13 @@ async function placeAll(app: App, inside: Change): Promise<number> {
   for (const { id, nodeId } of plan.placed) {
     await placeInstance(tx, id, nodeId);
     touched.instances.add(id);
-    await touchVpc(inside, unplaced.find((one) => one.id === id)!.vpcId);
+    const interfaces = await listInterfacesOf(tx, id);
+    const { vpcId } = unplaced.find((one) => one.id === id)!;
+    await touchPorts(
+      inside,
+      vpcId,
+      interfaces.map((row) => row.id),
+    );
     for (const { volumeId } of await listAttachmentsOf(tx, id)) touched.volumes.add(volumeId);
   }
   for (const { id, reason } of plan.failed) {

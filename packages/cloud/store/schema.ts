@@ -41,6 +41,7 @@ import type {
   InterfaceAddressTable,
   InterfaceGroupTable,
   InternetGatewayTable,
+  LastNetworkNumberTable,
   NatGatewayTable,
   NetworkAclEntryTable,
   NetworkAclTable,
@@ -53,6 +54,7 @@ import type {
   SubnetTable,
   VpcCidrTable,
   VpcGoneTable,
+  VpcPortChangeTable,
   VpcTable,
 } from './network-schema.ts';
 import type { NodeUseTable } from './node-use-schema.ts';
@@ -318,6 +320,8 @@ export interface Schema extends IamSchema {
   securityGroupRule: SecurityGroupRuleTable;
   vpcCidr: VpcCidrTable;
   vpcGone: VpcGoneTable;
+  lastNetworkNumber: LastNetworkNumberTable;
+  vpcPortChange: VpcPortChangeTable;
   internetGateway: InternetGatewayTable;
   routeTable: RouteTableTable;
   networkAcl: NetworkAclTable;

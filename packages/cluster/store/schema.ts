@@ -1,9 +1,10 @@
 // Owns the tables of the Cluster Controller as the queries see them.
 
-import type { InstanceId, NodeId, VpcId } from '@ironbark/core/ids.ts';
+import type { InstanceId, InterfaceId, NodeId, VpcId } from '@ironbark/core/ids.ts';
 import type { Migrations } from '@ironbark/platform/database/database.ts';
 import { createClusterTables } from './migrations/0001-cluster.ts';
 import { vpcs } from './migrations/0002-vpcs.ts';
+import { vpcPorts } from './migrations/0036-vpc-ports.ts';
 
 /** The zone's one row: what is the same on every node, and the number of the newest change. */
 export interface ZoneTable {
@@ -44,8 +45,18 @@ export interface ObservationTable {
 export interface VpcTable {
   id: VpcId;
   generation: number;
-  /** VpcIntent as JSON. */
+  /** VpcFrame as JSON. */
   intent: string;
+}
+
+export interface VpcPortTable {
+  vpc_id: VpcId;
+  interface_id: InterfaceId;
+  node_id: NodeId | null;
+  /** Of the VPC, when the port became so. */
+  generation: number;
+  /** PortIntent as JSON; null: it is gone. */
+  port: string | null;
 }
 
 export interface ClusterSchema {
@@ -54,9 +65,11 @@ export interface ClusterSchema {
   placed_instance: PlacedInstanceTable;
   observation: ObservationTable;
   vpc: VpcTable;
+  vpc_port: VpcPortTable;
 }
 
 export const CLUSTER_MIGRATIONS: Migrations = {
   '0001-cluster': { up: createClusterTables },
   '0002-vpcs': vpcs,
+  '0036-vpc-ports': vpcPorts,
 };

@@ -8,8 +8,8 @@ import type {
   NodeCapacity,
   SubnetIntent,
 } from './instance-messages.ts';
-import type { VpcIntent } from './network-messages.ts';
 import type { ConsoleOutput, NetworkReading, VolumeReading } from './node-client.ts';
+import type { VersionedVpc, VpcChange } from './vpc-changes.ts';
 
 /** One instance's intent and the node it is placed on. */
 export interface PlacedInstance {
@@ -18,10 +18,7 @@ export interface PlacedInstance {
 }
 
 /** A VPC as it is to be on every node that has a port of it. */
-export interface ZoneVpc {
-  generation: number;
-  intent: VpcIntent;
-}
+export type ZoneVpc = VersionedVpc;
 
 export interface NodeSummary {
   nodeId: NodeId;
@@ -53,6 +50,8 @@ export interface ClusterClient {
   putSubnets(subnets: SubnetIntent[]): Promise<void>;
   /** Upserts VPCs; an older generation than the stored one is ignored. Nodes without a port of it hear nothing. */
   putVpcs(vpcs: ZoneVpc[]): Promise<void>;
+  /** The same of what has changed in them. Answers those of which it knows another generation: they are needed whole. */
+  changeVpcs(changes: VpcChange[]): Promise<VpcId[]>;
   forgetVpcs(ids: VpcId[]): Promise<void>;
   /** Upserts intents; an older generation than the stored one is ignored. */
   putInstances(placed: PlacedInstance[]): Promise<void>;
