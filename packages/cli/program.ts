@@ -7,6 +7,7 @@ import type { ImageImportOptions } from './commands/image-import.ts';
 import type { CliContext } from './context.ts';
 import { EXAMPLES } from './examples.ts';
 import { addLabCommands } from './lab-commands.ts';
+import { addNodeCommands } from './node-commands.ts';
 import {
   parseCount,
   parseDevices,
@@ -54,6 +55,7 @@ export function buildProgram(options: ProgramOptions): Command {
   addInstanceCommands(program, options, context);
   addAccountCommands(program, context);
   addQuotaCommands(program, context);
+  addNodeCommands(program, { ...options, context });
   addHostCommands(program, options, context);
   for (const command of program.commands) inheritGlobals(command);
   addExamples(program, 'ironbark');

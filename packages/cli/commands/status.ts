@@ -32,7 +32,7 @@ function renderStatus(status: DaemonStatus, terminal: Terminal): string {
   const { node, config } = status;
   const gaps = node.isolationGaps ?? [];
   const facts: [string, string][] = [
-    ['endpoint', status.endpoint],
+    ['endpoint', describeEndpoint(status)],
     ['region', `${config.region}, zone ${config.region}a, account ${status.accountId}`],
     [
       'node',
@@ -64,6 +64,13 @@ function renderStatus(status: DaemonStatus, terminal: Terminal): string {
   if (node.instances.length === 0) return `${head}\n\nNo instances. Make one: ironbark launch`;
   const rows = node.instances.map((instance) => instanceRow(instance));
   return `${head}\n\n${renderTable(['INSTANCE', 'STATE', 'SSH', 'DISK', 'NOTE'], rows)}`;
+}
+
+/** A node elsewhere has its front end's, and says whether it is heard there. */
+function describeEndpoint({ endpoint, config: { joined }, front }: DaemonStatus): string {
+  if (joined === undefined) return endpoint;
+  const how = front?.isConnected === true ? 'connected' : 'not connected';
+  return `${endpoint}, of which this host is the node ${joined.name} (${how})`;
 }
 
 function describeProcess({ name, pid, uid, memoryBytes }: DaemonProcessFacts): string {

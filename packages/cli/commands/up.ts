@@ -2,7 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
-import { findConfig, saveConfig } from '../cloud-config.ts';
+import { findConfig, renderFront, saveConfig } from '../cloud-config.ts';
 import type { CliContext } from '../context.ts';
 import type { AdminApi, DaemonStatus } from '../daemon/admin-api.ts';
 import { findDaemon } from '../daemon/admin-client.ts';
@@ -14,6 +14,7 @@ import { openEc2 } from '../ec2.ts';
 import { CEPH_PACKAGES, ensurePackages, NETWORK_PACKAGES, RUN_PACKAGES } from '../host-packages.ts';
 import { checkCeph, checkDevices } from '../volume-devices.ts';
 import { ensureMicroImage } from './image-build.ts';
+import { startNode } from './join.ts';
 
 export interface UpOptions extends ConfigWishes {
   yes: boolean;
@@ -27,6 +28,8 @@ export interface UpOptions extends ConfigWishes {
 
 export async function bringUp(context: CliContext, options: UpOptions): Promise<void> {
   const { terminal } = context;
+  const joined = (await findConfig(context.dataDir))?.joined;
+  if (joined !== undefined) return await startNode(context, renderFront(joined.front));
   const running = await findDaemon(context.dataDir);
   const daemon = running ?? (await start(context, options));
   const status = await daemon.status();

@@ -36,12 +36,18 @@ const METHODS: readonly string[] = [
 ];
 
 export function controllersAdmin(
-  { cloud, objects, endpoint, listFailures, backups }: Controllers,
+  { cloud, objects, endpoint, listFailures, backups, nodeAdmin }: Controllers,
   { region }: CloudConfig,
 ): ControllersAdmin {
   return {
     ...cloud.accounts,
     ...cloud.quotas,
+    makeJoinToken: (request) => nodeAdmin.makeJoinToken(request),
+    findDoor: () => nodeAdmin.findDoor(),
+    listNodes: () => nodeAdmin.listNodes(),
+    drainNode: (request) => nodeAdmin.drainNode(request),
+    resumeNode: (request) => nodeAdmin.resumeNode(request),
+    removeNode: (request) => nodeAdmin.removeNode(request),
     describe: async () => ({
       accountId: cloud.accountId,
       counts: await cloud.countResources(),

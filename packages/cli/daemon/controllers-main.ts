@@ -37,6 +37,7 @@ const TARGET_TIMEOUT_MS = 120_000;
 export interface ControllersMainOptions {
   config: CloudConfig;
   dataDir: string;
+  version: string;
   uid: number;
   /** Resolves when the process is to end. */
   ended: Promise<void>;
@@ -77,7 +78,7 @@ export async function runControllers(options: ControllersMainOptions): Promise<v
     timeoutMs: TARGET_TIMEOUT_MS,
   });
   await using controllers = await startControllers({
-    ...{ config, paths, clock, logger, keyring },
+    ...{ config, version: options.version, paths, clock, logger, keyring },
     random: systemRandom,
     commands: systemCommands,
     blockTarget: remoteBlockTarget(targets),

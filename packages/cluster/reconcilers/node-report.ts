@@ -1,5 +1,6 @@
 // Owns fetching what nodes see, when they say that it has changed and every few seconds.
 
+import { isServiceError } from '@ironbark/core/errors.ts';
 import type { NodeId } from '@ironbark/core/ids.ts';
 import { type ReconcileResult, type Reconciler, SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
@@ -50,7 +51,9 @@ async function askForReport(
     if (report.nodeId !== id) throw new Error(`${id} reports as ${report.nodeId}`);
     return report;
   } catch (error) {
-    context.logger.debug('node does not report', { id, error });
+    // One that is away is no news each time; one whose words are refused will not get better by itself.
+    const level = isServiceError(error, 'malformed-input') ? 'warn' : 'debug';
+    context.logger[level]('node does not report', { id, error });
     return undefined;
   }
 }

@@ -223,6 +223,8 @@ export interface NodeCapacity {
 export interface NodeReport {
   nodeId: NodeId;
   hostname: string;
+  /** Of Ironbark; for people. */
+  version?: string;
   reportedAt: string;
   /** Generation of the NodeIntent that the node works on. */
   intentGeneration: number;
@@ -235,6 +237,8 @@ export interface NodeReport {
   network: 'bridge' | 'user' | 'simulated';
   /** It builds what {@link VpcIntent} says: networks of their own, groups, routes. Absent: one network for all. */
   keepsVpcs?: boolean;
+  /** IPv4, by which other nodes reach this one; absent: there is no other that could. */
+  underlayAddress?: string;
   capacity: NodeCapacity;
   instances: InstanceObservation[];
 }
