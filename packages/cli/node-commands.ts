@@ -2,6 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import type { CliContext } from './context.ts';
+import { parseHostAddress } from './option-values.ts';
 
 type MakeContext = (command: Command) => CliContext;
 type Work = typeof import('./commands/nodes.ts');
@@ -30,6 +31,7 @@ export function addNodeCommands(
     .option(
       '--underlay <address>',
       'IPv4 address of this host for traffic between nodes (default: the one towards the front end)',
+      parseHostAddress,
     )
     .option('-y, --yes', 'install host packages without asking')
     .addOption(new Option('--hypervisor <kind>').choices(['qemu', 'simulated']).hideHelp())

@@ -11,6 +11,7 @@ import { addNodeCommands } from './node-commands.ts';
 import {
   parseCount,
   parseDevices,
+  parseHostAddress,
   parsePort,
   parsePublicBlock,
   parseRate,
@@ -109,6 +110,11 @@ function addCloudCommands(program: Command, options: ProgramOptions, context: Ma
       '--public-addresses <block>',
       'block of public addresses that leads to this host (default 203.0.113.0/24)',
       parsePublicBlock,
+    )
+    .option(
+      '--underlay <address>',
+      'IPv4 address of this host for traffic between nodes (default: where they come to join)',
+      parseHostAddress,
     )
     .option(
       '--allow-shared-emulation',

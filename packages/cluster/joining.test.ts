@@ -216,6 +216,7 @@ class Zone implements AsyncDisposable {
   readonly #root: string;
   readonly clock = new MovableClock();
   cluster!: Cluster;
+  readonly #hosts: Host[] = [];
   #port = 0;
 
   private constructor(root: string) {
@@ -282,6 +283,7 @@ class Zone implements AsyncDisposable {
     const answer = (await this.ask(token, 'join', request)) as JoinAnswer;
     const identity = { certificate: answer.certificate, key };
     const host = new Host(answer.nodeId, { ...token.at, identity });
+    this.#hosts.push(host);
     await host.connect();
     return host;
   }
@@ -308,6 +310,8 @@ class Zone implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // One that was let in although it should not have been keeps no test from ending.
+    for (const host of this.#hosts) await host.hangUp();
     await this.cluster[Symbol.asyncDispose]();
     await rm(this.#root, { recursive: true, force: true });
   }

@@ -2,6 +2,7 @@
 // does with both. The door opens with the first token that is asked for, and stays open.
 
 import { ServiceError } from '@ironbark/core/errors.ts';
+import { isUnicast, parseIpv4 } from '@ironbark/core/ipv4.ts';
 import {
   fingerprintOf,
   type Identity,
@@ -16,7 +17,7 @@ import { type CloudTerms, renderJoinToken } from '@ironbark/protocol/internal/jo
 import type { ImageSource } from '@ironbark/protocol/internal/wire/objects-wire.ts';
 import type { ClusterContext } from './app/context.ts';
 import { makeJoinToken } from './app/join-tokens.ts';
-import { Membership, type ZoneNode } from './app/membership.ts';
+import { type InstancesElsewhere, Membership, type ZoneNode } from './app/membership.ts';
 import { openNodeDoor } from './http/node-door.ts';
 import { type DoorRow, findDoor, putDoor } from './store/door.ts';
 
@@ -50,6 +51,7 @@ export interface NodeAdmin {
   /** Where nodes come to; without `endpoint` while nobody has asked for a token. */
   findDoor(): Promise<{ endpoint?: string }>;
   listNodes(): Promise<ZoneNode[]>;
+  listElsewhere(): Promise<InstancesElsewhere[]>;
   drainNode(request: { name: string }): Promise<ZoneNode>;
   resumeNode(request: { name: string }): Promise<ZoneNode>;
   removeNode(request: { name: string }): Promise<ZoneNode>;
@@ -58,6 +60,8 @@ export interface NodeAdmin {
 export interface Joining extends NodeAdmin, AsyncDisposable {
   /** Why nodes on other hosts cannot come in, for people; undefined while they can, or none was to. */
   readonly problem: string | undefined;
+  /** IPv4 of this host, by which others reach it; undefined while none is known. */
+  readonly ownAddress: string | undefined;
 }
 
 /** Beside the API's. */
@@ -103,6 +107,12 @@ class ZoneJoining implements Joining {
     }
   }
 
+  get ownAddress(): string | undefined {
+    const host = this.#door?.row.host;
+    const address = host === undefined ? undefined : parseIpv4(host);
+    return address !== undefined && isUnicast(address) ? host : undefined;
+  }
+
   async makeJoinToken(request: TokenRequest): Promise<JoinInvitation> {
     // Two that ask at once open one door.
     const mine = this.#turn.then(() => this.#ensureDoor(request));
@@ -125,6 +135,7 @@ class ZoneJoining implements Joining {
   }
 
   listNodes = () => this.#membership.list();
+  listElsewhere = () => this.#membership.listElsewhere();
   drainNode = ({ name }: { name: string }) => this.#membership.drain(name, true);
   resumeNode = ({ name }: { name: string }) => this.#membership.drain(name, false);
   removeNode = ({ name }: { name: string }) => this.#membership.remove(name);

@@ -126,8 +126,13 @@ async function runCluster(
   const limits = { concurrency: NODES_AT_A_TIME };
   handles.intent = runner.add(createNodeIntentReconciler(context), limits);
   handles.report = runner.add(createNodeReportReconciler(context, recorder), limits);
-  for (const { nodeId, client } of options.nodes) context.addNode(nodeId, client);
   const joining = options.joining && (await openJoining(context, options.joining));
+  for (const { nodeId, client } of options.nodes) {
+    context.addNode(
+      nodeId,
+      withUnderlay(client, () => joining?.ownAddress),
+    );
+  }
   return {
     client: createClient(context, recorder, listeners),
     ...(joining === undefined ? {} : { joining }),
@@ -141,6 +146,23 @@ async function runCluster(
       await runner[Symbol.asyncDispose]();
       await database[Symbol.asyncDispose]();
     },
+  };
+}
+
+/** Where others come to join this host, they reach its node, too. */
+function withUnderlay(client: NodeClient, findAddress: () => string | undefined): NodeClient {
+  const getReport = async () => {
+    const report = await client.getReport();
+    const underlayAddress = report.underlayAddress ?? findAddress();
+    return underlayAddress === undefined ? report : { ...report, underlayAddress };
+  };
+  return {
+    putIntent: (intent) => client.putIntent(intent),
+    getReport,
+    getConsoleOutput: (id) => client.getConsoleOutput(id),
+    readVolumes: () => client.readVolumes(),
+    readNetwork: () => client.readNetwork(),
+    onChange: (listener) => client.onChange(listener),
   };
 }
 

@@ -47,6 +47,10 @@ test('two hosts join, and instances go to all three', async () => {
   const counts = (await nodes()).map(({ instances }) => instances);
   assert.deepEqual(counts, [2, 2, 2]);
   assert.equal((await running()).length, 6);
+  const { stdout } = await cloud.ironbark('status');
+  for (const name of ['n1', 'n2']) {
+    assert.equal(stdout.match(new RegExp(`^i-\\w+ +running +${name} `, 'gm'))?.length, 2, stdout);
+  }
 });
 
 test('a volume goes only where volumes are served, and says so elsewhere', async () => {

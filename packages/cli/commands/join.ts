@@ -52,7 +52,6 @@ export async function joinCloud(
     name: chooseName(options.nodeName, hostname()),
   };
   await requireEmpty(context);
-  requireUnderlay(options.underlay);
   if (!options.simulated && !context.isRoot) throw needsRoot();
   const at = renderFront(wishes.front);
   const authority = await terminal.step(`Cloud at ${at}`, () => findAuthority(context, wishes));
@@ -135,13 +134,6 @@ async function requireEmpty({ dataDir, self }: CliContext): Promise<void> {
     config.joined === undefined
       ? 'choose another folder with --data-dir'
       : `start it with: ${self} up; or give it up with: ${self} leave`,
-  ]);
-}
-
-function requireUnderlay(address: string | undefined): void {
-  if (address === undefined || usableIpv4(address) !== undefined) return;
-  throw new Problem(`${address} is not an IPv4 address that other hosts can reach`, [
-    'give the one of this host by which the other nodes reach it, or leave --underlay away',
   ]);
 }
 

@@ -55,6 +55,7 @@ function checkWishes({ terminal, self }: CliContext, status: DaemonStatus, wishe
   const isOtherAddress = kept.host !== config.host || isOtherPort;
   const settings = [
     ...(['publicAddresses', 'allowSharedEmulation', 'volumeDevices', 'ceph', 'keyring'] as const),
+    'underlayAddress' as const,
   ];
   const isSame = settings.every((name) => isDeepStrictEqual(kept[name], config[name]));
   if (!isOtherAddress && isSame) return;

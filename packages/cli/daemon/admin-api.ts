@@ -3,6 +3,7 @@
 import type { AccountAdmin } from '@ironbark/cloud/app/accounts.ts';
 import type { QuotaAdmin } from '@ironbark/cloud/app/quotas/admin.ts';
 import type { VolumeSummary } from '@ironbark/cloud/app/volume-summary.ts';
+import type { InstancesElsewhere } from '@ironbark/cluster/app/membership.ts';
 import type { NodeAdmin } from '@ironbark/cluster/joining.ts';
 import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
 import type { DeviceRates, IoCalibration } from '@ironbark/core/io-calibration.ts';
@@ -34,6 +35,8 @@ export interface DaemonStatus {
   node: NodeReport;
   /** Of a host that has joined a cloud elsewhere. */
   front?: { isConnected: boolean };
+  /** Instances on other hosts; absent or empty where there are none. */
+  elsewhere?: InstancesElsewhere[];
   counts: Record<string, number>;
   /** What disks have failed to keep; what is concerned refuses changes until the next start. */
   failures: string[];
@@ -141,6 +144,7 @@ export const ADMIN_METHODS: readonly AdminMethod[] = [
   'makeJoinToken',
   'findDoor',
   'listNodes',
+  'listElsewhere',
   'drainNode',
   'resumeNode',
   'removeNode',

@@ -8,6 +8,7 @@ import { fingerprintOf, issueCertificate } from '@ironbark/platform/certificates
 import { renderTime } from '@ironbark/platform/clock.ts';
 import type { CallSession } from '@ironbark/platform/http/call-session.ts';
 import type { NodeSummary } from '@ironbark/protocol/internal/cluster-client.ts';
+import type { InstanceObservation } from '@ironbark/protocol/internal/instance-messages.ts';
 import {
   type CloudTerms,
   type JoinAnswer,
@@ -25,6 +26,7 @@ import {
   listJoinedNodes,
 } from '../store/joined-nodes.ts';
 import { deleteNode, ensureNode, listNodes, setDraining } from '../store/nodes.ts';
+import { listChangesAfter } from '../store/observations.ts';
 import { countPlacedOn, listIntents } from '../store/placed-instances.ts';
 import type { ClusterContext } from './context.ts';
 import { takeJoinToken } from './join-tokens.ts';
@@ -43,6 +45,11 @@ export interface ZoneNode extends Partial<Omit<NodeSummary, 'health'>> {
   /** Where it comes from; absent for the front end's own, and before it came. */
   address?: string;
   joinedAt?: string;
+}
+
+export interface InstancesElsewhere {
+  node: string;
+  instances: InstanceObservation[];
 }
 
 const NODE_ID_BYTES = 8;
@@ -158,6 +165,20 @@ export class Membership implements Disposable {
       };
     });
     return await Promise.all(described);
+  }
+
+  /** What nodes on other hosts have said of their instances; those that are over are left out. */
+  async listElsewhere(): Promise<InstancesElsewhere[]> {
+    const { query } = this.#context.database;
+    const joined = await listJoinedNodes(query);
+    if (joined.length === 0) return [];
+    const found = Map.groupBy(await listChangesAfter(query, 0), ({ nodeId }) => nodeId);
+    return joined.map(({ id, name }) => ({
+      node: name,
+      instances: (found.get(id) ?? [])
+        .map(({ observation }) => observation)
+        .filter(({ power }) => power !== 'terminated'),
+    }));
   }
 
   /** Its instances stay; new ones go elsewhere. */
