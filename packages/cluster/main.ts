@@ -92,6 +92,7 @@ async function runCluster(
   const handles: { intent?: ReconcilerHandle; report?: ReconcilerHandle } = {};
   const nodes = new Map<NodeId, NodeClient>();
   const stopListening = new Map<NodeId, () => void>();
+  let joining: Joining | undefined;
   const context: ClusterContext = {
     database,
     logger,
@@ -99,6 +100,7 @@ async function runCluster(
     random: options.random,
     aroundStep: options.aroundStep ?? takeStep,
     nodes,
+    findOwnAddress: () => joining?.ownAddress,
     isElsewhere: (id) => !options.nodes.some(({ nodeId }) => nodeId === id),
     addNode: (id, client) => {
       nodes.set(id, client);
@@ -126,13 +128,8 @@ async function runCluster(
   const limits = { concurrency: NODES_AT_A_TIME };
   handles.intent = runner.add(createNodeIntentReconciler(context), limits);
   handles.report = runner.add(createNodeReportReconciler(context, recorder), limits);
-  const joining = options.joining && (await openJoining(context, options.joining));
-  for (const { nodeId, client } of options.nodes) {
-    context.addNode(
-      nodeId,
-      withUnderlay(client, () => joining?.ownAddress),
-    );
-  }
+  for (const { nodeId, client } of options.nodes) context.addNode(nodeId, client);
+  joining = options.joining && (await openJoining(context, options.joining));
   return {
     client: createClient(context, recorder, listeners),
     ...(joining === undefined ? {} : { joining }),
@@ -146,23 +143,6 @@ async function runCluster(
       await runner[Symbol.asyncDispose]();
       await database[Symbol.asyncDispose]();
     },
-  };
-}
-
-/** Where others come to join this host, they reach its node, too. */
-function withUnderlay(client: NodeClient, findAddress: () => string | undefined): NodeClient {
-  const getReport = async () => {
-    const report = await client.getReport();
-    const underlayAddress = report.underlayAddress ?? findAddress();
-    return underlayAddress === undefined ? report : { ...report, underlayAddress };
-  };
-  return {
-    putIntent: (intent) => client.putIntent(intent),
-    getReport,
-    getConsoleOutput: (id) => client.getConsoleOutput(id),
-    readVolumes: () => client.readVolumes(),
-    readNetwork: () => client.readNetwork(),
-    onChange: (listener) => client.onChange(listener),
   };
 }
 

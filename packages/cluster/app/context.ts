@@ -22,6 +22,8 @@ export interface ClusterContext {
   aroundStep: AroundStep;
   /** Tells listeners that there is something new. */
   changed(): void;
+  /** IPv4 of this host, by which others reach it; undefined while none is known. */
+  findOwnAddress(): string | undefined;
   /** It is on another host than the volumes. */
   isElsewhere(id: NodeId): boolean;
   /** Its rows are there; from now on it is asked. */
