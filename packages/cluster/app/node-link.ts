@@ -28,12 +28,12 @@ export class NodeLink implements CallTransport, Disposable {
     this.#session?.[Symbol.dispose]();
     this.#session = session;
     this.#address = address;
-    session.watch(() => this.#tell());
     void session.ended.then(() => {
       if (this.#session !== session) return;
       this.#session = undefined;
       this.#tell();
     });
+    session.watch(() => this.#tell());
     this.#tell();
   }
 

@@ -43,13 +43,12 @@ export async function openNodeDoor(options: NodeDoorOptions): Promise<TlsListene
   const handlers = new WeakMap<object, CallHandler>();
   const requests = serveTaken({
     logger,
-    // Images are large; who takes one is watched by its connection.
-    requestTimeoutMs: 0,
     handler: (request, response) => handlers.get(request.socket)!.handle(request, response),
   });
   const take = async (socket: TLSSocket) => {
     const fingerprint = findPeer(socket);
     const id = fingerprint === undefined ? undefined : await membership.findNode(fingerprint);
+    if (socket.destroyed) return;
     if (socket.alpnProtocol === CALL_SESSION) {
       if (id === undefined) return refuse(socket, options);
       const limits = { clock: options.clock, timeoutMs: CALL_TIMEOUT_MS };

@@ -45,8 +45,7 @@ export function openCallSession(socket: TLSSocket, limits: CallLimits): CallSess
   // Whatever breaks it ends it, and that is told by `ended`.
   session.on('error', () => {});
   const ended = new Promise<void>((resolve) => session.once('close', () => resolve()));
-  const beat = setInterval(() => keepAlive(session), HEARTBEAT_MS);
-  void ended.then(() => clearInterval(beat));
+  keepAlive(session);
   return {
     ended,
     call: (verb, input = {}) => call(session, limits, { verb, input }),
@@ -55,13 +54,21 @@ export function openCallSession(socket: TLSSocket, limits: CallLimits): CallSess
   };
 }
 
-/** No answer until the next beat but one: the other side is gone. */
+/** Until the session ends. Without an answer to any ping within the limit, the other side is gone. */
 function keepAlive(session: ClientHttp2Session): void {
-  if (session.destroyed) return;
-  const giveUp = setTimeout(() => session.destroy(), SILENCE_LIMIT_MS);
-  session.once('close', () => clearTimeout(giveUp));
-  session.ping((error) => {
-    if (error === null) clearTimeout(giveUp);
+  let giveUp: NodeJS.Timeout | undefined;
+  const beat = setInterval(() => {
+    if (session.destroyed) return;
+    giveUp ??= setTimeout(() => session.destroy(), SILENCE_LIMIT_MS);
+    session.ping((error) => {
+      if (error !== null) return;
+      clearTimeout(giveUp);
+      giveUp = undefined;
+    });
+  }, HEARTBEAT_MS);
+  session.once('close', () => {
+    clearInterval(beat);
+    clearTimeout(giveUp);
   });
 }
 
@@ -97,6 +104,7 @@ async function statusOf(stream: ClientHttp2Stream, verb: string): Promise<number
 }
 
 function watch(session: ClientHttp2Session, tell: () => void): void {
+  if (session.destroyed || session.closed) return;
   const stream = session.request({ ':method': 'GET', ':path': WATCH_PATH });
   // Its end is the session's, or the other side has no changes to tell.
   stream.on('error', () => {});
