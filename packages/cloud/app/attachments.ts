@@ -11,7 +11,7 @@ import {
 } from '../store/attachments.ts';
 import { findInstance } from '../store/instances.ts';
 import { listInterfacesOf } from '../store/network-interfaces.ts';
-import { listNodes } from '../store/nodes.ts';
+import { findNode } from '../store/nodes.ts';
 import type { AttachmentRow, InstanceRow, VolumeRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
 import { listTagsOf } from '../store/tags.ts';
@@ -111,7 +111,7 @@ function checkInstanceTakesVolumes(instance: InstanceRow): void {
 
 /** Volumes are served on one host of the cloud. */
 async function checkVolumesReach(tx: Queries, { id, nodeId }: InstanceRow): Promise<void> {
-  const node = (await listNodes(tx)).find((each) => each.id === nodeId);
+  const node = nodeId === null ? undefined : await findNode(tx, nodeId);
   if (node === undefined || node.reachesVolumes === 1) return;
   throw refuse(
     'unsupported',
