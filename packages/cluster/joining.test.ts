@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -179,6 +180,24 @@ test('a node that is away comes back to its place; the front end does so, too', 
   await zone.untilState('n1', 'ready');
 });
 
+test('a front end whose port is taken starts all the same, says so, and opens the door later', async () => {
+  await using zone = await Zone.start();
+  await using host = await zone.join('n1');
+  const taker = createServer();
+  await zone.restart(async (port) => {
+    taker.listen(port, '127.0.0.1');
+    await once(taker, 'listening');
+  });
+  assert.match(zone.admin.problem ?? '', /cannot come in: Cannot listen on 127\.0\.0\.1/);
+  await assert.rejects(zone.token(), { kind: 'unavailable' });
+  taker.close();
+  await once(taker, 'close');
+  await zone.token();
+  assert.equal(zone.admin.problem, undefined);
+  await host.connect();
+  await zone.untilState('n1', 'ready');
+});
+
 test('a drained node says so until it is resumed', async () => {
   await using zone = await Zone.start();
   await using host = await zone.join('n1');
@@ -229,8 +248,9 @@ class Zone implements AsyncDisposable {
     return zone;
   }
 
-  async restart(): Promise<void> {
+  async restart(meanwhile?: (port: number) => Promise<void>): Promise<void> {
     await this.cluster?.[Symbol.asyncDispose]();
+    await meanwhile?.(this.#port);
     this.cluster = await startCluster({
       dataDir: this.#root,
       zone: 'test-1a',

@@ -103,7 +103,7 @@ class ZoneJoining implements Joining {
       await this.#open(row);
     } catch (error) {
       this.#noteProblem(row, error);
-      this.#again = this.#openLater(row);
+      this.#again = Promise.all([this.#again, this.#openLater(row)]).then(() => {});
     }
   }
 

@@ -2,7 +2,7 @@
 
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { connect, createServer, type Server, type TLSSocket } from 'node:tls';
 import { fingerprintOf, type Identity } from '../certificates.ts';
 import type { Clock } from '../clock.ts';
@@ -48,10 +48,15 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
   });
   server.maxConnections = MAX_CONNECTIONS;
   limitPeers(server, MAX_PER_ADDRESS);
-  const open = new Set<TLSSocket>();
-  server.on('secureConnection', (socket) => {
+  const open = new Set<Socket>();
+  const keep = (socket: Socket) => {
     open.add(socket);
     socket.once('close', () => open.delete(socket));
+  };
+  // Those that have not said who they are yet would keep the listener from closing, too.
+  server.on('connection', keep);
+  server.on('secureConnection', (socket) => {
+    keep(socket);
     // Who breaks off is no error of ours.
     socket.on('error', () => {});
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
