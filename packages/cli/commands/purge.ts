@@ -40,7 +40,7 @@ export async function removeData({ commands, dataDir }: CliContext): Promise<voi
 }
 
 /** What is not in the folder stays: it is not for this command to guess what else is on a disk or in a pool. */
-function renderElsewhere({ volumeDevices = [], ceph, joined }: CloudConfig): string[] {
+function renderElsewhere({ volumeDevices = [], ceph, objects, joined }: CloudConfig): string[] {
   if (joined !== undefined) {
     return [`Its front end does not know; there: ironbark nodes remove ${joined.name}`];
   }
@@ -48,5 +48,10 @@ function renderElsewhere({ volumeDevices = [], ceph, joined }: CloudConfig): str
     (path) => `A volume may be left on ${path}; to use it otherwise: blkdiscard --zeroout ${path}`,
   );
   const images = `Volumes may be left in Ceph: rbd --pool ${ceph?.pool} ls`;
-  return [...disks, ...(ceph === undefined ? [] : [images])];
+  const bytes = `Objects are left in ${objects?.database} and the bucket ${objects?.engine.bucket}`;
+  return [
+    ...disks,
+    ...(ceph === undefined ? [] : [images]),
+    ...(objects === undefined ? [] : [bytes]),
+  ];
 }

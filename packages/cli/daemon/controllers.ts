@@ -10,6 +10,7 @@ import { type Cloud, startCloud } from '@ironbark/cloud/main.ts';
 import type { NodeAdmin } from '@ironbark/cluster/joining.ts';
 import { startCluster } from '@ironbark/cluster/main.ts';
 import { type Objects, startObjects } from '@ironbark/objects/main.ts';
+import type { SharedSettings } from '@ironbark/objects/open-stores.ts';
 import { type HttpListener, listen } from '@ironbark/platform/http/server.ts';
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { CloudTerms } from '@ironbark/protocol/internal/join-messages.ts';
@@ -30,6 +31,8 @@ export interface ControllersOptions extends DaemonParts {
   /** Of that process, too. */
   staged?: StagedBackends;
   keyring: KeyringSource;
+  /** Absent: they are in files of the data folder. */
+  sharedObjects?: SharedSettings | undefined;
   /** Called once volumes are served: a guest whose volume is not may keep its hypervisor from answering. */
   openNode(objects: ObjectsClient): Promise<NodeClient>;
 }
@@ -63,6 +66,7 @@ export async function startControllers(options: ControllersOptions): Promise<Con
     await startObjects({
       ...shared(options, 'objects'),
       dataDir: paths.objects,
+      ...(options.sharedObjects === undefined ? {} : { shared: options.sharedObjects }),
       region: config.region,
       systemAccountId: SYSTEM_ACCOUNT,
       audit,
@@ -110,7 +114,10 @@ export async function startControllers(options: ControllersOptions): Promise<Con
   starting.use(await openFront(options, { cloud, objects, audit }));
   const nodeAdmin = cluster.joining!;
   const parts = { cloud, objects, storage, audit, nodeAdmin };
-  const backups = starting.use(await BackupSources.open({ ...parts, paths, clock, logger }));
+  const isShared = options.sharedObjects !== undefined;
+  const backups = starting.use(
+    await BackupSources.open({ ...parts, isShared, paths, clock, logger }),
+  );
   const running = starting.move();
   const endpoint = `http://${config.host}:${config.port}`;
   const dispose = () => running.disposeAsync();
