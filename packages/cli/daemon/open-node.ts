@@ -40,6 +40,12 @@ export async function openNode(options: OpenNodeOptions): Promise<OpenedNode> {
     await startNode({
       ...shared,
       nodeId: config.nodeId,
+      facts: {
+        version: options.version,
+        ...(config.underlayAddress === undefined
+          ? {}
+          : { underlayAddress: config.underlayAddress }),
+      },
       hypervisor: config.hypervisor,
       network,
       objects,

@@ -205,6 +205,7 @@ async function chooseFitting(
     vcpus: type.vcpus,
     memoryMib: type.memoryMib,
     rootDiskBytes: localDiskBytes(image),
+    needsVolumes: launch.mappings.length > 0,
     group: launch.placementGroup,
   }));
   const placement = placeInstances([...waiting, ...demands], await loadRooms(tx, app));

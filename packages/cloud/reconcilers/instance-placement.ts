@@ -17,6 +17,7 @@ import { listAttachmentsOf } from '../store/attachments.ts';
 import { listUnplaced, placeInstance } from '../store/instances.ts';
 import { listInterfacesOf } from '../store/network-interfaces.ts';
 import type { InstanceRow } from '../store/schema.ts';
+import type { Queries } from '../store/store.ts';
 
 /** The reconciler's only key: all that wait are weighed together, so that none is placed twice. */
 export const PLACEMENT_KEY = 'waiting';
@@ -57,12 +58,20 @@ export function createInstancePlacement(app: App): Reconciler {
   };
 }
 
+/** Volumes of its launch are attached to it before it has a node. */
+async function demandWithVolumes(tx: Queries, row: InstanceRow) {
+  const demand = demandOf(row);
+  const isAttached = async () => (await listAttachmentsOf(tx, row.id)).length > 0;
+  const needsVolumes = demand.needsVolumes === true || (await isAttached());
+  return { ...demand, needsVolumes, launchedAt: row.launchedAt };
+}
+
 /** Answers how many instances still wait. */
 async function placeAll(app: App, inside: Change): Promise<number> {
   const { tx, touched, nowMs } = inside;
   const unplaced = await listUnplaced(tx);
   if (unplaced.length === 0) return 0;
-  const waiting = unplaced.map((row) => ({ ...demandOf(row), launchedAt: row.launchedAt }));
+  const waiting = await Promise.all(unplaced.map((row) => demandWithVolumes(tx, row)));
   const plan = planPlacement(waiting, await loadRooms(tx, app), nowMs);
   for (const { id, nodeId } of plan.placed) {
     await placeInstance(tx, id, nodeId);

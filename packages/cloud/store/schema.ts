@@ -283,6 +283,8 @@ export interface NodeTable {
   diskFreeBytes: number;
   /** It builds VPCs with their groups and routes. */
   keepsVpcs: Flag;
+  isDraining: Flag;
+  reachesVolumes: Flag;
 }
 
 export interface Schema extends IamSchema {

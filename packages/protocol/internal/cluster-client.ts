@@ -32,6 +32,14 @@ export interface NodeSummary {
   network: 'bridge' | 'user' | 'simulated';
   /** It builds VPCs, with their groups and routes. */
   keepsVpcs?: boolean;
+  /** Of Ironbark. */
+  version?: string;
+  /** IPv4, by which other nodes reach it. */
+  underlayAddress?: string;
+  /** It gets no new instances. */
+  isDraining?: boolean;
+  /** The zone's volumes can be opened there; absent: they can. */
+  reachesVolumes?: boolean;
   capacity: NodeCapacity;
   reportedAt: string;
 }

@@ -228,6 +228,8 @@ export interface NodeCapacity {
 export interface NodeReport {
   nodeId: NodeId;
   hostname: string;
+  /** Of Ironbark; for people. */
+  version?: string;
   reportedAt: string;
   /** Generation of the NodeIntent that the node works on. */
   intentGeneration: number;

@@ -9,7 +9,7 @@ import type { CallTransport, VerbTable } from './transport.ts';
 import { MAX_VPCS, vpcChangeCheck, vpcCheck, vpcVersionCheck } from './vpc-checks.ts';
 
 /** As many guest users as a node has. */
-const MAX_INSTANCES = 4_096;
+export const MAX_INSTANCES = 4_096;
 const MAX_SUBNETS = 1_024;
 
 export function nodeIntentCheck(nodeId: NodeId, bounds: NodeBounds): Check<NodeIntent> {
