@@ -20,6 +20,8 @@ export interface ConfigWishes {
   /** An IPv4 block. */
   publicAddresses?: string;
   allowSharedEmulation?: boolean;
+  /** IPv4. */
+  underlay?: string;
   /** Empty: none any more. */
   volumeDevices?: string[];
   /** `none`: no cluster any more. */
@@ -27,6 +29,11 @@ export interface ConfigWishes {
   cephUser?: string;
   cephConf?: string;
   cephKeyring?: string;
+  objectsDatabase?: string;
+  objectsEngine?: string;
+  objectsBucket?: string;
+  objectsRegion?: string;
+  objectsCredentials?: string;
   /** `data-folder`: where it is when nothing is said. */
   keyring?: string;
   /** Share of the simulated hypervisor's operations that fail. */
@@ -108,9 +115,11 @@ async function firstConfig(context: CliContext, wishes: ConfigWishes): Promise<C
     network,
     vpcCidr: network === 'bridge' ? await chooseFreeCidr(context) : AWS_DEFAULT_CIDR,
     ...publicOf(wishes.publicAddresses),
+    ...underlayOf(wishes.underlay),
     ...(wishes.allowSharedEmulation === true ? { allowSharedEmulation: true } : {}),
     ...devicesOf(wishes.volumeDevices),
     ...cephOf(wishes, undefined),
+    ...objectsOf(wishes, undefined),
     ...keyringOf(wishes.keyring),
     ...(wishes.simulatedFailures === undefined
       ? {}
@@ -152,18 +161,22 @@ export function keepConfig(saved: CloudConfig, wishes: ConfigWishes): CloudConfi
     allowSharedEmulation: savedSharing,
     volumeDevices: savedDevices,
     ceph,
+    objects,
     keyring,
     ...rest
   } = saved;
+  if (objects === undefined && wantsSharedObjects(wishes)) throw hasFiles();
   const sharing = wishes.allowSharedEmulation ?? savedSharing;
   return {
     ...rest,
     host: wishes.host ?? saved.host,
     port: wishes.port ?? saved.port,
     ...publicOf(wishes.publicAddresses ?? savedPublic),
+    ...underlayOf(wishes.underlay),
     ...(sharing === true ? { allowSharedEmulation: true } : {}),
     ...devicesOf(wishes.volumeDevices ?? savedDevices),
     ...cephOf(wishes, ceph),
+    ...objectsOf(wishes, objects),
     ...keyringOf(wishes.keyring ?? keyring),
   };
 }
@@ -171,6 +184,10 @@ export function keepConfig(saved: CloudConfig, wishes: ConfigWishes): CloudConfi
 /** Addresses that were given out of another block before stay with whom they belong to. */
 function publicOf(block: string | undefined): Pick<CloudConfig, 'publicAddresses'> {
   return block === undefined ? {} : { publicAddresses: block };
+}
+
+function underlayOf(address: string | undefined): Pick<CloudConfig, 'underlayAddress'> {
+  return address === undefined ? {} : { underlayAddress: address };
 }
 
 function keyringOf(path: string | undefined): Pick<CloudConfig, 'keyring'> {
@@ -193,6 +210,45 @@ function cephOf(wishes: ConfigWishes, saved: CloudConfig['ceph']): Pick<CloudCon
   if (cephKeyring !== undefined) ceph.keyringPath = cephKeyring;
   requireCephSettings(ceph);
   return { ceph };
+}
+
+function wantsSharedObjects(wishes: ConfigWishes): boolean {
+  const { objectsDatabase, objectsEngine, objectsBucket, objectsRegion, objectsCredentials } =
+    wishes;
+  const said = [objectsDatabase, objectsEngine, objectsBucket, objectsRegion, objectsCredentials];
+  return said.some((each) => each !== undefined);
+}
+
+/** What is not said again stays. They may move, with all that is in them; they do not become files. */
+export function objectsOf(
+  wishes: ConfigWishes,
+  saved: CloudConfig['objects'],
+): Pick<CloudConfig, 'objects'> {
+  if (saved === undefined && !wantsSharedObjects(wishes)) return {};
+  const database = wishes.objectsDatabase ?? saved?.database;
+  const endpoint = wishes.objectsEngine ?? saved?.engine.endpoint;
+  const bucket = wishes.objectsBucket ?? saved?.engine.bucket;
+  const credentials = wishes.objectsCredentials ?? saved?.engine.credentials;
+  const region = wishes.objectsRegion ?? saved?.engine.region;
+  const missing = Object.entries({
+    '--objects-database': database,
+    '--objects-engine': endpoint,
+    '--objects-bucket': bucket,
+    '--objects-credentials': credentials,
+  }).flatMap(([option, value]) => (value === undefined ? [option] : []));
+  if (!database || !endpoint || !bucket || !credentials) {
+    throw new Problem('objects that gateways share need a database and an engine', [
+      `add ${missing.join(', ')}`,
+    ]);
+  }
+  const engine = { endpoint, bucket, credentials, ...(region === undefined ? {} : { region }) };
+  return { objects: { database, engine } };
+}
+
+function hasFiles(): Problem {
+  return new Problem('this cloud has its objects in files, which gateways cannot share', [
+    'leave the --objects-… options away, or make a second cloud with another --data-dir and --port',
+  ]);
 }
 
 function devicesOf(paths: string[] | undefined): Pick<CloudConfig, 'volumeDevices'> {

@@ -7,9 +7,11 @@ import type { ImageImportOptions } from './commands/image-import.ts';
 import type { CliContext } from './context.ts';
 import { EXAMPLES } from './examples.ts';
 import { addLabCommands } from './lab-commands.ts';
+import { addNodeCommands } from './node-commands.ts';
 import {
   parseCount,
   parseDevices,
+  parseHostAddress,
   parsePort,
   parsePublicBlock,
   parseRate,
@@ -54,6 +56,7 @@ export function buildProgram(options: ProgramOptions): Command {
   addInstanceCommands(program, options, context);
   addAccountCommands(program, context);
   addQuotaCommands(program, context);
+  addNodeCommands(program, { ...options, context });
   addHostCommands(program, options, context);
   for (const command of program.commands) inheritGlobals(command);
   addExamples(program, 'ironbark');
@@ -109,6 +112,11 @@ function addCloudCommands(program: Command, options: ProgramOptions, context: Ma
       parsePublicBlock,
     )
     .option(
+      '--underlay <address>',
+      'IPv4 address of this host for traffic between nodes (default: where they come to join)',
+      parseHostAddress,
+    )
+    .option(
       '--allow-shared-emulation',
       'let nodes without KVM run guests of several accounts, though that is no boundary between them',
     )
@@ -125,6 +133,14 @@ function addCloudCommands(program: Command, options: ProgramOptions, context: Ma
     .option('--ceph-user <name>', 'who opens it, without "client." (default ironbark)')
     .option('--ceph-conf <file>', 'where its monitors are (default /etc/ceph/ceph.conf)')
     .option('--ceph-keyring <file>', 'the user’s key (default /etc/ceph/ceph.client.USER.keyring)')
+    .option(
+      '--objects-database <url>',
+      'PostgreSQL for the state of objects, so that several gateways serve them: postgres://user@host/database',
+    )
+    .option('--objects-engine <url>', 'S3-compatible engine for their bytes: http://host:port')
+    .option('--objects-bucket <name>', 'the engine’s bucket that has them')
+    .option('--objects-region <name>', 'the engine’s region (default us-east-1)')
+    .option('--objects-credentials <file>', 'keys of the engine, and the database’s password')
     .option(
       '--keyring <file>',
       'where the key is kept that opens everything encrypted; "data-folder" takes that back',

@@ -6,6 +6,7 @@ import { runAnsible } from './ansible/suite.ts';
 import { runClientWorkflows } from './clients/suite.ts';
 import { type RoundTripResult, roundTrip, roundTripFigures } from './ec2/round-trip.ts';
 import { runMotoEc2 } from './moto/suite.ts';
+import { runS3OnCeph, runSharedS3 } from './s3/shared-suite.ts';
 import { runS3Tests } from './s3-tests/run-suite.ts';
 import { runTerraform } from './terraform/suite.ts';
 
@@ -25,6 +26,8 @@ const SUITES: Readonly<Record<string, (options: SuiteOptions) => Promise<Figure[
   'round-trip': runRoundTrip,
   'moto-ec2': runMotoEc2,
   's3-tests': runS3Tests,
+  's3-shared': runSharedS3,
+  's3-ceph': runS3OnCeph,
   ansible: runAnsible,
   terraform: runTerraform,
   clients: runClientWorkflows,

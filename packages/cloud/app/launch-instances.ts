@@ -39,7 +39,6 @@ import { invalidCombination, invalidValue, notFound, refuse } from './refusals.t
 import { setTags, setTemplateTags, type Tag } from './tags.ts';
 import { chooseBackend } from './volume-backends.ts';
 import { makeAttachedVolume, type VolumeMapping } from './volumes.ts';
-import { touchVpc } from './vpc-changes.ts';
 
 export interface LaunchRequest extends InterfaceWish {
   imageId: ImageId;
@@ -98,7 +97,6 @@ export async function launchInstances(
   for (const [launchIndex, id] of instanceIds.entries()) {
     await writeInstance(app, caller, change, launch, { id, reservationId, launchIndex });
   }
-  await touchVpc(change, launch.subnet.vpcId);
   change.touched.placement = true;
   return { reservationId, instanceIds };
 }
@@ -207,6 +205,7 @@ async function chooseFitting(
     vcpus: type.vcpus,
     memoryMib: type.memoryMib,
     rootDiskBytes: localDiskBytes(image),
+    needsVolumes: launch.mappings.length > 0,
     group: launch.placementGroup,
   }));
   const placement = placeInstances([...waiting, ...demands], await loadRooms(tx, app));

@@ -1,10 +1,15 @@
 // Owns the queries on nodes as the zone last described them.
 
+import type { NodeId } from '@ironbark/core/ids.ts';
 import type { NodeRow } from './schema.ts';
 import type { Queries } from './store.ts';
 
 export function listNodes(db: Queries): Promise<NodeRow[]> {
   return db.selectFrom('node').selectAll().orderBy('id').execute();
+}
+
+export function findNode(db: Queries, id: NodeId): Promise<NodeRow | undefined> {
+  return db.selectFrom('node').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
 /** Replaces what is known of the zone's nodes. Only rows that change are written: a zone has thousands. */
