@@ -285,12 +285,11 @@ function explained({
   const { figures } = disk;
   const hostRate = hostRateOf(job, rates);
   const observed = observeVolume({ figures, ...setting });
-  const readAheadBytes = job.name.startsWith('fio-')
-    ? Number.POSITIVE_INFINITY
-    : observed.setting.readAheadBytes;
+  const isCached = !job.name.startsWith('fio-');
+  const readAheadBytes = isCached ? observed.setting.readAheadBytes : Number.POSITIVE_INFINITY;
   const observation: Observation = {
     ...observed,
-    ...{ direction: job.direction, guestRate: mbps * MEGA },
+    ...{ direction: job.direction, guestRate: mbps * MEGA, isCached },
     ...(hostRate === undefined ? {} : { hostRate }),
     ...(seen.guest === undefined
       ? {}

@@ -188,7 +188,8 @@ export const CAUSES: readonly Cause[] = [
   {
     name: 'one-at-a-time',
     layer: 'guest',
-    fits: ({ seen }) => seen.queueDepth < NO_QUEUE && seen.utilisation < BUSY,
+    fits: ({ seen, isCached }) =>
+      isCached !== true && seen.queueDepth < NO_QUEUE && seen.utilisation < BUSY,
     say: ({ direction, seen }) =>
       `The disk was idle ${percent(1 - seen.utilisation)} of the time with ${seen.queueDepth.toFixed(1)} requests queued: the program sends one ${direction} at a time, past the guest's page cache.`,
     remedy:
