@@ -53,7 +53,10 @@ export async function measureOnDemand(
   const { terminal } = context;
   requireFlags(flags);
   const place = await findPlace(context, target);
-  const path = pathOf(place, flags);
+  const { hadoopJars } = flags;
+  const path = place.kind === 'host' ? resolve(flags.path ?? HOST_PATH) : thereOf(flags.path);
+  const jars =
+    place.kind === 'host' && hadoopJars !== undefined ? resolve(hadoopJars) : thereOf(hadoopJars);
   const signal = context.takeInterrupts();
   const open = await terminal.step(`Reaching ${nameOf(place)}`, () =>
     openMeasureSession(context, place, path, signal),
@@ -61,7 +64,7 @@ export async function measureOnDemand(
   let outcome: MeasureOutcome;
   const load = loadavg()[0]!;
   try {
-    outcome = await measureIn(context, { ...open, place, path, flags, signal });
+    outcome = await measureIn(context, { ...open, place, path, jars, flags, signal });
   } finally {
     await open.session[Symbol.asyncDispose]();
     if (!open.session.hasGone) context.terminal.warn(leftOver(place, open, path));
@@ -91,8 +94,8 @@ function nameOf(place: MeasurePlace): string {
   return place.kind === 'host' ? 'host' : place.id;
 }
 
-function pathOf(place: MeasurePlace, { path }: LabMeasureFlags): string | undefined {
-  if (place.kind === 'host') return resolve(path ?? HOST_PATH);
+/** A path in an instance. */
+function thereOf(path: string | undefined): string | undefined {
   if (path === undefined || isAbsolute(path)) return path;
   throw new Problem(`${path} is no absolute path`, ['in an instance nobody knows where you stand']);
 }
@@ -100,17 +103,19 @@ function pathOf(place: MeasurePlace, { path }: LabMeasureFlags): string | undefi
 interface Measuring extends OpenSession {
   place: MeasurePlace;
   path: string | undefined;
+  /** Hadoop's. */
+  jars: string | undefined;
   flags: LabMeasureFlags;
   signal: AbortSignal;
 }
 
 async function measureIn(
   context: CliContext,
-  { session, place, path, flags, signal }: Measuring,
+  { session, place, path, jars, flags, signal }: Measuring,
 ): Promise<MeasureOutcome> {
   const { terminal } = context;
   const facts = parseFacts((await session.run(factsCommand(path), FACTS_TIMEOUT_MS)).text);
-  const plan = await makePlan(context, flags, { facts, path });
+  const plan = await makePlan(context, flags, { facts, path, jars });
   const where = place.kind === 'host' ? 'this host' : place.id;
   const why =
     whyNoRoom(facts, path ?? 'the home of its user', flags.size) ??
@@ -133,15 +138,15 @@ const PROGRAM = 'packages/images/lab/programs/record-streams';
 async function makePlan(
   { projectDir }: CliContext,
   flags: LabMeasureFlags,
-  { facts, path }: { facts: PlaceFacts; path: string | undefined },
+  { facts, path, jars }: Pick<Measuring, 'path' | 'jars'> & { facts: PlaceFacts },
 ): Promise<MeasurePlan> {
-  const { workload, direction, size: sizeBytes, seconds, hadoopJars } = flags;
+  const { workload, direction, size: sizeBytes, seconds } = flags;
   const isInPlace = facts.kind === 'device' || facts.kind === 'file';
   return {
     ...{ workload, sizeBytes, seconds },
     directions: direction === 'both' ? ['write', 'read'] : [direction],
     ...(isInPlace && path !== undefined ? { inPlace: path } : {}),
-    ...(hadoopJars === undefined ? {} : { hadoopJars }),
+    ...(jars === undefined ? {} : { hadoopJars: jars }),
     ...(workload === 'hadoop'
       ? { program: await readFile(join(projectDir, PROGRAM), 'utf8') }
       : {}),

@@ -153,11 +153,18 @@ PATH=$h/bin:$PATH
 tests=$(ls "$h"/share/hadoop/mapreduce/hadoop-mapreduce-client-jobclient-*-tests.jar | head -n 1)
 jars=$(hadoop classpath):$tests
 `;
+function findJars(folder: string): string {
+  const none = quoted(`there is no jar of Hadoop’s tests in ${folder}`);
+  return `ls ${quoted(folder)}/hadoop-mapreduce-client-jobclient-*-tests.jar >/dev/null 2>&1 || { echo ${none}; exit 1; }
+jars=${quoted(`${folder}/*`)}
+`;
+}
+
 const RESULT = '"$PWD"/dfsio-result';
 
 function dfsioJob(plan: MeasurePlan, direction: Direction): Work {
   const { hadoopJars, sizeBytes: bytes } = plan;
-  const find = hadoopJars === undefined ? FIND_HADOOP : `jars=${quoted(`${hadoopJars}/*`)}\n`;
+  const find = hadoopJars === undefined ? FIND_HADOOP : findJars(hadoopJars);
   const line = (way: Direction, result: string) =>
     dfsioCommand({
       ...{ direction: way, bytes, classPath: '"$jars"', folder: '"$PWD"', result },
