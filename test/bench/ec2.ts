@@ -206,6 +206,7 @@ class Fleet implements AsyncDisposable {
         )
         .execute();
     }
+    await this.#db.updateTable('nodeUse').set({ isStale: 1 }).execute();
     return ids;
   }
 

@@ -34,6 +34,7 @@ import { interfaceAttachments } from './migrations/0029-interface-attachments.ts
 import { aclsAndDhcp } from './migrations/0030-acls-and-dhcp.ts';
 import { networkMetrics } from './migrations/0031-network-metrics.ts';
 import { interfaceUse } from './migrations/0032-interface-use.ts';
+import { nodeRoom } from './migrations/0040-node-room.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -69,6 +70,7 @@ const MIGRATIONS: Migrations = {
   '0030-acls-and-dhcp': aclsAndDhcp,
   '0031-network-metrics': networkMetrics,
   '0032-interface-use': interfaceUse,
+  '0040-node-room': nodeRoom,
 };
 
 /** `path` is a file, or `:memory:`. */
