@@ -7,6 +7,7 @@ import { runClientWorkflows } from './clients/suite.ts';
 import { type RoundTripResult, roundTrip, roundTripFigures } from './ec2/round-trip.ts';
 import { runMotoEc2 } from './moto/suite.ts';
 import { runS3Tests } from './s3-tests/run-suite.ts';
+import { runSigv4 } from './sigv4/suite.ts';
 import { runTerraform } from './terraform/suite.ts';
 
 interface SuiteOptions {
@@ -23,6 +24,7 @@ interface SuiteOptions {
 
 const SUITES: Readonly<Record<string, (options: SuiteOptions) => Promise<Figure[]>>> = {
   'round-trip': runRoundTrip,
+  sigv4: runSigv4,
   'moto-ec2': runMotoEc2,
   's3-tests': runS3Tests,
   ansible: runAnsible,
