@@ -53,7 +53,7 @@ test('an interface is attached to a running instance and detached from it', asyn
   assert.equal(found.NetworkInterfaces!.length, 1);
   await assert.rejects(
     t.call('DeleteNetworkInterface', { NetworkInterfaceId: eni }),
-    refused('in-use', 'network-interface'),
+    refused('invalid-parameter', 'network-interface', 'is currently in use'),
   );
 
   await assert.rejects(

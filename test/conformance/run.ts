@@ -5,6 +5,7 @@ import { type Figure, renderFigures } from '../support/figures.ts';
 import { runAnsible } from './ansible/suite.ts';
 import { runClientWorkflows } from './clients/suite.ts';
 import { type RoundTripResult, roundTrip, roundTripFigures } from './ec2/round-trip.ts';
+import { runEc2api } from './ec2api/suite.ts';
 import { runMotoEc2 } from './moto/suite.ts';
 import { runS3Tests } from './s3-tests/run-suite.ts';
 import { runSigv4 } from './sigv4/suite.ts';
@@ -26,6 +27,7 @@ const SUITES: Readonly<Record<string, (options: SuiteOptions) => Promise<Figure[
   'round-trip': runRoundTrip,
   sigv4: runSigv4,
   'moto-ec2': runMotoEc2,
+  ec2api: runEc2api,
   's3-tests': runS3Tests,
   ansible: runAnsible,
   terraform: runTerraform,

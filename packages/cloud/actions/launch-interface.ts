@@ -25,6 +25,8 @@ const OFFERED = [
 ];
 /** What one that exists has already. */
 const OF_NEW = ['SubnetId', 'Groups', 'PrivateIpAddress', 'Description'] as const;
+/** "You can specify true only if creating a new network interface when launching an instance." */
+const OF_NEW_IF_SET = ['AssociatePublicIpAddress', 'DeleteOnTermination'] as const;
 
 export function parseInterfaces(input: Input): InterfaceWish {
   const specs = input.NetworkInterfaces ?? [];
@@ -102,10 +104,8 @@ function ofSpecification(spec: InstanceNetworkInterfaceSpecification): LaunchedI
 
 function parseExisting(spec: InstanceNetworkInterfaceSpecification) {
   if (spec.NetworkInterfaceId === undefined) return undefined;
-  const isGivenAddress = spec.AssociatePublicIpAddress === true;
-  const doubled = isGivenAddress
-    ? 'AssociatePublicIpAddress'
-    : OF_NEW.find((name) => spec[name] !== undefined);
+  const ofNew = OF_NEW_IF_SET.find((name) => spec[name] === true);
+  const doubled = ofNew ?? OF_NEW.find((name) => spec[name] !== undefined);
   if (doubled !== undefined) {
     throw invalidCombination(
       `A network interface ID and ${doubled} may not be specified for the same network interface`,
