@@ -35,6 +35,7 @@ import { aclsAndDhcp } from './migrations/0030-acls-and-dhcp.ts';
 import { networkMetrics } from './migrations/0031-network-metrics.ts';
 import { interfaceUse } from './migrations/0032-interface-use.ts';
 import { nodeRoom } from './migrations/0040-node-room.ts';
+import { imageDeclarations } from './migrations/0041-image-declarations.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -71,6 +72,7 @@ const MIGRATIONS: Migrations = {
   '0031-network-metrics': networkMetrics,
   '0032-interface-use': interfaceUse,
   '0040-node-room': nodeRoom,
+  '0041-image-declarations': imageDeclarations,
 };
 
 /** `path` is a file, or `:memory:`. */
