@@ -34,6 +34,20 @@ export async function listHoles(path: string): Promise<{ sizeBytes: number; hole
   return { sizeBytes, holes };
 }
 
+/** All within a part of an open file, in order. */
+export function holesWithin(fd: number, { offset, length }: Hole): Hole[] {
+  const end = offset + length;
+  const holes: Hole[] = [];
+  for (let at = find(fd, offset, SEEK_HOLE); at < end; ) {
+    const data = Math.min(findData(fd, at, end), end);
+    // A place where the file system cannot tell is no hole.
+    if (data === at) break;
+    holes.push({ offset: at, length: data - at });
+    at = data === end ? end : find(fd, data, SEEK_HOLE);
+  }
+  return holes;
+}
+
 /** The end of the file when there is no more; the very place where the file system cannot tell. */
 function findData(fd: number, offset: number, sizeBytes: number): number {
   try {

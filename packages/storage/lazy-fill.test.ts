@@ -12,6 +12,7 @@ import { SNAPSHOT_BUCKET } from './app/snapshot-manifest.ts';
 import {
   compare,
   holdBlocks,
+  loseWrites,
   slowBlocks,
   untilFilled,
   writeUnflushed,
@@ -157,6 +158,25 @@ test('bytes that a crash left without a record are no part of the volume', async
   // As a write whose record in the map was lost with the power; it was never acknowledged.
   await harness.write(COPY, 12 * MIB, Buffer.alloc(MIB, 0x99));
   await harness.write(COPY, 4 * MIB, Buffer.alloc(MIB, 0x99));
+  release();
+  await harness.restart();
+  await untilFilled(harness, COPY);
+  assert.ok((await harness.read(COPY, 0, SIZE)).equals(bytes));
+});
+
+test('what the map has and the file never got on its disk comes once more', async () => {
+  const { harness, bytes } = await startWithSnapshot();
+  await using _ = harness;
+  const release = holdBlocks(harness, 12);
+  const seen = await openCopy(harness);
+  // Among zeros QEMU writes no more of a cluster than its guest.
+  await qemuIo(seen, 'read -q 0 5M', 'write -P 0x44 12M 4k', 'write -P 0x55 3M 64k', 'flush');
+  bytes.fill(0x44, 12 * MIB, 12 * MIB + 4096).fill(0x55, 3 * MIB, 3 * MIB + 64 * 1024);
+  const pid = await daemonPid(harness, COPY);
+  await harness.stop();
+  process.kill(pid, 'SIGKILL');
+  // The map went to the disk before the bytes did, and then the power went.
+  await loseWrites(harness, COPY, { offset: MIB, length: MIB });
   release();
   await harness.restart();
   await untilFilled(harness, COPY);

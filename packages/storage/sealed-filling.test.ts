@@ -10,7 +10,7 @@ import type { VolumeId } from '@ironbark/core/ids.ts';
 import { MIB } from '@ironbark/core/units.ts';
 import type { StorageSnapshotIntent } from '@ironbark/protocol/internal/storage-client.ts';
 import { LUKS_HEADER_BYTES } from './drivers/luks-header.ts';
-import { compare, holdBlocks, slowBlocks, untilFilled } from './testing/filling-volumes.ts';
+import { compare, holdBlocks, loseWrites, slowBlocks, untilFilled } from './testing/filling-volumes.ts';
 import {
   ACCOUNT,
   daemonPid,
@@ -120,9 +120,12 @@ test('what was flushed while it filled outlives its target, its controller and b
   await put(10 * MIB, 0x55);
   await harness.restart();
   await put(3 * MIB, 0x66);
+  await harness.untilDone(seen, 'read -q 1M 1M');
   const pid = await daemonPid(harness, COPY);
   await harness.stop();
   process.kill(pid, 'SIGKILL');
+  // As copies whose record in the map was not lost, but they were.
+  await loseWrites(harness, COPY, { offset: LUKS_HEADER_BYTES + MIB, length: MIB });
   // As writes whose record in the map was lost, where nothing has come yet: they were never acknowledged.
   for (const at of [7.5, 12]) {
     await harness.write(COPY, LUKS_HEADER_BYTES + at * MIB, randomBytes(MIB / 2));

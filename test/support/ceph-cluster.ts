@@ -1,7 +1,7 @@
-// Owns a whole Ceph on one machine for tests: a monitor, a manager and three disks in files, on the loopback address
-// alone. It needs Debian's ceph-mon, ceph-mgr, ceph-osd and ceph-common; nothing is left of it.
+// Owns a whole Ceph on one machine for tests: a monitor, a manager and disks in files, on the loopback address alone,
+// and a gateway for S3 where one is asked for. Its packages it installs; nothing else is left of it.
 
-import { chmod, mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GIB } from '@ironbark/core/units.ts';
@@ -13,25 +13,71 @@ import { systemRandom } from '@ironbark/platform/random.ts';
 
 export const POOL = 'ironbark';
 export const USER = 'ironbark';
+const PACKAGES = ['ceph-mon', 'ceph-mgr', 'ceph-osd', 'ceph-common', 'qemu-block-extra'];
+const GATEWAY_PACKAGES = ['radosgw'];
+const INSTALL_TIMEOUT_MS = 600_000;
 const DISKS = 3;
 const DISK_BYTES = 4 * GIB;
 const PLACEMENT_GROUPS = 16;
 const START_TIMEOUT_MS = 180_000;
 
+/** The packages of a whole Ceph are some 50 MB, so nobody has them without having asked. */
+export function installCeph(explain: (line: string) => void): Promise<void> {
+  return install('/usr/bin/ceph-osd', PACKAGES, explain);
+}
+
+export async function installCephGateway(explain: (line: string) => void): Promise<void> {
+  await installCeph(explain);
+  await install('/usr/bin/radosgw', GATEWAY_PACKAGES, explain);
+}
+
+async function install(
+  program: string,
+  packages: readonly string[],
+  explain: (line: string) => void,
+): Promise<void> {
+  const isThere = await access(program).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return;
+  explain(`installing ${packages.join(', ')}`);
+  const apt = ['DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq'];
+  for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...packages]]) {
+    await systemCommands.run('env', [...apt, ...args], { timeoutMs: INSTALL_TIMEOUT_MS });
+  }
+}
+
+export interface CephOptions {
+  disks: number;
+  /** Of each byte. */
+  copies: number;
+}
+
+export interface S3Gateway {
+  url: string;
+  pid: number;
+  key: { accessKeyId: string; secretAccessKey: string };
+}
+
 export class CephCluster implements AsyncDisposable {
   readonly folder: string;
   readonly confPath: string;
   readonly keyringPath: string;
+  readonly #options: CephOptions;
   readonly #running = new Map<string, ProcessIdentity>();
 
-  private constructor(folder: string) {
+  private constructor(folder: string, options: CephOptions) {
     this.folder = folder;
+    this.#options = options;
     this.confPath = join(folder, 'ceph.conf');
     this.keyringPath = join(folder, 'user.keyring');
   }
 
-  static async start(): Promise<CephCluster> {
-    const cluster = new CephCluster(await mkdtemp(join(tmpdir(), 'ironbark-ceph-')));
+  static async start(options: Partial<CephOptions> = {}): Promise<CephCluster> {
+    const { disks = DISKS, copies = disks } = options;
+    const folder = await mkdtemp(join(tmpdir(), 'ironbark-ceph-'));
+    const cluster = new CephCluster(folder, { disks, copies });
     try {
       await cluster.#make();
     } catch (error) {
@@ -65,6 +111,25 @@ export class CephCluster implements AsyncDisposable {
     return this.#spawn('ceph-osd', 'osd', String(number));
   }
 
+  /** Serves S3 from pools of its own. */
+  async startGateway(): Promise<S3Gateway> {
+    const port = await findFreePort(systemRandom, new Set());
+    const keyring = join(this.folder, 'gateway.keyring');
+    const caps = ['mon', 'allow rwx', 'osd', 'allow rwx', 'mgr', 'allow rwx'];
+    await this.ceph('auth', 'get-or-create', 'client.rgw.a', ...caps, '-o', keyring);
+    const frontend = ['--rgw-frontends', `beast endpoint=127.0.0.1:${port}`];
+    const login = ['-n', 'client.rgw.a', '--keyring', keyring];
+    await this.#spawn('radosgw', 'rgw', 'a', [...login, ...frontend]);
+    const url = `http://127.0.0.1:${port}`;
+    await this.#until('the gateway', async () => (await fetch(url)).status === 200);
+    const key = { accessKeyId: 'IRONBARKBENCH', secretAccessKey: 'not-a-secret-of-anybody' };
+    const names = ['--uid', 'bench', '--display-name', 'bench'];
+    const keys = ['--access-key', key.accessKeyId, '--secret-key', key.secretAccessKey];
+    const create = ['--conf', this.confPath, 'user', 'create', ...names, ...keys];
+    await systemCommands.run('radosgw-admin', create);
+    return { url, pid: this.#running.get('rgw.a')!.pid, key };
+  }
+
   async untilHealthy(): Promise<void> {
     await this.#until('all placement groups clean', async () => {
       const status = JSON.parse(await this.ceph('status', '--format', 'json')) as CephStatus;
@@ -79,7 +144,7 @@ export class CephCluster implements AsyncDisposable {
     await writeFile(this.confPath, this.#config(fsid, monitor));
     await this.#makeMonitor(fsid, monitor);
     await this.#makeManager();
-    for (let number = 0; number < DISKS; number += 1) await this.#makeDisk(number);
+    for (let number = 0; number < this.#options.disks; number += 1) await this.#makeDisk(number);
     await this.ceph('osd', 'pool', 'create', POOL, String(PLACEMENT_GROUPS));
     await this.ceph('osd', 'pool', 'application', 'enable', POOL, 'rbd');
     const caps = ['mon', 'profile rbd', 'osd', `profile rbd pool=${POOL}`, 'mgr', 'profile rbd'];
@@ -90,6 +155,7 @@ export class CephCluster implements AsyncDisposable {
 
   #config(fsid: string, monitor: string): string {
     const place = (name: string) => join(this.folder, name);
+    const { copies } = this.#options;
     return `[global]
 fsid = ${fsid}
 mon_host = v2:${monitor}
@@ -100,8 +166,11 @@ run_dir = ${this.folder}
 admin_socket = ${place('$name.asok')}
 log_file = ${place('$name.log')}
 mon_cluster_log_file = ${place('cluster.log')}
-osd_pool_default_size = 3
-osd_pool_default_min_size = 2
+osd_pool_default_size = ${copies}
+osd_pool_default_min_size = ${Math.min(copies, 2)}
+osd_pool_default_pg_num = 8
+mon_allow_pool_size_one = true
+mon_max_pg_per_osd = 500
 osd_crush_chooseleaf_type = 0
 osd_pool_default_pg_autoscale_mode = off
 mon_allow_pool_delete = true

@@ -9,7 +9,7 @@ import { readAll } from '../app/byte-source.ts';
 import { expirationHeader } from '../app/lifecycle.ts';
 import { type CompleteInput, completeUpload } from '../app/upload-completion.ts';
 import { type BucketAction, type BucketRequest, newVersionHeader, xmlResponse } from './action.ts';
-import { encryptionHeaders } from './encryption-headers.ts';
+import { encryptionHeaders, readCustomerKey } from './encryption-headers.ts';
 import { readWriteConditions } from './object-headers.ts';
 
 export const completeMultipartUpload: BucketAction = async (context, request) => {
@@ -21,6 +21,7 @@ export const completeMultipartUpload: BucketAction = async (context, request) =>
     uploadId: request.query.get('uploadId') ?? '',
     parts: parseCompleteMultipartUpload(body),
     conditions: readWriteConditions(request),
+    customer: readCustomerKey(request),
     expected: readExpected(request),
   });
   const host = request.header('host') ?? '';

@@ -10,6 +10,7 @@ import { findCurrent } from '../store/objects.ts';
 import type { PartTable, Tx } from '../store/schema.ts';
 import { deleteUpload, findUpload, listParts } from '../store/uploads.ts';
 import { newRandomId, type ObjectsContext } from './context.ts';
+import { type CustomerKey, openSeal } from './encryption.ts';
 import { noSuchUpload } from './not-found.ts';
 import { fromVersionRow, type NewVersion, type ObjectVersion } from './object-version.ts';
 import type { WriteConditions } from './preconditions.ts';
@@ -22,6 +23,8 @@ const MIN_PART_BYTES = 5 * MIB;
 export interface CompleteInput extends UploadName {
   parts: readonly CompletedPart[];
   conditions: WriteConditions;
+  /** AWS asks for it once more where the object is written with one and has a checksum. */
+  customer: CustomerKey | undefined;
   /** What the sender says of the whole, as far as it does. */
   expected: { sizeBytes: number | undefined; checksum: Omit<Checksum, 'type'> | undefined };
 }
@@ -37,6 +40,7 @@ export async function completeUpload(
     const row = await findUpload(tx, { id: uploadId, bucketId: bucket.id, key });
     if (row === undefined) return await completedBefore(tx, input);
     const upload = fromUploadRow(row);
+    await requireKey(context, input, upload);
     const stored = await listParts(tx, { uploadId, after: 0, limit: MAX_PART_NUMBER });
     const chosen = chooseParts(input.parts, stored, upload);
     const version = describeWhole(context, upload, chosen);
@@ -55,6 +59,15 @@ async function completedBefore(tx: Tx, input: CompleteInput): Promise<ObjectVers
   const current = await findCurrent(tx, input.bucket.id, input.key);
   if (current?.upload_id !== input.uploadId) throw noSuchUpload(input.uploadId);
   return fromVersionRow(current);
+}
+
+async function requireKey(
+  context: ObjectsContext,
+  { bucket, customer }: CompleteInput,
+  { encryption, checksum }: Upload,
+): Promise<void> {
+  const isAskedFor = encryption?.mode === 'customer' && checksum !== undefined;
+  if (isAskedFor || customer !== undefined) await openSeal(context, bucket, encryption, customer);
 }
 
 function requireOrder(parts: readonly CompletedPart[]): void {

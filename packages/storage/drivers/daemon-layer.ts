@@ -16,13 +16,14 @@ import {
 import { claimSpace } from '@ironbark/platform/libc.ts';
 import type { QmpClient } from '@ironbark/platform/qmp.ts';
 import type { Layer } from '@ironbark/protocol/internal/block-target.ts';
-import { DAEMON_DIRECTORIES, DISK_NODE, SOURCES_SOCKET } from './daemon-arguments.ts';
+import { DAEMON_DIRECTORIES, DISK_NODE, SOURCES_SOCKET, volumePath } from './daemon-arguments.ts';
 import { createMap, insertLayer, isLayered, openMap, removeLayer } from './daemon-fill.ts';
 import { listFrozenPoints, underClosedExport } from './daemon-graph.ts';
 import type { DaemonHost } from './daemon-host.ts';
+import { LUKS_HEADER_BYTES } from './luks-header.ts';
 import { readStatus, ZERO } from './nbd-bitmap.ts';
 import { zeroRanges } from './nbd-zero.ts';
-import { forgetZeros, lengthenMap, writeMap } from './volume-map.ts';
+import { forgetUnwritten, forgetZeros, lengthenMap, writeMap } from './volume-map.ts';
 
 /** Of qcow2's tables: an entry for each cluster; header, the table of tables and counts take less than the rest. */
 const BYTES_AN_ENTRY = 64 * KIB;
@@ -69,9 +70,11 @@ export async function ensureLayer(
   if (await isLayered(qmp)) return;
   const { id, exportName, seal } = layering;
   if (!(await hasMap(host, id))) await makeMap(host, qmp, layering);
-  else if (seal === undefined) await zeroWhatIsMissing(host, qmp, layering);
-  // What is below what the map of an encrypted volume does not have is read nowhere before it is written, zeros too.
-  else await mendMap(host, layering);
+  else {
+    await mendMap(host, layering);
+    // What is below what the map of an encrypted volume does not have is read nowhere before it is written, zeros too.
+    if (seal === undefined) await zeroWhatIsMissing(host, qmp, layering);
+  }
   await insertLayer(qmp, { map: mapPath(id), sources: SOURCES_SOCKET }, exportName);
 }
 
@@ -93,14 +96,21 @@ async function makeMap(host: DaemonHost, qmp: QmpClient, layering: Layering): Pr
   await renameDurably(path, join(host.dataDir, mapPath(id)));
 }
 
-/** That of an encrypted volume, open nowhere: it may have died while it was filled, or become longer. */
-async function mendMap({ dataDir }: DaemonHost, { id, sizeBytes }: Layering): Promise<void> {
-  const path = join(dataDir, mapPath(id));
-  await claimMap(path, sizeBytes);
+/** Open nowhere: its volume may have died while it was filled, or become longer. */
+async function mendMap(host: DaemonHost, { id, sizeBytes, seal }: Layering): Promise<void> {
+  const path = join(host.dataDir, mapPath(id));
+  if (seal !== undefined) await claimMap(path, sizeBytes);
   {
     await using file = await open(path, 'r+');
-    await forgetZeros(file);
-    await lengthenMap(file, sizeBytes);
+    if ((await host.findPlace(id)).kind === 'file') {
+      await using volume = await open(join(host.dataDir, volumePath(id)), 'r');
+      const headerBytes = seal === undefined ? 0 : LUKS_HEADER_BYTES;
+      await forgetUnwritten(file, { fd: volume.fd, headerBytes });
+    }
+    if (seal !== undefined) {
+      await forgetZeros(file);
+      await lengthenMap(file, sizeBytes);
+    }
   }
   await syncFile(path);
 }

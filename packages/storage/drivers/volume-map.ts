@@ -11,6 +11,7 @@
 // part at once.
 
 import type { FileHandle } from 'node:fs/promises';
+import { holesWithin } from '@ironbark/platform/file-holes.ts';
 import { writeFully } from '@ironbark/platform/files.ts';
 
 export interface MapFacts {
@@ -33,8 +34,9 @@ const EXTERNAL_DATA = 1n << 2n;
 const RAW_EXTERNAL_DATA = 1n << 1n;
 /** Of an entry of L1 and L2: what it names is nobody else's. In L2 it tells the place 0 from none. */
 const OWN = 1n << 63n;
+const OWN_BYTE = 0x80;
 /** Of an entry of L2: its cluster is zeros, whatever lies in the file. */
-const ZEROS = 1n;
+const ZEROS = 1;
 /** Of an entry of L1. */
 const TABLE_AT = 0x00fffffffffffe00n;
 
@@ -86,18 +88,77 @@ export async function lengthenMap(file: FileHandle, sizeBytes: number): Promise<
  * word in the map, and zeros that the power took, would else lie unread below until the volume's file is all there is.
  */
 export async function forgetZeros(file: FileHandle): Promise<void> {
+  await forget(file, (table) => {
+    // The flag is in the entry's last byte.
+    const isZeros = (entry: number) => (table[(entry + 1) * ENTRY_BYTES - 1]! & ZEROS) !== 0;
+    return runsOf(isZeros);
+  });
+}
+
+/**
+ * Of a map that nobody has open; not synced. Clusters of which nothing was ever written to the volume's file have not come,
+ * whatever the map says: when QEMU begins another table it puts the entries of those before on the disk, and not the bytes
+ * that they stand for. A file system knows bytes as written only once they are on the disk, as what a guest was told of is.
+ * A guest's write among zeros may leave the rest of its cluster unwritten, as zeros.
+ */
+export async function forgetUnwritten(
+  file: FileHandle,
+  { fd, headerBytes }: { fd: number; headerBytes: number },
+): Promise<void> {
+  await forget(file, (table, tableIndex) => {
+    const first = tableIndex * TABLE_BYTES + headerBytes;
+    const isBytes = (entry: number) =>
+      (table[entry * ENTRY_BYTES]! & OWN_BYTE) !== 0 &&
+      (table[(entry + 1) * ENTRY_BYTES - 1]! & ZEROS) === 0;
+    const inClusters = (bytes: number) => (bytes - first) / CLUSTER_BYTES;
+    return runsOf(isBytes)
+      .flatMap(({ from, to }) => {
+        const length = (to - from) * CLUSTER_BYTES;
+        return holesWithin(fd, { offset: first + from * CLUSTER_BYTES, length });
+      })
+      .map(({ offset, length }) => ({
+        from: Math.ceil(inClusters(offset)),
+        to: Math.floor(inClusters(offset + length)),
+      }))
+      .filter(({ from, to }) => from < to);
+  });
+}
+
+/** Of a table's entries; `to` is no longer of it. */
+interface Run {
+  from: number;
+  to: number;
+}
+
+function runsOf(isOf: (entry: number) => boolean): Run[] {
+  const runs: Run[] = [];
+  for (let entry = 0; entry < ENTRIES; entry++) {
+    if (!isOf(entry)) continue;
+    const last = runs.at(-1);
+    if (last?.to === entry) last.to = entry + 1;
+    else runs.push({ from: entry, to: entry + 1 });
+  }
+  return runs;
+}
+
+async function forget(
+  file: FileHandle,
+  choose: (table: Buffer, tableIndex: number) => readonly Run[],
+): Promise<void> {
   const header = await readHeader(file);
   const [entries, l1At] = [header.readUInt32BE(36), Number(header.readBigUInt64BE(40))];
   const l1 = Buffer.alloc(entries * ENTRY_BYTES);
   await file.read(l1, 0, l1.length, l1At);
   const table = Buffer.alloc(CLUSTER_BYTES);
-  for (let at = 0; at < l1.length; at += ENTRY_BYTES) {
-    const tableAt = Number(l1.readBigUInt64BE(at) & TABLE_AT);
+  for (let index = 0; index < entries; index++) {
+    const tableAt = Number(l1.readBigUInt64BE(index * ENTRY_BYTES) & TABLE_AT);
     if (tableAt === 0) continue;
     const { bytesRead } = await file.read(table, 0, CLUSTER_BYTES, tableAt);
     // Past the end is nothing, as it is to QEMU.
     table.fill(0, bytesRead);
-    if (dropZeros(table)) await writeFully(file, table, tableAt);
+    const runs = choose(table, index);
+    for (const { from, to } of runs) table.fill(0, from * ENTRY_BYTES, to * ENTRY_BYTES);
+    if (runs.length > 0) await writeFully(file, table, tableAt);
   }
 }
 
@@ -105,18 +166,6 @@ async function readHeader(file: FileHandle): Promise<Buffer> {
   const { buffer } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0);
   if (buffer.readUInt32BE(0) !== MAGIC) throw new Error('this is no map of a volume');
   return buffer;
-}
-
-/** Whether there were some. */
-function dropZeros(table: Buffer): boolean {
-  let found = false;
-  for (let at = 0; at < CLUSTER_BYTES; at += ENTRY_BYTES) {
-    // The flag is in the entry's last byte.
-    if ((table[at + ENTRY_BYTES - 1]! & Number(ZEROS)) === 0) continue;
-    table.writeBigUInt64BE(0n, at);
-    found = true;
-  }
-  return found;
 }
 
 function planLayout({ writtenBytes }: MapFacts): Layout {

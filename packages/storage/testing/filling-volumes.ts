@@ -16,6 +16,7 @@ import {
   REPLY_BYTES,
   renderRequest,
 } from '@ironbark/platform/nbd/wire.ts';
+import type { ByteRange } from '@ironbark/protocol/internal/block-target.ts';
 import type { VolumeStorageObservation } from '@ironbark/protocol/internal/storage-client.ts';
 import { type Harness, nbdUri, onceMore } from './harness.ts';
 
@@ -66,6 +67,17 @@ export async function writeUnflushed(
   } finally {
     stream.end(new Error('the write was answered'));
   }
+}
+
+/** Leaves a part of the volume's file as it was before anybody wrote to it: claimed. */
+export async function loseWrites(
+  harness: Harness,
+  id: VolumeId,
+  { offset, length }: ByteRange,
+): Promise<void> {
+  const file = join(harness.dataDir, 'volumes', `${id}.raw`);
+  const place = ['--offset', String(offset), '--length', String(length)];
+  await systemCommands.run('fallocate', ['--zero-range', '--keep-size', ...place, file]);
 }
 
 /** Its file is all that is left of how it was filled. */

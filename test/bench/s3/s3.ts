@@ -1,5 +1,5 @@
 // Owns `npm run bench -- s3`: what Walrus does in a second, small and large, beside what the disk and one core can do,
-// and what a PUT and a page of keys cost with many keys in a bucket.
+// what a PUT and a page of keys cost with many keys in a bucket, and other stores in the same run.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
@@ -12,6 +12,7 @@ import { startObjectsProcess } from '../../support/objects-process.ts';
 import { LeanClient, type LeanClientOptions, type Load, runLoad } from '../../support/s3-load.ts';
 import { readAndCompare } from '../../support/s3-reader.ts';
 import { measureKeys } from './keys.ts';
+import { measurePeers } from './peers.ts';
 
 const BUCKET = 'bench';
 const SMALL = randomBytes(4_096);
@@ -37,8 +38,11 @@ export async function measureS3(): Promise<Figure[]> {
   undo.defer(() => rm(folder, { recursive: true, force: true }));
   const syncs = await measureSyncs(folder);
   console.log(`disk: a write of 4 KiB and fdatasync, p50 ${syncs.toFixed(2)} ms`);
-  const figures = [...(await measureRequests(folder)), ...(await measureGrowth(folder))];
-  return figures;
+  return [
+    ...(await measureRequests(folder)),
+    ...(await measureGrowth(folder)),
+    ...(await measurePeers(folder)),
+  ];
 }
 
 async function measureRequests(folder: string): Promise<Figure[]> {

@@ -111,7 +111,8 @@ test('parts are encrypted each for itself, and read as one object across their b
   const key = customerKey();
   const parts = [randomBytes(5 * 1024 ** 2 + 7), randomBytes(1_000)];
   const Key = 'in parts';
-  const begun = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key, ...key }));
+  const create = { Bucket, Key, ChecksumAlgorithm: 'CRC32', ...key } as const;
+  const begun = await s3.send(new CreateMultipartUploadCommand(create));
   const { UploadId } = begun;
   const done: { PartNumber: number; ETag: string }[] = [];
   for (const [at, Body] of parts.entries()) {
@@ -121,7 +122,11 @@ test('parts are encrypted each for itself, and read as one object across their b
     done.push({ PartNumber: at + 1, ETag: ETag! });
   }
   const complete = { Bucket, Key, UploadId, MultipartUpload: { Parts: done } };
-  await s3.send(new CompleteMultipartUploadCommand(complete));
+  for (const wrong of [{}, customerKey()]) {
+    const refused = s3.send(new CompleteMultipartUploadCommand({ ...complete, ...wrong }));
+    await assert.rejects(refused, { name: 'InvalidRequest' });
+  }
+  await s3.send(new CompleteMultipartUploadCommand({ ...complete, ...key }));
   const whole = Buffer.concat(parts);
   assert.ok((await read({ Key, ...key })).equals(whole));
   const border = await read({ Key, ...key, Range: 'bytes=5242880-5242900' });

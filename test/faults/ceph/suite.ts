@@ -2,9 +2,7 @@
 // while disks of the cluster are killed and come back. `--only points` and `--only guest` run one of them. The packages of
 // a whole Ceph are some 50 MB, so this is by command and installs them itself.
 
-import { access } from 'node:fs/promises';
-import { systemCommands } from '@ironbark/platform/commands.ts';
-import { CephCluster, POOL } from '../../support/ceph-cluster.ts';
+import { CephCluster, installCeph, POOL } from '../../support/ceph-cluster.ts';
 import { CloudUnderTest, eventually } from '../../support/cloud-under-test.ts';
 import { type DirectGuest, launchDirectGuest } from '../../support/direct-guest.ts';
 import type { SuiteOptions } from '../../support/fault-suite.ts';
@@ -26,14 +24,11 @@ import {
 } from '../../support/volumes.ts';
 import { countLeft, measurePoints } from './points.ts';
 
-const PACKAGES = ['ceph-mon', 'ceph-mgr', 'ceph-osd', 'ceph-common', 'qemu-block-extra'];
-const PROGRAM = '/usr/bin/ceph-osd';
-const INSTALL_TIMEOUT_MS = 600_000;
 /** A pause that nobody takes for a slow write. */
 const STALL_S = 5;
 
 export async function cephSuite({ explain, only }: SuiteOptions): Promise<Figure[]> {
-  await ensurePackages(explain);
+  await installCeph(explain);
   await using ceph = await CephCluster.start();
   explain('a monitor, a manager and three disks are there');
   const points = only === 'guest' ? [] : await measurePoints(ceph, explain);
@@ -137,17 +132,4 @@ async function untilStalled(guest: DirectGuest, writer: GuestWriter): Promise<vo
     const now = Number((await guest.run('cat /proc/uptime')).split(' ')[0]);
     return now - (await writer.read()).at(-1)!.uptimeS > STALL_S;
   });
-}
-
-async function ensurePackages(explain: (line: string) => void): Promise<void> {
-  const isThere = await access(PROGRAM).then(
-    () => true,
-    () => false,
-  );
-  if (isThere) return;
-  explain(`installing ${PACKAGES.join(', ')}`);
-  const apt = ['DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq'];
-  for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...PACKAGES]]) {
-    await systemCommands.run('env', [...apt, ...args], { timeoutMs: INSTALL_TIMEOUT_MS });
-  }
 }

@@ -10,12 +10,16 @@ export interface CutPlan {
   mode: CutMode;
   /** Writes and flushes of the disk `of`, or of all of them. */
   afterRequests: number;
+  /** Of them the first flush after that, in whose place the power goes. */
+  atFlush: boolean;
   of: WorkloadName | undefined;
   /** The power goes after this even when there were fewer. */
   patienceMs: number;
 }
 
 const OPENING_SHARE = 0.2;
+/** What a store wrote to be read together is all in the disk's cache then, and part of it survives. */
+const AT_FLUSH_SHARE = 0.4;
 const DROP_ALL_SHARE = 0.25;
 const MAX_REQUESTS_OF_OPENING = 40;
 /** A store that has nothing to mend may write nothing. */
@@ -39,6 +43,7 @@ export function planCut(
   return {
     ...{ mode, of, moment: isOpening ? 'opening' : 'writing' },
     afterRequests: Math.floor(random.fraction() ** 2 * most),
+    atFlush: random.fraction() < AT_FLUSH_SHARE,
     patienceMs: isOpening ? OPENING_PATIENCE_MS : patienceMs,
   };
 }

@@ -14,7 +14,9 @@ export class QemuIo {
   /** With `waitsSeconds` an export that went away is waited for, and what it did not answer is sent again. */
   constructor(uri: string, { waitsSeconds }: { waitsSeconds?: number } = {}) {
     const disk = waitsSeconds === undefined ? ['-f', 'raw', uri] : waiting(uri, waitsSeconds);
-    this.#child = spawn('qemu-io', disk, { stdio: ['pipe', 'pipe', 'ignore'] });
+    // It dies with its writer, as a guest with its host: it would send again, to the next daemon, what was under way.
+    const program = ['--pdeathsig', 'KILL', 'qemu-io', ...disk];
+    this.#child = spawn('setpriv', program, { stdio: ['pipe', 'pipe', 'ignore'] });
     this.#child.stdin!.on('error', () => {});
     this.#child.stdout!.on('data', (chunk: Buffer) => {
       this.#output += chunk.toString();

@@ -16,6 +16,8 @@ export type Order =
 export interface Arming {
   /** Writes and flushes until the one in whose place the power goes. */
   afterRequests: number;
+  /** The power goes in place of the next flush after them, when most is at stake. */
+  atFlush?: boolean;
   /** The disk whose requests count; those of all when undefined. */
   disk?: string;
   mode: CutMode;

@@ -52,11 +52,11 @@ function requirePower(): void {
   if (!isPowered) throw new Error('the power is off');
 }
 
-function countRequest(name: string): void {
+function countRequest(name: string, request: DiskFailure): void {
   requirePower();
   if (armed === undefined || (armed.disk ?? name) !== name) return;
   if (armed.afterRequests > 0) armed.afterRequests -= 1;
-  else {
+  else if (armed.atFlush !== true || request === 'syncs') {
     cutPower(armed.mode, armed.kill);
     requirePower();
   }
@@ -70,7 +70,7 @@ function requireHealth(name: string, request: DiskFailure): void {
 
 function backendOf(name: string, disk: VolatileDisk): WritableDisk {
   const change = (request: DiskFailure, work: () => void) => {
-    countRequest(name);
+    countRequest(name, request);
     requireHealth(name, request);
     work();
   };

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { MIB } from '@ironbark/core/units.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { findProgram } from '../../../packages/cli/host-packages.ts';
-import type { DiskEvent, DiskFailure, DiskOrder, Order } from './disk-orders.ts';
+import type { Arming, DiskEvent, DiskFailure, DiskOrder, Order } from './disk-orders.ts';
 import { type DiskPaths, diskPaths, tearDown } from './host-disk.ts';
 import type { CutMode, CutReport } from './volatile-disk.ts';
 
@@ -130,15 +130,13 @@ export class PowerCutDisk implements AsyncDisposable {
     return await promise;
   }
 
-  /** Cuts the power in place of the write or flush that follows the next so many. */
+  /** Cuts the power in place of the write or flush that follows the next so many; or of the first flush after them. */
   async cutAfterRequests({
-    afterRequests,
-    disk,
     kill = [],
     mode = 'torn',
-  }: CutOptions & { afterRequests: number; disk?: string }): Promise<void> {
-    const which = disk === undefined ? {} : { disk };
-    await this.#order({ kind: 'arm', afterRequests, ...which, kill, mode });
+    ...when
+  }: CutOptions & Pick<Arming, 'afterRequests' | 'atFlush' | 'disk'>): Promise<void> {
+    await this.#order({ kind: 'arm', ...when, kill, mode });
   }
 
   /** From now on the first disk answers with I/O errors; without an argument it is well again. */

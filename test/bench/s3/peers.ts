@@ -1,0 +1,140 @@
+// Owns Walrus beside other stores in one run: the same client, the same disk, one copy of each byte, in turns.
+// Ceph's gateway comes from Debian's packages, MinIO is the machine's or is built where there is a Go.
+
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { MIB } from '@ironbark/core/units.ts';
+import { systemClock } from '@ironbark/platform/clock.ts';
+import { KEYS, REGION } from '../../conformance/s3/endpoint.ts';
+import { CephCluster, installCephGateway } from '../../support/ceph-cluster.ts';
+import { atLeast, type Figure } from '../../support/figures.ts';
+import { findMinio, startMinio } from '../../support/minio-server.ts';
+import { startObjectsProcess } from '../../support/objects-process.ts';
+import { LeanClient, type LeanClientOptions, runLoad } from '../../support/s3-load.ts';
+import { readAndCompare } from '../../support/s3-reader.ts';
+
+const BUCKET = 'peers';
+const SMALL = randomBytes(4_096);
+const LARGE = randomBytes(64 * MIB);
+const ROUNDS = 3;
+const FOR_MS = 2_000;
+const MANY = 32;
+const READ_AGAIN = 200;
+
+/** What is measured, and how many times the best peer's it is to be. */
+const KINDS = {
+  'durable 4 KiB PUT × 1': 2,
+  [`durable 4 KiB PUT × ${MANY}`]: 2,
+  '4 KiB GET × 1': 1.5,
+  [`4 KiB GET × ${MANY}`]: 1.5,
+  '64 MiB PUT': 1,
+  '64 MiB GET': 1,
+};
+
+type Store = Pick<LeanClientOptions, 'url' | 'key'> & { name: string };
+
+export async function measurePeers(folder: string): Promise<Figure[]> {
+  await using undo = new AsyncDisposableStack();
+  const walrus = undo.use(await startObjectsProcess(join(folder, 'beside-peers')));
+  const stores: Store[] = [{ name: 'Walrus', url: walrus.url, key: KEYS.owner }];
+  const ceph = await tryStart('Ceph RGW', async () => {
+    await installCephGateway(console.log);
+    const cluster = undo.use(await CephCluster.start({ disks: 1 }));
+    return await cluster.startGateway();
+  });
+  if (ceph !== undefined) stores.push({ ...ceph, name: 'Ceph RGW' });
+  const minio = await tryStart('MinIO', async () => {
+    const program = await findMinio(console.log);
+    if (program === undefined) throw new Error('no minio, and no go to build it with');
+    return undo.use(await startMinio(program, folder));
+  });
+  if (minio !== undefined) stores.push({ ...minio, name: 'MinIO' });
+  if (stores.length === 1) return [];
+  const rates = await measureInTurns(stores);
+  return Object.entries(KINDS).map(([kind, bar]) => {
+    const medians = stores.map(({ name }) => ({ name, rate: medianOf(rates, kind, name) }));
+    const line = medians.map(({ name, rate }) => `${name} ${rate.toFixed(0)}`).join(', ');
+    console.log(`${kind}: ${line} ${kind.startsWith('64') ? 'MB/s' : 'a second'}`);
+    const best = Math.max(...medians.slice(1).map(({ rate }) => rate));
+    return atLeast(`${kind}, of the best peer`, medians[0]!.rate / best, bar);
+  });
+}
+
+async function tryStart<Started>(
+  name: string,
+  start: () => Promise<Started>,
+): Promise<Started | undefined> {
+  try {
+    return await start();
+  } catch (error) {
+    console.log(`${name} SKIPPED: ${String(error).split('\n')[0]}`);
+    return undefined;
+  }
+}
+
+type Rates = Map<string, number[]>;
+
+function medianOf(rates: Rates, kind: string, store: string): number {
+  return rates.get(`${kind}/${store}`)!.toSorted((a, b) => a - b)[ROUNDS >> 1]!;
+}
+
+async function measureInTurns(stores: readonly Store[]): Promise<Rates> {
+  const rates: Rates = new Map();
+  for (const store of stores) await prepare(store);
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const kind of Object.keys(KINDS)) {
+      for (const store of stores) {
+        const key = `${kind}/${store.name}`;
+        const rate = await measureOnce(kind, store, round);
+        rates.set(key, [...(rates.get(key) ?? []), rate]);
+      }
+    }
+  }
+  return rates;
+}
+
+function clientOf({ url, key }: Store): LeanClient {
+  return new LeanClient({ url, key, region: REGION, connections: MANY });
+}
+
+/** Its bucket, and connections and caches that have been used. */
+async function prepare(store: Store): Promise<void> {
+  using client = clientOf(store);
+  await client.succeed({ method: 'PUT', path: `/${BUCKET}` });
+  for (let at = 0; at < READ_AGAIN; at += MANY) {
+    const paths = Array.from(
+      { length: MANY },
+      (_, n) => `/${BUCKET}/warm/${(at + n) % READ_AGAIN}`,
+    );
+    await Promise.all(paths.map((path) => client.succeed({ method: 'PUT', path, body: SMALL })));
+  }
+}
+
+/** Calls a second of small ones, MB/s of large ones. */
+async function measureOnce(kind: string, store: Store, round: number): Promise<number> {
+  using client = clientOf(store);
+  const large = `/${BUCKET}/large/${round}`;
+  if (kind === '64 MiB PUT') {
+    return await rateOf(() => client.succeed({ method: 'PUT', path: large, body: LARGE }));
+  }
+  if (kind === '64 MiB GET') {
+    return await rateOf(() => readAndCompare({ ...store, region: REGION }, large, LARGE));
+  }
+  const concurrency = Number(kind.split('× ')[1]);
+  const isPut = kind.includes('PUT');
+  const { perSecond } = await runLoad({ concurrency, forMs: FOR_MS }, (call) =>
+    isPut
+      ? client.succeed({
+          ...{ method: 'PUT', body: SMALL },
+          path: `/${BUCKET}/small/${round}/${concurrency}/${call}`,
+        })
+      : client.succeed({ method: 'GET', path: `/${BUCKET}/warm/${call % READ_AGAIN}` }),
+  );
+  return perSecond;
+}
+
+async function rateOf(work: () => Promise<unknown>): Promise<number> {
+  const startedMs = systemClock.monotonicMs();
+  await work();
+  return LARGE.length / 1_000 / (systemClock.monotonicMs() - startedMs);
+}
