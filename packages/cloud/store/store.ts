@@ -36,6 +36,7 @@ import { networkMetrics } from './migrations/0031-network-metrics.ts';
 import { interfaceUse } from './migrations/0032-interface-use.ts';
 import { nodeRoom } from './migrations/0040-node-room.ts';
 import { imageDeclarations } from './migrations/0041-image-declarations.ts';
+import { alarmTags } from './migrations/0042-alarm-tags.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -73,6 +74,7 @@ const MIGRATIONS: Migrations = {
   '0032-interface-use': interfaceUse,
   '0040-node-room': nodeRoom,
   '0041-image-declarations': imageDeclarations,
+  '0042-alarm-tags': alarmTags,
 };
 
 /** `path` is a file, or `:memory:`. */
