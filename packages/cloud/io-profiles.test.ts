@@ -32,6 +32,8 @@ test('a profile that is unknown, bad or without effect is refused with a reason'
     [id!, 'fastest', /I\/O profiles are direct, read-stream/],
     [id!, 'paper-kvm-2010', /the KVM of 2010/],
     [id!, 'toString', /I\/O profiles are/],
+    [id!, 'shared-memory', /shared-memory is not offered.*keeps no record of the requests/],
+    [VolumeId!, 'shared-memory', /shared-memory is not offered.*keeps no record of the requests/],
     [VolumeId!, 'read-stream', /past the host's page cache/],
   ] as const;
   for (const [resource, Value, why] of cases) {

@@ -142,6 +142,12 @@ const KNOWN_BAD: Readonly<Record<string, string>> = {
     'It is the Xen of 2010, with a preallocated file behind an emulated LSI 53c895a and every write waited for: half of the speed.',
 };
 
+/** Why a profile that the design has is not to be had at all. */
+const NOT_TO_BE_HAD: Readonly<Record<string, string>> = {
+  'shared-memory':
+    "QEMU's storage daemon keeps no record of the requests that it has under way in a guest's memory: a guest would lose them when the daemon is killed, and wait for ever.",
+};
+
 export function findDiskProfile(name: string): DiskProfile | undefined {
   return DISK_PROFILES.get(name);
 }
@@ -153,6 +159,11 @@ export function diskProfileNames(): string[] {
 /** For people; undefined for one that is good or that nobody knows. */
 export function whyKnownBad(name: string): string | undefined {
   return Object.hasOwn(KNOWN_BAD, name) ? KNOWN_BAD[name] : undefined;
+}
+
+/** For people; undefined for one that can be had or that nobody knows. */
+export function whyNotToBeHad(name: string): string | undefined {
+  return Object.hasOwn(NOT_TO_BE_HAD, name) ? NOT_TO_BE_HAD[name] : undefined;
 }
 
 /** How a profile is named in reports, tags and logs: `direct@2`. */

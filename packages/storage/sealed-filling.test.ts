@@ -10,7 +10,13 @@ import type { VolumeId } from '@ironbark/core/ids.ts';
 import { MIB } from '@ironbark/core/units.ts';
 import type { StorageSnapshotIntent } from '@ironbark/protocol/internal/storage-client.ts';
 import { LUKS_HEADER_BYTES } from './drivers/luks-header.ts';
-import { compare, holdBlocks, loseWrites, slowBlocks, untilFilled } from './testing/filling-volumes.ts';
+import {
+  compare,
+  holdBlocks,
+  loseWrites,
+  slowBlocks,
+  untilFilled,
+} from './testing/filling-volumes.ts';
 import {
   ACCOUNT,
   daemonPid,

@@ -8,6 +8,7 @@ import {
   findDiskProfile,
   IO_PROFILE_TAG,
   whyKnownBad,
+  whyNotToBeHad,
 } from '@ironbark/core/io-profile.ts';
 import { findInstance } from '../store/instances.ts';
 import type { Queries } from '../store/store.ts';
@@ -26,6 +27,8 @@ export function checkIoProfile(resourceType: string, tags: readonly ProfileTag[]
   if (name === undefined) return;
   const why = whyKnownBad(name);
   if (why !== undefined) throw notOffered(`The I/O profile ${name}`, `${why} The lab measures it.`);
+  const whyNot = whyNotToBeHad(name);
+  if (whyNot !== undefined) throw notOffered(`The I/O profile ${name}`, whyNot);
   if (findDiskProfile(name) === undefined) {
     const expected = `I/O profiles are ${diskProfileNames().join(', ')}.`;
     throw invalidValue(IO_PROFILE_TAG, name, expected);

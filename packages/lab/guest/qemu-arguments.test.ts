@@ -29,6 +29,16 @@ test('the default disk has a thread, a queue for each processor and a long read-
   });
 });
 
+test('a disk’s thread can be told to sleep as soon as it has nothing to do', () => {
+  const disk = { serial: 'lab00', source: device, profile: DIRECT };
+  const objects = (more: Partial<LabGuestDisk>) => {
+    const args = labArguments({ ...machine, disks: [{ ...disk, ...more }] });
+    return args.filter((_, index) => args[index - 1] === '-object');
+  };
+  assert.deepEqual(objects({}), ['iothread,id=io-lab00']);
+  assert.deepEqual(objects({ polls: false }), ['iothread,id=io-lab00,poll-max-ns=0']);
+});
+
 test('the disks of 2010 share one adapter, and their writes are waited for', () => {
   const disk = (n: number) => ({ serial: `lab0${n}`, source: device, profile: PAPER_KVM_2010 });
   const devices = devicesOf([disk(0), disk(1)]).slice(-3);
@@ -43,4 +53,23 @@ test('a disk that the guest’s own driver attaches is not shown by QEMU', () =>
   const profile = { ...DIRECT, bus: 'none' } as const;
   const plain = devicesOf([]);
   assert.deepEqual(devicesOf([{ serial: 'lab00', source: device, profile }]), plain);
+});
+
+test('a server that works in the guest’s memory is given all of it, and is sent flushes', () => {
+  const source = { kind: 'vhost-user', socketPath: '/s' } as const;
+  const args = labArguments({ ...machine, disks: [{ serial: 'v', source, profile: DIRECT }] });
+  const after = (flag: string) => args.filter((_, index) => args[index - 1] === flag);
+  assert.deepEqual(after('-object'), ['memory-backend-memfd,id=memory,size=256M,share=on']);
+  assert.match(after('-machine').join(), /,memory-backend=memory$/);
+  assert.deepEqual(after('-blockdev'), []);
+  assert.ok(after('-chardev').includes('socket,id=server-v,path=/s'));
+  assert.equal(
+    after('-device').at(-1),
+    'vhost-user-blk-pci,chardev=server-v,num-queues=2,queue-size=256,config-wce=off',
+  );
+  const plain = labArguments({
+    ...machine,
+    disks: [{ serial: 'v', source: device, profile: DIRECT }],
+  });
+  assert.ok(!plain.includes('-object') || !plain.join(' ').includes('memory-backend'));
 });

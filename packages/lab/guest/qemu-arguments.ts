@@ -10,11 +10,16 @@ export const CONSOLE_LOG = 'console.log';
 
 export type Accelerator = 'kvm' | 'tcg';
 
-/** Where the bytes of a disk are: a file or device of the host, or an NBD server's Unix socket. */
+/** Where the bytes of a disk are: a file or device of the host, or a server's Unix socket. */
 export type DiskSource =
   | { kind: 'file'; path: string }
   | { kind: 'device'; path: string }
-  | { kind: 'nbd'; socketPath: string };
+  | { kind: 'nbd'; socketPath: string; exportName?: string }
+  /** The server reads the guest's requests, and their bytes, in the guest's own memory. Its serial is QEMU's word. */
+  | { kind: 'vhost-user'; socketPath: string };
+
+/** What QEMU's storage daemon calls every disk that it serves in this way. */
+export const VHOST_USER_SERIAL = 'vhost_user_blk';
 
 export interface LabGuestDisk {
   /** By which the guest knows it; letters and digits. */
@@ -22,6 +27,8 @@ export interface LabGuestDisk {
   source: DiskSource;
   profile: DiskProfile;
   limit?: { iops: number; bytesPerSecond: number };
+  /** False: its thread sleeps when it has nothing to do, and is not awake for a moment longer. */
+  polls?: boolean;
 }
 
 export interface LabMachine {
@@ -68,11 +75,12 @@ export function labArguments(machine: LabMachine): string[] {
   const needsLsi = disks.some(({ profile }) => profile.bus === 'lsi53c895a');
   return [
     ...['-name', 'lab,debug-threads=on', '-nodefaults', '-no-user-config', '-display', 'none'],
-    ...['-machine', 'pc,dump-guest-core=off,usb=off,vmport=off', '-no-reboot'],
+    ...memoryArguments(machine),
+    '-no-reboot',
     ...(machine.accelerator === 'kvm'
       ? ['-accel', 'kvm', '-cpu', 'host']
       : ['-accel', 'tcg,thread=multi', '-cpu', EMULATED_CPU]),
-    ...['-smp', String(vcpus), '-m', `size=${machine.memoryMib}M`],
+    ...['-smp', String(vcpus)],
     ...['-kernel', machine.kernelPath, '-initrd', machine.initrdPath],
     ...['-append', PARAMETERS.join(' ')],
     ...['-chardev', `file,id=console,path=${CONSOLE_LOG}`, '-device', 'isa-serial,chardev=console'],
@@ -82,6 +90,16 @@ export function labArguments(machine: LabMachine): string[] {
     ...(needsLsi ? ['-device', `lsi53c895a,id=${LSI_BUS}`] : []),
     ...disks.flatMap((disk, index) => diskArguments(disk, { vcpus, place: placeOf(disks, index) })),
   ];
+}
+
+/** A server that works in the guest's memory is given all of it. */
+function memoryArguments({ disks, memoryMib }: LabMachine): string[] {
+  const machine = 'pc,dump-guest-core=off,usb=off,vmport=off';
+  const size = ['-m', `size=${memoryMib}M`];
+  if (!disks.some(({ source }) => source.kind === 'vhost-user'))
+    return ['-machine', machine, ...size];
+  const shared = `memory-backend-memfd,id=memory,size=${memoryMib}M,share=on`;
+  return ['-object', shared, '-machine', `${machine},memory-backend=memory`, ...size];
 }
 
 function networkArguments({ nics }: LabMachine): string[] {
@@ -126,12 +144,26 @@ interface Surroundings {
 function diskArguments(disk: LabGuestDisk, surroundings: Surroundings): string[] {
   const { serial, profile } = disk;
   if (profile.bus === 'none') return [];
-  const thread = profile.iothread ? ['-object', `iothread,id=io-${serial}`] : [];
+  if (disk.source.kind === 'vhost-user') return vhostUserArguments(disk, surroundings);
+  const polling = disk.polls === false ? ',poll-max-ns=0' : '';
+  const thread = profile.iothread ? ['-object', `iothread,id=io-${serial}${polling}`] : [];
   return [
     ...thread,
     ...limitArguments(disk),
     ...['-blockdev', JSON.stringify(blockNode(disk))],
     ...deviceArguments(disk, surroundings),
+  ];
+}
+
+/** Without `config-wce=off` QEMU 7.2's daemon says that it writes through, does not, and is sent no flush. */
+function vhostUserArguments({ serial, source, profile }: LabGuestDisk, { vcpus }: Surroundings) {
+  if (source.kind !== 'vhost-user') return [];
+  const queues = profile.queues === 'vcpus' ? vcpus : profile.queues;
+  return [
+    ...['-chardev', `socket,id=server-${serial},path=${source.socketPath}`],
+    ...device(
+      `vhost-user-blk-pci,chardev=server-${serial},num-queues=${queues},queue-size=${profile.queueSize},config-wce=off`,
+    ),
   ];
 }
 
@@ -158,8 +190,10 @@ function rawNode({ source, profile }: LabGuestDisk): BlockNode {
   const node = { driver: 'raw', cache, discard };
   if (source.kind === 'nbd') {
     const server = { type: 'unix', path: source.socketPath };
-    return { ...node, file: { driver: 'nbd', server, export: 'disk', cache, discard } };
+    const { exportName = 'disk' } = source;
+    return { ...node, file: { driver: 'nbd', server, export: exportName, cache, discard } };
   }
+  if (source.kind === 'vhost-user') throw new Error('QEMU has no block node of such a disk');
   const driver = source.kind === 'file' ? 'file' : 'host_device';
   const { path: filename } = source;
   return {

@@ -17,6 +17,7 @@ import { measureReadStream, measureVolumePath } from './paths.ts';
 import { measureKicks } from './requests.ts';
 import type { BlockRow } from './rows.ts';
 import { measureSequential } from './sequential.ts';
+import { measureSharedMemory } from './shared-memory.ts';
 import { measureSynchronousReads } from './synchronous.ts';
 import { measureTcp } from './tcp.ts';
 import { measureCostOfMeasuring, measureManyVolumes, measureServedVolume } from './volumes.ts';
@@ -32,7 +33,7 @@ export interface BlockOptions {
 
 export const BLOCK_ROWS = [
   ...['1', '2', '3', '4', '5', '6', '7', '8', '11', '12', '13'],
-  ...['tcp', 'path', 'volumes', 'metrics'],
+  ...['tcp', 'path', 'shared-memory', 'volumes', 'metrics'],
 ] as const;
 
 export async function measureBlock(options: BlockOptions): Promise<BlockRow[]> {
@@ -82,6 +83,7 @@ async function measureIn(folder: string, options: BlockOptions): Promise<BlockRo
   const rest = { ...options, folder, disk };
   if (isWanted('5')) await add(() => measureReadStream(rest));
   if (isWanted('path')) await add(() => measureVolumePath(rest));
+  if (isWanted('shared-memory')) await add(() => measureSharedMemory(rest));
   if (isWanted('8')) await add(() => measureEngines(folder, options.repeat));
   return rows;
 }

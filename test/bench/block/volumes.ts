@@ -34,7 +34,7 @@ import {
 import { parseFioRate, randomWrites } from './fio.ts';
 import { atLeast, atMost, type BlockRow } from './rows.ts';
 
-const SERVED: VolumeId = 'vol-0b10cbe4c00000003';
+export const SERVED: VolumeId = 'vol-0b10cbe4c00000003';
 const BYTES = 64 * MIB;
 const BLOCK = 64 * KIB;
 const READ_BAR = 0.95;
@@ -67,8 +67,13 @@ export async function withServedVolume<T>(
   }
 }
 
-async function openTarget({ folder, disk }: Seat): Promise<BlockTarget> {
-  const dataDir = join(folder, 's');
+/** The data folder of the target: a short path, since sockets lie in it. */
+export function servedFolder({ folder }: Pick<Seat, 'folder'>): string {
+  return join(folder, 's');
+}
+
+export async function openTarget({ folder, disk }: Seat): Promise<BlockTarget> {
+  const dataDir = servedFolder({ folder });
   const { volume } = daemonPaths(SERVED);
   await ensureDirectory(join(dataDir, 'volumes'));
   // The same disk at every call.
