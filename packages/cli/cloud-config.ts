@@ -28,12 +28,28 @@ export interface CloudConfig {
   volumeDevices?: string[];
   /** The Ceph cluster that volumes may be in; absent: none. */
   ceph?: CephSettings;
+  /** Where objects are that several gateways serve; absent: in files of the data folder. */
+  objects?: SharedObjects;
   /** Where the administrator keeps the master key; absent: in the data folder. */
   keyring?: string;
   /** How often each account may call each action; absent: as RequestBuckets has it. An administrator writes it. */
   requestRates?: RequestRates;
   /** How the simulated hypervisor misbehaves; absent: not at all. */
   simulated?: SimulatedOptions;
+}
+
+export interface SharedObjects {
+  /** `postgres://user@host/database`, without a password. */
+  database: string;
+  engine: {
+    /** `http://host:port` of any S3-compatible engine. */
+    endpoint: string;
+    bucket: string;
+    /** Absent: us-east-1. */
+    region?: string;
+    /** A file: keys of the engine, and the database's password. */
+    credentials: string;
+  };
 }
 
 /** What of it the Storage Controller’s backends are opened with. */
@@ -91,8 +107,15 @@ function checkConfig(value: unknown): CloudConfig {
   if (!texts.every((text) => typeof text === 'string' && text !== ''))
     throw new Error('a setting is missing');
   if (!Number.isInteger(config.port)) throw new Error('port is not a number');
+  if (config.objects !== undefined) checkObjects(config.objects);
   if (config.requestRates !== undefined) checkRates(config.requestRates);
   return config;
+}
+
+function checkObjects({ database, engine }: Partial<SharedObjects>): void {
+  const texts = [database, engine?.endpoint, engine?.bucket, engine?.credentials];
+  if (texts.every((text) => typeof text === 'string' && text !== '')) return;
+  throw new Error('objects needs database, and engine with endpoint, bucket and credentials');
 }
 
 function checkRates({ reading, changing }: RequestRates): void {

@@ -27,6 +27,11 @@ export interface ConfigWishes {
   cephUser?: string;
   cephConf?: string;
   cephKeyring?: string;
+  objectsDatabase?: string;
+  objectsEngine?: string;
+  objectsBucket?: string;
+  objectsRegion?: string;
+  objectsCredentials?: string;
   /** `data-folder`: where it is when nothing is said. */
   keyring?: string;
   /** Share of the simulated hypervisor's operations that fail. */
@@ -111,6 +116,7 @@ async function firstConfig(context: CliContext, wishes: ConfigWishes): Promise<C
     ...(wishes.allowSharedEmulation === true ? { allowSharedEmulation: true } : {}),
     ...devicesOf(wishes.volumeDevices),
     ...cephOf(wishes, undefined),
+    ...objectsOf(wishes, undefined),
     ...keyringOf(wishes.keyring),
     ...(wishes.simulatedFailures === undefined
       ? {}
@@ -152,9 +158,11 @@ export function keepConfig(saved: CloudConfig, wishes: ConfigWishes): CloudConfi
     allowSharedEmulation: savedSharing,
     volumeDevices: savedDevices,
     ceph,
+    objects,
     keyring,
     ...rest
   } = saved;
+  if (objects === undefined && wantsSharedObjects(wishes)) throw hasFiles();
   const sharing = wishes.allowSharedEmulation ?? savedSharing;
   return {
     ...rest,
@@ -164,6 +172,7 @@ export function keepConfig(saved: CloudConfig, wishes: ConfigWishes): CloudConfi
     ...(sharing === true ? { allowSharedEmulation: true } : {}),
     ...devicesOf(wishes.volumeDevices ?? savedDevices),
     ...cephOf(wishes, ceph),
+    ...objectsOf(wishes, objects),
     ...keyringOf(wishes.keyring ?? keyring),
   };
 }
@@ -193,6 +202,45 @@ function cephOf(wishes: ConfigWishes, saved: CloudConfig['ceph']): Pick<CloudCon
   if (cephKeyring !== undefined) ceph.keyringPath = cephKeyring;
   requireCephSettings(ceph);
   return { ceph };
+}
+
+function wantsSharedObjects(wishes: ConfigWishes): boolean {
+  const { objectsDatabase, objectsEngine, objectsBucket, objectsRegion, objectsCredentials } =
+    wishes;
+  const said = [objectsDatabase, objectsEngine, objectsBucket, objectsRegion, objectsCredentials];
+  return said.some((each) => each !== undefined);
+}
+
+/** What is not said again stays. They may move, with all that is in them; they do not become files. */
+export function objectsOf(
+  wishes: ConfigWishes,
+  saved: CloudConfig['objects'],
+): Pick<CloudConfig, 'objects'> {
+  if (saved === undefined && !wantsSharedObjects(wishes)) return {};
+  const database = wishes.objectsDatabase ?? saved?.database;
+  const endpoint = wishes.objectsEngine ?? saved?.engine.endpoint;
+  const bucket = wishes.objectsBucket ?? saved?.engine.bucket;
+  const credentials = wishes.objectsCredentials ?? saved?.engine.credentials;
+  const region = wishes.objectsRegion ?? saved?.engine.region;
+  const missing = Object.entries({
+    '--objects-database': database,
+    '--objects-engine': endpoint,
+    '--objects-bucket': bucket,
+    '--objects-credentials': credentials,
+  }).flatMap(([option, value]) => (value === undefined ? [option] : []));
+  if (!database || !endpoint || !bucket || !credentials) {
+    throw new Problem('objects that gateways share need a database and an engine', [
+      `add ${missing.join(', ')}`,
+    ]);
+  }
+  const engine = { endpoint, bucket, credentials, ...(region === undefined ? {} : { region }) };
+  return { objects: { database, engine } };
+}
+
+function hasFiles(): Problem {
+  return new Problem('this cloud has its objects in files, which gateways cannot share', [
+    'leave the --objects-… options away, or make a second cloud with another --data-dir and --port',
+  ]);
 }
 
 function devicesOf(paths: string[] | undefined): Pick<CloudConfig, 'volumeDevices'> {

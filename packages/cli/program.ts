@@ -126,6 +126,14 @@ function addCloudCommands(program: Command, options: ProgramOptions, context: Ma
     .option('--ceph-conf <file>', 'where its monitors are (default /etc/ceph/ceph.conf)')
     .option('--ceph-keyring <file>', 'the user’s key (default /etc/ceph/ceph.client.USER.keyring)')
     .option(
+      '--objects-database <url>',
+      'PostgreSQL for the state of objects, so that several gateways serve them: postgres://user@host/database',
+    )
+    .option('--objects-engine <url>', 'S3-compatible engine for their bytes: http://host:port')
+    .option('--objects-bucket <name>', 'the engine’s bucket that has them')
+    .option('--objects-region <name>', 'the engine’s region (default us-east-1)')
+    .option('--objects-credentials <file>', 'keys of the engine, and the database’s password')
+    .option(
       '--keyring <file>',
       'where the key is kept that opens everything encrypted; "data-folder" takes that back',
     )

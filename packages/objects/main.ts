@@ -1,9 +1,7 @@
 // Owns how Walrus is put together: state, blobs, reconcilers, the S3 endpoint and the client for other services.
 
-import { join } from 'node:path';
 import type { AccountId } from '@ironbark/core/ids.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
-import { openSqlite } from '@ironbark/platform/database/sqlite.ts';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
 import type { HttpHandler } from '@ironbark/platform/http/server.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
@@ -20,28 +18,33 @@ import { BusyBlobs, type ObjectsContext } from './app/context.ts';
 import { type ObjectsCounts, RequestCounters } from './app/request-counters.ts';
 import { createSystemClient } from './app/system-client.ts';
 import { type BucketUsage, measureUsage } from './app/usage.ts';
-import { openBlobLog } from './drivers/blob-log.ts';
-import { openDiskBlobStore } from './drivers/disk-blob-store.ts';
 import { HashThreads } from './drivers/hash-threads.ts';
 import { createS3Handler } from './http/s3-endpoint.ts';
+import {
+  openLocalStores,
+  openSharedStores,
+  type SharedSettings,
+  type Stores,
+} from './open-stores.ts';
 import {
   ACCESS_LOG_MS,
   accessLogDelivery,
   deliverRest,
 } from './reconcilers/access-log-delivery.ts';
+import { BEAT_MS, byLeader, gatewayBeat, gatewayWatch, WATCH_MS } from './reconcilers/gateways.ts';
 import { lifecycle } from './reconcilers/lifecycle.ts';
 import { logCompaction } from './reconcilers/log-compaction.ts';
 import { SCRUB_GROUP_MS, scrub } from './reconcilers/scrub.ts';
 import { strayBlobs } from './reconcilers/stray-blobs.ts';
 import { unwantedBlobs } from './reconcilers/unwanted-blobs.ts';
 import { findAnyAccountKey } from './store/account-keys.ts';
-import { findLastLogFile } from './store/logged-blobs.ts';
-import { objectsMigrations } from './store/migrations/migrations.ts';
-import type { ObjectsDatabase, ObjectsSchema } from './store/schema.ts';
+import type { ObjectsDatabase } from './store/schema.ts';
 
 export interface ObjectsOptions {
-  /** Holds `objects.sqlite`, `blobs/` and `log/`. One process at a time. */
+  /** Holds `objects.sqlite`, `blobs/` and `log/`, unless they are shared. One process at a time. */
   dataDir: string;
+  /** Where state and bytes are that several processes serve. Default: files in `dataDir`, and one process. */
+  shared?: SharedSettings;
   /** Opened with `objectsMigrations`, and closed by its owner. Default: SQLite in `dataDir`. */
   database?: ObjectsDatabase;
   identity: IdentityClient;
@@ -93,9 +96,6 @@ const STRAY_RESYNC_MS = 60 * 60 * 1_000;
 /** A file that becomes full is a reason to look, too. */
 const COMPACTION_RESYNC_MS = 60_000;
 
-/** Most of the gain is had with a few; all of them are answered when the last one is done. */
-const MAX_TRANSACTIONS_PER_COMMIT = 32;
-
 /** What is due is due at a midnight; an hour later is soon enough. */
 const LIFECYCLE_RESYNC_MS = 60 * 60 * 1_000;
 
@@ -106,58 +106,27 @@ export async function startObjects(options: ObjectsOptions): Promise<Objects> {
   const { dataDir, clock, random, logger, region } = options;
   await ensureDirectory(dataDir);
   await using undo = new AsyncDisposableStack();
-  const db = options.database ?? undo.use(await openDatabase(dataDir));
   const hashing = undo.use(new HashThreads());
-  const blobs = await openDiskBlobStore(join(dataDir, 'blobs'), hashing);
-  let compaction: ReconcilerHandle | undefined;
-  const log = undo.use(
-    await openBlobLog({
-      folder: join(dataDir, 'log'),
-      lastKnown: await findLastLogFile(db.query),
-      ...(options.logFileBytes === undefined ? {} : { fileBytes: options.logFileBytes }),
-      onFull: () => compaction?.resync(),
-    }),
-  );
-  let cleaner: ReconcilerHandle | undefined;
-  const unwanted = (ids: readonly string[]) => {
-    for (const id of ids) cleaner?.poke(id);
-  };
-  let lifecycles: ReconcilerHandle | undefined;
-  let deliveries: ReconcilerHandle | undefined;
-  const accessLogs = new AccessLogs((bucketId) => deliveries?.poke(bucketId));
+  const late: Partial<Handles> = {};
+  const { db, blobs, log, gateway, shared } = undo.use(await openStores(options, hashing, late));
+  const accessLogs = new AccessLogs((bucketId) => late.deliveries?.poke(bucketId));
   const { identity, envelopes = () => undefined } = options;
   const { defaultOwnership = 'BucketOwnerEnforced', allowsSignatureV2 = false } = options;
   const context: ObjectsContext = {
-    ...{
-      db,
-      blobs,
-      log,
-      hashing,
-      clock,
-      random,
-      logger,
-      region,
-      identity,
-      defaultOwnership,
-      allowsSignatureV2,
-    },
+    ...{ db, blobs, log, gateway, hashing, clock, random, logger, region, identity },
+    ...{ defaultOwnership, allowsSignatureV2 },
     accountKeys: new AccountKeys({ db, random, envelopes }),
     busy: new BusyBlobs(),
     counters: new RequestCounters(),
     accessLogs,
-    wake: { unwanted, lifecycle: () => lifecycles?.resync() },
+    wake: {
+      unwanted: (ids) => wakeCleaner(context, late.cleaner, ids),
+      lifecycle: () => late.lifecycles?.resync(),
+    },
   };
   undo.defer(() => deliverRest(context, accessLogs));
   const runner = undo.use(new ReconcilerRunner({ clock, random, logger }));
-  cleaner = runner.add(unwantedBlobs(context));
-  compaction = runner.add(logCompaction(context), {
-    resyncMs: COMPACTION_RESYNC_MS,
-    concurrency: 1,
-  });
-  runner.add(strayBlobs(context), { resyncMs: STRAY_RESYNC_MS });
-  runner.add(scrub(context), { resyncMs: SCRUB_GROUP_MS, concurrency: 1 });
-  lifecycles = runner.add(lifecycle(context), { resyncMs: LIFECYCLE_RESYNC_MS });
-  deliveries = runner.add(accessLogDelivery(context, accessLogs), { resyncMs: ACCESS_LOG_MS });
+  Object.assign(late, addReconcilers(runner, context, shared));
   const { domains = ['localhost'], stallTimeoutMs = STALL_TIMEOUT_MS } = options;
   const { audit = NO_AUDIT } = options;
   const owned = undo.move();
@@ -167,20 +136,95 @@ export async function startObjects(options: ObjectsOptions): Promise<Objects> {
     isQuiet: () => runner.isQuiet(),
     whileQuiet: (work) => db.transaction(() => work()),
     findKeyEnvelope: () => findAnyAccountKey(db.query),
-    holdBlobs: () => context.busy.holdAll(),
+    holdBlobs: () => holdBlobs(context),
     measureUsage: () => measureUsage(context),
     counts: () => context.counters.read(),
     listFailures: () =>
-      [db.failure, blobs.failure, log.failure].filter((each) => each !== undefined),
+      [db.failure, blobs.failure, log?.failure].filter((each) => each !== undefined),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-function openDatabase(dataDir: string): Promise<ObjectsDatabase> {
-  const path = join(dataDir, 'objects.sqlite');
-  return openSqlite<ObjectsSchema>({
-    path,
-    migrations: objectsMigrations,
-    maxTransactionsPerCommit: MAX_TRANSACTIONS_PER_COMMIT,
+/** For all other gateways it is as a read that does not end. */
+function holdBlobs({ busy, gateway }: ObjectsContext): Disposable {
+  const holds = new DisposableStack();
+  holds.use(gateway.beginRead());
+  holds.use(busy.holdAll());
+  return holds;
+}
+
+interface Handles {
+  cleaner: ReconcilerHandle;
+  compaction: ReconcilerHandle | undefined;
+  lifecycles: ReconcilerHandle;
+  deliveries: ReconcilerHandle;
+  /** Of all gateways one runs these. */
+  ofLeader: readonly ReconcilerHandle[];
+}
+
+function openStores(
+  options: ObjectsOptions,
+  hashing: HashThreads,
+  late: Partial<Handles>,
+): Promise<Stores> {
+  const { dataDir, database, logFileBytes, shared: settings, clock, random, logger } = options;
+  if (settings === undefined) {
+    const onLogFull = () => late.compaction?.resync();
+    return openLocalStores({ dataDir, database, hashing, logFileBytes, onLogFull });
+  }
+  const onLeader = () => {
+    for (const handle of late.ofLeader ?? []) handle.resync();
+  };
+  return openSharedStores({ settings, clock, random, logger, onLeader });
+}
+
+function addReconcilers(
+  runner: ReconcilerRunner,
+  context: ObjectsContext,
+  shared: Stores['shared'],
+): Handles {
+  const { log } = context;
+  if (shared !== undefined) runner.add(gatewayBeat(shared), { resyncMs: BEAT_MS });
+  const cleaner = runner.add(unwantedBlobs(context));
+  const compaction =
+    log === undefined
+      ? undefined
+      : runner.add(logCompaction({ ...context, log }), {
+          resyncMs: COMPACTION_RESYNC_MS,
+          concurrency: 1,
+        });
+  const strays = runner.add(byLeader(context, strayBlobs(context)), { resyncMs: STRAY_RESYNC_MS });
+  const scrubbing = { resyncMs: SCRUB_GROUP_MS, concurrency: 1 };
+  const scrubs = runner.add(byLeader(context, scrub(context)), scrubbing);
+  const due = { resyncMs: LIFECYCLE_RESYNC_MS };
+  const lifecycles = runner.add(byLeader(context, lifecycle(context)), due);
+  const watch =
+    shared === undefined
+      ? []
+      : [
+          runner.add(gatewayWatch(context, { gateway: shared, onTaken: () => cleaner.resync() }), {
+            resyncMs: WATCH_MS,
+          }),
+        ];
+  const deliveries = runner.add(accessLogDelivery(context, context.accessLogs), {
+    resyncMs: ACCESS_LOG_MS,
   });
+  const ofLeader = [strays, scrubs, lifecycles, ...watch];
+  return { cleaner, compaction, lifecycles, deliveries, ofLeader };
+}
+
+/**
+ * Called in the transaction that dooms them. What is asked of SQLite meanwhile waits for its end; elsewhere it would not
+ * be seen yet.
+ */
+function wakeCleaner(
+  { gateway, clock }: ObjectsContext,
+  cleaner: ReconcilerHandle | undefined,
+  ids: readonly string[],
+): void {
+  const poke = () => {
+    for (const id of ids) cleaner?.poke(id);
+  };
+  if (gateway.id === null) poke();
+  else void clock.sleep(BEAT_MS).then(poke);
 }

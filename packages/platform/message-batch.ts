@@ -19,7 +19,9 @@ interface Calls {
 
 let loaded: Calls | undefined;
 
-/** One piece of memory a message. */
+const PIECES = 2;
+
+/** One piece of memory a message, or two that follow each other in it. */
 export class MessageBatch {
   readonly capacity: number;
   readonly #address: number;
@@ -29,20 +31,30 @@ export class MessageBatch {
   constructor(capacity: number) {
     this.capacity = capacity;
     const headers = allocatePinned(capacity * MMSGHDR_BYTES);
-    const pieces = allocatePinned(capacity * IOVEC_BYTES);
+    const pieces = allocatePinned(capacity * PIECES * IOVEC_BYTES);
     this.#address = headers.address;
     const { bytes } = headers;
     this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
     this.#pieces = new PieceList(pieces);
     for (let index = 0; index < capacity; index += 1) {
       const at = index * MMSGHDR_BYTES;
-      bytes.writeBigUInt64LE(BigInt(pieces.address + index * IOVEC_BYTES), at + IOV_OFFSET);
+      bytes.writeBigUInt64LE(
+        BigInt(pieces.address + index * PIECES * IOVEC_BYTES),
+        at + IOV_OFFSET,
+      );
       bytes.writeBigUInt64LE(1n, at + IOVLEN_OFFSET);
     }
   }
 
   set(index: number, address: number, lengthBytes: number): void {
-    this.#pieces.set(index, address, lengthBytes);
+    this.#pieces.set(index * PIECES, address, lengthBytes);
+    this.#words[(index * MMSGHDR_BYTES + IOVLEN_OFFSET) / 4] = 1;
+  }
+
+  /** Behind what was set. */
+  append(index: number, address: number, lengthBytes: number): void {
+    this.#pieces.set(index * PIECES + 1, address, lengthBytes);
+    this.#words[(index * MMSGHDR_BYTES + IOVLEN_OFFSET) / 4] = 2;
   }
 
   /** Of a message that was received. */
@@ -66,9 +78,12 @@ export class MessageBatch {
   }
 }
 
-/** An interface that is down for a moment is no error of ours: it is waited for. */
+/**
+ * An interface that is down for a moment is no error of ours: it is waited for. EFAULT: a page of a mapped file that
+ * cannot be had any more.
+ */
 const NOTHING_WAITS = ['EAGAIN', 'EINTR', 'ENETDOWN'];
-const NOT_TAKEN = [...NOTHING_WAITS, 'ENOBUFS', 'EMSGSIZE', 'ENETUNREACH', 'ENXIO'];
+const NOT_TAKEN = [...NOTHING_WAITS, 'ENOBUFS', 'EFAULT', 'EMSGSIZE', 'ENETUNREACH', 'ENXIO'];
 
 function afterFailure(call: string, expected: readonly string[]): 0 {
   const code = lastErrorCode();

@@ -56,8 +56,9 @@ export class PieceList {
 
   set(index: number, address: number, lengthBytes: number): void {
     const at = index * (IOVEC_BYTES / 4);
-    this.#words[at] = address % 2 ** 32;
-    this.#words[at + 1] = Math.floor(address / 2 ** 32);
+    const high = Math.floor(address / 2 ** 32);
+    this.#words[at] = address - high * 2 ** 32;
+    this.#words[at + 1] = high;
     this.#words[at + 2] = lengthBytes;
   }
 

@@ -10,6 +10,8 @@ function heldDisk() {
   const written: number[] = [];
   const io: DiskIo = {
     lanes: 2,
+    cachedWritesAtATime: 2,
+    addressAtHand: () => 0,
     readAtHand: () => 0,
     read: async () => {},
     write: (run) =>
@@ -27,7 +29,7 @@ function heldDisk() {
 }
 
 function write(offset: number): DiskCommand {
-  return { kind: 'write', slot: offset, offset, length: 512 };
+  return { kind: 'write', slot: offset, offset, length: 512, cameAtMs: 0, dataAddress: 0 };
 }
 
 test('a write is told done when it was written, also while the cache is being switched on', async () => {
@@ -35,9 +37,11 @@ test('a write is told done when it was written, also while the cache is being sw
   const done: number[] = [];
   const queue = new DiskQueue({
     io: disk.io,
-    done: ({ offset }) => {
-      assert.ok(disk.written.includes(offset), `${offset} was told done and not written`);
-      done.push(offset);
+    done: (commands) => {
+      for (const { offset } of commands) {
+        assert.ok(disk.written.includes(offset), `${offset} was told done and not written`);
+        done.push(offset);
+      }
     },
     settled: () => {},
   });

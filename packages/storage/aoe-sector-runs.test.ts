@@ -3,9 +3,16 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { type DiskCommand, joinNeighbours, takeWithoutOverlap } from './drivers/aoe/sector-runs.ts';
 
-const command = fc
-  .tuple(fc.nat({ max: 60 }), fc.integer({ min: 1, max: 17 }))
-  .map(([offset, length]): DiskCommand => ({ kind: 'write', slot: 0, offset, length }));
+const command = fc.tuple(fc.nat({ max: 60 }), fc.integer({ min: 1, max: 17 })).map(
+  ([offset, length]): DiskCommand => ({
+    kind: 'write',
+    slot: 0,
+    offset,
+    length,
+    cameAtMs: 0,
+    dataAddress: 0,
+  }),
+);
 const commands = fc.array(command, { maxLength: 20 });
 const touch = (a: DiskCommand, b: DiskCommand) =>
   a.offset < b.offset + b.length && b.offset < a.offset + a.length;

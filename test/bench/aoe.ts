@@ -25,8 +25,9 @@ interface Rates {
   /** Megabytes a second. */
   read: number;
   write: number;
-  /** Megabytes read for each second of a processor that the target takes. */
-  readPerCpu: number;
+  /** Microseconds of a processor for each frame that is read. */
+  targetUs: number;
+  initiatorUs: number;
   /** Single sectors, one at a time, a second. */
   single: number;
 }
@@ -42,7 +43,7 @@ export async function measureAoe(): Promise<Figure[]> {
   await requireVblade();
   const rounds: Round[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
-    const [ours, vblade] = [await measureTarget(startOurs), await measureTarget(startVblade)];
+    const { ours, vblade } = await measureBoth(round % 2 === 0);
     const oursThrough = await measureThrough((lab) => lab.startTarget());
     const vbladeThrough = await measureThrough((lab) => lab.startVblade({ isSync: true }));
     rounds.push({ ours, vblade, oursThrough, vbladeThrough });
@@ -70,13 +71,23 @@ export async function measureAoe(): Promise<Figure[]> {
     ),
     ratioFigure(
       'read for each CPU second, ours to vblade’s',
-      ratios((r) => r.ours.readPerCpu / r.vblade.readPerCpu),
+      ratios((r) => r.vblade.targetUs / r.ours.targetUs),
     ),
     ratioFigure(
       'one sector at a time, ours to vblade’s',
       ratios((r) => r.ours.single / r.vblade.single),
     ),
   ];
+}
+
+/** Who is measured first changes from round to round. */
+async function measureBoth(isOursFirst: boolean): Promise<Pick<Round, 'ours' | 'vblade'>> {
+  if (isOursFirst) {
+    const ours = await measureTarget(startOurs);
+    return { ours, vblade: await measureTarget(startVblade) };
+  }
+  const vblade = await measureTarget(startVblade);
+  return { ours: await measureTarget(startOurs), vblade };
 }
 
 async function requireVblade(): Promise<void> {
@@ -93,9 +104,11 @@ type StartTarget = (lab: AoeLab) => Promise<number>;
 const startOurs: StartTarget = (lab) => lab.startTarget([lab.settings({ writeCache: 'on' })]);
 const startVblade: StartTarget = (lab) => lab.startVblade();
 
-function render({ read, write, readPerCpu, single }: Rates): string {
-  const [r, w, c, s] = [read, write, readPerCpu, single].map(Math.round);
-  return `read ${r} MB/s (${c} a CPU second), write ${w} MB/s, ${s} single commands/s`;
+function render({ read, write, targetUs, initiatorUs, single }: Rates): string {
+  const [r, w, s] = [read, write, single].map(Math.round);
+  const [target, initiator] = [targetUs.toFixed(1), initiatorUs.toFixed(1)];
+  const cpu = `${target} us of a processor a frame, the initiator ${initiator}`;
+  return `read ${r} MB/s (${cpu}), write ${w} MB/s, ${s} single commands/s`;
 }
 
 async function measureTarget(start: StartTarget): Promise<Rates> {
@@ -107,13 +120,17 @@ async function measureTarget(start: StartTarget): Promise<Rates> {
   rateOf(initiator, peer, 'write');
   const write = rateOf(initiator, peer, 'write');
   rateOf(initiator, peer, 'read');
-  const cpuBeforeS = await readCpuSeconds(pid);
+  const before = [await readCpuSeconds(pid), await readCpuSeconds(process.pid)] as const;
   const reads = Array.from({ length: READ_PASSES }, () => rateOf(initiator, peer, 'read'));
-  const cpuS = (await readCpuSeconds(pid)) - cpuBeforeS;
+  const frames = READ_PASSES * Math.ceil(SECTORS / peer.maxSectors);
+  const usOf = async (of: number, sinceS: number) =>
+    (((await readCpuSeconds(of)) - sinceS) * 1e6) / frames;
+  const targetUs = await usOf(pid, before[0]);
+  const initiatorUs = await usOf(process.pid, before[1]);
   return {
     write,
     read: reads.toSorted((a, b) => a - b)[Math.floor(READ_PASSES / 2)]!,
-    readPerCpu: (READ_PASSES * DISK_BYTES) / 1e6 / cpuS,
+    ...{ targetUs, initiatorUs },
     single: singleRate(initiator, peer),
   };
 }

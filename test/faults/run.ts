@@ -7,7 +7,7 @@ import { runAll } from './all.ts';
 import { SUITES } from './suites.ts';
 
 const USAGE = `usage: npm run faults -- NAME [--count N] [--seed S] [--only PART] [--json]
-                                 [--guests N] [--nodes N] [--minutes N]
+                                 [--guests N] [--nodes N] [--gateways N] [--minutes N]
                                  [--hypervisor qemu|simulated]
        npm run faults -- all [--quick] [--json]
   NAME: ${Object.keys(SUITES).join(', ')}`;
@@ -23,6 +23,7 @@ async function main(): Promise<void> {
       quick: { type: 'boolean', default: false },
       guests: { type: 'string' },
       nodes: { type: 'string' },
+      gateways: { type: 'string' },
       minutes: { type: 'string' },
       hypervisor: { type: 'string', default: 'qemu' },
     },
@@ -41,6 +42,7 @@ async function main(): Promise<void> {
     only: values.only,
     guests: parseNumber('guests', values.guests),
     nodes: parseNumber('nodes', values.nodes),
+    gateways: parseNumber('gateways', values.gateways),
     minutes: parseNumber('minutes', values.minutes),
     hypervisor: values.hypervisor === 'simulated' ? 'simulated' : 'qemu',
     explain: values.json ? () => {} : (line) => console.log(line),

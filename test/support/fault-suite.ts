@@ -13,6 +13,8 @@ export interface SuiteOptions {
   guests: number | undefined;
   /** Nodes of a simulated cloud; the suite's own measure when undefined. */
   nodes: number | undefined;
+  /** Of Walrus, that share a state; the suite's own measure when undefined. */
+  gateways?: number | undefined;
   /** How long, for a suite that goes by the clock; its own measure when undefined. */
   minutes: number | undefined;
   /** What runs them, where a suite can do it with either. */

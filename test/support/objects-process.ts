@@ -3,6 +3,7 @@
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { SharedSettings } from '@ironbark/objects/open-stores.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 
@@ -15,16 +16,23 @@ export interface ObjectsProcess extends AsyncDisposable {
   kill(): void;
 }
 
-/** `logFileBytes`: what a file of the log grows to; the product's own size when absent. */
+export interface ObjectsProcessOptions {
+  /** What a file of the log grows to; the product's own size when absent. */
+  logFileBytes?: number;
+  /** Makes it a gateway: what it shares with others, the database by its URL. */
+  shared?: { postgres: string; engine: SharedSettings['engine'] };
+}
+
 export async function startObjectsProcess(
   dataDir: string,
-  options: { logFileBytes?: number } = {},
+  { logFileBytes, shared }: ObjectsProcessOptions = {},
 ): Promise<ObjectsProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'ironbark-objects-'));
   const output = join(folder, 'output');
   const handle = await open(output, 'w');
-  const size = options.logFileBytes === undefined ? [] : [String(options.logFileBytes)];
-  const { pid } = await systemCommands.startDetached(process.execPath, [SCRIPT, dataDir, ...size], {
+  const size = logFileBytes === undefined ? [] : [String(logFileBytes)];
+  const more = shared === undefined ? size : [shared.postgres, JSON.stringify(shared.engine)];
+  const { pid } = await systemCommands.startDetached(process.execPath, [SCRIPT, dataDir, ...more], {
     stdio: ['ignore', handle.fd, handle.fd],
   });
   await handle.close();

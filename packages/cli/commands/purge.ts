@@ -38,10 +38,15 @@ export async function purge(context: CliContext, options: { yes: boolean }): Pro
 }
 
 /** What is not in the folder stays: it is not for this command to guess what else is on a disk or in a pool. */
-function renderElsewhere({ volumeDevices = [], ceph }: CloudConfig): string[] {
+function renderElsewhere({ volumeDevices = [], ceph, objects }: CloudConfig): string[] {
   const disks = volumeDevices.map(
     (path) => `A volume may be left on ${path}; to use it otherwise: blkdiscard --zeroout ${path}`,
   );
   const images = `Volumes may be left in Ceph: rbd --pool ${ceph?.pool} ls`;
-  return [...disks, ...(ceph === undefined ? [] : [images])];
+  const bytes = `Objects are left in ${objects?.database} and the bucket ${objects?.engine.bucket}`;
+  return [
+    ...disks,
+    ...(ceph === undefined ? [] : [images]),
+    ...(objects === undefined ? [] : [bytes]),
+  ];
 }

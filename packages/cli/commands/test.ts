@@ -19,6 +19,7 @@ const TEST_PACKAGES: readonly HostPackage[] = [
   { name: 'fuse3', programs: ['fusermount3'], why: 'their mounts' },
   { name: 'e2fsprogs', programs: ['mkfs.ext4', 'e2fsck'], why: 'their file systems' },
   { name: 'strace', programs: ['strace'], why: 'processes that die at a chosen moment' },
+  { name: 'postgresql', programs: ['pg_ctlcluster'], why: 'state that several gateways share' },
   { name: 'busybox-static', programs: ['busybox'], why: 'stands in for guests in network tests' },
 ];
 

@@ -2,14 +2,15 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
-import { findConfig, saveConfig } from '../cloud-config.ts';
+import { type CloudConfig, findConfig, saveConfig } from '../cloud-config.ts';
 import type { CliContext } from '../context.ts';
 import type { AdminApi, DaemonStatus } from '../daemon/admin-api.ts';
 import { findDaemon } from '../daemon/admin-client.ts';
 import { checkKeyring } from '../daemon/keyring-source.ts';
+import { checkSharedObjects } from '../daemon/objects-source.ts';
 import { dataPaths } from '../daemon/paths.ts';
 import { startDaemon } from '../daemon/start-daemon.ts';
-import { type ConfigWishes, decideConfig, keepConfig } from '../decide-config.ts';
+import { type ConfigWishes, decideConfig, keepConfig, objectsOf } from '../decide-config.ts';
 import { openEc2 } from '../ec2.ts';
 import { CEPH_PACKAGES, ensurePackages, NETWORK_PACKAGES, RUN_PACKAGES } from '../host-packages.ts';
 import { checkCeph, checkDevices } from '../volume-devices.ts';
@@ -51,7 +52,14 @@ function checkWishes({ terminal, self }: CliContext, status: DaemonStatus, wishe
   const isOtherPort = wishes.port !== 0 && kept.port !== config.port;
   const isOtherAddress = kept.host !== config.host || isOtherPort;
   const settings = [
-    ...(['publicAddresses', 'allowSharedEmulation', 'volumeDevices', 'ceph', 'keyring'] as const),
+    ...([
+      'publicAddresses',
+      'allowSharedEmulation',
+      'volumeDevices',
+      'ceph',
+      'objects',
+      'keyring',
+    ] as const),
   ];
   const isSame = settings.every((name) => isDeepStrictEqual(kept[name], config[name]));
   if (!isOtherAddress && isSame) return;
@@ -66,6 +74,7 @@ async function start(context: CliContext, options: UpOptions): Promise<AdminApi>
   await checkDevices(context, options);
   const { keyring = 'data-folder' } = options;
   if (keyring !== 'data-folder') await checkKeyring(keyring);
+  await checkObjects(context, options, saved);
   const wantsGuests = (saved?.hypervisor ?? options.hypervisor) !== 'simulated';
   if (wantsGuests) {
     const network =
@@ -89,6 +98,18 @@ async function start(context: CliContext, options: UpOptions): Promise<AdminApi>
   });
   if (!context.isRoot) warnWithoutRoot(context);
   return await terminal.step('Starting the services', async () => (await startDaemon(context))!);
+}
+
+/** What is refused leaves no data folder behind. */
+async function checkObjects(
+  { isRoot }: CliContext,
+  options: UpOptions,
+  saved: CloudConfig | undefined,
+): Promise<void> {
+  const { objects } = objectsOf(options, saved?.objects);
+  if (objects === undefined) return;
+  const hypervisor = saved?.hypervisor ?? options.hypervisor ?? 'qemu';
+  await checkSharedObjects(objects, { isConfined: isRoot && hypervisor !== 'simulated' });
 }
 
 function warnWithoutRoot(context: CliContext): void {

@@ -33,6 +33,8 @@ export interface BackupSourcesOptions {
   cloud: Cloud;
   storage: Storage;
   objects: Objects;
+  /** They are in no files of the cloud. */
+  isShared: boolean;
   audit: EmbeddedAudit;
   paths: DataPaths;
   clock: Clock;
@@ -60,6 +62,11 @@ export class BackupSources implements AsyncDisposable {
   }
 
   async begin({ withVolumes }: BackupRequest): Promise<BackupSource> {
+    if (this.#options.isShared) {
+      throw refuse(
+        'The objects of this cloud are in a database and an engine that have backups of their own; one of the cloud alone could not be restored together with them.',
+      );
+    }
     if (this.#held !== undefined) {
       const seconds = LEASE_MS / 1_000;
       throw refuse(

@@ -5,6 +5,7 @@ import { type Controllers, startControllers } from './controllers.ts';
 import { controllersAdmin } from './controllers-admin.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import { readKeyringSource } from './keyring-source.ts';
+import { readSharedObjects } from './objects-source.ts';
 import { type OpenedNode, openNode } from './open-node.ts';
 import { GUEST_GRACE_MS, type RunningCloud } from './running-cloud.ts';
 import { moveStorageState } from './storage-state.ts';
@@ -19,6 +20,7 @@ export async function composeCloud(options: DaemonParts): Promise<EmbeddedCloud>
   const controllers = await startControllers({
     ...options,
     keyring: await readKeyringSource(options.config, options.paths),
+    sharedObjects: await readSharedObjects(options.config),
     openNode: async (objects) => {
       opened = starting.use(await openNode({ ...options, objects }));
       return opened.node.client;

@@ -24,6 +24,7 @@ import { startControllers } from './controllers.ts';
 import { adminVerbs, controllersAdmin } from './controllers-admin.ts';
 import { READY } from './controllers-process.ts';
 import { readKeyringSource } from './keyring-source.ts';
+import { readSharedObjects } from './objects-source.ts';
 import { dataPaths } from './paths.ts';
 
 /** The longest input is a request of the command line. */
@@ -54,6 +55,7 @@ export async function runControllers(options: ControllersMainOptions): Promise<v
   const { address: host } = await lookup(options.config.host);
   const paths = dataPaths('/');
   const keyring = await readKeyringSource(options.config, paths);
+  const sharedObjects = await readSharedObjects(options.config);
   ec2Model();
   stsModel();
   cloudwatchModel();
@@ -77,7 +79,7 @@ export async function runControllers(options: ControllersMainOptions): Promise<v
     timeoutMs: TARGET_TIMEOUT_MS,
   });
   await using controllers = await startControllers({
-    ...{ config, paths, clock, logger, keyring },
+    ...{ config, paths, clock, logger, keyring, sharedObjects },
     random: systemRandom,
     commands: systemCommands,
     blockTarget: remoteBlockTarget(targets),

@@ -9,6 +9,7 @@ import { RequestBuckets } from '@ironbark/cloud/http/request-buckets.ts';
 import { type Cloud, startCloud } from '@ironbark/cloud/main.ts';
 import { startCluster } from '@ironbark/cluster/main.ts';
 import { type Objects, startObjects } from '@ironbark/objects/main.ts';
+import type { SharedSettings } from '@ironbark/objects/open-stores.ts';
 import { type HttpListener, listen } from '@ironbark/platform/http/server.ts';
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
@@ -28,6 +29,8 @@ export interface ControllersOptions extends DaemonParts {
   /** Of that process, too. */
   staged?: StagedBackends;
   keyring: KeyringSource;
+  /** Absent: they are in files of the data folder. */
+  sharedObjects?: SharedSettings | undefined;
   /** Called once volumes are served: a guest whose volume is not may keep its hypervisor from answering. */
   openNode(objects: ObjectsClient): Promise<NodeClient>;
 }
@@ -60,6 +63,7 @@ export async function startControllers(options: ControllersOptions): Promise<Con
     await startObjects({
       ...shared(options, 'objects'),
       dataDir: paths.objects,
+      ...(options.sharedObjects === undefined ? {} : { shared: options.sharedObjects }),
       region: config.region,
       systemAccountId: SYSTEM_ACCOUNT,
       audit,
@@ -97,7 +101,10 @@ export async function startControllers(options: ControllersOptions): Promise<Con
   later.cloud = cloud;
   starting.use(await openFront(options, { cloud, objects, audit }));
   const parts = { cloud, objects, storage, audit };
-  const backups = starting.use(await BackupSources.open({ ...parts, paths, clock, logger }));
+  const isShared = options.sharedObjects !== undefined;
+  const backups = starting.use(
+    await BackupSources.open({ ...parts, isShared, paths, clock, logger }),
+  );
   const running = starting.move();
   const endpoint = `http://${config.host}:${config.port}`;
   const dispose = () => running.disposeAsync();

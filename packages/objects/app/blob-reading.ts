@@ -15,6 +15,7 @@ export async function openBlob(
 ): Promise<OpenBlob> {
   const blob = { id, sizeBytes, blockCrcs };
   if (logFile === null || logOffset === null) return await blobs.open(blob);
+  if (log === undefined) throw new Error(`blob ${id} is in a log that this store does not have`);
   return await log.open({ ...blob, place: { file: logFile, offset: logOffset } });
 }
 

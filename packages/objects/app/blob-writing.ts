@@ -14,7 +14,7 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { type DigestAlgorithm, DigestSet, type Digests } from '@ironbark/protocol/s3/checksums.ts';
-import { MAX_LOGGED_BYTES } from '../drivers/blob-log.ts';
+import { type BlobLog, MAX_LOGGED_BYTES } from '../drivers/blob-log.ts';
 import type { StoredBlob } from '../drivers/blob-store.ts';
 import { insertUploadingBlob, markStored } from '../store/blobs.ts';
 import { insertLoggedBlob } from '../store/logged-blobs.ts';
@@ -51,9 +51,10 @@ export async function storeBytes<Result>(
   if (lengthBytes !== undefined && lengthBytes > input.maxBytes) {
     throw uploadTooLarge(lengthBytes, input.maxBytes);
   }
+  const { log } = context;
   const isSmall = lengthBytes !== undefined && lengthBytes <= MAX_LOGGED_BYTES;
-  return isSmall
-    ? await storeInLog(context, input, commit)
+  return isSmall && log !== undefined
+    ? await storeInLog(context, log, input, commit)
     : await storeInFile(context, input, commit);
 }
 
@@ -66,7 +67,8 @@ async function storeInFile<Result>(
   const held = context.busy.hold([id]);
   try {
     const createdAtMs = context.clock.nowMs();
-    await context.db.transaction((tx) => insertUploadingBlob(tx, { id, createdAtMs }));
+    const blob = { id, createdAtMs, gatewayId: context.gateway.id };
+    await context.db.transaction((tx) => insertUploadingBlob(tx, blob));
     const written = await writeVerified(context, id, input);
     return await context.db.transaction((tx) => keep(tx, written, commit));
   } catch (error) {
@@ -80,6 +82,7 @@ async function storeInFile<Result>(
 
 async function storeInLog<Result>(
   context: ObjectsContext,
+  log: BlobLog,
   { source, algorithms, seal }: WriteInput,
   commit: Commit<Result>,
 ): Promise<Result> {
@@ -89,7 +92,7 @@ async function storeInLog<Result>(
   source.verify(digests);
   const nonce = seal === undefined ? null : newNonce(context);
   const stored = seal === undefined ? bytes : await encryptWhole(bytes, seal, nonce!);
-  using blob = await context.log.append(newRandomId(context.random), stored);
+  using blob = await log.append(newRandomId(context.random), stored);
   const createdAtMs = context.clock.nowMs();
   return await context.db.transaction(async (tx) => {
     await insertLoggedBlob(tx, { ...blob, ...blob.place, createdAtMs });

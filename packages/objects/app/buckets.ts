@@ -79,7 +79,7 @@ export async function deleteBucket(context: ObjectsContext, bucket: BucketTable)
     for (const uploadId of await listUploadIds(tx, bucket.id)) {
       blobs.push(...(await deleteUpload(tx, uploadId)));
     }
-    context.wake.unwanted(await doomUnreferenced(tx, blobs));
+    context.wake.unwanted(await doomUnreferenced(tx, blobs, context.gateway.id));
     await deleteRow(tx, bucket.id);
   });
 }

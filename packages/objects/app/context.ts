@@ -11,13 +11,16 @@ import type { HashThreads } from '../drivers/hash-threads.ts';
 import type { ObjectsDatabase } from '../store/schema.ts';
 import type { AccessLogs } from './access-log-lines.ts';
 import type { AccountKeys } from './account-keys.ts';
+import type { Gateway } from './gateway.ts';
 import type { RequestCounters } from './request-counters.ts';
 
 export interface ObjectsContext {
   db: ObjectsDatabase;
   blobs: BlobStore;
-  /** Of small blobs. */
-  log: BlobLog;
+  /** Of small blobs; undefined where each is one of `blobs`, too. */
+  log: BlobLog | undefined;
+  /** This process among those that serve the same state. */
+  gateway: Gateway;
   /** Digests of what is large. */
   hashing: HashThreads;
   clock: Clock;
@@ -39,8 +42,8 @@ export interface ObjectsContext {
 }
 
 /**
- * Counts the users of each blob, and of each file of the log. One process owns a folder of blobs, so a blob that is not here and has no row in
- * state `stored` is left over.
+ * Counts the users of each blob in this process, and of each file of the log. A blob of this gateway's that is not here and
+ * has no row in state `stored` is left over.
  */
 export class BusyBlobs {
   readonly #users = new Map<string, number>();

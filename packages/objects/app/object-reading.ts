@@ -40,14 +40,28 @@ export async function openObject(
   name: VersionName,
   customer?: CustomerKey,
 ): Promise<OpenObject> {
-  const { query } = context.db;
   using _look = context.busy.beginLook();
+  const read = context.gateway.beginRead();
+  try {
+    return await findAndHold(context, { name, customer, read });
+  } catch (error) {
+    read[Symbol.dispose]();
+    throw error;
+  }
+}
+
+async function findAndHold(
+  context: ObjectsContext,
+  { name, customer, read }: Pick<Held, 'name' | 'customer'> & { read: Disposable },
+): Promise<OpenObject> {
+  const { query } = context.db;
   for (let race = 0; race < MAX_RACES; race++) {
     const row = await getSelectedRow(query, name);
     const segments = await listSegments(query, row.id);
     const isWhole = sizeOf(segments) === row.size_bytes && segments.length > 0;
     if (!isWhole && (await findSelectedRow(query, name))?.id !== row.id) continue;
-    const hold = context.busy.hold(segments.map((segment) => heldName(segment.blobId, segment)));
+    const here = context.busy.hold(segments.map((segment) => heldName(segment.blobId, segment)));
+    const hold = both(here, read);
     try {
       return await open(context, { name, row, segments, hold, customer });
     } catch (error) {
@@ -60,6 +74,16 @@ export async function openObject(
     resource: 'object',
     message: 'The object is being replaced all the time. Please try again.',
   });
+}
+
+/** Here, and for all other gateways. */
+function both(here: Disposable, read: Disposable): Disposable {
+  return {
+    [Symbol.dispose]: () => {
+      here[Symbol.dispose]();
+      read[Symbol.dispose]();
+    },
+  };
 }
 
 interface Held {

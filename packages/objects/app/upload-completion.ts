@@ -50,7 +50,9 @@ export async function completeUpload(
       ...{ blob_id, size_bytes, nonce, checksum_value },
     }));
     const added = await addVersion(context, tx, { bucket, version, segments, conditions });
-    context.wake.unwanted(await doomUnreferenced(tx, await deleteUpload(tx, uploadId)));
+    context.wake.unwanted(
+      await doomUnreferenced(tx, await deleteUpload(tx, uploadId), context.gateway.id),
+    );
     return added;
   });
 }

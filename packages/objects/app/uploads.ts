@@ -156,7 +156,8 @@ export async function putPart(
       last_modified_at: context.clock.nowMs(),
     };
     const before = await replacePart(tx, row);
-    if (before !== undefined) context.wake.unwanted(await doomUnreferenced(tx, [before]));
+    if (before !== undefined)
+      context.wake.unwanted(await doomUnreferenced(tx, [before], context.gateway.id));
     return {
       etag: row.etag,
       sizeBytes: row.size_bytes,
@@ -173,7 +174,9 @@ export async function abortUpload(context: ObjectsContext, name: UploadName): Pr
     const { bucket, key, uploadId } = name;
     const row = await findRow(tx, { id: uploadId, bucketId: bucket.id, key });
     if (row === undefined) throw noSuchUpload(uploadId);
-    context.wake.unwanted(await doomUnreferenced(tx, await deleteUpload(tx, uploadId)));
+    context.wake.unwanted(
+      await doomUnreferenced(tx, await deleteUpload(tx, uploadId), context.gateway.id),
+    );
   });
 }
 

@@ -91,7 +91,7 @@ async function findNull(
 async function removeRow(context: ObjectsContext, tx: Tx, versionId: string): Promise<void> {
   const blobs = await deleteRow(tx, versionId);
   // A poke before the commit finds the blob still wanted or waits for the transaction; both are harmless.
-  context.wake.unwanted(await doomUnreferenced(tx, blobs));
+  context.wake.unwanted(await doomUnreferenced(tx, blobs, context.gateway.id));
 }
 
 export interface Deletion {

@@ -29,6 +29,12 @@ export interface OpenBlob extends AsyncDisposable {
   read(start: number, end: number): AsyncIterable<Uint8Array>;
 }
 
+export interface UnfinishedBlob {
+  id: string;
+  /** The engine's name of the upload. */
+  uploadId: string;
+}
+
 export interface BlobStore {
   /** Why nothing is written or removed until the next start, for people; undefined while all is well. */
   readonly failure: string | undefined;
@@ -41,4 +47,8 @@ export interface BlobStore {
   /** Ids come in groups, so that a look at everything is many small looks. */
   groups(): readonly string[];
   list(group: string): Promise<string[]>;
+  /** Of a group: what an engine keeps of blobs whose writing nobody has ended, some at a time. */
+  listUnfinished(group: string): Promise<UnfinishedBlob[]>;
+  /** One that has ended meanwhile is fine. */
+  abandon(unfinished: UnfinishedBlob): Promise<void>;
 }

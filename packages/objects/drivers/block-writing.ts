@@ -1,6 +1,5 @@
-// Owns how a blob's bytes get into its file: in blocks, several of which are digested and written at the same time.
+// Owns how a blob's bytes get to where it is kept: in blocks, several of which are digested and written at the same time.
 
-import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { MIB } from '@ironbark/core/units.ts';
@@ -12,7 +11,6 @@ import {
   isWholeBlock,
   waitForBlock,
 } from '@ironbark/platform/blocks.ts';
-import { writeFully } from '@ironbark/platform/files.ts';
 import type { WriteBlobInput } from './blob-store.ts';
 import { encodeCrcs } from './block-crcs.ts';
 
@@ -29,18 +27,23 @@ const allowance = new BlockAllowance(MAX_EXTRA_BLOCKS);
 /** So that the disk works while the rest arrives, and the last sync has little left to do. */
 const SYNC_EVERY_BYTES = 8 * MIB;
 
+export interface BlockSink {
+  /** Called in order, and again before the one before has resolved; the bytes stay as they are until it resolves. */
+  write(bytes: Uint8Array, at: number): Promise<void>;
+  /** Takes what was written so far to stable storage. */
+  settle(): Promise<void>;
+}
+
 /**
- * Resolves when all is written; to be synced once more. When it throws, nothing is under way any more. `sync` takes what was
- * written so far to stable storage.
+ * Resolves when all is written; to be synced once more. When it throws, nothing is under way any more.
  */
 export async function writeBlocks(
-  handle: FileHandle,
+  sink: BlockSink,
   input: WriteBlobInput,
-  sync: () => Promise<void>,
 ): Promise<{ sizeBytes: number; blockCrcs: string }> {
   const crcs: number[] = [];
   const underWay = new UnderWay();
-  const syncs = new EarlySyncs(sync);
+  const syncs = new EarlySyncs(() => sink.settle());
   let sizeBytes = 0;
   try {
     for await (const block of toBlocks(input.chunks)) {
@@ -55,7 +58,7 @@ export async function writeBlocks(
         throw error;
       }
       underWay.add(async () => {
-        crcs[at / BLOCK_BYTES] = await takeIn(handle, block, { at, input });
+        crcs[at / BLOCK_BYTES] = await takeIn(sink, block, { at, input });
         syncs.count(block.length);
       });
     }
@@ -70,14 +73,14 @@ export async function writeBlocks(
 
 /** Digests and writes a block, and answers the CRC of what was written. */
 async function takeIn(
-  handle: FileHandle,
+  sink: BlockSink,
   block: Buffer,
   { at, input }: { at: number; input: WriteBlobInput },
 ): Promise<number> {
   const digested = input.digests?.update(block) ?? crc32(block);
   const kept = input.seal?.(block) ?? block;
   const crc = kept === block ? digested : crc32(kept);
-  const works = [crc, digested, writeFully(handle, kept, at)] as const;
+  const works = [crc, digested, sink.write(kept, at)] as const;
   // Until all have ended somebody looks at the block.
   await Promise.allSettled(works);
   giveBack(block);

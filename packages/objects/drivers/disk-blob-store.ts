@@ -2,7 +2,12 @@
 
 import { mkdir, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ensureDirectory, removeFile, syncDirectory } from '@ironbark/platform/files.ts';
+import {
+  ensureDirectory,
+  removeFile,
+  syncDirectory,
+  writeFully,
+} from '@ironbark/platform/files.ts';
 import { WriteGuard } from '@ironbark/platform/write-guard.ts';
 import type { BlobStore, OpenBlob, StoredBlob, WriteBlobInput } from './blob-store.ts';
 import { DamagedBlobError } from './block-crcs.ts';
@@ -47,6 +52,13 @@ class DiskBlobStore implements BlobStore {
     return names.filter((name) => ID_PATTERN.test(name));
   }
 
+  /** Files are whole or have no row. */
+  async listUnfinished(): Promise<[]> {
+    return [];
+  }
+
+  async abandon(): Promise<void> {}
+
   async write(input: WriteBlobInput): Promise<StoredBlob> {
     this.#guard.requireHealth();
     await requireSpace(this.#folder, input.lengthBytes ?? 0);
@@ -62,8 +74,13 @@ class DiskBlobStore implements BlobStore {
   async #writeFile(path: string, input: WriteBlobInput): Promise<StoredBlob> {
     const handle = await open(path, 'wx', 0o600);
     try {
-      const sync = () => keepWith(this.#guard, () => handle.datasync());
-      const written = await writeBlocks(handle, input, sync);
+      const written = await writeBlocks(
+        {
+          write: (bytes, at) => writeFully(handle, bytes, at),
+          settle: () => keepWith(this.#guard, () => handle.datasync()),
+        },
+        input,
+      );
       await keepWith(this.#guard, () => handle.sync());
       await keepWith(this.#guard, () => syncDirectory(join(path, '..')));
       return { id: input.id, ...written };

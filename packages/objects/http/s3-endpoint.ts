@@ -237,5 +237,11 @@ function logFailure(
   const fields = { requestId, method: request.method, path, error };
   if (!isServiceError(error)) logger.error('s3 request failed', fields);
   else if (error.kind === 'out-of-space') logger.warn('s3 request found no space', fields);
+  else if (isOutage(error)) logger.warn('s3 request found the store away', fields);
   else logger.debug('s3 request refused', fields);
+}
+
+/** Of a database or an engine: what it was is in the cause. */
+function isOutage({ kind, cause }: ServiceError): boolean {
+  return (kind === 'unavailable' || kind === 'throttled') && cause !== undefined;
 }

@@ -9,7 +9,7 @@
 import { type ReconcileResult, type Reconciler, SETTLED } from '@ironbark/platform/reconciler.ts';
 import { logFileKey, type ObjectsContext } from '../app/context.ts';
 import { planCompaction } from '../app/log-compaction.ts';
-import type { FoundRecord, LoggedBlob } from '../drivers/blob-log.ts';
+import type { BlobLog, FoundRecord, LoggedBlob } from '../drivers/blob-log.ts';
 import { decodeCrcs } from '../drivers/block-crcs.ts';
 import { RECORD_HEADER_BYTES } from '../drivers/log-record.ts';
 import { findBlobs } from '../store/blobs.ts';
@@ -21,11 +21,13 @@ import {
   moveLoggedBlob,
 } from '../store/logged-blobs.ts';
 
+type CompactionContext = ObjectsContext & { log: BlobLog };
+
 const RETRY_BUSY_MS = 500;
 /** Records that are copied together; with their bytes they are a few MiB at most. */
 const RECORDS_A_MOVE = 32;
 
-export function logCompaction(context: ObjectsContext): Reconciler {
+export function logCompaction(context: CompactionContext): Reconciler {
   /** Reading them again would find the same again. */
   const damaged = new Set<number>();
   return {
@@ -54,14 +56,14 @@ export function logCompaction(context: ObjectsContext): Reconciler {
 const later: ReconcileResult = { kind: 'again', afterMs: RETRY_BUSY_MS };
 
 /** A row that is there and could not be changed: two indexes say different things. */
-async function findRest({ db }: ObjectsContext, file: number): Promise<string | undefined> {
+async function findRest({ db }: CompactionContext, file: number): Promise<string | undefined> {
   const [row] = await listLoggedIn(db.query, file);
   return row === undefined ? undefined : `blob ${row.id} cannot be moved`;
 }
 
 /** Nobody finds it any more. */
 async function removeFile(
-  { busy, db, log }: ObjectsContext,
+  { busy, db, log }: CompactionContext,
   file: number,
 ): Promise<ReconcileResult> {
   await busy.looksEnded();
@@ -78,14 +80,14 @@ interface Copied {
 
 /** One pass over a file. */
 class Move {
-  readonly #context: ObjectsContext;
+  readonly #context: CompactionContext;
   readonly #file: number;
   /** Rows whose records have not been met yet, by where they should stand. */
   #wanted = new Map<number, LoggedRow>();
   #batch: Copied[] = [];
   #unwanted: FoundRecord[] = [];
 
-  constructor(context: ObjectsContext, file: number) {
+  constructor(context: CompactionContext, file: number) {
     this.#context = context;
     this.#file = file;
   }

@@ -40,7 +40,7 @@ async function makeStore(t: TestContext, onPause: (ms: number) => void) {
     maxBytes: sizeBytes,
   });
   await db.transaction(async (tx) => {
-    await insertUploadingBlob(tx, { id, createdAtMs: 0 });
+    await insertUploadingBlob(tx, { id, createdAtMs: 0, gatewayId: null });
     await markStored(tx, blob);
   });
   const clock = {

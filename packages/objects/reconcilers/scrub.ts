@@ -1,12 +1,13 @@
 // Owns the scrub: every stored byte is read and checked once in thirty days, so that rot is found before somebody needs
 // the bytes. What it finds is logged; nothing is changed, since a copy that is whole is elsewhere, if anywhere.
 
+import { isServiceError } from '@ironbark/core/errors.ts';
 import { MIB } from '@ironbark/core/units.ts';
 import { giveBack } from '@ironbark/platform/blocks.ts';
 import { type Reconciler, SETTLED } from '@ironbark/platform/reconciler.ts';
 import { heldName, openBlob, type PlacedBlob } from '../app/blob-reading.ts';
 import type { ObjectsContext } from '../app/context.ts';
-import { findBlobs, listStoredInGroup } from '../store/blobs.ts';
+import { findBlobState, findBlobs, listStoredInGroup } from '../store/blobs.ts';
 
 const ROUND_MS = 30 * 24 * 3_600_000;
 /** Of ids, by their first two digits. */
@@ -80,6 +81,10 @@ async function* readSound(context: ScrubContext, blob: PlacedBlob): AsyncGenerat
       yield length;
     }
   } catch (error) {
+    // An engine that is away says nothing of the bytes.
+    if (isServiceError(error)) throw error;
+    // Another gateway has removed it meanwhile.
+    if ((await findBlobState(context.db.query, blob.id)) !== 'stored') return;
     context.counters.countDamaged();
     context.logger.error('a stored blob is damaged or missing', { blob: blob.id, error });
   }

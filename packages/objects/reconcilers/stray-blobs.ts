@@ -16,6 +16,7 @@ export function strayBlobs(context: ObjectsContext): Reconciler {
     name: 'stray-blobs',
     listKeys: async () => context.blobs.groups(),
     reconcile: async (group) => {
+      await abandonUnfinished(context, group);
       const strays = await findStrays(context, group);
       if (strays.length === 0) return SETTLED;
       const damage = await findDamage();
@@ -39,6 +40,22 @@ async function findStrays(context: ObjectsContext, group: string): Promise<strin
   const ids = await context.blobs.list(group);
   const known = new Set((await findBlobs(context.db.query, ids)).map((row) => row.id));
   return ids.filter((id) => !known.has(id));
+}
+
+/** An engine's uploads whose writers have ended. A row is there before its upload is begun. */
+async function abandonUnfinished({ blobs, db, logger }: ObjectsContext, group: string) {
+  const unfinished = await blobs.listUnfinished(group);
+  if (unfinished.length === 0) return;
+  const rows = await findBlobs(
+    db.query,
+    unfinished.map(({ id }) => id),
+  );
+  const uploading = new Set(rows.filter(({ state }) => state === 'uploading').map(({ id }) => id));
+  for (const each of unfinished) {
+    if (uploading.has(each.id)) continue;
+    logger.warn('giving up an upload that nobody ends', { blob: each.id });
+    await blobs.abandon(each);
+  }
 }
 
 function rememberDamage({ db, clock }: ObjectsContext): () => Promise<string | undefined> {

@@ -1,10 +1,11 @@
 // Owns the removal of blobs that nothing refers to: doomed ones, and uploads that a crash or an error left behind.
 //
-// The file goes first and the row last, so that a file never outlives its row.
+// The file goes first and the row last, so that a file never outlives its row. A blob whose writer may still be about is
+// doomed before: what it commits then finds no blob to keep. Each gateway removes what it has left behind itself.
 
 import { type Reconciler, SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { ObjectsContext } from '../app/context.ts';
-import { deleteBlob, findBlobState, listBlobsInState } from '../store/blobs.ts';
+import { deleteBlob, doomUploading, findBlobState, listBlobsInState } from '../store/blobs.ts';
 
 /** The rest comes with the next resync. */
 const MAX_KEYS_A_LOOK = 10_000;
@@ -13,22 +14,29 @@ const RETRY_BUSY_MS = 500;
 const RETRY_HELD_MS = 15_000;
 
 export function unwantedBlobs(context: ObjectsContext): Reconciler {
+  const { busy, db, gateway, blobs } = context;
+  const list = (state: 'doomed' | 'uploading') =>
+    listBlobsInState(db.query, { state, gatewayId: gateway.id, limit: MAX_KEYS_A_LOOK });
   return {
     name: 'unwanted-blobs',
     listKeys: async () => {
-      const doomed = await listBlobsInState(context.db.query, 'doomed', MAX_KEYS_A_LOOK);
-      const uploading = await listBlobsInState(context.db.query, 'uploading', MAX_KEYS_A_LOOK);
-      return [...doomed, ...uploading].filter((id) => !context.busy.has(id));
+      const found = [...(await list('doomed')), ...(await list('uploading'))];
+      return found.filter((id) => !busy.has(id));
     },
     reconcile: async (id) => {
-      if (context.busy.areAllHeld) return { kind: 'again', afterMs: RETRY_HELD_MS };
-      const state = await findBlobState(context.db.query, id);
+      if (busy.areAllHeld) return { kind: 'again', afterMs: RETRY_HELD_MS };
+      const state = await findBlobState(db.query, id);
       if (state === undefined || state === 'stored') return SETTLED;
       // Who looked before it was doomed may have found it, and holds it by then.
-      await context.busy.looksEnded();
-      if (context.busy.has(id)) return { kind: 'again', afterMs: RETRY_BUSY_MS };
-      await context.blobs.remove(id);
-      await context.db.transaction((tx) => deleteBlob(tx, id));
+      await busy.looksEnded();
+      if (busy.has(id)) return { kind: 'again', afterMs: RETRY_BUSY_MS };
+      if (state === 'uploading' && !(await db.transaction((tx) => doomUploading(tx, id)))) {
+        return SETTLED;
+      }
+      if (!(await gateway.readsEnded(id))) return { kind: 'again', afterMs: RETRY_BUSY_MS };
+      gateway.forget(id);
+      await blobs.remove(id);
+      await db.transaction((tx) => deleteBlob(tx, id));
       return SETTLED;
     },
   };

@@ -11,13 +11,17 @@ const MAX_IDS_PER_STATEMENT = 500;
 
 export async function insertUploadingBlob(
   tx: Tx,
-  blob: { id: string; createdAtMs: number },
+  blob: { id: string; createdAtMs: number; gatewayId: string | null },
 ): Promise<void> {
   const row = { id: blob.id, state: 'uploading' as const, size_bytes: 0, block_crcs: '' };
   const noPlace = { log_file: null, log_offset: null };
   await tx
     .insertInto('blob')
-    .values({ ...row, ...noPlace, created_at: blob.createdAtMs })
+    .values({
+      ...{ ...row, ...noPlace },
+      created_at: blob.createdAtMs,
+      gateway_id: blob.gatewayId,
+    })
     .execute();
 }
 
@@ -36,15 +40,33 @@ export async function markStored(
 }
 
 /**
- * Dooms those of the blobs that no version and no part refers to; gives those whose files are to go. One in the log has
- * none and is forgotten at once.
+ * So that it cannot become stored any more, whatever its writer still does. False when it has, or is gone. Its bytes may go
+ * only afterwards.
  */
-export async function doomUnreferenced(tx: Tx, ids: readonly string[]): Promise<string[]> {
+export async function doomUploading(tx: Tx, id: string): Promise<boolean> {
+  const result = await tx
+    .updateTable('blob')
+    .set({ state: 'doomed' })
+    .where('id', '=', id)
+    .where('state', '!=', 'stored')
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/**
+ * Dooms those of the blobs that no version and no part refers to; gives those whose files are to go. One in the log has
+ * none and is forgotten at once. The files are the gateway's to remove.
+ */
+export async function doomUnreferenced(
+  tx: Tx,
+  ids: readonly string[],
+  gatewayId: string | null,
+): Promise<string[]> {
   const doomed: string[] = [];
   for (const some of batches([...new Set(ids)])) {
     await tx
       .updateTable('blob')
-      .set({ state: 'doomed' })
+      .set({ state: 'doomed', gateway_id: gatewayId })
       .where('id', 'in', some)
       .where((eb) =>
         eb.not(
@@ -84,15 +106,16 @@ export async function findBlobs(db: Queries, ids: readonly string[]): Promise<Bl
   return rows;
 }
 
+/** Of this gateway. */
 export async function listBlobsInState(
   db: Queries,
-  state: BlobState,
-  limit: number,
+  { state, gatewayId, limit }: { state: BlobState; gatewayId: string | null; limit: number },
 ): Promise<string[]> {
   const rows = await db
     .selectFrom('blob')
     .select('id')
     .where('state', '=', state)
+    .where('gateway_id', gatewayId === null ? 'is' : '=', gatewayId)
     .limit(limit)
     .execute();
   return rows.map((row) => row.id);

@@ -31,7 +31,9 @@ export async function insertLoggedBlob(
   await addLive(tx, blob.file, { blobs: 1, bytes: blob.sizeBytes });
 }
 
-const insertRow = prepareQuery((db: Queries, row: BlobTable) => db.insertInto('blob').values(row));
+const insertRow = prepareQuery((db: Queries, row: Omit<BlobTable, 'gateway_id'>) =>
+  db.insertInto('blob').values(row),
+);
 
 /** Its bytes go when its file is rewritten. */
 export async function forgetLoggedBlob(

@@ -40,6 +40,22 @@ export interface BlobTable {
   log_file: number | null;
   /** Of its first byte. */
   log_offset: number | null;
+  /** Whose it is to write or to remove; null: one process has all of them. */
+  gateway_id: string | null;
+}
+
+/** A process that serves this state beside others. */
+export interface GatewayTable {
+  id: string;
+  /** Grows while it is alive. */
+  beat: number;
+  /** The beat during which its oldest read began; its own beat while it has none that is older. */
+  oldest_read: number;
+}
+
+/** One row: the name of this state among those that use the same engine. */
+export interface StoreNameTable {
+  name: string;
 }
 
 /** A file of the log, with what of it is still referred to. It only says which files are worth rewriting. */
@@ -129,6 +145,8 @@ export interface ObjectsSchema {
   account_key: AccountKeyTable;
   bucket: BucketTable;
   blob: BlobTable;
+  gateway: GatewayTable;
+  store_name: StoreNameTable;
   log_file: LogFileTable;
   object: ObjectTable;
   object_version: ObjectVersionTable;

@@ -6,12 +6,14 @@ import { join } from 'node:path';
 import { MIB } from '@ironbark/core/units.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { KEYS, REGION } from '../../conformance/s3/endpoint.ts';
-import { CephCluster, installCephGateway } from '../../support/ceph-cluster.ts';
+import { CephCluster, installCephGateway, type S3Gateway } from '../../support/ceph-cluster.ts';
 import { atLeast, type Figure } from '../../support/figures.ts';
 import { findMinio, startMinio } from '../../support/minio-server.ts';
 import { startObjectsProcess } from '../../support/objects-process.ts';
+import { startPostgres } from '../../support/postgres-server.ts';
 import { LeanClient, type LeanClientOptions, runLoad } from '../../support/s3-load.ts';
 import { readAndCompare } from '../../support/s3-reader.ts';
+import { cephEngine } from '../../support/shared-stores.ts';
 
 const BUCKET = 'peers';
 const SMALL = randomBytes(4_096);
@@ -31,33 +33,49 @@ const KINDS = {
   '64 MiB GET': 1,
 };
 
-type Store = Pick<LeanClientOptions, 'url' | 'key'> & { name: string };
+type Store = Pick<LeanClientOptions, 'url' | 'key'> & { name: string; isPeer: boolean };
 
 export async function measurePeers(folder: string): Promise<Figure[]> {
   await using undo = new AsyncDisposableStack();
   const walrus = undo.use(await startObjectsProcess(join(folder, 'beside-peers')));
-  const stores: Store[] = [{ name: 'Walrus', url: walrus.url, key: KEYS.owner }];
+  const stores: Store[] = [{ name: 'Walrus', isPeer: false, url: walrus.url, key: KEYS.owner }];
   const ceph = await tryStart('Ceph RGW', async () => {
     await installCephGateway(console.log);
     const cluster = undo.use(await CephCluster.start({ disks: 1 }));
     return await cluster.startGateway();
   });
-  if (ceph !== undefined) stores.push({ ...ceph, name: 'Ceph RGW' });
+  if (ceph !== undefined) stores.push({ ...ceph, name: 'Ceph RGW', isPeer: true });
   const minio = await tryStart('MinIO', async () => {
     const program = await findMinio(console.log);
     if (program === undefined) throw new Error('no minio, and no go to build it with');
     return undo.use(await startMinio(program, folder));
   });
-  if (minio !== undefined) stores.push({ ...minio, name: 'MinIO' });
+  if (minio !== undefined) stores.push({ ...minio, name: 'MinIO', isPeer: true });
   if (stores.length === 1) return [];
+  const gateway = ceph && (await tryStart('gateway', () => startGateway(undo, folder, ceph)));
+  if (gateway !== undefined) stores.push(gateway);
   const rates = await measureInTurns(stores);
   return Object.entries(KINDS).map(([kind, bar]) => {
-    const medians = stores.map(({ name }) => ({ name, rate: medianOf(rates, kind, name) }));
+    const medians = stores.map(({ name, isPeer }) => {
+      return { name, isPeer, rate: medianOf(rates, kind, name) };
+    });
     const line = medians.map(({ name, rate }) => `${name} ${rate.toFixed(0)}`).join(', ');
     console.log(`${kind}: ${line} ${kind.startsWith('64') ? 'MB/s' : 'a second'}`);
-    const best = Math.max(...medians.slice(1).map(({ rate }) => rate));
+    const best = Math.max(...medians.filter(({ isPeer }) => isPeer).map(({ rate }) => rate));
     return atLeast(`${kind}, of the best peer`, medians[0]!.rate / best, bar);
   });
+}
+
+/** Walrus over PostgreSQL, with that Ceph as its engine: what it adds to Ceph's own rate. No bar is on it. */
+async function startGateway(
+  owned: AsyncDisposableStack,
+  folder: string,
+  ceph: S3Gateway,
+): Promise<Store> {
+  const postgres = owned.use(await startPostgres({ isSafe: true }));
+  const shared = { postgres: postgres.url, engine: cephEngine(ceph) };
+  const gateway = owned.use(await startObjectsProcess(join(folder, 'gateway'), { shared }));
+  return { name: 'Walrus over Ceph RGW', isPeer: false, url: gateway.url, key: KEYS.owner };
 }
 
 async function tryStart<Started>(

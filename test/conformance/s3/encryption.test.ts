@@ -43,9 +43,9 @@ async function read(input: object): Promise<Buffer> {
 
 /** Nothing of what was written is on the disk as it was. */
 async function assertUnreadable(text: string): Promise<void> {
-  for (const file of [...(await endpoint.blobFiles()), ...(await endpoint.logFiles())]) {
-    assert.ok(!(await readFile(file)).includes(text), file);
-  }
+  const kept = await endpoint.keptBytes();
+  assert.ok(kept.length > 0);
+  for (const bytes of kept) assert.ok(!bytes.includes(text));
 }
 
 test('what is encrypted with the account’s key is noise on the disk, and any range of it can be read', async () => {
@@ -102,6 +102,7 @@ test('a customer’s key is needed to read, has to be the same, and is kept nowh
   assert.equal(await errorCode(garbled), 'InvalidArgument');
   await s3.send(new PutObjectCommand({ Bucket, Key: 'plain', Body: 'x' }));
   await assert.rejects(read({ Key: 'plain', ...key }), { name: 'InvalidRequest' });
+  if (endpoint.isShared) return;
   const state = await readFile(`${endpoint.dataDir}/objects.sqlite-wal`);
   assert.ok(!state.includes(Buffer.from(key.SSECustomerKey, 'base64')));
   assert.ok(!state.includes(key.SSECustomerKey));

@@ -1,11 +1,11 @@
 // Owns the S3 endpoint that the conformance tests run against: Walrus in this process, on a free port.
 
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { type Objects, type ObjectsOptions, startObjects } from '@ironbark/objects/main.ts';
+import type { SharedSettings } from '@ironbark/objects/open-stores.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { listen } from '@ironbark/platform/http/server.ts';
 import { createLogger, type Logger } from '@ironbark/platform/logger.ts';
@@ -14,6 +14,7 @@ import type { Envelopes } from '@ironbark/protocol/internal/envelopes.ts';
 import type { AccessKeyRecord } from '@ironbark/protocol/internal/identity-client.ts';
 import { signRequest } from '@ironbark/protocol/sigv4/sign.ts';
 import { openKeyring } from '@ironbark/storage/app/keyring.ts';
+import { filesOf, type KeptBlobs, openSharedView } from './kept-blobs.ts';
 
 export const REGION = 'local';
 export const SYSTEM_ACCOUNT = '000000000000';
@@ -30,9 +31,11 @@ export const KEYS = {
   user: account('000000000001', 'AKIAUSERUSERUSERUSER', false),
 };
 
-export interface S3Endpoint extends AsyncDisposable {
+export interface S3Endpoint extends KeptBlobs, AsyncDisposable {
   readonly url: string;
   readonly dataDir: string;
+  /** Its state and its blobs are in no files of `dataDir`. */
+  readonly isShared: boolean;
   readonly objects: Objects;
   readonly log: string[];
   client(config?: S3ClientConfig): S3Client;
@@ -40,12 +43,6 @@ export interface S3Endpoint extends AsyncDisposable {
   send(input: RawRequest): Promise<Response>;
   /** Waits until nothing is left to clean up. */
   settled(): Promise<void>;
-  /** The files of blobs on the disk; small ones have none. */
-  blobFiles(): Promise<string[]>;
-  /** The files of the log, where small blobs stand. */
-  logFiles(): Promise<string[]>;
-  /** Ids of the blobs that the state knows of. */
-  blobIds(): string[];
 }
 
 export interface RawRequest {
@@ -70,8 +67,28 @@ export type EndpointSettings = Partial<
     | 'defaultOwnership'
     | 'allowsSignatureV2'
     | 'logFileBytes'
+    | 'shared'
   >
->;
+> & {
+  /** Files of this process, whatever the tests run on. */
+  stores?: 'local';
+};
+
+/** Set by test/support/with-shared-stores.ts: what an endpoint is given that asks for nothing else. */
+export const storesUnderTest: { open?: () => Promise<SharedSettings> } = {};
+
+/** A folder that is opened again is the same state again. */
+const byFolder = new Map<string, SharedSettings>();
+
+async function findShared(
+  { shared, stores }: EndpointSettings,
+  dataDir: string,
+): Promise<SharedSettings | undefined> {
+  if (shared !== undefined || stores === 'local') return shared;
+  const found = byFolder.get(dataDir) ?? (await storesUnderTest.open?.());
+  if (found !== undefined) byFolder.set(dataDir, found);
+  return found;
+}
 
 export async function startEndpoint(options: EndpointSettings = {}): Promise<S3Endpoint> {
   await using undo = new AsyncDisposableStack();
@@ -80,8 +97,11 @@ export async function startEndpoint(options: EndpointSettings = {}): Promise<S3E
   const log: string[] = [];
   const logger = collectLog(log);
   const envelopes = await openTestKeyring(dataDir);
+  const { stores: _, ...settings } = options;
+  const shared = await findShared(options, dataDir);
+  const where = { dataDir, ...(shared === undefined ? {} : { shared }) };
   const objects = undo.use(
-    await startObjects({ ...fixedOptions, ...options, dataDir, logger, envelopes }),
+    await startObjects({ ...fixedOptions, ...settings, ...where, logger, envelopes }),
   );
   const handler = objects.handler;
   const limits = { handlesContinue: true, requestTimeoutMs: 0 };
@@ -89,38 +109,24 @@ export async function startEndpoint(options: EndpointSettings = {}): Promise<S3E
     await listen({ address: { host: '127.0.0.1', port: 0 }, handler, logger, ...limits }),
   );
   const url = `http://127.0.0.1:${listener.port}`;
+  const kept =
+    shared === undefined ? await filesOf(dataDir) : undo.use(await openSharedView(shared));
   const owned = undo.move();
   return {
     url,
     dataDir,
+    isShared: shared !== undefined,
     objects,
     log,
     client: (config = {}) => createClient(url, config, owned),
     send: (input) => send(url, input),
     settled: async () => {
-      const options = { clock: systemClock, timeoutMs: 10_000, what: 'a quiet store' };
-      await waitFor(() => objects.isQuiet(), options);
+      const options = { clock: systemClock, timeoutMs: 30_000, what: 'a quiet store' };
+      await waitFor(async () => objects.isQuiet() && (await kept.isClean()), options);
     },
-    blobFiles: () => listFiles(join(dataDir, 'blobs')),
-    logFiles: () => listFiles(join(dataDir, 'log')),
-    blobIds: () => listIds(join(dataDir, 'objects.sqlite')),
+    ...kept,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-}
-
-async function listFiles(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
-}
-
-function listIds(path: string): string[] {
-  using state = new DatabaseSync(path, { readOnly: true });
-  return state
-    .prepare('SELECT id FROM blob ORDER BY id')
-    .all()
-    .map(({ id }) => String(id));
 }
 
 async function openTestKeyring(dataDir: string): Promise<() => Envelopes> {

@@ -124,7 +124,7 @@ test('a large object whose sender goes away leaves nothing', async () => {
     `PUT ${target} HTTP/1.1\r\nhost: ${url.host}\r\ncontent-length: ${BYTES.length}\r\n\r\n`,
   );
   socket.write(BYTES.subarray(0, 3 * MIB + 5));
-  const begun = async () => (await endpoint.blobFiles()).length > 0;
+  const begun = async () => (await endpoint.begunBlobs()).length > 0;
   await waitFor(begun, { clock: systemClock, timeoutMs: 10_000, what: 'the upload to begin' });
   socket.destroy();
   await once(socket, 'close');

@@ -42,7 +42,8 @@ async function follow(Bucket: string, Rules: object[], days: number): Promise<vo
   // Signed now: the server's clock is ahead of the client's, but not while it looks at the signature.
   const input = { Bucket, LifecycleConfiguration: { Rules } } as never;
   await setAhead(new PutBucketLifecycleConfigurationCommand(input));
-  await endpoint.settled();
+  // An engine's clock is not ahead with ours: what is to be removed there waits.
+  if (!endpoint.isShared) await endpoint.settled();
 }
 
 async function setAhead(command: PutBucketLifecycleConfigurationCommand): Promise<void> {
@@ -151,7 +152,8 @@ test('in a bucket with versions an expiry hides; older versions and spent marker
   await until(Bucket, []);
 });
 
-test('an upload that nobody completes is aborted', async () => {
+test('an upload that nobody completes is aborted', async (t) => {
+  if (endpoint.isShared) return t.skip('an engine takes no bytes by a clock that is days ahead');
   ahead = 0;
   const Bucket = 'uploads';
   await makeBucket(Bucket, false);

@@ -149,7 +149,7 @@ test('a completion has to name stored parts, in order, of the least size', async
 
 test('an abort, a replaced part and a removed bucket leave no blob', async () => {
   await endpoint.settled();
-  const before = endpoint.blobIds();
+  const before = await endpoint.blobIds();
   const files = (await endpoint.blobFiles()).sort();
   const UploadId = await start('gone');
   for (const body of ['first', 'large'.repeat(40_000), 'second']) {
@@ -172,7 +172,7 @@ test('an abort, a replaced part and a removed bucket leave no blob', async () =>
   await s3.send(new UploadPartCommand({ ...part, Body: 'x' }));
   await s3.send(new DeleteBucketCommand({ Bucket: 'going' }));
   await endpoint.settled();
-  assert.deepEqual(endpoint.blobIds(), before);
+  assert.deepEqual(await endpoint.blobIds(), before);
   assert.deepEqual((await endpoint.blobFiles()).sort(), files);
 });
 

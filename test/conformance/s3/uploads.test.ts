@@ -228,19 +228,19 @@ test('a length is needed, and too large a one is refused before the body', async
 
 test('an upload that is cut off leaves nothing, and is no failure of ours', async () => {
   await endpoint.settled();
-  const before = await endpoint.blobFiles();
+  const before = await endpoint.begunBlobs();
   const wait = { clock: systemClock, timeoutMs: 10_000 };
   const { socket, answer } = openRaw({ 'content-length': '5000000' });
   const noAnswer = assert.rejects(answer, { code: 'ERR_STREAM_PREMATURE_CLOSE' });
   socket.write(Buffer.alloc(2_000_000));
-  const hasMore = async () => (await endpoint.blobFiles()).length > before.length;
+  const hasMore = async () => (await endpoint.begunBlobs()).length > before.length;
   await waitFor(hasMore, { ...wait, what: 'the blob of the upload' });
   socket.destroy();
   await noAnswer;
   const isAsBefore = async () => !(await hasMore());
   await waitFor(isAsBefore, { ...wait, what: 'the blob to be gone' });
   await endpoint.settled();
-  assert.deepEqual(await endpoint.blobFiles(), before);
+  assert.deepEqual(await endpoint.begunBlobs(), before);
   const kept = await endpoint.send({ path: '/modes/raw' });
   assert.equal(await kept.text(), 'hello', 'what was there before is there');
   assert.deepEqual(

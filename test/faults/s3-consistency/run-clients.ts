@@ -1,19 +1,18 @@
 // Owns the run: clients that put, read and delete the same keys at the same time while Walrus is killed again and again,
 // with everything that they called and were told.
 
-import { join } from 'node:path';
-import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
+import { systemClock } from '@ironbark/platform/clock.ts';
 import { type RandomSource, seededRandom } from '@ironbark/platform/random.ts';
-import { KEYS, REGION } from '../../conformance/s3/endpoint.ts';
-import { type ObjectsProcess, startObjectsProcess } from '../../support/objects-process.ts';
-import { LeanClient } from '../../support/s3-load.ts';
 import type { Operation } from './linearizability.ts';
+import { type Life, Servers } from './servers.ts';
 
 export interface ConsistencyRun {
   folder: string;
   operations: number;
   seed: number;
   killEveryMs: number;
+  /** That share a state; absent: one Walrus on files. */
+  gateways?: number;
 }
 
 export interface ConsistencyResult {
@@ -23,25 +22,15 @@ export interface ConsistencyResult {
   histories: ReadonlyMap<string, readonly Operation[]>;
   /** Answers that had bytes of no value, or a status that nobody expects. */
   strange: readonly string[];
+  /** Of gateways: calls that were put off with a 503, of which nobody knows whether they happened. */
+  putOff: number;
 }
 
 const CLIENTS = 12;
 const REGISTERS = 50;
 const BUCKET = 'registers';
-/** Small, so that files of the log are rewritten all the time. */
-const LOG_FILE_BYTES = 1_000_000;
 /** Values of both kinds, in the log and in files of their own. */
 const SIZES = [20, 200, 4_000, 9_000, 60_000, 200_000] as const;
-const CALL_TIMEOUT_MS = 20_000;
-const GONE_TIMEOUT_MS = 10_000;
-
-/** One life of the server. */
-interface Life {
-  walrus: ObjectsProcess;
-  client: LeanClient;
-  /** The moment from which on nothing of it can happen any more. */
-  endedAt: number | undefined;
-}
 
 interface Pending {
   operation: Operation;
@@ -49,32 +38,35 @@ interface Pending {
 }
 
 export async function runClients(run: ConsistencyRun): Promise<ConsistencyResult> {
-  await using clients = new Clients(run);
+  const { folder, gateways = 0 } = run;
+  await using servers = await Servers.start({ folder, gateways, connections: CLIENTS });
+  const clients = new Clients(run, servers);
   await clients.run();
-  const { histories, kills, strange } = clients;
-  return { operations: run.operations, kills, histories, strange };
+  const { histories, kills, strange, putOff } = clients;
+  return { operations: run.operations, kills, histories, strange, putOff };
 }
 
-class Clients implements AsyncDisposable {
+class Clients {
   readonly histories = new Map<string, Operation[]>();
   readonly strange: string[] = [];
   kills = 0;
+  putOff = 0;
+  readonly #servers: Servers;
   readonly #run: ConsistencyRun;
   readonly #random: RandomSource;
   readonly #unknown: Pending[] = [];
-  #life: Promise<Life>;
   #order = 0;
   #left: number;
 
-  constructor(run: ConsistencyRun) {
+  constructor(run: ConsistencyRun, servers: Servers) {
+    this.#servers = servers;
     this.#run = run;
     this.#random = seededRandom(run.seed);
     this.#left = run.operations;
-    this.#life = this.#begin();
   }
 
   async run(): Promise<void> {
-    const { client } = await this.#life;
+    const { client } = await this.#servers.life(0);
     await client.succeed({ method: 'PUT', path: `/${BUCKET}` });
     const work = Array.from({ length: CLIENTS }, (_, number) => this.#work(number));
     const done = Promise.all(work).then(() => true);
@@ -90,28 +82,17 @@ class Clients implements AsyncDisposable {
     return false;
   }
 
-  async #begin(): Promise<Life> {
-    const dataDir = join(this.#run.folder, 'objects');
-    const walrus = await startObjectsProcess(dataDir, { logFileBytes: LOG_FILE_BYTES });
-    const limits = { connections: CLIENTS, timeoutMs: CALL_TIMEOUT_MS };
-    const client = new LeanClient({ url: walrus.url, key: KEYS.owner, region: REGION, ...limits });
-    return { walrus, client, endedAt: undefined };
+  async #kill(): Promise<void> {
+    this.kills += 1;
+    const number = Math.floor(this.#random.fraction() * this.#servers.count);
+    await this.#servers.kill(number, () => {
+      this.#order += 1;
+      return this.#order;
+    });
   }
 
-  async #kill(): Promise<void> {
-    const life = await this.#life;
-    life.walrus.kill();
-    this.kills += 1;
-    const { promise, resolve, reject } = Promise.withResolvers<Life>();
-    promise.catch(() => {});
-    this.#life = promise;
-    const isGone = async () => !isThere(life.walrus.pid);
-    const options = { clock: systemClock, timeoutMs: GONE_TIMEOUT_MS, intervalMs: 1 };
-    await waitFor(isGone, { ...options, what: 'the killed Walrus to be gone' });
-    this.#order += 1;
-    life.endedAt = this.#order;
-    life.client[Symbol.dispose]();
-    await this.#begin().then(resolve, reject);
+  #anyLife(): Promise<Life> {
+    return this.#servers.life(Math.floor(this.#random.fraction() * this.#servers.count));
   }
 
   async #work(client: number): Promise<void> {
@@ -123,7 +104,7 @@ class Clients implements AsyncDisposable {
   }
 
   async #call(key: string, stamp: string): Promise<void> {
-    const life = await this.#life;
+    const life = await this.#anyLife();
     const chance = this.#random.fraction();
     const kind = chance < 0.45 ? 'put' : chance < 0.9 ? 'get' : 'delete';
     const value = kind === 'put' ? stamp : undefined;
@@ -156,17 +137,26 @@ class Clients implements AsyncDisposable {
         ? { method: 'DELETE', path }
         : { method: 'PUT', path, body: Buffer.alloc(size, `${value}\n`) },
     );
+    this.#requireTaken(status);
     if (status !== (value === undefined ? 204 : 200)) this.strange.push(`${path}: ${status}`);
   }
 
   async #read({ client }: Life, key: string): Promise<string | undefined> {
     const { status, body } = await client.call({ method: 'GET', path: `/${BUCKET}/${key}` });
+    this.#requireTaken(status);
     if (status === 404) return undefined;
     const value = body.toString('latin1', 0, body.indexOf('\n'));
     const isOne = status === 200 && body.equals(Buffer.alloc(body.length, `${value}\n`));
     if (!isOne)
       this.strange.push(`${key}: ${status}, ${body.length} bytes from ${value.slice(0, 80)}`);
     return value;
+  }
+
+  /** Gateways that met, or that have lost the database, say so; nothing else is. */
+  #requireTaken(status: number): void {
+    if (status !== 503 || this.#run.gateways === undefined) return;
+    this.putOff += 1;
+    throw new Error('put off');
   }
 
   /** What nobody was told the end of has happened before its server was gone, or never. */
@@ -181,24 +171,9 @@ class Clients implements AsyncDisposable {
     for (const key of this.histories.keys()) {
       this.#order += 1;
       const from = this.#order;
-      const value = await this.#read(await this.#life, key);
+      const value = await this.#read(await this.#anyLife(), key);
       this.#order += 1;
       this.#keep(key, { kind: 'get', value, from, to: this.#order, isMaybe: false });
     }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const life = await this.#life.catch(() => undefined);
-    life?.client[Symbol.dispose]();
-    life?.walrus.kill();
-  }
-}
-
-function isThere(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -2,14 +2,19 @@
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import type { FaultSuite } from '../../support/fault-suite.ts';
-import { zeroFigure } from '../../support/figures.ts';
+import { type Figure, zeroFigure } from '../../support/figures.ts';
 import { isLinearizable } from './linearizability.ts';
 import { runClients } from './run-clients.ts';
 
 const OPERATIONS = 100_000;
 const KILL_EVERY_MS = 5_000;
 
-export const s3ConsistencySuite: FaultSuite = async ({ seed, count = OPERATIONS, explain }) => {
+export const s3ConsistencySuite: FaultSuite = async ({
+  seed,
+  count = OPERATIONS,
+  gateways,
+  explain,
+}) => {
   const folder = await mkdtemp('/var/tmp/ironbark-consistency-');
   try {
     const result = await runClients({
@@ -17,8 +22,9 @@ export const s3ConsistencySuite: FaultSuite = async ({ seed, count = OPERATIONS,
       operations: count,
       seed,
       killEveryMs: KILL_EVERY_MS,
+      ...(gateways === undefined ? {} : { gateways }),
     });
-    const { histories, strange, kills } = result;
+    const { histories, strange, kills, putOff } = result;
     const wrong = [...histories].filter(([, history]) => !isLinearizable(history));
     for (const line of strange.slice(0, 10)) explain(`strange: ${line}`);
     for (const [key] of wrong) explain(`what was seen of ${key} cannot have been`);
@@ -27,8 +33,17 @@ export const s3ConsistencySuite: FaultSuite = async ({ seed, count = OPERATIONS,
       { name: 'kills', value: kills, bar: 1, ok: kills > 0 },
       zeroFigure('keys whose history is not linearizable', wrong.length),
       zeroFigure('answers that nobody can explain', strange.length),
+      ...(gateways === undefined ? [] : [putOffFigure(putOff, result.operations)]),
     ];
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 };
+
+/** Of those, since the others are asked again by any client. */
+const MAX_PUT_OFF = 0.01;
+
+function putOffFigure(putOff: number, operations: number): Figure {
+  const value = putOff / operations;
+  return { name: 'part of calls put off', value, bar: MAX_PUT_OFF, ok: value <= MAX_PUT_OFF };
+}

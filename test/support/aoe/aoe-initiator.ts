@@ -147,7 +147,7 @@ export class AoeInitiator {
       port: this.#port,
       slots: this.#slots,
       nextTag: () => this.#nextTag(),
-      header: (to, tag) => this.#header(to, COMMAND.ata, tag),
+      header: (to) => this.#header(to, COMMAND.ata, 0),
       wait: (ms) => this.#wait(ms),
       resent: () => {
         this.resent += 1;
@@ -203,10 +203,14 @@ interface Machinery {
   port: FramePort;
   slots: FrameSlots;
   nextTag: () => number;
-  header: (to: Peer, tag: number) => AoeHeader;
+  header: (to: Peer) => AoeHeader;
   wait: (timeoutMs: number) => boolean;
   resent: () => void;
 }
+
+/** What differs from one frame of a transfer to the next (AoEr11, sections 2 and 3.1). */
+const AT = { tag: 20, count: 26, lba: 28 };
+const LBA_BYTES = 6;
 
 interface Piece {
   sector: number;
@@ -214,21 +218,26 @@ interface Piece {
 }
 
 class RunningTransfer {
-  readonly #peer: Peer;
   readonly #transfer: Transfer;
   readonly #machinery: Machinery;
   readonly #underWay = new Map<number, Piece>();
   readonly #window: number;
   readonly #perFrame: number;
+  /** The headers of each frame but for its tag and its place. */
+  readonly #template = Buffer.alloc(DATA_OFFSET);
   #next: number;
 
   constructor(peer: Peer, transfer: Transfer, machinery: Machinery) {
-    this.#peer = peer;
     this.#transfer = transfer;
     this.#machinery = machinery;
     this.#window = Math.min(transfer.window ?? peer.bufferCount, peer.bufferCount);
     this.#perFrame = Math.min(transfer.sectorsPerFrame ?? peer.maxSectors, peer.maxSectors);
     this.#next = transfer.firstSector;
+    const isWrite = transfer.kind === 'write';
+    const command = isWrite ? ATA.writeSectorsExt : ATA.readSectorsExt;
+    renderHeader(this.#template, machinery.header(peer));
+    const place = { feature: 0, count: 0, lba: 0, isExtended: true };
+    renderAta(this.#template, { command, ...place, isWrite });
   }
 
   run(): void {
@@ -267,18 +276,18 @@ class RunningTransfer {
 
   #send(piece: Piece): void {
     const { kind, data } = this.#transfer;
-    const isWrite = kind === 'write';
-    const slot = this.#machinery.slots.take()!;
-    const length = DATA_OFFSET + (isWrite ? piece.count * SECTOR_BYTES : 0);
-    const frame = this.#machinery.slots.frame(slot, length);
+    const { slots, port } = this.#machinery;
+    const slot = slots.take()!;
+    const bytes = kind === 'write' ? piece.count * SECTOR_BYTES : 0;
+    const frame = slots.room(slot);
     const tag = this.#machinery.nextTag();
-    renderHeader(frame, this.#machinery.header(this.#peer, tag));
-    const command = isWrite ? ATA.writeSectorsExt : ATA.readSectorsExt;
-    const rest = { feature: 0, count: piece.count, lba: piece.sector, isExtended: true };
-    renderAta(frame, { command, ...rest, isWrite });
-    if (isWrite) data?.(piece.sector, frame.subarray(DATA_OFFSET));
+    this.#template.copy(frame);
+    frame.writeUInt32BE(tag, AT.tag);
+    frame[AT.count] = piece.count;
+    frame.writeUIntLE(piece.sector, AT.lba, LBA_BYTES);
+    if (bytes > 0) data?.(piece.sector, slots.data(slot, bytes));
     this.#underWay.set(tag, piece);
-    this.#machinery.port.queue(slot, length);
+    port.queue(slot, DATA_OFFSET + bytes);
   }
 
   #receive(): number {
@@ -286,14 +295,14 @@ class RunningTransfer {
     let useful = 0;
     for (let count = BATCH; count === BATCH; ) {
       count = port.receive((slot, length) => {
-        useful += this.#take(slots.frame(slot, length)) ? 1 : 0;
+        useful += this.#take(slot, slots.frame(slot, length)) ? 1 : 0;
         slots.give(slot);
       });
     }
     return useful;
   }
 
-  #take(frame: Buffer): boolean {
+  #take(slot: number, frame: Buffer): boolean {
     const header = parseHeader(frame);
     const piece = header?.isResponse === true ? this.#underWay.get(header.tag) : undefined;
     if (piece === undefined) return false;
@@ -305,7 +314,7 @@ class RunningTransfer {
     const bytes = piece.count * SECTOR_BYTES;
     if (this.#transfer.kind === 'read') {
       if (frame.length < DATA_OFFSET + bytes) throw new Error('aoe: a reply is too short');
-      this.#transfer.data?.(piece.sector, frame.subarray(DATA_OFFSET, DATA_OFFSET + bytes));
+      this.#transfer.data?.(piece.sector, this.#machinery.slots.data(slot, bytes));
     }
     return true;
   }

@@ -6,6 +6,7 @@ import { addVersions } from './0002-versions.ts';
 import { addConfigurations } from './0003-configurations.ts';
 import { addEncryption } from './0004-encryption.ts';
 import { addLog } from './0005-log.ts';
+import { addGateways } from './0006-gateways.ts';
 
 export const objectsMigrations: Migrations = {
   '0001-objects': createObjects,
@@ -13,4 +14,5 @@ export const objectsMigrations: Migrations = {
   '0003-configurations': addConfigurations,
   '0004-encryption': addEncryption,
   '0005-log': addLog,
+  '0006-gateways': addGateways,
 };

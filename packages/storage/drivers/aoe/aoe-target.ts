@@ -1,6 +1,7 @@
 // Owns the target: it takes frames many at a time and finds the disk that each is for. What is malformed, not for us
 // or not admitted is counted and not answered (AoEr11, section 2).
 
+import { systemClock } from '@ironbark/platform/clock.ts';
 import { watchReadable } from '@ironbark/platform/message-batch.ts';
 import { sectorsPerFrame } from '@ironbark/protocol/aoe/ata.ts';
 import { isQuestion } from '@ironbark/protocol/aoe/config-string.ts';
@@ -19,6 +20,7 @@ import { addressOf } from './export-settings.ts';
 import { BATCH, FramePort, type PortFacts } from './frame-port.ts';
 import { FrameReplies } from './frame-replies.ts';
 import { FrameSlots } from './frame-slots.ts';
+import { PollWindow } from './poll-window.ts';
 import { type Asked, ServedDisk } from './served-disk.ts';
 
 /** Frames that are held at a time, for all disks: 20 MiB once they have all been used. */
@@ -36,6 +38,10 @@ export class AoeTarget {
   /** Disks that were taken from their users, who may still ask. */
   readonly #revoked = new Map<number, ServedDisk>();
   readonly #touched = new Set<ServedDisk>();
+  readonly #window = new PollWindow();
+  readonly #takeFrame = (slot: number, length: number) => this.#take(slot, length);
+  /** When the frames of this batch came. */
+  #cameAtMs: number | undefined;
   #isClosed = false;
   #watch: { close(): void } | undefined;
 
@@ -114,15 +120,35 @@ export class AoeTarget {
   }
 
   #receive(): void {
-    for (let round = 0; round < ROUNDS; round += 1) {
-      const count = this.#port.receive((slot, length) => this.#take(slot, length));
-      for (const served of this.#touched) served.queue.run();
-      this.#touched.clear();
-      this.#port.flush();
-      if (count < BATCH) break;
+    this.#window.wakes(systemClock.monotonicMs());
+    let asks = 1 + this.#window.asks;
+    for (let rounds = 0; asks > 0 && rounds < ROUNDS; asks -= 1) {
+      const count = this.#receiveBatch();
+      if (count === 0) continue;
+      rounds += 1;
+      asks = 1 + Math.max(count === BATCH ? 1 : 0, this.#isAnyPending() ? 0 : this.#window.asks);
     }
+    const nowMs = systemClock.monotonicMs();
+    if (this.#window.asks > 0) this.#window.wasDisplaced(countDisplaced(), nowMs);
+    this.#window.sleeps(nowMs);
     // All memory is held for slow disks: the socket's own buffer fills, then frames are lost, as AoE expects.
     if (!this.#port.canReceive) this.#pause();
+  }
+
+  /** Of those the end is told of by the event loop, which must not be held up. */
+  #isAnyPending(): boolean {
+    for (const { queue } of this.#served.values()) if (queue.pending > 0) return true;
+    return false;
+  }
+
+  #receiveBatch(): number {
+    this.#cameAtMs = undefined;
+    const count = this.#port.receive(this.#takeFrame);
+    if (count === 0) return 0;
+    for (const served of this.#touched) served.queue.run();
+    this.#touched.clear();
+    this.#port.flush();
+    return count;
   }
 
   #settle(): void {
@@ -133,13 +159,15 @@ export class AoeTarget {
   #take(slot: number, length: number): void {
     this.#counters.frames += 1;
     const frame = this.#slots.frame(slot, length);
+    this.#cameAtMs ??= systemClock.monotonicMs();
+    const cameAtMs = this.#cameAtMs;
     const header = parseHeader(frame);
     if (header === undefined || isGroupAddress(header.source)) this.#drop(slot, 'malformed');
     else if (header.isResponse) this.#drop(slot, 'responses');
     else if (!this.#isForUs(header)) this.#drop(slot, 'elsewhere');
     else if (header.shelf === ANY_SHELF || header.slot === ANY_SLOT) {
-      this.#takeForMany({ slot, frame, header });
-    } else this.#takeForOne({ slot, frame, header });
+      this.#takeForMany({ slot, frame, header, cameAtMs });
+    } else this.#takeForOne({ slot, frame, header, cameAtMs });
   }
 
   #isForUs({ destination }: AoeHeader): boolean {
@@ -161,7 +189,7 @@ export class AoeTarget {
   }
 
   /** Only the question who is there is for many: each disk answers it in a frame of its own. */
-  #takeForMany({ slot, frame, header }: Asked): void {
+  #takeForMany({ slot, frame, header, cameAtMs }: Asked): void {
     const isAnswered = header.command === COMMAND.config && isQuestion(frame);
     for (const served of isAnswered ? this.#served.values() : []) {
       const { shelf, slot: place } = served.disk.settings;
@@ -172,7 +200,7 @@ export class AoeTarget {
       if (own === undefined) continue;
       const copy = this.#slots.frame(own, frame.length);
       frame.copy(copy);
-      served.ask({ slot: own, frame: copy, header });
+      served.ask({ slot: own, frame: copy, header, cameAtMs });
     }
     this.#slots.give(slot);
   }
@@ -181,4 +209,9 @@ export class AoeTarget {
     this.#counters[reason] += 1;
     this.#slots.give(slot);
   }
+}
+
+/** How often the scheduler has given this process's processor to another one. */
+function countDisplaced(): number {
+  return process.resourceUsage().involuntaryContextSwitches;
 }

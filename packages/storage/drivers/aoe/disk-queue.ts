@@ -18,7 +18,7 @@ import {
 
 export interface DiskQueueOptions {
   io: DiskIo;
-  done: (command: DiskCommand, fault?: AtaFault) => void;
+  done: (commands: readonly DiskCommand[], fault?: AtaFault) => void;
   /** Some commands have been told done outside of `run`. */
   settled: () => void;
 }
@@ -77,6 +77,7 @@ export class DiskQueue {
   #runReads(): void {
     const runs = joinNeighbours(this.#waiting.read.splice(0), RUN_FRAMES);
     for (const [index, run] of runs.entries()) {
+      if (this.#answerFromMemory(run)) continue;
       const lane = this.#readLanes.pop();
       if (lane === undefined) {
         this.#waiting.read.push(...runs.slice(index).flat());
@@ -84,6 +85,14 @@ export class DiskQueue {
       }
       this.#runRead(run, lane);
     }
+  }
+
+  #answerFromMemory(run: DiskCommand[]): boolean {
+    const address = this.#options.io.addressAtHand(run);
+    if (address === 0) return false;
+    for (const command of run) command.dataAddress = address + command.offset - run[0]!.offset;
+    this.#finish(run);
+    return true;
   }
 
   #runRead(run: DiskCommand[], lane: number): void {
@@ -114,7 +123,7 @@ export class DiskQueue {
 
   /** Several batches are under way only where none waits for a sync: one sync is enough for all that has come. */
   #runWrites(): void {
-    const atATime = this.isWriteThrough ? 1 : this.#options.io.lanes;
+    const atATime = this.isWriteThrough ? 1 : this.#options.io.cachedWritesAtATime;
     while (this.#batches < atATime && this.#waiting.write.length > 0) {
       // A batch that began before the cache was switched on has all lanes; without one nothing is written.
       if (this.#writeLanes.length === 0) return;
@@ -133,10 +142,9 @@ export class DiskQueue {
     const faults = await this.#writeBatch(batch, lanes);
     this.#writeLanes.push(...lanes);
     this.#batches -= 1;
-    for (const command of batch) {
-      this.#writing.delete(command);
-      this.#finish([command], faults.get(command));
-    }
+    for (const command of batch) this.#writing.delete(command);
+    if (faults.size === 0) this.#finish(batch);
+    else for (const command of batch) this.#finish([command], faults.get(command));
     this.run();
     this.#options.settled();
   }
@@ -183,7 +191,7 @@ export class DiskQueue {
 
   #finish(run: DiskCommand[], fault?: AtaFault): void {
     this.#pending -= run.length;
-    for (const command of run) this.#options.done(command, fault);
+    this.#options.done(run, fault);
     if (this.#pending === 0) for (const tell of this.#whenIdle.splice(0)) tell();
   }
 }

@@ -9,6 +9,10 @@ export type Run = readonly DiskCommand[];
 /** Transfers of a disk; each has a lane of its own while it is under way. Reads and writes have lanes of their own. */
 export interface DiskIo {
   readonly lanes: number;
+  /** Of a disk whose write cache is on, fewer than it has lanes where more would only wait for each other. */
+  readonly cachedWritesAtATime: number;
+  /** Where all bytes of a run are in memory until the next turn of the event loop; 0: they have to be read. */
+  addressAtHand(run: Run): number;
   /** Bytes of a run that could be read without waiting. */
   readAtHand(run: Run, lane: number): number;
   /** Reads what `readAtHand` has left of the run that it was called for. */

@@ -3,10 +3,11 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { ServiceError } from '@ironbark/core/errors.ts';
+import { MappedFile } from '@ironbark/platform/mapped-file.ts';
 import { allocatePinned, IOVEC_BYTES, PieceList } from '@ironbark/platform/pinned-memory.ts';
 import { readAtHand, readPieces, syncData, writePieces } from '@ironbark/platform/vector-file.ts';
 import type { DiskIo, DiskSource, Run } from './disk-source.ts';
-import type { FrameSlots } from './frame-slots.ts';
+import { FRAME_BYTES, type FrameSlots } from './frame-slots.ts';
 import { RUN_FRAMES } from './sector-runs.ts';
 
 /** Calls that wait for one disk at a time, of each kind. */
@@ -16,14 +17,25 @@ const LANES = 4;
 export async function openFileDisk(path: string, isReadOnly: boolean): Promise<DiskSource> {
   const access = isReadOnly ? constants.O_RDONLY : constants.O_RDWR;
   const file = await open(path, access | constants.O_NOFOLLOW);
+  const mapped = await mapOwn(file);
   return {
     sizeBytes: () => fileSize(file, path),
     onResize: () => {},
     isAway: false,
-    io: (slots) => new FileIo(file.fd, slots),
+    io: (slots) => new FileIo(file.fd, slots, mapped),
     cutOff: () => {},
-    close: () => file.close(),
+    close: async () => {
+      mapped?.close();
+      await file.close();
+    },
   };
+}
+
+/** What it grows by later is read as from a file that is not mapped. */
+async function mapOwn(file: FileHandle): Promise<MappedFile | undefined> {
+  const facts = await file.stat();
+  const isOwn = facts.isFile() && facts.uid === process.geteuid?.();
+  return isOwn ? MappedFile.open(file.fd, facts.size, RUN_FRAMES * FRAME_BYTES) : undefined;
 }
 
 async function fileSize(file: FileHandle, path: string): Promise<number> {
@@ -35,14 +47,26 @@ async function fileSize(file: FileHandle, path: string): Promise<number> {
 
 class FileIo implements DiskIo {
   readonly lanes = LANES;
+  /** A file takes one writer at a time; what comes meanwhile goes with the next call. */
+  readonly cachedWritesAtATime = 1;
   readonly #fd: number;
   readonly #slots: FrameSlots;
   readonly #reads = makeLists();
   readonly #writes = makeLists();
 
-  constructor(fd: number, slots: FrameSlots) {
+  readonly #mapped: MappedFile | undefined;
+
+  constructor(fd: number, slots: FrameSlots, mapped: MappedFile | undefined) {
     this.#fd = fd;
     this.#slots = slots;
+    this.#mapped = mapped;
+  }
+
+  addressAtHand(run: Run): number {
+    if (this.#mapped === undefined) return 0;
+    const { offset } = run[0]!;
+    const last = run.at(-1)!;
+    return this.#mapped.addressAtHand(offset, last.offset + last.length - offset);
   }
 
   readAtHand(run: Run, lane: number): number {

@@ -1,11 +1,15 @@
 // Owns one packet socket: frames come into free slots many at a time, and replies leave together.
 
 import { MessageBatch } from '@ironbark/platform/message-batch.ts';
+import { DATA_OFFSET } from '@ironbark/protocol/aoe/ata.ts';
 import { MIN_FRAME_BYTES } from '@ironbark/protocol/aoe/frame.ts';
 import { FRAME_BYTES, type FrameSlots } from './frame-slots.ts';
 
 /** One call’s worth. What it moves stays in the processor’s cache from one step to the next: 64 frames do not. */
 export const BATCH = 16;
+
+/** Where a frame was received and no slot was left for the next. */
+const NO_SLOT = -1;
 
 export interface PortFacts {
   fd: number;
@@ -37,12 +41,13 @@ export class FramePort {
     while (this.#waiting.length < BATCH && this.#slots.free > 0) this.#prepare(this.#slots.take()!);
     const count = this.#incoming.receive(this.facts.fd, this.#waiting.length);
     for (let index = 0; index < count; index += 1) {
-      take(this.#waiting[index]!, Math.min(this.#incoming.lengthOf(index), FRAME_BYTES));
+      const slot = this.#waiting[index]!;
+      // In the same place, so that what waits on behind it stays where it is.
+      if (this.#slots.free > 0) this.#place(index, this.#slots.take()!);
+      else this.#waiting[index] = NO_SLOT;
+      take(slot, Math.min(this.#incoming.lengthOf(index), FRAME_BYTES));
     }
-    if (count > 0) {
-      this.#waiting.splice(0, count);
-      for (const [index, slot] of this.#waiting.entries()) this.#place(index, slot);
-    }
+    if (this.#waiting[0] === NO_SLOT || this.#waiting[count - 1] === NO_SLOT) this.#closeGaps();
     return count;
   }
 
@@ -53,11 +58,25 @@ export class FramePort {
 
   #prepare(slot: number): void {
     this.#place(this.#waiting.length, slot);
-    this.#waiting.push(slot);
+  }
+
+  #closeGaps(): void {
+    const left = this.#waiting.splice(0).filter((slot) => slot !== NO_SLOT);
+    for (const slot of left) this.#prepare(slot);
   }
 
   #place(index: number, slot: number): void {
+    this.#waiting[index] = slot;
     this.#incoming.set(index, this.#slots.address(slot), FRAME_BYTES);
+  }
+
+  /** As `queue`, with data from elsewhere behind the headers: it has to stay there until the next flush. */
+  queueWithData(slot: number, dataAddress: number, length: number): void {
+    const index = this.#replies.length;
+    this.#outgoing.set(index, this.#slots.address(slot), DATA_OFFSET);
+    this.#outgoing.append(index, dataAddress, length);
+    this.#replies.push(slot);
+    if (this.#replies.length === BATCH) this.flush();
   }
 
   /** The slot is free again once the reply has left. */
@@ -65,7 +84,7 @@ export class FramePort {
     let size = length;
     if (size < MIN_FRAME_BYTES) {
       // What lay there before is nobody's business.
-      this.#slots.frame(slot, MIN_FRAME_BYTES).fill(0, size);
+      this.#slots.room(slot).fill(0, size, MIN_FRAME_BYTES);
       size = MIN_FRAME_BYTES;
     }
     this.#outgoing.set(this.#replies.length, this.#slots.address(slot), size);

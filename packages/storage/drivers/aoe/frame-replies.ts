@@ -28,15 +28,30 @@ export class FrameReplies {
   }
 
   answer(from: DiskAddress, slot: number, length: number, error = 0): void {
-    const responder = { mac: this.#port.facts.mac, shelf: from.shelf, slot: from.slot };
-    turnIntoReply(this.room(slot), responder, error);
+    this.#turn(from, slot, error);
     this.#port.queue(slot, length);
   }
 
+  #turn(from: DiskAddress, slot: number, error: number): void {
+    const responder = { mac: this.#port.facts.mac, shelf: from.shelf, slot: from.slot };
+    turnIntoReply(this.room(slot), responder, error);
+  }
+
   /** `length` bytes of data lie behind the headers already. */
-  answerAta(from: DiskAddress, slot: number, end: { length?: number; fault?: AtaFault }): void {
+  answerAta(
+    from: DiskAddress,
+    slot: number,
+    end: { length: number; fault: AtaFault | undefined },
+  ): void {
     renderAtaEnd(this.room(slot), end.fault);
-    this.answer(from, slot, DATA_OFFSET + (end.length ?? 0));
+    this.answer(from, slot, DATA_OFFSET + end.length);
+  }
+
+  /** The end of a read whose data is elsewhere in memory, and stays there until the next flush. */
+  answerFrom(from: DiskAddress, slot: number, data: { address: number; length: number }): void {
+    renderAtaEnd(this.room(slot));
+    this.#turn(from, slot, 0);
+    this.#port.queueWithData(slot, data.address, data.length);
   }
 
   /** The request comes back as it was but for its header, without its data. */

@@ -14,6 +14,9 @@ export class FrameSlots {
   readonly #memory: PinnedMemory;
   readonly #free: number[];
   readonly #rooms: readonly Buffer[];
+  /** What was last looked at in each slot: the frame, and its data. */
+  readonly #frames: Buffer[];
+  readonly #datas: Buffer[];
 
   constructor(count: number) {
     this.#memory = allocatePinned(count * SLOT_BYTES);
@@ -21,6 +24,8 @@ export class FrameSlots {
       const at = slot * SLOT_BYTES + FRAME_AT;
       return this.#memory.bytes.subarray(at, at + FRAME_BYTES);
     });
+    this.#frames = [...this.#rooms];
+    this.#datas = this.#rooms.map((room) => room.subarray(DATA_OFFSET));
     this.#free = Array.from({ length: count }, (_, index) => count - 1 - index);
   }
 
@@ -49,7 +54,21 @@ export class FrameSlots {
     return this.#rooms[slot]!;
   }
 
+  /** Requests of a kind are as long as each other, and making a Buffer is what costs most of a short one. */
   frame(slot: number, length: number): Buffer {
-    return this.room(slot).subarray(0, length);
+    const last = this.#frames[slot]!;
+    if (last.length === length) return last;
+    const frame = this.room(slot).subarray(0, length);
+    this.#frames[slot] = frame;
+    return frame;
+  }
+
+  /** The data of a read or a write. */
+  data(slot: number, length: number): Buffer {
+    const last = this.#datas[slot]!;
+    if (last.length === length) return last;
+    const data = this.room(slot).subarray(DATA_OFFSET, DATA_OFFSET + length);
+    this.#datas[slot] = data;
+    return data;
   }
 }

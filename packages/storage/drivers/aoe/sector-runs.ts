@@ -11,6 +11,10 @@ export interface DiskCommand {
   slot: number;
   offset: number;
   length: number;
+  /** When its frame came. */
+  cameAtMs: number;
+  /** Where the data of a read is, when it is not in the slot of its frame; 0: there. */
+  dataAddress: number;
 }
 
 /** Runs of commands each of which begins where the one before it ends, in the order of their places. */

@@ -32,7 +32,7 @@ import { DiskQueue } from './disk-queue.ts';
 import type { FrameReplies } from './frame-replies.ts';
 import type { FrameSlots } from './frame-slots.ts';
 import type { LeftBehind } from './left-behind.ts';
-import type { CommandKind, DiskCommand } from './sector-runs.ts';
+import type { DiskCommand } from './sector-runs.ts';
 
 /** Commands that a disk says it takes at a time, which Linux never exceeds. */
 export const BUFFER_COUNT = 64;
@@ -46,6 +46,7 @@ export interface Asked {
   slot: number;
   frame: Buffer;
   header: AoeHeader;
+  cameAtMs: number;
 }
 
 export interface ServedDiskOptions {
@@ -63,8 +64,6 @@ export class ServedDisk {
   readonly queue: DiskQueue;
   readonly counters = zeroCounters();
   readonly openedAtMs = systemClock.monotonicMs();
-  /** When what is under way came, by the slot of its frame. */
-  readonly #cameAtMs = new Map<number, number>();
   /** Its target is about to end: what cannot be done now is not answered. */
   isEnding = false;
   readonly #replies: FrameReplies;
@@ -76,7 +75,7 @@ export class ServedDisk {
     this.#replies = replies;
     this.#maxSectors = maxSectors;
     this.#settled = settled;
-    const done = (command: DiskCommand, fault?: AtaFault) => this.#end(command, fault);
+    const done = (commands: readonly DiskCommand[], fault?: AtaFault) => this.#end(commands, fault);
     this.queue = new DiskQueue({ io: disk.source.io(slots), done, settled });
     this.queue.isWriteThrough = !disk.isWriteCacheOn;
   }
@@ -102,11 +101,12 @@ export class ServedDisk {
   /** From a user whose right to it was taken away: every command fails, so that nothing there waits for ever. */
   refuse({ slot, frame, header }: Asked): void {
     const isAta = header.command === COMMAND.ata && parseAta(frame) !== undefined;
-    if (isAta) this.#endAta(slot, { fault: 'aborted' });
+    if (isAta) this.#endAta(slot, 0, 'aborted');
     else this.#error(slot, ERROR.unavailable);
   }
 
-  #askAta({ slot, frame, header }: Asked): void {
+  #askAta(asked: Asked): void {
+    const { slot, frame, header } = asked;
     const request = parseAta(frame);
     if (request === undefined) this.#error(slot, ERROR.badArgument);
     else if (!this.disk.mayCommand(header.source)) {
@@ -115,19 +115,21 @@ export class ServedDisk {
     } else {
       const { sectors, settings } = this.disk;
       const facts = { sectors, isReadOnly: settings.isReadOnly, maxSectors: this.#maxSectors };
-      this.#perform(slot, planAta(request, facts));
+      this.#perform(asked, planAta(request, facts));
     }
   }
 
-  #perform(slot: number, plan: AtaPlan): void {
+  #perform({ slot, cameAtMs }: Asked, plan: AtaPlan): void {
     if (plan.kind === 'read' || plan.kind === 'write') {
-      this.#enqueue(plan.kind, { slot, offset: plan.offset, length: plan.length });
-    } else if (plan.kind === 'flush') this.#enqueue('flush', { slot, offset: 0, length: 0 });
-    else if (plan.kind === 'identify') this.#identify(slot);
+      const { kind, offset, length } = plan;
+      this.#enqueue({ kind, slot, offset, length, cameAtMs, dataAddress: 0 });
+    } else if (plan.kind === 'flush') {
+      this.#enqueue({ kind: 'flush', slot, offset: 0, length: 0, cameAtMs, dataAddress: 0 });
+    } else if (plan.kind === 'identify') this.#identify(slot);
     else if (plan.kind === 'write-cache') this.#setWriteCache(slot, plan.isOn);
     else if (plan.kind === 'power-mode') this.#powerMode(slot);
-    else if (plan.kind === 'done') this.#endAta(slot, {});
-    else if (plan.kind === 'fault') this.#endAta(slot, { fault: plan.fault });
+    else if (plan.kind === 'done') this.#endAta(slot, 0);
+    else if (plan.kind === 'fault') this.#endAta(slot, 0, plan.fault);
     else this.#error(slot, ERROR.badArgument);
   }
 
@@ -136,22 +138,17 @@ export class ServedDisk {
     this.#replies.answer(this.disk.settings, slot, DATA_OFFSET);
   }
 
-  #enqueue(kind: CommandKind, place: Omit<DiskCommand, 'kind'>): void {
-    const { counters, queue } = this;
-    if (queue.pending >= MAX_PENDING) {
-      counters.overruns += 1;
-      this.#replies.give(place.slot);
-      return;
+  #enqueue(command: DiskCommand): void {
+    if (this.queue.pending < MAX_PENDING) this.queue.add(command);
+    else {
+      this.counters.overruns += 1;
+      this.#replies.give(command.slot);
     }
-    this.#cameAtMs.set(place.slot, systemClock.monotonicMs());
-    queue.add({ kind, slot: place.slot, offset: place.offset, length: place.length });
   }
 
-  #count({ kind, slot, length }: DiskCommand, isDone: boolean): void {
+  #count({ kind, length, cameAtMs }: DiskCommand, nowMs: number): void {
     const { counters } = this;
-    const tookNs = (systemClock.monotonicMs() - this.#cameAtMs.get(slot)!) * NS_PER_MS;
-    this.#cameAtMs.delete(slot);
-    if (!isDone) return;
+    const tookNs = (nowMs - cameAtMs) * NS_PER_MS;
     if (kind === 'read') {
       counters.reads += 1;
       counters.readBytes += length;
@@ -166,13 +163,19 @@ export class ServedDisk {
     }
   }
 
-  #end(command: DiskCommand, fault?: AtaFault): void {
-    const { kind, slot, length } = command;
-    this.#count(command, fault === undefined);
-    // The next target will be asked again, and may do it.
-    if (fault !== undefined && this.isEnding) this.#replies.give(slot);
-    else if (fault !== undefined) this.#endAta(slot, { fault });
-    else this.#endAta(slot, { length: kind === 'read' ? length : 0 });
+  #end(commands: readonly DiskCommand[], fault?: AtaFault): void {
+    const nowMs = systemClock.monotonicMs();
+    for (const command of commands) {
+      const { kind, slot, length, dataAddress } = command;
+      // The next target will be asked again, and may do it.
+      if (fault !== undefined && this.isEnding) this.#replies.give(slot);
+      else if (fault !== undefined) this.#endAta(slot, 0, fault);
+      else {
+        this.#count(command, nowMs);
+        if (dataAddress === 0) this.#endAta(slot, kind === 'read' ? length : 0);
+        else this.#replies.answerFrom(this.disk.settings, slot, { address: dataAddress, length });
+      }
+    }
   }
 
   #identify(slot: number): void {
@@ -184,13 +187,13 @@ export class ServedDisk {
       model: MODEL,
       isWriteCacheOn: disk.isWriteCacheOn,
     });
-    this.#endAta(slot, { length: SECTOR_BYTES });
+    this.#endAta(slot, SECTOR_BYTES);
   }
 
   #setWriteCache(slot: number, isOn: boolean): void {
     this.#change(slot, { isWriteCacheOn: isOn }, () => {
       this.queue.isWriteThrough = !isOn;
-      this.#endAta(slot, {});
+      this.#endAta(slot, 0);
     });
   }
 
@@ -250,9 +253,9 @@ export class ServedDisk {
     );
   }
 
-  #endAta(slot: number, end: { length?: number; fault?: AtaFault }): void {
-    if (end.fault !== undefined) this.counters.faults += 1;
-    this.#replies.answerAta(this.disk.settings, slot, end);
+  #endAta(slot: number, length: number, fault?: AtaFault): void {
+    if (fault !== undefined) this.counters.faults += 1;
+    this.#replies.answerAta(this.disk.settings, slot, { length, fault });
   }
 
   #error(slot: number, error: number): void {

@@ -6,7 +6,6 @@
 
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { NbdClient } from '@ironbark/platform/nbd/client.ts';
-import { DATA_OFFSET } from '@ironbark/protocol/aoe/ata.ts';
 import type { DiskIo, DiskSource, Run } from './disk-source.ts';
 import type { FrameSlots } from './frame-slots.ts';
 
@@ -38,10 +37,11 @@ export async function openServedVolume(
 }
 
 function volumeIo(client: NbdClient, slots: FrameSlots): DiskIo {
-  const dataOf = (run: Run) =>
-    run.map(({ slot, length }) => slots.room(slot).subarray(DATA_OFFSET, DATA_OFFSET + length));
+  const dataOf = (run: Run) => run.map(({ slot, length }) => slots.data(slot, length));
   return {
     lanes: LANES,
+    cachedWritesAtATime: LANES,
+    addressAtHand: () => 0,
     readAtHand: () => 0,
     read: (run) => client.read(run[0]!.offset, dataOf(run)),
     write: (run) => client.write(run[0]!.offset, dataOf(run)),

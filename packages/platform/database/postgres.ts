@@ -1,0 +1,105 @@
+// Owns the PostgreSQL engine: what SQLite gives one process it gives several, transactions that are as if one after
+// another. Those that met are tried again, so `work` may run more than once.
+
+import { Kysely, PostgresAdapter, PostgresIntrospector, type Transaction } from 'kysely';
+import { Migrator } from 'kysely/migration';
+import { Client } from 'pg';
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../logger.ts';
+import type { RandomSource } from '../random.ts';
+import type { Database, Migrations } from './database.ts';
+import { ByteOrderCompiler, PostgresDriver } from './postgres-driver.ts';
+import { explain, isConflict, tooManyConflicts } from './postgres-errors.ts';
+import { CONNECT_TIMEOUT_MS, type PostgresTarget } from './postgres-target.ts';
+
+export interface PostgresOptions {
+  target: PostgresTarget;
+  migrations: Migrations;
+  clock: Clock;
+  random: RandomSource;
+  logger: Logger;
+}
+
+/** No call of twelve clients on fifty keys at three gateways has needed all of them. */
+const MAX_ATTEMPTS = 20;
+const BACKOFF_START_MS = 2;
+const BACKOFF_LIMIT_MS = 200;
+
+export async function openPostgres<Schema>(options: PostgresOptions): Promise<Database<Schema>> {
+  const { target, logger } = options;
+  const lost = (error: unknown) => logger.warn('a connection to the database was lost', { error });
+  const driver = new PostgresDriver(target, lost);
+  const query = new Kysely<Schema>({
+    dialect: {
+      createAdapter: () => new PostgresAdapter(),
+      createDriver: () => driver,
+      createIntrospector: (db) => new PostgresIntrospector(db),
+      createQueryCompiler: () => new ByteOrderCompiler(),
+    },
+  });
+  try {
+    await migrateAlone(target, query, options.migrations);
+  } catch (error) {
+    await query.destroy();
+    throw error;
+  }
+  return {
+    query,
+    transaction: (work) => transact(query, work, options),
+    // One that cannot be reached may be there again the next moment.
+    failure: undefined,
+    // Its own checks are its administrator's business.
+    findDamage: async () => undefined,
+    [Symbol.asyncDispose]: () => query.destroy(),
+  };
+}
+
+async function transact<Schema, Result>(
+  query: Kysely<Schema>,
+  work: (tx: Transaction<Schema>) => Promise<Result>,
+  { clock, random }: Pick<PostgresOptions, 'clock' | 'random'>,
+): Promise<Result> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await query.transaction().execute(work);
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+      if (attempt >= MAX_ATTEMPTS) throw tooManyConflicts(error);
+    }
+    const limitMs = Math.min(BACKOFF_START_MS * 2 ** attempt, BACKOFF_LIMIT_MS);
+    await clock.sleep(limitMs * random.fraction());
+  }
+}
+
+/** Of migrations; any number that nobody else uses. */
+const MIGRATION_LOCK = 4_910_273_561;
+
+/** Of several that start at once, one does it, and the others find it done. */
+async function migrateAlone<Schema>(
+  target: PostgresTarget,
+  query: Kysely<Schema>,
+  migrations: Migrations,
+): Promise<void> {
+  const client = new Client({ ...target, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    await migrate(query, migrations);
+  } catch (error) {
+    throw explain(error);
+  } finally {
+    await client.end();
+  }
+}
+
+async function migrate<Schema>(query: Kysely<Schema>, migrations: Migrations): Promise<void> {
+  const migrator = new Migrator({
+    db: query,
+    provider: { getMigrations: async () => ({ ...migrations }) },
+    // Numbers are given when work begins and land when it is done.
+    allowUnorderedMigrations: true,
+  });
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) throw error;
+}
