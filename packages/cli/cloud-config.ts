@@ -34,8 +34,27 @@ export interface CloudConfig {
   keyring?: string;
   /** How often each account may call each action; absent: as RequestBuckets has it. An administrator writes it. */
   requestRates?: RequestRates;
+  /** IPv4, by which nodes on other hosts reach this one; absent: where they come to join, or went out from. */
+  underlayAddress?: string;
+  /** This host is a node of a cloud elsewhere, and of what is above only the node's part counts; absent: it is a cloud. */
+  joined?: JoinedConfig;
   /** How the simulated hypervisor misbehaves; absent: not at all. */
   simulated?: SimulatedOptions;
+}
+
+export interface FrontAddress {
+  host: string;
+  port: number;
+}
+
+export interface JoinedConfig {
+  front: FrontAddress;
+  /** What people call the node. */
+  name: string;
+}
+
+export function renderFront({ host, port }: FrontAddress): string {
+  return `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 export interface SharedObjects {

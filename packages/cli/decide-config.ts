@@ -20,6 +20,8 @@ export interface ConfigWishes {
   /** An IPv4 block. */
   publicAddresses?: string;
   allowSharedEmulation?: boolean;
+  /** IPv4. */
+  underlay?: string;
   /** Empty: none any more. */
   volumeDevices?: string[];
   /** `none`: no cluster any more. */
@@ -113,6 +115,7 @@ async function firstConfig(context: CliContext, wishes: ConfigWishes): Promise<C
     network,
     vpcCidr: network === 'bridge' ? await chooseFreeCidr(context) : AWS_DEFAULT_CIDR,
     ...publicOf(wishes.publicAddresses),
+    ...underlayOf(wishes.underlay),
     ...(wishes.allowSharedEmulation === true ? { allowSharedEmulation: true } : {}),
     ...devicesOf(wishes.volumeDevices),
     ...cephOf(wishes, undefined),
@@ -169,6 +172,7 @@ export function keepConfig(saved: CloudConfig, wishes: ConfigWishes): CloudConfi
     host: wishes.host ?? saved.host,
     port: wishes.port ?? saved.port,
     ...publicOf(wishes.publicAddresses ?? savedPublic),
+    ...underlayOf(wishes.underlay),
     ...(sharing === true ? { allowSharedEmulation: true } : {}),
     ...devicesOf(wishes.volumeDevices ?? savedDevices),
     ...cephOf(wishes, ceph),
@@ -180,6 +184,10 @@ export function keepConfig(saved: CloudConfig, wishes: ConfigWishes): CloudConfi
 /** Addresses that were given out of another block before stay with whom they belong to. */
 function publicOf(block: string | undefined): Pick<CloudConfig, 'publicAddresses'> {
   return block === undefined ? {} : { publicAddresses: block };
+}
+
+function underlayOf(address: string | undefined): Pick<CloudConfig, 'underlayAddress'> {
+  return address === undefined ? {} : { underlayAddress: address };
 }
 
 function keyringOf(path: string | undefined): Pick<CloudConfig, 'keyring'> {

@@ -25,6 +25,21 @@ Examples:
   ironbark down                    guests are asked to power off, and start again with the next up
   ironbark down --keep-guests      to update Ironbark itself: guests do not notice`,
 
+  'ironbark nodes': `Examples:
+  ironbark nodes                       the hosts of this cloud, and what they have
+  ironbark nodes token                 the line to type on another host
+  ironbark nodes drain shelf-2         before it is repaired: no new instances
+  ironbark nodes remove shelf-2        once its instances are terminated`,
+
+  'ironbark nodes token': `Examples:
+  ironbark nodes token                            for one host, within an hour
+  ironbark nodes token --address 192.168.1.10     where nodes come to, if this host has several addresses
+  ironbark nodes token --address 192.168.1.10:9000`,
+
+  'ironbark join': `Examples:
+  sudo ironbark join https://192.168.1.10:8774 --token ibjoin_…      as "ironbark nodes token" prints it
+  sudo ironbark join https://192.168.1.10:8774 --token ibjoin_… --node-name shelf-2 --underlay 10.0.0.2`,
+
   'ironbark status': `Examples:
   ironbark status || ironbark up                  start it unless it runs
   ironbark status --json | jq -r .endpoint`,

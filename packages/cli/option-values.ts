@@ -1,6 +1,6 @@
 // Owns what the values of options have to look like, and what is said of those that do not.
 
-import { parseBlock } from '@ironbark/core/ipv4.ts';
+import { isUnicast, parseBlock, parseIpv4 } from '@ironbark/core/ipv4.ts';
 import { InvalidArgumentError } from 'commander';
 
 const LARGEST_PORT = 65_535;
@@ -30,6 +30,14 @@ export function parsePublicBlock(text: string): string {
     );
   }
   return text;
+}
+
+export function parseHostAddress(text: string): string {
+  const address = parseIpv4(text);
+  if (address !== undefined && isUnicast(address)) return text;
+  throw new InvalidArgumentError(
+    'an IPv4 address that other hosts can reach is needed, like 192.168.1.10',
+  );
 }
 
 /** As many as a large host has; a longer list is a mistake. */

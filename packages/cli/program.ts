@@ -7,9 +7,11 @@ import type { ImageImportOptions } from './commands/image-import.ts';
 import type { CliContext } from './context.ts';
 import { EXAMPLES } from './examples.ts';
 import { addLabCommands } from './lab-commands.ts';
+import { addNodeCommands } from './node-commands.ts';
 import {
   parseCount,
   parseDevices,
+  parseHostAddress,
   parsePort,
   parsePublicBlock,
   parseRate,
@@ -54,6 +56,7 @@ export function buildProgram(options: ProgramOptions): Command {
   addInstanceCommands(program, options, context);
   addAccountCommands(program, context);
   addQuotaCommands(program, context);
+  addNodeCommands(program, { ...options, context });
   addHostCommands(program, options, context);
   for (const command of program.commands) inheritGlobals(command);
   addExamples(program, 'ironbark');
@@ -107,6 +110,11 @@ function addCloudCommands(program: Command, options: ProgramOptions, context: Ma
       '--public-addresses <block>',
       'block of public addresses that leads to this host (default 203.0.113.0/24)',
       parsePublicBlock,
+    )
+    .option(
+      '--underlay <address>',
+      'IPv4 address of this host for traffic between nodes (default: where they come to join)',
+      parseHostAddress,
     )
     .option(
       '--allow-shared-emulation',

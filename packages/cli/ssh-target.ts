@@ -15,6 +15,15 @@ export interface SshTarget {
   args: string[];
 }
 
+/** The host that it runs on, when that is not this one: its private address leads nowhere from here. */
+export async function findNodeElsewhere(
+  daemon: AdminApi,
+  { InstanceId: id }: DescribedInstance,
+): Promise<string | undefined> {
+  const { elsewhere = [] } = await daemon.status();
+  return elsewhere.find(({ instances }) => instances.some((each) => each.id === id))?.node;
+}
+
 /** Undefined while the guest has no address yet. */
 export async function findSshTarget(
   context: CliContext,

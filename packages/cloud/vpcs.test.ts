@@ -36,7 +36,8 @@ test('VPCs may have the same block, and go when nothing is in them, leaving noth
   const acls = await t.call('DescribeNetworkAcls', { Filters: filters });
   assert.equal(acls.NetworkAcls![0]!.IsDefault, true);
   await t.settle('both are told', () => told(t, one) !== undefined && told(t, two) !== undefined);
-  assert.notEqual(told(t, one)!.networkNumber, told(t, two)!.networkNumber);
+  const numbers = [one, two].map((id) => told(t, id)!.networkNumber);
+  assert.notEqual(numbers[0], numbers[1]);
   const subnet = await makeSubnet(t, one, '10.0.0.0/24');
   await assert.rejects(
     t.call('DeleteVpc', { VpcId: one }),
@@ -48,6 +49,9 @@ test('VPCs may have the same block, and go when nothing is in them, leaving noth
   assert.deepEqual(await t.call('DescribeRouteTables', {}), before);
   assert.equal((await t.call('DescribeSecurityGroups', {})).SecurityGroups!.length, 1);
   await t.settle('forgotten', () => told(t, one) === undefined && told(t, two) === undefined);
+  const next = await makeVpc(t);
+  await t.settle('told', () => told(t, next) !== undefined);
+  assert.ok(!numbers.includes(told(t, next)!.networkNumber), 'its number was not theirs');
 });
 
 test('a VPC that was deleted before the process ended is forgotten by the next one', async () => {

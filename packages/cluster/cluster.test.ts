@@ -4,23 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
-import { type Clock, systemClock, waitFor } from '@ironbark/platform/clock.ts';
-import { silentLogger } from '@ironbark/platform/logger.ts';
+import { type Clock, systemClock } from '@ironbark/platform/clock.ts';
 import { seededRandom } from '@ironbark/platform/random.ts';
-import {
-  NODE_LEASE_MS,
-  type PlacedInstance,
-  type ZoneVpc,
-} from '@ironbark/protocol/internal/cluster-client.ts';
+import { NODE_LEASE_MS, type PlacedInstance } from '@ironbark/protocol/internal/cluster-client.ts';
 import type {
   InstanceIntent,
-  InstanceObservation,
   SubnetIntent,
 } from '@ironbark/protocol/internal/instance-messages.ts';
-import type { NodeClient, VolumeReading } from '@ironbark/protocol/internal/node-client.ts';
+import type { VolumeReading } from '@ironbark/protocol/internal/node-client.ts';
 import { MemoryNode } from '@ironbark/protocol/internal/testing/memory-node.ts';
 import { UnreliableNode } from '@ironbark/protocol/internal/testing/unreliable-node.ts';
-import { type Cluster, startCluster } from './main.ts';
+import { instanceId, placed, Zone } from './testing/zone.ts';
 
 const A: NodeId = 'node-a';
 const B: NodeId = 'node-b';
@@ -208,149 +202,11 @@ class HurriedClock implements Clock {
   sleep = (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 100, signal);
 }
 
-interface ZoneOptions {
-  root?: string;
-  clock?: Clock;
-  clients?: NodeClient[];
-}
-
-class Zone implements AsyncDisposable {
-  readonly #root: string;
-  readonly #nodes: MemoryNode[];
-  readonly #options: ZoneOptions;
-  #cluster: Cluster | undefined;
-
-  private constructor(root: string, nodes: MemoryNode[], options: ZoneOptions) {
-    this.#root = root;
-    this.#nodes = nodes;
-    this.#options = options;
-  }
-
-  static async start(nodes: MemoryNode[], options: ZoneOptions = {}): Promise<Zone> {
-    const root = options.root ?? (await mkdtemp(join(tmpdir(), 'ib-')));
-    const zone = new Zone(root, nodes, options);
-    await zone.restart();
-    return zone;
-  }
-
-  get client() {
-    return this.#cluster!.client;
-  }
-
-  async restart(): Promise<void> {
-    await this.#cluster?.[Symbol.asyncDispose]();
-    const nodes = this.#nodes.map((node, at) => ({
-      nodeId: node.nodeId,
-      client: this.#options.clients?.[at] ?? node,
-    }));
-    const clock = this.#options.clock ?? systemClock;
-    const context = { clock, random: seededRandom(1), logger: silentLogger };
-    this.#cluster = await startCluster({ dataDir: this.#root, zone: 'test-1a', nodes, ...context });
-  }
-
-  node(id: NodeId): MemoryNode {
-    return this.#nodes.find((each) => each.nodeId === id)!;
-  }
-
-  async health(id: NodeId): Promise<string | undefined> {
-    return (await this.client.describeNodes()).find((each) => each.nodeId === id)?.health;
-  }
-
-  until(what: string, probe: () => Promise<boolean> | boolean): Promise<boolean> {
-    return waitFor(probe, { clock: systemClock, timeoutMs: 20_000, intervalMs: 2, what });
-  }
-
-  untilQuiet(): Promise<boolean> {
-    return this.until('quiet', () => this.#cluster!.isQuiet());
-  }
-
-  async untilSeen(
-    id: InstanceId,
-    isSo: (seen: InstanceObservation) => boolean,
-  ): Promise<InstanceObservation> {
-    const probe = async () => {
-      const { instances } = await this.client.changesSince(0);
-      return instances.map((each) => each.observation).find((each) => each.id === id && isSo(each));
-    };
-    return waitFor(probe, { clock: systemClock, timeoutMs: 20_000, intervalMs: 2, what: id });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#cluster?.[Symbol.asyncDispose]();
-    await rm(this.#root, { recursive: true, force: true });
-  }
-}
-
 function byId(a: InstanceIntent, b: InstanceIntent): number {
   return a.id < b.id ? -1 : 1;
-}
-
-function instanceId(digit: number): InstanceId {
-  return `i-${String(digit).padStart(17, '0')}`;
-}
-
-test('a VPC reaches the nodes that have a port of it and a bridge, and no others', async () => {
-  const [a, b, c] = [new MemoryNode(A), new MemoryNode(B), new MemoryNode('node-c')];
-  a.network = 'bridge';
-  b.network = 'bridge';
-  await using zone = await Zone.start([a, b, c]);
-  await zone.client.putInstances([placed(1, A), placed(2, B), placed(3, 'node-c')]);
-  await zone.untilSeen(instanceId(3), (each) => each.power === 'running');
-  await zone.client.putVpcs([zoneVpc(2, [A, 'node-c', undefined])]);
-  await zone.until('told', () => zone.node(A).intent.vpcs[0]?.networkNumber === 2);
-  await zone.client.putVpcs([zoneVpc(1, [A, B])]);
-  await zone.client.putVpcs([zoneVpc(3, [B])]);
-  await zone.until('moved', () => zone.node(B).intent.vpcs[0]?.networkNumber === 3);
-  await zone.until('gone', () => zone.node(A).intent.vpcs.length === 0);
-  assert.deepEqual(zone.node('node-c').intent.vpcs, [], 'there is nothing to build');
-  const heard = new Set(zone.node('node-c').received.map(({ generation }) => generation));
-  assert.equal(heard.size, 1, 'and nothing to hear');
-  await zone.client.forgetVpcs([zoneVpc(3, []).intent.id]);
-  await zone.until('forgotten', () => zone.node(B).intent.vpcs.length === 0);
-});
-
-/** Its number tells which one has arrived. */
-function zoneVpc(generation: number, nodes: (NodeId | undefined)[]): ZoneVpc {
-  const ports = nodes.map((nodeId, at) => ({
-    interfaceId: `eni-0000000000000000${at}` as const,
-    subnetId: 'subnet-00000000000000001' as const,
-    nodeId,
-    macAddress: `02:00:00:00:00:0${at}`,
-    privateIps: [`10.0.0.${at + 4}`],
-    publicIps: [],
-    groupIds: [],
-    checksSource: true,
-  }));
-  const dhcp = { domainName: 'ec2.internal', domainNameServers: [], ntpServers: [] };
-  const parts = { cidrs: ['10.0.0.0/16'], hasDns: true, dhcp, subnets: [], groups: [], ports };
-  const id = 'vpc-00000000000000001';
-  return { generation, intent: { id, networkNumber: generation, ...parts } };
 }
 
 function subnet(id: SubnetIntent['id']): SubnetIntent {
   const cidr = '172.31.0.0/20';
   return { id, cidr, gatewayIp: '172.31.0.1', vpcCidr: '172.31.0.0/16', domain: 'ec2.internal' };
-}
-
-function placed(
-  digit: number,
-  nodeId: NodeId,
-  changes: Partial<InstanceIntent> = {},
-): PlacedInstance {
-  const blob = { bucket: 'b', key: 'k', sizeBytes: 1, sha256: '', unpackedBytes: 1 };
-  const intent = {
-    id: instanceId(digit),
-    generation: 1,
-    power: 'running',
-    forceStop: false,
-    rebootCount: 0,
-    vcpus: 1,
-    memoryMib: 512,
-    image: { id: 'ami-1', root: { ...blob, encoding: 'raw' } },
-    interfaces: [],
-    volumes: [],
-    ...changes,
-  };
-  // The Cluster Controller passes disks and metadata on without looking at them.
-  return { nodeId, intent: intent as unknown as InstanceIntent };
 }

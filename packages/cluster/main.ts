@@ -27,7 +27,8 @@ import {
 } from './app/nodes.ts';
 import { forgetInstances, putInstances, putSubnets } from './app/placements.ts';
 import { ReportRecorder } from './app/reports.ts';
-import { forgetVpcs, putVpcs } from './app/vpcs.ts';
+import { changeVpcs, forgetVpcs, putVpcs } from './app/vpcs.ts';
+import { type Joining, type JoiningOptions, openJoining } from './joining.ts';
 import { createNodeIntentReconciler } from './reconcilers/node-intent.ts';
 import { createNodeReportReconciler } from './reconcilers/node-report.ts';
 import { ensureNode } from './store/nodes.ts';
@@ -39,7 +40,10 @@ export interface ClusterOptions {
   dataDir: string;
   /** The availability zone's name, for the log. */
   zone: string;
+  /** Those of this host. */
   nodes: { nodeId: NodeId; client: NodeClient }[];
+  /** Absent: no node on another host can join. */
+  joining?: JoiningOptions;
   clock: Clock;
   random: RandomSource;
   logger: Logger;
@@ -51,6 +55,8 @@ export interface ClusterOptions {
 /** Disposing stops watching the nodes; they go on with the documents that they have. */
 export interface Cluster extends AsyncDisposable {
   readonly client: ClusterClient;
+  /** What an administrator does with nodes; absent where none can join. */
+  readonly joining?: Joining;
   /** No document is to be handed over and no report to be written down. */
   isQuiet(): boolean;
   /** Why nothing can be changed until the next start, for people; undefined while all is well. */
@@ -69,24 +75,47 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     await database.transaction(async (tx) => {
       for (const { nodeId } of options.nodes) await ensureNode(tx, nodeId);
     });
-    return runCluster(options, database);
+    return await runCluster(options, database);
   } catch (error) {
     await database[Symbol.asyncDispose]();
     throw error;
   }
 }
 
-function runCluster(options: ClusterOptions, database: Database<ClusterSchema>): Cluster {
+async function runCluster(
+  options: ClusterOptions,
+  database: Database<ClusterSchema>,
+): Promise<Cluster> {
   const logger = options.logger.child({ zone: options.zone });
   const runner = new ReconcilerRunner({ ...options, logger });
   const listeners = new Set<() => void>();
   const handles: { intent?: ReconcilerHandle; report?: ReconcilerHandle } = {};
+  const nodes = new Map<NodeId, NodeClient>();
+  const stopListening = new Map<NodeId, () => void>();
+  let joining: Joining | undefined;
   const context: ClusterContext = {
     database,
     logger,
     clock: options.clock,
+    random: options.random,
     aroundStep: options.aroundStep ?? takeStep,
-    nodes: new Map(options.nodes.map(({ nodeId, client }) => [nodeId, client])),
+    nodes,
+    findOwnAddress: () => joining?.ownAddress,
+    isElsewhere: (id) => !options.nodes.some(({ nodeId }) => nodeId === id),
+    addNode: (id, client) => {
+      nodes.set(id, client);
+      stopListening.set(
+        id,
+        client.onChange(() => context.pokeReport(id)),
+      );
+      context.pokeReport(id);
+      context.pokeIntent(id);
+    },
+    removeNode: (id) => {
+      stopListening.get(id)?.();
+      stopListening.delete(id);
+      nodes.delete(id);
+    },
     health: new NodeHealth(options.clock),
     vpcs: new VpcReader(),
     changed: () => {
@@ -99,17 +128,18 @@ function runCluster(options: ClusterOptions, database: Database<ClusterSchema>):
   const limits = { concurrency: NODES_AT_A_TIME };
   handles.intent = runner.add(createNodeIntentReconciler(context), limits);
   handles.report = runner.add(createNodeReportReconciler(context, recorder), limits);
-  const stopListening = options.nodes.map(({ nodeId, client }) =>
-    client.onChange(() => context.pokeReport(nodeId)),
-  );
+  for (const { nodeId, client } of options.nodes) context.addNode(nodeId, client);
+  joining = options.joining && (await openJoining(context, options.joining));
   return {
     client: createClient(context, recorder, listeners),
+    ...(joining === undefined ? {} : { joining }),
     isQuiet: () => runner.isQuiet(),
     get failure() {
       return database.failure;
     },
     [Symbol.asyncDispose]: async () => {
-      for (const stop of stopListening) stop();
+      await joining?.[Symbol.asyncDispose]();
+      for (const stop of stopListening.values()) stop();
       await runner[Symbol.asyncDispose]();
       await database[Symbol.asyncDispose]();
     },
@@ -124,6 +154,7 @@ function createClient(
   return {
     putSubnets: (subnets) => putSubnets(context, subnets),
     putVpcs: (vpcs) => putVpcs(context, vpcs),
+    changeVpcs: (changes) => changeVpcs(context, changes),
     forgetVpcs: (ids) => forgetVpcs(context, ids),
     putInstances: (placed) => putInstances(context, placed),
     forgetInstances: async (ids) => {

@@ -63,6 +63,7 @@ export interface NodeOptions {
   /** The node's own folder; nobody else writes there. */
   dataDir: string;
   nodeId: NodeId;
+  facts?: Pick<NodeReport, 'version' | 'underlayAddress'>;
   hypervisor: 'qemu' | 'simulated';
   /** Stays the caller's: it is not disposed with the node. */
   network: HostNetwork;
@@ -294,11 +295,11 @@ class Node implements NodeController {
   }
 
   async #getReport(): Promise<NodeReport> {
-    const { clock, nodeId, network } = this.#options;
-    const found = await readCapacity(this.#options.dataDir);
+    const { clock, nodeId, network, facts, dataDir, capacity } = this.#options;
     return {
       nodeId,
       hostname: hostname(),
+      ...facts,
       reportedAt: renderTime(clock.nowMs()),
       intentGeneration: this.#context.intents.generation,
       hypervisor: this.fingerprint.hypervisor,
@@ -307,7 +308,7 @@ class Node implements NodeController {
       isolationGaps: this.fingerprint.isolationGaps,
       network: network.kind,
       keepsVpcs: network.kind === 'bridge',
-      capacity: { ...found, ...this.#options.capacity },
+      capacity: { ...(await readCapacity(dataDir)), ...capacity },
       instances: this.#board.list(),
     };
   }

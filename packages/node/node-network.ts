@@ -1,7 +1,7 @@
 // Owns how a node's network and its metadata service come up together: each needs something of the other, and both
 // are there before the node is.
 
-import type { InstanceId } from '@ironbark/core/ids.ts';
+import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
@@ -22,6 +22,8 @@ export interface NodeNetworkOptions {
   /** Stable for the life of the data folder; part of every name on the host. */
   cloudId: string;
   dataDir: string;
+  /** By which VPCs call this node. */
+  nodeId?: NodeId;
   commands: Commands;
   clock: Clock;
   random: RandomSource;

@@ -89,5 +89,7 @@ function makeNode(_: unknown, index: number): NodeRow {
     diskBytes: 1_000 * GIB,
     diskFreeBytes: 1_000 * GIB,
     keepsVpcs: 1,
+    isDraining: 0,
+    reachesVolumes: 1,
   };
 }

@@ -12,7 +12,7 @@ import { type DescribedInstance, findInstance } from '../find-instance.ts';
 import { DEFAULT_KEY_NAME, ensureKeyPair } from '../key-pair.ts';
 import { Problem } from '../problem.ts';
 import { quoteForShell } from '../quote-for-shell.ts';
-import { findSshTarget, type SshTarget } from '../ssh-target.ts';
+import { findNodeElsewhere, findSshTarget, type SshTarget } from '../ssh-target.ts';
 import type { StepProgress } from '../terminal.ts';
 
 export interface LaunchOptions {
@@ -54,6 +54,12 @@ export async function launch(context: CliContext, options: LaunchOptions): Promi
   if (config.hypervisor === 'simulated') {
     const result = { instanceId: id, privateIp: instance.PrivateIpAddress };
     terminal.result(result, () => `${id} is running, simulated: there is nothing to log in to`);
+    return;
+  }
+  const node = await findNodeElsewhere(daemon, instance);
+  if (node !== undefined) {
+    const result = { instanceId: id, privateIp: instance.PrivateIpAddress, node };
+    terminal.result(result, () => `${id} is running on the node ${node}`);
     return;
   }
   const ssh = await terminal.step(

@@ -23,11 +23,7 @@ export async function purge(context: CliContext, options: { yes: boolean }): Pro
     ]);
   }
   await stopCloud(context, { keepGuests: false });
-  await terminal.step(`Removing ${dataDir}`, async () => {
-    // rm(1) holds on to each folder that it enters: what another user has in there leads it nowhere else.
-    await context.commands.run('rm', ['-rf', '--', dataDir], { timeoutMs: REMOVE_TIMEOUT_MS });
-    await syncDirectory(dirname(dataDir));
-  });
+  await terminal.step(`Removing ${dataDir}`, () => removeData(context));
   terminal.result({ purged: dataDir, cacheDir: context.cacheDir }, () =>
     [
       `Removed ${dataDir}`,
@@ -37,8 +33,17 @@ export async function purge(context: CliContext, options: { yes: boolean }): Pro
   );
 }
 
+export async function removeData({ commands, dataDir }: CliContext): Promise<void> {
+  // rm(1) holds on to each folder that it enters: what another user has in there leads it nowhere else.
+  await commands.run('rm', ['-rf', '--', dataDir], { timeoutMs: REMOVE_TIMEOUT_MS });
+  await syncDirectory(dirname(dataDir));
+}
+
 /** What is not in the folder stays: it is not for this command to guess what else is on a disk or in a pool. */
-function renderElsewhere({ volumeDevices = [], ceph, objects }: CloudConfig): string[] {
+function renderElsewhere({ volumeDevices = [], ceph, objects, joined }: CloudConfig): string[] {
+  if (joined !== undefined) {
+    return [`Its front end does not know; there: ironbark nodes remove ${joined.name}`];
+  }
   const disks = volumeDevices.map(
     (path) => `A volume may be left on ${path}; to use it otherwise: blkdiscard --zeroout ${path}`,
   );

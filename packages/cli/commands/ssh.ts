@@ -5,7 +5,7 @@ import { getDaemon } from '../daemon/admin-client.ts';
 import { openEc2 } from '../ec2.ts';
 import { findInstance } from '../find-instance.ts';
 import { Problem } from '../problem.ts';
-import { findSshTarget } from '../ssh-target.ts';
+import { findNodeElsewhere, findSshTarget } from '../ssh-target.ts';
 
 export async function openShell(
   context: CliContext,
@@ -20,6 +20,13 @@ export async function openShell(
       ...(instance.State?.Name === 'stopped'
         ? [`start it: eval "$(${context.self} env)"; ${start}`]
         : []),
+      `its console: ${context.self} logs ${instance.InstanceId}`,
+    ]);
+  }
+  const node = await findNodeElsewhere(daemon, instance);
+  if (node !== undefined) {
+    throw new Problem(`${instance.InstanceId} runs on the node ${node}, and not on this host`, [
+      'log in by a public address of it, or from an instance of its VPC',
       `its console: ${context.self} logs ${instance.InstanceId}`,
     ]);
   }

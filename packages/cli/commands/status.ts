@@ -32,7 +32,7 @@ function renderStatus(status: DaemonStatus, terminal: Terminal): string {
   const { node, config } = status;
   const gaps = node.isolationGaps ?? [];
   const facts: [string, string][] = [
-    ['endpoint', status.endpoint],
+    ['endpoint', describeEndpoint(status)],
     ['region', `${config.region}, zone ${config.region}a, account ${status.accountId}`],
     [
       'node',
@@ -61,9 +61,23 @@ function renderStatus(status: DaemonStatus, terminal: Terminal): string {
   const head = [...troubles, ...warnings, ...facts]
     .map(([name, value]) => `${terminal.bold(name.padEnd(11))}${value}`)
     .join('\n');
-  if (node.instances.length === 0) return `${head}\n\nNo instances. Make one: ironbark launch`;
-  const rows = node.instances.map((instance) => instanceRow(instance));
-  return `${head}\n\n${renderTable(['INSTANCE', 'STATE', 'SSH', 'DISK', 'NOTE'], rows)}`;
+  const { elsewhere = [] } = status;
+  const rows = [
+    ...node.instances.map((instance) => instanceRow(instance, node.hostname)),
+    ...elsewhere.flatMap(({ node: name, instances }) =>
+      instances.map((instance) => instanceRow(instance, name)),
+    ),
+  ];
+  if (rows.length === 0) return `${head}\n\nNo instances. Make one: ironbark launch`;
+  const heads = ['INSTANCE', 'STATE', 'NODE', 'SSH', 'DISK', 'NOTE'];
+  return `${head}\n\n${renderTable(heads, rows)}`;
+}
+
+/** A node elsewhere has its front end's, and says whether it is heard there. */
+function describeEndpoint({ endpoint, config: { joined }, front }: DaemonStatus): string {
+  if (joined === undefined) return endpoint;
+  const how = front?.isConnected === true ? 'connected' : 'not connected';
+  return `${endpoint}, of which this host is the node ${joined.name} (${how})`;
 }
 
 function describeProcess({ name, pid, uid, memoryBytes }: DaemonProcessFacts): string {
@@ -71,11 +85,11 @@ function describeProcess({ name, pid, uid, memoryBytes }: DaemonProcessFacts): s
   return `${name} (pid ${pid}, ${user}, ${renderBytes(memoryBytes)})`;
 }
 
-function instanceRow(instance: InstanceObservation): string[] {
+function instanceRow(instance: InstanceObservation, node: string): string[] {
   const ssh = instance.ssh === undefined ? '-' : sshAddress(instance.ssh);
   const profile = instance.rootDiskProfile;
   const disk = profile === undefined ? '-' : `${profile.name}@${profile.version}`;
-  return [instance.id, instance.power, ssh, disk, instance.reason ?? ''];
+  return [instance.id, instance.power, node, ssh, disk, instance.reason ?? ''];
 }
 
 function sshAddress(ssh: { host: string; port: number }): string {

@@ -2,7 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { ensureDirectory } from '@ironbark/platform/files.ts';
-import { type CloudConfig, findConfig, saveConfig } from '../cloud-config.ts';
+import { type CloudConfig, findConfig, renderFront, saveConfig } from '../cloud-config.ts';
 import type { CliContext } from '../context.ts';
 import type { AdminApi, DaemonStatus } from '../daemon/admin-api.ts';
 import { findDaemon } from '../daemon/admin-client.ts';
@@ -15,6 +15,7 @@ import { openEc2 } from '../ec2.ts';
 import { CEPH_PACKAGES, ensurePackages, NETWORK_PACKAGES, RUN_PACKAGES } from '../host-packages.ts';
 import { checkCeph, checkDevices } from '../volume-devices.ts';
 import { ensureMicroImage } from './image-build.ts';
+import { startNode } from './join.ts';
 
 export interface UpOptions extends ConfigWishes {
   yes: boolean;
@@ -28,6 +29,8 @@ export interface UpOptions extends ConfigWishes {
 
 export async function bringUp(context: CliContext, options: UpOptions): Promise<void> {
   const { terminal } = context;
+  const joined = (await findConfig(context.dataDir))?.joined;
+  if (joined !== undefined) return await startNode(context, renderFront(joined.front));
   const running = await findDaemon(context.dataDir);
   const daemon = running ?? (await start(context, options));
   const status = await daemon.status();
@@ -59,6 +62,7 @@ function checkWishes({ terminal, self }: CliContext, status: DaemonStatus, wishe
       'ceph',
       'objects',
       'keyring',
+      'underlayAddress',
     ] as const),
   ];
   const isSame = settings.every((name) => isDeepStrictEqual(kept[name], config[name]));

@@ -3,6 +3,8 @@
 import type { AccountAdmin } from '@ironbark/cloud/app/accounts.ts';
 import type { QuotaAdmin } from '@ironbark/cloud/app/quotas/admin.ts';
 import type { VolumeSummary } from '@ironbark/cloud/app/volume-summary.ts';
+import type { InstancesElsewhere } from '@ironbark/cluster/app/membership.ts';
+import type { NodeAdmin } from '@ironbark/cluster/joining.ts';
 import type { InstanceId, VolumeId } from '@ironbark/core/ids.ts';
 import type { DeviceRates, IoCalibration } from '@ironbark/core/io-calibration.ts';
 import type { DiskStats } from '@ironbark/node/drivers/hypervisor-driver.ts';
@@ -31,6 +33,10 @@ export interface DaemonStatus {
   config: CloudConfig;
   dataDir: string;
   node: NodeReport;
+  /** Of a host that has joined a cloud elsewhere. */
+  front?: { isConnected: boolean };
+  /** Instances on other hosts; absent or empty where there are none. */
+  elsewhere?: InstancesElsewhere[];
   counts: Record<string, number>;
   /** What disks have failed to keep; what is concerned refuses changes until the next start. */
   failures: string[];
@@ -95,7 +101,7 @@ export interface VolumeFacts extends VolumeSummary {
 }
 
 /** The whole surface; each is a POST with a JSON body and a JSON answer. */
-export interface AdminApi extends AccountAdmin, QuotaAdmin {
+export interface AdminApi extends AccountAdmin, QuotaAdmin, NodeAdmin {
   status(): Promise<DaemonStatus>;
   credentials(): Promise<Credentials>;
   diskStats(request: { instanceId: InstanceId }): Promise<DiskStats[]>;
@@ -135,6 +141,13 @@ export const ADMIN_METHODS: readonly AdminMethod[] = [
   'listQuotas',
   'setQuota',
   'unsetQuota',
+  'makeJoinToken',
+  'findDoor',
+  'listNodes',
+  'listElsewhere',
+  'drainNode',
+  'resumeNode',
+  'removeNode',
   'bucketUsage',
   'objectCounts',
   'beginBackup',

@@ -1,6 +1,7 @@
 // Owns what the controllers answer to whoever runs the cloud, in one process with the node or in their own.
 
 import type { VolumeSummary } from '@ironbark/cloud/app/volume-summary.ts';
+import type { InstancesElsewhere } from '@ironbark/cluster/app/membership.ts';
 import type { CallTransport, VerbTable } from '@ironbark/protocol/internal/wire/transport.ts';
 import type { CloudConfig } from '../cloud-config.ts';
 import { ADMIN_METHODS, type AdminApi, type AdminMethod } from './admin-api.ts';
@@ -22,6 +23,8 @@ export interface CloudFacts {
   counts: Record<string, number>;
   loginUsers: Record<string, string>;
   failures: string[];
+  /** Instances on other hosts. */
+  elsewhere?: InstancesElsewhere[];
 }
 
 export type ControllersAdmin = Omit<AdminApi, PrivilegedMethod> & {
@@ -36,17 +39,25 @@ const METHODS: readonly string[] = [
 ];
 
 export function controllersAdmin(
-  { cloud, objects, endpoint, listFailures, backups }: Controllers,
+  { cloud, objects, endpoint, listFailures, backups, nodeAdmin }: Controllers,
   { region }: CloudConfig,
 ): ControllersAdmin {
   return {
     ...cloud.accounts,
     ...cloud.quotas,
+    makeJoinToken: (request) => nodeAdmin.makeJoinToken(request),
+    findDoor: () => nodeAdmin.findDoor(),
+    listNodes: () => nodeAdmin.listNodes(),
+    listElsewhere: () => nodeAdmin.listElsewhere(),
+    drainNode: (request) => nodeAdmin.drainNode(request),
+    resumeNode: (request) => nodeAdmin.resumeNode(request),
+    removeNode: (request) => nodeAdmin.removeNode(request),
     describe: async () => ({
       accountId: cloud.accountId,
       counts: await cloud.countResources(),
       loginUsers: await cloud.loginUsers(),
       failures: listFailures(),
+      elsewhere: await nodeAdmin.listElsewhere(),
     }),
     listVolumes: () => cloud.listVolumes(),
     bucketUsage: () => objects.measureUsage(),

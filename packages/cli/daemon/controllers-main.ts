@@ -38,6 +38,7 @@ const TARGET_TIMEOUT_MS = 120_000;
 export interface ControllersMainOptions {
   config: CloudConfig;
   dataDir: string;
+  version: string;
   uid: number;
   /** Resolves when the process is to end. */
   ended: Promise<void>;
@@ -79,7 +80,7 @@ export async function runControllers(options: ControllersMainOptions): Promise<v
     timeoutMs: TARGET_TIMEOUT_MS,
   });
   await using controllers = await startControllers({
-    ...{ config, paths, clock, logger, keyring, sharedObjects },
+    ...{ config, version: options.version, paths, clock, logger, keyring, sharedObjects },
     random: systemRandom,
     commands: systemCommands,
     blockTarget: remoteBlockTarget(targets),

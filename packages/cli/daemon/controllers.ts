@@ -7,17 +7,19 @@ import { createApiHandler } from '@ironbark/cloud/http/ec2-endpoint.ts';
 import { createJsonHandler } from '@ironbark/cloud/http/json-endpoint.ts';
 import { RequestBuckets } from '@ironbark/cloud/http/request-buckets.ts';
 import { type Cloud, startCloud } from '@ironbark/cloud/main.ts';
+import type { NodeAdmin } from '@ironbark/cluster/joining.ts';
 import { startCluster } from '@ironbark/cluster/main.ts';
 import { type Objects, startObjects } from '@ironbark/objects/main.ts';
 import type { SharedSettings } from '@ironbark/objects/open-stores.ts';
 import { type HttpListener, listen } from '@ironbark/platform/http/server.ts';
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
+import type { CloudTerms } from '@ironbark/protocol/internal/join-messages.ts';
 import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { StagedBackends } from '@ironbark/protocol/internal/staged-backend.ts';
 import type { KeyringSource } from '@ironbark/storage/app/keyring.ts';
 import { type Storage, startStorage } from '@ironbark/storage/main.ts';
-import { backendSettings } from '../cloud-config.ts';
+import { backendSettings, type CloudConfig } from '../cloud-config.ts';
 import { type EmbeddedAudit, openAudit } from './audit.ts';
 import { BackupSources } from './backup-source.ts';
 import type { DaemonParts } from './daemon-parts.ts';
@@ -43,6 +45,7 @@ export interface Controllers extends AsyncDisposable {
   storage: Storage;
   audit: EmbeddedAudit;
   backups: BackupSources;
+  nodeAdmin: NodeAdmin;
   /** What disks have failed to keep, a sentence each; what is concerned refuses changes until the next start. */
   listFailures(): string[];
 }
@@ -79,7 +82,16 @@ export async function startControllers(options: ControllersOptions): Promise<Con
   later.storage = storage;
   const nodes = [{ nodeId: config.nodeId, client: await options.openNode(objects.client) }];
   const cluster = starting.use(
-    await startCluster({ ...shared(options, 'cluster'), dataDir: paths.cluster, zone, nodes }),
+    await startCluster({
+      ...shared(options, 'cluster'),
+      ...{ dataDir: paths.cluster, zone, nodes },
+      joining: {
+        terms: termsOf(config),
+        version: options.version,
+        images: objects.client,
+        cloudName: config.cloudId,
+      },
+    }),
   );
   const cloud = starting.use(
     await startCloud({
@@ -100,7 +112,8 @@ export async function startControllers(options: ControllersOptions): Promise<Con
   );
   later.cloud = cloud;
   starting.use(await openFront(options, { cloud, objects, audit }));
-  const parts = { cloud, objects, storage, audit };
+  const nodeAdmin = cluster.joining!;
+  const parts = { cloud, objects, storage, audit, nodeAdmin };
   const isShared = options.sharedObjects !== undefined;
   const backups = starting.use(
     await BackupSources.open({ ...parts, isShared, paths, clock, logger }),
@@ -111,9 +124,14 @@ export async function startControllers(options: ControllersOptions): Promise<Con
   const listFailures = () => [
     ...[cloud, cluster, storage].flatMap(({ failure }) => failure ?? []),
     ...objects.listFailures(),
-    ...(storage.keyringProblem === undefined ? [] : [storage.keyringProblem]),
+    ...[storage.keyringProblem, nodeAdmin.problem].flatMap((problem) => problem ?? []),
   ];
   return { endpoint, ...parts, backups, listFailures, [Symbol.asyncDispose]: dispose };
+}
+
+/** What nodes on other hosts have in common with this one. */
+function termsOf({ region, hypervisor, network, vpcCidr }: CloudConfig): CloudTerms {
+  return { region, hypervisor, network, vpcCidr };
 }
 
 async function openStorage(options: ControllersOptions, objects: Objects): Promise<Storage> {

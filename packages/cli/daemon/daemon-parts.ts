@@ -9,6 +9,8 @@ import type { DataPaths } from './paths.ts';
 
 export interface DaemonParts {
   config: CloudConfig;
+  /** Of Ironbark. */
+  version: string;
   paths: DataPaths;
   clock: Clock;
   random: RandomSource;

@@ -28,7 +28,7 @@ async function main(dataDir: string, version: string, mode: string): Promise<voi
   keepInheritedFilesFromChildren();
   const config = await findConfig(dataDir);
   if (config === undefined) throw new Error(`${dataDir} has no config.json; ironbark up makes it`);
-  if (mode === 'controllers') await mainOfControllers(config, dataDir);
+  if (mode === 'controllers') await mainOfControllers(config, { dataDir, version });
   else await mainOfDaemon(config, { dataDir, version, mode });
 }
 
@@ -97,7 +97,11 @@ interface ComposeArguments extends DaemonArguments {
 async function compose(config: CloudConfig, given: ComposeArguments): Promise<RunningCloud> {
   const { dataDir, version, logger, writeLog } = given;
   const services = { clock: systemClock, random: systemRandom, commands: systemCommands };
-  const parts = { config, paths: dataPaths(dataDir), logger, ...services };
+  const parts = { config, version, paths: dataPaths(dataDir), logger, ...services };
+  if (config.joined !== undefined) {
+    const { composeJoinedNode } = await import('./joined-node.ts');
+    return await composeJoinedNode(parts, config.joined);
+  }
   if (process.getuid?.() !== 0 || config.hypervisor === 'simulated') {
     const { composeCloud } = await import('./compose.ts');
     return await composeCloud(parts);
@@ -181,7 +185,10 @@ async function leave(admin: HttpListener, pidFile: string, socket: string): Prom
 }
 
 /** Its log goes to its parent; the end of the parent, however it comes, is the end of its standard input. */
-async function mainOfControllers(config: CloudConfig, dataDir: string): Promise<void> {
+async function mainOfControllers(
+  config: CloudConfig,
+  given: Pick<DaemonArguments, 'dataDir' | 'version'>,
+): Promise<void> {
   const uid = Number(process.argv[5]);
   if (!Number.isSafeInteger(uid) || uid <= 0) throw new Error('usage: main.ts ... controllers UID');
   process.stdin.resume();
@@ -191,7 +198,7 @@ async function mainOfControllers(config: CloudConfig, dataDir: string): Promise<
   flushCompileCache();
   const ended = Promise.withResolvers<void>();
   process.once('SIGTERM', () => ended.resolve());
-  await runControllers({ config, dataDir, uid, ended: ended.promise });
+  await runControllers({ config, ...given, uid, ended: ended.promise });
   process.exit(0);
 }
 

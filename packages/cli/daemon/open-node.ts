@@ -31,6 +31,7 @@ export async function openNode(options: OpenNodeOptions): Promise<OpenedNode> {
       ...shared,
       kind: config.network,
       cloudId: config.cloudId,
+      nodeId: config.nodeId,
       logger: logger.child({ service: 'network' }),
     }),
   );
@@ -39,6 +40,12 @@ export async function openNode(options: OpenNodeOptions): Promise<OpenedNode> {
     await startNode({
       ...shared,
       nodeId: config.nodeId,
+      facts: {
+        version: options.version,
+        ...(config.underlayAddress === undefined
+          ? {}
+          : { underlayAddress: config.underlayAddress }),
+      },
       hypervisor: config.hypervisor,
       network,
       objects,

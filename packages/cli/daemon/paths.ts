@@ -25,6 +25,8 @@ export interface DataPaths {
   cloud: string;
   cluster: string;
   node: string;
+  /** Of a host that has joined a cloud elsewhere: its certificate and key. */
+  nodeIdentity: string;
   storage: string;
   /** The Storage Controller's rows, apart from what storage daemons use. */
   storageState: string;
@@ -60,6 +62,7 @@ export function dataPaths(root: string): DataPaths {
     cloud: join(root, 'cloud'),
     cluster: join(root, 'cluster'),
     node: join(root, 'node'),
+    nodeIdentity: join(root, 'node-identity.json'),
     storage: join(root, 'storage'),
     storageState: join(root, 'storage', 'state'),
     objects: join(root, 'objects'),

@@ -10,6 +10,8 @@ export interface RunningCloud extends AsyncDisposable {
   node: NodeController;
   /** When the controllers are a process of their own; undefined while that is being started again. */
   controllersPid?: () => number | undefined;
+  /** Of a host that has joined a cloud elsewhere. */
+  front?: () => { isConnected: boolean };
   /** What is not well of what the controllers do not see, a sentence each. */
   listProblems?: () => string[];
   /** Stops every guest and takes everything of this cloud off the host. Dispose it afterwards. */

@@ -30,6 +30,7 @@ export async function describeCloud(
     ...described,
     failures: [...described.failures, ...(cloud.listProblems?.() ?? [])],
     node: await node.client.getReport(),
+    ...(cloud.front === undefined ? {} : { front: cloud.front() }),
     processes: await describeProcesses(controllersPid),
   };
 }

@@ -9,7 +9,7 @@ import { refuse } from '../app/refusals.ts';
 import { GROUP, parseIds } from '../app/resource-ids.ts';
 import { findSoleInterface } from '../app/sole-interface.ts';
 import { changeNetwork } from '../app/vpc-capability.ts';
-import { touchVpc } from '../app/vpc-changes.ts';
+import { touchPorts } from '../app/vpc-changes.ts';
 import { updateInterface } from '../store/network-interfaces.ts';
 import { type InterfaceRow, toFlag } from '../store/schema.ts';
 import type { RequestContext } from './action.ts';
@@ -36,7 +36,7 @@ export async function modifySourceCheck(
   await changeNetwork(app, context, async (change) => {
     const row = await getInterfaceOf(context, change, id);
     await updateInterface(change.tx, row.id, { sourceDestCheck: toFlag(isChecked) });
-    await touchVpc(change, row.vpcId);
+    await touchPorts(change, row.vpcId, [row.id]);
   });
   return {};
 }

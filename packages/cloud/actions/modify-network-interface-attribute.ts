@@ -10,7 +10,7 @@ import {
 import { invalidCombination, missingParameter, refuse, refuseParameters } from '../app/refusals.ts';
 import { GROUP, INTERFACE, INTERFACE_ATTACHMENT, parseId, parseIds } from '../app/resource-ids.ts';
 import { changeNetwork } from '../app/vpc-capability.ts';
-import { touchVpc } from '../app/vpc-changes.ts';
+import { touchPorts } from '../app/vpc-changes.ts';
 import { updateInterface } from '../store/network-interfaces.ts';
 import { type InterfaceRow, toFlag } from '../store/schema.ts';
 import type { Ec2Handler } from './handler.ts';
@@ -58,7 +58,7 @@ async function modify(change: Change, row: InterfaceRow, input: Input): Promise<
   }
   if (SourceDestCheck?.Value !== undefined) {
     await updateInterface(change.tx, row.id, { sourceDestCheck: toFlag(SourceDestCheck.Value) });
-    await touchVpc(change, row.vpcId);
+    await touchPorts(change, row.vpcId, [row.id]);
   }
 }
 

@@ -4,7 +4,7 @@ import { changeFor } from '../app/change.ts';
 import { getOwnInterface } from '../app/network-interfaces.ts';
 import { missingParameter } from '../app/refusals.ts';
 import { INTERFACE, parseId } from '../app/resource-ids.ts';
-import { touchVpc } from '../app/vpc-changes.ts';
+import { touchPorts } from '../app/vpc-changes.ts';
 import { updateInterface } from '../store/network-interfaces.ts';
 import type { Ec2Handler } from './handler.ts';
 
@@ -18,7 +18,7 @@ export const resetNetworkInterfaceAttribute: Ec2Handler<'ResetNetworkInterfaceAt
   await changeFor(app, context, async (change) => {
     const row = await getOwnInterface(change.tx, context.accountId, id);
     await updateInterface(change.tx, id, { sourceDestCheck: 1 });
-    await touchVpc(change, row.vpcId);
+    await touchPorts(change, row.vpcId, [row.id]);
   });
   return {};
 };

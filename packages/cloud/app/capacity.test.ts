@@ -30,6 +30,8 @@ function node(index: number, values: Partial<NodeRow> = {}): NodeRow {
     diskBytes: 100 * GIB,
     diskFreeBytes: 100 * GIB,
     keepsVpcs: 1,
+    isDraining: 0,
+    reachesVolumes: 1,
     ...values,
   };
 }
@@ -96,6 +98,8 @@ test('of a large zone the answer is that of all nodes, whatever part of them was
     const rows = Array.from({ length: 1 + upTo(60) }, (_, index) =>
       node(index, {
         health: pick('ready', 'ready', 'ready', 'lost'),
+        isDraining: pick(0, 0, 0, 1),
+        reachesVolumes: pick(0, 1),
         accelerator: pick('kvm', 'tcg'),
         vcpus: upTo(4),
         memoryMib: 512 * upTo(12),
@@ -107,6 +111,7 @@ test('of a large zone the answer is that of all nodes, whatever part of them was
         accountId: pick(ACCOUNT, OTHER),
         vcpus: 1 + upTo(20),
         memoryMib: 256 * (1 + upTo(8)),
+        needsVolumes: pick(true, false),
         group: strategy && { id: `pg-${strategy}-${upTo(2)}` as `pg-${string}`, strategy },
       });
     };
@@ -132,6 +137,8 @@ function roomOf(row: NodeRow): NodeRoom {
     nodeId: row.id,
     hostname: row.hostname,
     health: row.health,
+    isDraining: row.isDraining === 1,
+    reachesVolumes: row.reachesVolumes === 1,
     freeVcpus: row.vcpus * 16,
     freeMemoryMib: row.memoryMib,
     freeDiskBytes: row.diskFreeBytes,

@@ -43,7 +43,9 @@ export const VCPUS_PER_CPU = 16;
 export function demandOf(instance: InstanceRow): PlacementDemand {
   const { id, accountId, vcpus, memoryMib } = instance;
   const group = groupOf(instance);
-  return { id, accountId, vcpus, memoryMib, rootDiskBytes: localDiskBytes(instance), group };
+  const needsVolumes = instance.rootDeviceType === 'ebs';
+  const rootDiskBytes = localDiskBytes(instance);
+  return { id, accountId, vcpus, memoryMib, rootDiskBytes, needsVolumes, group };
 }
 
 function groupOf({
@@ -106,6 +108,8 @@ export function roomOf(node: NodeRow, use: NodeUse, options: RoomOptions): NodeR
     nodeId: node.id,
     hostname: node.hostname,
     health: node.health,
+    isDraining: node.isDraining === 1,
+    reachesVolumes: node.reachesVolumes === 1,
     freeVcpus: node.vcpus * VCPUS_PER_CPU - use.vcpus,
     freeMemoryMib: node.memoryMib - use.memoryMib,
     freeDiskBytes: node.diskFreeBytes - use.diskBytes,
@@ -254,5 +258,7 @@ function toRow(node: NodeSummary): NodeRow {
     diskFreeBytes: Math.floor(diskFreeBytes / DISK_STEP_BYTES) * DISK_STEP_BYTES,
     // What is in memory has no packets that a rule could stop.
     keepsVpcs: toFlag(node.network === 'simulated' || node.keepsVpcs === true),
+    isDraining: toFlag(node.isDraining === true),
+    reachesVolumes: toFlag(node.reachesVolumes !== false),
   };
 }

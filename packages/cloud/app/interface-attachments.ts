@@ -27,7 +27,7 @@ import { getInstance } from './instances.ts';
 import { eraseInterface, getOwnInterface } from './network-interfaces.ts';
 import { letGoAutomatic } from './public-addresses.ts';
 import { invalidCombination, invalidValue, refuse } from './refusals.ts';
-import { touchVpc } from './vpc-changes.ts';
+import { touchPorts } from './vpc-changes.ts';
 
 export type AttachmentId = ResourceId<'eni-attach'>;
 
@@ -69,7 +69,7 @@ export async function attachInterface(
     attachState: 'attaching',
     attachGeneration: await tell(change, instanceId),
   });
-  await touchVpc(change, row.vpcId);
+  await touchPorts(change, row.vpcId, [row.id]);
   return attachmentId;
 }
 
@@ -155,7 +155,7 @@ export async function detachInterface(
   // Whoever asks for it back gets it, also when the instance ends first.
   const kept = { attachState: 'detaching', deleteOnTermination: 0 } as const;
   await updateInterface(tx, row.id, { ...kept, attachGeneration });
-  await touchVpc(change, row.vpcId);
+  await touchPorts(change, row.vpcId, [row.id]);
 }
 
 export type AttachmentStep = 'none' | 'mark-attached' | 'let-go';
@@ -194,7 +194,7 @@ export async function followInterfaces(change: Change, id: InstanceId): Promise<
 async function letGoOfInterface(change: Change, row: InterfaceRow): Promise<void> {
   await letGoAutomatic(change, row.id);
   await updateInterface(change.tx, row.id, { ...FREE });
-  await touchVpc(change, row.vpcId);
+  await touchPorts(change, row.vpcId, [row.id]);
 }
 
 const FREE = {

@@ -38,7 +38,6 @@ import { invalidCombination, invalidValue, notFound, refuse } from './refusals.t
 import { setTags, setTemplateTags, type Tag } from './tags.ts';
 import { chooseBackend } from './volume-backends.ts';
 import { makeAttachedVolume, type VolumeMapping } from './volumes.ts';
-import { touchVpc } from './vpc-changes.ts';
 
 export interface LaunchRequest extends InterfaceWish {
   imageId: ImageId;
@@ -97,7 +96,6 @@ export async function launchInstances(
   for (const [launchIndex, id] of instanceIds.entries()) {
     await writeInstance(app, caller, change, launch, { id, reservationId, launchIndex });
   }
-  await touchVpc(change, launch.subnet.vpcId);
   change.touched.placement = true;
   return { reservationId, instanceIds };
 }
@@ -206,6 +204,7 @@ async function chooseFitting(
     vcpus: type.vcpus,
     memoryMib: type.memoryMib,
     rootDiskBytes: localDiskBytes(image),
+    needsVolumes: launch.mappings.length > 0,
     group: launch.placementGroup,
   }));
   const placement = await findPlaces(tx, app, [...waiting, ...demands]);

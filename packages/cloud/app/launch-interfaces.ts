@@ -14,6 +14,7 @@ import { giveAutomaticAddress } from './public-addresses.ts';
 import { invalidCombination } from './refusals.ts';
 import { setTags, type Tag } from './tags.ts';
 import { requireVpcNodes } from './vpc-capability.ts';
+import { touchPorts } from './vpc-changes.ts';
 
 export interface LaunchedInterface {
   deviceIndex: number;
@@ -127,11 +128,14 @@ export async function writeInterfaces(
 
 async function takeInterface(
   app: App,
-  { tx, nowMs }: Change,
+  change: Change,
   { existing, deviceIndex, deleteOnTermination }: PlannedInterface,
   instanceId: InstanceId,
 ): Promise<void> {
-  await updateInterface(tx, existing!.id, {
+  const { tx, nowMs } = change;
+  const { id, vpcId } = existing!;
+  await touchPorts(change, vpcId, [id]);
+  await updateInterface(tx, id, {
     instanceId,
     deviceIndex,
     attachmentId: newId(app.random, 'eni-attach'),
@@ -169,6 +173,7 @@ async function makeInterface(
   await insertInterface(tx, row, wish.groupIds);
   const { morePrivateIps: privateIps, moreCount: count } = wish;
   await addPrivateIps(change, (await findInterface(tx, id))!, { subnet, privateIps, count });
+  await touchPorts(change, row.vpcId, [id]);
   await setTags(tx, accountId, id, tags);
   if (wish.wantsPublicIp === true) await giveAutomaticAddress(app, change, row);
 }

@@ -33,7 +33,7 @@ import { invalidValue, notFound, refuse } from './refusals.ts';
 import { INTERFACE } from './resource-ids.ts';
 import { getSubnet } from './subnets.ts';
 import { setTags, type Tag } from './tags.ts';
-import { touchVpc } from './vpc-changes.ts';
+import { touchPorts, touchVpc } from './vpc-changes.ts';
 
 export const MAX_GROUPS_OF_INTERFACE = 5;
 /** EC2's largest instance types have 50 on one interface. */
@@ -219,7 +219,7 @@ export async function removePrivateIps(
 }
 
 async function tellOfAddresses(change: Change, row: InterfaceRow): Promise<void> {
-  await touchVpc(change, row.vpcId);
+  await touchPorts(change, row.vpcId, [row.id]);
   if (row.instanceId !== '') await tellInstance(change, row.instanceId);
 }
 
@@ -241,7 +241,7 @@ export async function changeGroups(
     row.id,
     groups.map((group) => group.id),
   );
-  await touchVpc(change, row.vpcId);
+  await touchPorts(change, row.vpcId, [row.id]);
   if (row.instanceId !== '') await tellInstance(change, row.instanceId);
 }
 
@@ -267,5 +267,5 @@ export async function removeInterface(
 export async function eraseInterface(change: Change, row: InterfaceRow): Promise<void> {
   await letGoAll(change, row.id);
   await deleteInterface(change.tx, row);
-  await touchVpc(change, row.vpcId);
+  await touchPorts(change, row.vpcId, [row.id]);
 }

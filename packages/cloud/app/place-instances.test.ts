@@ -71,12 +71,34 @@ test('a node that is no boundary between accounts takes the guests of one', () =
   );
 });
 
+test('an instance with volumes goes where they are, others anywhere that is not drained', () => {
+  const nodes = [
+    room('near'),
+    room('far', { reachesVolumes: false, freeMemoryMib: 8192 }),
+    room('full-of-room', { isDraining: true, freeMemoryMib: 65_536 }),
+  ];
+  const demands = [demand('1', { needsVolumes: true }), demand('2')];
+  assert.deepEqual(placeInstances(demands, nodes), {
+    placed: [
+      { id: 'i-1', nodeId: 'node-near' },
+      { id: 'i-2', nodeId: 'node-far' },
+    ],
+    refused: [],
+  });
+});
+
 test('a refusal says what each node lacked', () => {
   const cases: [NodeRoom[], Partial<PlacementDemand>, string][] = [
     [[], {}, 'No node has joined this zone yet.'],
     [[room('a', { health: 'lost' })], {}, 'a has not reported lately.'],
     [[room('a', { freeMemoryMib: 512 })], {}, 'a has 512 MiB of memory free, 1 GiB are needed.'],
     [[room('a', { freeVcpus: -1 })], {}, 'a has 0 virtual processors free, 1 are needed.'],
+    [[room('a', { isDraining: true })], {}, 'a is being drained.'],
+    [
+      [room('a', { reachesVolumes: false })],
+      { needsVolumes: true },
+      'a is not on the host of the volumes, where instances with volumes have to be.',
+    ],
     [
       [room('a', { freeDiskBytes: 0 }), room('b', { health: 'lost' })],
       {},

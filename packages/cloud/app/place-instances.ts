@@ -9,6 +9,8 @@ export interface PlacementDemand {
   vcpus: number;
   memoryMib: number;
   rootDiskBytes: number;
+  /** It has volumes, or its root disk is one. */
+  needsVolumes?: boolean;
   /** The placement group that it is in. */
   group?: DemandedGroup | undefined;
 }
@@ -24,6 +26,10 @@ export interface NodeRoom {
   nodeId: NodeId;
   hostname: string;
   health: 'ready' | 'lost';
+  /** An administrator wants no more instances there. */
+  isDraining?: boolean;
+  /** Absent: they do. */
+  reachesVolumes?: boolean;
   freeVcpus: number;
   freeMemoryMib: number;
   freeDiskBytes: number;
@@ -125,6 +131,7 @@ function take(room: NodeRoom, demand: PlacementDemand): void {
 /** Everything that the node lacks for the demand; empty when it fits. */
 export function listShortages(demand: PlacementDemand, room: NodeRoom): string[] {
   if (room.health !== 'ready') return ['has not reported lately'];
+  if (room.isDraining === true) return ['is being drained'];
   const shortages: string[] = [];
   if (demand.memoryMib > room.freeMemoryMib) {
     shortages.push(
@@ -141,6 +148,7 @@ export function listShortages(demand: PlacementDemand, room: NodeRoom): string[]
       `has ${renderBytes(Math.max(0, room.freeDiskBytes))} of disk free, ${renderBytes(demand.rootDiskBytes)} are needed`,
     );
   }
+  if (demand.needsVolumes === true && room.reachesVolumes === false) shortages.push(NO_VOLUMES);
   if (isAnothers(demand, room)) shortages.push(NOT_SHARED);
   const { group } = demand;
   if (group?.strategy === 'spread' && countMembers(room, group) > 0) shortages.push(SPREAD);
@@ -154,6 +162,8 @@ function isAnothers({ accountId }: PlacementDemand, room: NodeRoom): boolean {
 /** Said of a node; the one who runs the cloud can do something about each of these. */
 const NOT_SHARED =
   'holds guests of another account and emulates them, which is no boundary between accounts: use a node with KVM, or allow it for this cloud with "ironbark up --allow-shared-emulation"';
+
+const NO_VOLUMES = 'is not on the host of the volumes, where instances with volumes have to be';
 
 const SPREAD = 'holds another instance of the spread placement group';
 

@@ -32,7 +32,7 @@ import {
 } from './refusals.ts';
 import { ADDRESS_ASSOCIATION, ALLOCATION, matchIds, parseId } from './resource-ids.ts';
 import { setTags, type Tag } from './tags.ts';
-import { touchVpc } from './vpc-changes.ts';
+import { touchPorts } from './vpc-changes.ts';
 
 /** The next one that nobody has; the block's first and last are no host's. */
 async function takeFromPool(app: App, tx: Queries, wanted?: string): Promise<string> {
@@ -176,7 +176,7 @@ export async function associateAddress(
   const associationId = newId(app.random, 'eipassoc');
   const values = { associationId, interfaceId: target.id, privateIp };
   await updateAddress(tx, row.id, values);
-  await touchVpc(change, target.vpcId);
+  await touchPorts(change, target.vpcId, [target.id]);
   return { ...row, ...values };
 }
 
@@ -200,7 +200,7 @@ async function letGo(change: Change, row: AddressRow): Promise<void> {
   const holder = await findInterface(tx, row.interfaceId);
   if (row.isAutomatic === 1) await deleteAddress(tx, row.id);
   else await updateAddress(tx, row.id, FREE);
-  if (holder !== undefined) await touchVpc(change, holder.vpcId);
+  if (holder !== undefined) await touchPorts(change, holder.vpcId, [holder.id]);
 }
 
 export async function disassociateAddress(

@@ -1,5 +1,6 @@
 // Owns the document that tells nodes what one VPC is to be, composed from its rows.
 
+import type { InterfaceId } from '@ironbark/core/ids.ts';
 import { parseBlock, renderIpv4 } from '@ironbark/core/ipv4.ts';
 import type {
   AclEntryIntent,
@@ -11,6 +12,7 @@ import type {
   SubnetNetworkIntent,
   VpcIntent,
 } from '@ironbark/protocol/internal/network-messages.ts';
+import type { VpcChange, VpcFrame } from '@ironbark/protocol/internal/vpc-changes.ts';
 import type { NetworkAclEntryRow, RouteRow } from '../store/network-schema.ts';
 import type { SecurityGroupRuleRow, SubnetRow } from '../store/schema.ts';
 import type { VpcRows } from '../store/vpc-documents.ts';
@@ -19,6 +21,22 @@ import { composeDhcp } from './dhcp-options.ts';
 import { aclOf } from './network-acls.ts';
 
 export function composeVpc(rows: VpcRows, region: string): VpcIntent {
+  return { ...composeFrame(rows, region), ports: composePorts(rows) };
+}
+
+/** What has changed of it since a generation, given the interfaces that have: those that are no ports are gone. */
+export function composeChange(
+  rows: VpcRows,
+  region: string,
+  { changed, ...versions }: { since: number; generation: number; changed: readonly InterfaceId[] },
+): VpcChange {
+  const ports = composePorts(rows);
+  const there = new Set(ports.map(({ interfaceId }) => interfaceId));
+  const gone = changed.filter((id) => !there.has(id));
+  return { ...versions, frame: composeFrame(rows, region), ports, gone };
+}
+
+function composeFrame(rows: VpcRows, region: string): VpcFrame {
   const { vpc } = rows;
   return {
     id: vpc.id,
@@ -29,7 +47,6 @@ export function composeVpc(rows: VpcRows, region: string): VpcIntent {
     nameDomain: privateDomain(region),
     subnets: rows.subnets.map((subnet) => composeSubnet(rows, subnet)),
     groups: composeGroups(rows),
-    ports: composePorts(rows),
   };
 }
 
@@ -65,8 +82,8 @@ function composeTarget(rows: VpcRows, { targetId }: RouteRow): RouteTarget {
   }
   const nat = rows.nats.find((one) => one.id === targetId);
   if (nat !== undefined) return { kind: 'nat', publicIp: nat.publicIp };
-  const port = rows.ports.find((one) => one.id === targetId);
-  if (port !== undefined) return { kind: 'interface', interfaceId: port.id };
+  const port = rows.targets.find((id) => id === targetId);
+  if (port !== undefined) return { kind: 'interface', interfaceId: port };
   return { kind: 'blackhole' };
 }
 

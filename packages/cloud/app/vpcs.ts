@@ -6,7 +6,7 @@ import { newId, type RandomSource } from '@ironbark/platform/random.ts';
 import type { Flag } from '../store/account-schema.ts';
 import { deleteAcl, listAclsOf } from '../store/network-acls.ts';
 import type { VpcCidrRow } from '../store/network-schema.ts';
-import { insertVpc, listSubnets, nextNetworkNumber } from '../store/networks.ts';
+import { insertVpc, listSubnets, takeNetworkNumber } from '../store/networks.ts';
 import {
   deleteAssociationsOfVpc,
   deleteRouteTable,
@@ -56,7 +56,7 @@ export async function insertWholeVpc(
   { accountId, cidr, isDefault }: VpcParts,
 ): Promise<VpcId> {
   const id = newId(random, 'vpc');
-  const networkNumber = await nextNetworkNumber(tx);
+  const networkNumber = await takeNetworkNumber(tx);
   const row = { id, accountId, cidr, isDefault, generation: 1, networkNumber };
   await insertVpc(tx, { ...row, masquerades: isDefault });
   await insertVpcCidr(tx, { id: newId(random, 'vpc-cidr-assoc'), accountId, vpcId: id, cidr });

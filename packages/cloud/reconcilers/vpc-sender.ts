@@ -1,10 +1,11 @@
-// Owns when the zone is told of a VPC. A document costs as much as the VPC has ports, so the larger it is the longer
+// Owns when the zone is told of a VPC, and of how much of it: all at first, then what has changed. The more that is the longer
 // several changes wait for each other; the first change after a pause is told at once.
 
 import type { VpcId } from '@ironbark/core/ids.ts';
 import type { App } from '../app/app.ts';
-import { composeVpc } from '../app/vpc-document.ts';
+import { composeChange, composeVpc } from '../app/vpc-document.ts';
 import { findVpc } from '../store/networks.ts';
+import { deletePortChanges, listPortChanges } from '../store/port-changes.ts';
 import { loadVpcRows } from '../store/vpc-documents.ts';
 import { deleteVpcGone } from '../store/vpcs.ts';
 
@@ -13,10 +14,17 @@ const PORTS_PER_MS = 1;
 const MIN_PAUSE_MS = 1;
 const MAX_PAUSE_MS = 1_000;
 
-interface Sent {
+/** With more than this the whole document is little more. */
+const MOST_CHANGED = 10_000;
+
+interface Told {
   generation: number;
-  atMs: number;
+  /** That were told of. */
   ports: number;
+}
+
+interface Sent extends Told {
+  atMs: number;
 }
 
 export class VpcSender {
@@ -82,13 +90,41 @@ export class VpcSender {
   }
 
   async #send(id: VpcId): Promise<void> {
+    const told = (await this.#sendChange(id)) ?? (await this.#sendWhole(id));
+    if (told === undefined) return;
+    const { generation } = told;
+    await deletePortChanges(this.#app.store.query, id, generation);
+    this.#sent.set(id, { ...told, atMs: this.#app.clock.monotonicMs() });
+  }
+
+  /** Undefined where the zone has to be told all of it. */
+  async #sendChange(id: VpcId): Promise<Told | undefined> {
+    const since = this.#sent.get(id)?.generation;
+    if (since === undefined) return undefined;
+    const { query } = this.#app.store;
+    // First: what changes from here on is of a later generation.
+    const vpc = await findVpc(query, id);
+    const changed = await listPortChanges(query, id, since);
+    if (vpc === undefined || changed.length > MOST_CHANGED) return undefined;
+    const rows = await loadVpcRows(query, id, changed);
+    if (rows === undefined) return undefined;
+    const { generation } = vpc;
+    const change = composeChange(rows, this.#app.region, { since, generation, changed });
+    let gaps: VpcId[] = [];
+    await this.#app.aroundStep('vpc-intent/send-change', async () => {
+      gaps = await this.#app.cluster.changeVpcs([change]);
+    });
+    const isKnown = gaps.length === 0;
+    return isKnown ? { generation, ports: changed.length } : undefined;
+  }
+
+  async #sendWhole(id: VpcId): Promise<Told | undefined> {
     const rows = await loadVpcRows(this.#app.store.query, id);
-    if (rows === undefined) return;
+    if (rows === undefined) return undefined;
     const { generation } = rows.vpc;
     const intent = composeVpc(rows, this.#app.region);
     const put = () => this.#app.cluster.putVpcs([{ generation, intent }]);
     await this.#app.aroundStep('vpc-intent/send', put);
-    const atMs = this.#app.clock.monotonicMs();
-    this.#sent.set(id, { generation, atMs, ports: intent.ports.length });
+    return { generation, ports: intent.ports.length };
   }
 }

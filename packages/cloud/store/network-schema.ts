@@ -42,6 +42,19 @@ export interface VpcTable {
 }
 
 /** Deleted, and the zone has yet to forget it. */
+/** The zone may not know it yet. */
+export interface VpcPortChangeTable {
+  vpcId: VpcId;
+  interfaceId: InterfaceId;
+  /** Of the VPC, when it changed last. */
+  generation: number;
+}
+
+/** The number that the newest VPC got; one row. */
+export interface LastNetworkNumberTable {
+  number: number;
+}
+
 export interface VpcGoneTable {
   id: VpcId;
 }

@@ -39,19 +39,28 @@ export async function listSubnetsOfDefaultVpcs(db: Queries): Promise<SubnetRow[]
 /** VXLAN has 24 bits. */
 const MAX_NETWORK_NUMBER = 2 ** 24 - 1;
 
-/** One more than the largest, so that one that is free again rests for as long as it can. */
-export async function nextNetworkNumber(db: Queries): Promise<number> {
-  const rows = await db
+/**
+ * The next after the one that was given last, whether its VPC is there or not: one that is free again rests until all the
+ * others were given, so that no node has anything left of it.
+ */
+export async function takeNetworkNumber(db: Queries): Promise<number> {
+  const { number: last } = await db
+    .selectFrom('lastNetworkNumber')
+    .select('number')
+    .executeTakeFirstOrThrow();
+  let number = (last % MAX_NETWORK_NUMBER) + 1;
+  while (await isNetworkNumberTaken(db, number)) number = (number % MAX_NETWORK_NUMBER) + 1;
+  await db.updateTable('lastNetworkNumber').set({ number }).execute();
+  return number;
+}
+
+async function isNetworkNumberTaken(db: Queries, number: number): Promise<boolean> {
+  const row = await db
     .selectFrom('vpc')
-    .select('networkNumber')
-    .orderBy('networkNumber', 'desc')
-    .execute();
-  const largest = rows[0]?.networkNumber ?? 0;
-  if (largest < MAX_NETWORK_NUMBER) return largest + 1;
-  const taken = new Set(rows.map((row) => row.networkNumber));
-  let free = 1;
-  while (taken.has(free)) free += 1;
-  return free;
+    .select('id')
+    .where('networkNumber', '=', number)
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 export function findVpc(db: Queries, id: VpcId): Promise<VpcRow | undefined> {

@@ -52,6 +52,7 @@ export async function listRoomiest(
     .select('nodeUse.nodeId')
     .where('nodeUse.freeMemoryMib', '>=', memoryMib)
     .where('node.health', '=', 'ready')
+    .where('node.isDraining', '=', 0)
     .orderBy('nodeUse.freeMemoryMib', 'desc')
     .orderBy('nodeUse.nodeId')
     .limit(limit)

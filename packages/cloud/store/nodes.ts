@@ -6,10 +6,6 @@ import { dropUse, expectUse } from './node-use.ts';
 import type { NodeRow } from './schema.ts';
 import type { Queries } from './store.ts';
 
-export function findNode(db: Queries, id: NodeId): Promise<NodeRow | undefined> {
-  return db.selectFrom('node').selectAll().where('id', '=', id).executeTakeFirst();
-}
-
 /** In the order of their ids. */
 export async function findNodes(db: Queries, ids: readonly NodeId[]): Promise<NodeRow[]> {
   const rows = await inParts(ids, (some) =>
@@ -30,6 +26,10 @@ export async function hasReadyNode(db: Queries): Promise<boolean> {
 
 export function listNodes(db: Queries): Promise<NodeRow[]> {
   return db.selectFrom('node').selectAll().orderBy('id').execute();
+}
+
+export function findNode(db: Queries, id: NodeId): Promise<NodeRow | undefined> {
+  return db.selectFrom('node').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
 /** Replaces what is known of the zone's nodes. Only rows that change are written: a zone has thousands. */

@@ -41,6 +41,7 @@ import type {
   InterfaceAddressTable,
   InterfaceGroupTable,
   InternetGatewayTable,
+  LastNetworkNumberTable,
   NatGatewayTable,
   NetworkAclEntryTable,
   NetworkAclTable,
@@ -53,6 +54,7 @@ import type {
   SubnetTable,
   VpcCidrTable,
   VpcGoneTable,
+  VpcPortChangeTable,
   VpcTable,
 } from './network-schema.ts';
 import type { NodeUseTable } from './node-use-schema.ts';
@@ -281,6 +283,8 @@ export interface NodeTable {
   diskFreeBytes: number;
   /** It builds VPCs with their groups and routes. */
   keepsVpcs: Flag;
+  isDraining: Flag;
+  reachesVolumes: Flag;
 }
 
 export interface Schema extends IamSchema {
@@ -318,6 +322,8 @@ export interface Schema extends IamSchema {
   securityGroupRule: SecurityGroupRuleTable;
   vpcCidr: VpcCidrTable;
   vpcGone: VpcGoneTable;
+  lastNetworkNumber: LastNetworkNumberTable;
+  vpcPortChange: VpcPortChangeTable;
   internetGateway: InternetGatewayTable;
   routeTable: RouteTableTable;
   networkAcl: NetworkAclTable;

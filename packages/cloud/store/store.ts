@@ -34,6 +34,9 @@ import { interfaceAttachments } from './migrations/0029-interface-attachments.ts
 import { aclsAndDhcp } from './migrations/0030-acls-and-dhcp.ts';
 import { networkMetrics } from './migrations/0031-network-metrics.ts';
 import { interfaceUse } from './migrations/0032-interface-use.ts';
+import { severalNodes } from './migrations/0034-several-nodes.ts';
+import { networkNumbers } from './migrations/0036-network-numbers.ts';
+import { portChanges } from './migrations/0037-port-changes.ts';
 import { nodeRoom } from './migrations/0040-node-room.ts';
 import { imageDeclarations } from './migrations/0041-image-declarations.ts';
 import { alarmTags } from './migrations/0042-alarm-tags.ts';
@@ -72,6 +75,9 @@ const MIGRATIONS: Migrations = {
   '0030-acls-and-dhcp': aclsAndDhcp,
   '0031-network-metrics': networkMetrics,
   '0032-interface-use': interfaceUse,
+  '0034-several-nodes': severalNodes,
+  '0036-network-numbers': networkNumbers,
+  '0037-port-changes': portChanges,
   '0040-node-room': nodeRoom,
   '0041-image-declarations': imageDeclarations,
   '0042-alarm-tags': alarmTags,

@@ -1,9 +1,10 @@
 // Owns reading everything that the document of one VPC is made of.
 
 import type { InterfaceId, NodeId, SecurityGroupId, VpcId } from '@ironbark/core/ids.ts';
-import { listAddressesInVpc } from './addresses.ts';
+import { listAddressesInVpc, listAddressesOn } from './addresses.ts';
 import { findDhcpOptions } from './dhcp-options.ts';
-import { listInterfaceAddressesOfVpc } from './interface-addresses.ts';
+import { inParts } from './in-parts.ts';
+import { listAddressesOfAny, listInterfaceAddressesOfVpc } from './interface-addresses.ts';
 import { findGatewayOf } from './internet-gateways.ts';
 import { listNatGatewaysOf } from './nat-gateways.ts';
 import { listAclsOf, listEntriesOfVpc } from './network-acls.ts';
@@ -37,7 +38,15 @@ export type PortRow = Pick<
   'id' | 'subnetId' | 'macAddress' | 'privateIp' | 'sourceDestCheck'
 > & { nodeId: NodeId | null };
 
-export interface VpcRows {
+export interface PortRows {
+  /** Those that an instance has. */
+  ports: PortRow[];
+  memberships: { interfaceId: InterfaceId; groupId: SecurityGroupId }[];
+  morePrivateIps: InterfaceAddressTable[];
+  addresses: AddressRow[];
+}
+
+export interface VpcRows extends PortRows {
   vpc: VpcRow;
   cidrs: VpcCidrRow[];
   subnets: SubnetRow[];
@@ -51,26 +60,27 @@ export interface VpcRows {
   dhcp: DhcpOptionsRow | undefined;
   groups: SecurityGroupRow[];
   rules: SecurityGroupRuleRow[];
-  /** Those that an instance has. */
-  ports: PortRow[];
-  memberships: { interfaceId: InterfaceId; groupId: SecurityGroupId }[];
-  morePrivateIps: InterfaceAddressTable[];
-  addresses: AddressRow[];
+  /** Ports that routes lead to. */
+  targets: InterfaceId[];
 }
 
 /**
- * Undefined when there is no such VPC. One read of each table, however many ports there are. The VPC's row is read
- * first: the others are of its generation or newer.
+ * Undefined when there is no such VPC. One read of each table, however many ports there are; with `only`, of ports those
+ * alone. The VPC's row is read first: the others are of its generation or newer.
  */
-export async function loadVpcRows(db: Queries, id: VpcId): Promise<VpcRows | undefined> {
+export async function loadVpcRows(
+  db: Queries,
+  id: VpcId,
+  only?: readonly InterfaceId[],
+): Promise<VpcRows | undefined> {
   const vpc = await findVpc(db, id);
   if (vpc === undefined) return undefined;
+  const routes = await listRoutesOfVpc(db, id);
   return {
-    vpc,
+    ...{ vpc, routes },
     cidrs: await listCidrsOf(db, id),
     subnets: await listSubnetsOf(db, id),
     associations: await listAssociationsOf(db, id),
-    routes: await listRoutesOfVpc(db, id),
     gateway: await findGatewayOf(db, id),
     nats: await listNatGatewaysOf(db, id),
     acls: await listAclsOf(db, id),
@@ -78,11 +88,53 @@ export async function loadVpcRows(db: Queries, id: VpcId): Promise<VpcRows | und
     dhcp: vpc.dhcpOptionsId === null ? undefined : await findDhcpOptions(db, vpc.dhcpOptionsId),
     groups: await listGroupsOfVpc(db, id),
     rules: await listRulesOfVpc(db, id),
-    ports: await listPorts(db, id),
+    targets: await listTargets(db, id, routes),
+    ...(only === undefined ? await loadPorts(db, id) : await loadSomePorts(db, id, only)),
+  };
+}
+
+async function loadPorts(db: Queries, id: VpcId): Promise<PortRows> {
+  return {
+    ports: await portsOf(db, id).execute(),
     memberships: await listMemberships(db, id),
     morePrivateIps: await listInterfaceAddressesOfVpc(db, id),
     addresses: await listAddressesInVpc(db, id),
   };
+}
+
+async function loadSomePorts(
+  db: Queries,
+  id: VpcId,
+  only: readonly InterfaceId[],
+): Promise<PortRows> {
+  return {
+    ports: await inParts(only, (some) =>
+      portsOf(db, id).where('networkInterface.id', 'in', some).execute(),
+    ),
+    memberships: await inParts(only, (some) =>
+      db
+        .selectFrom('interfaceGroup')
+        .select(['interfaceId', 'groupId'])
+        .where('interfaceId', 'in', some)
+        .orderBy('groupId')
+        .execute(),
+    ),
+    morePrivateIps: await listAddressesOfAny(db, only),
+    addresses: await listAddressesOn(db, only),
+  };
+}
+
+/** Interfaces that some instance has, and a route leads to. */
+async function listTargets(
+  db: Queries,
+  id: VpcId,
+  routes: readonly RouteRow[],
+): Promise<InterfaceId[]> {
+  const ids = routes.map(({ targetId }) => targetId as InterfaceId);
+  const rows = await inParts([...new Set(ids)], (some) =>
+    portsOf(db, id).where('networkInterface.id', 'in', some).execute(),
+  );
+  return rows.map((row) => row.id);
 }
 
 function listSubnetsOf(db: Queries, id: VpcId): Promise<SubnetRow[]> {
@@ -99,7 +151,7 @@ function listRulesOfVpc(db: Queries, id: VpcId): Promise<SecurityGroupRuleRow[]>
     .execute();
 }
 
-function listPorts(db: Queries, id: VpcId): Promise<PortRow[]> {
+function portsOf(db: Queries, id: VpcId) {
   return db
     .selectFrom('networkInterface')
     .innerJoin('instance', 'instance.id', 'networkInterface.instanceId')
@@ -112,11 +164,10 @@ function listPorts(db: Queries, id: VpcId): Promise<PortRow[]> {
       'instance.nodeId',
     ])
     .where('networkInterface.vpcId', '=', id)
-    .orderBy('networkInterface.id')
-    .execute();
+    .orderBy('networkInterface.id');
 }
 
-function listMemberships(db: Queries, id: VpcId): Promise<VpcRows['memberships']> {
+function listMemberships(db: Queries, id: VpcId): Promise<PortRows['memberships']> {
   return db
     .selectFrom('interfaceGroup')
     .innerJoin('networkInterface', 'networkInterface.id', 'interfaceGroup.interfaceId')

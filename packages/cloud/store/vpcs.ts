@@ -31,6 +31,7 @@ export async function updateVpc(
 
 export async function deleteVpcRows(db: Queries, id: VpcId): Promise<void> {
   await db.deleteFrom('vpcCidr').where('vpcId', '=', id).execute();
+  await db.deleteFrom('vpcPortChange').where('vpcId', '=', id).execute();
   await db.deleteFrom('vpc').where('id', '=', id).execute();
 }
 

@@ -43,6 +43,10 @@ function describeNode(context: ClusterContext, row: NodeRow): NodeSummary | unde
     isolatesTenants: isolatesTenants(known.accelerator),
     network: known.network,
     keepsVpcs: known.keepsVpcs === true,
+    ...(known.version === undefined ? {} : { version: known.version }),
+    ...(known.underlayAddress === undefined ? {} : { underlayAddress: known.underlayAddress }),
+    ...(context.isElsewhere(row.id) ? { reachesVolumes: false } : {}),
+    ...(row.is_draining === 1 ? { isDraining: true } : {}),
     capacity: known.capacity,
     reportedAt: renderTime(heard?.reportedAtMs ?? 0),
   };

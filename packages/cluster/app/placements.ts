@@ -7,7 +7,7 @@ import type {
   InstanceObservation,
   SubnetIntent,
 } from '@ironbark/protocol/internal/instance-messages.ts';
-import { bumpIntents } from '../store/nodes.ts';
+import { bumpIntents, findNode } from '../store/nodes.ts';
 import { findObservation, removeObservation } from '../store/observations.ts';
 import {
   findPlacement,
@@ -37,6 +37,10 @@ export async function putInstances(
 ): Promise<void> {
   for (const { nodeId } of placed) requireNode(context, nodeId);
   const changed = await context.database.transaction(async (tx) => {
+    // One may have been removed a moment ago.
+    for (const nodeId of new Set(placed.map((each) => each.nodeId))) {
+      if ((await findNode(tx, nodeId)) === undefined) throw unknownNode(nodeId);
+    }
     const nodes = new Set<NodeId>();
     for (const each of placed) {
       for (const id of await putPlacedInstance(tx, each)) nodes.add(id);
@@ -71,8 +75,11 @@ function isTerminated(observation: string): boolean {
 }
 
 function requireNode(context: ClusterContext, id: NodeId): void {
-  if (context.nodes.has(id)) return;
-  throw new ServiceError({
+  if (!context.nodes.has(id)) throw unknownNode(id);
+}
+
+function unknownNode(id: NodeId): ServiceError {
+  return new ServiceError({
     kind: 'not-found',
     resource: 'node',
     message: `The zone has no node ${id}.`,

@@ -41,34 +41,38 @@ export class ReportRecorder {
     if (candidates.length === 0 && !summaryIsNews) return;
     const write = () =>
       this.#context.database.transaction(async (tx) => {
-        if (summaryIsNews) await this.#recordSummary(tx, nodeId, summary);
-        return recordObservations(tx, nodeId, candidates);
+        const hasMoved = summaryIsNews && (await this.#recordSummary(tx, nodeId, summary));
+        return { hasMoved, ...(await recordObservations(tx, nodeId, candidates)) };
       });
     const recorded = await this.#context.aroundStep('node-report/record', write);
     this.#summaries.set(nodeId, essenceOf(summary));
     for (const each of recorded.same) this.#remember(nodeId, each);
     for (const each of recorded.news) this.#remember(nodeId, each);
     if (recorded.news.length > 0) this.#context.changed();
-    if (summaryIsNews) this.#context.pokeIntent(nodeId);
+    const concerned = recorded.hasMoved ? this.#context.nodes.keys() : [nodeId];
+    if (summaryIsNews) for (const id of concerned) this.#context.pokeIntent(id);
   }
 
   forget(ids: readonly InstanceId[]): void {
     for (const id of ids) this.#recorded.delete(id);
   }
 
-  /** Which VPCs are in its document depends on its network. */
+  /** Which VPCs are in its document depends on its network. True when the others reach it elsewhere than before. */
   async #recordSummary(
     tx: Kysely<ClusterSchema>,
     nodeId: NodeId,
     summary: NodeSummaryRecord,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const row = await findNode(tx, nodeId);
-    const before = row === undefined ? undefined : summaryOf(row)?.network;
+    const before = row === undefined ? undefined : summaryOf(row);
     await recordReport(tx, nodeId, summary);
-    const isOther = before !== undefined && before !== summary.network;
-    if (isOther && row!.intent_generation > 0) {
-      await bumpIntents(tx, this.#context.clock.nowMs(), [nodeId]);
-    }
+    const nowMs = this.#context.clock.nowMs();
+    // Whoever has ports of the same VPCs has to know where it is now.
+    const hasMoved = before?.underlayAddress !== summary.underlayAddress;
+    if (hasMoved) await bumpIntents(tx, nowMs);
+    const isOther = before !== undefined && before.network !== summary.network;
+    if (isOther && row!.intent_generation > 0) await bumpIntents(tx, nowMs, [nodeId]);
+    return hasMoved;
   }
 
   #isRecorded(nodeId: NodeId, candidate: Candidate): boolean {

@@ -3,11 +3,15 @@
 import type { NodeId } from '@ironbark/core/ids.ts';
 import { type ReconcileResult, type Reconciler, SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { NodeIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
+import type { VpcChange, VpcVersion } from '@ironbark/protocol/internal/vpc-changes.ts';
 import type { ClusterContext } from '../app/context.ts';
 import { withinDeadline } from '../app/deadline.ts';
+import { locateNodes } from '../app/locations.ts';
 import { buildsVpcs } from '../app/vpcs.ts';
 import { findNode, type NodeRow } from '../store/nodes.ts';
 import { listIntents } from '../store/placed-instances.ts';
+import type { KnownVpc } from '../store/vpcs.ts';
 import { getZoneSubnets } from '../store/zone.ts';
 
 /** A node that took the document shows it in its next report; this is for the call that was lost. */
@@ -32,7 +36,10 @@ async function handOver(context: ClusterContext, id: NodeId): Promise<ReconcileR
   if (node.reported_generation >= node.intent_generation) return SETTLED;
   const intent = await buildIntent(context, node);
   const put = () => withinDeadline(context.clock, 'putIntent', client.putIntent(intent));
+  // Until it has answered nobody knows what it has; what it refuses it needs whole.
+  context.vpcs.forgetHanded(id);
   await context.aroundStep('node-intent/hand-over', put);
+  context.vpcs.noteHanded(id, versionsOf(intent));
   context.pokeReport(id);
   return { kind: 'again', afterMs: HAND_OVER_AGAIN_MS };
 }
@@ -42,7 +49,35 @@ async function buildIntent(context: ClusterContext, node: NodeRow): Promise<Node
   const { id: nodeId, intent_generation: generation } = node;
   const subnets = await getZoneSubnets(context.database.query);
   const db = context.database.query;
-  const vpcs = buildsVpcs(context, node) ? await context.vpcs.listOn(db, nodeId) : [];
+  const nowMs = context.clock.nowMs();
+  const known = buildsVpcs(context, node) ? await context.vpcs.listOn(db, nodeId, nowMs) : [];
+  const news = { vpcs: [] as VpcIntent[], vpcVersions: [] as VpcVersion[] };
+  const vpcChanges: VpcChange[] = [];
+  for (const vpc of await withLocations(context, known)) {
+    const change = await context.vpcs.changeFor(db, nodeId, vpc, nowMs);
+    if (change !== undefined) vpcChanges.push(change);
+    else {
+      news.vpcs.push(vpc.intent);
+      news.vpcVersions.push({ id: vpc.intent.id, generation: vpc.generation });
+    }
+  }
   const instances = await listIntents(db, nodeId);
-  return { nodeId, generation, subnets, vpcs, instances };
+  return { nodeId, generation, subnets, ...news, vpcChanges, instances };
+}
+
+function versionsOf({ vpcVersions = [], vpcChanges = [] }: NodeIntent): VpcVersion[] {
+  const changed = vpcChanges.map(({ frame, generation }) => ({ id: frame.id, generation }));
+  return [...vpcVersions, ...changed];
+}
+
+async function withLocations(
+  context: ClusterContext,
+  known: readonly KnownVpc[],
+): Promise<readonly KnownVpc[]> {
+  if (known.length === 0) return known;
+  const places = await locateNodes(context);
+  return known.map((vpc) => {
+    const locations = [...vpc.nodeIds].sort().flatMap((id) => places.get(id) ?? []);
+    return locations.length > 0 ? { ...vpc, intent: { ...vpc.intent, locations } } : vpc;
+  });
 }

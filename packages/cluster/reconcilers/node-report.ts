@@ -1,5 +1,6 @@
 // Owns fetching what nodes see, when they say that it has changed and every few seconds.
 
+import { isServiceError } from '@ironbark/core/errors.ts';
 import type { NodeId } from '@ironbark/core/ids.ts';
 import { type ReconcileResult, type Reconciler, SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
@@ -48,9 +49,19 @@ async function askForReport(
   try {
     const report = await withinDeadline(context.clock, 'getReport', client.getReport());
     if (report.nodeId !== id) throw new Error(`${id} reports as ${report.nodeId}`);
-    return report;
+    return withOwnAddress(context, report);
   } catch (error) {
-    context.logger.debug('node does not report', { id, error });
+    // One that is away is no news each time; one whose words are refused will not get better by itself.
+    const level = isServiceError(error, 'malformed-input') ? 'warn' : 'debug';
+    context.logger[level]('node does not report', { id, error });
     return undefined;
   }
+}
+
+/** Where others come to join this host, they reach its node, too. */
+function withOwnAddress(context: ClusterContext, report: NodeReport): NodeReport {
+  const { nodeId, underlayAddress } = report;
+  const address = underlayAddress === undefined ? context.findOwnAddress() : undefined;
+  if (address === undefined || context.isElsewhere(nodeId)) return report;
+  return { ...report, underlayAddress: address };
 }

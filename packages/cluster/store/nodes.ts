@@ -16,7 +16,7 @@ export function summaryOf({ summary }: NodeRow): NodeSummaryRecord | undefined {
 export async function ensureNode(db: Queries, id: NodeId): Promise<void> {
   await db
     .insertInto('node')
-    .values({ id, intent_generation: 0, reported_generation: 0, summary: null })
+    .values({ id, intent_generation: 0, reported_generation: 0, summary: null, is_draining: 0 })
     .onConflict((conflict) => conflict.column('id').doNothing())
     .execute();
 }
@@ -65,4 +65,16 @@ export async function recordReport(
     .set({ reported_generation: summary.intentGeneration, summary: JSON.stringify(summary) })
     .where('id', '=', id)
     .execute();
+}
+
+export async function setDraining(db: Queries, id: NodeId, isDraining: boolean): Promise<void> {
+  await db
+    .updateTable('node')
+    .set({ is_draining: isDraining ? 1 : 0 })
+    .where('id', '=', id)
+    .execute();
+}
+
+export async function deleteNode(db: Queries, id: NodeId): Promise<void> {
+  await db.deleteFrom('node').where('id', '=', id).execute();
 }

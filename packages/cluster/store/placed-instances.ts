@@ -58,6 +58,17 @@ export async function findPlacement(db: Queries, id: InstanceId): Promise<NodeId
   return row?.node_id;
 }
 
+/** Instances that are there, whether they run or not. */
+export async function countPlacedOn(db: Queries, nodeId: NodeId): Promise<number> {
+  const { count } = await db
+    .selectFrom('placed_instance')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('node_id', '=', nodeId)
+    .where('forgotten_at', 'is', null)
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
 /** Hides an instance. Its id stays known, so that a late intent revives nothing. */
 export async function forgetPlacedInstance(
   db: Queries,

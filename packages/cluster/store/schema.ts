@@ -1,9 +1,11 @@
 // Owns the tables of the Cluster Controller as the queries see them.
 
-import type { InstanceId, NodeId, VpcId } from '@ironbark/core/ids.ts';
+import type { InstanceId, InterfaceId, NodeId, VpcId } from '@ironbark/core/ids.ts';
 import type { Migrations } from '@ironbark/platform/database/database.ts';
 import { createClusterTables } from './migrations/0001-cluster.ts';
 import { vpcs } from './migrations/0002-vpcs.ts';
+import { joinedNodes } from './migrations/0003-joined-nodes.ts';
+import { vpcPorts } from './migrations/0036-vpc-ports.ts';
 
 /** The zone's one row: what is the same on every node, and the number of the newest change. */
 export interface ZoneTable {
@@ -21,6 +23,37 @@ export interface NodeTable {
   reported_generation: number;
   /** The node's last report without its instances, as JSON; null before the first. */
   summary: string | null;
+  /** 1: it gets no new instances. */
+  is_draining: number;
+}
+
+/** The one row of where nodes on other hosts come in; none until the first was to. */
+export interface DoorTable {
+  id: 1;
+  host: string;
+  port: number;
+  /** PEM, all four. The keys are secrets. */
+  authority_certificate: string;
+  authority_key: string;
+  certificate: string;
+  key: string;
+}
+
+export interface JoinTokenTable {
+  id: string;
+  /** SHA-256 in lower-case hexadecimal: the secret is a random number of 192 bits. */
+  secret_hash: string;
+  expires_at: number;
+  wrong_guesses: number;
+}
+
+export interface JoinedNodeTable {
+  id: NodeId;
+  /** What people call it. */
+  name: string;
+  /** Of its certificate: no other one is let in as this node. */
+  fingerprint: string;
+  joined_at: number;
 }
 
 export interface PlacedInstanceTable {
@@ -44,8 +77,18 @@ export interface ObservationTable {
 export interface VpcTable {
   id: VpcId;
   generation: number;
-  /** VpcIntent as JSON. */
+  /** VpcFrame as JSON. */
   intent: string;
+}
+
+export interface VpcPortTable {
+  vpc_id: VpcId;
+  interface_id: InterfaceId;
+  node_id: NodeId | null;
+  /** Of the VPC, when the port became so. */
+  generation: number;
+  /** PortIntent as JSON; null: it is gone. */
+  port: string | null;
 }
 
 export interface ClusterSchema {
@@ -54,9 +97,15 @@ export interface ClusterSchema {
   placed_instance: PlacedInstanceTable;
   observation: ObservationTable;
   vpc: VpcTable;
+  door: DoorTable;
+  join_token: JoinTokenTable;
+  joined_node: JoinedNodeTable;
+  vpc_port: VpcPortTable;
 }
 
 export const CLUSTER_MIGRATIONS: Migrations = {
   '0001-cluster': { up: createClusterTables },
   '0002-vpcs': vpcs,
+  '0003-joined-nodes': joinedNodes,
+  '0036-vpc-ports': vpcPorts,
 };

@@ -82,7 +82,7 @@ export class Ports {
     if (known === undefined || !isSame(known.wanted, this.#intents.subnets)) {
       return this.#makeSubnets();
     }
-    if (isSame(this.#vpcs, this.#intents.vpcs)) return known.made;
+    if (areSameVpcs(this.#vpcs, this.#intents.vpcs)) return known.made;
     return this.#changeVpcs(known);
   }
 
@@ -180,6 +180,19 @@ export class Ports {
 
 function isSame(one: unknown, other: unknown): boolean {
   return one === other || JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** A change that is none of a VPC's ports leaves their list as it was; there may be a hundred thousand. */
+function areSameVpcs(one: readonly VpcIntent[], other: readonly VpcIntent[]): boolean {
+  if (one === other) return true;
+  return one.length === other.length && one.every((vpc, at) => isSameVpc(vpc, other[at]!));
+}
+
+function isSameVpc(one: VpcIntent, other: VpcIntent): boolean {
+  if (one === other) return true;
+  const { ports: _, ...frame } = one;
+  const { ports, ...otherFrame } = other;
+  return one.ports === ports && isSame(frame, otherFrame);
 }
 
 function unknownSubnet(nic: InterfaceIntent): ServiceError {

@@ -13,7 +13,9 @@ import type { Commands } from '@ironbark/platform/commands.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
+import { addressServiceOf } from './address-services.ts';
 import { endEveryDnsmasq, ensureDnsmasq, listDnsmasq, removeDnsmasq } from './dnsmasq.ts';
+import { governingVpcs, overlayOf } from './governing-vpcs.ts';
 import { GroupBook } from './group-book.ts';
 import type { GroupScope } from './group-rules.ts';
 import type { PortAttachment, PortSpec } from './host-network.ts';
@@ -34,6 +36,7 @@ import { isSameSender, type Sender, sendersOf } from './senders.ts';
 import { ensureSubnetBridge } from './subnet-bridge.ts';
 import { describeSubnet } from './subnet-facts.ts';
 import { readSubnets, writeSubnets } from './subnet-records.ts';
+import type { Surroundings } from './surroundings.ts';
 import { ensureTap, isolatePort, plugTap, type TapSpec } from './tap.ts';
 
 export interface BridgeNetworkOptions {
@@ -45,18 +48,6 @@ export interface BridgeNetworkOptions {
   metadataPort: number;
   /** TCP ports of the host that guests may reach, such as the cloud's own API. None by default. */
   hostPorts?: readonly number[];
-}
-
-/** What a place is told besides its subnets. */
-export interface Surroundings {
-  /** Every VPC that the node knows. */
-  vpcs: readonly VpcIntent[];
-  /** The host's ends of the ways out of VPCs with name spaces of their own. */
-  uplinks?: readonly string[];
-  /** In such a name space: what leads out of it. */
-  wayOut?: string;
-  /** Where the address service asks for names; absent: where the host asks. */
-  resolvers?: string;
 }
 
 /** More queues than this gain nothing in a guest and cost memory each. */
@@ -127,8 +118,11 @@ export class BridgeNetwork {
 
   /** What address services are told besides ports and subnets. */
   #serviceOptions(): string {
-    const { resolvers } = this.#surroundings;
-    const options = this.#governing().map(({ id, hasDns, dhcp }) => ({ id, hasDns, dhcp }));
+    const { resolvers, overlays } = this.#surroundings;
+    const options = this.#governing().map(({ id, cidrs, hasDns, dhcp }) => {
+      const far = overlays?.find(id) === undefined ? {} : { cidrs, mtu: overlays.mtuOf(id) };
+      return { id, hasDns, dhcp, ...far };
+    });
     return JSON.stringify({ resolvers, options });
   }
 
@@ -282,6 +276,7 @@ export class BridgeNetwork {
       bridge: this.#names.bridge(subnet.id),
       nbdGuests: this.#nbdGuestsIn(subnet.id),
       ...describeSubnet(vpcs, subnet.id),
+      ...overlayOf(this.#surroundings, this.#names, subnet.id),
     }));
     return cloudRuleSet({
       ...{ table: this.#names.table, subnets, metadataPort, hostPorts },
@@ -298,14 +293,8 @@ export class BridgeNetwork {
       .map(({ privateIp }) => privateIp);
   }
 
-  /** The VPCs that have subnets here, as far as they are here: what is elsewhere may have the same addresses. */
   #governing(): VpcIntent[] {
-    const own = new Set(this.#subnets.map(({ id }) => id));
-    return this.#surroundings.vpcs.flatMap((vpc) => {
-      const subnets = vpc.subnets.filter(({ id }) => own.has(id));
-      const ports = vpc.ports.filter(({ subnetId }) => own.has(subnetId));
-      return subnets.length === 0 ? [] : [{ ...vpc, subnets, ports }];
-    });
+    return governingVpcs(this.#surroundings.vpcs, this.#subnets);
   }
 
   #groupScope(): GroupScope {
@@ -338,18 +327,12 @@ export class BridgeNetwork {
 
   async #ensureAddressServices(): Promise<void> {
     const domains = [...new Set(this.#subnets.map(({ domain }) => domain))];
-    const { vpcs, resolvers } = this.#surroundings;
     for (const subnet of this.#subnets) {
       const bridge = this.#names.bridge(subnet.id);
       const bridgeIndex = (await findLink(this.#commands, bridge))?.index;
       if (bridgeIndex === undefined) continue;
-      const vpc = vpcs.find(({ subnets }) => subnets.some(({ id }) => id === subnet.id));
-      const ports = this.#ports.list();
-      await ensureDnsmasq(this.#dnsmasq(), {
-        ...{ subnet, bridge, bridgeIndex, ports, domains, hasDns: vpc?.hasDns ?? true },
-        ...(vpc === undefined ? {} : { dhcp: vpc.dhcp }),
-        ...(resolvers === undefined ? {} : { resolvers }),
-      });
+      const served = { subnet, bridge, bridgeIndex, ports: this.#ports.list(), domains };
+      await ensureDnsmasq(this.#dnsmasq(), addressServiceOf(served, this.#surroundings));
     }
   }
 

@@ -47,6 +47,8 @@ function routerSettings(bridge: string): Record<string, string> {
     // The networks of guests are IPv4; an address that the host makes up by itself would be a way around the rules.
     [`ipv6/conf/${bridge}/disable_ipv6`]: '1',
     [`ipv4/conf/${bridge}/proxy_arp_pvlan`]: '1',
+    // Of its subnet's guests some may be on other nodes, where another interface leads.
+    [`ipv4/conf/${bridge}/proxy_arp`]: '1',
     [`ipv4/conf/${bridge}/send_redirects`]: '0',
     [`ipv4/neigh/${bridge}/proxy_delay`]: '0',
   };

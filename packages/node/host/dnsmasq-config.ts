@@ -28,6 +28,8 @@ export interface AddressService {
   hasDns: boolean;
   /** Where names that are not the cloud's are asked; absent: where the host asks. */
   resolvers?: string;
+  /** Blocks whose every address has a name made of it, for guests on other nodes; none when absent. */
+  namedBlocks?: readonly string[];
 }
 
 /** dnsmasq changes its directory, so every path has to be absolute. */
@@ -65,6 +67,7 @@ export function renderArguments(
     '--bogus-priv',
     '--no-hosts',
     `--addn-hosts=${paths.names}`,
+    ...(service.namedBlocks ?? []).map((cidr) => `--synth-domain=${subnet.domain},${cidr},ip-`),
     `--cache-size=${DNS_CACHE_ENTRIES}`,
     ...(service.hasDns ? [] : ['--port=0']),
     ...(service.resolvers === undefined ? [] : [`--resolv-file=${service.resolvers}`]),

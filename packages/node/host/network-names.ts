@@ -11,6 +11,8 @@ export interface NetworkNames {
   readonly table: string;
   /** The table of security groups, in the family `ip`. */
   readonly groupTable: string;
+  /** The table of what comes from other nodes, in the family `ip`. */
+  readonly underlayTable: string;
   bridge(id: SubnetId): string;
   tap(id: InterfaceId): string;
   /** A locally administered address, so that the gateway keeps its own when ports come and go. */
@@ -19,10 +21,13 @@ export interface NetworkNames {
   space(vpcId: string): string;
   /** The host's end of the way out of that name space. */
   uplink(vpcId: string): string;
+  /** The interface that leads to a VPC's ports on other nodes. */
+  overlay(vpcId: string): string;
   /** Of either end of that way, or of any other pair that a text stands for. */
   mac(text: string): string;
   isBridge(interfaceName: string): boolean;
   isUplink(interfaceName: string): boolean;
+  isOverlay(interfaceName: string): boolean;
   isSpace(namespace: string): boolean;
   isTap(interfaceName: string): boolean;
 }
@@ -39,20 +44,24 @@ export function createNetworkNames(cloudId: string): NetworkNames {
   const tapPrefix = `ib${tag}t`;
   const uplinkPrefix = `ib${tag}u`;
   const spacePrefix = `ib${tag}v`;
+  const overlayPrefix = `ib${tag}x`;
   const mac = (text: string) => `06:${pairs(hexHash(`${cloudId} ${text}`).slice(0, 10))}`;
   const length = bridgePrefix.length + ID_DIGITS;
   return {
     tag,
     table: `ironbark_${tag}`,
     groupTable: `ironbark_${tag}_groups`,
+    underlayTable: `ironbark_${tag}_underlay`,
     bridge: (id) => bridgePrefix + shortHash(id, ID_DIGITS),
     tap: (id) => tapPrefix + shortHash(id, ID_DIGITS),
     bridgeMac: mac,
     space: (id) => spacePrefix + shortHash(id, ID_DIGITS),
     uplink: (id) => uplinkPrefix + shortHash(id, ID_DIGITS),
+    overlay: (id) => overlayPrefix + shortHash(id, ID_DIGITS),
     mac,
     isSpace: (name) => name.startsWith(spacePrefix) && name.length === length,
     isUplink: (name) => name.startsWith(uplinkPrefix) && name.length === length,
+    isOverlay: (name) => name.startsWith(overlayPrefix) && name.length === length,
     isBridge: (name) => name.startsWith(bridgePrefix) && name.length === length,
     isTap: (name) => name.startsWith(tapPrefix) && name.length === length,
   };

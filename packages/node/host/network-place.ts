@@ -17,8 +17,14 @@ export interface NetworkPlace {
   readonly namespace?: string;
 }
 
-export function hostPlace(names: NetworkNames, commands: Commands): NetworkPlace {
-  return { directory: join(RUN_DIRECTORY, names.tag), commands };
+/** `namespace`: one that stands for the whole host, and that the commands run in. */
+export function hostPlace(
+  names: NetworkNames,
+  commands: Commands,
+  namespace?: string,
+): NetworkPlace {
+  const directory = join(RUN_DIRECTORY, names.tag);
+  return { directory, commands, ...(namespace === undefined ? {} : { namespace }) };
 }
 
 export function vpcPlace(names: NetworkNames, vpcId: string, commands: Commands): NetworkPlace {

@@ -12,6 +12,7 @@ import type { NetworkNames } from './network-names.ts';
 import type { RuleSet } from './nftables.ts';
 import { spaceForward, spacePostrouting } from './space-rules.ts';
 import type { SubnetRules } from './subnet-facts.ts';
+import { VXLAN_PORT } from './underlay-rules.ts';
 
 export interface CloudRules {
   table: string;
@@ -76,8 +77,20 @@ function chain(name: string, hook: string, lines: readonly string[]): string {
 
 function bridges(rules: CloudRules, ...more: string[]): string {
   const { subnets, uplinks = [] } = rules;
-  const all = [...more, ...subnets.map(({ bridge }) => bridge), ...uplinks];
-  return `{ ${all.map((name) => `"${name}"`).join(', ')} }`;
+  return named([
+    ...more,
+    ...subnets.map(({ bridge }) => bridge),
+    ...overlaysOf(subnets),
+    ...uplinks,
+  ]);
+}
+
+function named(interfaces: readonly string[]): string {
+  return `{ ${interfaces.map((name) => `"${name}"`).join(', ')} }`;
+}
+
+function overlaysOf(subnets: readonly SubnetRules[]): string[] {
+  return [...new Set(subnets.flatMap(({ overlay }) => overlay ?? []))];
 }
 
 function publicMap({ publicIps = [] }: CloudRules): string[] {
@@ -118,6 +131,8 @@ function postrouting(rules: CloudRules): string {
 function input(rules: CloudRules): string {
   const { wayOut } = rules;
   const lines = [
+    // From other nodes come packets for guests, and none for this one.
+    ...overlaysOf(rules.subnets).map((overlay) => `iifname "${overlay}" drop`),
     `iifname != ${bridges(rules, 'lo')} tcp dport ${rules.metadataPort} drop`,
     ...gatewayInput(rules),
     // Nothing that comes in by the way out is for the name space itself, but answers.
@@ -185,6 +200,11 @@ function forward(rules: CloudRules): string {
   const ours = bridges(rules);
   const lines = [
     `iifname ${ours} ip daddr 169.254.0.0/16 drop`,
+    // What looks as if this node had packed it, to another node.
+    ...(wayOut === undefined
+      ? [`iifname ${ours} oifname != ${ours} udp dport ${VXLAN_PORT} drop`]
+      : []),
+    ...fromOtherNodes(rules),
     ...(wayOut === undefined ? [] : spaceForward({ subnets, publicIps, wayOut })),
     ...subnets.flatMap((subnet) => betweenSubnets(subnet, rules)),
     ...betweenVpcs(rules),
@@ -201,9 +221,9 @@ function forward(rules: CloudRules): string {
  */
 function senders({ subnets, wayOut }: CloudRules): string {
   if (subnets.length === 0) return '';
-  const bridged = `{ ${subnets.map(({ bridge }) => `"${bridge}"`).join(', ')} }`;
-  const lines = subnets.flatMap(({ bridge, cidr }) => [
-    `iifname != "${bridge}" ip saddr ${normalCidr(cidr)} drop`,
+  const bridged = named([...subnets.map(({ bridge }) => bridge), ...overlaysOf(subnets)]);
+  const lines = subnets.flatMap(({ bridge, cidr, overlay }) => [
+    `iifname != ${overlay === undefined ? `"${bridge}"` : named([bridge, overlay])} ip saddr ${normalCidr(cidr)} drop`,
     ...(wayOut === undefined
       ? [`iifname "${bridge}" oifname != ${bridged} ip saddr != ${normalCidr(cidr)} drop`]
       : []),
@@ -211,14 +231,23 @@ function senders({ subnets, wayOut }: CloudRules): string {
   return chain('senders', `filter hook forward priority ${SENDER_PRIORITY}`, lines);
 }
 
+/** To the VPC's own guests on this node, and no further: not out, not to another VPC, and not back. */
+function fromOtherNodes({ subnets }: CloudRules): string[] {
+  return overlaysOf(subnets).map((overlay) => {
+    const own = subnets.filter((subnet) => subnet.overlay === overlay);
+    return `iifname "${overlay}" oifname != ${named(own.map(({ bridge }) => bridge))} drop`;
+  });
+}
+
 /** A VPC belongs to an account: guests of one do not reach those of another through the host. */
-function betweenSubnets({ bridge, vpcId }: SubnetRules, rules: CloudRules): string[] {
+function betweenSubnets({ bridge, vpcId, overlay }: SubnetRules, rules: CloudRules): string[] {
   const others = rules.subnets.filter(
     (other) => other.bridge !== bridge && (vpcId === undefined || other.vpcId !== vpcId),
   );
   if (others.length === 0) return [];
-  const names = others.map((other) => `"${other.bridge}"`).join(', ');
-  return [`iifname "${bridge}" oifname { ${names} } drop`];
+  const names = [...others.map((other) => other.bridge), ...overlaysOf(others)];
+  const foreign = names.filter((name) => name !== overlay);
+  return [`iifname "${bridge}" oifname ${named(foreign)} drop`];
 }
 
 /** Guests without a way out reach nothing beyond the cloud's own networks; answers to who reached them go. */
@@ -233,10 +262,9 @@ function outOfSubnet({ bridge, leaving = 'all' }: SubnetRules, rules: CloudRules
 /** Into a VPC with a name space of its own only by a public address, whoever asks. */
 function betweenVpcs({ subnets, uplinks = [] }: CloudRules): string[] {
   if (uplinks.length === 0 || subnets.length === 0) return [];
-  const list = (names: readonly string[]) => `{ ${names.map((name) => `"${name}"`).join(', ')} }`;
-  const bridged = subnets.map(({ bridge }) => bridge);
+  const inside = [...subnets.map(({ bridge }) => bridge), ...overlaysOf(subnets)];
   return [
-    `iifname ${list(uplinks)} oifname ${list(bridged)} ct state new ct status and dnat == 0 drop`,
+    `iifname ${named(uplinks)} oifname ${named(inside)} ct state new ct status and dnat == 0 drop`,
   ];
 }
 

@@ -20,6 +20,8 @@ export interface SubnetRules {
   acl?: readonly AclEntryIntent[];
   /** Which of its guests a route leads out of the VPC; all when absent. */
   leaving?: 'all' | 'public' | 'none';
+  /** What leads to its VPC's ports on other nodes; absent: all are here. */
+  overlay?: string;
   /** Addresses of the guests that have volumes over NBD; none when absent. */
   nbdGuests?: readonly string[];
 }

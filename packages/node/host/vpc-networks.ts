@@ -2,7 +2,7 @@
 // VPC that has ports here. Whoever asks for a port need not know where its subnet is.
 
 import { readdir, rm } from 'node:fs/promises';
-import { type InterfaceId, isResourceId, type SubnetId } from '@ironbark/core/ids.ts';
+import { type InterfaceId, isResourceId, type NodeId, type SubnetId } from '@ironbark/core/ids.ts';
 import { cidrContains, cidrsOverlap, parseCidr } from '@ironbark/core/ipv4.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
@@ -11,12 +11,20 @@ import type { Logger } from '@ironbark/platform/logger.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
 import { findApart, subnetsOf } from '@ironbark/protocol/internal/vpc-subnets.ts';
-import { type BridgeNetwork, openBridgeNetwork, type Surroundings } from './bridge-network.ts';
+import { type BridgeNetwork, openBridgeNetwork } from './bridge-network.ts';
 import type { HostNetwork, PortAttachment, PortSpec } from './host-network.ts';
 import { createNetworkNames, type NetworkNames } from './network-names.ts';
 import { hostPlace, type NetworkPlace, vpcPlace } from './network-place.ts';
+import { nextNodeOf, withoutForeignAddresses } from './overlay-plan.ts';
+import { Overlays } from './overlays.ts';
 import { type PortCounters, readPortCounters } from './port-counters.ts';
-import { ensureVpcRoutes } from './vpc-routes.ts';
+import {
+  ensurePublicNeighbours,
+  type PublicAddresses,
+  planPublicAddresses,
+} from './public-neighbours.ts';
+import type { Surroundings } from './surroundings.ts';
+import { ensureVpcRoutes, type RoutedVpcs } from './vpc-routes.ts';
 import {
   deleteNamespace,
   ensureRoutes,
@@ -35,6 +43,10 @@ export interface VpcNetworksOptions {
   logger: Logger;
   /** Where the metadata service listens on this host. */
   metadataPort: number;
+  /** Which of the nodes that VPCs speak of this is; absent: all ports are here. */
+  nodeId?: NodeId;
+  /** A name space that stands for the host, which `commands` run in; absent: the host itself. */
+  hostNamespace?: string;
   /** TCP ports of the host that guests may reach, such as the cloud's own API. None by default. */
   hostPorts?: readonly number[];
   /** Starts the metadata service of a name space; absent: its guests have none. */
@@ -50,9 +62,9 @@ interface Space {
 
 export async function createVpcNetworks(options: VpcNetworksOptions): Promise<HostNetwork> {
   const names = createNetworkNames(options.cloudId);
-  const place = hostPlace(names, options.commands);
+  const place = hostPlace(names, options.commands, options.hostNamespace);
   const host = await openPlace(options, names, place);
-  const networks = new VpcNetworks(options, names, host);
+  const networks = new VpcNetworks(options, names, { network: host, place });
   await networks.takeUp(await listSpaces(place));
   return networks;
 }
@@ -80,17 +92,26 @@ class VpcNetworks implements HostNetwork {
   readonly #options: VpcNetworksOptions;
   readonly #names: NetworkNames;
   readonly #host: BridgeNetwork;
+  readonly #hostPlace: NetworkPlace;
+  readonly #overlays: Overlays;
   readonly #spaces = new Map<string, Space>();
   #vpcs: readonly VpcIntent[] = [];
   /** Those that the host itself routes. */
   #hostSubnets: readonly SubnetIntent[] = [];
   #hostShape = '';
+  #publicShape = '';
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(options: VpcNetworksOptions, names: NetworkNames, host: BridgeNetwork) {
+  constructor(
+    options: VpcNetworksOptions,
+    names: NetworkNames,
+    host: { network: BridgeNetwork; place: NetworkPlace },
+  ) {
     this.#options = options;
     this.#names = names;
-    this.#host = host;
+    this.#host = host.network;
+    this.#hostPlace = host.place;
+    this.#overlays = new Overlays({ names, host: host.place, nodeId: options.nodeId });
   }
 
   /** Ports of name spaces that an earlier process made are known from now on. */
@@ -104,23 +125,31 @@ class VpcNetworks implements HostNetwork {
 
   ensureSubnets(subnets: readonly SubnetIntent[], vpcs: readonly VpcIntent[] = []): Promise<void> {
     return this.#inTurn(async () => {
-      this.#vpcs = vpcs;
+      this.#hear(vpcs);
       this.#hostSubnets = withOwnSubnets(subnets, vpcs);
       await this.#removeStrays();
+      await this.#overlays.ensureRules();
       await this.#host.ensureSubnets(this.#hostSubnets, this.#surroundings());
+      await this.#ensureHostOverlays();
       await this.#ensureHostRoutes();
       for (const vpc of this.#ownSpaced()) await this.#ensureSpace(vpc);
+      await this.#ensurePublicNeighbours();
     });
   }
 
   putVpcs(vpcs: readonly VpcIntent[]): Promise<void> {
     return this.#inTurn(async () => {
-      this.#vpcs = vpcs;
+      this.#hear(vpcs);
+      await this.#overlays.putRules();
+      for (const { id } of this.#hostVpcs()) await this.#overlays.put(id, this.#hostPlace);
       await this.#host.putSurroundings(this.#surroundings());
-      if (JSON.stringify(this.#hostVpcs().map(shapeOf)) !== this.#hostShape) {
+      if (JSON.stringify(this.#hostVpcs().map((vpc) => this.#shapeOf(vpc))) !== this.#hostShape) {
         await this.#ensureHostRoutes();
       }
       for (const vpc of this.#ownSpaced()) await this.#changeSpace(vpc);
+      const { underlayAddress, addresses } = this.#publicAddresses();
+      const shape = JSON.stringify([underlayAddress, ...addresses]);
+      if (shape !== this.#publicShape) await this.#ensurePublicNeighbours();
     });
   }
 
@@ -163,14 +192,16 @@ class VpcNetworks implements HostNetwork {
 
   removeAll(): Promise<void> {
     return this.#inTurn(async () => {
-      const place = hostPlace(this.#names, this.#options.commands);
-      const ids = new Set([...this.#spaces.keys(), ...(await listSpaces(place))]);
+      const ids = new Set([...this.#spaces.keys(), ...(await listSpaces(this.#hostPlace))]);
       for (const id of ids) await this.#removeSpace(id);
       await this.#host.endServices();
       for (const name of await listNamespaces()) {
         if (this.#names.isSpace(name)) await deleteNamespace(this.#options.commands, name);
       }
-      await ensureVpcRoutes(this.#options.commands, { vpcs: [], names: this.#names });
+      await ensureVpcRoutes(this.#options.commands, this.#routed([]));
+      await this.#overlays.removeStrays(this.#hostPlace, []);
+      const none = { underlayAddress: undefined, addresses: new Map() };
+      await ensurePublicNeighbours(this.#options.commands, this.#names, none);
       await this.#host.removeAll();
     });
   }
@@ -190,6 +221,22 @@ class VpcNetworks implements HostNetwork {
     return result;
   }
 
+  #hear(vpcs: readonly VpcIntent[]): void {
+    this.#vpcs = withoutForeignAddresses(vpcs, this.#options.nodeId);
+    this.#overlays.plan(this.#vpcs);
+  }
+
+  #publicAddresses(): PublicAddresses {
+    const routed = new Set<string>(this.#hostVpcs().map(({ id }) => id));
+    return planPublicAddresses(this.#vpcs, this.#options.nodeId, { names: this.#names, routed });
+  }
+
+  async #ensurePublicNeighbours(): Promise<void> {
+    const wanted = this.#publicAddresses();
+    await ensurePublicNeighbours(this.#options.commands, this.#names, wanted);
+    this.#publicShape = JSON.stringify([wanted.underlayAddress, ...wanted.addresses]);
+  }
+
   /** VPCs of which the host routes no subnet. */
   #ownSpaced(): VpcIntent[] {
     return findApart(this.#vpcs, this.#hostSubnets);
@@ -202,8 +249,19 @@ class VpcNetworks implements HostNetwork {
 
   async #ensureHostRoutes(): Promise<void> {
     const vpcs = this.#hostVpcs();
-    await ensureVpcRoutes(this.#options.commands, { vpcs, names: this.#names });
-    this.#hostShape = JSON.stringify(vpcs.map(shapeOf));
+    await ensureVpcRoutes(this.#options.commands, this.#routed(vpcs));
+    this.#hostShape = JSON.stringify(vpcs.map((vpc) => this.#shapeOf(vpc)));
+  }
+
+  /** A VPC that has no port here any more has no way to the others either. */
+  async #ensureHostOverlays(): Promise<void> {
+    const ids = this.#hostVpcs().map(({ id }) => id);
+    for (const id of ids) await this.#overlays.ensure(id, this.#hostPlace);
+    await this.#overlays.removeStrays(this.#hostPlace, ids);
+  }
+
+  #routed(vpcs: readonly VpcIntent[]): RoutedVpcs {
+    return { vpcs, names: this.#names, overlayOf: (id) => this.#overlays.find(id) };
   }
 
   #ownVpcOf(subnetId: SubnetId): VpcIntent | undefined {
@@ -212,7 +270,7 @@ class VpcNetworks implements HostNetwork {
 
   #surroundings(): Surroundings {
     const uplinks = [...this.#spaces.keys()].map((id) => this.#names.uplink(id));
-    return { vpcs: this.#vpcs, uplinks };
+    return { vpcs: this.#vpcs, uplinks, overlays: this.#overlays };
   }
 
   /** Undefined when the VPC has no port here and needs none. */
@@ -221,11 +279,12 @@ class VpcNetworks implements HostNetwork {
     if (known === undefined && !isNeeded) return undefined;
     const context = { names: this.#names, commands: this.#options.commands };
     await ensureSpace(context, vpc);
+    await this.#overlays.ensure(vpc.id, vpcPlace(this.#names, vpc.id, this.#options.commands));
     const space = known ?? (await this.#openSpace(vpc));
     space.metadata ??= await this.#options.serveMetadata?.(vpc.id, this.#names.space(vpc.id));
     await space.network.ensureSubnets(subnetsOf(vpc), await this.#insideOf());
-    await ensureRoutes(context, vpc);
-    space.shape = shapeOf(vpc);
+    await ensureRoutes(context, this.#routed([vpc]));
+    space.shape = this.#shapeOf(vpc);
     if (known === undefined) await this.#host.putSurroundings(this.#surroundings());
     return space;
   }
@@ -240,7 +299,7 @@ class VpcNetworks implements HostNetwork {
 
   async #insideOf(): Promise<Surroundings> {
     const resolvers = await findResolvers();
-    const inside = { vpcs: this.#vpcs, wayOut: WAY_OUT };
+    const inside = { vpcs: this.#vpcs, wayOut: WAY_OUT, overlays: this.#overlays };
     return resolvers === undefined ? inside : { ...inside, resolvers };
   }
 
@@ -248,7 +307,9 @@ class VpcNetworks implements HostNetwork {
   async #changeSpace(vpc: VpcIntent): Promise<void> {
     const space = this.#spaces.get(vpc.id);
     if (space === undefined) return;
-    if (space.shape === shapeOf(vpc)) await space.network.putSurroundings(await this.#insideOf());
+    await this.#overlays.put(vpc.id, vpcPlace(this.#names, vpc.id, this.#options.commands));
+    if (space.shape === this.#shapeOf(vpc))
+      await space.network.putSurroundings(await this.#insideOf());
     else await this.#ensureSpace(vpc);
   }
 
@@ -269,12 +330,22 @@ class VpcNetworks implements HostNetwork {
     await removeSpace({ names: this.#names, commands }, id);
     await rm(place.directory, { recursive: true, force: true });
     this.#spaces.delete(id);
+    this.#overlays.forget(id);
+  }
+
+  #shapeOf(vpc: VpcIntent): string {
+    return shapeOf(vpc, this.#overlays);
   }
 }
 
-function shapeOf({ subnets, cidrs, dhcp, hasDns, ports }: VpcIntent): string {
+function shapeOf(vpc: VpcIntent, overlays: Overlays): string {
+  const { id, subnets, cidrs, dhcp, hasDns, ports } = vpc;
   const publicIps = ports.flatMap((port) => port.publicIps);
-  return JSON.stringify({ subnets, cidrs, dhcp, hasDns, publicIps });
+  // Routes lead to routers, and those may be on other nodes or move to one.
+  const routers = ports.filter((port) => !port.checksSource);
+  const nextNodes = routers.map((port) => nextNodeOf(overlays.find(id), port) ?? null);
+  const hasOverlay = overlays.find(id) !== undefined;
+  return JSON.stringify({ subnets, cidrs, dhcp, hasDns, publicIps, nextNodes, hasOverlay });
 }
 
 /** A VPC that the host routes may have more subnets than it was told of, as long as they are nobody else's. */

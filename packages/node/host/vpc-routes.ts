@@ -2,6 +2,7 @@
 // its guests are looked up in. Between its own networks the VPC routes by itself, as EC2's `local` route does.
 
 import { createHash } from 'node:crypto';
+import type { VpcId } from '@ironbark/core/ids.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import type {
   RouteIntent,
@@ -11,6 +12,7 @@ import type {
 import { normalCidr } from './group-match.ts';
 import { runIp } from './links.ts';
 import type { NetworkNames } from './network-names.ts';
+import { nextNodeOf, type Overlay } from './overlay-plan.ts';
 
 /** Before the kernel's own rule for the main table. */
 const PREFERENCE = 1_000;
@@ -23,6 +25,9 @@ const NO_TABLE = 2;
 interface RuleRecord {
   priority: number;
   iif?: string;
+  /** `all`, or a network whose length is beside it. */
+  src?: string;
+  srclen?: number;
   table: string;
 }
 
@@ -35,31 +40,70 @@ export interface RoutedVpcs {
   names: NetworkNames;
   /** What leads out of a name space; absent on the host, whose own routes do. */
   wayOut?: string;
+  /** What leads to a VPC's ports on other nodes. */
+  overlayOf?: (vpcId: VpcId) => Overlay | undefined;
+}
+
+/** Which packets are looked up in a subnet's table: those of its guests, whatever node they come from. */
+interface Selector {
+  iif: string;
+  from: string;
 }
 
 export async function ensureVpcRoutes(commands: Commands, routed: RoutedVpcs): Promise<void> {
-  const { vpcs, names, wayOut } = routed;
-  const wanted = vpcs.flatMap((vpc) =>
+  const { vpcs, names, wayOut, overlayOf = () => undefined } = routed;
+  const tables = vpcs.flatMap((vpc) =>
     vpc.subnets
       .filter(({ routes }) => wayOut !== undefined || routes.some(leadsElsewhere))
-      .map((subnet) => ({ vpc, subnet, iif: names.bridge(subnet.id), table: tableOf(subnet) })),
+      .map((subnet) => ({ vpc, subnet, table: tableOf(subnet), overlay: overlayOf(vpc.id) })),
   );
-  const found = (await listRules(commands)).filter(({ iif = '' }) => names.isBridge(iif));
-  const stale = found.filter(
-    (rule) => !wanted.some(({ iif, table }) => rule.iif === iif && rule.table === `${table}`),
+  await ensureRules(
+    commands,
+    names,
+    tables.flatMap((each) => selectorsOf(each, names)),
   );
-  const missing = wanted.filter(({ iif }) => !found.some((rule) => rule.iif === iif));
-  await runIp(commands, [
-    ...stale.flatMap(({ table, iif }) => [
-      `rule delete pref ${PREFERENCE} iif ${iif} lookup ${table}`,
-      `route flush table ${table}`,
-    ]),
-    ...missing.map(({ iif, table }) => `rule add pref ${PREFERENCE} iif ${iif} lookup ${table}`),
-  ]);
-  for (const { vpc, subnet, table } of wanted) {
-    const scope = { names, vpc, ...(wayOut === undefined ? {} : { wayOut }) };
-    await fillTable(commands, table, renderRoutes(subnet, scope));
+  for (const { vpc, subnet, table, overlay } of tables) {
+    const more = { ...(wayOut === undefined ? {} : { wayOut }), ...(overlay && { overlay }) };
+    await fillTable(commands, table, renderRoutes(subnet, { names, vpc, ...more }));
   }
+}
+
+type SubnetTable = { vpc: VpcIntent; subnet: SubnetNetworkIntent; table: number } & {
+  overlay: Overlay | undefined;
+};
+
+/** What comes from another node and goes beyond the VPC is for a router that is here. */
+function selectorsOf({ vpc, subnet, table, overlay }: SubnetTable, names: NetworkNames) {
+  const own = { iif: names.bridge(subnet.id), from: 'all', table: `${table}` };
+  if (overlay === undefined || !subnet.routes.some(leadsElsewhere)) return [own];
+  return [own, { ...own, iif: names.overlay(vpc.id), from: normalCidr(subnet.cidr) }];
+}
+
+async function ensureRules(
+  commands: Commands,
+  names: NetworkNames,
+  wanted: readonly (Selector & { table: string })[],
+): Promise<void> {
+  const found = (await listRules(commands))
+    .map(({ iif = '', src, srclen, table }) => {
+      const from = src === undefined || src === 'all' ? 'all' : `${src}/${srclen ?? 32}`;
+      return { iif, from, table };
+    })
+    .filter(({ iif }) => names.isBridge(iif) || names.isOverlay(iif));
+  const keyOf = ({ iif, from, table }: Selector & { table: string }) => `${iif} ${from} ${table}`;
+  const [has, wants] = [new Set(found.map(keyOf)), new Set(wanted.map(keyOf))];
+  const tables = new Set(wanted.map(({ table }) => table));
+  const line = (verb: string, { iif, from, table }: Selector & { table: string }) =>
+    `rule ${verb} pref ${PREFERENCE} from ${from} iif ${iif} lookup ${table}`;
+  await runIp(commands, [
+    ...found
+      .filter((rule) => !wants.has(keyOf(rule)))
+      .flatMap((rule) => [
+        line('delete', rule),
+        ...(tables.has(rule.table) ? [] : [`route flush table ${rule.table}`]),
+      ]),
+    ...wanted.filter((rule) => !has.has(keyOf(rule))).map((rule) => line('add', rule)),
+  ]);
 }
 
 /** The host itself routes between subnets and to the world. */
@@ -111,6 +155,7 @@ interface RouteScope {
   names: NetworkNames;
   vpc: VpcIntent;
   wayOut?: string;
+  overlay?: Overlay;
 }
 
 /** Destination to route; `*` stands for the destination. After a `throw` the lookup goes on in the main table. */
@@ -124,12 +169,15 @@ function renderRoutes({ routes }: SubnetNetworkIntent, scope: RouteScope): Map<s
   return new Map([...last, ...others, ...local]);
 }
 
-function renderRoute({ target }: RouteIntent, { names, vpc, wayOut }: RouteScope): string {
+function renderRoute({ target }: RouteIntent, scope: RouteScope): string {
+  const { names, vpc, wayOut, overlay } = scope;
   if (target.kind === 'internet' || target.kind === 'nat') {
     return wayOut === undefined ? 'throw *' : `* ${wayOut}`;
   }
   if (target.kind !== 'interface') return 'blackhole *';
   const port = vpc.ports.find(({ interfaceId }) => interfaceId === target.interfaceId);
   if (port === undefined) return 'blackhole *';
+  const node = nextNodeOf(overlay, port);
+  if (node !== undefined) return `* via ${node} dev ${names.overlay(vpc.id)} onlink`;
   return `* via ${port.privateIps[0]} dev ${names.bridge(port.subnetId)} onlink`;
 }

@@ -10,7 +10,7 @@ import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts'
 import { findLink, removeLink, runIp } from './links.ts';
 import type { NetworkNames } from './network-names.ts';
 import { vpcPlace } from './network-place.ts';
-import { ensureVpcRoutes } from './vpc-routes.ts';
+import { ensureVpcRoutes, type RoutedVpcs } from './vpc-routes.ts';
 
 export interface SpaceContext {
   names: NetworkNames;
@@ -48,11 +48,11 @@ export async function ensureSpace(context: SpaceContext, vpc: VpcIntent): Promis
 /** Call it once the subnets' bridges are there. */
 export async function ensureRoutes(
   { names, commands }: SpaceContext,
-  vpc: VpcIntent,
+  routed: RoutedVpcs,
 ): Promise<void> {
-  const place = vpcPlace(names, vpc.id, commands);
+  const place = vpcPlace(names, routed.vpcs[0]!.id, commands);
   const wayOut = `via ${NEXT_HOP} dev ${WAY_OUT} onlink`;
-  await ensureVpcRoutes(place.commands, { vpcs: [vpc], names, wayOut });
+  await ensureVpcRoutes(place.commands, { ...routed, wayOut });
 }
 
 /** Processes in it must be gone; its interfaces go with it. */

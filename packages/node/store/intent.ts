@@ -9,6 +9,7 @@ import type {
   SubnetIntent,
 } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
+import { type VpcVersion, wholeVpcs } from '@ironbark/protocol/internal/vpc-changes.ts';
 import { findApart } from '@ironbark/protocol/internal/vpc-subnets.ts';
 
 interface StoredIntent {
@@ -16,6 +17,7 @@ interface StoredIntent {
   subnets: SubnetIntent[];
   /** Absent in a document that was kept before there were any. */
   vpcs?: VpcIntent[];
+  vpcVersions?: VpcVersion[];
   instances: InstanceIntent[];
 }
 
@@ -27,6 +29,7 @@ export class IntentStore {
   #generation = 0;
   #subnets: SubnetIntent[] = [];
   #vpcs: VpcIntent[] = [];
+  #vpcVersions: readonly VpcVersion[] = [];
   #instances = new Map<InstanceId, InstanceIntent>();
   #byAddress = new Map<string, InstanceIntent>();
   #writing: Promise<unknown> = Promise.resolve();
@@ -97,8 +100,10 @@ export class IntentStore {
     }
     if (intent.generation <= this.#generation) return false;
     const instances = mergeInstances(this.#instances, intent.instances, isEnded);
-    const { generation, subnets, vpcs } = intent;
-    const stored = { generation, subnets, vpcs, instances };
+    const { generation, subnets } = intent;
+    // One that was kept from another generation than the changes count from is asked for whole by the refusal.
+    const vpcs = wholeVpcs({ vpcs: this.#vpcs, vpcVersions: this.#vpcVersions }, intent);
+    const stored = { generation, subnets, ...vpcs, instances };
     await replaceFile(this.#path, JSON.stringify(stored));
     this.#take(stored);
     return true;
@@ -108,6 +113,7 @@ export class IntentStore {
     this.#generation = stored.generation;
     this.#subnets = stored.subnets;
     this.#vpcs = stored.vpcs ?? [];
+    this.#vpcVersions = stored.vpcVersions ?? [];
     const apart = new Set<string>(findApart(this.#vpcs, this.#subnets).map(({ id }) => id));
     this.#instances = new Map(stored.instances.map((instance) => [instance.id, instance]));
     const addresses = stored.instances

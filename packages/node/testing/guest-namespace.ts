@@ -37,6 +37,11 @@ export class Namespace implements AsyncDisposable {
     return run('-n', this.name, ...args);
   }
 
+  /** Runs a command in here. */
+  async run(file: string, ...args: string[]): Promise<void> {
+    await systemCommands.run('ip', ['netns', 'exec', this.name, file, ...args]);
+  }
+
   /** Gives `eth0` an address as DHCP would have. */
   async configure(address: string, gateway?: string): Promise<void> {
     await this.ip('address', 'add', address, 'dev', 'eth0');
@@ -63,7 +68,9 @@ export async function createGuestIn(
   tap: string,
   { macAddress, interfaceId }: PortSpec,
 ): Promise<Namespace> {
-  const guest = await Namespace.create(`${space.slice(-4)}-${interfaceId.slice(-4)}`);
+  const guest = await Namespace.create(
+    `${space.slice(2, 6)}${space.slice(-2)}-${interfaceId.slice(-4)}`,
+  );
   await run('-n', space, 'link', 'delete', 'dev', tap);
   const peer = ['peer', 'name', 'eth0', 'address', macAddress, 'netns', guest.name];
   await run('link', 'add', tap, 'netns', space, 'type', 'veth', ...peer);

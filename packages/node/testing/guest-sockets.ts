@@ -35,6 +35,11 @@ export class Talker implements AsyncDisposable {
     return new Promise((resolve) => this.#socket.send(text, port, address, () => resolve()));
   }
 
+  /** The same, of what is no text. */
+  sendBytes(bytes: Uint8Array, address: string, port: number): Promise<void> {
+    return new Promise((resolve) => this.#socket.send(bytes, port, address, () => resolve()));
+  }
+
   /** True once the other has answered; asked again and again for this long. */
   async reaches(address: string, port: number, timeoutMs = 10_000): Promise<boolean> {
     const text = `ask ${process.hrtime.bigint()}`;

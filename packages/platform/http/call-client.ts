@@ -9,10 +9,15 @@ import type { Clock } from '../clock.ts';
 import { connectToSocketOf } from '../sockets.ts';
 import { ANSWER_HEADER, HEARTBEAT_MS, WATCH_PATH } from './call-server.ts';
 
-export interface CallClientOptions {
-  socketPath: string;
-  /** For a caller with more rights than the other side: connects only to a socket of this user's, never to a link. */
-  ownerUid?: number;
+export type CallPlace =
+  /** With `ownerUid`, for a caller with more rights than the other side: only a socket of this user's, never a link. */
+  | { socketPath: string; ownerUid?: number }
+  /** Another way to a connection, which is for one call. */
+  | { dial: () => Promise<Socket> };
+
+export type CallClientOptions = CallPlace & CallLimits;
+
+export interface CallLimits {
   clock: Clock;
   /** Within which an answer has to be whole, or bytes have to go on. */
   timeoutMs: number;
@@ -64,7 +69,8 @@ async function exchange(
   const body = Buffer.from(JSON.stringify(input));
   const response = await send(options, { method: 'POST', path: `/${verb}`, body });
   if (response.statusCode === OK) return response;
-  throw toError(verb, response, await readAll(response, options.maxAnswerBytes));
+  const said = await readAll(response, options.maxAnswerBytes);
+  throw callError(verb, response.statusCode, said);
 }
 
 interface Outgoing {
@@ -95,13 +101,15 @@ async function send(options: CallClientOptions, outgoing: Outgoing): Promise<Inc
   });
 }
 
-function connect({ socketPath, ownerUid }: CallClientOptions): Socket | Promise<Socket> {
+function connect(options: CallClientOptions): Socket | Promise<Socket> {
+  if ('dial' in options) return options.dial();
+  const { socketPath, ownerUid } = options;
   return ownerUid === undefined
     ? createConnection(socketPath)
     : connectToSocketOf(ownerUid, socketPath);
 }
 
-async function readAll(response: IncomingMessage, maxBytes: number): Promise<Buffer> {
+export async function readAll(response: Readable, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response) {
@@ -122,9 +130,10 @@ interface WireError {
   details?: Record<string, string>;
 }
 
-function toError(verb: string, response: IncomingMessage, body: Buffer): Error {
+/** What the other side has said of a call that it has not done. */
+export function callError(verb: string, status: number | undefined, body: Buffer): Error {
   const { kind, resource, message, details } = parseError(body);
-  const text = message ?? `${verb}: status ${response.statusCode}`;
+  const text = message ?? `${verb}: status ${status}`;
   if (kind === undefined || resource === undefined) return new Error(`${verb}: ${text}`);
   return new ServiceError({ kind, resource, message: text, details: details ?? {} });
 }

@@ -17,17 +17,31 @@ export type ByteVerbs = Readonly<
   Record<string, (input: unknown) => Promise<{ answer: unknown; body: Readable }>>
 >;
 
-export interface CallServerOptions {
-  socketPath: string;
-  /** Whose members may connect besides the owner. */
-  gid?: number;
+export interface CallHandlerOptions {
   logger: Logger;
   verbs: Verbs;
   byteVerbs?: ByteVerbs;
   onChange?: (listener: () => void) => () => void;
   /** The longest input. */
   maxInputBytes: number;
+}
+
+export interface CallServerOptions extends CallHandlerOptions {
+  socketPath: string;
+  /** Whose members may connect besides the owner. */
+  gid?: number;
   admits?: (socket: Socket) => boolean;
+}
+
+/** Answers calls, whatever the connection that brought them. */
+export interface CallHandler {
+  handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  /** They would stay for as long as there is somebody to listen to. */
+  dismissWatchers(): void;
+}
+
+export function createCallHandler(options: CallHandlerOptions): CallHandler {
+  return new CallServer(options);
 }
 
 export const WATCH_PATH = '/changes';
@@ -70,17 +84,16 @@ class InputError extends Error {
   }
 }
 
-class CallServer {
-  readonly #options: CallServerOptions;
+class CallServer implements CallHandler {
+  readonly #options: CallHandlerOptions;
   readonly #watchers = new Set<ServerResponse>();
   #calls = 0;
   #bufferedBytes = 0;
 
-  constructor(options: CallServerOptions) {
+  constructor(options: CallHandlerOptions) {
     this.#options = options;
   }
 
-  /** They would stay for as long as there is somebody to listen to. */
   dismissWatchers(): void {
     for (const response of this.#watchers) response.destroy();
   }
@@ -196,11 +209,10 @@ function parseInput(chunks: readonly Buffer[]): unknown {
 
 function send(response: ServerResponse, status: number, value: unknown): void {
   const body = Buffer.from(JSON.stringify(value));
-  response.writeHead(status, {
-    'content-type': 'application/json',
-    'content-length': body.length,
-    connection: 'close',
-  });
+  const headers = { 'content-type': 'application/json', 'content-length': body.length };
+  // HTTP/2 has no such header: its connection is for all calls.
+  const isOneCall = response.req.httpVersionMajor === 1;
+  response.writeHead(status, isOneCall ? { ...headers, connection: 'close' } : headers);
   response.end(body);
 }
 

@@ -3,10 +3,10 @@
 // opening connections and saying nothing.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Server as NetServer, Socket } from 'node:net';
 
 /** Closes what one peer opens beyond the limit. */
-export function limitPeers(server: Server, limit: number): void {
+export function limitPeers(server: NetServer, limit: number): void {
   const open = new Map<string, number>();
   server.on('connection', (socket) => {
     const peer = socket.remoteAddress ?? '';

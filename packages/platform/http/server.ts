@@ -17,8 +17,11 @@ export type ListenAddress =
   | { socketPath: string; gid?: number }
   | { fd: number };
 
-export interface ListenOptions {
+export interface ListenOptions extends ServeOptions {
   address: ListenAddress;
+}
+
+export interface ServeOptions {
   handler: HttpHandler;
   logger: Logger;
   /** Node answers `Expect: 100-continue` by itself unless this is true; the handler then does it. */
@@ -50,6 +53,28 @@ const MAX_CONNECTIONS = 10_000;
 const CHECK_INTERVAL_MS = 2_000;
 
 export async function listen(options: ListenOptions): Promise<HttpListener> {
+  const server = createHttp(options);
+  await started(server, options.address);
+  if ('socketPath' in options.address) await protect(options.address);
+  const bound = server.address();
+  const port = bound !== null && typeof bound === 'object' ? bound.port : 0;
+  return { port, [Symbol.asyncDispose]: () => close(server) };
+}
+
+/** HTTP on connections that somebody else has taken, who looks after their number. */
+export interface HttpIntake extends AsyncDisposable {
+  take(socket: Socket): void;
+}
+
+export function serveTaken(options: ServeOptions): HttpIntake {
+  const server = createHttp(options);
+  return {
+    take: (socket) => void server.emit('connection', socket),
+    [Symbol.asyncDispose]: async () => server.closeAllConnections(),
+  };
+}
+
+function createHttp(options: ServeOptions): Server {
   const server = createServer({
     keepAliveTimeout: KEEP_ALIVE_MS,
     headersTimeout: HEADERS_TIMEOUT_MS,
@@ -84,11 +109,7 @@ export async function listen(options: ListenOptions): Promise<HttpListener> {
   if (options.handlesContinue === true) server.on('checkContinue', handle);
   // Node would answer 417 to any other expectation; AWS does not look at it.
   server.on('checkExpectation', handle);
-  await started(server, options.address);
-  if ('socketPath' in options.address) await protect(options.address);
-  const bound = server.address();
-  const port = bound !== null && typeof bound === 'object' ? bound.port : 0;
-  return { port, [Symbol.asyncDispose]: () => close(server) };
+  return server;
 }
 
 /** Until here the process's umask keeps all others from writing, which is what connecting takes. */

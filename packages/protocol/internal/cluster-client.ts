@@ -8,8 +8,8 @@ import type {
   NodeCapacity,
   SubnetIntent,
 } from './instance-messages.ts';
-import type { VpcIntent } from './network-messages.ts';
 import type { ConsoleOutput, NetworkReading, VolumeReading } from './node-client.ts';
+import type { VersionedVpc, VpcChange } from './vpc-changes.ts';
 
 /** One instance's intent and the node it is placed on. */
 export interface PlacedInstance {
@@ -18,10 +18,7 @@ export interface PlacedInstance {
 }
 
 /** A VPC as it is to be on every node that has a port of it. */
-export interface ZoneVpc {
-  generation: number;
-  intent: VpcIntent;
-}
+export type ZoneVpc = VersionedVpc;
 
 export interface NodeSummary {
   nodeId: NodeId;
@@ -35,6 +32,14 @@ export interface NodeSummary {
   network: 'bridge' | 'user' | 'simulated';
   /** It builds VPCs, with their groups and routes. */
   keepsVpcs?: boolean;
+  /** Of Ironbark. */
+  version?: string;
+  /** IPv4, by which other nodes reach it. */
+  underlayAddress?: string;
+  /** It gets no new instances. */
+  isDraining?: boolean;
+  /** The zone's volumes can be opened there; absent: they can. */
+  reachesVolumes?: boolean;
   capacity: NodeCapacity;
   reportedAt: string;
 }
@@ -53,6 +58,8 @@ export interface ClusterClient {
   putSubnets(subnets: SubnetIntent[]): Promise<void>;
   /** Upserts VPCs; an older generation than the stored one is ignored. Nodes without a port of it hear nothing. */
   putVpcs(vpcs: ZoneVpc[]): Promise<void>;
+  /** The same of what has changed in them. Answers those of which it knows another generation: they are needed whole. */
+  changeVpcs(changes: VpcChange[]): Promise<VpcId[]>;
   forgetVpcs(ids: VpcId[]): Promise<void>;
   /** Upserts intents; an older generation than the stored one is ignored. */
   putInstances(placed: PlacedInstance[]): Promise<void>;

@@ -13,6 +13,7 @@ import type {
 import type { DiskProfile, NicProfile } from '@ironbark/core/io-profile.ts';
 import type { Accelerator } from '@ironbark/core/tenancy.ts';
 import type { VpcIntent } from './network-messages.ts';
+import type { VpcChange, VpcVersion } from './vpc-changes.ts';
 
 /** One blob of an image in the object store. The node fetches it once and verifies the digest. */
 export interface ImageBlob {
@@ -156,6 +157,10 @@ export interface NodeIntent {
   subnets: SubnetIntent[];
   /** Those that have a port on the node, each whole; none for a node whose network is no bridge. */
   vpcs: VpcIntent[];
+  /** Of each of `vpcs`; absent: changes cannot be counted from them. */
+  vpcVersions?: VpcVersion[];
+  /** VPCs that the node has already, and what has changed of them since. */
+  vpcChanges?: VpcChange[];
   instances: InstanceIntent[];
 }
 
@@ -223,6 +228,8 @@ export interface NodeCapacity {
 export interface NodeReport {
   nodeId: NodeId;
   hostname: string;
+  /** Of Ironbark; for people. */
+  version?: string;
   reportedAt: string;
   /** Generation of the NodeIntent that the node works on. */
   intentGeneration: number;
@@ -235,6 +242,8 @@ export interface NodeReport {
   network: 'bridge' | 'user' | 'simulated';
   /** It builds what {@link VpcIntent} says: networks of their own, groups, routes. Absent: one network for all. */
   keepsVpcs?: boolean;
+  /** IPv4, by which other nodes reach this one; absent: there is no other that could. */
+  underlayAddress?: string;
   capacity: NodeCapacity;
   instances: InstanceObservation[];
 }

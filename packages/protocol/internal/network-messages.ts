@@ -76,6 +76,12 @@ export interface PortIntent {
   checksSource: boolean;
 }
 
+/** How a node is reached by the others: frames of its guests come from this IPv4 address and go there. */
+export interface NodeLocation {
+  nodeId: NodeId;
+  underlayAddress: string;
+}
+
 export interface DhcpIntent {
   domainName: string;
   /** `AmazonProvidedDNS` is the subnet's own gateway. */
@@ -96,4 +102,6 @@ export interface VpcIntent {
   subnets: SubnetNetworkIntent[];
   groups: SecurityGroupIntent[];
   ports: PortIntent[];
+  /** Of the nodes that have ports of it, itself included; a port of a node that is not here is reached on that node alone. */
+  locations?: NodeLocation[];
 }

@@ -65,7 +65,7 @@ async function compose(paths: DataPaths): Promise<EmbeddedCloud> {
     vpcCidr: '172.31.0.0/16',
   };
   const parts = { clock: systemClock, random: systemRandom, commands: systemCommands };
-  return await composeCloud({ config, paths, logger: silent, ...parts });
+  return await composeCloud({ config, version: 'test', paths, logger: silent, ...parts });
 }
 
 async function findPort(): Promise<number> {

@@ -12,6 +12,7 @@ import type {
   VolumeObservation,
 } from '../instance-messages.ts';
 import type { NetworkReading, VolumeReading } from '../node-client.ts';
+import { bringUpToDate, type VpcChange } from '../vpc-changes.ts';
 
 export interface ClusterDoubleOptions {
   nodes: readonly NodeSummary[];
@@ -85,6 +86,18 @@ export class ClusterDouble implements ClusterClient {
       if (known !== undefined && known.generation >= vpc.generation) continue;
       this.vpcs.set(vpc.intent.id, structuredClone(vpc));
     }
+  }
+
+  async changeVpcs(changes: VpcChange[]): Promise<VpcId[]> {
+    this.#fail('changeVpcs');
+    const gaps: VpcId[] = [];
+    for (const change of structuredClone(changes)) {
+      const known = this.vpcs.get(change.frame.id);
+      if (known !== undefined && known.generation >= change.generation) continue;
+      if (known?.generation !== change.since) gaps.push(change.frame.id);
+      else this.vpcs.set(change.frame.id, bringUpToDate(known, change));
+    }
+    return gaps;
   }
 
   async forgetVpcs(ids: VpcId[]): Promise<void> {

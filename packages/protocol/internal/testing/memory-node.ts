@@ -9,6 +9,7 @@ import type {
   NodeReport,
 } from '../instance-messages.ts';
 import type { ConsoleOutput, NetworkReading, NodeClient, VolumeReading } from '../node-client.ts';
+import { wholeVpcs } from '../vpc-changes.ts';
 
 export class MemoryNode implements NodeClient {
   readonly nodeId: NodeId;
@@ -17,6 +18,7 @@ export class MemoryNode implements NodeClient {
   readonly received: NodeIntent[] = [];
   /** As it reports. */
   network: NodeReport['network'] = 'simulated';
+  underlayAddress: string | undefined;
   readonly #observations = new Map<InstanceId, InstanceObservation>();
   readonly #listeners = new Set<() => void>();
 
@@ -28,7 +30,8 @@ export class MemoryNode implements NodeClient {
   async putIntent(intent: NodeIntent): Promise<void> {
     this.received.push(intent);
     if (intent.generation <= this.intent.generation) return;
-    this.intent = structuredClone(intent);
+    const { vpcChanges: _, ...whole } = intent;
+    this.intent = structuredClone({ ...whole, ...wholeVpcs(this.intent, intent) });
     for (const instance of intent.instances) {
       this.#observations.set(instance.id, observe(instance));
     }
@@ -49,6 +52,7 @@ export class MemoryNode implements NodeClient {
       accelerator: 'simulated',
       isolatesTenants: true,
       network: this.network,
+      ...(this.underlayAddress === undefined ? {} : { underlayAddress: this.underlayAddress }),
       capacity: { vcpus: 8, memoryMib: 8192, diskBytes: 1e12, diskFreeBytes: 1e12 },
       instances: structuredClone([...this.#observations.values()]),
     };

@@ -56,7 +56,7 @@ const DEVICE = pattern<string>(/^[\x21-\x7e]{1,256}$/);
 const PROFILE_NAME = pattern<string>(/^[a-z0-9][a-z0-9-]{0,63}$/);
 const WORD = pattern<string>(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
 
-const diskProfile: Check<DiskProfile> = object<DiskProfile>({
+export const diskProfile: Check<DiskProfile> = object<DiskProfile>({
   name: PROFILE_NAME,
   version: integer(0, MAX_COUNT),
   bus: oneOf('none', 'virtio-blk', 'virtio-scsi', 'nvme', 'ide', 'lsi53c895a'),
@@ -72,7 +72,7 @@ const diskProfile: Check<DiskProfile> = object<DiskProfile>({
   transport: { optional: oneOf('aoe', 'nbd') },
 });
 
-const nicProfile: Check<NicProfile> = object<NicProfile>({
+export const nicProfile: Check<NicProfile> = object<NicProfile>({
   name: PROFILE_NAME,
   version: integer(0, MAX_COUNT),
   model: oneOf('virtio-net', 'e1000'),

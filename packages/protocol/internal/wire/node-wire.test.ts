@@ -62,6 +62,7 @@ const vpc: VpcIntent = {
       checksSource: true,
     },
   ],
+  locations: [{ nodeId: 'node-1', underlayAddress: '192.0.2.1' }],
 };
 
 function intent(): NodeIntent {
@@ -79,7 +80,15 @@ function intent(): NodeIntent {
     vpcCidr: '172.31.0.0/16',
     domain: 'ec2.internal',
   };
-  return { nodeId: NODE_ID, generation: 7, subnets: [subnet], vpcs: [vpc], instances: [full] };
+  const { ports: _, ...rest } = vpc;
+  const frame = { ...rest, subnets: [], groups: [] };
+  const versions = { since: 6, generation: 7 };
+  return {
+    ...{ nodeId: NODE_ID, generation: 7, subnets: [subnet], instances: [full] },
+    vpcs: [vpc],
+    vpcVersions: [{ id: vpc.id, generation: 7 }],
+    vpcChanges: [{ ...versions, frame, ports: [], gone: ['eni-0123456789abcdef0'] }],
+  };
 }
 
 function openNode() {

@@ -6,10 +6,10 @@ import type { NetworkReading, NodeClient, VolumeReading } from '../node-client.t
 import { type Check, id, integer, list, nothing, object, oneOf, within } from './checks.ts';
 import { DOMAIN, instanceCheck, type NodeBounds } from './instance-checks.ts';
 import type { CallTransport, VerbTable } from './transport.ts';
-import { MAX_VPCS, vpcCheck } from './vpc-checks.ts';
+import { MAX_VPCS, vpcChangeCheck, vpcCheck, vpcVersionCheck } from './vpc-checks.ts';
 
 /** As many guest users as a node has. */
-const MAX_INSTANCES = 4_096;
+export const MAX_INSTANCES = 4_096;
 const MAX_SUBNETS = 1_024;
 
 export function nodeIntentCheck(nodeId: NodeId, bounds: NodeBounds): Check<NodeIntent> {
@@ -28,6 +28,8 @@ export function nodeIntentCheck(nodeId: NodeId, bounds: NodeBounds): Check<NodeI
       MAX_SUBNETS,
     ),
     vpcs: list(vpcCheck, MAX_VPCS),
+    vpcVersions: { optional: list(vpcVersionCheck, MAX_VPCS) },
+    vpcChanges: { optional: list(vpcChangeCheck, MAX_VPCS) },
     instances: list(instanceCheck(bounds), MAX_INSTANCES),
   });
 }

@@ -4,6 +4,7 @@ import type {
   AclEntryIntent,
   DhcpIntent,
   GroupRuleIntent,
+  NodeLocation,
   PortIntent,
   RouteIntent,
   RouteTarget,
@@ -11,6 +12,7 @@ import type {
   SubnetNetworkIntent,
   VpcIntent,
 } from '../network-messages.ts';
+import type { VpcChange, VpcFrame, VpcVersion } from '../vpc-changes.ts';
 import {
   type Check,
   either,
@@ -30,8 +32,8 @@ import {
 import { DOMAIN, MAC_ADDRESS } from './instance-checks.ts';
 
 export const MAX_VPCS = 4_096;
-/** A /16 of a VPC holds 65,536 addresses. */
-const MAX_PORTS = 65_536;
+/** Five blocks, each a /16 at most, hold 65,536 addresses each. */
+const MAX_PORTS = 5 * 65_536;
 const MAX_SUBNETS = 1_024;
 const MAX_GROUPS = 16_384;
 /** EC2's largest quotas: 1,000 rules of a group, 1,000 routes of a table, 40 entries of a list each way, 5 blocks. */
@@ -42,6 +44,8 @@ const MAX_BLOCKS = 64;
 const MAX_GROUPS_OF_PORT = 64;
 const MAX_ADDRESSES = 256;
 const MAX_SERVERS = 16;
+/** More nodes than this have no place for the guests of one VPC of that size. */
+const MAX_LOCATIONS = 4_096;
 /** VXLAN has 24 bits, and 0 is nobody's. */
 const MAX_NETWORK_NUMBER = 2 ** 24 - 1;
 
@@ -135,7 +139,7 @@ const dhcp = object<DhcpIntent>({
   ntpServers: list(hostAddress, MAX_SERVERS),
 });
 
-export const vpcCheck: Check<VpcIntent> = object<VpcIntent>({
+const FRAME = {
   id: id('vpc'),
   networkNumber: integer(1, MAX_NETWORK_NUMBER),
   cidrs: list(privateNetwork, MAX_BLOCKS),
@@ -144,5 +148,27 @@ export const vpcCheck: Check<VpcIntent> = object<VpcIntent>({
   nameDomain: { optional: DOMAIN },
   subnets: list(subnet, MAX_SUBNETS),
   groups: list(group, MAX_GROUPS),
+  locations: {
+    optional: list(
+      object<NodeLocation>({ nodeId: node, underlayAddress: hostAddress }),
+      MAX_LOCATIONS,
+    ),
+  },
+};
+
+export const vpcCheck: Check<VpcIntent> = object<VpcIntent>({
+  ...FRAME,
   ports: list(port, MAX_PORTS),
+});
+
+const generation = integer(0, Number.MAX_SAFE_INTEGER);
+
+export const vpcVersionCheck: Check<VpcVersion> = object<VpcVersion>({ id: id('vpc'), generation });
+
+export const vpcChangeCheck: Check<VpcChange> = object<VpcChange>({
+  since: generation,
+  generation,
+  frame: object<VpcFrame>(FRAME),
+  ports: list(port, MAX_PORTS),
+  gone: list(id('eni'), MAX_PORTS),
 });

@@ -1,0 +1,116 @@
+// Owns the connection of a node to its front end: made from here, kept up, and made again for as long as it takes.
+//
+//   dial -> connected -> (ends) -> pause -> dial ...    guests run on in every state
+
+import type { Clock } from '@ironbark/platform/clock.ts';
+import { openCallClient } from '@ironbark/platform/http/call-client.ts';
+import type { CallHandler } from '@ironbark/platform/http/call-server.ts';
+import { answerCalls, CALL_SESSION } from '@ironbark/platform/http/call-session.ts';
+import { dialFront } from '@ironbark/platform/http/tls-listener.ts';
+import type { Logger } from '@ironbark/platform/logger.ts';
+import type { RandomSource } from '@ironbark/platform/random.ts';
+import type { FrontAddress } from '../cloud-config.ts';
+import type { NodeIdentity } from './node-identity.ts';
+
+export interface FrontLinkOptions {
+  front: FrontAddress;
+  identity: NodeIdentity;
+  handler: CallHandler;
+  clock: Clock;
+  random: RandomSource;
+  logger: Logger;
+}
+
+const DIAL_MS = 10_000;
+const PAUSE_START_MS = 200;
+const PAUSE_LIMIT_MS = 10_000;
+/** One that lasted so long did not end because of who we are. */
+const LONG_MS = 5_000;
+const MAX_ANSWER_BYTES = 64 * 1024;
+export const REQUESTS = 'http/1.1';
+
+export class FrontLink implements AsyncDisposable {
+  readonly #options: FrontLinkOptions;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+  #isConnected = false;
+  #problem: string | undefined = 'it has not been reached yet';
+
+  constructor(options: FrontLinkOptions) {
+    this.#options = options;
+    this.#running = this.#run();
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  /** For people; undefined while connected. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, random } = this.#options;
+    let pauseMs = PAUSE_START_MS;
+    while (!this.#stop.signal.aborted) {
+      const startedMs = clock.monotonicMs();
+      await this.#once();
+      if (clock.monotonicMs() - startedMs > LONG_MS) pauseMs = PAUSE_START_MS;
+      // Nodes that lost the same front end do not come back in the same moment.
+      const waitMs = pauseMs * (1 + random.fraction());
+      await clock.sleep(waitMs, this.#stop.signal).catch(() => {});
+      pauseMs = Math.min(2 * pauseMs, PAUSE_LIMIT_MS);
+    }
+  }
+
+  async #once(): Promise<void> {
+    const { clock, handler, logger, front } = this.#options;
+    const startedMs = clock.monotonicMs();
+    try {
+      const socket = await this.#dial(CALL_SESSION);
+      this.#isConnected = true;
+      this.#problem = undefined;
+      logger.info('connected to the front end', { ...front });
+      await answerCalls(socket, handler, { clock, signal: this.#stop.signal });
+      this.#problem = 'the connection has ended';
+    } catch (error) {
+      this.#note(error);
+    } finally {
+      this.#isConnected = false;
+    }
+    if (this.#stop.signal.aborted || clock.monotonicMs() - startedMs > LONG_MS) return;
+    if (await this.#isSentAway())
+      this.#problem = 'it knows this node no more: it was removed there';
+  }
+
+  #note(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    const isNews = this.#problem !== reason;
+    this.#problem = reason;
+    if (isNews) this.#options.logger.warn('the front end cannot be reached', { error });
+  }
+
+  async #isSentAway(): Promise<boolean> {
+    using calls = this.openCalls(DIAL_MS);
+    const answer = await calls.call('hello').catch(() => undefined);
+    return (answer as { isNode?: boolean } | undefined)?.isNode === false;
+  }
+
+  /** The node's own calls, each over a connection of its own. */
+  openCalls(timeoutMs: number) {
+    const { clock } = this.#options;
+    const dial = () => this.#dial(REQUESTS);
+    return openCallClient({ dial, clock, timeoutMs, maxAnswerBytes: MAX_ANSWER_BYTES });
+  }
+
+  #dial(protocol: string) {
+    const { front, identity, clock } = this.#options;
+    return dialFront({ ...front, ...identity, protocol, timeoutMs: DIAL_MS, clock });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+}

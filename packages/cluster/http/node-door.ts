@@ -1,0 +1,115 @@
+// Owns the door that nodes on other hosts come to: one port, TLS alone. A host without a certificate may ask to join; one
+// with a certificate answers the calls of this side over the connection, or fetches images.
+
+import type { TLSSocket } from 'node:tls';
+import { ServiceError } from '@ironbark/core/errors.ts';
+import type { NodeId } from '@ironbark/core/ids.ts';
+import type { Identity } from '@ironbark/platform/certificates.ts';
+import type { Clock } from '@ironbark/platform/clock.ts';
+import { type CallHandler, createCallHandler } from '@ironbark/platform/http/call-server.ts';
+import { CALL_SESSION, openCallSession } from '@ironbark/platform/http/call-session.ts';
+import { serveTaken } from '@ironbark/platform/http/server.ts';
+import { findPeer, listenTls, type TlsListener } from '@ironbark/platform/http/tls-listener.ts';
+import type { Logger } from '@ironbark/platform/logger.ts';
+import { joinRequestCheck } from '@ironbark/protocol/internal/wire/join-wire.ts';
+import {
+  type ImageSource,
+  imageSourceBytes,
+} from '@ironbark/protocol/internal/wire/objects-wire.ts';
+import type { VerbTable } from '@ironbark/protocol/internal/wire/transport.ts';
+import type { Membership } from '../app/membership.ts';
+
+export interface NodeDoorOptions {
+  address: { host: string; port: number };
+  identity: Identity;
+  /** PEM. */
+  authority: string;
+  membership: Membership;
+  images: ImageSource;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** As long as the controllers wait for a node on their own host. */
+const CALL_TIMEOUT_MS = 15_000;
+/** A report of a full node has a few MiB. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+/** A request to join, or the name of an image. */
+const MAX_INPUT_BYTES = 16 * 1024;
+const REQUESTS = 'http/1.1';
+
+export async function openNodeDoor(options: NodeDoorOptions): Promise<TlsListener> {
+  const { logger, membership } = options;
+  const handlers = new WeakMap<object, CallHandler>();
+  const requests = serveTaken({
+    logger,
+    handler: (request, response) => handlers.get(request.socket)!.handle(request, response),
+  });
+  const take = async (socket: TLSSocket) => {
+    const fingerprint = findPeer(socket);
+    const id = fingerprint === undefined ? undefined : await membership.findNode(fingerprint);
+    if (socket.destroyed) return;
+    if (socket.alpnProtocol === CALL_SESSION) {
+      if (id === undefined) return refuse(socket, options);
+      const limits = { clock: options.clock, timeoutMs: CALL_TIMEOUT_MS };
+      const session = openCallSession(socket, { ...limits, maxAnswerBytes: MAX_ANSWER_BYTES });
+      membership.attach(id, session, socket.remoteAddress);
+      return;
+    }
+    handlers.set(socket, createHandler(options, id));
+    requests.take(socket);
+  };
+  const listener = await listenTls({
+    ...options,
+    protocols: [CALL_SESSION, REQUESTS],
+    onConnection: (socket) => {
+      take(socket).catch((error: unknown) => {
+        logger.error('a connection of a node failed', { error });
+        socket.destroy();
+      });
+    },
+  });
+  const dispose = async () => {
+    await requests[Symbol.asyncDispose]();
+    await listener[Symbol.asyncDispose]();
+  };
+  return { port: listener.port, [Symbol.asyncDispose]: dispose };
+}
+
+/** Of a node that was removed, or nobody's. */
+function refuse(socket: TLSSocket, { logger }: NodeDoorOptions): void {
+  const { remoteAddress: address, authorizationError } = socket;
+  logger.warn('a host that is no node was sent away', { address, reason: authorizationError });
+  socket.destroy();
+}
+
+function createHandler(options: NodeDoorOptions, id: NodeId | undefined): CallHandler {
+  const { membership, images, logger } = options;
+  const shared = { logger, maxInputBytes: MAX_INPUT_BYTES };
+  if (id === undefined) return createCallHandler({ ...shared, verbs: strangerVerbs(membership) });
+  const own: ImageSource = {
+    getObject: async (place) => {
+      if (await membership.mayRead(id, place)) return await images.getObject(place);
+      throw new ServiceError({
+        kind: 'not-authorized',
+        resource: 'object',
+        message: 'No instance of this node has such an image.',
+      });
+    },
+  };
+  const verbs: VerbTable = {
+    hello: async () => ({ isNode: true }),
+    leave: async () => await membership.remove(id),
+  };
+  return createCallHandler({ ...shared, verbs, byteVerbs: imageSourceBytes(own) });
+}
+
+function strangerVerbs(membership: Membership): VerbTable {
+  return {
+    hello: async () => ({ isNode: false }),
+    join: async (input) => {
+      membership.requireProtocol(input);
+      return await membership.join(joinRequestCheck(input, ''));
+    },
+  };
+}

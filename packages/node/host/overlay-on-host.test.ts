@@ -1,0 +1,132 @@
+// Owns the tests of the network between nodes for VPCs that the hosts route themselves, as default ones are: two of two
+// accounts, each with a guest on two nodes.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { InterfaceId, SubnetId } from '@ironbark/core/ids.ts';
+import { PARAVIRTUAL } from '@ironbark/core/io-profile.ts';
+import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
+import { type Namespace, whyNoNamespaces } from '../testing/guest-namespace.ts';
+import { Talker } from '../testing/guest-sockets.ts';
+import { NodeFabric } from '../testing/node-fabric.ts';
+import { ALL_IN, group, portIntent, vpcIntent } from '../testing/vpc-intent.ts';
+import type { PortSpec } from './host-network.ts';
+import { VXLAN_PORT } from './underlay-rules.ts';
+
+const skip = whyNoNamespaces();
+if (skip !== false) process.emitWarning(skip);
+
+const CIDR = '10.211.0.0/16';
+const PORT = 4_000;
+const NEVER_MS = 250;
+
+/** The node of each, and its VPC; addresses follow. */
+const PLACES = {
+  here: { number: 4, node: 1, vpc: 1 },
+  there: { number: 5, node: 2, vpc: 1 },
+  foreign: { number: 6, node: 1, vpc: 2 },
+  far: { number: 7, node: 2, vpc: 2 },
+} as const;
+type Name = keyof typeof PLACES;
+const NAMES = Object.keys(PLACES) as Name[];
+const addressOf = (name: Name) => `10.211.${PLACES[name].vpc}.${PLACES[name].number}`;
+
+describe('default VPCs on two nodes', { skip }, () => {
+  let fabric: NodeFabric;
+  const guests = new Map<Name, Namespace>();
+  const talkers = new Map<Name, Talker>();
+  const talker = (name: Name) => talkers.get(name)!;
+
+  before(async () => {
+    fabric = await NodeFabric.create({ label: 'vh', nodes: 2 });
+    await tell(vpcs());
+    for (const name of NAMES) {
+      const guest = await fabric.plug(PLACES[name].node, portSpec(name));
+      guests.set(name, guest);
+      talkers.set(name, await Talker.open(guest, PORT));
+    }
+    await tell(vpcs());
+  });
+
+  after(async () => {
+    for (const each of talkers.values()) await each[Symbol.asyncDispose]();
+    await fabric[Symbol.asyncDispose]();
+  });
+
+  async function tell(all: VpcIntent[]): Promise<void> {
+    const subnets = [1, 2].map(subnetOf);
+    for (const { network } of fabric.nodes) await network.ensureSubnets(subnets, all);
+  }
+
+  function subnetOf(vpc: number) {
+    const id: SubnetId = `subnet-${vpc.toString(16).padStart(17, '0')}`;
+    const place = { cidr: `10.211.${vpc}.0/24`, gatewayIp: `10.211.${vpc}.1` };
+    return { id, ...place, vpcCidr: CIDR, domain: 'ec2.internal' };
+  }
+
+  function portSpec(name: Name): PortSpec {
+    const { number, vpc } = PLACES[name];
+    const hex = number.toString(16).padStart(17, '0');
+    const privateIp = addressOf(name);
+    return {
+      instanceId: `i-${hex}`,
+      interfaceId: `eni-${hex}` as InterfaceId,
+      macAddress: `02:aa:00:03:00:0${number}`,
+      privateIp,
+      hostname: `ip-${privateIp.replaceAll('.', '-')}.ec2.internal`,
+      subnet: subnetOf(vpc),
+      ...{ vcpus: 1, profile: PARAVIRTUAL },
+    };
+  }
+
+  function vpcs(publicIps: { privateIp: string; publicIp: string }[] = []): VpcIntent[] {
+    return [1, 2].map((number) => {
+      const ports = NAMES.filter((name) => PLACES[name].vpc === number).map((name) =>
+        portIntent(portSpec(name), [1], {
+          nodeId: `node-${PLACES[name].node}`,
+          publicIps: name === 'there' ? publicIps : [],
+        }),
+      );
+      const subnets = [subnetOf(number)].map(({ id, cidr, gatewayIp }) => ({
+        ...{ id, cidr, gatewayIp },
+        routes: [
+          { destination: '0.0.0.0/0', target: { kind: 'internet', masquerades: true } as const },
+        ],
+      }));
+      const shape = { number, cidr: CIDR, subnets, groups: [group(1, [ALL_IN])], ports };
+      return { ...vpcIntent(shape), locations: fabric.locations };
+    });
+  }
+
+  test('guests of one account reach each other on the other node, and those of another nowhere', async () => {
+    assert.equal(await talker('here').reaches(addressOf('there'), PORT), true);
+    assert.equal(await talker('far').reaches(addressOf('foreign'), PORT), true);
+    for (const name of ['far', 'foreign'] as const) {
+      assert.equal(await talker('here').reaches(addressOf(name), PORT, NEVER_MS), false, name);
+      assert.ok(!talker(name).heard.some(({ from }) => from === addressOf('here')));
+    }
+  });
+
+  test('a guest cannot send what looks as if its node had packed it', async () => {
+    await using forged = await Talker.open(fabric.stranger, VXLAN_PORT);
+    await using other = await Talker.open(fabric.stranger, PORT);
+    await talker('here').send('forged', '192.0.2.99', VXLAN_PORT);
+    assert.equal(await talker('here').reaches('192.0.2.99', PORT), true);
+    assert.deepEqual(forged.heard, []);
+    assert.ok(other.heard.some(({ from }) => from === fabric.node(1).underlayAddress));
+  });
+
+  test('a public address of a guest that its host routes is answered for there', async () => {
+    const publicIp = '203.0.113.9';
+    await tell(vpcs([{ privateIp: addressOf('there'), publicIp }]));
+    await fabric.stranger.ip('route', 'add', '203.0.113.0/24', 'dev', 'eth0');
+    await using world = await Talker.open(fabric.stranger, PORT);
+    assert.equal(await world.reaches(publicIp, PORT), true);
+    assert.ok(talker('there').heard.some(({ from }) => from === '192.0.2.99'));
+    await tell(vpcs());
+    // Another port of the sender's: the kernel goes on with flows that it knows.
+    await using again = await Talker.open(fabric.stranger, PORT + 1);
+    assert.equal(await again.reaches(publicIp, PORT, NEVER_MS), false);
+    assert.equal(await fabric.node(2).host.ip('neigh', 'show', 'proxy'), '');
+  });
+});

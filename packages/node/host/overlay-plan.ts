@@ -1,0 +1,76 @@
+// Owns which of a VPC's ports are on other nodes, and how they are reached: over one VXLAN network of the VPC's own,
+// routed from node to node. Everything follows from what the cloud says; nothing is learned.
+
+import type { NodeId, VpcId } from '@ironbark/core/ids.ts';
+import { parseIpv4 } from '@ironbark/core/ipv4.ts';
+import type { PortIntent, VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
+
+export interface Overlay {
+  vpcId: VpcId;
+  networkNumber: number;
+  /** This node's own address among the nodes. */
+  underlayAddress: string;
+  /** Networks of the VPC. */
+  cidrs: readonly string[];
+  /** By private address of a port on another node, that node's address. */
+  remotes: ReadonlyMap<string, string>;
+  /** Nodes that have a port which sends for others, too: from outside the VPC. */
+  routers: ReadonlySet<string>;
+}
+
+/** Undefined where all that the VPC has is here, or this node is not told where it is itself. */
+export function planOverlay(vpc: VpcIntent, nodeId: NodeId | undefined): Overlay | undefined {
+  const places = new Map(
+    (vpc.locations ?? []).map((each) => [each.nodeId, each.underlayAddress] as const),
+  );
+  const underlayAddress = nodeId === undefined ? undefined : places.get(nodeId);
+  if (underlayAddress === undefined) return undefined;
+  const remotes = new Map<string, string>();
+  const routers = new Set<string>();
+  for (const port of vpc.ports) {
+    const place = isElsewhere(port, nodeId) ? places.get(port.nodeId!) : undefined;
+    if (place === undefined || place === underlayAddress) continue;
+    for (const address of port.privateIps) remotes.set(address, place);
+    if (!port.checksSource) routers.add(place);
+  }
+  if (remotes.size === 0) return undefined;
+  const { id: vpcId, networkNumber, cidrs } = vpc;
+  return { vpcId, networkNumber, underlayAddress, cidrs, remotes, routers };
+}
+
+export function isElsewhere({ nodeId }: PortIntent, own: NodeId | undefined): boolean {
+  return own !== undefined && nodeId !== undefined && nodeId !== own;
+}
+
+/** Where a port is, if the overlay leads there. */
+export function nextNodeOf(overlay: Overlay | undefined, port: PortIntent): string | undefined {
+  return overlay?.remotes.get(port.privateIps[0] ?? '');
+}
+
+/** Other nodes' addresses, each once. */
+export function nodesOf({ remotes }: Pick<Overlay, 'remotes'>): Set<string> {
+  return new Set(remotes.values());
+}
+
+/** The hardware address of every overlay's end on a node: whoever knows where a node is knows it. */
+export function overlayMac(underlayAddress: string): string {
+  return `06:00:${hexOf(underlayAddress).match(/../g)!.join(':')}`;
+}
+
+/** Eight digits. */
+export function hexOf(address: string): string {
+  return (parseIpv4(address) ?? 0).toString(16).padStart(8, '0');
+}
+
+/** Public addresses lead to the node that has the port, and to no other. */
+export function withoutForeignAddresses(
+  vpcs: readonly VpcIntent[],
+  own: NodeId | undefined,
+): VpcIntent[] {
+  const isForeign = (port: PortIntent) => port.publicIps.length > 0 && isElsewhere(port, own);
+  return vpcs.map((vpc) => {
+    if (!vpc.ports.some(isForeign)) return vpc;
+    const ports = vpc.ports.map((port) => (isForeign(port) ? { ...port, publicIps: [] } : port));
+    return { ...vpc, ports };
+  });
+}

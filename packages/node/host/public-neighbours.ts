@@ -1,0 +1,97 @@
+// Owns that a node answers for the public addresses of its own guests, and for no others, on the network that it shares with
+// the other nodes: whoever asks there who has one finds the node of its guest, wherever that was before.
+
+import type { NodeId } from '@ironbark/core/ids.ts';
+import type { Commands } from '@ironbark/platform/commands.ts';
+import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
+import { runIp } from './links.ts';
+import type { NetworkNames } from './network-names.ts';
+import { findUnderlay, PROTOCOL } from './underlay.ts';
+
+export interface PublicAddresses {
+  /** Of this node; undefined: it shares no network with others. */
+  underlayAddress: string | undefined;
+  /** To each the interface behind which its guest is, where no route leads there otherwise. */
+  addresses: ReadonlyMap<string, string | undefined>;
+}
+
+/** `routed`: VPCs that the host routes itself; a name space has its routes already. */
+export function planPublicAddresses(
+  vpcs: readonly VpcIntent[],
+  own: NodeId | undefined,
+  { names, routed }: { names: NetworkNames; routed: ReadonlySet<string> },
+): PublicAddresses {
+  const places = vpcs.flatMap(({ locations = [] }) => locations);
+  const underlayAddress = places.find(({ nodeId }) => nodeId === own)?.underlayAddress;
+  const here = vpcs.flatMap(({ id, ports }) =>
+    ports
+      .filter(({ nodeId }) => nodeId === own)
+      .flatMap(({ subnetId, publicIps }) =>
+        publicIps.map(({ publicIp }) => {
+          const device = routed.has(id) ? names.bridge(subnetId) : undefined;
+          return [publicIp, device] as const;
+        }),
+      ),
+  );
+  return { underlayAddress, addresses: new Map(underlayAddress === undefined ? [] : here) };
+}
+
+export async function ensurePublicNeighbours(
+  commands: Commands,
+  names: NetworkNames,
+  { underlayAddress, addresses }: PublicAddresses,
+): Promise<void> {
+  await ensureHostRoutes(commands, names, addresses);
+  const underlay =
+    underlayAddress === undefined ? undefined : await findUnderlay(commands, underlayAddress);
+  const found = await listNeighbours(commands);
+  const isWanted = ({ dst, dev }: Neighbour) => dev === underlay?.name && addresses.has(dst);
+  const there = new Set(found.filter(isWanted).map(({ dst }) => dst));
+  const missing =
+    underlay === undefined ? [] : [...addresses.keys()].filter((ip) => !there.has(ip));
+  await runIp(commands, [
+    ...found
+      .filter((one) => !isWanted(one))
+      .map(({ dst, dev }) => `neigh delete proxy ${dst} dev ${dev}`),
+    ...missing.map((ip) => `neigh replace proxy ${ip} dev ${underlay!.name} protocol ${PROTOCOL}`),
+  ]);
+}
+
+/** The kernel answers for what it has a route to behind another interface; where packets go is for the rules to say. */
+async function ensureHostRoutes(
+  commands: Commands,
+  names: NetworkNames,
+  addresses: PublicAddresses['addresses'],
+): Promise<void> {
+  const { stdout } = await commands.run('ip', ['-j', '-4', 'route', 'show', 'proto', PROTOCOL]);
+  const routes = (JSON.parse(stdout.trim() || '[]') as Route[]).filter(({ dev = '' }) =>
+    names.isBridge(dev),
+  );
+  const found = new Map(routes.map(({ dst, dev }) => [dst, dev]));
+  const stale = routes.filter(({ dst, dev }) => addresses.get(dst) !== dev);
+  const missing = [...addresses].filter(([ip, dev]) => dev !== undefined && found.get(ip) !== dev);
+  await runIp(commands, [
+    ...stale.map(({ dst, dev }) => `route delete ${dst} dev ${dev}`),
+    ...missing.map(([ip, dev]) => `route replace ${ip}/32 dev ${dev} proto ${PROTOCOL}`),
+  ]);
+}
+
+interface Route {
+  dst: string;
+  dev?: string;
+}
+
+interface Neighbour {
+  dst: string;
+  dev: string;
+}
+
+/** Those that are ours; an operator's own stay. */
+async function listNeighbours(commands: Commands): Promise<Neighbour[]> {
+  const { stdout } = await commands.run('ip', ['-4', 'neigh', 'show', 'proxy']);
+  const ours = new RegExp(`^(\\S+) dev (\\S+) .*proto ${PROTOCOL}\\b`);
+  return stdout.split('\n').flatMap((line) => {
+    const [, dst, dev] = ours.exec(line) ?? [];
+    return dst === undefined || dev === undefined ? [] : [{ dst, dev }];
+  });
+}

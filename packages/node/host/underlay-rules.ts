@@ -1,0 +1,149 @@
+// Owns what a node takes from other nodes, in nftables: of a packet that carries a guest's, the node that it comes from
+// and the guest's address have to belong together, for the VPC that it names. Looked at before it is unpacked.
+//
+// The fields of what is inside are named by their place, in bits from the UDP header on: 8 bytes of UDP, 8 of VXLAN with
+// the network's number in the last but one three, 14 of Ethernet, then IPv4. nft has words for them only since 1.0.8.
+
+import { parseCidr } from '@ironbark/core/ipv4.ts';
+import { hexOf, type Overlay, overlayMac } from './overlay-plan.ts';
+
+/** RFC 7348: the port that IANA gives to VXLAN. */
+export const VXLAN_PORT = 4_789;
+/** Bytes that a frame grows by: IPv4, UDP, VXLAN and its own Ethernet header. */
+export const VXLAN_OVERHEAD = 50;
+/** As the other rules on what reaches the host. */
+const PRIORITY = -6;
+
+const NETWORK = '@th,96,24';
+const TO_MAC = '@th,128,48';
+const FROM_MAC = '@th,176,48';
+const ETHER_TYPE = '@th,224,16';
+const SENDER_AT = 336;
+const SENDER = `@th,${SENDER_AT},32`;
+const IPV4 = '0x0800';
+
+export interface UnderlayRules {
+  /** Numbers of the networks that are this node's affair. */
+  networks: readonly string[];
+  /** Hardware address of this node's ends. */
+  ownMacs: readonly string[];
+  nodes: ReadonlySet<string>;
+  members: ReadonlySet<string>;
+  chain: readonly string[];
+}
+
+/** Names of the sets whose elements come and go. */
+export const UNDERLAY_SETS = ['nodes', 'members'] as const;
+
+export function planUnderlayRules(overlays: readonly Overlay[]): UnderlayRules {
+  const all = overlays.toSorted((a, b) => a.networkNumber - b.networkNumber);
+  const nodes = new Set<string>();
+  const members = new Set<string>();
+  for (const { networkNumber, remotes } of all) {
+    for (const [address, node] of remotes) {
+      nodes.add(`${node} . ${number(overlayMac(node).replaceAll(':', ''))}`);
+      members.add(`${node} . 0x${networkNumber.toString(16)} . ${number(hexOf(address))}`);
+    }
+  }
+  const ownMacs = [...new Set(all.map(({ underlayAddress }) => macNumber(underlayAddress)))];
+  const networks = all.map(({ networkNumber }) => `0x${networkNumber.toString(16)}`);
+  return { networks, ownMacs, nodes, members, chain: tunnelChain(all, ownMacs) };
+}
+
+function tunnelChain(overlays: readonly Overlay[], ownMacs: readonly string[]): string[] {
+  return [
+    `${TO_MAC} != { ${ownMacs.join(', ')} } drop`,
+    `${ETHER_TYPE} != ${IPV4} drop`,
+    `ip saddr . ${FROM_MAC} != @nodes drop`,
+    `ip saddr . ${NETWORK} . ${SENDER} @members accept`,
+    ...overlays.flatMap(routerRules),
+    'drop',
+  ];
+}
+
+/** From a node with a router of the VPC also what is from outside the VPC, and from no link-local address. */
+function routerRules({ networkNumber, routers, cidrs }: Overlay): string[] {
+  if (routers.size === 0) return [];
+  const of = `${NETWORK} 0x${networkNumber.toString(16)}`;
+  const inside = [...cidrs, '169.254.0.0/16', '0.0.0.0/8', '127.0.0.0/8'];
+  return [
+    ...inside.map((cidr) => `${of} ${senderIn(cidr)} drop`),
+    `${of} ip saddr { ${[...routers].sort().join(', ')} } accept`,
+  ];
+}
+
+function senderIn(cidr: string): string {
+  const { base, prefix } = parseCidr(cidr)!;
+  const digits = Math.floor(base / 2 ** (32 - prefix));
+  return `@th,${SENDER_AT},${prefix} 0x${digits.toString(16)}`;
+}
+
+function macNumber(underlayAddress: string): string {
+  return number(overlayMac(underlayAddress).replaceAll(':', ''));
+}
+
+/** As nft shows it. */
+function number(digits: string): string {
+  return `0x${BigInt(`0x${digits}`).toString(16)}`;
+}
+
+export function renderUnderlayRemoval(table: string): string {
+  return `add table ip ${table}\ndelete table ip ${table}\n`;
+}
+
+/** Replaces the whole table in one transaction. */
+export function renderUnderlayTable(table: string, rules: UnderlayRules): string {
+  const remove = renderUnderlayRemoval(table);
+  if (rules.networks.length === 0) return remove;
+  const sets = [
+    `set nodes {\ntypeof ip saddr . ${FROM_MAC};\n${elements(rules.nodes)}}\n`,
+    `set members {\ntypeof ip saddr . ${NETWORK} . ${SENDER};\n${elements(rules.members)}}\n`,
+  ];
+  const input = `chain input {\ntype filter hook input priority ${PRIORITY}; policy accept;\nudp dport ${VXLAN_PORT} ${NETWORK} { ${rules.networks.join(', ')} } jump tunnel\n}\n`;
+  const tunnel = `chain tunnel {\n${rules.chain.join('\n')}\n}\n`;
+  return `${remove}table ip ${table} {\n${sets.join('')}${tunnel}${input}}\n`;
+}
+
+function elements(all: ReadonlySet<string>): string {
+  return all.size === 0 ? '' : `elements = { ${[...all].join(', ')} }\n`;
+}
+
+/** What turns the table that has `before` into one that has `after`; undefined where that is the whole table anew. */
+export function renderUnderlayChange(
+  table: string,
+  before: UnderlayRules,
+  after: UnderlayRules,
+): { text: string; parts: string[] } | undefined {
+  const frame = ({ networks, ownMacs, chain }: UnderlayRules) =>
+    JSON.stringify([networks, ownMacs, chain]);
+  if (frame(before) !== frame(after) || after.networks.length === 0) return undefined;
+  const changed = UNDERLAY_SETS.flatMap((name) => {
+    const gone = [...before[name]].filter((each) => !after[name].has(each));
+    const come = [...after[name]].filter((each) => !before[name].has(each));
+    const line = (verb: string, all: readonly string[]) =>
+      all.length === 0 ? '' : `${verb} element ip ${table} ${name} { ${all.join(', ')} }\n`;
+    const text = line('delete', gone) + line('add', come);
+    return text === '' ? [] : [{ part: `set ${name}`, text }];
+  });
+  return {
+    text: changed.map(({ text }) => text).join(''),
+    parts: changed.map(({ part }) => part),
+  };
+}
+
+/** As `RuleSet.repair`: the elements are compared. */
+export function repairUnderlayPart(
+  rules: UnderlayRules,
+  part: string,
+  listed: string | undefined,
+): string | undefined {
+  const name = UNDERLAY_SETS.find((each) => `set ${each}` === part);
+  if (name === undefined || listed === undefined) return undefined;
+  const [, text = ''] = /elements = \{([^}]*)\}/.exec(listed) ?? [];
+  const found = text
+    .split(',')
+    .map((one) => one.trim().replace(/\s+/g, ' '))
+    .filter((one) => one !== '');
+  const isSame = found.length === rules[name].size && found.every((one) => rules[name].has(one));
+  return isSame ? '' : undefined;
+}

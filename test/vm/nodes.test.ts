@@ -1,0 +1,90 @@
+// A real guest on a host that has joined: here a network name space with a daemon and a folder of its own, which reaches
+// the front end over a wire and has nothing else of it.
+
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { JoinInvitation } from '@ironbark/cluster/joining.ts';
+import { Namespace, whyNoNamespaces } from '@ironbark/node/testing/guest-namespace.ts';
+import { systemCommands } from '@ironbark/platform/commands.ts';
+import { getDaemon } from '../../packages/cli/daemon/admin-client.ts';
+import { CloudUnderTest, eventually, projectDir } from '../support/cloud-under-test.ts';
+
+const skip = whyNoNamespaces();
+const WIRE = `ibn${process.pid}`;
+const [FRONT, OTHER] = ['198.51.100.1', '198.51.100.2'];
+
+let parts: AsyncDisposableStack;
+let cloud: CloudUnderTest;
+let host: Namespace;
+let dataDir = '';
+
+before(async () => {
+  if (skip !== false) return;
+  parts = new AsyncDisposableStack();
+  cloud = parts.use(await CloudUnderTest.start());
+  const folder = await mkdtemp('/var/tmp/ironbark-test-');
+  parts.defer(() => rm(folder, { recursive: true, force: true }));
+  await systemCommands.run('chmod', ['711', folder]);
+  dataDir = join(folder, 'node');
+  host = parts.use(await Namespace.create('node'));
+  await host.connect(WIRE);
+  await systemCommands.run('ip', ['address', 'add', `${FRONT}/30`, 'dev', WIRE]);
+  await host.configure(`${OTHER}/30`, FRONT);
+  parts.defer(async () => {
+    await there('purge', '--yes').catch(() => '');
+  });
+});
+after(async () => await parts?.disposeAsync());
+
+test('a guest runs on the host that joined, and its console is read at the front end', {
+  skip,
+}, async () => {
+  const invitation: JoinInvitation = await cloud.json('nodes', 'token', '--address', FRONT);
+  await there('join', invitation.endpoint, '--token', invitation.token, '--node-name', 'n1', '-y');
+  const admin = await getDaemon(cloud.dataDir);
+  const nodes = () => admin.listNodes();
+  await eventually('the node', async () => (await nodes()).every(({ state }) => state === 'ready'));
+  assert.deepEqual((await nodes()).map(({ underlayAddress }) => underlayAddress).sort(), [
+    FRONT,
+    OTHER,
+  ]);
+  await admin.drainNode({ name: (await nodes()).find(({ isFront }) => isFront)!.nodeId });
+  const { instanceId } = await cloud.json<{ instanceId: string }>('launch', '--no-wait');
+  await eventually('the console', async () =>
+    (await cloud.ironbark('logs', instanceId)).stdout.includes('ironbark: ready in'),
+  );
+  const { elsewhere } = await cloud.status();
+  assert.deepEqual(
+    elsewhere?.map(({ node, instances }) => [node, instances.map(({ id }) => id)]),
+    [['n1', [instanceId]]],
+  );
+});
+
+test('nothing of the node listens to the front end’s side', { skip }, async () => {
+  const { stdout } = await systemCommands.run('ip', [
+    ...['netns', 'exec', host.name, 'ss', '-Hltn', 'src', OTHER],
+  ]);
+  assert.equal(stdout.trim(), '');
+});
+
+test('the host leaves once its instance is gone, and nothing of it is left', { skip }, async () => {
+  const ec2 = cloud.ec2();
+  const admin = await getDaemon(cloud.dataDir);
+  const { elsewhere } = await cloud.status();
+  const InstanceIds = elsewhere!.flatMap(({ instances }) => instances.map(({ id }) => id));
+  await ec2.call('TerminateInstances', { InstanceIds });
+  const isEmpty = async () => (await admin.listNodes()).every(({ instances }) => instances === 0);
+  await eventually('no instances', isEmpty);
+  await there('leave');
+  assert.deepEqual((await admin.listNodes()).length, 1);
+  const links = await host.ip('-o', 'link');
+  assert.doesNotMatch(links, /ib[0-9a-f]/);
+});
+
+async function there(command: string, ...args: string[]): Promise<string> {
+  const program = [join(projectDir, 'ironbark'), command, '--data-dir', dataDir, ...args];
+  const all = ['netns', 'exec', host.name, ...program];
+  return (await systemCommands.run('ip', all, { timeoutMs: 120_000 })).stdout;
+}
