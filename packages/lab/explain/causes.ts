@@ -70,7 +70,7 @@ export const CAUSES: readonly Cause[] = [
     say: ({ limit, guestRate, seen }) =>
       guestRate >= AT_LIMIT_FROM_START * limit!.bytesPerSecond
         ? `The volume moves ${megabytes(guestRate)} of the ${megabytes(limit!.bytesPerSecond)} that its type and settings allow.`
-        : `The volume does ${requestRate(guestRate, seen.requestSectors).toFixed(0)} of the ${limit!.iops} requests a second that its type and settings allow.`,
+        : `The volume does ${requestRate(guestRate, seen.requestSectors).toFixed(0)} of the ${limit!.iops.toFixed(0)} requests of this size a second that its type and settings allow.`,
     remedy: 'ModifyVolume raises the limit while the guest runs.',
   },
   {
