@@ -9,6 +9,7 @@ import {
 import type { Principal } from '@ironbark/protocol/internal/identity-client.ts';
 import { type ConditionContext, foldKey } from '@ironbark/protocol/policy/conditions.ts';
 import { listTagsOf } from '../store/tags.ts';
+import { findAlarmResources } from './alarm-access.ts';
 import type { App } from './app.ts';
 import { encodeRefusal } from './authorization-messages.ts';
 import { describeCallConditions, type RequestFacts, requestTags } from './call-conditions.ts';
@@ -16,6 +17,7 @@ import { describeIamResource } from './iam/iam-resources.ts';
 import { findNamedResources } from './named-resources.ts';
 import { refuse } from './refusals.ts';
 import { type CalledResource, ec2Arn, ec2Resources, madeBy } from './resource-arns.ts';
+import type { Tag } from './tags.ts';
 
 export interface ActionAccess {
   principal: Principal;
@@ -102,6 +104,8 @@ async function findResources(
       : [];
     return ec2Resources(action, input, context, named);
   }
+  if (service === 'cloudwatch')
+    return await findAlarmResources(app.store.query, context, { action, input });
   if (service !== 'ebs') return [{ arn: '*' }];
   const { snapshotIds = [] } = Object(input) as { snapshotIds?: readonly string[] };
   const given = snapshotIds.map((id) => ({ id, arn: ec2Arn('snapshot', id, context) }));
@@ -154,16 +158,20 @@ export async function requireAllowed(app: App, allowance: Allowance): Promise<vo
 
 async function addResourceTags(
   app: App,
-  { resource: { id }, conditions, principal }: Allowance,
+  { resource: { id, tags = [] }, conditions, principal }: Allowance,
 ): Promise<ConditionContext> {
-  if (id === undefined) return conditions;
-  const tags = await listTagsOf(app.store.query, id);
-  const own = tags.filter(({ accountId }) => accountId === principal.accountId);
+  if (id === undefined) return new Map([...conditions, ...tags.map(resourceTag)]);
+  const rows = await listTagsOf(app.store.query, id);
+  const own = rows.filter(({ accountId }) => accountId === principal.accountId);
   const named = own.flatMap(({ key, value }) => [
     [foldKey(`ec2:ResourceTag/${key}`), [value]] as const,
-    [foldKey(`aws:ResourceTag/${key}`), [value]] as const,
+    resourceTag({ key, value }),
   ]);
   return new Map([...conditions, ...named]);
+}
+
+function resourceTag({ key, value }: Tag): [key: string, values: string[]] {
+  return [foldKey(`aws:ResourceTag/${key}`), [value]];
 }
 
 interface Refused {
