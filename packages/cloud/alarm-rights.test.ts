@@ -88,3 +88,19 @@ test('who may do something to some alarms alone may do it to those and to no oth
   const untagged = callAs(tagged, 'DeleteAlarms', { AlarmNames: ['b'] });
   await assert.rejects(untagged, isRefused('cloudwatch:DeleteAlarms'));
 });
+
+test('an alarm is put with tags only by whom TagResource is allowed on it', async () => {
+  const Tags = [{ Key: 'team', Value: 'cards' }];
+  const tagging = 'cloudwatch:TagResource';
+  const denials = [
+    { Resource: `${prefix}new` },
+    { Condition: { StringEquals: { 'aws:RequestTag/team': 'cards' } } },
+  ];
+  for (const denial of denials) {
+    const rules = [{ Action: '*' }, { Effect: 'Deny', Action: tagging, ...denial }];
+    await assert.rejects(callAs(rules, 'PutMetricAlarm', { ...ALARM, Tags }), isRefused(tagging));
+  }
+  const putting = [{ Action: 'cloudwatch:PutMetricAlarm' }];
+  await assert.rejects(callAs(putting, 'PutMetricAlarm', { ...ALARM, Tags }), isRefused(tagging));
+  await callAs(putting, 'PutMetricAlarm', ALARM);
+});

@@ -114,13 +114,40 @@ async function findResources(
   return isMade ? [{ arn: ec2Arn('snapshot', '*', context) }, ...given] : given;
 }
 
+type CallWithConditions = AuthorizedCall & { conditions: ConditionContext };
+
 /** "To create a resource with tags you need ec2:CreateTags as well": EC2 User Guide, "Granting permission to tag". */
 async function authorizeTagging(
   app: App,
   context: Asking,
-  { service, action, input, conditions }: AuthorizedCall & { conditions: ConditionContext },
+  call: CallWithConditions,
 ): Promise<void> {
-  if (service !== 'ec2' || action === 'CreateTags' || requestTags(input).length === 0) return;
+  if (requestTags(call.input).length === 0) return;
+  if (call.service === 'ec2') await authorizeMadeTags(app, context, call);
+  if (call.service === 'cloudwatch') await authorizeAlarmTags(app, context, call);
+}
+
+/** "To use this parameter, you must have the cloudwatch:TagResource permission": API reference of PutMetricAlarm. */
+async function authorizeAlarmTags(
+  app: App,
+  context: Asking,
+  call: CallWithConditions,
+): Promise<void> {
+  if (call.action !== 'PutMetricAlarm') return;
+  const { principal } = context;
+  const { conditions } = call;
+  const permission = 'cloudwatch:TagResource';
+  for (const resource of await findResources(app, context, call)) {
+    await requireAllowed(app, { principal, permission, resource, conditions });
+  }
+}
+
+async function authorizeMadeTags(
+  app: App,
+  context: Asking,
+  { action, input, conditions }: CallWithConditions,
+): Promise<void> {
+  if (action === 'CreateTags') return;
   const { TagSpecifications = [] } = Object(input) as {
     TagSpecifications?: { ResourceType?: string }[];
   };
