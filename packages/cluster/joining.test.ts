@@ -118,7 +118,9 @@ test('a removed node’s certificate is worth nothing; a node that is used is no
     );
   await zone.until('the end of the instance', isOver);
   await zone.cluster.client.forgetInstances([INSTANCE]);
+  const { nodesGeneration } = await zone.cluster.client.changesSince(0);
   await zone.admin.removeNode({ name: 'n1' });
+  assert.ok((await zone.cluster.client.changesSince(0)).nodesGeneration > nodesGeneration);
   await host.ended;
   assert.deepEqual(
     (await zone.nodes()).map(({ name }) => name),
@@ -202,7 +204,10 @@ test('a drained node says so until it is resumed', async () => {
   await using zone = await Zone.start();
   await using host = await zone.join('n1');
   await zone.untilState('n1', 'ready');
+  const generation = async () => (await zone.cluster.client.changesSince(0)).nodesGeneration;
+  const before = await generation();
   assert.equal((await zone.admin.drainNode({ name: host.nodeId })).state, 'draining');
+  assert.ok((await generation()) > before, 'whoever places instances hears of it');
   await zone.restart();
   await host.connect();
   await zone.untilState('n1', 'draining');

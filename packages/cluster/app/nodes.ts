@@ -54,10 +54,12 @@ function describeNode(context: ClusterContext, row: NodeRow): NodeSummary | unde
 
 /** A cursor from before this state store was lost is as good as none. */
 export function changesSince(context: ClusterContext, cursor: number): Promise<ZoneChanges> {
+  // Read before the rest: what changes meanwhile is told by the next call.
+  const { nodesGeneration } = context;
   return context.database.transaction(async (tx) => {
     const newest = await getChangeSequence(tx);
     const after = cursor > newest ? 0 : cursor;
-    return { cursor: newest, instances: await listChangesAfter(tx, after) };
+    return { cursor: newest, nodesGeneration, instances: await listChangesAfter(tx, after) };
   });
 }
 

@@ -50,6 +50,8 @@ export const NODE_LEASE_MS = 30_000;
 export interface ZoneChanges {
   /** Pass it to the next call. */
   cursor: number;
+  /** Another one after a node was lost, came back, was drained, resumed or removed. */
+  nodesGeneration: number;
   instances: { nodeId: NodeId; observation: InstanceObservation }[];
 }
 

@@ -60,7 +60,8 @@ export class ClusterDouble implements ClusterClient {
   readonly #options: ClusterDoubleOptions;
   readonly #guests = new Map<InstanceId, Guest>();
   readonly #listeners = new Set<() => void>();
-  nodes: NodeSummary[];
+  #nodes: NodeSummary[];
+  #nodesGeneration = 0;
   subnets: SubnetIntent[] = [];
   readonly vpcs = new Map<VpcId, ZoneVpc>();
   /** What is counted of volumes; absent: nothing. */
@@ -71,7 +72,16 @@ export class ClusterDouble implements ClusterClient {
 
   constructor(options: ClusterDoubleOptions) {
     this.#options = options;
-    this.nodes = [...options.nodes];
+    this.#nodes = [...options.nodes];
+  }
+
+  get nodes(): NodeSummary[] {
+    return this.#nodes;
+  }
+
+  set nodes(nodes: NodeSummary[]) {
+    this.#nodes = nodes;
+    this.#nodesGeneration += 1;
   }
 
   async putSubnets(subnets: SubnetIntent[]): Promise<void> {
@@ -130,7 +140,8 @@ export class ClusterDouble implements ClusterClient {
     this.#fail('changesSince');
     const changed = [...this.#guests.values()].filter((guest) => guest.changedAt > cursor);
     const instances = changed.map(({ nodeId, observation }) => ({ nodeId, observation }));
-    return { cursor: this.#cursor, instances: structuredClone(instances) };
+    const nodesGeneration = this.#nodesGeneration;
+    return { cursor: this.#cursor, nodesGeneration, instances: structuredClone(instances) };
   }
 
   async getConsoleOutput(id: InstanceId): ReturnType<ClusterClient['getConsoleOutput']> {
