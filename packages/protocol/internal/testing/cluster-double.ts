@@ -117,6 +117,7 @@ export class ClusterDouble implements ClusterClient {
 
   async putInstances(placed: PlacedInstance[]): Promise<void> {
     this.#fail('putInstances before');
+    for (const { nodeId } of placed) this.#requireNode(nodeId);
     for (const one of placed) this.#put(structuredClone(one));
     this.#fail('putInstances after');
   }
@@ -194,6 +195,12 @@ export class ClusterDouble implements ClusterClient {
   /** Takes every instance one step nearer to its intent. */
   step(): void {
     for (const guest of this.#guests.values()) this.#stepGuest(guest);
+  }
+
+  #requireNode(id: NodeId): void {
+    if (this.#nodes.some(({ nodeId }) => nodeId === id)) return;
+    const message = `The zone has no node ${id}.`;
+    throw new ServiceError({ kind: 'not-found', resource: 'node', message });
   }
 
   #put({ nodeId, intent }: PlacedInstance): void {
