@@ -271,6 +271,8 @@ test('an instance is launched with several private addresses, by name or by numb
   await t.settleState(named!, 'running');
   const both = { PrivateIpAddresses, SecondaryPrivateIpAddressCount: 1 };
   await assert.rejects(launch(both), refused('invalid-combination', 'request'));
+  const nameless = launch({ PrivateIpAddresses: [...PrivateIpAddresses, { Primary: false }] });
+  await assert.rejects(nameless, refused('missing-parameter', 'request', 'PrivateIpAddress'));
   const twice = launch({ PrivateIpAddresses }, { MinCount: 2, MaxCount: 2 });
   await assert.rejects(twice, refused('invalid-combination', 'request'));
   const far = launch({ SecondaryPrivateIpAddressCount: 1_000 });
