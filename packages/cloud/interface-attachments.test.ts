@@ -268,6 +268,10 @@ test('an instance is launched with several private addresses, by name or by numb
   ]);
   const [numbered] = await launch({ SecondaryPrivateIpAddressCount: 2 });
   assert.equal((await addressesOf(numbered!)).length, 3);
+  const own = { InstanceId: numbered! };
+  const { LaunchTemplateData } = await t.call('GetLaunchTemplateData', own);
+  const [card] = LaunchTemplateData!.NetworkInterfaces!;
+  assert.equal(card!.SecondaryPrivateIpAddressCount, 2);
   await t.settleState(named!, 'running');
   const both = { PrivateIpAddresses, SecondaryPrivateIpAddressCount: 1 };
   await assert.rejects(launch(both), refused('invalid-combination', 'request'));
