@@ -37,6 +37,7 @@ import { interfaceUse } from './migrations/0032-interface-use.ts';
 import { severalNodes } from './migrations/0034-several-nodes.ts';
 import { networkNumbers } from './migrations/0036-network-numbers.ts';
 import { portChanges } from './migrations/0037-port-changes.ts';
+import { gates } from './migrations/0046-gates.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -75,6 +76,7 @@ const MIGRATIONS: Migrations = {
   '0034-several-nodes': severalNodes,
   '0036-network-numbers': networkNumbers,
   '0037-port-changes': portChanges,
+  '0046-gates': gates,
 };
 
 /** `path` is a file, or `:memory:`. */
