@@ -55,6 +55,7 @@ const SERVICES: readonly Service[] = [
     shaped: [
       ...['DeleteAlarms', 'DescribeAlarms', 'GetMetricData', 'GetMetricStatistics', 'ListMetrics'],
       ...['PutMetricAlarm', 'PutMetricData'],
+      ...['ListTagsForResource', 'TagResource', 'UntagResource'],
     ],
     load: () => import('@aws-sdk/client-cloudwatch'),
   },

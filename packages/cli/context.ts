@@ -14,6 +14,8 @@ export interface CliContext {
   dataDir: string;
   /** The one cloud of this user that needs no `--data-dir`. */
   isDefaultCloud: boolean;
+  /** As this process was given it, for those that work for the person: ssh, and programs on the host. */
+  environment: Readonly<Record<string, string>>;
   /** What can be made again: image builds, the private Node. */
   cacheDir: string;
   /** The checkout. */

@@ -60,6 +60,21 @@ Examples:
   ironbark lab explain i-0123456789abcdef0              its network cards
   ironbark lab explain vol-0123456789abcdef0 --try      what the change would bring, on a copy`,
 
+  'ironbark lab measure': `Workloads:
+  dd          blocks of 64 KiB through the page cache, as in the paper; needs nothing but dd
+  hadoop      two tasks with records that carry checksums; needs perl
+  fio         in order 16 at a time, at random 1 and 16 at a time, past the page cache; needs fio
+  testdfsio   Hadoop's own benchmark, two files; needs java and Hadoop, or its jars (--hadoop-jars)
+
+It works in a folder of its own, which is gone afterwards. A file or disk is written over only while it is empty, or with
+--destroy; --direction read leaves it alone.
+
+Examples:
+  ironbark lab measure i-0123456789abcdef0                        its root disk
+  ironbark lab measure web --path /data --repeat 5                where a volume is mounted
+  ironbark lab measure web --path /dev/vdb --direction read       a volume as it is
+  ironbark lab measure host --path /srv --workload testdfsio --hadoop-jars ~/hadoop --json`,
+
   'ironbark lab run': `Experiments:
   paper     J. Shafer's tables and figures (WIOV 2010), each row beside the paper's own values
 

@@ -1,10 +1,12 @@
 // Owns the commands of the I/O lab as people see them.
 
 import type { SelectableWorkload } from '@ironbark/lab/matrix/select-rows.ts';
+import { MEASURE_WORKLOADS } from '@ironbark/lab/measure/measure-plan.ts';
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import type { LabCheckFlags } from './commands/lab-check.ts';
 import type { LabCompareFlags } from './commands/lab-compare.ts';
 import type { LabExplainFlags } from './commands/lab-explain.ts';
+import type { LabMeasureFlags } from './commands/lab-measure.ts';
 import type { LabRunFlags } from './commands/lab-run.ts';
 import type { LabTuneFlags } from './commands/lab-tune.ts';
 import type { CliContext } from './context.ts';
@@ -36,6 +38,7 @@ export function addLabCommands(program: Command, options: LabOptions): void {
       const { explainVolume } = await import('./commands/lab-explain.ts');
       options.onExit(await explainVolume(options.context(command), id, flags, options.path));
     });
+  addMeasure(lab, options);
   addRun(lab, options);
   addCompare(lab, options);
   addCheck(lab, options);
@@ -75,6 +78,34 @@ function addRun(lab: Command, options: LabOptions): void {
     .action(async (_experiment: string, flags: LabRunFlags, command: Command) => {
       const { runLab } = await import('./commands/lab-run.ts');
       options.onExit(await runLab(options.context(command), flags, options.path));
+    });
+}
+
+function addMeasure(lab: Command, options: LabOptions): void {
+  lab
+    .command('measure')
+    .description(
+      'how fast a disk is, now: in a running instance or on this host, and what the host saw',
+    )
+    .argument('<target>', 'an instance (its id or name), or host')
+    .addOption(
+      new Option('--workload <name>', 'what is done').choices(MEASURE_WORKLOADS).default('dd'),
+    )
+    .option(
+      '--path <place>',
+      'a folder there, in which a folder of its own is made; or a file or disk, which is written over (default: the user’s home, on the host /var/tmp)',
+    )
+    .option('--size <bytes>', 'of each transfer: 64M, 1G', parseSize, DEFAULT_MEASURED_BYTES)
+    .option('--seconds <count>', 'of each of fio’s jobs', parseSeconds, DEFAULT_SECONDS)
+    .addOption(
+      new Option('--direction <way>', 'which').choices(['write', 'read', 'both']).default('both'),
+    )
+    .option('--repeat <count>', 'rounds; the one in the middle counts', parseRepeat, 1)
+    .option('--hadoop-jars <folder>', 'for testdfsio: where Hadoop’s jars are, at the target')
+    .option('--destroy', 'write over what the file or disk holds')
+    .action(async (target: string, flags: LabMeasureFlags, command: Command) => {
+      const { measureOnDemand } = await import('./commands/lab-measure.ts');
+      options.onExit(await measureOnDemand(options.context(command), target, flags));
     });
 }
 
@@ -145,10 +176,20 @@ function parseRepeat(text: string): number {
   throw new InvalidArgumentError(`1 to ${MOST_REPEATS} rounds are possible`);
 }
 
+const MOST_SECONDS = 600;
+
+function parseSeconds(text: string): number {
+  const seconds = parseNumber(text);
+  if (seconds >= 1 && seconds <= MOST_SECONDS) return seconds;
+  throw new InvalidArgumentError(`1 to ${MOST_SECONDS} seconds are possible`);
+}
+
 const UNITS: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 /** dd counts in blocks of 64 KiB; files are filled by the mebibyte. */
 const MIB = 2 ** 20;
 const LEAST_MIB = 8;
+const DEFAULT_MEASURED_BYTES = 256 * MIB;
+const DEFAULT_SECONDS = 5;
 /** As the paper's own transfers. */
 const MOST_MIB = 20 * 1024;
 
@@ -168,10 +209,13 @@ function parsePatterns(text: string): string[] {
   throw new InvalidArgumentError('parts of row ids are needed, such as lsi*/write/ or local-disk');
 }
 
+const NO_DFSIO =
+  'the lab’s guest has no Java, so nothing could be held against the host’s; lab measure host --workload testdfsio measures the host alone, and lab measure i-… an instance that has Java';
 const WORKLOADS: readonly SelectableWorkload[] = ['dd', 'hadoop', 'fio', 'network'];
 
 function parseWorkloads(text: string): SelectableWorkload[] {
   const names = text.split(',').map((each) => each.trim());
+  if (names.includes('testdfsio')) throw new InvalidArgumentError(NO_DFSIO);
   const known = WORKLOADS.filter((each) => names.includes(each));
   if (names.every((name) => known.some((each) => each === name))) return known;
   throw new InvalidArgumentError(`there are ${WORKLOADS.join(', ')}`);

@@ -54,6 +54,7 @@ function createContext(options: { dataDir?: string; json?: boolean }): CliContex
     }),
     dataDir,
     isDefaultCloud: dataDir === usual,
+    environment: environmentOf(process.env),
     cacheDir: process.env['IRONBARK_CACHE'] ?? join(xdg('XDG_CACHE_HOME', '.cache'), 'ironbark'),
     projectDir,
     version: readVersion(),
@@ -61,6 +62,11 @@ function createContext(options: { dataDir?: string; json?: boolean }): CliContex
     takeInterrupts,
     self: describeSelf(options.dataDir),
   };
+}
+
+function environmentOf(variables: NodeJS.ProcessEnv): Record<string, string> {
+  const given = Object.entries(variables).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as Record<string, string>;
 }
 
 /** How this was called, folder and all, so that advice can be pasted. */

@@ -16,6 +16,27 @@ import {
 } from './testing/ebs-lab.ts';
 import { TestCloud } from './testing/test-cloud.ts';
 
+test('what an owner declares of an image is shown of it and of its copies', async () => {
+  await using t = await TestCloud.start();
+  const BlockDeviceMappings = [{ DeviceName: ROOT, Ebs: { SnapshotId: await makeSnapshot(t) } }];
+  // Terraform sends the location empty.
+  const location = { ImageLocation: '', BlockDeviceMappings };
+  const registration = { Name: 'declared', RootDeviceName: ROOT, ...location };
+  const wrong = t.call('RegisterImage', { ...registration, SriovNetSupport: 'complex' });
+  await assert.rejects(wrong, refused('invalid-parameter', 'request', 'SriovNetSupport'));
+  const { ImageId } = await t.call('RegisterImage', { ...registration, SriovNetSupport: 'simple' });
+  const copy = { Name: 'copy', SourceImageId: ImageId!, SourceRegion: 'us-east-1' };
+  const copied = await t.call('CopyImage', copy);
+  const Filters = [{ Name: 'sriov-net-support', Values: ['simple'] }];
+  const { Images } = await t.call('DescribeImages', { Filters });
+  assert.deepEqual(Images!.map((one) => one.ImageId).sort(), [ImageId, copied.ImageId].sort());
+  const shown = await t.call('DescribeImageAttribute', {
+    ImageId: ImageId!,
+    Attribute: 'sriovNetSupport',
+  });
+  assert.equal(shown.SriovNetSupport!.Value, 'simple');
+});
+
 test('an image is registered from a snapshot, which it keeps and leaves behind', async () => {
   await using t = await TestCloud.start();
   const snapshot = await makeSnapshot(t);
@@ -50,13 +71,10 @@ test('an image is registered from a snapshot, which it keeps and leaves behind',
     refused('in-use', 'snapshot', `currently in use by ${image}`),
   );
   await t.call('DeregisterImage', { ImageId: image });
-  for (const action of ['DescribeImages', 'DeregisterImage'] as const) {
-    const again = t.call(
-      action,
-      action === 'DescribeImages' ? { ImageIds: [image] } : { ImageId: image },
-    );
-    await assert.rejects(again, refused('incorrect-state', 'image', 'is no longer available'));
-  }
+  const again = t.call('DeregisterImage', { ImageId: image });
+  await assert.rejects(again, refused('incorrect-state', 'image', 'is no longer available'));
+  const describe = t.call('DescribeImages', { ImageIds: [image] });
+  await assert.rejects(describe, refused('not-found', 'image', image));
   assert.equal(
     (await t.call('DescribeSnapshots', { SnapshotIds: [snapshot] })).Snapshots!.length,
     1,

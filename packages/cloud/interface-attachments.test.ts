@@ -53,7 +53,7 @@ test('an interface is attached to a running instance and detached from it', asyn
   assert.equal(found.NetworkInterfaces!.length, 1);
   await assert.rejects(
     t.call('DeleteNetworkInterface', { NetworkInterfaceId: eni }),
-    refused('in-use', 'network-interface'),
+    refused('invalid-parameter', 'network-interface', 'is currently in use'),
   );
 
   await assert.rejects(
@@ -243,4 +243,36 @@ test('an interface that outlives its instance has no address that the cloud gave
 test('interfaces and volumes share the slots of their guest', () => {
   checkSlots(28);
   assert.throws(() => checkSlots(29), refused('limit-exceeded', 'attachment', 'together'));
+});
+
+test('an instance is launched with several private addresses, by name or by number', async () => {
+  await using t = await TestCloud.start();
+  const image = await t.registerImage();
+  const { SubnetId, CidrBlock } = (await t.call('DescribeSubnets', {})).Subnets![0]!;
+  const near = (last: number) => CidrBlock!.replace(/\d+\/\d+$/, String(last));
+  const launch = (more: object, count = {}) =>
+    t.launch(image, { NetworkInterfaces: [{ DeviceIndex: 0, SubnetId, ...more }], ...count });
+  const addressesOf = async (id: string) =>
+    (await t.describe(id)).NetworkInterfaces![0]!.PrivateIpAddresses!.map((one) => [
+      one.PrivateIpAddress,
+      one.Primary,
+    ]);
+  const PrivateIpAddresses = [
+    { PrivateIpAddress: near(41), Primary: false },
+    { PrivateIpAddress: near(40), Primary: true },
+  ];
+  const [named] = await launch({ PrivateIpAddresses });
+  assert.deepEqual(await addressesOf(named!), [
+    [near(40), true],
+    [near(41), false],
+  ]);
+  const [numbered] = await launch({ SecondaryPrivateIpAddressCount: 2 });
+  assert.equal((await addressesOf(numbered!)).length, 3);
+  await t.settleState(named!, 'running');
+  const both = { PrivateIpAddresses, SecondaryPrivateIpAddressCount: 1 };
+  await assert.rejects(launch(both), refused('invalid-combination', 'request'));
+  const twice = launch({ PrivateIpAddresses }, { MinCount: 2, MaxCount: 2 });
+  await assert.rejects(twice, refused('invalid-combination', 'request'));
+  const far = launch({ SecondaryPrivateIpAddressCount: 1_000 });
+  await assert.rejects(far, refused('limit-exceeded', 'private-address'));
 });

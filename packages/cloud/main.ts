@@ -56,6 +56,7 @@ import { createZoneIntent } from './reconcilers/zone-intent.ts';
 import { createZoneReport, ZONE_KEY } from './reconcilers/zone-report.ts';
 import { getRootKey } from './store/accounts.ts';
 import { findInstance } from './store/instances.ts';
+import { forgetUse } from './store/node-use.ts';
 import { recountUse } from './store/quotas.ts';
 import { openStore } from './store/store.ts';
 
@@ -133,6 +134,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     await ensureBlockSecret(store, options.random);
     await ensureMessageKey({ store, random: options.random });
     await store.transaction(recountUse);
+    await store.transaction(forgetUse);
     const { wake, connect } = createWake();
     const { dataDir: _dataDir, aroundStep = takeStep, ...parts } = options;
     const { allowSharedEmulation = false, publicAddresses = PUBLIC_ADDRESSES } = options;

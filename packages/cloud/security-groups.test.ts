@@ -178,3 +178,28 @@ test('rules are changed in place, and described anew', async () => {
     return group?.egress.some((rule) => rule.ports?.to === 23) === true;
   });
 });
+
+test('the groups for a VPC are its own, in pages', async () => {
+  await using t = await TestCloud.start();
+  const { Vpcs } = await t.call('DescribeVpcs', {});
+  const VpcId = Vpcs![0]!.VpcId!;
+  const { Vpc } = await t.call('CreateVpc', { CidrBlock: '10.9.0.0/16' });
+  await t.call('CreateSecurityGroup', {
+    ...{ GroupName: 'elsewhere', Description: 'in another', VpcId: Vpc!.VpcId! },
+  });
+  const web = await makeGroup(t);
+  await t.call('CreateTags', { Resources: [web], Tags: [{ Key: 'part', Value: 'web' }] });
+  const namesOf = async (input: object) => {
+    const found = await t.call('GetSecurityGroupsForVpc', { VpcId, ...input });
+    return [found.SecurityGroupForVpcs!.map((one) => one.GroupName), found.NextToken] as const;
+  };
+  assert.deepEqual((await namesOf({}))[0].toSorted(), ['default', 'web']);
+  for (const name of ['a', 'b', 'c', 'd']) await makeGroup(t, name);
+  const [first, NextToken] = await namesOf({ MaxResults: 5 });
+  const [second] = await namesOf({ MaxResults: 5, NextToken });
+  assert.deepEqual([...first, ...second].toSorted(), ['a', 'b', 'c', 'd', 'default', 'web']);
+  const Filters = [{ Name: 'tag:part', Values: ['web'] }];
+  assert.deepEqual(await namesOf({ Filters }), [['web'], undefined]);
+  const absent = t.call('GetSecurityGroupsForVpc', { VpcId: `vpc-${NONE}` });
+  await assert.rejects(absent, refused('not-found', 'vpc'));
+});

@@ -29,6 +29,9 @@ test('what is for one interface is refused of an instance with several', async (
   for (const call of [
     () => t.call('AssociateAddress', { AllocationId: AllocationId!, InstanceId }),
     () => modify({ SourceDestCheck: { Value: false } }),
+    () => t.call('ResetInstanceAttribute', { InstanceId, Attribute: 'sourceDestCheck' }),
+    () => t.call('DescribeInstanceAttribute', { InstanceId, Attribute: 'sourceDestCheck' }),
+    () => t.call('DescribeInstanceAttribute', { InstanceId, Attribute: 'groupSet' }),
     () => modify({ Groups: [SecurityGroups![0]!.GroupId!] }),
   ]) {
     await assert.rejects(call(), (error: Error) => {
@@ -65,4 +68,35 @@ test('a template of an instance has all of its interfaces as they are', async ()
     ],
   );
   assert.ok(shown.every((one) => one.SubnetId !== undefined && one.Groups!.length === 1));
+});
+
+test('the check of source and destination of an instance is turned off and reset, in anybody’s spelling', async () => {
+  await using t = await TestCloud.start();
+  const [InstanceId] = (await t.launch(await t.registerImage())) as [string];
+  const Attribute = 'sourceDestCheck';
+  const modify = (more: object) => t.call('ModifyInstanceAttribute', { InstanceId, ...more });
+  const isChecked = async () =>
+    (await t.call('DescribeInstanceAttribute', { InstanceId, Attribute })).SourceDestCheck!.Value;
+  await modify({ Attribute, Value: 'False' });
+  assert.equal(await isChecked(), false);
+  await t.call('ResetInstanceAttribute', { InstanceId, Attribute });
+  assert.equal(await isChecked(), true);
+  await assert.rejects(modify({ Attribute, Value: 'no' }), refused('invalid-parameter', 'request'));
+  await assert.rejects(modify({ Attribute }), refused('missing-parameter', 'request'));
+  await assert.rejects(modify({}), refused('invalid-combination', 'request'));
+  const kernel = t.call('ResetInstanceAttribute', { InstanceId, Attribute: 'kernel' });
+  await assert.rejects(kernel, refused('unsupported', 'action'));
+});
+
+test('an interface that exists is not said to go with an instance at its launch', async () => {
+  await using t = await TestCloud.start();
+  const image = await t.registerImage();
+  const { SubnetId } = (await t.call('DescribeSubnets', {})).Subnets![0]!;
+  const { NetworkInterface } = await t.call('CreateNetworkInterface', { SubnetId: SubnetId! });
+  const { NetworkInterfaceId } = NetworkInterface!;
+  const of = (DeleteOnTermination: boolean) => ({
+    NetworkInterfaces: [{ DeviceIndex: 0, NetworkInterfaceId, DeleteOnTermination }],
+  });
+  await assert.rejects(t.launch(image, of(true)), refused('invalid-combination', 'request'));
+  await t.launch(image, of(false));
 });

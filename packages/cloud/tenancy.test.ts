@@ -17,7 +17,7 @@ async function sharedHost(options: TestCloudOptions): Promise<{ cloud: TestCloud
   await using store = await openStore(join(cloud.dataDir, 'cloud.db'));
   await store.transaction(async (tx) => {
     await tx.updateTable('instance').set({ accountId: OTHER_ACCOUNT }).execute();
-    await tx.deleteFrom('nodeUse').execute();
+    await tx.updateTable('nodeUse').set({ isStale: 1 }).execute();
   });
   return { cloud, image };
 }

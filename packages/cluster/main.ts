@@ -161,7 +161,7 @@ function createClient(
       await forgetInstances(context, ids);
       recorder.forget(ids);
     },
-    describeNodes: () => describeNodes(context),
+    describeNodes: (only) => describeNodes(context, only),
     changesSince: (cursor) => changesSince(context, cursor),
     getConsoleOutput: (id) => getConsoleOutput(context, id),
     readVolumes: () => readVolumes(context),

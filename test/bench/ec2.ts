@@ -16,6 +16,7 @@ import { CamelCasePlugin, type Kysely } from 'kysely';
 import { type Cloud, startCloud } from '../../packages/cloud/main.ts';
 import type { Schema } from '../../packages/cloud/store/schema.ts';
 import { atMost, type Figure } from '../support/figures.ts';
+import { measurePlacement } from './placement.ts';
 
 /** How many instances there are, and how many nodes. */
 const FLEETS = [100, 1_000, 10_000, 100_000];
@@ -51,7 +52,8 @@ export async function measureEc2(): Promise<Figure[]> {
       return atMost(`${name}: p50 at 100,000 instances to p50 at 1,000`, ratio, RATIO_BAR);
     });
   const page = at(large['page of 1,000'], 0.99);
-  return [...ratios, atMost('page of 1,000 of 100,000, p99, ms', page, PAGE_BAR_MS)];
+  const paging = atMost('page of 1,000 of 100,000, p99, ms', page, PAGE_BAR_MS);
+  return [...ratios, paging, ...(await measurePlacement())];
 }
 
 function at(times: readonly number[], part: number): number {
@@ -206,6 +208,7 @@ class Fleet implements AsyncDisposable {
         )
         .execute();
     }
+    await this.#db.updateTable('nodeUse').set({ isStale: 1 }).execute();
     return ids;
   }
 

@@ -15,6 +15,7 @@ import { measureLaunch } from './launch.ts';
 import { measureNet } from './net.ts';
 import { measureRestore } from './restore.ts';
 import { measureS3 } from './s3/s3.ts';
+import { measureTestDfsio } from './testdfsio.ts';
 import { measureUp } from './up.ts';
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<Figure[]>>> = {
@@ -27,6 +28,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   net: measureNet,
   restore: measureRestore,
   s3: measureS3,
+  testdfsio: measureTestDfsio,
   up: measureUp,
 };
 

@@ -5,9 +5,11 @@ import { type Figure, renderFigures } from '../support/figures.ts';
 import { runAnsible } from './ansible/suite.ts';
 import { runClientWorkflows } from './clients/suite.ts';
 import { type RoundTripResult, roundTrip, roundTripFigures } from './ec2/round-trip.ts';
+import { runEc2api } from './ec2api/suite.ts';
 import { runMotoEc2 } from './moto/suite.ts';
 import { runS3OnCeph, runSharedS3 } from './s3/shared-suite.ts';
 import { runS3Tests } from './s3-tests/run-suite.ts';
+import { runSigv4 } from './sigv4/suite.ts';
 import { runTerraform } from './terraform/suite.ts';
 
 interface SuiteOptions {
@@ -24,7 +26,9 @@ interface SuiteOptions {
 
 const SUITES: Readonly<Record<string, (options: SuiteOptions) => Promise<Figure[]>>> = {
   'round-trip': runRoundTrip,
+  sigv4: runSigv4,
   'moto-ec2': runMotoEc2,
+  ec2api: runEc2api,
   's3-tests': runS3Tests,
   's3-shared': runSharedS3,
   's3-ceph': runS3OnCeph,

@@ -104,6 +104,10 @@ export const ACTION_ROWS: Readonly<Record<string, (own: AccountResources) => Inp
     Attribute: 'disableApiTermination',
     Value: 'false',
   }),
+  ResetInstanceAttribute: (own) => ({
+    InstanceId: own.running,
+    Attribute: 'sourceDestCheck',
+  }),
   ModifyInstanceMetadataOptions: (own) => ({ InstanceId: own.running, HttpTokens: 'required' }),
   ModifySnapshotAttribute: (own) => ({
     SnapshotId: own.snapshot,

@@ -23,6 +23,9 @@ const SPAN = { StartTime: new Date(0), EndTime: new Date(3_600_000) };
 const ROWS: Rows = {
   DeleteAlarms: () => ({ AlarmNames: [] }),
   DescribeAlarms: () => ({}),
+  ListTagsForResource: (own) => ({ ResourceARN: noAlarmOf(own) }),
+  TagResource: (own) => ({ ResourceARN: noAlarmOf(own), Tags: [{ Key: 'a', Value: 'b' }] }),
+  UntagResource: (own) => ({ ResourceARN: noAlarmOf(own), TagKeys: ['a'] }),
   PutMetricAlarm: () => ({
     ...{ AlarmName: 'matrix', Namespace: 'Matrix', MetricName: 'Rows', Statistic: 'Sum' },
     ...{
@@ -47,6 +50,11 @@ const ROWS: Rows = {
     return { ...SPAN, MetricDataQueries: [query] };
   },
 };
+
+/** There is none: whoever gets as far as to hear it is let in. */
+function noAlarmOf({ caller, mark }: AccountResources): string {
+  return `arn:aws:cloudwatch:${caller.region}:000000000000:alarm:no-${mark.length}`;
+}
 
 function dimensionsOf({ volume }: AccountResources) {
   return [{ Name: 'VolumeId', Value: volume }];
@@ -82,6 +90,7 @@ function call(caller: Caller, action: CloudwatchAction, input: object): Promise<
 
 /** Without a dry run, what would change something is refused for what it says, and not for who says it. */
 function reaches(action: CloudwatchAction): MatrixCase['check'] {
+  if (action.endsWith('Resource')) return answers(404, 'ResourceNotFound');
   return action.startsWith('Put') ? answers(400, 'InvalidParameterValue') : answers(200, '');
 }
 

@@ -81,6 +81,7 @@ export const NETWORK_ROWS: Readonly<Record<string, (own: AccountResources) => In
   DescribeVpcAttribute: (own) => ({ VpcId: own.vpc, Attribute: 'enableDnsSupport' }),
   DescribeVpcs: () => ({}),
   DetachNetworkInterface: (own) => ({ AttachmentId: own.interfaceAttachment }),
+  GetSecurityGroupsForVpc: (own) => ({ VpcId: own.vpc }),
   DetachInternetGateway: (own) => ({ InternetGatewayId: own.mainGateway, VpcId: own.vpc }),
   DisassociateAddress: (own) => ({ AssociationId: own.addressAssociation }),
   DisassociateRouteTable: (own) => ({ AssociationId: own.tableAssociation }),

@@ -3,17 +3,21 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import {
+  type CloudWatchClient,
   DeleteAlarmsCommand,
   DescribeAlarmsCommand,
   GetMetricDataCommand,
   GetMetricStatisticsCommand,
   type GetMetricStatisticsCommandInput,
   ListMetricsCommand,
+  ListTagsForResourceCommand,
   PutMetricAlarmCommand,
   type PutMetricAlarmCommandInput,
   PutMetricDataCommand,
   type PutMetricDataCommandInput,
   paginateListMetrics,
+  TagResourceCommand,
+  UntagResourceCommand,
 } from '@aws-sdk/client-cloudwatch';
 import { AwsQueryProtocol, AwsSmithyRpcV2CborProtocol } from '@aws-sdk/core/protocols';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
@@ -135,6 +139,30 @@ const ALARM: PutMetricAlarmCommandInput = {
   ComparisonOperator: 'GreaterThanThreshold',
 };
 
+/** Of an alarm of team `disks`. */
+async function checkTags(
+  client: CloudWatchClient,
+  ResourceARN: string,
+  stranger: CloudWatchClient,
+): Promise<void> {
+  const list = () => client.send(new ListTagsForResourceCommand({ ResourceARN }));
+  assert.deepEqual((await list()).Tags, [{ Key: 'team', Value: 'disks' }]);
+  const Tags = [
+    { Key: 'team', Value: 'cards' },
+    { Key: 'b', Value: '' },
+  ];
+  await client.send(new TagResourceCommand({ ResourceARN, Tags }));
+  assert.deepEqual((await list()).Tags, Tags);
+  await client.send(new UntagResourceCommand({ ResourceARN, TagKeys: ['b', 'absent'] }));
+  assert.deepEqual((await list()).Tags, Tags.slice(0, 1));
+  const many = Array.from({ length: 50 }, (_, index) => ({ Key: `k${index}`, Value: '' }));
+  const tooMany = client.send(new TagResourceCommand({ ResourceARN, Tags: many }));
+  await assert.rejects(tooMany, fails('LimitExceeded', /at most 50 tags/));
+  const foreign = stranger.send(new TagResourceCommand({ ResourceARN, Tags }));
+  await assert.rejects(foreign, fails('ResourceNotFound', /no alarm/));
+  stranger.destroy();
+}
+
 for (const [protocol, config] of PROTOCOLS) {
   test(`${protocol}: an alarm goes off, comes back, and another account does not see it`, async () => {
     const client = lab.connect(key, config);
@@ -159,12 +187,14 @@ for (const [protocol, config] of PROTOCOLS) {
         },
         { clock: systemClock, timeoutMs: 60_000, what: `the alarm ${state}` },
       );
-    await client.send(new PutMetricAlarmCommand(alarm));
+    const Tags = [{ Key: 'team', Value: 'disks' }];
+    await client.send(new PutMetricAlarmCommand({ ...alarm, Tags }));
     const described = (await stateOf('INSUFFICIENT_DATA'))!;
     assert.deepEqual(
       [described.Threshold, described.TreatMissingData, described.DatapointsToAlarm],
       [2, 'missing', undefined],
     );
+    await checkTags(client, described.AlarmArn!, lab.connect(stranger, config));
     assert.match((await becomes('ALARM', 5)).StateReason!, /GreaterThanThreshold 2.*5/);
     await becomes('OK', 1);
     const other = lab.connect(stranger, config);

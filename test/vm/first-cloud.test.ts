@@ -5,8 +5,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { systemCommands } from '@ironbark/platform/commands.ts';
+import { findProcesses, signalProcess } from '@ironbark/platform/processes.ts';
 import { getDaemon } from '../../packages/cli/daemon/admin-client.ts';
-import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
+import type { Measured } from '../../packages/cli/measure-report.ts';
+import { CloudUnderTest, eventually, projectDir } from '../support/cloud-under-test.ts';
 import { shellOf } from '../support/direct-guest.ts';
 import { answersSsh, findDevice, readUptime, saveKey } from '../support/guests.ts';
 import {
@@ -136,6 +139,54 @@ test('QEMU counts large and deep requests for plain writes and reads', {
   assert.ok(write.writtenBytes <= 1.05 * STREAM_BYTES, `${write.writtenBytes} bytes were written`);
   assert.ok(read.readSectors >= 1000, `read requests have ${read.readSectors} sectors`);
 });
+
+test('lab measure says what the guest got and the host saw, also when its connection is killed', {
+  skip,
+}, async () => {
+  const measured = await cloud.json<Measured>('lab', 'measure', instanceId, '--size', '16M');
+  assert.deepEqual(
+    measured.rows.map(({ name, direction, reason }) => [name, direction, reason]),
+    [
+      ['dd', 'write', undefined],
+      ['dd', 'read', undefined],
+    ],
+  );
+  for (const { mbps, seen } of measured.rows) {
+    assert.ok(mbps! > 0 && seen?.guest !== undefined);
+    assert.equal(seen.disk?.disk, 'root');
+    assert.ok(seen.disk.requestSectors > 0 && seen.explanation !== undefined);
+  }
+  await losesItsConnection();
+  await eventually(
+    'the guest is as it was',
+    async () => (await inGuest('ls -d /root/ironbark-lab-* 2>/dev/null || echo none')) === 'none',
+  );
+});
+
+/** Longer than any host takes to look. */
+const LONG = ['--workload', 'fio', '--seconds', '60', '--size', '16M'];
+
+/** It is ended from outside while the guest writes: what the command line has then is a failure with its rows. */
+async function losesItsConnection(): Promise<void> {
+  const run = await systemCommands.startAttached(
+    join(projectDir, 'ironbark'),
+    ['--data-dir', cloud.dataDir, '--json', 'lab', 'measure', instanceId, ...LONG],
+    { cwd: '/', env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/' } },
+  );
+  run.stderr.resume();
+  const printed = run.stdout.setEncoding('utf8').toArray();
+  await eventually('the guest writes', async () =>
+    (await inGuest('ls /root/ironbark-lab-*/stream 2>/dev/null || true')).endsWith('stream'),
+  );
+  const [ssh] = await findProcesses(
+    (argument) => argument.includes('ironbark-lab-') && argument.startsWith('exec sh'),
+  );
+  assert.ok(await signalProcess(ssh!, 'SIGKILL'));
+  assert.equal(await run.ended, 1);
+  const { rows, failure } = JSON.parse((await printed).join('')) as Measured;
+  assert.equal(failure, 'The connection was lost.');
+  assert.equal(rows[0]?.reason, 'It was ended before this.');
+}
 
 let volumeId = '';
 let device = '';

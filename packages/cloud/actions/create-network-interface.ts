@@ -1,21 +1,19 @@
 // Owns CreateNetworkInterface.
 
 import type { InterfaceId } from '@ironbark/core/ids.ts';
-import type { Ec2Input } from '@ironbark/protocol/ec2/types.ts';
 import { makeOnce } from '../app/client-tokens.ts';
 import {
   checkInterfaceDescription,
   createInterface,
   type InterfaceWish,
 } from '../app/network-interfaces.ts';
-import { invalidCombination, notOffered, refuseParameters } from '../app/refusals.ts';
+import { notOffered, refuseParameters } from '../app/refusals.ts';
 import { GROUP, parseId, parseIds, SUBNET } from '../app/resource-ids.ts';
 import { parseTagSpecifications } from '../app/tags.ts';
 import { changeNetwork } from '../app/vpc-capability.ts';
 import type { Ec2Handler } from './handler.ts';
 import { getInterfaceItem, renderWhole } from './interface-items.ts';
-
-type Input = Ec2Input<'CreateNetworkInterface'>;
+import { parsePrivateAddresses } from './private-addresses.ts';
 
 const NOT_OFFERED = [
   'Ipv4Prefixes',
@@ -45,7 +43,7 @@ export const createNetworkInterface: Ec2Handler<'CreateNetworkInterface'> = asyn
     subnetId: parseId(SUBNET, input.SubnetId, 'SubnetId'),
     groupIds: parseIds(GROUP, input.Groups, 'SecurityGroupId'),
     description: checkInterfaceDescription(input.Description),
-    ...parseAddresses(input),
+    ...parsePrivateAddresses(input),
     tags,
   };
   const call = { action: 'CreateNetworkInterface', token: input.ClientToken, parameters: input };
@@ -58,21 +56,3 @@ export const createNetworkInterface: Ec2Handler<'CreateNetworkInterface'> = asyn
     return { NetworkInterface: shown, ClientToken: input.ClientToken };
   });
 };
-
-function parseAddresses(
-  input: Input,
-): Pick<InterfaceWish, 'privateIp' | 'morePrivateIps' | 'moreCount'> {
-  const list = input.PrivateIpAddresses ?? [];
-  const moreCount = input.SecondaryPrivateIpAddressCount ?? 0;
-  if (list.length > 0 && (moreCount > 0 || input.PrivateIpAddress !== undefined)) {
-    throw invalidCombination('Give PrivateIpAddresses alone, or a first address and a count.');
-  }
-  const first = list.filter((one) => one.Primary === true);
-  if (first.length > 1) throw invalidCombination('Only one private address can be the primary.');
-  const more = list.filter((one) => one.Primary !== true);
-  return {
-    privateIp: first[0]?.PrivateIpAddress ?? input.PrivateIpAddress,
-    morePrivateIps: more.flatMap((one) => one.PrivateIpAddress ?? []),
-    moreCount,
-  };
-}

@@ -1,8 +1,9 @@
 // Owns DescribeAddresses.
 
 import type { Address } from '@aws-sdk/client-ec2';
+import { parseIpv4 } from '@ironbark/core/ipv4.ts';
 import { applyFilters, type FilterTable } from '../app/filters.ts';
-import { refuse } from '../app/refusals.ts';
+import { invalidValue, refuse } from '../app/refusals.ts';
 import { ALLOCATION, matchIds, parseIds } from '../app/resource-ids.ts';
 import { type Tag, TagIndex } from '../app/tags.ts';
 import { listAddresses } from '../store/addresses.ts';
@@ -44,6 +45,9 @@ export const describeAddresses: Ec2Handler<'DescribeAddresses'> = async (app, co
   const rows = (await listAddresses(db, accountId)).filter((row) => row.isAutomatic === 0);
   matchIds(ALLOCATION, ids, rows);
   const absent = publicIps.find((ip) => !rows.some((row) => row.publicIp === ip));
+  if (absent !== undefined && parseIpv4(absent) === undefined) {
+    throw invalidValue('PublicIp', absent.slice(0, 64), 'It is no IPv4 address.');
+  }
   if (absent !== undefined) {
     throw refuse('not-found', 'address', `Address '${absent.slice(0, 64)}' not found.`);
   }

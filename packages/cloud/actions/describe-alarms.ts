@@ -1,6 +1,7 @@
 // Owns DescribeAlarms.
 
 import type { MetricAlarm } from '@ironbark/protocol/cloudwatch/types.ts';
+import { alarmArn } from '../app/alarm-tags.ts';
 import { readDefinition } from '../app/alarms.ts';
 import { takePage } from '../app/pages.ts';
 import { invalidCombination, refuseParameters } from '../app/refusals.ts';
@@ -36,20 +37,19 @@ export const describeAlarms: CloudwatchHandler<'DescribeAlarms'> = async (
     maxResults: MAX_RECORDS,
     aboveMax: 'refuse',
   });
-  const place = `arn:aws:cloudwatch:${region}:${accountId}:alarm`;
   return {
-    MetricAlarms: items.map((row) => renderAlarm(row, place)),
+    MetricAlarms: items.map((row) => renderAlarm(row, alarmArn(row.name, { accountId, region }))),
     CompositeAlarms: [],
     NextToken: nextToken,
   };
 };
 
-function renderAlarm(row: AlarmRow, place: string): MetricAlarm {
+function renderAlarm(row: AlarmRow, arn: string): MetricAlarm {
   const definition = readDefinition(row);
   const { description, unit, datapointsToAlarm } = definition;
   const [configuredAt, stateAt] = [new Date(row.configuredAt), new Date(row.stateAt)];
   return {
-    ...{ AlarmName: row.name, AlarmArn: `${place}:${row.name}` },
+    ...{ AlarmName: row.name, AlarmArn: arn },
     ...(description === undefined ? {} : { AlarmDescription: description }),
     AlarmConfigurationUpdatedTimestamp: configuredAt,
     ActionsEnabled: definition.actionsEnabled,

@@ -10,6 +10,10 @@ import type { Ec2Handler } from './handler.ts';
 const FILTERS: FilterTable<AvailabilityZone> = {
   names: {
     'group-name': (zone) => zone.GroupName,
+    'group-long-name': () => undefined,
+    message: () => undefined,
+    'parent-zone-id': () => undefined,
+    'parent-zone-name': () => undefined,
     'opt-in-status': (zone) => zone.OptInStatus,
     'region-name': (zone) => zone.RegionName,
     state: (zone) => zone.State,

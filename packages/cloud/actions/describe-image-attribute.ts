@@ -21,6 +21,11 @@ const ATTRIBUTES: Readonly<Record<string, Render>> = {
       grantee === EVERYBODY ? { Group: 'all' as const } : { UserId: grantee },
     ),
   }),
+  sriovNetSupport: ({ sriovNetSupport }) => ({
+    SriovNetSupport: sriovNetSupport === null ? {} : { Value: sriovNetSupport },
+  }),
+  kernel: () => ({}),
+  ramdisk: () => ({}),
   productCodes: () => ({ ProductCodes: [] }),
   blockDeviceMapping: (image) => ({ BlockDeviceMappings: renderMappings(image) }),
 };

@@ -2,7 +2,6 @@
 
 import type { SnapshotId } from '@ironbark/core/ids.ts';
 import { parseDevices } from '../app/block-devices.ts';
-import { noImage } from '../app/gone-images.ts';
 import { listVisibleImages, type VisibleImage } from '../app/image-access.ts';
 import { viewImage } from '../app/image-view.ts';
 import { IMAGE, matchIds, parseIds } from '../app/resource-ids.ts';
@@ -21,9 +20,8 @@ export const describeImages: Ec2Handler<'DescribeImages'> = async (app, context,
   const { accountId } = context;
   const db = app.store.query;
   const visible = await listVisibleImages(db, accountId);
-  const absent = ids.filter((id) => !visible.some((image) => image.id === id));
-  if (absent.length > 0) throw await noImage(db, accountId, absent);
   const isAll = ids.length > 0 || input.IncludeDeprecated === true;
+  // One that was deregistered is not found either: clients wait for this word.
   const named = ids.length === 0 ? visible : matchIds(IMAGE, ids, visible);
   const nowMs = app.clock.nowMs();
   const shown = named.filter(
@@ -34,6 +32,11 @@ export const describeImages: Ec2Handler<'DescribeImages'> = async (app, context,
   );
   const tags = new TagIndex(await listTagsOfType(db, accountId, 'image'));
   const snapshots = await loadSnapshots(db, shown);
+  const names = {
+    ...IMAGE_FILTERS.names,
+    'source-image-region': ({ row }: ImageItem) =>
+      row.sourceImageId === null ? undefined : app.region,
+  };
   const { items, nextToken } = selectPage(
     shown.map(
       ({ id, row, grantees }): ImageItem => ({
@@ -49,12 +52,12 @@ export const describeImages: Ec2Handler<'DescribeImages'> = async (app, context,
     {
       action: 'DescribeImages',
       idsParameter: 'imageIds',
-      table: IMAGE_FILTERS,
+      table: { ...IMAGE_FILTERS, names },
       sortKey: ({ id }) => id,
     },
     ids,
   );
-  return { Images: items.map(renderImage), NextToken: nextToken };
+  return { Images: items.map((item) => renderImage(item, app.region)), NextToken: nextToken };
 };
 
 /** "If you are the AMI owner, all deprecated AMIs appear in the response": API reference of DescribeImages. */

@@ -3,6 +3,7 @@
 import type { Ec2Output } from '@ironbark/protocol/ec2/types.ts';
 import { notOffered } from '../app/refusals.ts';
 import { INSTANCE, parseId } from '../app/resource-ids.ts';
+import { requireSole } from '../app/sole-interface.ts';
 import type { Ec2Handler } from './handler.ts';
 import { getInstanceRecords, type InstanceRecord } from './instance-records.ts';
 import { renderInstance } from './render-instance.ts';
@@ -24,13 +25,16 @@ const ATTRIBUTES: Readonly<Record<string, Render>> = {
   blockDeviceMapping: (record, region) => ({
     BlockDeviceMappings: renderInstance(record, region).BlockDeviceMappings ?? [],
   }),
-  groupSet: (record, region) => ({ Groups: renderInstance(record, region).SecurityGroups ?? [] }),
+  groupSet: (record, region) => {
+    requireSole(record.row.id, record.interfaces);
+    return { Groups: renderInstance(record, region).SecurityGroups ?? [] };
+  },
   productCodes: () => ({ ProductCodes: [] }),
   ebsOptimized: () => ({ EbsOptimized: { Value: false } }),
   enaSupport: () => ({ EnaSupport: { Value: false } }),
   enclaveOptions: () => ({ EnclaveOptions: { Enabled: false } }),
-  sourceDestCheck: ({ interfaces }) => ({
-    SourceDestCheck: { Value: interfaces[0]?.row.sourceDestCheck !== 0 },
+  sourceDestCheck: ({ row, interfaces }) => ({
+    SourceDestCheck: { Value: requireSole(row.id, interfaces)?.row.sourceDestCheck !== 0 },
   }),
   kernel: () => ({ KernelId: {} }),
   ramdisk: () => ({ RamdiskId: {} }),

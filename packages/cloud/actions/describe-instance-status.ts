@@ -5,13 +5,30 @@ import { INSTANCE_STATE_CODES } from '@ironbark/core/states.ts';
 import type { FilterTable } from '../app/filters.ts';
 import { parseObservation } from '../app/instance-outcome.ts';
 import { INSTANCE, parseIds } from '../app/resource-ids.ts';
+import { zoneIdOf } from '../app/zone-ids.ts';
 import type { Ec2Handler } from './handler.ts';
 import type { InstanceRecord } from './instance-records.ts';
 import { renderState } from './render-instance.ts';
 import { searchInstances } from './search-instances.ts';
 
+/** No events are planned for instances here, and what is attached is not judged by itself; none matches. */
+const NOTHING = [
+  'application-status.status',
+  'attached-ebs-status.status',
+  'event.code',
+  'event.description',
+  'event.instance-event-id',
+  'event.not-after',
+  'event.not-before',
+  'event.not-before-deadline',
+  'operator.principal',
+];
+
 const FILTERS: FilterTable<InstanceRecord> = {
   names: {
+    ...Object.fromEntries(NOTHING.map((name) => [name, () => undefined])),
+    'availability-zone-id': ({ row }) => zoneIdOf(row.zone),
+    'operator.managed': () => false,
     'availability-zone': ({ row }) => row.zone,
     'instance-state-code': ({ view }) => INSTANCE_STATE_CODES[view.state],
     'instance-state-name': ({ view }) => view.state,

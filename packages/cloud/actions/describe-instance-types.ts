@@ -1,6 +1,7 @@
 // Owns DescribeInstanceTypes.
 
 import type { InstanceTypeInfo } from '@aws-sdk/client-ec2';
+import { MAX_VOLUMES } from '../app/attachments.ts';
 import type { FilterTable } from '../app/filters.ts';
 import { INSTANCE_TYPES, type InstanceType } from '../app/instance-types.ts';
 import { MAX_PRIVATE_ADDRESSES } from '../app/network-interfaces.ts';
@@ -23,10 +24,21 @@ const NOTHING = [
   'instance-storage-info.encryption-support',
   'instance-storage-info.nvme-support',
   'instance-storage-info.total-size-in-gb',
+  'network-info.bandwidth-weightings',
+  'network-info.efa-info.maximum-efa-interfaces',
   'network-info.network-performance',
+  'nitro-tpm-info.supported-versions',
   'processor-info.sustained-clock-speed-in-ghz',
   'processor-info.supported-features',
 ];
+
+/** Volumes and network cards share a guest's slots. */
+const EBS_INFO = {
+  EbsOptimizedSupport: 'unsupported',
+  EncryptionSupport: 'supported',
+  MaximumEbsAttachments: MAX_VOLUMES,
+  AttachmentLimitType: 'shared',
+} as const;
 
 /** Names and meanings: API reference of DescribeInstanceTypes. */
 const FILTERS: FilterTable<InstanceType> = {
@@ -37,6 +49,8 @@ const FILTERS: FilterTable<InstanceType> = {
     'burstable-performance-supported': (type) => type.burstable,
     'current-generation': (type) => type.currentGeneration,
     'dedicated-hosts-supported': () => false,
+    'ebs-info.attachment-limit-type': () => EBS_INFO.AttachmentLimitType,
+    'ebs-info.maximum-ebs-attachments': () => EBS_INFO.MaximumEbsAttachments,
     'ebs-info.ebs-optimized-support': () => 'unsupported',
     'ebs-info.encryption-support': () => 'supported',
     'ebs-info.nvme-support': () => 'unsupported',
@@ -48,13 +62,15 @@ const FILTERS: FilterTable<InstanceType> = {
     'network-info.efa-supported': () => false,
     'network-info.ena-support': () => 'unsupported',
     'network-info.encryption-in-transit-supported': () => false,
-    'network-info.ipv4-addresses-per-interface': () => 1,
+    'network-info.flexible-ena-queues-support': () => 'unsupported',
+    'network-info.ipv4-addresses-per-interface': () => MAX_PRIVATE_ADDRESSES,
     'network-info.ipv6-addresses-per-interface': () => 0,
     'network-info.ipv6-supported': () => false,
     'network-info.maximum-network-cards': () => 1,
-    'network-info.maximum-network-interfaces': () => 1,
+    'network-info.maximum-network-interfaces': (type) => type.maxInterfaces,
     'nitro-enclaves-support': () => 'unsupported',
     'nitro-tpm-support': () => 'unsupported',
+    'reboot-migration-support': () => 'unsupported',
     'processor-info.supported-architecture': () => 'x86_64',
     'supported-boot-mode': () => 'legacy-bios',
     'supported-root-device-type': () => ['ebs', 'instance-store'],
@@ -120,7 +136,7 @@ function render(type: InstanceType): InstanceTypeInfo {
     },
     MemoryInfo: { SizeInMiB: type.memoryMib },
     InstanceStorageSupported: false,
-    EbsInfo: { EbsOptimizedSupport: 'unsupported', EncryptionSupport: 'supported' },
+    EbsInfo: EBS_INFO,
     NetworkInfo: {
       MaximumNetworkInterfaces: type.maxInterfaces,
       MaximumNetworkCards: 1,

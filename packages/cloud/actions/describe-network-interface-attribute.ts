@@ -2,7 +2,7 @@
 
 import type { NetworkInterface } from '@aws-sdk/client-ec2';
 import type { Ec2Output } from '@ironbark/protocol/ec2/types.ts';
-import { missingParameter, notOffered } from '../app/refusals.ts';
+import { invalidCombination, notOffered } from '../app/refusals.ts';
 import { INTERFACE, parseId } from '../app/resource-ids.ts';
 import type { Ec2Handler } from './handler.ts';
 import { getInterfaceItem, renderWhole } from './interface-items.ts';
@@ -21,7 +21,7 @@ export const describeNetworkInterfaceAttribute: Ec2Handler<
   'DescribeNetworkInterfaceAttribute'
 > = async (app, context, input) => {
   const id = parseId(INTERFACE, input.NetworkInterfaceId, 'NetworkInterfaceId');
-  if (input.Attribute === undefined) throw missingParameter('Attribute');
+  if (input.Attribute === undefined) throw invalidCombination('No attributes specified.');
   const render = ATTRIBUTES[input.Attribute];
   if (render === undefined) throw notOffered(`The interface attribute '${input.Attribute}'`);
   const item = await getInterfaceItem(app.store.query, context.accountId, id);

@@ -2,6 +2,7 @@
 
 import { changeFor } from '../app/change.ts';
 import { checkKeyName, keepKeyPair } from '../app/key-pairs.ts';
+import { missingParameter } from '../app/refusals.ts';
 import { parsePublicKey } from '../app/ssh-keys.ts';
 import { parseTagSpecifications } from '../app/tags.ts';
 import type { Ec2Handler } from './handler.ts';
@@ -9,6 +10,7 @@ import { tagsOf } from './render-instance.ts';
 
 export const importKeyPair: Ec2Handler<'ImportKeyPair'> = async (app, context, input) => {
   const name = checkKeyName(input.KeyName);
+  if (input.PublicKeyMaterial.length === 0) throw missingParameter('PublicKeyMaterial');
   const key = parsePublicKey(input.PublicKeyMaterial);
   const { 'key-pair': tags } = parseTagSpecifications(input.TagSpecifications, ['key-pair']);
   const row = await changeFor(app, context, (change) =>

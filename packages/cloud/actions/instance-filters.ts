@@ -6,17 +6,20 @@ import type { MetadataIntent } from '@ironbark/protocol/internal/instance-messag
 import type { Filter, FilterTable } from '../app/filters.ts';
 import { entityArn } from '../app/iam/names.ts';
 import { viewAttachmentState } from '../app/volume-view.ts';
+import { zoneIdOf } from '../app/zone-ids.ts';
 import { listReservationsMembers } from '../store/instances.ts';
 import type { Queries } from '../store/store.ts';
 import { listTaggedWith } from '../store/tags.ts';
 import { networkFilters } from './instance-network-filters.ts';
 import type { InstanceRecord } from './instance-records.ts';
+import { renderMetadataOptions } from './render-instance.ts';
 
 function optionsOf({ row }: InstanceRecord): MetadataIntent['options'] {
   return JSON.parse(row.metadataOptions) as MetadataIntent['options'];
 }
 
 const HTTP = {
+  'metadata-options.state': (record: InstanceRecord) => renderMetadataOptions(record).State,
   'metadata-options.http-tokens': (record: InstanceRecord) => optionsOf(record).tokens,
   'metadata-options.http-endpoint': (record: InstanceRecord) => optionsOf(record).endpoint,
   'metadata-options.http-put-response-hop-limit': (record: InstanceRecord) =>
@@ -42,13 +45,20 @@ const NOTHING = [
   'dns-name',
   'host-id',
   'instance-lifecycle',
+  'boot-mode',
   'ipv6-address',
   'kernel-id',
+  'metadata-options.http-protocol-ipv4',
+  'network-performance-options.bandwidth-weighting',
+  'operator.principal',
+  'outpost-arn',
+  'placement-partition-number',
   'platform',
   'product-code',
   'product-code.type',
   'ramdisk-id',
   'spot-instance-request-id',
+  'tpm-support',
 ];
 
 /** Names and meanings: API reference of DescribeInstances. */
@@ -59,7 +69,9 @@ export function instanceFilters(region: string): FilterTable<InstanceRecord> {
       affinity: () => 'default',
       architecture: ({ row }) => row.architecture,
       'availability-zone': ({ row }) => row.zone,
+      'availability-zone-id': ({ row }) => zoneIdOf(row.zone),
       'client-token': ({ row }) => row.clientToken ?? undefined,
+      'current-instance-boot-mode': () => 'legacy-bios',
       'ebs-optimized': () => false,
       'ena-support': () => false,
       'enclave-options.enabled': () => false,
@@ -79,6 +91,7 @@ export function instanceFilters(region: string): FilterTable<InstanceRecord> {
       'launch-time': ({ row }) => new Date(row.launchedAt).toISOString(),
       'maintenance-options.auto-recovery': () => 'disabled',
       'monitoring-state': () => 'disabled',
+      'operator.managed': () => false,
       'owner-id': ({ row }) => row.accountId,
       'placement-group-name': ({ groupName }) => groupName,
       'platform-details': () => 'Linux/UNIX',
@@ -91,6 +104,7 @@ export function instanceFilters(region: string): FilterTable<InstanceRecord> {
       'state-reason-message': ({ view }) => view.stateReason?.message,
       tenancy: () => 'default',
       'usage-operation': () => 'RunInstances',
+      'usage-operation-update-time': ({ row }) => new Date(row.createdAt).toISOString(),
       'virtualization-type': () => 'hvm',
       ...DISKS,
       ...networkFilters(region),

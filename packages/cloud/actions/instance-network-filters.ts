@@ -5,6 +5,7 @@ import { privateDnsName } from '../app/addresses.ts';
 import type { FilterTable } from '../app/filters.ts';
 import type { AddressRow } from '../store/network-schema.ts';
 import type { InstanceRecord } from './instance-records.ts';
+import { ipOwnerOf } from './render-interface.ts';
 
 type Filters = FilterTable<InstanceRecord>['names'];
 
@@ -15,8 +16,10 @@ export function networkFilters(region: string): Filters {
   const names = (record: InstanceRecord) =>
     primaryAddresses(record).map((address) => privateDnsName(address, region));
   return {
+    ...Object.fromEntries(NOTHING.map((name) => [name, () => undefined])),
     ...INTERFACES,
     ...ASSOCIATIONS,
+    ...DNS_OPTIONS,
     'subnet-id': ({ row, interfaces: [first] }) => (first === undefined ? undefined : row.subnetId),
     'vpc-id': ({ row, interfaces: [first] }) => (first === undefined ? undefined : row.vpcId),
     'private-ip-address': primaryAddresses,
@@ -34,6 +37,33 @@ export function networkFilters(region: string): Filters {
     'group-name': groupNames,
   };
 }
+
+/** What no interface here has; none matches. */
+const NOTHING = [
+  'network-interface.addresses.association.carrier-ip',
+  'network-interface.addresses.association.customer-owned-ip',
+  'network-interface.addresses.association.public-dns-name',
+  'network-interface.association.carrier-ip',
+  'network-interface.association.customer-owned-ip',
+  'network-interface.association.public-dns-name',
+  'network-interface.deny-all-igw-traffic',
+  'network-interface.ipv4-prefixes.ipv4-prefix',
+  'network-interface.ipv6-address',
+  'network-interface.ipv6-addresses.ipv6-address',
+  'network-interface.ipv6-addresses.is-primary-ipv6',
+  'network-interface.ipv6-prefixes.ipv6-prefix',
+  'network-interface.operator.principal',
+  'network-interface.outpost-arn',
+  'network-interface.public-dns-name',
+  'network-interface.requester-id',
+];
+
+/** Names of guests are made of their addresses. */
+const DNS_OPTIONS: Filters = {
+  'private-dns-name-options.hostname-type': () => 'ip-name',
+  'private-dns-name-options.enable-resource-name-dns-a-record': () => false,
+  'private-dns-name-options.enable-resource-name-dns-aaaa-record': () => false,
+};
 
 function interfaces(record: InstanceRecord) {
   return record.interfaces.map((one) => one.row);
@@ -70,6 +100,13 @@ const INTERFACES: Filters = {
   'network-interface.addresses.primary': (record) =>
     record.interfaces.flatMap((one) => [true, ...one.morePrivateIps.map(() => false)]),
   'network-interface.addresses.private-ip-address': allAddresses,
+  'network-interface.ipv6-native': (record) => interfaces(record).map(() => false),
+  'network-interface.operator.managed': (record) => interfaces(record).map(() => false),
+  'network-interface.tag-key': ({ interfaceTags }) => interfaceTags.map(({ key }) => key),
+  'network-interface.tag-value': ({ interfaceTags }) => interfaceTags.map(({ value }) => value),
+  'network-interface.attachment.attach-time': (record) =>
+    interfaces(record).map((i) => new Date(i.attachedAt ?? i.createdAt).toISOString()),
+  'network-interface.attachment.network-card-index': (record) => interfaces(record).map(() => 0),
   'network-interface.attachment.attachment-id': (record) =>
     interfaces(record).map((i) => i.attachmentId),
   'network-interface.attachment.delete-on-termination': (record) =>
@@ -98,6 +135,7 @@ function associationFilters(
     addressesOf(record).filter((one) => one.isAutomatic === 0);
   return {
     [`${prefix}.public-ip`]: (record) => addressesOf(record).map((one) => one.publicIp),
+    [`${prefix}.ip-owner-id`]: (record) => addressesOf(record).map(ipOwnerOf),
     [`${prefix}.allocation-id`]: (record) => elastic(record).map((one) => one.id),
     [`${prefix}.association-id`]: (record) =>
       elastic(record).flatMap((one) => one.associationId ?? []),

@@ -23,6 +23,8 @@ export interface InstanceRecord {
   interfaces: InterfaceRecord[];
   attachments: AttachmentRow[];
   tags: Tag[];
+  /** Of its interfaces. */
+  interfaceTags: Tag[];
   /** Of the placement group that it is in. */
   groupName: string | undefined;
   profile: InstanceProfileTable | undefined;
@@ -37,7 +39,9 @@ export async function toRecords(
   const ids = rows.map((row) => row.id);
   const interfaces = await listInterfaceRecords(db, ids);
   const attachments = Map.groupBy(await listAttachmentsOfAny(db, ids), (a) => a.instanceId);
-  const tags = new TagIndex(await listTagsOfAny(db, ids));
+  const interfacesOf = (id: InstanceId) => interfaces.get(id) ?? [];
+  const interfaceIds = ids.flatMap((id) => interfacesOf(id).map(({ row }) => row.id));
+  const tags = new TagIndex(await listTagsOfAny(db, [...ids, ...interfaceIds]));
   const names = new Map(
     (await listPlacementGroups(db, accountId)).map((group) => [group.id, group.name]),
   );
@@ -46,9 +50,10 @@ export async function toRecords(
   return rows.map((row) => ({
     row,
     view: viewInstance(row),
-    interfaces: interfaces.get(row.id) ?? [],
+    interfaces: interfacesOf(row.id),
     attachments: attachments.get(row.id) ?? [],
     tags: tags.of(row.id),
+    interfaceTags: interfacesOf(row.id).flatMap((one) => tags.of(one.row.id)),
     profile: profiles.get(row.id),
     groupName: row.placementGroupId === null ? undefined : names.get(row.placementGroupId),
   }));

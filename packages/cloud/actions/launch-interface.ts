@@ -7,6 +7,7 @@ import type { InterfaceWish, LaunchedInterface } from '../app/launch-interfaces.
 import { checkInterfaceDescription } from '../app/network-interfaces.ts';
 import { invalidCombination, invalidValue, notOffered, refuseParameters } from '../app/refusals.ts';
 import { GROUP, INTERFACE, parseId, parseIds, SUBNET } from '../app/resource-ids.ts';
+import { parsePrivateAddresses } from './private-addresses.ts';
 
 type Input = Ec2Input<'RunInstances'>;
 
@@ -17,6 +18,8 @@ const OFFERED = [
   'SubnetId',
   'Groups',
   'PrivateIpAddress',
+  'PrivateIpAddresses',
+  'SecondaryPrivateIpAddressCount',
   'Description',
   'DeleteOnTermination',
   'AssociatePublicIpAddress',
@@ -24,7 +27,16 @@ const OFFERED = [
   'NetworkCardIndex',
 ];
 /** What one that exists has already. */
-const OF_NEW = ['SubnetId', 'Groups', 'PrivateIpAddress', 'Description'] as const;
+const OF_NEW = [
+  'SubnetId',
+  'Groups',
+  'PrivateIpAddress',
+  'PrivateIpAddresses',
+  'SecondaryPrivateIpAddressCount',
+  'Description',
+] as const;
+/** "You can specify true only if creating a new network interface when launching an instance." */
+const OF_NEW_IF_SET = ['AssociatePublicIpAddress', 'DeleteOnTermination'] as const;
 
 export function parseInterfaces(input: Input): InterfaceWish {
   const specs = input.NetworkInterfaces ?? [];
@@ -69,7 +81,7 @@ function ofInstance(input: Input): InterfaceWish {
     subnetId: SubnetId === undefined ? undefined : parseId(SUBNET, SubnetId, 'SubnetId'),
     groupIds: parseIds(GROUP, input.SecurityGroupIds, 'SecurityGroupId'),
     groupNames: input.SecurityGroups ?? [],
-    privateIp: input.PrivateIpAddress,
+    ...parsePrivateAddresses({ PrivateIpAddress: input.PrivateIpAddress }),
     interfaceDescription: '',
     wantsPublicIp: undefined,
     deleteOnTermination: true,
@@ -93,7 +105,7 @@ function ofSpecification(spec: InstanceNetworkInterfaceSpecification): LaunchedI
     subnetId: SubnetId === undefined ? undefined : parseId(SUBNET, SubnetId, 'SubnetId'),
     groupIds: parseIds(GROUP, spec.Groups, 'Groups'),
     groupNames: [],
-    privateIp: spec.PrivateIpAddress,
+    ...parsePrivateAddresses(spec),
     interfaceDescription: checkInterfaceDescription(spec.Description),
     wantsPublicIp: spec.AssociatePublicIpAddress,
     deleteOnTermination: spec.DeleteOnTermination ?? spec.NetworkInterfaceId === undefined,
@@ -102,10 +114,8 @@ function ofSpecification(spec: InstanceNetworkInterfaceSpecification): LaunchedI
 
 function parseExisting(spec: InstanceNetworkInterfaceSpecification) {
   if (spec.NetworkInterfaceId === undefined) return undefined;
-  const isGivenAddress = spec.AssociatePublicIpAddress === true;
-  const doubled = isGivenAddress
-    ? 'AssociatePublicIpAddress'
-    : OF_NEW.find((name) => spec[name] !== undefined);
+  const ofNew = OF_NEW_IF_SET.find((name) => spec[name] === true);
+  const doubled = ofNew ?? OF_NEW.find((name) => spec[name] !== undefined);
   if (doubled !== undefined) {
     throw invalidCombination(
       `A network interface ID and ${doubled} may not be specified for the same network interface`,

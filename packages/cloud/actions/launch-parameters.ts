@@ -45,7 +45,8 @@ export function parseLaunch({ input, template }: Launched): LaunchRequest {
     keyName: input.KeyName,
     userData: input.UserData === undefined ? undefined : checkUserData(input.UserData),
     ...parseInterfaces(input),
-    zone: input.Placement?.AvailabilityZone,
+    // Terraform sends it empty.
+    zone: input.Placement?.AvailabilityZone || undefined,
     placement: parsePlacement(input),
     template,
     profile: input.IamInstanceProfile,

@@ -69,8 +69,9 @@ function readModification(input: Ec2Input<'ModifyInstanceAttribute'>): {
 } {
   const { InstanceId: _id, DryRun: _dryRun, Attribute, Value, ...others } = input;
   const given = Object.entries(others).filter(([, value]) => value !== undefined);
-  if (Attribute !== undefined) given.push([Attribute, { Value: Value ?? '' }]);
-  if (given.length === 0) throw missingParameter('Attribute');
+  if (Attribute !== undefined && Value !== undefined) given.push([Attribute, { Value }]);
+  if (given.length === 0 && Attribute !== undefined) throw missingParameter('Value');
+  if (given.length === 0) throw invalidCombination('No attributes specified.');
   if (given.length > 1) {
     throw invalidCombination(
       'Fields for multiple attribute types specified; modify one at a time.',
@@ -89,7 +90,9 @@ function readValue(wrapped: unknown): string {
 }
 
 function readFlag(value: string): boolean {
-  if (value === 'true' || value === 'false') return value === 'true';
+  // Clients of Python write their own words for it, which EC2 takes.
+  const text = value.toLowerCase();
+  if (text === 'true' || text === 'false') return text === 'true';
   throw invalidValue('Value', value, "It is 'true' or 'false'.");
 }
 

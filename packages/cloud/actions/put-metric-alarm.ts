@@ -3,8 +3,10 @@
 import type { ServiceError } from '@ironbark/core/errors.ts';
 import type { CloudwatchInput, Statistic } from '@ironbark/protocol/cloudwatch/types.ts';
 import { type AlarmRule, COMPARISONS, type TreatMissing } from '../app/alarm-state.ts';
+import { renderAlarmTags } from '../app/alarm-tags.ts';
 import { type AlarmDefinition, MOST_ALARMS } from '../app/alarms.ts';
 import { missingParameter, notOffered, refuse, refuseParameters } from '../app/refusals.ts';
+import { parseTags } from '../app/tags.ts';
 import { findAlarm, insertAlarm, listAlarms, updateAlarm } from '../store/alarms.ts';
 import type { CloudwatchHandler } from './cloudwatch-handler.ts';
 
@@ -12,7 +14,7 @@ type Input = CloudwatchInput<'PutMetricAlarm'>;
 
 const NOT_OFFERED = [
   ...['Metrics', 'ThresholdMetricId', 'ExtendedStatistic', 'EvaluateLowSampleCountPercentile'],
-  ...['Tags', 'EvaluationCriteria', 'EvaluationInterval'],
+  ...['EvaluationCriteria', 'EvaluationInterval'],
 ];
 const NOBODY_IS_TOLD = ['OKActions', 'AlarmActions', 'InsufficientDataActions'];
 const TREATMENTS: readonly TreatMissing[] = ['missing', 'ignore', 'breaching', 'notBreaching'];
@@ -35,11 +37,12 @@ export const putMetricAlarm: CloudwatchHandler<'PutMetricAlarm'> = async (
   refuseParameters(input, NOBODY_IS_TOLD, 'Alarms have a state, which DescribeAlarms shows.');
   const name = checkLength(input.AlarmName, 'AlarmName', MAX_NAME);
   const definition = JSON.stringify(readDefinition(input));
+  const tags = renderAlarmTags(parseTags(input.Tags));
   const nowMs = app.clock.nowMs();
   await app.store.transaction(async (tx) => {
     const found = await findAlarm(tx, accountId, name);
     if (found !== undefined) {
-      // "When you update an existing alarm, its state is left unchanged": API reference.
+      // "When you update an existing alarm, its state is left unchanged", and its tags are: API reference.
       return await updateAlarm(tx, found, { definition, configuredAt: nowMs });
     }
     if ((await listAlarms(tx, accountId)).length >= MOST_ALARMS) {
@@ -47,7 +50,15 @@ export const putMetricAlarm: CloudwatchHandler<'PutMetricAlarm'> = async (
     }
     const state = 'INSUFFICIENT_DATA' as const;
     const times = { configuredAt: nowMs, stateAt: nowMs };
-    await insertAlarm(tx, { accountId, name, definition, state, reason: UNCHECKED, ...times });
+    await insertAlarm(tx, {
+      accountId,
+      name,
+      definition,
+      state,
+      reason: UNCHECKED,
+      tags,
+      ...times,
+    });
   });
   return {};
 };

@@ -18,6 +18,7 @@ import {
   refuseParameters,
 } from '../app/refusals.ts';
 import { parseTagSpecifications } from '../app/tags.ts';
+import type { SriovNetSupport } from '../store/image-schema.ts';
 import type { RequestContext } from './action.ts';
 import { parseMappings } from './block-device-mappings.ts';
 import type { Ec2Handler } from './handler.ts';
@@ -30,7 +31,6 @@ const NOT_OFFERED = [
   'RamdiskId',
   'TpmSupport',
   'UefiData',
-  'SriovNetSupport',
   'ImdsSupport',
 ];
 
@@ -41,20 +41,22 @@ export const registerImage: Ec2Handler<'RegisterImage'> = async (app, context, i
   const { image: tags } = parseTagSpecifications(input.TagSpecifications, ['image']);
   const isEbsBacked = (input.BlockDeviceMappings ?? []).length > 0;
   const manifest =
-    isEbsBacked && input.ImageLocation === undefined
+    isEbsBacked && (input.ImageLocation ?? '') === ''
       ? undefined
       : await readLocation(app, context, input);
   const { Name: name, Description: description } = input;
+  const sriovNetSupport = readSriovNetSupport(input.SriovNetSupport);
   const ImageId = await changeFor(app, context, (change) => {
     if (manifest !== undefined && !isEbsBacked) {
       const { location, bucket, contents } = manifest;
       const registration = { name, description, location, bucket, manifest: contents, tags };
-      return register(app, context, change, registration);
+      return register(app, context, change, { ...registration, sriovNetSupport });
     }
     return registerEbsImage(app, context, change, {
       name,
       description,
       tags,
+      sriovNetSupport,
       rootDeviceName: manifest?.contents.rootDeviceName ?? input.RootDeviceName ?? DEFAULT_ROOT,
       wishes: parseMappings(input.BlockDeviceMappings),
       manifest,
@@ -70,6 +72,11 @@ const DEFAULT_ROOT = '/dev/sda1';
 function refuseSettings({ BootMode, VirtualizationType }: Input): void {
   if (BootMode === 'uefi') throw notOffered("The boot mode 'uefi'", "It is 'legacy-bios'.");
   if (VirtualizationType === 'paravirtual') throw notOffered('Paravirtualization', "It is 'hvm'.");
+}
+
+function readSriovNetSupport(text: string | undefined): SriovNetSupport | null {
+  if (text === undefined || text === 'simple') return text ?? null;
+  throw invalidValue('SriovNetSupport', text.slice(0, 64), "It is 'simple'.");
 }
 
 /** What the manifest says, which is what the request says too as far as it says it. */

@@ -24,9 +24,27 @@ function ofDevices(value: Values) {
   return ({ devices }: ImageItem) => devices.map(value).filter((one) => one !== undefined);
 }
 
+const NOTHING = [
+  'image-watermark.source-image-creation-time',
+  'image-watermark.source-image-id',
+  'image-watermark.source-image-region',
+  'image-watermark.watermark-creation-time',
+  'image-watermark.watermark-key',
+  'public-ssm-parameter-name',
+  'scan-result.critical-fix-available-since',
+  'scan-result.finding-scan-date',
+  'scan-result.high-fix-available-since',
+  'scan-result.highest-finding-severity-label',
+  'scan-result.informational-fix-available-since',
+  'scan-result.low-fix-available-since',
+  'scan-result.medium-fix-available-since',
+];
+
 /** Names and meanings: API reference of DescribeImages. What no image here has matches nothing. */
 export const IMAGE_FILTERS: FilterTable<ImageItem> = {
   names: {
+    ...Object.fromEntries(NOTHING.map((name) => [name, () => undefined])),
+    'free-tier-eligible': () => false,
     architecture: ({ row }) => row.architecture,
     'creation-date': ({ row }) => new Date(row.createdAt).toISOString(),
     description: ({ row }) => row.description,
@@ -50,7 +68,7 @@ export const IMAGE_FILTERS: FilterTable<ImageItem> = {
     'state-reason-message': ({ view }) => view.stateReason?.message,
     'source-image-id': ({ row }) => row.sourceImageId ?? undefined,
     'source-instance-id': ({ row }) => row.sourceInstanceId ?? undefined,
-    'sriov-net-support': () => undefined,
+    'sriov-net-support': ({ row }) => row.sriovNetSupport ?? undefined,
     'block-device-mapping.delete-on-termination': ofDevices((one) => one.deleteOnTermination),
     'block-device-mapping.device-name': ofDevices((one) => one.deviceName),
     'block-device-mapping.snapshot-id': ofDevices((one) => one.snapshotId),
@@ -67,7 +85,7 @@ export const IMAGE_FILTERS: FilterTable<ImageItem> = {
 /** The one of EC2's two words that is not wrong of QEMU: "ovm" is Oracle's, "xen" is what EC2 says of Nitro too. */
 const HYPERVISOR = 'xen';
 
-export function renderImage({ row, view, tags, isPublic }: ImageItem): Image {
+export function renderImage({ row, view, tags, isPublic }: ImageItem, region: string): Image {
   const { state, stateReason } = view;
   return {
     ImageId: row.id,
@@ -90,11 +108,14 @@ export function renderImage({ row, view, tags, isPublic }: ImageItem): Image {
     RootDeviceName: row.rootDeviceName,
     RootDeviceType: row.rootDeviceType,
     ...(row.sourceInstanceId === null ? {} : { SourceInstanceId: row.sourceInstanceId }),
-    ...(row.sourceImageId === null ? {} : { SourceImageId: row.sourceImageId }),
+    ...(row.sourceImageId === null
+      ? {}
+      : { SourceImageId: row.sourceImageId, SourceImageRegion: region }),
     VirtualizationType: 'hvm',
     PlatformDetails: 'Linux/UNIX',
     UsageOperation: 'RunInstances',
     EnaSupport: false,
+    ...(row.sriovNetSupport === null ? {} : { SriovNetSupport: row.sriovNetSupport }),
     BlockDeviceMappings: renderMappings(row),
     ProductCodes: [],
     ...tagsOf(tags),

@@ -93,6 +93,14 @@ export function renderInstance(record: InstanceRecord, region: string): Instance
     CpuOptions: { CoreCount: row.vcpus, ThreadsPerCore: 1 },
     HibernationOptions: { Configured: false },
     EnclaveOptions: { Enabled: false },
+    CurrentInstanceBootMode: 'legacy-bios',
+    UsageOperation: 'RunInstances',
+    UsageOperationUpdateTime: new Date(row.createdAt),
+    PrivateDnsNameOptions: {
+      HostnameType: 'ip-name',
+      EnableResourceNameDnsARecord: false,
+      EnableResourceNameDnsAAAARecord: false,
+    },
     MaintenanceOptions: { AutoRecovery: 'disabled' },
     MetadataOptions: renderMetadataOptions(record),
     ...(record.profile === undefined

@@ -30,7 +30,7 @@ function renderAssociation(
   const row = addresses.find((one) => one.privateIp === privateIp);
   if (row === undefined) return {};
   // AWS's own word for the owner of an address that came with a launch.
-  const IpOwnerId = row.isAutomatic === 1 ? 'amazon' : row.accountId;
+  const IpOwnerId = ipOwnerOf(row);
   return { Association: { PublicIp: row.publicIp, PublicDnsName: '', IpOwnerId } };
 }
 
@@ -66,4 +66,9 @@ export function renderInterface(record: InterfaceRecord, region: string) {
       Status: row.attachState,
     },
   } satisfies InstanceNetworkInterface;
+}
+
+/** An address that nobody allocated is the cloud's. */
+export function ipOwnerOf({ isAutomatic, accountId }: AddressRow): string {
+  return isAutomatic === 1 ? 'amazon' : accountId;
 }

@@ -8,8 +8,11 @@ import { describeAlarms } from './describe-alarms.ts';
 import { getMetricData } from './get-metric-data.ts';
 import { getMetricStatistics } from './get-metric-statistics.ts';
 import { listMetrics } from './list-metrics.ts';
+import { listTagsForResource } from './list-tags-for-resource.ts';
 import { putMetricAlarm } from './put-metric-alarm.ts';
 import { putMetricData } from './put-metric-data.ts';
+import { tagResource } from './tag-resource.ts';
+import { untagResource } from './untag-resource.ts';
 
 const CLOUDWATCH_HANDLERS = {
   DeleteAlarms: deleteAlarms,
@@ -17,8 +20,11 @@ const CLOUDWATCH_HANDLERS = {
   GetMetricData: getMetricData,
   GetMetricStatistics: getMetricStatistics,
   ListMetrics: listMetrics,
+  ListTagsForResource: listTagsForResource,
   PutMetricAlarm: putMetricAlarm,
   PutMetricData: putMetricData,
+  TagResource: tagResource,
+  UntagResource: untagResource,
 };
 
 export const CLOUDWATCH_ACTIONS: readonly string[] = Object.keys(CLOUDWATCH_HANDLERS);

@@ -55,6 +55,7 @@ import { detachNetworkInterface } from './detach-network-interface.ts';
 import { disassociateAddress } from './disassociate-address.ts';
 import { disassociateRouteTable } from './disassociate-route-table.ts';
 import { disassociateVpcCidrBlock } from './disassociate-vpc-cidr-block.ts';
+import { getSecurityGroupsForVpc } from './get-security-groups-for-vpc.ts';
 import type { Ec2Handler } from './handler.ts';
 import { modifyNetworkInterfaceAttribute } from './modify-network-interface-attribute.ts';
 import { modifySecurityGroupRules } from './modify-security-group-rules.ts';
@@ -127,6 +128,7 @@ export const NETWORK_HANDLERS = {
   DisassociateAddress: disassociateAddress,
   DisassociateRouteTable: disassociateRouteTable,
   DisassociateVpcCidrBlock: disassociateVpcCidrBlock,
+  GetSecurityGroupsForVpc: getSecurityGroupsForVpc,
   ModifyNetworkInterfaceAttribute: modifyNetworkInterfaceAttribute,
   ModifySecurityGroupRules: modifySecurityGroupRules,
   ModifySubnetAttribute: modifySubnetAttribute,

@@ -78,6 +78,7 @@ import { registerImage } from './register-image.ts';
 import { replaceIamInstanceProfileAssociation } from './replace-iam-instance-profile-association.ts';
 import { resetEbsDefaultKmsKeyId } from './reset-ebs-default-kms-key-id.ts';
 import { resetImageAttribute } from './reset-image-attribute.ts';
+import { resetInstanceAttribute } from './reset-instance-attribute.ts';
 import { resetSnapshotAttribute } from './reset-snapshot-attribute.ts';
 import { runInstances } from './run-instances.ts';
 import { startInstances } from './start-instances.ts';
@@ -161,6 +162,7 @@ const EC2_HANDLERS = {
   ReplaceIamInstanceProfileAssociation: replaceIamInstanceProfileAssociation,
   ResetEbsDefaultKmsKeyId: resetEbsDefaultKmsKeyId,
   ResetImageAttribute: resetImageAttribute,
+  ResetInstanceAttribute: resetInstanceAttribute,
   ResetSnapshotAttribute: resetSnapshotAttribute,
   RunInstances: runInstances,
   StartInstances: startInstances,

@@ -26,7 +26,7 @@ import { getVolume } from './volumes.ts';
 
 /** The names that EC2 takes for volumes (EC2 User Guide, "Device names"), in the forms of its clients. */
 const DEVICE_NAME = /^(?:\/dev\/)?(?:sd|xvd|vd|hd)[a-z]{1,2}\d{0,2}$/;
-const MAX_VOLUMES = 26;
+export const MAX_VOLUMES = 26;
 /** A guest of ours has 30 PCI slots, two of them its own; EC2's Nitro instances have as many. */
 const MAX_ATTACHED = 28;
 

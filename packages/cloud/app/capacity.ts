@@ -4,13 +4,35 @@ import type { AccountId, NodeId, PlacementGroupId } from '@ironbark/core/ids.ts'
 import { isolatesTenants } from '@ironbark/core/tenancy.ts';
 import { MIB } from '@ironbark/core/units.ts';
 import type { NodeSummary } from '@ironbark/protocol/internal/cluster-client.ts';
-import { type InstanceUse, listNodeUse, listUsersOf, putNodeUse } from '../store/node-use.ts';
+import {
+  type InstanceUse,
+  listNodesOfGroups,
+  listNodeUse,
+  listRoomiest,
+  listStaleUse,
+  listUsersOf,
+  putNodeUse,
+} from '../store/node-use.ts';
 import type { NodeUseRow } from '../store/node-use-schema.ts';
-import { listNodes, replaceNodes } from '../store/nodes.ts';
+import {
+  findNode,
+  findNodes,
+  hasReadyNode,
+  listNodes,
+  putNodes,
+  replaceNodes,
+} from '../store/nodes.ts';
 import { type InstanceRow, type NodeRow, toFlag } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
 import type { App } from './app.ts';
-import type { DemandedGroup, NodeRoom, PlacementDemand } from './place-instances.ts';
+import {
+  type DemandedGroup,
+  type NodeRoom,
+  type Placement,
+  type PlacementDemand,
+  placeAmongRoomiest,
+  placeInstances,
+} from './place-instances.ts';
 
 /**
  * Virtual processors that one processor may carry. Guests are mostly idle; 16 is what OpenStack ran with by
@@ -109,22 +131,65 @@ function sum<Item>(items: readonly Item[], value: (item: Item) => number): numbe
   return items.reduce((total, item) => total + value(item), 0);
 }
 
-/** Only nodes whose instances have changed are counted again; to be asked for inside a change. */
-export async function loadRooms(tx: Queries, options: RoomOptions): Promise<NodeRoom[]> {
-  const nodes = await listNodes(tx);
-  const known = new Map((await listNodeUse(tx)).map((row) => [row.nodeId, row]));
-  const stale = nodes.filter(({ id }) => known.get(id)?.isStale !== 0).map(({ id }) => id);
-  const users = Map.groupBy(await listUsersOf(tx, stale), (instance) => instance.nodeId);
-  const counted = new Map(stale.map((id) => [id, sumUse(users.get(id) ?? [])]));
-  for (const [id, use] of counted) await putNodeUse(tx, writeUse(id, use));
-  return nodes.map((node) =>
-    roomOf(node, counted.get(node.id) ?? readUse(known.get(node.id)!), options),
-  );
+/** Of one instance; the nodes after these are looked at when none of these is surely the best. */
+const FIRST_LOOK = 8;
+
+/**
+ * Where these go, and why some cannot; to be asked inside a change. The answer is that of {@link placeInstances} over all
+ * nodes, but only the roomiest are read while they do.
+ */
+export async function findPlaces(
+  tx: Queries,
+  options: RoomOptions,
+  demands: readonly PlacementDemand[],
+): Promise<Placement> {
+  await recountUse(tx);
+  const memoryMib = Math.min(...demands.map((demand) => demand.memoryMib));
+  const groups = new Set(demands.flatMap(({ group }) => group?.id ?? []));
+  const ofGroups = await listNodesOfGroups(tx, [...groups]);
+  for (let limit = demands.length + FIRST_LOOK; ; limit *= 2) {
+    const roomiest = await listRoomiest(tx, { memoryMib, limit });
+    const rooms = await loadRooms(tx, options, new Set([...roomiest, ...ofGroups]));
+    const areAll = roomiest.length < limit;
+    const least = areAll ? undefined : rooms.find(({ nodeId }) => nodeId === roomiest.at(-1));
+    const placement = placeAmongRoomiest(demands, rooms, least);
+    if (placement?.refused.length === 0) return placement;
+    // A refusal says what all nodes lacked.
+    if (areAll) return placeInstances(demands, await loadAllRooms(tx, options));
+  }
 }
 
-function writeUse(nodeId: NodeId, { accounts, groups, ...sums }: NodeUse): NodeUseRow {
+/** Only nodes whose instances have changed are counted again. */
+async function recountUse(tx: Queries): Promise<void> {
+  const stale = await listStaleUse(tx);
+  if (stale.length === 0) return;
+  const nodes = await findNodes(tx, stale);
+  const users = Map.groupBy(await listUsersOf(tx, stale), (instance) => instance.nodeId);
+  for (const node of nodes) await putNodeUse(tx, writeUse(node, sumUse(users.get(node.id) ?? [])));
+}
+
+async function loadAllRooms(tx: Queries, options: RoomOptions): Promise<NodeRoom[]> {
+  const ids = (await listNodes(tx)).map(({ id }) => id);
+  return loadRooms(tx, options, new Set(ids));
+}
+
+/** In the order of their ids. */
+async function loadRooms(
+  tx: Queries,
+  options: RoomOptions,
+  ids: ReadonlySet<NodeId>,
+): Promise<NodeRoom[]> {
+  const uses = new Map((await listNodeUse(tx, [...ids])).map((use) => [use.nodeId, use]));
+  const nodes = await findNodes(tx, [...ids]);
+  return nodes.map((node) => roomOf(node, readUse(uses.get(node.id)!), options));
+}
+
+function writeUse(
+  { id: nodeId, memoryMib }: NodeRow,
+  { accounts, groups, ...sums }: NodeUse,
+): NodeUseRow {
   const lists = { accounts: JSON.stringify([...accounts]), groups: JSON.stringify([...groups]) };
-  return { nodeId, isStale: 0, ...sums, ...lists };
+  return { nodeId, isStale: 0, ...sums, ...lists, freeMemoryMib: memoryMib - sums.memoryMib };
 }
 
 function readUse({ vcpus, memoryMib, diskBytes, accounts, groups }: NodeUseRow): NodeUse {
@@ -143,26 +208,36 @@ export async function loadRoomFor(
   tx: Queries,
   instance: InstanceRow,
 ): Promise<NodeRoom | undefined> {
-  const node = (await listNodes(tx)).find(({ id }) => id === instance.nodeId);
+  const node = instance.nodeId === null ? undefined : await findNode(tx, instance.nodeId);
   if (node === undefined) return undefined;
   const others = (await listUsersOf(tx, [node.id])).filter(({ id }) => id !== instance.id);
   return roomOf(node, sumUse(others), options);
 }
 
+/** Asks the zone for some of its nodes, whose instances have changed, and keeps the answer. */
+export async function refreshSomeNodes(app: App, ids: readonly NodeId[]): Promise<void> {
+  const rows = (await app.cluster.describeNodes(ids)).map(toRow);
+  const known = await findNodes(app.store.query, ids);
+  if (JSON.stringify(known) === JSON.stringify(rows.toSorted(byId))) return;
+  await app.store.transaction((tx) => putNodes(tx, rows));
+}
+
 /** Asks the zone for its nodes and keeps the answer. */
 export async function refreshNodes(app: App): Promise<void> {
   const summaries = await app.cluster.describeNodes();
-  const rows = summaries.map(toRow).sort((a, b) => (a.id < b.id ? -1 : 1));
+  const rows = summaries.map(toRow).sort(byId);
   const known = await listNodes(app.store.query);
   if (JSON.stringify(known) === JSON.stringify(rows)) return;
   await app.store.transaction((tx) => replaceNodes(tx, rows));
 }
 
+function byId(a: NodeRow, b: NodeRow): number {
+  return a.id < b.id ? -1 : 1;
+}
+
 /** For a request that needs a node: a cloud that has just started may not have heard of its nodes yet. */
 export async function ensureNodesKnown(app: App): Promise<void> {
-  const nodes = await listNodes(app.store.query);
-  if (nodes.some((node) => node.health === 'ready')) return;
-  await refreshNodes(app);
+  if (!(await hasReadyNode(app.store.query))) await refreshNodes(app);
 }
 
 /** Free space moves with every write on the node; a coarser number is as good and costs no commit each time. */

@@ -5,7 +5,7 @@ import type { ImageId } from '@ironbark/core/ids.ts';
 import { GIB } from '@ironbark/core/units.ts';
 import { newId } from '@ironbark/platform/random.ts';
 import type { ImageManifest } from '@ironbark/protocol/internal/image-manifest.ts';
-import type { ImageDevice } from '../store/image-schema.ts';
+import type { ImageDevice, SriovNetSupport } from '../store/image-schema.ts';
 import type { SnapshotRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
 import type { App } from './app.ts';
@@ -23,6 +23,7 @@ export interface EbsRegistration {
   name: string;
   description: string | undefined;
   tags: readonly Tag[];
+  sriovNetSupport: SriovNetSupport | null;
   rootDeviceName: string;
   wishes: readonly DeviceWish[];
   /** What it boots with, and its root disk unless that is a snapshot's; absent: firmware boots the disk. */
@@ -35,7 +36,7 @@ export async function registerEbsImage(
   change: Change,
   registration: EbsRegistration,
 ): Promise<ImageId> {
-  const { name, manifest, rootDeviceName, tags } = registration;
+  const { name, manifest, rootDeviceName, tags, sriovNetSupport } = registration;
   const id = newId(app.random, 'ami');
   const wishes = checkWishes(registration);
   const devices: ImageDevice[] = [];
@@ -53,7 +54,7 @@ export async function registerEbsImage(
     name,
     description: registration.description ?? description,
     tags,
-    columns: ebsColumns(caller, { id, name }, backing),
+    columns: { ...ebsColumns(caller, { id, name }, backing), sriovNetSupport },
   });
 }
 

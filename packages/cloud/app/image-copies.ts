@@ -56,6 +56,7 @@ export async function copyImage(
       minMemoryMib: source.minMemoryMib,
       loginUser: source.loginUser,
       sourceImageId: source.id,
+      sriovNetSupport: source.sriovNetSupport,
     },
   });
 }

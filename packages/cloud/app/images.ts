@@ -7,7 +7,7 @@ import type { ImageManifest, ManifestBlob } from '@ironbark/protocol/internal/im
 import type { ImageBlob, InstanceImage } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { Insertable } from 'kysely';
 import { removeImageGrantees } from '../store/image-permissions.ts';
-import type { ImageDevice, ImageRow, ImageTable } from '../store/image-schema.ts';
+import type { ImageDevice, ImageRow, ImageTable, SriovNetSupport } from '../store/image-schema.ts';
 import {
   deleteImage,
   findImage,
@@ -88,6 +88,7 @@ export interface Registration {
   bucket: string;
   manifest: ImageManifest;
   tags: Tag[];
+  sriovNetSupport: SriovNetSupport | null;
 }
 
 export async function registerImage(
@@ -110,6 +111,7 @@ export async function registerImage(
       rootDiskBytes: manifest.rootDiskBytes,
       minMemoryMib: manifest.minMemoryMib,
       loginUser: manifest.loginUser,
+      sriovNetSupport: registration.sriovNetSupport,
     },
   });
 }

@@ -20,7 +20,7 @@ import type { App } from './app.ts';
 import { attachWayOf, BY_HOST, checkGuestMode } from './attach-modes.ts';
 import { checkSlots, checkVolumeCount } from './attachments.ts';
 import { type DeviceWish, planVolumes } from './block-devices.ts';
-import { demandOf, loadRooms, localDiskBytes } from './capacity.ts';
+import { demandOf, findPlaces, localDiskBytes } from './capacity.ts';
 import type { Caller, Change } from './change.ts';
 import { associateProfile, getPassedProfile, type PassedWish } from './iam/profile-associations.ts';
 import { getAvailableImage } from './images.ts';
@@ -31,7 +31,6 @@ import {
   planInterfaces,
   writeInterfaces,
 } from './launch-interfaces.ts';
-import { placeInstances } from './place-instances.ts';
 import { getPlacementGroup, type PlacementWish } from './placement-groups.ts';
 import { QUOTAS } from './quotas/catalogue.ts';
 import { exceeded, findRoom } from './quotas/limits.ts';
@@ -208,7 +207,7 @@ async function chooseFitting(
     needsVolumes: launch.mappings.length > 0,
     group: launch.placementGroup,
   }));
-  const placement = placeInstances([...waiting, ...demands], await loadRooms(tx, app));
+  const placement = await findPlaces(tx, app, [...waiting, ...demands]);
   const placed = new Set(placement.placed.map(({ id }) => id));
   const fitting = candidates.filter((id) => placed.has(id));
   if (fitting.length >= request.minCount) return fitting;

@@ -2,13 +2,13 @@
 
 import type { InstanceId, InterfaceId, SecurityGroupId, SubnetId } from '@ironbark/core/ids.ts';
 import { newId } from '@ironbark/platform/random.ts';
-import { insertInterface, updateInterface } from '../store/network-interfaces.ts';
+import { findInterface, insertInterface, updateInterface } from '../store/network-interfaces.ts';
 import { type InterfaceRow, type SubnetRow, toFlag } from '../store/schema.ts';
 import { renderMac } from './addresses.ts';
 import type { App } from './app.ts';
 import type { Caller, Change } from './change.ts';
 import { checkInterfaceCount, requireFree } from './interface-attachments.ts';
-import { checkGroupCount, getOwnInterface } from './network-interfaces.ts';
+import { addPrivateIps, checkGroupCount, getOwnInterface } from './network-interfaces.ts';
 import { chooseSubnet, findGroups, takeAddress } from './networks.ts';
 import { giveAutomaticAddress } from './public-addresses.ts';
 import { invalidCombination } from './refusals.ts';
@@ -24,6 +24,9 @@ export interface LaunchedInterface {
   groupIds: SecurityGroupId[];
   groupNames: readonly string[];
   privateIp: string | undefined;
+  /** Private addresses besides the first one, or how many. */
+  morePrivateIps: readonly string[];
+  moreCount: number;
   interfaceDescription: string;
   /** Undefined: as the subnet says. */
   wantsPublicIp: boolean | undefined;
@@ -56,13 +59,16 @@ export async function planInterfaces(
 ): Promise<PlannedInterface[]> {
   const wishes = [first, ...moreInterfaces];
   checkInterfaceCount(place.instanceType, wishes.length);
-  const isSingle = wishes.every((one) => one.interfaceId === undefined && !one.privateIp);
+  const isSingle = wishes.every(
+    (one) => one.interfaceId === undefined && !one.privateIp && one.morePrivateIps.length === 0,
+  );
   if (place.maxCount > 1 && !isSingle) {
     throw invalidCombination(
       'A network interface or PrivateIpAddress can be given for a single instance only.',
     );
   }
-  const needsVpc = wishes.length > 1 || first.interfaceId !== undefined;
+  const hasMore = wishes.some((one) => one.morePrivateIps.length > 0 || one.moreCount > 0);
+  const needsVpc = wishes.length > 1 || first.interfaceId !== undefined || hasMore;
   if (needsVpc || first.wantsPublicIp === true) await requireVpcNodes(tx);
   const planned: PlannedInterface[] = [];
   for (const wish of wishes) {
@@ -165,6 +171,8 @@ async function makeInterface(
     deleteOnTermination: toFlag(wish.deleteOnTermination),
   };
   await insertInterface(tx, row, wish.groupIds);
+  const { morePrivateIps: privateIps, moreCount: count } = wish;
+  await addPrivateIps(change, (await findInterface(tx, id))!, { subnet, privateIps, count });
   await touchPorts(change, row.vpcId, [id]);
   await setTags(tx, accountId, id, tags);
   if (wish.wantsPublicIp === true) await giveAutomaticAddress(app, change, row);

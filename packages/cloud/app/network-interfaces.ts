@@ -257,7 +257,8 @@ export async function removeInterface(
 ): Promise<void> {
   const row = await getOwnInterface(change.tx, accountId, id);
   if (row.instanceId !== '') {
-    throw refuse('in-use', 'network-interface', `Network interface '${id}' is currently in use.`);
+    const message = `Network interface '${id}' is currently in use.`;
+    throw refuse('invalid-parameter', 'network-interface', message);
   }
   await eraseInterface(change, row);
 }

@@ -55,10 +55,23 @@ export function placeInstances(
   demands: readonly PlacementDemand[],
   nodes: readonly NodeRoom[],
 ): Placement {
+  return placeAmongRoomiest(demands, nodes, undefined)!;
+}
+
+/**
+ * The same for a part of the nodes: `least` is one of them, and none that is missing is roomier or has instances of the
+ * groups. Undefined when one that is missing could be the better choice.
+ */
+export function placeAmongRoomiest(
+  demands: readonly PlacementDemand[],
+  nodes: readonly NodeRoom[],
+  least: NodeRoom | undefined,
+): Placement | undefined {
   const rooms = nodes.map((node) => ({ ...node }));
   const placement: Placement = { placed: [], refused: [] };
   for (const demand of demands) {
     const room = chooseRoom(demand, rooms);
+    if (least !== undefined && !isBestOfAll(demand, room, least)) return undefined;
     if (room === undefined) {
       placement.refused.push({ id: demand.id, reason: explainRefusal(demand, rooms) });
       continue;
@@ -82,6 +95,16 @@ function isBetter(demand: PlacementDemand, room: NodeRoom, best: NodeRoom): bool
   if (group?.strategy !== 'cluster') return isRoomier(room, best);
   const difference = countMembers(room, group) - countMembers(best, group);
   return difference === 0 ? isRoomier(room, best) : difference > 0;
+}
+
+function isBestOfAll(
+  { group }: PlacementDemand,
+  room: NodeRoom | undefined,
+  least: NodeRoom,
+): boolean {
+  if (room === undefined) return false;
+  if (group?.strategy === 'cluster' && countMembers(room, group) > 0) return true;
+  return !isRoomier(least, room);
 }
 
 function countMembers({ groups }: NodeRoom, { id }: DemandedGroup): number {

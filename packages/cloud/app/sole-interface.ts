@@ -11,8 +11,11 @@ export async function findSoleInterface(
   tx: Queries,
   id: InstanceId,
 ): Promise<InterfaceRow | undefined> {
-  const [sole, ...others] = await listInterfacesOf(tx, id);
-  if (others.length === 0) return sole;
+  return requireSole(id, await listInterfacesOf(tx, id));
+}
+
+export function requireSole<Item>(id: InstanceId, all: readonly Item[]): Item | undefined {
+  if (all.length <= 1) return all[0];
   throw refuse(
     'invalid-combination',
     'instance',

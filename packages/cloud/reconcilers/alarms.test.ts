@@ -44,7 +44,7 @@ function appOf(store: Store, aroundStep: AroundStep, time: Time = { nowMs: NOW }
 
 async function openWithAlarm(changes: Partial<AlarmDefinition> = {}): Promise<Store> {
   const store = await openStore(':memory:');
-  const times = { configuredAt: 5, stateAt: 5 };
+  const times = { configuredAt: 5, stateAt: 5, tags: '[]' };
   const state = 'INSUFFICIENT_DATA' as const;
   const definition = JSON.stringify({ ...DEFINITION, ...changes });
   await insertAlarm(store.query, {

@@ -3,15 +3,10 @@
 import type { Reconciler } from '@ironbark/platform/reconciler.ts';
 import { SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { App } from '../app/app.ts';
-import { demandOf, loadRooms } from '../app/capacity.ts';
+import { demandOf, findPlaces } from '../app/capacity.ts';
 import { type Change, change } from '../app/change.ts';
 import { failInstance } from '../app/instance-outcome.ts';
-import {
-  type NodeRoom,
-  type Placement,
-  type PlacementDemand,
-  placeInstances,
-} from '../app/place-instances.ts';
+import type { Placement } from '../app/place-instances.ts';
 import { touchPorts } from '../app/vpc-changes.ts';
 import { listAttachmentsOf } from '../store/attachments.ts';
 import { listUnplaced, placeInstance } from '../store/instances.ts';
@@ -35,11 +30,10 @@ export interface PlacementPlan {
 }
 
 export function planPlacement(
-  instances: readonly (PlacementDemand & { launchedAt: number })[],
-  nodes: readonly NodeRoom[],
+  instances: readonly Pick<InstanceRow, 'id' | 'launchedAt'>[],
+  { placed, refused }: Placement,
   nowMs: number,
 ): PlacementPlan {
-  const { placed, refused } = placeInstances(instances, nodes);
   const launchedAt = new Map(instances.map((instance) => [instance.id, instance.launchedAt]));
   const failed = refused.filter(({ id }) => nowMs - launchedAt.get(id)! >= PATIENCE_MS);
   return { placed, failed, waiting: refused.length - failed.length };
@@ -63,7 +57,7 @@ async function demandWithVolumes(tx: Queries, row: InstanceRow) {
   const demand = demandOf(row);
   const isAttached = async () => (await listAttachmentsOf(tx, row.id)).length > 0;
   const needsVolumes = demand.needsVolumes === true || (await isAttached());
-  return { ...demand, needsVolumes, launchedAt: row.launchedAt };
+  return { ...demand, needsVolumes };
 }
 
 /** Answers how many instances still wait. */
@@ -71,8 +65,8 @@ async function placeAll(app: App, inside: Change): Promise<number> {
   const { tx, touched, nowMs } = inside;
   const unplaced = await listUnplaced(tx);
   if (unplaced.length === 0) return 0;
-  const waiting = await Promise.all(unplaced.map((row) => demandWithVolumes(tx, row)));
-  const plan = planPlacement(waiting, await loadRooms(tx, app), nowMs);
+  const demands = await Promise.all(unplaced.map((row) => demandWithVolumes(tx, row)));
+  const plan = planPlacement(unplaced, await findPlaces(tx, app, demands), nowMs);
   for (const { id, nodeId } of plan.placed) {
     await placeInstance(tx, id, nodeId);
     touched.instances.add(id);

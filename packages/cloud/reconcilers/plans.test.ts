@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { planIntent } from '../app/instance-intent.ts';
 import { type OutcomeFacts, planOutcome } from '../app/instance-outcome.ts';
+import { placeInstances } from '../app/place-instances.ts';
 import { planPlacement } from './instance-placement.ts';
 import { planTermination } from './instance-termination.ts';
 import { planSnapshot } from './snapshot.ts';
@@ -148,8 +149,13 @@ test('an instance without a place waits, and fails when it has waited long enoug
     rootDiskBytes: 1,
     launchedAt: 1_000,
   } as const;
-  assert.deepEqual(planPlacement([instance], [], 1_000), { placed: [], failed: [], waiting: 1 });
-  const late = planPlacement([instance], [], 1_000 + 2 * 60_000);
+  const nowhere = placeInstances([instance], []);
+  assert.deepEqual(planPlacement([instance], nowhere, 1_000), {
+    placed: [],
+    failed: [],
+    waiting: 1,
+  });
+  const late = planPlacement([instance], nowhere, 1_000 + 2 * 60_000);
   assert.deepEqual(late, {
     placed: [],
     failed: [{ id: 'i-1', reason: 'No node has joined this zone yet.' }],

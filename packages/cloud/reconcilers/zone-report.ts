@@ -5,7 +5,7 @@ import type { Reconciler } from '@ironbark/platform/reconciler.ts';
 import type { ZoneChanges } from '@ironbark/protocol/internal/cluster-client.ts';
 import type { InstanceObservation } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { App } from '../app/app.ts';
-import { refreshNodes } from '../app/capacity.ts';
+import { refreshNodes, refreshSomeNodes } from '../app/capacity.ts';
 import { type Change, change } from '../app/change.ts';
 import { listAttachmentsOf } from '../store/attachments.ts';
 import { findInstance, listUnplaced, updateInstance } from '../store/instances.ts';
@@ -18,6 +18,17 @@ const POLL_MS = 5_000;
 
 export function createZoneReport(app: App): Reconciler {
   let cursor = 0;
+  let askedAllAtMs = Number.NEGATIVE_INFINITY;
+  // A call without a change of instances is about nodes.
+  const refresh = async ({ instances }: ZoneChanges) => {
+    const nowMs = app.clock.monotonicMs();
+    const areFresh = nowMs - askedAllAtMs < POLL_MS;
+    if (instances.length > 0 && areFresh) {
+      return refreshSomeNodes(app, [...new Set(instances.map(({ nodeId }) => nodeId))]);
+    }
+    await refreshNodes(app);
+    askedAllAtMs = nowMs;
+  };
   return {
     name: 'zone-report',
     listKeys: async () => [ZONE_KEY],
@@ -30,7 +41,7 @@ export function createZoneReport(app: App): Reconciler {
         if (strays.length > 0) await app.aroundStep('zone-report/forget-strays', forget);
       }
       cursor = changes.cursor;
-      await refreshNodes(app);
+      await refresh(changes);
       if ((await listUnplaced(app.store.query)).length > 0) app.wake.placement();
       return { kind: 'again', afterMs: POLL_MS };
     },

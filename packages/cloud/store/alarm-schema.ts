@@ -16,6 +16,8 @@ export interface AlarmTable {
   reason: string;
   /** Since when it is in this state. */
   stateAt: number;
+  /** Keys and values as a list in JSON. */
+  tags: string;
 }
 
 export type AlarmRow = Selectable<AlarmTable>;

@@ -59,7 +59,12 @@ export interface ImageTable {
   deprecatedAt: number | null;
   /** What CopyImage made it of. */
   sourceImageId: ImageId | null;
+  /** That its drivers can do Intel's 82599 virtual functions, says its owner. No type here has any, as few have at AWS. */
+  sriovNetSupport: SriovNetSupport | null;
 }
+
+/** EC2's only value. */
+export type SriovNetSupport = 'simple';
 
 export interface ImagePermissionTable {
   imageId: ImageId;

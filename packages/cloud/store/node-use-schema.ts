@@ -15,6 +15,8 @@ export interface NodeUseTable {
   accounts: string;
   /** How many instances of which placement group, as pairs in JSON. */
   groups: string;
+  /** What the node has beyond `memoryMib`. */
+  freeMemoryMib: number;
 }
 
 export type NodeUseRow = Selectable<NodeUseTable>;

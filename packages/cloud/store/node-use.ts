@@ -1,6 +1,6 @@
 // Owns the queries on what is taken of each node: counted once, and again only after an instance of it has changed.
 
-import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
+import type { InstanceId, NodeId, PlacementGroupId } from '@ironbark/core/ids.ts';
 import { inParts } from './in-parts.ts';
 import type { NodeUseRow } from './node-use-schema.ts';
 import type { InstanceRow } from './schema.ts';
@@ -25,8 +25,57 @@ export const USE_COLUMNS = [
 
 export type InstanceUse = Pick<InstanceRow, (typeof USE_COLUMNS)[number]>;
 
-export function listNodeUse(db: Queries): Promise<NodeUseRow[]> {
-  return db.selectFrom('nodeUse').selectAll().execute();
+export function listNodeUse(db: Queries, nodeIds: readonly NodeId[]): Promise<NodeUseRow[]> {
+  return inParts(nodeIds, (some) =>
+    db.selectFrom('nodeUse').selectAll().where('nodeId', 'in', some).execute(),
+  );
+}
+
+export async function listStaleUse(db: Queries): Promise<NodeId[]> {
+  const rows = await db
+    .selectFrom('nodeUse')
+    .select('nodeId')
+    .where('isStale', '=', 1)
+    .orderBy('nodeId')
+    .execute();
+  return rows.map((row) => row.nodeId);
+}
+
+/** Ready nodes with at least this much memory free, the roomiest first, equal ones by name. None may be stale. */
+export async function listRoomiest(
+  db: Queries,
+  { memoryMib, limit }: { memoryMib: number; limit: number },
+): Promise<NodeId[]> {
+  const rows = await db
+    .selectFrom('nodeUse')
+    .innerJoin('node', 'node.id', 'nodeUse.nodeId')
+    .select('nodeUse.nodeId')
+    .where('nodeUse.freeMemoryMib', '>=', memoryMib)
+    .where('node.health', '=', 'ready')
+    .where('node.isDraining', '=', 0)
+    .orderBy('nodeUse.freeMemoryMib', 'desc')
+    .orderBy('nodeUse.nodeId')
+    .limit(limit)
+    .execute();
+  return rows.map((row) => row.nodeId);
+}
+
+/** Where instances of these placement groups are. */
+export async function listNodesOfGroups(
+  db: Queries,
+  groupIds: readonly PlacementGroupId[],
+): Promise<NodeId[]> {
+  const rows = await inParts(groupIds, (some) =>
+    db
+      .selectFrom('instance')
+      .select('nodeId')
+      .distinct()
+      .where('placementGroupId', 'in', some)
+      .where('nodeId', 'is not', null)
+      .where('terminatedAt', 'is', null)
+      .execute(),
+  );
+  return rows.map((row) => row.nodeId!);
 }
 
 /** Everything that takes up room on these nodes. */
@@ -47,6 +96,35 @@ export async function putNodeUse(db: Queries, row: NodeUseRow): Promise<void> {
     .values(row)
     .onConflict((conflict) => conflict.column('nodeId').doUpdateSet(row))
     .execute();
+}
+
+const NOTHING_TAKEN = {
+  vcpus: 0,
+  memoryMib: 0,
+  diskBytes: 0,
+  freeMemoryMib: 0,
+  accounts: '[]',
+  groups: '[]',
+};
+
+/** Has what is taken of this node counted before the next launch; the node may be new. */
+export async function expectUse(db: Queries, nodeId: NodeId): Promise<void> {
+  await db
+    .insertInto('nodeUse')
+    .values({ nodeId, isStale: 1, ...NOTHING_TAKEN })
+    .onConflict((conflict) => conflict.column('nodeId').doUpdateSet({ isStale: 1 }))
+    .execute();
+}
+
+export async function dropUse(db: Queries, nodeId: NodeId): Promise<void> {
+  await db.deleteFrom('nodeUse').where('nodeId', '=', nodeId).execute();
+}
+
+/** Has all of it counted again, whatever was counted before. */
+export async function forgetUse(db: Queries): Promise<void> {
+  await db.deleteFrom('nodeUse').execute();
+  const nodes = await db.selectFrom('node').select('id').execute();
+  for (const { id } of nodes) await expectUse(db, id);
 }
 
 /** Has the node of this instance counted again. */

@@ -37,6 +37,9 @@ import { interfaceUse } from './migrations/0032-interface-use.ts';
 import { severalNodes } from './migrations/0034-several-nodes.ts';
 import { networkNumbers } from './migrations/0036-network-numbers.ts';
 import { portChanges } from './migrations/0037-port-changes.ts';
+import { nodeRoom } from './migrations/0040-node-room.ts';
+import { imageDeclarations } from './migrations/0041-image-declarations.ts';
+import { alarmTags } from './migrations/0042-alarm-tags.ts';
 import { gates } from './migrations/0046-gates.ts';
 import type { Schema } from './schema.ts';
 
@@ -76,6 +79,9 @@ const MIGRATIONS: Migrations = {
   '0034-several-nodes': severalNodes,
   '0036-network-numbers': networkNumbers,
   '0037-port-changes': portChanges,
+  '0040-node-room': nodeRoom,
+  '0041-image-declarations': imageDeclarations,
+  '0042-alarm-tags': alarmTags,
   '0046-gates': gates,
 };
 

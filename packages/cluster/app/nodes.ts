@@ -1,7 +1,7 @@
 // Owns what the zone tells of its nodes and of what runs there.
 
 import { ServiceError } from '@ironbark/core/errors.ts';
-import type { InstanceId } from '@ironbark/core/ids.ts';
+import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
 import { isolatesTenants } from '@ironbark/core/tenancy.ts';
 import { renderTime } from '@ironbark/platform/clock.ts';
 import type { NodeSummary, ZoneChanges } from '@ironbark/protocol/internal/cluster-client.ts';
@@ -19,8 +19,11 @@ import type { ClusterContext } from './context.ts';
 import { withinDeadline } from './deadline.ts';
 
 /** Nodes that have reported at least once, in order of id. */
-export async function describeNodes(context: ClusterContext): Promise<NodeSummary[]> {
-  const rows = await listNodes(context.database.query);
+export async function describeNodes(
+  context: ClusterContext,
+  only?: readonly NodeId[],
+): Promise<NodeSummary[]> {
+  const rows = await listNodes(context.database.query, only);
   return rows
     .filter((row) => context.nodes.has(row.id))
     .map((row) => describeNode(context, row))

@@ -25,8 +25,10 @@ export function findNode(db: Queries, id: NodeId): Promise<NodeRow | undefined> 
   return db.selectFrom('node').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
-export function listNodes(db: Queries): Promise<NodeRow[]> {
-  return db.selectFrom('node').selectAll().orderBy('id').execute();
+/** All of them, or those of `only`. */
+export function listNodes(db: Queries, only?: readonly NodeId[]): Promise<NodeRow[]> {
+  const query = db.selectFrom('node').selectAll().orderBy('id');
+  return (only === undefined ? query : query.where('id', 'in', only)).execute();
 }
 
 /**

@@ -70,7 +70,7 @@ export const CAUSES: readonly Cause[] = [
     say: ({ limit, guestRate, seen }) =>
       guestRate >= AT_LIMIT_FROM_START * limit!.bytesPerSecond
         ? `The volume moves ${megabytes(guestRate)} of the ${megabytes(limit!.bytesPerSecond)} that its type and settings allow.`
-        : `The volume does ${requestRate(guestRate, seen.requestSectors).toFixed(0)} of the ${limit!.iops} requests a second that its type and settings allow.`,
+        : `The volume does ${requestRate(guestRate, seen.requestSectors).toFixed(0)} of the ${limit!.iops.toFixed(0)} requests of this size a second that its type and settings allow.`,
     remedy: 'ModifyVolume raises the limit while the guest runs.',
   },
   {
@@ -188,7 +188,8 @@ export const CAUSES: readonly Cause[] = [
   {
     name: 'one-at-a-time',
     layer: 'guest',
-    fits: ({ seen }) => seen.queueDepth < NO_QUEUE && seen.utilisation < BUSY,
+    fits: ({ seen, isCached }) =>
+      isCached !== true && seen.queueDepth < NO_QUEUE && seen.utilisation < BUSY,
     say: ({ direction, seen }) =>
       `The disk was idle ${percent(1 - seen.utilisation)} of the time with ${seen.queueDepth.toFixed(1)} requests queued: the program sends one ${direction} at a time, past the guest's page cache.`,
     remedy:

@@ -182,6 +182,12 @@ test('a guest that others keep from running is starved, however little of its ti
   assert.equal(waiting(0.3).cause?.name, 'one-at-a-time');
 });
 
+test('a program that is known to go through the page cache is not said to go past it', () => {
+  const idle: Observation = { ...GOOD, ...PLANTED['one-at-a-time'] };
+  assert.equal(explain({ ...idle, isCached: false }).cause?.name, 'one-at-a-time');
+  assert.equal(explain({ ...idle, isCached: true }).cause?.name, 'late-requests');
+});
+
 test('a guest that gets what the host gets has no gap, and none is made up', () => {
   const { cause, sentence } = explain({ ...GOOD, guestRate: 24.5e6 });
   assert.equal(cause, undefined);

@@ -13,6 +13,8 @@ export interface Observation {
   /** Of the disk behind the guest's, in the same interval. */
   seen: DiskFigures;
   setting: DiskSetting;
+  /** The program is known to go through the guest's page cache; absent: nobody knows. */
+  isCached?: boolean | undefined;
   /** Bytes that reached the disk for each that the guest moved, where both are known. */
   amplification?: number | undefined;
   /** What the disk may do; absent: nothing holds it back. */

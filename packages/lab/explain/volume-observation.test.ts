@@ -30,6 +30,25 @@ test('a limit holds a volume that is at it, be it what it has saved up for, and 
 
 test('what is beyond its limit is explained by something else', () => {
   assert.equal(explain(look(99)).cause?.name, 'limit');
-  assert.match(explain(look(2_990)).sentence, /2990 of the 3000 requests/);
+  assert.match(explain(look(2_990)).sentence, /2990 of the 3000 requests of this size/);
   assert.equal(explain(look(4_500)).cause?.name, 'one-at-a-time');
+});
+
+test('a large request counts as several', () => {
+  const { burst: _burst, ...limits } = SMALL_GP2;
+  const limitAt = (opsPerSecond: number) => {
+    const rates = { VolumeReadOps: opsPerSecond, VolumeReadBytes: opsPerSecond * 1_024 * 512 };
+    const figures = {
+      ...{
+        intervalSeconds: 1,
+        VolumeWriteOps: 0,
+        VolumeWriteBytes: 0,
+        averageRequestSectors: 1_024,
+      },
+      ...{ ...rates, averageQueueDepth: 4, utilisation: 1 },
+    } as VolumeFigures;
+    return observeVolume({ figures, limits, profile: DIRECT }).limit?.iops;
+  };
+  assert.equal(limitAt(49), 50);
+  assert.equal(limitAt(90), Number.POSITIVE_INFINITY);
 });

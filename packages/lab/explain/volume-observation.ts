@@ -28,6 +28,7 @@ export function observeVolume({ figures, limits, profile }: LiveVolume): Observa
     limit: limitNow(limits, {
       iops: (figures.VolumeReadOps + figures.VolumeWriteOps) / intervalSeconds,
       bytesPerSecond: (VolumeReadBytes + VolumeWriteBytes) / intervalSeconds,
+      requestBytes: figures.averageRequestSectors * SECTOR_BYTES,
     }),
     setting: {
       bus: profile.bus,
@@ -39,21 +40,26 @@ export function observeVolume({ figures, limits, profile }: LiveVolume): Observa
   };
 }
 
+const SECTOR_BYTES = 512;
 /** More than this above a rate, and the rate is not what holds it. */
 const BEYOND = 1.1;
 
-/** A volume that saves up is allowed more for a while; one that gets more than it may is held by nothing. */
+/**
+ * A volume that saves up is allowed more for a while; one that gets more than it may is held by nothing. Requests of this
+ * size: a large one counts as several.
+ */
 function limitNow(
-  { iops, bytesPerSecond, burst }: VolumeLimits,
-  rate: { iops: number; bytesPerSecond: number },
+  { iops, bytesPerSecond, operationBytes, burst }: VolumeLimits,
+  rate: { iops: number; bytesPerSecond: number; requestBytes: number },
 ): NonNullable<Observation['limit']> {
+  const operations = Math.max(1, rate.requestBytes / operationBytes);
   const held = (limit: number, is: number, allowed: number | undefined) => {
     if (is <= BEYOND * limit) return limit;
     return allowed !== undefined && is <= BEYOND * allowed ? allowed : Number.POSITIVE_INFINITY;
   };
   const more = (of: 'iops' | 'bytes') => (burst?.of === of ? burst.perSecond : undefined);
   return {
-    iops: held(iops, rate.iops, more('iops')),
+    iops: held(iops, rate.iops * operations, more('iops')) / operations,
     bytesPerSecond: held(bytesPerSecond, rate.bytesPerSecond, more('bytes')),
   };
 }

@@ -18,7 +18,7 @@ export interface HostDiskSeen {
 
 const STATISTICS = '/proc/diskstats';
 
-/** `seen` is absent where the file system is on no one block device, as of memory or of another host. */
+/** Of the disk that holds a file, or is it. `seen` is absent where the file system is on no one block device, as of memory or of another host. */
 export async function watchDiskOf<T>(
   path: string,
   clock: Clock,
@@ -58,8 +58,8 @@ async function readDevice(device: string, clock: Clock) {
 }
 
 async function readDisk(path: string, clock: Clock) {
-  const { dev } = await stat(path);
-  const { major, minor } = deviceNumbers(dev);
+  const facts = await stat(path);
+  const { major, minor } = deviceNumbers(facts.isBlockDevice() ? facts.rdev : facts.dev);
   const number = `${major}:${minor}`;
   const devices = parseDiskStatistics(await readFile(STATISTICS, 'utf8'));
   const found = [...devices].find(([, counters]) => counters.number === number);

@@ -10,8 +10,11 @@ interface Operations {
   GetMetricData: [sdk.GetMetricDataInput, sdk.GetMetricDataOutput];
   GetMetricStatistics: [sdk.GetMetricStatisticsInput, sdk.GetMetricStatisticsOutput];
   ListMetrics: [sdk.ListMetricsInput, sdk.ListMetricsOutput];
+  ListTagsForResource: [sdk.ListTagsForResourceInput, sdk.ListTagsForResourceOutput];
   PutMetricAlarm: [sdk.PutMetricAlarmInput, object];
   PutMetricData: [sdk.PutMetricDataInput, object];
+  TagResource: [sdk.TagResourceInput, object];
+  UntagResource: [sdk.UntagResourceInput, object];
 }
 
 /** The operations that this cloud offers. */

@@ -67,7 +67,8 @@ export interface ClusterClient {
   putInstances(placed: PlacedInstance[]): Promise<void>;
   /** Drops instances whose observed power is terminated. */
   forgetInstances(ids: InstanceId[]): Promise<void>;
-  describeNodes(): Promise<NodeSummary[]>;
+  /** All nodes that have reported, or those of them that are named. */
+  describeNodes(only?: readonly NodeId[]): Promise<NodeSummary[]>;
   /** Observations that changed after the cursor; cursor 0 gives all of them. */
   changesSince(cursor: number): Promise<ZoneChanges>;
   getConsoleOutput(id: InstanceId): Promise<ConsoleOutput>;

@@ -210,6 +210,20 @@ test('a temporary key needs its own token', async () => {
   assert.equal(await refusal(signed({ sessionToken: 'x' })), 'not-authenticated/security-token');
 });
 
+test('a session token may be added to the headers of a request that is not for S3, and has to be the right one', async () => {
+  const unsigned = signed({ service: 'ec2', accessKeyId: TEMPORARY.accessKeyId });
+  const withToken = (wire: Wire, token: string) => ({
+    ...wire,
+    rawHeaders: [...wire.rawHeaders, 'X-Amz-Security-Token', token],
+  });
+  await verify(withToken(unsigned, TEMPORARY.sessionToken));
+  assert.equal(await refusal(withToken(unsigned, 'other')), 'not-authenticated/security-token');
+  assert.equal(await refusal(unsigned), 'not-authenticated/security-token');
+  const toS3 = signed({ accessKeyId: TEMPORARY.accessKeyId });
+  const refused = await refusal(withToken(toS3, TEMPORARY.sessionToken));
+  assert.equal(refused, 'not-authorized/signature');
+});
+
 test('a temporary key is good until its time, and not at it', async () => {
   const wire = signed({ accessKeyId: TEMPORARY.accessKeyId, sessionToken: TEMPORARY.sessionToken });
   await verify(wire, { nowMs: TEMPORARY_ENDS_MS - 1 });

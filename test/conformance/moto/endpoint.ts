@@ -1,4 +1,4 @@
-// Owns the endpoint that moto's tests talk to in server mode: every region behind one port, told apart by the scope of
+// Owns the endpoint that others' tests talk to, moto's in server mode above all: every region behind one port, told apart by the scope of
 // the signature, the key that the suite has, and the reset before each test.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -11,8 +11,16 @@ import type { IdentityClient } from '@ironbark/protocol/internal/identity-client
 import { createApiHandler } from '../../../packages/cloud/http/ec2-endpoint.ts';
 import { RegionCloud } from './region-cloud.ts';
 
-export interface MotoEndpoint extends AsyncDisposable {
+export interface RegionEndpoint extends AsyncDisposable {
   readonly url: string;
+  /** Of whatever key signs. */
+  readonly secretAccessKey: string;
+}
+
+/** What a suite expects to find, beside the images that moto's does. */
+export interface RegionContents {
+  /** Ids that public images get whose root disks are their nodes' own. */
+  localImageIds?: readonly string[];
 }
 
 /** What moto's tests sign with and look for: `tests/__init__.py` and `moto/core/models.py` of moto. */
@@ -46,7 +54,10 @@ class SignedTime implements Clock {
   }
 }
 
-export async function startMotoEndpoint(onProblem: (line: string) => void): Promise<MotoEndpoint> {
+export async function startRegionEndpoint(
+  onProblem: (line: string) => void,
+  contents: RegionContents = {},
+): Promise<RegionEndpoint> {
   const logger = createLogger({
     nowMs: () => systemClock.nowMs(),
     level: 'error',
@@ -60,7 +71,7 @@ export async function startMotoEndpoint(onProblem: (line: string) => void): Prom
     for (const region of old.values()) await (await region).cloud[Symbol.asyncDispose]();
   };
   const find = (name: string) => {
-    const found = regions.get(name) ?? startRegion(name, time, logger);
+    const found = regions.get(name) ?? startRegion(name, { clock: time, logger, contents });
     regions.set(name, found);
     return found;
   };
@@ -75,6 +86,7 @@ export async function startMotoEndpoint(onProblem: (line: string) => void): Prom
   const listener = await listen({ address, handler, logger, requestTimeoutMs: 0 });
   return {
     url: `http://127.0.0.1:${listener.port}`,
+    secretAccessKey: SECRET,
     [Symbol.asyncDispose]: async () => {
       await listener[Symbol.asyncDispose]();
       await clear();
@@ -97,8 +109,18 @@ function regionOf({ headers, url = '' }: IncomingMessage): string {
   return SCOPE.exec(signed)?.[1] ?? DEFAULT_REGION;
 }
 
-async function startRegion(region: string, clock: Clock, logger: Logger): Promise<Region> {
-  const cloud = await RegionCloud.start({ region, accountId: ACCOUNT, imageIds: IMAGES, logger });
+interface RegionParts {
+  clock: Clock;
+  logger: Logger;
+  contents: RegionContents;
+}
+
+async function startRegion(
+  region: string,
+  { clock, logger, contents }: RegionParts,
+): Promise<Region> {
+  const options = { region, accountId: ACCOUNT, imageIds: IMAGES, logger };
+  const cloud = await RegionCloud.start({ ...options, ...contents });
   const { ec2, sts, iam } = cloud.cloud;
   const parts = { clock, random: systemRandom, logger };
   return { cloud, handler: createApiHandler({ ec2, sts, iam, identity: OWNER, region, ...parts }) };

@@ -9,7 +9,7 @@ export const PLUGIN_TEXT = `import json, os
 
 def place(nodeid):
     path, name = nodeid.split('::', 1)
-    return {'file': path.split('/')[-1].removesuffix('.py'), 'name': name.split('::')[-1]}
+    return {'file': path.split('/')[-1].removesuffix('.py'), 'name': name}
 
 def known():
     with open(os.environ['${OUTCOMES_VARIABLE}']) as log:

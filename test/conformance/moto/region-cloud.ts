@@ -15,6 +15,7 @@ import type { Ec2Action, Ec2Input, Ec2Output } from '@ironbark/protocol/ec2/type
 import type { Principal } from '@ironbark/protocol/internal/identity-client.ts';
 import { ClusterDouble, doubleNode } from '@ironbark/protocol/internal/testing/cluster-double.ts';
 import { ObjectsDouble } from '@ironbark/protocol/internal/testing/objects-double.ts';
+import { putPretendImage } from '@ironbark/protocol/internal/testing/pretend-image.ts';
 import { StorageDouble } from '@ironbark/protocol/internal/testing/storage-double.ts';
 import { decodeEc2Request } from '@ironbark/protocol/testing/decode-ec2-request.ts';
 import { sql } from 'kysely';
@@ -25,6 +26,8 @@ export interface RegionOptions {
   accountId: AccountId;
   /** Ids that public images get. */
   imageIds: readonly string[];
+  /** The same, for images whose root disks are their nodes' own. */
+  localImageIds?: readonly string[];
   logger?: Logger;
 }
 
@@ -55,26 +58,32 @@ const UNDER_WAY = [
 
 type Exec = (statement: string, values: readonly string[]) => Promise<unknown[]>;
 
+interface Parts {
+  cloud: Cloud;
+  cluster: ClusterDouble;
+  storage: StorageDouble;
+  objects: ObjectsDouble;
+  exec: Exec;
+}
+
 export class RegionCloud implements AsyncDisposable {
   readonly region: string;
   readonly cloud: Cloud;
   readonly #dataDir: string;
   readonly #cluster: ClusterDouble;
   readonly #storage: StorageDouble;
+  readonly #objects: ObjectsDouble;
   readonly #exec: Exec;
   #hasMoved = false;
 
-  private constructor(
-    region: string,
-    dataDir: string,
-    parts: { cloud: Cloud; cluster: ClusterDouble; storage: StorageDouble; exec: Exec },
-  ) {
+  private constructor(region: string, dataDir: string, parts: Parts) {
     this.#exec = parts.exec;
     this.region = region;
     this.#dataDir = dataDir;
     this.cloud = parts.cloud;
     this.#cluster = parts.cluster;
     this.#storage = parts.storage;
+    this.#objects = parts.objects;
     const note = () => {
       this.#hasMoved = true;
     };
@@ -83,13 +92,14 @@ export class RegionCloud implements AsyncDisposable {
   }
 
   static async start(options: RegionOptions): Promise<RegionCloud> {
-    const { region, accountId, imageIds } = options;
+    const { region, accountId, imageIds, localImageIds = [] } = options;
     const dataDir = await mkdtemp(join(tmpdir(), 'ironbark-conformance-'));
     const cluster = new ClusterDouble({
       nodes: [doubleNode('node-a', ROOM)],
       reachableAt: '2026-01-01T00:00:00.000Z',
     });
     const storage = new StorageDouble({ totalBytes: STORAGE_BYTES });
+    const objects = new ObjectsDouble();
     let exec: Exec = () => Promise.reject(new Error('the database is not open yet'));
     const cloud = await startCloud({
       dataDir,
@@ -103,7 +113,7 @@ export class RegionCloud implements AsyncDisposable {
       allowSharedEmulation: true,
       cluster,
       storage,
-      objects: new ObjectsDouble(),
+      objects,
       openDatabase: async (wanted) => {
         const database = await openSqlite(wanted);
         exec = async (statement, values) => {
@@ -117,8 +127,8 @@ export class RegionCloud implements AsyncDisposable {
         return database as never;
       },
     });
-    const made = new RegionCloud(region, dataDir, { cloud, cluster, storage, exec });
-    await made.#publishImages(imageIds, exec);
+    const made = new RegionCloud(region, dataDir, { cloud, cluster, storage, objects, exec });
+    await made.#publishImages(imageIds, localImageIds);
     return made;
   }
 
@@ -139,7 +149,7 @@ export class RegionCloud implements AsyncDisposable {
   }
 
   /** Owned by an account of their own and launchable by all, each of the same snapshot. */
-  async #publishImages(ids: readonly string[], exec: Exec): Promise<void> {
+  async #publishImages(ids: readonly string[], localIds: readonly string[]): Promise<void> {
     const { accountId, arn } = await this.cloud.accounts.addAccount({ name: 'publisher' });
     const publisher: Principal = { accountId, arn, userId: accountId, isRoot: true };
     const zone = `${this.region}a`;
@@ -150,26 +160,42 @@ export class RegionCloud implements AsyncDisposable {
     await this.settle();
     const { SnapshotId } = await this.#call(publisher, 'CreateSnapshot', { VolumeId: VolumeId! });
     await this.settle();
+    const ofSnapshot = [{ DeviceName: ROOT_DEVICE, Ebs: { SnapshotId: SnapshotId! } }];
     for (const id of ids) {
-      const { ImageId } = await this.#call(publisher, 'RegisterImage', {
-        Name: `image ${id}`,
-        Description: 'An image for tests',
+      await this.#publish(publisher, id, {
         RootDeviceName: ROOT_DEVICE,
-        BlockDeviceMappings: [{ DeviceName: ROOT_DEVICE, Ebs: { SnapshotId: SnapshotId! } }],
+        BlockDeviceMappings: ofSnapshot,
       });
-      await this.#call(publisher, 'ModifyImageAttribute', {
-        ImageId: ImageId!,
-        LaunchPermission: { Add: [{ Group: 'all' }] },
-      });
-      // No API gives an image the id that somebody else's tests know.
-      await exec('update image set id = ?, contents = replace(contents, ?, ?) where id = ?', [
-        id,
-        ImageId!,
-        id,
-        ImageId!,
-      ]);
-      await exec('update image_permission set image_id = ? where image_id = ?', [id, ImageId!]);
     }
+    for (const id of localIds) {
+      const ImageLocation = await putPretendImage(this.#objects, id);
+      await this.#publish(publisher, id, { ImageLocation });
+    }
+  }
+
+  async #publish(
+    publisher: Principal,
+    id: string,
+    root: Partial<Ec2Input<'RegisterImage'>>,
+  ): Promise<void> {
+    const { ImageId } = await this.#call(publisher, 'RegisterImage', {
+      Name: `image ${id}`,
+      Description: 'An image for tests',
+      ...root,
+    });
+    await this.#call(publisher, 'ModifyImageAttribute', {
+      ImageId: ImageId!,
+      LaunchPermission: { Add: [{ Group: 'all' }] },
+    });
+    // No API gives an image the id that somebody else's tests know.
+    await this.#exec('update image set id = ?, contents = replace(contents, ?, ?) where id = ?', [
+      id,
+      ImageId!,
+      id,
+      ImageId!,
+    ]);
+    const values = [id, ImageId!];
+    await this.#exec('update image_permission set image_id = ? where image_id = ?', values);
   }
 
   async #call<Name extends Ec2Action>(

@@ -1,14 +1,11 @@
 // Owns the suite `moto-ec2`: moto's own tests of EC2, run against this cloud's API over simulated nodes.
 
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { CommandError, systemCommands } from '@ironbark/platform/commands.ts';
 import { atLeast, type Figure } from '../../support/figures.ts';
+import { explainOutcomes, runPytest } from '../pytest-run.ts';
 import { fetchMoto, type MotoCheckout } from './checkout.ts';
-import { startMotoEndpoint } from './endpoint.ts';
-import { OUTCOMES_VARIABLE, PLUGIN, PLUGIN_TEXT } from './plugin.ts';
-import { causeOf, countBy, parseOutcomes, type TestOutcome } from './report.ts';
+import { type RegionEndpoint, startRegionEndpoint } from './endpoint.ts';
+import type { TestOutcome } from './report.ts';
 
 /** What every user of EC2 meets; other files are of services that this cloud has not. */
 const CORE_FILES = [
@@ -40,8 +37,6 @@ const CORE_FILES = [
 /** Of the core files; a step on the way is held by whoever runs it. */
 const CORE_TESTS = 654;
 const BAR = 600;
-const TEST_TIMEOUT_SECONDS = 60;
-const MINUTE_MS = 60_000;
 
 export interface MotoOptions {
   /** Names of the files to run, and after a colon what the names of their tests contain; all core files when absent. */
@@ -80,49 +75,27 @@ interface Wanted {
 }
 
 async function runTests(
-  checkout: MotoCheckout,
-  wanted: Wanted,
-  { minutes, goesOn, explain }: MotoOptions,
-): Promise<TestOutcome[]> {
-  const outcomes = join(dirname(checkout.folder), 'outcomes');
-  if (!goesOn) await writeFile(outcomes, '');
-  const plugins = await mkdtemp(join(tmpdir(), 'ironbark-moto-'));
-  try {
-    await writeFile(join(plugins, `${PLUGIN}.py`), PLUGIN_TEXT);
-    await using endpoint = await startMotoEndpoint(explain);
-    const variables = { PYTHONPATH: plugins, [OUTCOMES_VARIABLE]: outcomes };
-    const env = { ...environment(endpoint.url, checkout.folder), ...variables };
-    if (!(await runPytest(checkout, wanted, { env, timeoutMs: minutes * MINUTE_MS }))) {
-      explain('THE RUN WAS CUT OFF: it took too long; --continue goes on with it');
-    }
-  } finally {
-    await rm(plugins, { recursive: true, force: true });
-  }
-  return parseOutcomes(await readFile(outcomes, 'utf8'));
-}
-
-/** False when its time was over before it was. */
-async function runPytest(
   { python, folder }: MotoCheckout,
   { files, match }: Wanted,
-  options: { env: Record<string, string>; timeoutMs: number },
-): Promise<boolean> {
-  const paths = files.map((name) => `tests/test_ec2/test_${name}.py`);
-  const choice = match === undefined ? [] : ['-k', match];
-  const plugins = ['-p', 'no:cacheprovider', '-p', PLUGIN, `--timeout=${TEST_TIMEOUT_SECONDS}`];
-  const args = ['-m', 'pytest', '-q', '--tb=short', ...plugins, ...choice, ...paths];
-  try {
-    // 1: some tests failed; 5: none was left to run.
-    await systemCommands.run(python, args, { ...options, cwd: folder, allowExitCodes: [0, 1, 5] });
-    return true;
-  } catch (error) {
-    if (error instanceof CommandError && error.exitCode === undefined) return false;
-    throw error;
-  }
+  options: MotoOptions,
+): Promise<TestOutcome[]> {
+  await using endpoint = await startRegionEndpoint(options.explain);
+  return await runPytest({
+    ...options,
+    python,
+    folder,
+    paths: files.map((name) => `tests/test_ec2/test_${name}.py`),
+    match,
+    outcomes: join(dirname(folder), 'outcomes'),
+    env: environment(endpoint, folder),
+  });
 }
 
 /** `moto/settings.py` and `moto/core/models.py` of moto say what is read. */
-function environment(url: string, folder: string): Record<string, string> {
+function environment(
+  { url, secretAccessKey }: RegionEndpoint,
+  folder: string,
+): Record<string, string> {
   return {
     PATH: '/usr/local/bin:/usr/bin:/bin',
     HOME: folder,
@@ -131,33 +104,9 @@ function environment(url: string, folder: string): Record<string, string> {
     TESTS_SKIP_REQUIRES_DOCKER: 'true',
     AWS_EC2_METADATA_DISABLED: 'true',
     AWS_ACCESS_KEY_ID: 'FOOBARKEY',
-    AWS_SECRET_ACCESS_KEY: 'FOOBARSECRET',
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
     // A refusal is the answer: asking again changes nothing and takes seconds.
     AWS_MAX_ATTEMPTS: '1',
     PYTHONDONTWRITEBYTECODE: '1',
   };
-}
-
-const MAX_CAUSES = 60;
-
-function explainOutcomes(outcomes: readonly TestOutcome[], explain: (line: string) => void): void {
-  const count = (some: readonly TestOutcome[], kind: TestOutcome['outcome']) =>
-    some.filter(({ outcome }) => outcome === kind).length;
-  explain(`${'file'.padEnd(32)}  passed  failed  skipped`);
-  for (const [file, some] of Map.groupBy(outcomes, (one) => one.file)) {
-    const counts = (['passed', 'failed', 'skipped'] as const).map((kind) => count(some, kind));
-    explain(`${file.padEnd(32)}  ${counts.map((n) => String(n).padStart(6)).join('  ')}`);
-  }
-  const failed = outcomes.filter(({ outcome }) => outcome === 'failed');
-  explain('');
-  for (const { file, name, message } of failed) explain(`  ${file}::${name}: ${causeOf(message)}`);
-  explain('');
-  const causes = countBy(failed.map(({ message }) => causeOf(message)));
-  for (const [cause, n] of causes.slice(0, MAX_CAUSES))
-    explain(`${String(n).padStart(5)}  ${cause}`);
-  explain('');
-  explain(
-    `${count(outcomes, 'passed')} passed, ${failed.length} failed, ` +
-      `${count(outcomes, 'skipped')} skipped, ${outcomes.length} in all`,
-  );
 }

@@ -121,9 +121,9 @@ export class ClusterDouble implements ClusterClient {
     this.#fail('forgetInstances after');
   }
 
-  async describeNodes(): Promise<NodeSummary[]> {
+  async describeNodes(only?: readonly NodeId[]): Promise<NodeSummary[]> {
     this.#fail('describeNodes');
-    return this.nodes;
+    return this.nodes.filter(({ nodeId }) => only?.includes(nodeId) ?? true);
   }
 
   async changesSince(cursor: number): ReturnType<ClusterClient['changesSince']> {
