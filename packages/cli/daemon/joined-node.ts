@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { openClientHost } from '@ironbark/node/drivers/gates/client-processes.ts';
 import { GateClients } from '@ironbark/node/drivers/gates/gate-clients.ts';
-import { createCallHandler } from '@ironbark/platform/http/call-server.ts';
+import { createCallHandler, notReadyYet } from '@ironbark/platform/http/call-server.ts';
 import { askForGate } from '@ironbark/protocol/internal/wire/gate-wire.ts';
 import { nodeVerbs } from '@ironbark/protocol/internal/wire/node-wire.ts';
 import { remoteImageSource } from '@ironbark/protocol/internal/wire/objects-wire.ts';
@@ -40,7 +40,7 @@ export async function composeJoinedNode(
       await late.link!.openCalls(IMAGE_TIMEOUT_MS).callForBytes(verb, input),
     onChange: () => () => {},
   };
-  const clients = await openClients(options, joined, () => late.link!);
+  const clients = await openClients(options, joined, () => late.link);
   starting.use(clients);
   const objects = remoteImageSource(images);
   const gates = clients === undefined ? {} : { gates: clients };
@@ -88,7 +88,7 @@ export async function composeJoinedNode(
 async function openClients(
   { config, paths, clock, commands, logger: parent }: DaemonParts,
   { front }: JoinedConfig,
-  link: () => FrontLink,
+  findLink: () => FrontLink | undefined,
 ): Promise<GateClients | undefined> {
   if (config.hypervisor === 'simulated') return undefined;
   const logger = parent.child({ service: 'gates' });
@@ -101,7 +101,9 @@ async function openClients(
     logger,
     findFront: async () => (await lookup(front.host, IPV4)).address,
     findGate: async (key) => {
-      using calls = link().openCalls(GATE_TIMEOUT_MS);
+      const link = findLink();
+      if (link === undefined) throw notReadyYet('The front end');
+      using calls = link.openCalls(GATE_TIMEOUT_MS);
       return await askForGate(calls, key);
     },
   });
