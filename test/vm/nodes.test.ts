@@ -51,10 +51,11 @@ test('a guest runs on the host that joined, and its console is read at the front
   const admin = await getDaemon(cloud.dataDir);
   const nodes = () => admin.listNodes();
   await eventually('the node', async () => (await nodes()).every(({ state }) => state === 'ready'));
-  assert.deepEqual((await nodes()).map(({ underlayAddress }) => underlayAddress).sort(), [
-    FRONT,
-    OTHER,
-  ]);
+  // The front end's own node is told of the door's address with its next report.
+  await eventually('their addresses', async () => {
+    const known = (await nodes()).map(({ underlayAddress }) => underlayAddress);
+    return known.sort().join() === `${FRONT},${OTHER}`;
+  });
   await admin.drainNode({ name: (await nodes()).find(({ isFront }) => isFront)!.nodeId });
   const { instanceId } = await cloud.json<{ instanceId: `i-${string}` }>('launch', '--no-wait');
   guestId = instanceId;
