@@ -268,5 +268,6 @@ function toRow(node: NodeSummary): NodeRow {
     keepsVpcs: toFlag(node.network === 'simulated' || node.keepsVpcs === true),
     isDraining: toFlag(node.isDraining === true),
     reachesVolumes: toFlag(node.reachesVolumes !== false),
+    opensGates: toFlag(node.opensGates === true),
   };
 }

@@ -34,6 +34,8 @@ function describeNode(context: ClusterContext, row: NodeRow): NodeSummary | unde
   const heard = context.health.find(row.id);
   const known = heard?.summary ?? summaryOf(row);
   if (known === undefined) return undefined;
+  // Gates listen where nodes come to.
+  const hasAddress = context.findOwnAddress() !== undefined;
   return {
     nodeId: row.id,
     hostname: known.hostname,
@@ -46,6 +48,7 @@ function describeNode(context: ClusterContext, row: NodeRow): NodeSummary | unde
     ...(known.version === undefined ? {} : { version: known.version }),
     ...(known.underlayAddress === undefined ? {} : { underlayAddress: known.underlayAddress }),
     ...(context.isElsewhere(row.id) ? { reachesVolumes: false } : {}),
+    ...(known.opensGates === true && hasAddress ? { opensGates: true } : {}),
     ...(row.is_draining === 1 ? { isDraining: true } : {}),
     capacity: known.capacity,
     reportedAt: renderTime(heard?.reportedAtMs ?? 0),

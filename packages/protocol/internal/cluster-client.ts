@@ -40,6 +40,8 @@ export interface NodeSummary {
   isDraining?: boolean;
   /** The zone's volumes can be opened there; absent: they can. */
   reachesVolumes?: boolean;
+  /** Where they cannot: one that is attached to a single instance, and is not its root, can all the same. */
+  opensGates?: boolean;
   capacity: NodeCapacity;
   reportedAt: string;
 }
