@@ -9,7 +9,7 @@ import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts'
 import { type Namespace, whyNoNamespaces } from '../testing/guest-namespace.ts';
 import { Talker } from '../testing/guest-sockets.ts';
 import { NodeFabric } from '../testing/node-fabric.ts';
-import { ALL_IN, group, portIntent, vpcIntent } from '../testing/vpc-intent.ts';
+import { ALL_IN, group, portIntent, vpcId, vpcIntent } from '../testing/vpc-intent.ts';
 import type { PortSpec } from './host-network.ts';
 import { VXLAN_PORT } from './underlay-rules.ts';
 
@@ -114,6 +114,16 @@ describe('default VPCs on two nodes', { skip }, () => {
     assert.equal(await talker('here').reaches('192.0.2.99', PORT), true);
     assert.deepEqual(forged.heard, []);
     assert.ok(other.heard.some(({ from }) => from === fabric.node(1).underlayAddress));
+  });
+
+  test('a bridge that is gone comes back beside the routes to the other node', async () => {
+    const { names, host } = fabric.node(1);
+    const bridge = names.bridge(subnetOf(2).id);
+    await host.ip('link', 'delete', bridge);
+    assert.match(await host.ip('route', 'show', 'dev', names.overlay(vpcId(2))), /10\.211\.2\.7/);
+    await tell(vpcs());
+    assert.match(await host.ip('address', 'show', 'dev', bridge), /10\.211\.2\.1\/24/);
+    assert.equal(await talker('far').reaches(addressOf('foreign'), PORT), true);
   });
 
   test('a public address of a guest that its host routes is answered for there', async () => {
