@@ -64,13 +64,17 @@ describe('default VPCs on two nodes', { skip }, () => {
     return { id, ...place, vpcCidr: CIDR, domain: 'ec2.internal' };
   }
 
+  function portId(number: number): InterfaceId {
+    return `eni-${number.toString(16).padStart(17, '0')}`;
+  }
+
   function portSpec(name: Name): PortSpec {
     const { number, vpc } = PLACES[name];
     const hex = number.toString(16).padStart(17, '0');
     const privateIp = addressOf(name);
     return {
       instanceId: `i-${hex}`,
-      interfaceId: `eni-${hex}` as InterfaceId,
+      interfaceId: portId(number),
       macAddress: `02:aa:00:03:00:0${number}`,
       privateIp,
       hostname: `ip-${privateIp.replaceAll('.', '-')}.ec2.internal`,
@@ -114,6 +118,48 @@ describe('default VPCs on two nodes', { skip }, () => {
     assert.equal(await talker('here').reaches('192.0.2.99', PORT), true);
     assert.deepEqual(forged.heard, []);
     assert.ok(other.heard.some(({ from }) => from === fabric.node(1).underlayAddress));
+  });
+
+  /** As the second node's first instance in it makes it known. */
+  function withSubnet(number: number, privateIp = `10.211.${number}.8`): VpcIntent[] {
+    const { id, cidr, gatewayIp } = subnetOf(number);
+    const spec = {
+      ...portSpec('there'),
+      interfaceId: portId(8),
+      privateIp,
+      subnet: subnetOf(number),
+    };
+    const [first, ...others] = vpcs();
+    const subnets = [...first!.subnets, { ...first!.subnets[0]!, id, cidr, gatewayIp }];
+    const ports = [...first!.ports, portIntent(spec, [1], { nodeId: 'node-2' })];
+    return [{ ...first!, subnets, ports }, ...others];
+  }
+
+  test('a new subnet has its bridge before anything leads to it on the other node', async () => {
+    const { names, host, network } = fabric.node(1);
+    const overlay = names.overlay(vpcId(1));
+    await network.putVpcs(withSubnet(3));
+    assert.match(await host.ip('route', 'show', '10.211.3.8'), new RegExp(`dev ${overlay} `));
+    await network.ensureSubnets([1, 2, 3].map(subnetOf), withSubnet(3));
+    await tell(vpcs());
+  });
+
+  test("what is the host's own stays reached as it was, whatever is said to be elsewhere", async () => {
+    const { host, network } = fabric.node(1);
+    for (const strange of ['192.0.2.99', '10.211.2.5', '10.99.0.1']) {
+      const told = withSubnet(1, strange);
+      await network.putVpcs(told);
+      assert.doesNotMatch(await host.ip('route'), new RegExp(strange), strange);
+      await network.ensureSubnets([1, 2].map(subnetOf), told);
+      assert.doesNotMatch(await host.ip('route'), new RegExp(strange), strange);
+    }
+    // A block of the host's own, which no bridge has come to.
+    await host.ip('route', 'add', '10.211.3.0/24', 'dev', 'eth0');
+    await assert.rejects(network.putVpcs(withSubnet(3)), /overlaps 10\.211\.3\.0\/24/);
+    await network.putVpcs(withSubnet(3));
+    assert.equal(await host.ip('route', 'show', '10.211.3.8'), '');
+    await host.ip('route', 'delete', '10.211.3.0/24', 'dev', 'eth0');
+    await tell(vpcs());
   });
 
   test('a bridge that is gone comes back beside the routes to the other node', async () => {

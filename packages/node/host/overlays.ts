@@ -25,13 +25,19 @@ interface Way {
   mtu: number | undefined;
 }
 
+interface Source {
+  vpc: VpcIntent;
+  within: string | undefined;
+  overlay: Overlay | undefined;
+}
+
 export class Overlays {
   readonly #options: OverlaysOptions;
   readonly #book: UnderlayBook;
   readonly #ways = new Map<string, Way>();
   #planned = new Map<string, Overlay>();
   /** From this document each was planned. */
-  readonly #sources = new Map<string, { vpc: VpcIntent; overlay: Overlay | undefined }>();
+  readonly #sources = new Map<string, Source>();
 
   constructor(options: OverlaysOptions) {
     this.#options = options;
@@ -39,9 +45,12 @@ export class Overlays {
     this.#book = new UnderlayBook(options.names.underlayTable, { ...options.host, directory });
   }
 
-  /** What follows is about these VPCs. */
-  plan(vpcs: readonly VpcIntent[]): void {
-    const planned = vpcs.map((vpc) => [vpc.id, this.#planOne(vpc)] as const);
+  /** What follows is about these VPCs. `within`: as `planOverlay` takes it. */
+  plan(
+    vpcs: readonly VpcIntent[],
+    within: (vpc: VpcIntent) => readonly string[] | undefined = () => undefined,
+  ): void {
+    const planned = vpcs.map((vpc) => [vpc.id, this.#planOne(vpc, within(vpc))] as const);
     this.#planned = new Map(
       planned.flatMap(([id, overlay]) => (overlay === undefined ? [] : [[id, overlay]])),
     );
@@ -49,11 +58,12 @@ export class Overlays {
     for (const id of this.#sources.keys()) if (!ids.has(id)) this.#sources.delete(id);
   }
 
-  #planOne(vpc: VpcIntent): Overlay | undefined {
+  #planOne(vpc: VpcIntent, blocks: readonly string[] | undefined): Overlay | undefined {
     const known = this.#sources.get(vpc.id);
-    if (known?.vpc === vpc) return known.overlay;
-    const overlay = planOverlay(vpc, this.#options.nodeId);
-    this.#sources.set(vpc.id, { vpc, overlay });
+    const within = blocks?.join();
+    if (known?.vpc === vpc && known.within === within) return known.overlay;
+    const overlay = planOverlay(vpc, this.#options.nodeId, blocks);
+    this.#sources.set(vpc.id, { vpc, within, overlay });
     return overlay;
   }
 

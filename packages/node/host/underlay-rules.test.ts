@@ -55,6 +55,16 @@ test('without ports elsewhere, or a place of its own, a node has no overlay', ()
   assert.equal(planOverlay(vpc(port(4, 'node-1'), port(5, 'node-9')), 'node-1'), undefined);
 });
 
+test('where a host routes the VPC, nothing outside its subnets there leads to another node', () => {
+  const strange = ['8.8.8.8', '127.0.0.1', '10.0.1.5', '10.0.0.6'].map((address) =>
+    port(5, 'node-2', { privateIps: [address], checksSource: false }),
+  );
+  const overlay = planOverlay(vpc(port(4, 'node-1'), ...strange), 'node-1', ['10.0.0.0/24'])!;
+  assert.deepEqual([...overlay.remotes], [['10.0.0.6', '192.0.2.2']]);
+  assert.equal(planOverlay(vpc(port(5, 'node-2')), 'node-1', []), undefined);
+  assert.equal(planOverlay(vpc(port(5, 'node-2')), 'node-1', ['10.0.1.0/24']), undefined);
+});
+
 test('a public address is of its own node only', () => {
   const publicIps = [{ privateIp: '10.0.0.5', publicIp: '203.0.113.5' }];
   const all = [vpc(port(4, 'node-1', { publicIps }), port(5, 'node-2', { publicIps }))];

@@ -98,6 +98,8 @@ class VpcNetworks implements HostNetwork {
   #vpcs: readonly VpcIntent[] = [];
   /** Those that the host itself routes. */
   #hostSubnets: readonly SubnetIntent[] = [];
+  /** Those of them that have their bridges: no network of the host's own is in their place. */
+  #bridged: readonly SubnetIntent[] = [];
   #hostShape = '';
   #publicShape = '';
   #turn: Promise<unknown> = Promise.resolve();
@@ -124,22 +126,27 @@ class VpcNetworks implements HostNetwork {
   }
 
   ensureSubnets(subnets: readonly SubnetIntent[], vpcs: readonly VpcIntent[] = []): Promise<void> {
-    return this.#inTurn(async () => {
-      this.#hear(vpcs);
-      this.#hostSubnets = withOwnSubnets(subnets, vpcs);
-      await this.#removeStrays();
-      await this.#overlays.ensureRules();
-      await this.#host.ensureSubnets(this.#hostSubnets, this.#surroundings());
-      await this.#ensureHostOverlays();
-      await this.#ensureHostRoutes();
-      for (const vpc of this.#ownSpaced()) await this.#ensureSpace(vpc);
-      await this.#ensurePublicNeighbours();
-    });
+    return this.#inTurn(() => this.#ensureAll(subnets, vpcs));
+  }
+
+  async #ensureAll(subnets: readonly SubnetIntent[], vpcs: readonly VpcIntent[]): Promise<void> {
+    this.#hostSubnets = withOwnSubnets(subnets, vpcs);
+    this.#hear(vpcs, this.#hostSubnets);
+    await this.#removeStrays();
+    await this.#overlays.ensureRules();
+    await this.#host.ensureSubnets(this.#hostSubnets, this.#surroundings());
+    this.#bridged = this.#hostSubnets;
+    await this.#ensureHostOverlays();
+    await this.#ensureHostRoutes();
+    for (const vpc of this.#ownSpaced()) await this.#ensureSpace(vpc);
+    await this.#ensurePublicNeighbours();
   }
 
   putVpcs(vpcs: readonly VpcIntent[]): Promise<void> {
     return this.#inTurn(async () => {
-      this.#hear(vpcs);
+      // One that comes needs a bridge before anything leads to it.
+      if (hasNewSubnets(vpcs, this.#hostSubnets)) return this.#ensureAll(this.#hostSubnets, vpcs);
+      this.#hear(vpcs, this.#bridged);
       await this.#overlays.putRules();
       for (const { id } of this.#hostVpcs()) await this.#overlays.put(id, this.#hostPlace);
       await this.#host.putSurroundings(this.#surroundings());
@@ -221,9 +228,14 @@ class VpcNetworks implements HostNetwork {
     return result;
   }
 
-  #hear(vpcs: readonly VpcIntent[]): void {
+  /** Whatever the cloud says, the host's own networks stay reached as they are: only from these subnets to other nodes. */
+  #hear(vpcs: readonly VpcIntent[], bridged: readonly SubnetIntent[]): void {
     this.#vpcs = withoutForeignAddresses(vpcs, this.#options.nodeId);
-    this.#overlays.plan(this.#vpcs);
+    const apart = new Set(this.#ownSpaced());
+    const cidrs = new Map(bridged.map(({ id, cidr }) => [id, cidr]));
+    this.#overlays.plan(this.#vpcs, (vpc) =>
+      apart.has(vpc) ? undefined : vpc.subnets.flatMap(({ id }) => cidrs.get(id) ?? []),
+    );
   }
 
   #publicAddresses(): PublicAddresses {
@@ -346,6 +358,13 @@ function shapeOf(vpc: VpcIntent, overlays: Overlays): string {
   const nextNodes = routers.map((port) => nextNodeOf(overlays.find(id), port) ?? null);
   const hasOverlay = overlays.find(id) !== undefined;
   return JSON.stringify({ subnets, cidrs, dhcp, hasDns, publicIps, nextNodes, hasOverlay });
+}
+
+function hasNewSubnets(vpcs: readonly VpcIntent[], known: readonly SubnetIntent[]): boolean {
+  const ids = new Set(known.map(({ id }) => id));
+  const apart = new Set(findApart(vpcs, known));
+  const isNew = vpcs.some((vpc) => !apart.has(vpc) && vpc.subnets.some(({ id }) => !ids.has(id)));
+  return isNew && withOwnSubnets(known, vpcs).length > known.length;
 }
 
 /** A VPC that the host routes may have more subnets than it was told of, as long as they are nobody else's. */
