@@ -185,4 +185,12 @@ describe('default VPCs on two nodes', { skip }, () => {
     assert.equal(await again.reaches(publicIp, PORT, NEVER_MS), false);
     assert.equal(await fabric.node(2).host.ip('neigh', 'show', 'proxy'), '');
   });
+
+  test('a network that is taken off its host leaves no rule, interface or route', async () => {
+    const { network, commands, names, host } = fabric.node(1);
+    await network.removeAll();
+    assert.equal((await commands.run('nft', ['list', 'ruleset'])).stdout, '');
+    assert.doesNotMatch(await host.ip('link'), new RegExp(`ib${names.tag}`));
+    assert.doesNotMatch(await host.ip('route'), /10\.211/);
+  });
 });
