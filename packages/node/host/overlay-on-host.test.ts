@@ -144,6 +144,29 @@ describe('default VPCs on two nodes', { skip }, () => {
     await tell(vpcs());
   });
 
+  test('the rules name the way to another node before it is there, and until it is gone', async () => {
+    const { network, names, commands } = fabric.node(1);
+    const overlay = names.overlay(vpcId(2));
+    const alone = vpcs().map((vpc) => ({
+      ...vpc,
+      ports: vpc.ports.filter(({ nodeId }) => nodeId === 'node-1'),
+    }));
+    const isThere = async () => (await fabric.node(1).host.ip('link')).includes(overlay);
+    const isNamed = async () =>
+      (await commands.run('nft', ['list', 'table', 'ip', names.table])).stdout.includes(overlay);
+    for (const told of [alone, vpcs()]) {
+      const seen: [boolean, boolean][] = [];
+      fabric.watch(1, async () => void seen.push([await isThere(), await isNamed()]));
+      await network.putVpcs(told);
+      fabric.watch(1, undefined);
+      assert.deepEqual(
+        seen.filter(([there, named]) => there && !named),
+        [],
+      );
+      assert.equal(await isThere(), told !== alone);
+    }
+  });
+
   test("what is the host's own stays reached as it was, whatever is said to be elsewhere", async () => {
     const { host, network } = fabric.node(1);
     for (const strange of ['192.0.2.99', '10.211.2.5', '10.99.0.1']) {

@@ -87,6 +87,30 @@ export class Overlays {
     await this.#book.put([...this.#planned.values()]);
   }
 
+  /** As it is now, to compare with what it is later. */
+  view(): Pick<Overlays, 'find' | 'mtuOf'> {
+    const planned = this.#planned;
+    const mtus = new Map([...this.#ways].map(([id, { mtu }]) => [id, mtu]));
+    return { find: (id) => planned.get(id), mtuOf: (id) => mtus.get(id) };
+  }
+
+  /**
+   * Takes the VPCs' ways to what was planned, and has the place's rules written in between: they name an interface before
+   * it is there, and until it is gone. `follow` is asked for where an MTU is another, which address services tell guests.
+   */
+  async around(
+    vpcIds: readonly string[],
+    place: NetworkPlace,
+    steps: { how: 'ensure' | 'put'; write: () => Promise<void>; follow: () => Promise<void> },
+  ): Promise<void> {
+    const { how, write, follow } = steps;
+    for (const id of vpcIds) if (!this.#planned.has(id)) await this[how](id, place);
+    await write();
+    const { mtuOf } = this.view();
+    for (const id of vpcIds) if (this.#planned.has(id)) await this[how](id, place);
+    if (vpcIds.some((id) => this.mtuOf(id) !== mtuOf(id))) await follow();
+  }
+
   /** Makes or repairs the way of a VPC that is routed in this place, or takes it away. */
   async ensure(vpcId: string, place: NetworkPlace): Promise<void> {
     const overlay = this.#planned.get(vpcId);

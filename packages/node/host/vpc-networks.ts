@@ -134,9 +134,10 @@ class VpcNetworks implements HostNetwork {
     this.#hear(vpcs, this.#hostSubnets);
     await this.#removeStrays();
     await this.#overlays.ensureRules();
-    await this.#host.ensureSubnets(this.#hostSubnets, this.#surroundings());
-    this.#bridged = this.#hostSubnets;
-    await this.#ensureHostOverlays();
+    await this.#putHost('ensure', async () => {
+      await this.#host.ensureSubnets(this.#hostSubnets, this.#surroundings());
+      this.#bridged = this.#hostSubnets;
+    });
     await this.#ensureHostRoutes();
     for (const vpc of this.#ownSpaced()) await this.#ensureSpace(vpc);
     await this.#ensurePublicNeighbours();
@@ -148,8 +149,7 @@ class VpcNetworks implements HostNetwork {
       if (hasNewSubnets(vpcs, this.#hostSubnets)) return this.#ensureAll(this.#hostSubnets, vpcs);
       this.#hear(vpcs, this.#bridged);
       await this.#overlays.putRules();
-      for (const { id } of this.#hostVpcs()) await this.#overlays.put(id, this.#hostPlace);
-      await this.#host.putSurroundings(this.#surroundings());
+      await this.#putHost('put');
       if (JSON.stringify(this.#hostVpcs().map((vpc) => this.#shapeOf(vpc))) !== this.#hostShape) {
         await this.#ensureHostRoutes();
       }
@@ -265,11 +265,12 @@ class VpcNetworks implements HostNetwork {
     this.#hostShape = JSON.stringify(vpcs.map((vpc) => this.#shapeOf(vpc)));
   }
 
-  /** A VPC that has no port here any more has no way to the others either. */
-  async #ensureHostOverlays(): Promise<void> {
+  async #putHost(how: 'ensure' | 'put', write?: () => Promise<void>): Promise<void> {
     const ids = this.#hostVpcs().map(({ id }) => id);
-    for (const id of ids) await this.#overlays.ensure(id, this.#hostPlace);
-    await this.#overlays.removeStrays(this.#hostPlace, ids);
+    // A VPC that has no port here any more has no way to the others either.
+    if (how === 'ensure') await this.#overlays.removeStrays(this.#hostPlace, ids);
+    const follow = () => this.#host.putSurroundings(this.#surroundings());
+    await this.#overlays.around(ids, this.#hostPlace, { how, write: write ?? follow, follow });
   }
 
   #routed(vpcs: readonly VpcIntent[]): RoutedVpcs {
@@ -282,7 +283,7 @@ class VpcNetworks implements HostNetwork {
 
   #surroundings(): Surroundings {
     const uplinks = [...this.#spaces.keys()].map((id) => this.#names.uplink(id));
-    return { vpcs: this.#vpcs, uplinks, overlays: this.#overlays };
+    return { vpcs: this.#vpcs, uplinks, overlays: this.#overlays.view() };
   }
 
   /** Undefined when the VPC has no port here and needs none. */
@@ -291,14 +292,26 @@ class VpcNetworks implements HostNetwork {
     if (known === undefined && !isNeeded) return undefined;
     const context = { names: this.#names, commands: this.#options.commands };
     await ensureSpace(context, vpc);
-    await this.#overlays.ensure(vpc.id, vpcPlace(this.#names, vpc.id, this.#options.commands));
     const space = known ?? (await this.#openSpace(vpc));
     space.metadata ??= await this.#options.serveMetadata?.(vpc.id, this.#names.space(vpc.id));
-    await space.network.ensureSubnets(subnetsOf(vpc), await this.#insideOf());
+    await this.#putSpace(vpc, space, 'ensure', async () =>
+      space.network.ensureSubnets(subnetsOf(vpc), await this.#insideOf()),
+    );
     await ensureRoutes(context, this.#routed([vpc]));
     space.shape = this.#shapeOf(vpc);
     if (known === undefined) await this.#host.putSurroundings(this.#surroundings());
     return space;
+  }
+
+  async #putSpace(
+    { id }: VpcIntent,
+    { network }: Space,
+    how: 'ensure' | 'put',
+    write?: () => Promise<void>,
+  ): Promise<void> {
+    const place = vpcPlace(this.#names, id, this.#options.commands);
+    const follow = async () => network.putSurroundings(await this.#insideOf());
+    await this.#overlays.around([id], place, { how, write: write ?? follow, follow });
   }
 
   async #openSpace(vpc: VpcIntent): Promise<Space> {
@@ -311,7 +324,7 @@ class VpcNetworks implements HostNetwork {
 
   async #insideOf(): Promise<Surroundings> {
     const resolvers = await findResolvers();
-    const inside = { vpcs: this.#vpcs, wayOut: WAY_OUT, overlays: this.#overlays };
+    const inside = { vpcs: this.#vpcs, wayOut: WAY_OUT, overlays: this.#overlays.view() };
     return resolvers === undefined ? inside : { ...inside, resolvers };
   }
 
@@ -319,9 +332,7 @@ class VpcNetworks implements HostNetwork {
   async #changeSpace(vpc: VpcIntent): Promise<void> {
     const space = this.#spaces.get(vpc.id);
     if (space === undefined) return;
-    await this.#overlays.put(vpc.id, vpcPlace(this.#names, vpc.id, this.#options.commands));
-    if (space.shape === this.#shapeOf(vpc))
-      await space.network.putSurroundings(await this.#insideOf());
+    if (space.shape === this.#shapeOf(vpc)) await this.#putSpace(vpc, space, 'put');
     else await this.#ensureSpace(vpc);
   }
 
