@@ -155,6 +155,7 @@ describe('default VPCs on two nodes', { skip }, () => {
     const isNamed = async () =>
       (await commands.run('nft', ['list', 'table', 'ip', names.table])).stdout.includes(overlay);
     for (const told of [alone, vpcs()]) {
+      if (told !== alone) await refusesAnotherCloudsNumber(told);
       const seen: [boolean, boolean][] = [];
       fabric.watch(1, async () => void seen.push([await isThere(), await isNamed()]));
       await network.putVpcs(told);
@@ -166,6 +167,14 @@ describe('default VPCs on two nodes', { skip }, () => {
       assert.equal(await isThere(), told !== alone);
     }
   });
+
+  async function refusesAnotherCloudsNumber(told: VpcIntent[]): Promise<void> {
+    const { host, network } = fabric.node(1);
+    const device = ['id', '2', 'local', '192.0.2.1', 'dstport', `${VXLAN_PORT}`];
+    await host.ip('link', 'add', 'another', 'type', 'vxlan', ...device);
+    await assert.rejects(network.putVpcs(told), /Network number 2 .* is another's on this host/);
+    await host.ip('link', 'delete', 'another');
+  }
 
   test("what is the host's own stays reached as it was, whatever is said to be elsewhere", async () => {
     const { host, network } = fabric.node(1);
@@ -197,6 +206,9 @@ describe('default VPCs on two nodes', { skip }, () => {
 
   test('a public address of a guest that its host routes is answered for there', async () => {
     const publicIp = '203.0.113.9';
+    const ofAnotherCloud = '203.0.113.77 dev eth0';
+    const { host } = fabric.node(2);
+    await host.ip('neigh', 'add', 'proxy', ...ofAnotherCloud.split(' '), 'protocol', '145');
     await tell(vpcs([{ privateIp: addressOf('there'), publicIp }]));
     await fabric.stranger.ip('route', 'add', '203.0.113.0/24', 'dev', 'eth0');
     await using world = await Talker.open(fabric.stranger, PORT);
@@ -206,7 +218,11 @@ describe('default VPCs on two nodes', { skip }, () => {
     // Another port of the sender's: the kernel goes on with flows that it knows.
     await using again = await Talker.open(fabric.stranger, PORT + 1);
     assert.equal(await again.reaches(publicIp, PORT, NEVER_MS), false);
-    assert.equal(await fabric.node(2).host.ip('neigh', 'show', 'proxy'), '');
+    const answered = (await host.ip('neigh', 'show', 'proxy')).trim().split('\n');
+    assert.deepEqual(
+      answered.map((line) => line.startsWith(ofAnotherCloud)),
+      [true],
+    );
   });
 
   test('a network that is taken off its host leaves no rule, interface or route', async () => {
