@@ -36,7 +36,7 @@ export async function composeJoinedNode(
   const { node, network } = opened;
   const { nodeId, vpcCidr } = config;
   // Volumes are served on the front end's host: what a document says of one here is refused.
-  const bounds = { vpcCidr, exportSocket: () => 'nowhere' };
+  const bounds = { vpcCidr, exportSocket: () => undefined };
   const handler = createCallHandler({
     logger: logger.child({ service: 'node' }),
     verbs: nodeVerbs({ node: node.client, nodeId, bounds }),

@@ -102,8 +102,8 @@ const image: Check<InstanceImage> = object<InstanceImage>({
 export interface NodeBounds {
   /** The cloud's own block: no subnet that the host itself routes may lie outside. */
   vpcCidr: string;
-  /** Where this host serves a volume: what the message says of it is compared with this, never used. */
-  exportSocket: (id: VolumeId, opening: number | undefined) => string;
+  /** Where this host serves a volume, if it does: what the message says of it is compared with this, never used. */
+  exportSocket: (id: VolumeId, opening: number | undefined) => string | undefined;
 }
 
 function volume({ exportSocket }: NodeBounds): Check<VolumeIntent> {
@@ -123,7 +123,7 @@ function volume({ exportSocket }: NodeBounds): Check<VolumeIntent> {
     const { volumeId, source } = checked;
     const said = source.kind === 'nbd-unix' ? source.socketPath : '';
     const socketPath = exportSocket(volumeId, openingOf(said));
-    if (said !== socketPath || source.exportName !== volumeId) {
+    if (socketPath === undefined || said !== socketPath || source.exportName !== volumeId) {
       throw refuse(`${path}.source`, 'where the volume is served');
     }
     return { ...checked, source: { kind: 'nbd-unix', socketPath, exportName: volumeId } };

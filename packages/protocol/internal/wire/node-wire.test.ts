@@ -109,7 +109,7 @@ function openNode() {
     readNetwork: async () => [],
   };
   const bounds = { vpcCidr: '172.31.0.0/16', exportSocket };
-  return { verbs: nodeVerbs({ node, nodeId: NODE_ID, bounds }), taken, asked };
+  return { verbs: nodeVerbs({ node, nodeId: NODE_ID, bounds }), taken, asked, node };
 }
 
 /** As it comes from a wire: plain JSON. */
@@ -233,6 +233,16 @@ test('what belongs to another node, another network or another volume is refused
   }
   await assertRefused(replaced([...source, 'exportName'], other));
   await assertRefused(replaced(source, { kind: 'nbd-tcp', host: 'h', port: 1, exportName: 'x' }));
+});
+
+test('a node that serves no volumes takes none, whatever they are said to be served by', async () => {
+  const { node } = openNode();
+  const bounds = { vpcCidr: '172.31.0.0/16', exportSocket: () => undefined };
+  const putIntent = nodeVerbs({ node, nodeId: NODE_ID, bounds })['putIntent']!;
+  const source = ['instances', 0, 'volumes', 0, 'source', 'socketPath'];
+  for (const path of [exportSocket(VOLUME, 3), 'nowhere', 'undefined', '']) {
+    assert.ok(await isRefused(async () => putIntent(replaced(source, path))), path);
+  }
 });
 
 test('a root disk that is a volume passes, and is named by a volume’s id', async () => {
