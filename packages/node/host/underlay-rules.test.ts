@@ -100,6 +100,18 @@ test('a port that comes or moves is a change of elements, a router one of rules'
   assert.equal(renderUnderlayChange('t', before, before)?.text, '');
 });
 
+test('a change reads the networks that it is about, and no others', () => {
+  const large = planOverlay({ ...vpc(port(5, 'node-2')), networkNumber: 8 }, 'node-1')!;
+  const rules = (...ports: PortIntent[]) =>
+    planUnderlayRules([planOverlay(vpc(...ports), 'node-1')!, large]);
+  const before = rules(port(5, 'node-2'));
+  for (const method of ['entries', 'values', 'keys', 'forEach', Symbol.iterator]) {
+    Object.defineProperty(large.remotes, method, { value: () => assert.fail('read again') });
+  }
+  const { text } = renderUnderlayChange('t', before, rules(port(5, 'node-2'), port(6, 'node-2')))!;
+  assert.equal(text, 'add element ip t members { 192.0.2.2 . 0x7 . 0xa000006 }\n');
+});
+
 test('a set of other elements than it should have is written anew', () => {
   const rules = planUnderlayRules([
     planOverlay(vpc(port(4, 'node-1'), port(5, 'node-2')), 'node-1')!,
