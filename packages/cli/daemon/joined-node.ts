@@ -47,9 +47,9 @@ export async function composeJoinedNode(
   const opened = starting.use(await openNode({ ...options, objects, ...gates }));
   const { node, network } = opened;
   const { nodeId, vpcCidr } = config;
-  // Volumes are served on the front end's host: none has a socket of a target here.
+  // Volumes are served on the front end's host: one by a gate is had here, any other is refused.
   const gateSocket = clients === undefined ? {} : { gateSocket: clients.socketOf };
-  const bounds = { vpcCidr, exportSocket: () => 'nowhere', ...gateSocket };
+  const bounds = { vpcCidr, exportSocket: () => undefined, ...gateSocket };
   const handler = createCallHandler({
     logger: logger.child({ service: 'node' }),
     verbs: nodeVerbs({ node: node.client, nodeId, bounds }),

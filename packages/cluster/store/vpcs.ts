@@ -164,9 +164,16 @@ async function readChange(
   return { since, generation, frame, ports, gone };
 }
 
+/** Under way: after a restart all nodes ask for the same at once. */
+interface Reading {
+  generation: number;
+  read: Promise<KnownVpc | undefined>;
+}
+
 /** A document of a thousand ports is read once for all nodes, and of a change that much again. */
 export class VpcReader {
   readonly #known = new Map<VpcId, KnownVpc>();
+  readonly #reading = new Map<VpcId, Reading>();
   /** By node, what it has taken since this process began. */
   readonly #handed = new Map<NodeId, ReadonlyMap<VpcId, number>>();
 
@@ -212,6 +219,19 @@ export class VpcReader {
   ): Promise<KnownVpc | undefined> {
     const known = this.#known.get(id);
     if (known?.generation === generation) return known;
+    const under = this.#reading.get(id);
+    if (under?.generation === generation) return under.read;
+    const reading = { generation, read: this.#readAnew(db, id, nowMs) };
+    this.#reading.set(id, reading);
+    try {
+      return await reading.read;
+    } finally {
+      if (this.#reading.get(id) === reading) this.#reading.delete(id);
+    }
+  }
+
+  async #readAnew(db: Queries, id: VpcId, nowMs: number): Promise<KnownVpc | undefined> {
+    const known = this.#known.get(id);
     const head = await findHead(db, id);
     if (head === undefined) return undefined;
     const change =

@@ -89,6 +89,7 @@ test('each lack is found and weighed', () => {
       ['vpc-network fail'],
     ],
     [{ vpcCidr: '172.31.0.0/16', networks: [network('172.31.0.0/20', 'ibabcdsabcdefgh')] }, []],
+    [{ vpcCidr: '172.31.0.0/16', networks: [network('172.31.0.6/32', 'ibabcdxabcdefgh')] }, []],
   ];
   for (const [changes, wanted] of cases) {
     assert.deepEqual(notOk(changes), wanted, JSON.stringify(changes));

@@ -4,7 +4,7 @@
 import { GIB, renderBytes } from '@ironbark/core/units.ts';
 import { chooseVpcCidr, describeClash, findClash } from './choose-cidr.ts';
 import type { HostNetworkRange } from './host-networks.ts';
-import { isAnyCloudBridge } from './network-names.ts';
+import { isAnyCloudWay } from './network-names.ts';
 
 export interface HostCheck {
   name: string;
@@ -192,7 +192,7 @@ function filterCheck({ family, table, name, hook }: FilterChain): HostCheck {
 function cidrCheck({ networks, vpcCidr }: HostFacts): HostCheck {
   const fix = 'take a network off the host, or give the cloud another one';
   if (vpcCidr !== undefined) {
-    const clash = findClash(vpcCidr, networks, isAnyCloudBridge);
+    const clash = findClash(vpcCidr, networks, isAnyCloudWay);
     if (clash === undefined) return check('vpc-network', 'ok', `${vpcCidr} is the cloud's alone`);
     return check('vpc-network', 'fail', describeClash(vpcCidr, clash), fix);
   }

@@ -36,7 +36,9 @@ export interface NetworkNames {
 const TAG_DIGITS = 4;
 const ID_DIGITS = 8;
 /** Any cloud's bridge, or way out of a name space; other clouds of the host are recognised by it. */
-const ANY_BRIDGE = new RegExp(`^ib[0-9a-z]{${TAG_DIGITS}}[su][0-9a-z]{${ID_DIGITS}}$`);
+const ANY_BRIDGE = anyCloud('[su]');
+/** Those, and the ways to other nodes: what routes to a cloud's subnets lead through. */
+const ANY_WAY = anyCloud('[sux]');
 
 export function createNetworkNames(cloudId: string): NetworkNames {
   const tag = shortHash(`cloud ${cloudId}`, TAG_DIGITS);
@@ -70,6 +72,15 @@ export function createNetworkNames(cloudId: string): NetworkNames {
 /** True for the bridge, or the way out of a VPC, of any cloud of this kind, ours or not. */
 export function isAnyCloudBridge(interfaceName: string): boolean {
   return ANY_BRIDGE.test(interfaceName);
+}
+
+/** True for what leads to the subnets of any cloud of this kind: they are no networks of the host's own. */
+export function isAnyCloudWay(interfaceName: string): boolean {
+  return ANY_WAY.test(interfaceName);
+}
+
+function anyCloud(kinds: string): RegExp {
+  return new RegExp(`^ib[0-9a-z]{${TAG_DIGITS}}${kinds}[0-9a-z]{${ID_DIGITS}}$`);
 }
 
 function hexHash(text: string): string {

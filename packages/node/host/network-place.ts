@@ -15,6 +15,8 @@ export interface NetworkPlace {
   readonly commands: Commands;
   /** As `ip netns` names it; absent: the host's own. */
   readonly namespace?: string;
+  /** It has networks besides the cloud's own. */
+  readonly isHost: boolean;
 }
 
 /** `namespace`: one that stands for the whole host, and that the commands run in. */
@@ -24,13 +26,18 @@ export function hostPlace(
   namespace?: string,
 ): NetworkPlace {
   const directory = join(RUN_DIRECTORY, names.tag);
-  return { directory, commands, ...(namespace === undefined ? {} : { namespace }) };
+  return { directory, commands, isHost: true, ...(namespace === undefined ? {} : { namespace }) };
 }
 
 export function vpcPlace(names: NetworkNames, vpcId: string, commands: Commands): NetworkPlace {
   const namespace = names.space(vpcId);
   const directory = join(RUN_DIRECTORY, names.tag, vpcId);
-  return { directory, commands: commandsInNamespace(commands, namespace), namespace };
+  return {
+    directory,
+    commands: commandsInNamespace(commands, namespace),
+    namespace,
+    isHost: false,
+  };
 }
 
 /** By paths below `/proc/sys/net`. One that this kernel does not have is left out. */

@@ -66,8 +66,9 @@ function renderCloudRules(rules: CloudRules): string {
 }
 
 export function renderCloudRulesRemoval(names: NetworkNames): string {
-  return [`ip ${names.table}`, `ip ${names.groupTable}`, `netdev ${names.table}`]
-    .map((table) => `add table ${table}\ndelete table ${table}\n`)
+  const { table, groupTable, underlayTable } = names;
+  return [`ip ${table}`, `ip ${groupTable}`, `ip ${underlayTable}`, `netdev ${table}`]
+    .map((one) => `add table ${one}\ndelete table ${one}\n`)
     .join('');
 }
 

@@ -2,7 +2,8 @@
 // that are known and nowhere else, and has a route for each port that is there. It learns nothing and floods nothing:
 // nodes' hardware addresses and where those are come from what the cloud says.
 
-import type { Commands } from '@ironbark/platform/commands.ts';
+import { ServiceError } from '@ironbark/core/errors.ts';
+import { CommandError, type Commands } from '@ironbark/platform/commands.ts';
 import { runIp } from './links.ts';
 import { type NetworkPlace, putSettings } from './network-place.ts';
 import { nodesOf, type Overlay, overlayMac } from './overlay-plan.ts';
@@ -79,7 +80,10 @@ export class OverlayLink {
       const { networkNumber, underlayAddress } = overlay;
       const address = `address ${overlayMac(underlayAddress)}`;
       const options = `id ${networkNumber} local ${underlayAddress} dstport ${VXLAN_PORT} nolearning`;
-      await runIp(underlay, [`link add name ${name} ${address}${inside} type vxlan ${options}`]);
+      const line = `link add name ${name} ${address}${inside} type vxlan ${options}`;
+      await runIp(underlay, [line]).catch((error) => {
+        throw isTaken(error) ? takenNumber(overlay) : error;
+      });
     }
     await putSettings(place, settingsOf(name));
     const isRight = isOurs && found.mtu === mtu && found.flags.includes('UP');
@@ -138,6 +142,17 @@ export class OverlayLink {
       ...missing.map(([dst, node]) => routeLine(dst, node, name)),
     ]);
   }
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof CommandError && /(File|already) exists/.test(error.stderr);
+}
+
+/** Two clouds of one host count for themselves, and packets name nothing but the number. */
+function takenNumber({ networkNumber, vpcId }: Overlay): ServiceError {
+  const what = `Network number ${networkNumber} of ${vpcId} is another's on this host`;
+  const message = `${what}: of the clouds on one host only one can be on several hosts.`;
+  return new ServiceError({ kind: 'in-use', resource: 'host', message });
 }
 
 interface Neighbour {

@@ -9,7 +9,7 @@ import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts'
 import { type Namespace, whyNoNamespaces } from '../testing/guest-namespace.ts';
 import { Talker } from '../testing/guest-sockets.ts';
 import { NodeFabric } from '../testing/node-fabric.ts';
-import { ALL_IN, group, portIntent, vpcIntent } from '../testing/vpc-intent.ts';
+import { ALL_IN, group, portIntent, vpcId, vpcIntent } from '../testing/vpc-intent.ts';
 import type { PortSpec } from './host-network.ts';
 import { VXLAN_PORT } from './underlay-rules.ts';
 
@@ -64,13 +64,17 @@ describe('default VPCs on two nodes', { skip }, () => {
     return { id, ...place, vpcCidr: CIDR, domain: 'ec2.internal' };
   }
 
+  function portId(number: number): InterfaceId {
+    return `eni-${number.toString(16).padStart(17, '0')}`;
+  }
+
   function portSpec(name: Name): PortSpec {
     const { number, vpc } = PLACES[name];
     const hex = number.toString(16).padStart(17, '0');
     const privateIp = addressOf(name);
     return {
       instanceId: `i-${hex}`,
-      interfaceId: `eni-${hex}` as InterfaceId,
+      interfaceId: portId(number),
       macAddress: `02:aa:00:03:00:0${number}`,
       privateIp,
       hostname: `ip-${privateIp.replaceAll('.', '-')}.ec2.internal`,
@@ -116,8 +120,95 @@ describe('default VPCs on two nodes', { skip }, () => {
     assert.ok(other.heard.some(({ from }) => from === fabric.node(1).underlayAddress));
   });
 
+  /** As the second node's first instance in it makes it known. */
+  function withSubnet(number: number, privateIp = `10.211.${number}.8`): VpcIntent[] {
+    const { id, cidr, gatewayIp } = subnetOf(number);
+    const spec = {
+      ...portSpec('there'),
+      interfaceId: portId(8),
+      privateIp,
+      subnet: subnetOf(number),
+    };
+    const [first, ...others] = vpcs();
+    const subnets = [...first!.subnets, { ...first!.subnets[0]!, id, cidr, gatewayIp }];
+    const ports = [...first!.ports, portIntent(spec, [1], { nodeId: 'node-2' })];
+    return [{ ...first!, subnets, ports }, ...others];
+  }
+
+  test('a new subnet has its bridge before anything leads to it on the other node', async () => {
+    const { names, host, network } = fabric.node(1);
+    const overlay = names.overlay(vpcId(1));
+    await network.putVpcs(withSubnet(3));
+    assert.match(await host.ip('route', 'show', '10.211.3.8'), new RegExp(`dev ${overlay} `));
+    await network.ensureSubnets([1, 2, 3].map(subnetOf), withSubnet(3));
+    await tell(vpcs());
+  });
+
+  test('the rules name the way to another node before it is there, and until it is gone', async () => {
+    const { network, names, commands } = fabric.node(1);
+    const overlay = names.overlay(vpcId(2));
+    const alone = vpcs().map((vpc) => ({
+      ...vpc,
+      ports: vpc.ports.filter(({ nodeId }) => nodeId === 'node-1'),
+    }));
+    const isThere = async () => (await fabric.node(1).host.ip('link')).includes(overlay);
+    const isNamed = async () =>
+      (await commands.run('nft', ['list', 'table', 'ip', names.table])).stdout.includes(overlay);
+    for (const told of [alone, vpcs()]) {
+      if (told !== alone) await refusesAnotherCloudsNumber(told);
+      const seen: [boolean, boolean][] = [];
+      fabric.watch(1, async () => void seen.push([await isThere(), await isNamed()]));
+      await network.putVpcs(told);
+      fabric.watch(1, undefined);
+      assert.deepEqual(
+        seen.filter(([there, named]) => there && !named),
+        [],
+      );
+      assert.equal(await isThere(), told !== alone);
+    }
+  });
+
+  async function refusesAnotherCloudsNumber(told: VpcIntent[]): Promise<void> {
+    const { host, network } = fabric.node(1);
+    const device = ['id', '2', 'local', '192.0.2.1', 'dstport', `${VXLAN_PORT}`];
+    await host.ip('link', 'add', 'another', 'type', 'vxlan', ...device);
+    await assert.rejects(network.putVpcs(told), /Network number 2 .* is another's on this host/);
+    await host.ip('link', 'delete', 'another');
+  }
+
+  test("what is the host's own stays reached as it was, whatever is said to be elsewhere", async () => {
+    const { host, network } = fabric.node(1);
+    for (const strange of ['192.0.2.99', '10.211.2.5', '10.99.0.1']) {
+      const told = withSubnet(1, strange);
+      await network.putVpcs(told);
+      assert.doesNotMatch(await host.ip('route'), new RegExp(strange), strange);
+      await network.ensureSubnets([1, 2].map(subnetOf), told);
+      assert.doesNotMatch(await host.ip('route'), new RegExp(strange), strange);
+    }
+    // A block of the host's own, which no bridge has come to.
+    await host.ip('route', 'add', '10.211.3.0/24', 'dev', 'eth0');
+    await assert.rejects(network.putVpcs(withSubnet(3)), /overlaps 10\.211\.3\.0\/24/);
+    await network.putVpcs(withSubnet(3));
+    assert.equal(await host.ip('route', 'show', '10.211.3.8'), '');
+    await host.ip('route', 'delete', '10.211.3.0/24', 'dev', 'eth0');
+    await tell(vpcs());
+  });
+
+  test('a bridge that is gone comes back beside the routes to the other node', async () => {
+    const { names, host } = fabric.node(1);
+    const bridge = names.bridge(subnetOf(2).id);
+    await host.ip('link', 'delete', bridge);
+    assert.match(await host.ip('route', 'show', 'dev', names.overlay(vpcId(2))), /10\.211\.2\.7/);
+    await tell(vpcs());
+    assert.match(await host.ip('address', 'show', 'dev', bridge), /10\.211\.2\.1\/24/);
+    assert.equal(await talker('far').reaches(addressOf('foreign'), PORT), true);
+  });
+
   test('a public address of a guest that its host routes is answered for there', async () => {
     const publicIp = '203.0.113.9';
+    const ofAnotherCloud = '203.0.113.77 dev eth0';
+    const { host } = fabric.node(2);
+    await host.ip('neigh', 'add', 'proxy', ...ofAnotherCloud.split(' '), 'protocol', '145');
     await tell(vpcs([{ privateIp: addressOf('there'), publicIp }]));
     await fabric.stranger.ip('route', 'add', '203.0.113.0/24', 'dev', 'eth0');
     await using world = await Talker.open(fabric.stranger, PORT);
@@ -127,6 +218,18 @@ describe('default VPCs on two nodes', { skip }, () => {
     // Another port of the sender's: the kernel goes on with flows that it knows.
     await using again = await Talker.open(fabric.stranger, PORT + 1);
     assert.equal(await again.reaches(publicIp, PORT, NEVER_MS), false);
-    assert.equal(await fabric.node(2).host.ip('neigh', 'show', 'proxy'), '');
+    const answered = (await host.ip('neigh', 'show', 'proxy')).trim().split('\n');
+    assert.deepEqual(
+      answered.map((line) => line.startsWith(ofAnotherCloud)),
+      [true],
+    );
+  });
+
+  test('a network that is taken off its host leaves no rule, interface or route', async () => {
+    const { network, commands, names, host } = fabric.node(1);
+    await network.removeAll();
+    assert.equal((await commands.run('nft', ['list', 'ruleset'])).stdout, '');
+    assert.doesNotMatch(await host.ip('link'), new RegExp(`ib${names.tag}`));
+    assert.doesNotMatch(await host.ip('route'), /10\.211/);
   });
 });

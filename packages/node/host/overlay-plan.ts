@@ -2,7 +2,7 @@
 // routed from node to node. Everything follows from what the cloud says; nothing is learned.
 
 import type { NodeId, VpcId } from '@ironbark/core/ids.ts';
-import { parseIpv4 } from '@ironbark/core/ipv4.ts';
+import { cidrContains, parseCidr, parseIpv4 } from '@ironbark/core/ipv4.ts';
 import type { PortIntent, VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
 
 export interface Overlay {
@@ -18,8 +18,15 @@ export interface Overlay {
   routers: ReadonlySet<string>;
 }
 
-/** Undefined where all that the VPC has is here, or this node is not told where it is itself. */
-export function planOverlay(vpc: VpcIntent, nodeId: NodeId | undefined): Overlay | undefined {
+/**
+ * Undefined where all that the VPC has is here, or this node is not told where it is itself. `within`: networks beyond
+ * which nothing is led to another node; absent: the VPC has a place of its own, where its routes are nobody else's affair.
+ */
+export function planOverlay(
+  vpc: VpcIntent,
+  nodeId: NodeId | undefined,
+  within?: readonly string[],
+): Overlay | undefined {
   const places = new Map(
     (vpc.locations ?? []).map((each) => [each.nodeId, each.underlayAddress] as const),
   );
@@ -27,11 +34,15 @@ export function planOverlay(vpc: VpcIntent, nodeId: NodeId | undefined): Overlay
   if (underlayAddress === undefined) return undefined;
   const remotes = new Map<string, string>();
   const routers = new Set<string>();
+  const blocks = within?.map((cidr) => parseCidr(cidr)!);
+  const isInside = (address: string) =>
+    blocks?.some((block) => cidrContains(block, parseCidr(address)!)) ?? true;
   for (const port of vpc.ports) {
     const place = isElsewhere(port, nodeId) ? places.get(port.nodeId!) : undefined;
     if (place === undefined || place === underlayAddress) continue;
-    for (const address of port.privateIps) remotes.set(address, place);
-    if (!port.checksSource) routers.add(place);
+    const addresses = port.privateIps.filter(isInside);
+    for (const address of addresses) remotes.set(address, place);
+    if (!port.checksSource && addresses.length > 0) routers.add(place);
   }
   if (remotes.size === 0) return undefined;
   const { id: vpcId, networkNumber, cidrs } = vpc;

@@ -25,13 +25,19 @@ interface Way {
   mtu: number | undefined;
 }
 
+interface Source {
+  vpc: VpcIntent;
+  within: string | undefined;
+  overlay: Overlay | undefined;
+}
+
 export class Overlays {
   readonly #options: OverlaysOptions;
   readonly #book: UnderlayBook;
   readonly #ways = new Map<string, Way>();
   #planned = new Map<string, Overlay>();
   /** From this document each was planned. */
-  readonly #sources = new Map<string, { vpc: VpcIntent; overlay: Overlay | undefined }>();
+  readonly #sources = new Map<string, Source>();
 
   constructor(options: OverlaysOptions) {
     this.#options = options;
@@ -39,9 +45,12 @@ export class Overlays {
     this.#book = new UnderlayBook(options.names.underlayTable, { ...options.host, directory });
   }
 
-  /** What follows is about these VPCs. */
-  plan(vpcs: readonly VpcIntent[]): void {
-    const planned = vpcs.map((vpc) => [vpc.id, this.#planOne(vpc)] as const);
+  /** What follows is about these VPCs. `within`: as `planOverlay` takes it. */
+  plan(
+    vpcs: readonly VpcIntent[],
+    within: (vpc: VpcIntent) => readonly string[] | undefined = () => undefined,
+  ): void {
+    const planned = vpcs.map((vpc) => [vpc.id, this.#planOne(vpc, within(vpc))] as const);
     this.#planned = new Map(
       planned.flatMap(([id, overlay]) => (overlay === undefined ? [] : [[id, overlay]])),
     );
@@ -49,11 +58,12 @@ export class Overlays {
     for (const id of this.#sources.keys()) if (!ids.has(id)) this.#sources.delete(id);
   }
 
-  #planOne(vpc: VpcIntent): Overlay | undefined {
+  #planOne(vpc: VpcIntent, blocks: readonly string[] | undefined): Overlay | undefined {
     const known = this.#sources.get(vpc.id);
-    if (known?.vpc === vpc) return known.overlay;
-    const overlay = planOverlay(vpc, this.#options.nodeId);
-    this.#sources.set(vpc.id, { vpc, overlay });
+    const within = blocks?.join();
+    if (known?.vpc === vpc && known.within === within) return known.overlay;
+    const overlay = planOverlay(vpc, this.#options.nodeId, blocks);
+    this.#sources.set(vpc.id, { vpc, within, overlay });
     return overlay;
   }
 
@@ -75,6 +85,30 @@ export class Overlays {
   async putRules(): Promise<void> {
     await mkdir(join(this.#options.host.directory, 'underlay'), { recursive: true, mode: 0o755 });
     await this.#book.put([...this.#planned.values()]);
+  }
+
+  /** As it is now, to compare with what it is later. */
+  view(): Pick<Overlays, 'find' | 'mtuOf'> {
+    const planned = this.#planned;
+    const mtus = new Map([...this.#ways].map(([id, { mtu }]) => [id, mtu]));
+    return { find: (id) => planned.get(id), mtuOf: (id) => mtus.get(id) };
+  }
+
+  /**
+   * Takes the VPCs' ways to what was planned, and has the place's rules written in between: they name an interface before
+   * it is there, and until it is gone. `follow` is asked for where an MTU is another, which address services tell guests.
+   */
+  async around(
+    vpcIds: readonly string[],
+    place: NetworkPlace,
+    steps: { how: 'ensure' | 'put'; write: () => Promise<void>; follow: () => Promise<void> },
+  ): Promise<void> {
+    const { how, write, follow } = steps;
+    for (const id of vpcIds) if (!this.#planned.has(id)) await this[how](id, place);
+    await write();
+    const { mtuOf } = this.view();
+    for (const id of vpcIds) if (this.#planned.has(id)) await this[how](id, place);
+    if (vpcIds.some((id) => this.mtuOf(id) !== mtuOf(id))) await follow();
   }
 
   /** Makes or repairs the way of a VPC that is routed in this place, or takes it away. */

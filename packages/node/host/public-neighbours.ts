@@ -1,12 +1,18 @@
 // Owns that a node answers for the public addresses of its own guests, and for no others, on the network that it shares with
 // the other nodes: whoever asks there who has one finds the node of its guest, wherever that was before.
 
+import { join } from 'node:path';
 import type { NodeId } from '@ironbark/core/ids.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
+import { readFileIfPresent, replaceFile } from '@ironbark/platform/files.ts';
 import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
 import { runIp } from './links.ts';
 import type { NetworkNames } from './network-names.ts';
+import type { NetworkPlace } from './network-place.ts';
 import { findUnderlay, PROTOCOL } from './underlay.ts';
+
+/** The addresses that this cloud has answered for. */
+const FILE = 'public-neighbours.json';
 
 export interface PublicAddresses {
   /** Of this node; undefined: it shares no network with others. */
@@ -36,8 +42,9 @@ export function planPublicAddresses(
   return { underlayAddress, addresses: new Map(underlayAddress === undefined ? [] : here) };
 }
 
+/** `directory`: remembers which are this cloud's; another's on the same host look the same, and stay. */
 export async function ensurePublicNeighbours(
-  commands: Commands,
+  { commands, directory }: Pick<NetworkPlace, 'commands' | 'directory'>,
   names: NetworkNames,
   { underlayAddress, addresses }: PublicAddresses,
 ): Promise<void> {
@@ -45,16 +52,32 @@ export async function ensurePublicNeighbours(
   const underlay =
     underlayAddress === undefined ? undefined : await findUnderlay(commands, underlayAddress);
   const found = await listNeighbours(commands);
+  const own = await readOwn(directory);
   const isWanted = ({ dst, dev }: Neighbour) => dev === underlay?.name && addresses.has(dst);
   const there = new Set(found.filter(isWanted).map(({ dst }) => dst));
-  const missing =
-    underlay === undefined ? [] : [...addresses.keys()].filter((ip) => !there.has(ip));
+  const stale = found.filter((one) => own.has(one.dst) && !isWanted(one));
+  const wanted = underlay === undefined ? [] : [...addresses.keys()];
+  await writeOwn(directory, own, [...wanted, ...stale.map(({ dst }) => dst)]);
+  const missing = wanted.filter((ip) => !there.has(ip));
   await runIp(commands, [
-    ...found
-      .filter((one) => !isWanted(one))
-      .map(({ dst, dev }) => `neigh delete proxy ${dst} dev ${dev}`),
+    ...stale.map(({ dst, dev }) => `neigh delete proxy ${dst} dev ${dev}`),
     ...missing.map((ip) => `neigh replace proxy ${ip} dev ${underlay!.name} protocol ${PROTOCOL}`),
   ]);
+}
+
+async function readOwn(directory: string): Promise<Set<string>> {
+  const bytes = await readFileIfPresent(join(directory, FILE));
+  return new Set(bytes === undefined ? [] : (JSON.parse(bytes.toString('utf8')) as string[]));
+}
+
+/** Before they are made, and until they are gone. */
+async function writeOwn(
+  directory: string,
+  before: ReadonlySet<string>,
+  own: readonly string[],
+): Promise<void> {
+  const isSame = own.length === before.size && own.every((ip) => before.has(ip));
+  if (!isSame) await replaceFile(join(directory, FILE), JSON.stringify(own));
 }
 
 /** The kernel answers for what it has a route to behind another interface; where packets go is for the rules to say. */
@@ -86,7 +109,7 @@ interface Neighbour {
   dev: string;
 }
 
-/** Those that are ours; an operator's own stay. */
+/** Of any cloud; an operator's own are not among them. */
 async function listNeighbours(commands: Commands): Promise<Neighbour[]> {
   const { stdout } = await commands.run('ip', ['-4', 'neigh', 'show', 'proxy']);
   const ours = new RegExp(`^(\\S+) dev (\\S+) .*proto ${PROTOCOL}\\b`);

@@ -22,7 +22,7 @@ export async function ensureSubnetBridge(
   const existing = await findLink(place.commands, name);
   if (existing === undefined) {
     // A name space has no other network to be cut off from.
-    if (place.namespace === undefined) await refuseClash(place.commands, names, subnet);
+    if (place.isHost) await refuseClash(place.commands, names, subnet);
     context.logger.info('bridge made', { bridge: name, subnetId: subnet.id, cidr: subnet.cidr });
   }
   const spec = {
@@ -40,7 +40,8 @@ async function refuseClash(
   names: NetworkNames,
   { cidr }: SubnetIntent,
 ): Promise<void> {
-  const clash = findClash(cidr, await readHostNetworks(commands), names.isBridge);
+  const isOurs = (device: string) => names.isBridge(device) || names.isOverlay(device);
+  const clash = findClash(cidr, await readHostNetworks(commands), isOurs);
   if (clash === undefined) return;
   throw new ServiceError({
     kind: 'in-use',

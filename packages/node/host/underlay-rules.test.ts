@@ -55,6 +55,16 @@ test('without ports elsewhere, or a place of its own, a node has no overlay', ()
   assert.equal(planOverlay(vpc(port(4, 'node-1'), port(5, 'node-9')), 'node-1'), undefined);
 });
 
+test('where a host routes the VPC, nothing outside its subnets there leads to another node', () => {
+  const strange = ['8.8.8.8', '127.0.0.1', '10.0.1.5', '10.0.0.6'].map((address) =>
+    port(5, 'node-2', { privateIps: [address], checksSource: false }),
+  );
+  const overlay = planOverlay(vpc(port(4, 'node-1'), ...strange), 'node-1', ['10.0.0.0/24'])!;
+  assert.deepEqual([...overlay.remotes], [['10.0.0.6', '192.0.2.2']]);
+  assert.equal(planOverlay(vpc(port(5, 'node-2')), 'node-1', []), undefined);
+  assert.equal(planOverlay(vpc(port(5, 'node-2')), 'node-1', ['10.0.1.0/24']), undefined);
+});
+
 test('a public address is of its own node only', () => {
   const publicIps = [{ privateIp: '10.0.0.5', publicIp: '203.0.113.5' }];
   const all = [vpc(port(4, 'node-1', { publicIps }), port(5, 'node-2', { publicIps }))];
@@ -88,6 +98,18 @@ test('a port that comes or moves is a change of elements, a router one of rules'
   assert.equal(renderUnderlayChange('t', before, router), undefined);
   assert.ok(router.chain.includes('@th,96,24 0x7 @th,336,16 0xa00 drop'));
   assert.equal(renderUnderlayChange('t', before, before)?.text, '');
+});
+
+test('a change reads the networks that it is about, and no others', () => {
+  const large = planOverlay({ ...vpc(port(5, 'node-2')), networkNumber: 8 }, 'node-1')!;
+  const rules = (...ports: PortIntent[]) =>
+    planUnderlayRules([planOverlay(vpc(...ports), 'node-1')!, large]);
+  const before = rules(port(5, 'node-2'));
+  for (const method of ['entries', 'values', 'keys', 'forEach', Symbol.iterator]) {
+    Object.defineProperty(large.remotes, method, { value: () => assert.fail('read again') });
+  }
+  const { text } = renderUnderlayChange('t', before, rules(port(5, 'node-2'), port(6, 'node-2')))!;
+  assert.equal(text, 'add element ip t members { 192.0.2.2 . 0x7 . 0xa000006 }\n');
 });
 
 test('a set of other elements than it should have is written anew', () => {

@@ -5,7 +5,7 @@
 // the network's number in the last but one three, 14 of Ethernet, then IPv4. nft has words for them only since 1.0.8.
 
 import { parseCidr } from '@ironbark/core/ipv4.ts';
-import { hexOf, type Overlay, overlayMac } from './overlay-plan.ts';
+import { hexOf, nodesOf, type Overlay, overlayMac } from './overlay-plan.ts';
 
 /** RFC 7348: the port that IANA gives to VXLAN. */
 export const VXLAN_PORT = 4_789;
@@ -27,27 +27,60 @@ export interface UnderlayRules {
   networks: readonly string[];
   /** Hardware address of this node's ends. */
   ownMacs: readonly string[];
+  /** By number: what lies elsewhere, and on which node. As elements they are only written where they are asked for. */
+  remotes: ReadonlyMap<number, ReadonlyMap<string, string>>;
+  /** Elements, as those of the members. */
   nodes: ReadonlySet<string>;
-  members: ReadonlySet<string>;
   chain: readonly string[];
 }
 
-/** Names of the sets whose elements come and go. */
-export const UNDERLAY_SETS = ['nodes', 'members'] as const;
+/** Of an overlay that stays as it is, nothing is read again. */
+const NODES = new WeakMap<Overlay, ReadonlySet<string>>();
 
 export function planUnderlayRules(overlays: readonly Overlay[]): UnderlayRules {
   const all = overlays.toSorted((a, b) => a.networkNumber - b.networkNumber);
-  const nodes = new Set<string>();
-  const members = new Set<string>();
-  for (const { networkNumber, remotes } of all) {
-    for (const [address, node] of remotes) {
-      nodes.add(`${node} . ${number(overlayMac(node).replaceAll(':', ''))}`);
-      members.add(`${node} . 0x${networkNumber.toString(16)} . ${number(hexOf(address))}`);
-    }
-  }
+  const nodes = new Set(all.flatMap((overlay) => [...nodeElements(overlay)]));
+  const remotes = new Map(all.map((each) => [each.networkNumber, each.remotes]));
   const ownMacs = [...new Set(all.map(({ underlayAddress }) => macNumber(underlayAddress)))];
   const networks = all.map(({ networkNumber }) => `0x${networkNumber.toString(16)}`);
-  return { networks, ownMacs, nodes, members, chain: tunnelChain(all, ownMacs) };
+  return { networks, ownMacs, remotes, nodes, chain: tunnelChain(all, ownMacs) };
+}
+
+function nodeElements(overlay: Overlay): ReadonlySet<string> {
+  const known = NODES.get(overlay);
+  if (known !== undefined) return known;
+  const elements = new Set([...nodesOf(overlay)].map((node) => `${node} . ${macNumber(node)}`));
+  NODES.set(overlay, elements);
+  return elements;
+}
+
+function memberElement(networkNumber: number, address: string, node: string): string {
+  return `${node} . 0x${networkNumber.toString(16)} . ${number(hexOf(address))}`;
+}
+
+function membersOf({ remotes }: UnderlayRules): Set<string> {
+  return new Set(
+    [...remotes].flatMap(([networkNumber, all]) =>
+      Array.from(all, ([address, node]) => memberElement(networkNumber, address, node)),
+    ),
+  );
+}
+
+/** Those that one has and the other has not. */
+function membersOnlyIn(one: UnderlayRules, other: UnderlayRules): string[] {
+  const members: string[] = [];
+  for (const [networkNumber, remotes] of one.remotes) {
+    const others = other.remotes.get(networkNumber);
+    if (remotes === others) continue;
+    for (const [address, node] of remotes) {
+      if (others?.get(address) !== node) members.push(memberElement(networkNumber, address, node));
+    }
+  }
+  return members;
+}
+
+function nodesOnlyIn(one: UnderlayRules, other: UnderlayRules): string[] {
+  return [...one.nodes].filter((each) => !other.nodes.has(each));
 }
 
 function tunnelChain(overlays: readonly Overlay[], ownMacs: readonly string[]): string[] {
@@ -97,7 +130,7 @@ export function renderUnderlayTable(table: string, rules: UnderlayRules): string
   if (rules.networks.length === 0) return remove;
   const sets = [
     `set nodes {\ntypeof ip saddr . ${FROM_MAC};\n${elements(rules.nodes)}}\n`,
-    `set members {\ntypeof ip saddr . ${NETWORK} . ${SENDER};\n${elements(rules.members)}}\n`,
+    `set members {\ntypeof ip saddr . ${NETWORK} . ${SENDER};\n${elements(membersOf(rules))}}\n`,
   ];
   const input = `chain input {\ntype filter hook input priority ${PRIORITY}; policy accept;\nudp dport ${VXLAN_PORT} ${NETWORK} { ${rules.networks.join(', ')} } jump tunnel\n}\n`;
   const tunnel = `chain tunnel {\n${rules.chain.join('\n')}\n}\n`;
@@ -117,9 +150,11 @@ export function renderUnderlayChange(
   const frame = ({ networks, ownMacs, chain }: UnderlayRules) =>
     JSON.stringify([networks, ownMacs, chain]);
   if (frame(before) !== frame(after) || after.networks.length === 0) return undefined;
-  const changed = UNDERLAY_SETS.flatMap((name) => {
-    const gone = [...before[name]].filter((each) => !after[name].has(each));
-    const come = [...after[name]].filter((each) => !before[name].has(each));
+  const changes = [
+    ['nodes', nodesOnlyIn(before, after), nodesOnlyIn(after, before)],
+    ['members', membersOnlyIn(before, after), membersOnlyIn(after, before)],
+  ] as const;
+  const changed = changes.flatMap(([name, gone, come]) => {
     const line = (verb: string, all: readonly string[]) =>
       all.length === 0 ? '' : `${verb} element ip ${table} ${name} { ${all.join(', ')} }\n`;
     const text = line('delete', gone) + line('add', come);
@@ -137,13 +172,17 @@ export function repairUnderlayPart(
   part: string,
   listed: string | undefined,
 ): string | undefined {
-  const name = UNDERLAY_SETS.find((each) => `set ${each}` === part);
-  if (name === undefined || listed === undefined) return undefined;
+  const wanted = new Map([
+    ['set nodes', () => rules.nodes],
+    ['set members', () => membersOf(rules)],
+  ]).get(part);
+  if (wanted === undefined || listed === undefined) return undefined;
   const [, text = ''] = /elements = \{([^}]*)\}/.exec(listed) ?? [];
   const found = text
     .split(',')
     .map((one) => one.trim().replace(/\s+/g, ' '))
     .filter((one) => one !== '');
-  const isSame = found.length === rules[name].size && found.every((one) => rules[name].has(one));
+  const elements = wanted();
+  const isSame = found.length === elements.size && found.every((one) => elements.has(one));
   return isSame ? '' : undefined;
 }

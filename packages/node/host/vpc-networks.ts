@@ -98,6 +98,8 @@ class VpcNetworks implements HostNetwork {
   #vpcs: readonly VpcIntent[] = [];
   /** Those that the host itself routes. */
   #hostSubnets: readonly SubnetIntent[] = [];
+  /** Those of them that have their bridges: no network of the host's own is in their place. */
+  #bridged: readonly SubnetIntent[] = [];
   #hostShape = '';
   #publicShape = '';
   #turn: Promise<unknown> = Promise.resolve();
@@ -124,25 +126,30 @@ class VpcNetworks implements HostNetwork {
   }
 
   ensureSubnets(subnets: readonly SubnetIntent[], vpcs: readonly VpcIntent[] = []): Promise<void> {
-    return this.#inTurn(async () => {
-      this.#hear(vpcs);
-      this.#hostSubnets = withOwnSubnets(subnets, vpcs);
-      await this.#removeStrays();
-      await this.#overlays.ensureRules();
+    return this.#inTurn(() => this.#ensureAll(subnets, vpcs));
+  }
+
+  async #ensureAll(subnets: readonly SubnetIntent[], vpcs: readonly VpcIntent[]): Promise<void> {
+    this.#hostSubnets = withOwnSubnets(subnets, vpcs);
+    this.#hear(vpcs, this.#hostSubnets);
+    await this.#removeStrays();
+    await this.#overlays.ensureRules();
+    await this.#putHost('ensure', async () => {
       await this.#host.ensureSubnets(this.#hostSubnets, this.#surroundings());
-      await this.#ensureHostOverlays();
-      await this.#ensureHostRoutes();
-      for (const vpc of this.#ownSpaced()) await this.#ensureSpace(vpc);
-      await this.#ensurePublicNeighbours();
+      this.#bridged = this.#hostSubnets;
     });
+    await this.#ensureHostRoutes();
+    for (const vpc of this.#ownSpaced()) await this.#ensureSpace(vpc);
+    await this.#ensurePublicNeighbours();
   }
 
   putVpcs(vpcs: readonly VpcIntent[]): Promise<void> {
     return this.#inTurn(async () => {
-      this.#hear(vpcs);
+      // One that comes needs a bridge before anything leads to it.
+      if (hasNewSubnets(vpcs, this.#hostSubnets)) return this.#ensureAll(this.#hostSubnets, vpcs);
+      this.#hear(vpcs, this.#bridged);
       await this.#overlays.putRules();
-      for (const { id } of this.#hostVpcs()) await this.#overlays.put(id, this.#hostPlace);
-      await this.#host.putSurroundings(this.#surroundings());
+      await this.#putHost('put');
       if (JSON.stringify(this.#hostVpcs().map((vpc) => this.#shapeOf(vpc))) !== this.#hostShape) {
         await this.#ensureHostRoutes();
       }
@@ -201,7 +208,7 @@ class VpcNetworks implements HostNetwork {
       await ensureVpcRoutes(this.#options.commands, this.#routed([]));
       await this.#overlays.removeStrays(this.#hostPlace, []);
       const none = { underlayAddress: undefined, addresses: new Map() };
-      await ensurePublicNeighbours(this.#options.commands, this.#names, none);
+      await ensurePublicNeighbours(this.#hostPlace, this.#names, none);
       await this.#host.removeAll();
     });
   }
@@ -221,9 +228,14 @@ class VpcNetworks implements HostNetwork {
     return result;
   }
 
-  #hear(vpcs: readonly VpcIntent[]): void {
+  /** Whatever the cloud says, the host's own networks stay reached as they are: only from these subnets to other nodes. */
+  #hear(vpcs: readonly VpcIntent[], bridged: readonly SubnetIntent[]): void {
     this.#vpcs = withoutForeignAddresses(vpcs, this.#options.nodeId);
-    this.#overlays.plan(this.#vpcs);
+    const apart = new Set(this.#ownSpaced());
+    const cidrs = new Map(bridged.map(({ id, cidr }) => [id, cidr]));
+    this.#overlays.plan(this.#vpcs, (vpc) =>
+      apart.has(vpc) ? undefined : vpc.subnets.flatMap(({ id }) => cidrs.get(id) ?? []),
+    );
   }
 
   #publicAddresses(): PublicAddresses {
@@ -233,7 +245,7 @@ class VpcNetworks implements HostNetwork {
 
   async #ensurePublicNeighbours(): Promise<void> {
     const wanted = this.#publicAddresses();
-    await ensurePublicNeighbours(this.#options.commands, this.#names, wanted);
+    await ensurePublicNeighbours(this.#hostPlace, this.#names, wanted);
     this.#publicShape = JSON.stringify([wanted.underlayAddress, ...wanted.addresses]);
   }
 
@@ -253,11 +265,12 @@ class VpcNetworks implements HostNetwork {
     this.#hostShape = JSON.stringify(vpcs.map((vpc) => this.#shapeOf(vpc)));
   }
 
-  /** A VPC that has no port here any more has no way to the others either. */
-  async #ensureHostOverlays(): Promise<void> {
+  async #putHost(how: 'ensure' | 'put', write?: () => Promise<void>): Promise<void> {
     const ids = this.#hostVpcs().map(({ id }) => id);
-    for (const id of ids) await this.#overlays.ensure(id, this.#hostPlace);
-    await this.#overlays.removeStrays(this.#hostPlace, ids);
+    // A VPC that has no port here any more has no way to the others either.
+    if (how === 'ensure') await this.#overlays.removeStrays(this.#hostPlace, ids);
+    const follow = () => this.#host.putSurroundings(this.#surroundings());
+    await this.#overlays.around(ids, this.#hostPlace, { how, write: write ?? follow, follow });
   }
 
   #routed(vpcs: readonly VpcIntent[]): RoutedVpcs {
@@ -270,7 +283,7 @@ class VpcNetworks implements HostNetwork {
 
   #surroundings(): Surroundings {
     const uplinks = [...this.#spaces.keys()].map((id) => this.#names.uplink(id));
-    return { vpcs: this.#vpcs, uplinks, overlays: this.#overlays };
+    return { vpcs: this.#vpcs, uplinks, overlays: this.#overlays.view() };
   }
 
   /** Undefined when the VPC has no port here and needs none. */
@@ -279,14 +292,26 @@ class VpcNetworks implements HostNetwork {
     if (known === undefined && !isNeeded) return undefined;
     const context = { names: this.#names, commands: this.#options.commands };
     await ensureSpace(context, vpc);
-    await this.#overlays.ensure(vpc.id, vpcPlace(this.#names, vpc.id, this.#options.commands));
     const space = known ?? (await this.#openSpace(vpc));
     space.metadata ??= await this.#options.serveMetadata?.(vpc.id, this.#names.space(vpc.id));
-    await space.network.ensureSubnets(subnetsOf(vpc), await this.#insideOf());
+    await this.#putSpace(vpc, space, 'ensure', async () =>
+      space.network.ensureSubnets(subnetsOf(vpc), await this.#insideOf()),
+    );
     await ensureRoutes(context, this.#routed([vpc]));
     space.shape = this.#shapeOf(vpc);
     if (known === undefined) await this.#host.putSurroundings(this.#surroundings());
     return space;
+  }
+
+  async #putSpace(
+    { id }: VpcIntent,
+    { network }: Space,
+    how: 'ensure' | 'put',
+    write?: () => Promise<void>,
+  ): Promise<void> {
+    const place = vpcPlace(this.#names, id, this.#options.commands);
+    const follow = async () => network.putSurroundings(await this.#insideOf());
+    await this.#overlays.around([id], place, { how, write: write ?? follow, follow });
   }
 
   async #openSpace(vpc: VpcIntent): Promise<Space> {
@@ -299,7 +324,7 @@ class VpcNetworks implements HostNetwork {
 
   async #insideOf(): Promise<Surroundings> {
     const resolvers = await findResolvers();
-    const inside = { vpcs: this.#vpcs, wayOut: WAY_OUT, overlays: this.#overlays };
+    const inside = { vpcs: this.#vpcs, wayOut: WAY_OUT, overlays: this.#overlays.view() };
     return resolvers === undefined ? inside : { ...inside, resolvers };
   }
 
@@ -307,9 +332,7 @@ class VpcNetworks implements HostNetwork {
   async #changeSpace(vpc: VpcIntent): Promise<void> {
     const space = this.#spaces.get(vpc.id);
     if (space === undefined) return;
-    await this.#overlays.put(vpc.id, vpcPlace(this.#names, vpc.id, this.#options.commands));
-    if (space.shape === this.#shapeOf(vpc))
-      await space.network.putSurroundings(await this.#insideOf());
+    if (space.shape === this.#shapeOf(vpc)) await this.#putSpace(vpc, space, 'put');
     else await this.#ensureSpace(vpc);
   }
 
@@ -346,6 +369,13 @@ function shapeOf(vpc: VpcIntent, overlays: Overlays): string {
   const nextNodes = routers.map((port) => nextNodeOf(overlays.find(id), port) ?? null);
   const hasOverlay = overlays.find(id) !== undefined;
   return JSON.stringify({ subnets, cidrs, dhcp, hasDns, publicIps, nextNodes, hasOverlay });
+}
+
+function hasNewSubnets(vpcs: readonly VpcIntent[], known: readonly SubnetIntent[]): boolean {
+  const ids = new Set(known.map(({ id }) => id));
+  const apart = new Set(findApart(vpcs, known));
+  const isNew = vpcs.some((vpc) => !apart.has(vpc) && vpc.subnets.some(({ id }) => !ids.has(id)));
+  return isNew && withOwnSubnets(known, vpcs).length > known.length;
 }
 
 /** A VPC that the host routes may have more subnets than it was told of, as long as they are nobody else's. */

@@ -36,6 +36,7 @@ export class NodeFabric implements AsyncDisposable {
   readonly #options: FabricOptions;
   readonly #cables: Namespace;
   readonly #guests: Namespace[] = [];
+  readonly #watchers = new Map<number, () => Promise<void>>();
 
   private constructor(options: FabricOptions, cables: Namespace, stranger: Namespace) {
     this.#options = options;
@@ -62,12 +63,27 @@ export class NodeFabric implements AsyncDisposable {
     return this.nodes.map(({ nodeId, underlayAddress }) => ({ nodeId, underlayAddress }));
   }
 
+  /** Looks at the node after each command by which its network may have changed something; undefined: no more. */
+  watch(number: number, look: (() => Promise<void>) | undefined): void {
+    if (look === undefined) this.#watchers.delete(number);
+    else this.#watchers.set(number, look);
+  }
+
   /** As a daemon of the node that has just started. */
   async open(number: number): Promise<HostNetwork> {
     const { commands, nodeId, host } = this.node(number);
+    const watched: Commands = {
+      ...commands,
+      run: async (file, args, options) => {
+        const result = await commands.run(file, args, options);
+        const onlyLooks = args.includes('show') || args.includes('list');
+        if (!onlyLooks) await this.#watchers.get(number)?.();
+        return result;
+      },
+    };
     return createVpcNetworks({
       cloudId: this.#cloudId(number),
-      ...{ commands, nodeId, hostNamespace: host.name },
+      ...{ commands: watched, nodeId, hostNamespace: host.name },
       clock: systemClock,
       logger: silentLogger,
       metadataPort: METADATA_PORT,

@@ -104,8 +104,8 @@ const image: Check<InstanceImage> = object<InstanceImage>({
 export interface NodeBounds {
   /** The cloud's own block: no subnet that the host itself routes may lie outside. */
   vpcCidr: string;
-  /** Where this host serves a volume: what the message says of it is compared with this, never used. */
-  exportSocket: (id: VolumeId, opening: number | undefined) => string;
+  /** Where this host serves a volume, if it does: what the message says of it is compared with this, never used. */
+  exportSocket: (id: VolumeId, opening: number | undefined) => string | undefined;
   /** Of a host that has joined: where it has a volume of the front end's. Absent: it has none. */
   gateSocket?: (id: VolumeId, opening: number) => string;
 }
@@ -133,7 +133,8 @@ function volume({ exportSocket, gateSocket }: NodeBounds): Check<VolumeIntent> {
   const placeOf = (volumeId: VolumeId, source: BlockExport): string | undefined => {
     if (source.kind === 'nbd-gate') return gateSocket?.(volumeId, source.opening);
     const said = source.kind === 'nbd-unix' ? source.socketPath : '';
-    return said === exportSocket(volumeId, openingOf(said)) ? said : undefined;
+    const served = exportSocket(volumeId, openingOf(said));
+    return said === served ? served : undefined;
   };
   return (value, path) => {
     const checked = check(value, path);

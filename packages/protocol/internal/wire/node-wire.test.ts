@@ -110,7 +110,7 @@ function openNode(more: Partial<NodeBounds> = {}) {
     readNetwork: async () => [],
   };
   const bounds = { vpcCidr: '172.31.0.0/16', exportSocket, ...more };
-  return { verbs: nodeVerbs({ node, nodeId: NODE_ID, bounds }), taken, asked };
+  return { verbs: nodeVerbs({ node, nodeId: NODE_ID, bounds }), taken, asked, node };
 }
 
 /** As it comes from a wire: plain JSON. */
@@ -257,6 +257,16 @@ test('a host that has joined takes volumes by gates alone, each to a socket of i
     socketPath: `/far/${VOLUME}.3`,
     exportName: VOLUME,
   });
+});
+
+test('a node that serves no volumes takes none, whatever they are said to be served by', async () => {
+  const { node } = openNode();
+  const bounds = { vpcCidr: '172.31.0.0/16', exportSocket: () => undefined };
+  const putIntent = nodeVerbs({ node, nodeId: NODE_ID, bounds })['putIntent']!;
+  const source = ['instances', 0, 'volumes', 0, 'source', 'socketPath'];
+  for (const path of [exportSocket(VOLUME, 3), 'nowhere', 'undefined', '']) {
+    assert.ok(await isRefused(async () => putIntent(replaced(source, path))), path);
+  }
 });
 
 test('a root disk that is a volume passes, and is named by a volume’s id', async () => {
