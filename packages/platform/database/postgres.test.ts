@@ -151,6 +151,22 @@ test('text is in the order of its bytes, and prepared queries give rows', { skip
   await assert.rejects(withNul, (error) => isServiceError(error, 'invalid-parameter'));
 });
 
+test('a connection that is cut inside a transaction is an outage to whoever is in it, and to nobody else', {
+  skip,
+}, async () => {
+  await using db = await open(await newDatabase());
+  const cut = db.transaction(async (tx) => {
+    await tx.insertInto('thing').values({ id: 'a', count: 1 }).execute();
+    const { rows } = await sql<{ pid: number }>`SELECT pg_backend_pid() AS pid`.execute(tx);
+    await sql`SELECT pg_terminate_backend(${rows[0]!.pid}, 10000)`.execute(db.query);
+    // By its answer the end of the other connection has been heard of.
+    await sql`SELECT 1`.execute(db.query);
+    await tx.selectFrom('thing').selectAll().execute();
+  });
+  await assert.rejects(cut, (error) => isServiceError(error, 'unavailable'));
+  assert.deepEqual(await db.query.selectFrom('thing').selectAll().execute(), []);
+});
+
 test('while the server is away it is said so, and all goes on afterwards', { skip }, async () => {
   await using own = await startPostgres();
   await using db = await open(own.url);
