@@ -80,7 +80,7 @@ export class S3BlobStore implements BlobStore {
     if (lengthBytes === undefined) return await this.#writeParts(key, input);
     if (lengthBytes > input.maxBytes) throw tooLarge();
     if (lengthBytes <= BLOCK_BYTES) return await this.#writeAtOnce(key, input);
-    const upload = this.#engine.put({ method: 'PUT', key }, lengthBytes);
+    const upload = await this.#engine.put({ method: 'PUT', key }, lengthBytes);
     const sink: BlockSink = { write: (bytes) => upload.write(bytes), settle: async () => {} };
     try {
       const written = await writeBlocks(sink, input);
@@ -154,6 +154,7 @@ export class S3BlobStore implements BlobStore {
     const to = Math.min((last + 1) * BLOCK_BYTES, blob.sizeBytes) - 1;
     const answer = await this.#openAt(blob, from, to);
     let filling: Buffer | undefined;
+    let whole: Buffer | undefined;
     let filled = 0;
     let left = to + 1 - from;
     try {
@@ -170,13 +171,23 @@ export class S3BlobStore implements BlobStore {
           const block = cutBlock(filling, 0, size);
           filling = undefined;
           filled = 0;
+          if (left === 0) {
+            whole = block;
+            break;
+          }
+          using _ = this.#engine.pause(answer);
           yield block;
         }
       }
+    } catch (error) {
+      if (whole !== undefined) giveBack(whole);
+      throw error;
     } finally {
       if (filling !== undefined) giveBack(filling);
       answer.destroy();
     }
+    // By now the connection is free for others, however long its bytes take to their reader.
+    if (whole !== undefined) yield whole;
     if (left > 0) throw new Error(`blob ${blob.id}: the engine broke off ${left} bytes early`);
   }
 

@@ -65,7 +65,7 @@ export class MultipartSink implements BlockSink {
     this.#uploadId ??= await this.#begin();
     const query = { partNumber: String(this.#etags.length + 1), uploadId: this.#uploadId };
     const bytes = this.#take();
-    const upload = this.#engine.put({ method: 'PUT', key: this.#key, query }, bytes.length);
+    const upload = await this.#engine.put({ method: 'PUT', key: this.#key, query }, bytes.length);
     try {
       await upload.write(bytes);
       this.#etags.push(await upload.finish());
