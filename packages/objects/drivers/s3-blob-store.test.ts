@@ -113,3 +113,30 @@ test('an object of one block keeps no connection while its reader takes it', asy
     assert.ok(Buffer.from(value).equals(bytes));
   }
 });
+
+test('a download is not given up while each opening brings a block of it', async (t) => {
+  const { store, engine, kept } = await startEngine(t);
+  const bytes = systemRandom.bytes(6 * MIB);
+  const written = await write(store, bytes);
+  let openings = 0;
+  engine.answer = (request, response) => {
+    openings += 1;
+    const part = partOf(kept.get(request.url!)!, request);
+    response.writeHead(200, { 'content-length': part.length });
+    if (part.length <= MIB) response.end(part);
+    else response.write(part.subarray(0, MIB + 1), () => response.destroy());
+  };
+  await using blob = await store.open(written);
+  const whole = Buffer.concat(await Array.fromAsync(blob.read(0, bytes.length - 1)));
+  assert.ok(whole.equals(bytes));
+  assert.equal(openings, 6);
+  // Without any it is an outage soon.
+  engine.answer = (_request, response) => {
+    openings += 1;
+    response.writeHead(200, { 'content-length': bytes.length });
+    response.write('x', () => response.destroy());
+  };
+  const cut = begin(blob, bytes.length).next();
+  await assert.rejects(cut, (error) => isServiceError(error, 'unavailable'));
+  assert.equal(openings, 9);
+});

@@ -26,8 +26,8 @@ const GROUPS: readonly string[] = Array.from({ length: 256 }, (_, i) =>
 const ID = '[0-9a-f]{32}';
 const ID_PATTERN = new RegExp(`^${ID}$`);
 const MAX_LISTED = 1_000;
-/** Of a read that breaks off; it goes on where it was. */
-const MAX_REOPENINGS = 3;
+/** Of a read that breaks off before its next block has come. */
+const MAX_OPENINGS = 3;
 
 export class S3BlobStore implements BlobStore {
   /** An engine that is away may be back the next moment. */
@@ -139,11 +139,12 @@ export class S3BlobStore implements BlobStore {
             throw new DamagedBlobError(blob.id, `block ${next}`);
           }
           next += 1;
+          openings = 0;
           yield cutBlock(block, Math.max(start - at, 0), Math.min(end + 1 - at, block.length));
         }
       } catch (error) {
         if (error instanceof DamagedBlobError || error instanceof ServiceError) throw error;
-        if (openings >= MAX_REOPENINGS) throw outage(error);
+        if (openings >= MAX_OPENINGS) throw outage(error);
       }
     }
   }
