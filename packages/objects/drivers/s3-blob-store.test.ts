@@ -140,3 +140,15 @@ test('a download is not given up while each opening brings a block of it', async
   await assert.rejects(cut, (error) => isServiceError(error, 'unavailable'));
   assert.equal(openings, 9);
 });
+
+test('an upload that the engine cuts off is an outage, whenever it is cut', async (t) => {
+  const { store, engine } = await startEngine(t);
+  engine.answer = (request) => {
+    request.once('data', () => request.socket.resetAndDestroy());
+  };
+  const cut = write(store, systemRandom.bytes(BLOCKS * MIB));
+  await assert.rejects(cut, (error) => isServiceError(error, 'unavailable'));
+  engine.answer = (request) => void request.socket.resetAndDestroy();
+  const refused = write(store, systemRandom.bytes(BLOCKS * MIB));
+  await assert.rejects(refused, (error) => isServiceError(error, 'unavailable'));
+});

@@ -1,7 +1,6 @@
 // Owns requests to an S3-compatible engine: signed, over kept connections, none of them without an end. What goes wrong
 // there is an outage for whoever asked us, never an error of theirs.
 
-import { once } from 'node:events';
 import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request } from 'node:http';
 import { Agent as HttpsAgent, request as secureRequest } from 'node:https';
 import type { LookupFunction } from 'node:net';
@@ -234,7 +233,9 @@ export class EngineUpload {
     this.#outgoing = outgoing;
     this.#answered = answerOf(outgoing);
     this.#answered.catch(() => {});
-    this.#cut = once(outgoing, 'close').then(() => this.#explainCut());
+    // An error comes before it, and is told by the answer that there is not.
+    const closed = new Promise<void>((resolve) => void outgoing.once('close', resolve));
+    this.#cut = closed.then(() => this.#explainCut());
     this.#cut.catch(() => {});
   }
 
