@@ -38,7 +38,7 @@ export function unwantedBlobs({ busy, db, gateway, blobs }: Parts): Reconciler {
       // Who looked before it was doomed may have found it, and holds it by then.
       await busy.looksEnded();
       if (busy.has(id)) return { kind: 'again', afterMs: RETRY_BUSY_MS };
-      if (state === 'uploading' && !(await db.transaction((tx) => doomUploading(tx, id)))) {
+      if (state === 'uploading' && !(await db.statement((query) => doomUploading(query, id)))) {
         return settle(id);
       }
       if (leftMs === undefined) {
@@ -46,7 +46,7 @@ export function unwantedBlobs({ busy, db, gateway, blobs }: Parts): Reconciler {
         return { kind: 'again', afterMs: gateway.readsLastMs(id) ?? RETRY_BUSY_MS };
       }
       await blobs.remove(id);
-      await db.transaction((tx) => deleteBlob(tx, id));
+      await db.statement((query) => deleteBlob(query, id));
       return settle(id);
     },
   };

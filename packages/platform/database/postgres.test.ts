@@ -11,7 +11,7 @@ import { systemClock, waitFor } from '../clock.ts';
 import { silentLogger } from '../logger.ts';
 import { systemRandom } from '../random.ts';
 import type { Database } from './database.ts';
-import { openPostgres } from './postgres.ts';
+import { MAX_TRANSACTIONS, openPostgres } from './postgres.ts';
 import { PostgresLock } from './postgres-lock.ts';
 import { parsePostgresUrl } from './postgres-target.ts';
 import { prepareQuery } from './prepared-query.ts';
@@ -149,6 +149,33 @@ test('text is in the order of its bytes, and prepared queries give rows', { skip
   }
   const withNul = listAfter(db.query, { id: 'a\0' });
   await assert.rejects(withNul, (error) => isServiceError(error, 'invalid-parameter'));
+});
+
+test('few transactions are under way at once, and single statements meet none of them', {
+  skip,
+}, async () => {
+  await using db = await open(await newDatabase());
+  const isolation = async (each: Kysely<Schema>) => {
+    const { rows } = await sql<{ level: string }>`
+      SELECT current_setting('transaction_isolation') AS level`.execute(each);
+    return rows[0]?.level;
+  };
+  let underWay = 0;
+  let most = 0;
+  const levels = await Promise.all(
+    Array.from({ length: 2 * MAX_TRANSACTIONS }, () =>
+      db.transaction(async (tx) => {
+        underWay += 1;
+        most = Math.max(most, underWay);
+        const level = await isolation(tx);
+        underWay -= 1;
+        return level;
+      }),
+    ),
+  );
+  assert.deepEqual([...new Set(levels)], ['serializable']);
+  assert.ok(most <= MAX_TRANSACTIONS, `${most} at once`);
+  assert.equal(await db.statement(isolation), 'read committed');
 });
 
 test('a connection that is cut inside a transaction is an outage to whoever is in it, and to nobody else', {
