@@ -9,7 +9,7 @@ import { BusyBlobs } from '../app/context.ts';
 import { SharedGateway } from '../app/gateway.ts';
 import type { BlobStore } from '../drivers/blob-store.ts';
 import { doomUploading, findBlobs, insertUploadingBlob } from '../store/blobs.ts';
-import { listGateways } from '../store/gateways.ts';
+import { listGateways, putBeat } from '../store/gateways.ts';
 import { objectsMigrations } from '../store/migrations/migrations.ts';
 import type { ObjectsDatabase, ObjectsSchema } from '../store/schema.ts';
 import { gatewayWatch, WATCH_MS } from './gateways.ts';
@@ -108,6 +108,20 @@ test('no order of beats and looks has a blob removed that a read may have found'
     }
     assert.ok(areReadsOver(cleaner!), 'in the end it can be removed');
   }
+});
+
+test('a beat that arrives behind the next one takes nothing back', async () => {
+  await using db = await openState();
+  const row = { id: 'a', beat: 3, oldest_read: 2 };
+  await putBeat(db.query, row);
+  await putBeat(db.query, { id: 'a', beat: 2, oldest_read: 1 });
+  assert.deepEqual(
+    (await listGateways(db.query)).map((each) => ({ ...each })),
+    [row],
+  );
+  // One that was not written down for sure is written again.
+  await putBeat(db.query, { ...row, oldest_read: 3 });
+  assert.equal((await listGateways(db.query))[0]?.oldest_read, 3);
 });
 
 test('while a read lasts nobody asks the database about what waits for it, and in the end all goes', async () => {
