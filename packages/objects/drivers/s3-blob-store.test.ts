@@ -152,3 +152,16 @@ test('an upload that the engine cuts off is an outage, whenever it is cut', asyn
   const refused = write(store, systemRandom.bytes(BLOCKS * MIB));
   await assert.rejects(refused, (error) => isServiceError(error, 'unavailable'));
 });
+
+test('a list of an engine that always begins anew has an end', async (t) => {
+  const { store, engine } = await startEngine(t);
+  let pages = 0;
+  engine.answer = (_request, response) => {
+    pages += 1;
+    // The third one would go on for ever.
+    if (pages > 2) response.writeHead(404);
+    response.end(`<IsTruncated>true</IsTruncated><Key>store/${'0'.repeat(32)}</Key>`);
+  };
+  await assert.rejects(store.list('00'), (error) => isServiceError(error, 'unavailable'));
+  assert.equal(pages, 2);
+});

@@ -55,7 +55,9 @@ export class S3BlobStore implements BlobStore {
       ids.push(...found);
       const last = found.at(-1);
       if (!page.includes('<IsTruncated>true') || last === undefined) return ids;
-      after = this.#key(last);
+      const reached = this.#key(last);
+      if (reached <= after) throw outage(new Error(`the object engine lists ${reached} again`));
+      after = reached;
     }
   }
 
