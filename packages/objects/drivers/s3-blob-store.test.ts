@@ -13,7 +13,7 @@ import { type EngineLimits, S3Engine } from './s3-engine.ts';
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
 const PATIENT: EngineLimits = {
-  most: { reads: 2, uploads: 2, calls: 2 },
+  most: { reads: 2, uploads: 2, calls: 2, gathered: 1 },
   patienceMs: 60_000,
   letGoMs: 60_000,
 };
@@ -164,4 +164,22 @@ test('a list of an engine that always begins anew has an end', async (t) => {
   };
   await assert.rejects(store.list('00'), (error) => isServiceError(error, 'unavailable'));
   assert.equal(pages, 2);
+});
+
+test('few uploads are gathered in memory at once; others are told to slow down', async (t) => {
+  const { store, kept } = await startEngine(t, { ...PATIENT, patienceMs: 20 });
+  const { promise: isTold, resolve: tell } = Promise.withResolvers<void>();
+  async function* slow(): AsyncGenerator<Uint8Array> {
+    yield systemRandom.bytes(7);
+    await isTold;
+  }
+  const unknown = { lengthBytes: undefined, maxBytes: MIB };
+  const first = store.write({ id: 'a'.repeat(32), chunks: slow(), ...unknown });
+  const input = { id: 'b'.repeat(32), chunks: oneChunk(systemRandom.bytes(7)), ...unknown };
+  await assert.rejects(store.write(input), (error) => isServiceError(error, 'throttled'));
+  tell();
+  assert.equal((await first).sizeBytes, 7);
+  assert.equal(kept.size, 1);
+  const again = { ...input, chunks: oneChunk(systemRandom.bytes(7)) };
+  assert.equal((await store.write(again)).sizeBytes, 7);
 });

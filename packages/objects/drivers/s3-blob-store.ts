@@ -97,18 +97,19 @@ export class S3BlobStore implements BlobStore {
 
   /** The engine checks the digest of what is sent in one piece, and it can be sent again. */
   async #writeAtOnce(key: string, input: WriteBlobInput): Promise<StoredBlob> {
-    const pieces: Buffer[] = [];
-    // The block is used again once its bytes are taken.
-    const sink: BlockSink = {
-      write: async (bytes) => void pieces.push(Buffer.from(bytes)),
-      settle: async () => {},
+    let whole: Buffer = Buffer.alloc(0);
+    // One at most; it is used again once its bytes are taken.
+    const write = async (bytes: Uint8Array) => {
+      whole = Buffer.from(bytes);
     };
-    const written = await writeBlocks(sink, input);
-    await this.#ask({ method: 'PUT', key }, Buffer.concat(pieces));
+    const written = await writeBlocks({ write, settle: async () => {} }, input);
+    if (written.sizeBytes !== whole.length) throw new Error(`${written.sizeBytes} bytes came`);
+    await this.#ask({ method: 'PUT', key }, whole);
     return { id: input.id, ...written };
   }
 
   async #writeParts(key: string, input: WriteBlobInput): Promise<StoredBlob> {
+    const giveBack = await this.#engine.takeTurn('gathered');
     const sink = new MultipartSink(this.#engine, key);
     try {
       const written = await writeBlocks(sink, input);
@@ -118,6 +119,8 @@ export class S3BlobStore implements BlobStore {
       // Without an answer it is left to the look for strays.
       await sink.abort().catch(() => {});
       throw error instanceof EngineError ? outage(error) : error;
+    } finally {
+      giveBack();
     }
   }
 

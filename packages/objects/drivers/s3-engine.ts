@@ -6,7 +6,7 @@ import { Agent as HttpsAgent, request as secureRequest } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { type ErrorKind, isServiceError, ServiceError } from '@ironbark/core/errors.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
-import { Turns } from '@ironbark/platform/turns.ts';
+import { type Turn, Turns } from '@ironbark/platform/turns.ts';
 import { signRequest } from '@ironbark/protocol/sigv4/sign.ts';
 
 export interface EngineSettings {
@@ -42,10 +42,12 @@ export class EngineError extends Error {
 
 /** Reads and uploads last as long as our clients take. Neither holds up the other, nor what is short. */
 type Lane = 'reads' | 'uploads' | 'calls';
+/** Uploads of a length that nobody has said are gathered in memory. */
+type Limited = Lane | 'gathered';
 
 export interface EngineLimits {
-  /** Connections of one gateway; more wait for their turn. */
-  most: Readonly<Record<Lane, number>>;
+  /** Connections of one gateway, and uploads that are gathered; more wait for their turn. */
+  most: Readonly<Record<Limited, number>>;
   /** For a connection; then whoever asks is told to slow down. */
   patienceMs: number;
   /** After it a connection whose bytes nobody takes is closed, and another one opened when somebody does. */
@@ -53,7 +55,7 @@ export interface EngineLimits {
 }
 
 const LIMITS: EngineLimits = {
-  most: { reads: 128, uploads: 64, calls: 64 },
+  most: { reads: 128, uploads: 64, calls: 64, gathered: 64 },
   patienceMs: 15_000,
   letGoMs: 2_000,
 };
@@ -72,7 +74,7 @@ export class S3Engine implements Disposable {
   readonly #limits: EngineLimits;
   readonly #agent: HttpAgent;
   readonly #isSecure: boolean;
-  readonly #turns: Readonly<Record<Lane, Turns>>;
+  readonly #turns: Readonly<Record<Limited, Turns>>;
 
   constructor(settings: EngineSettings, clock: Clock, limits: EngineLimits = LIMITS) {
     this.#settings = settings;
@@ -82,11 +84,12 @@ export class S3Engine implements Disposable {
     const options = { keepAlive: true };
     this.#agent = this.#isSecure ? new HttpsAgent(options) : new HttpAgent(options);
     const { most, patienceMs } = limits;
-    const turnsOf = (lane: Lane) => new Turns({ most: most[lane], patienceMs, clock });
+    const turnsOf = (each: Limited) => new Turns({ most: most[each], patienceMs, clock });
     this.#turns = {
       reads: turnsOf('reads'),
       uploads: turnsOf('uploads'),
       calls: turnsOf('calls'),
+      gathered: turnsOf('gathered'),
     };
   }
 
@@ -122,10 +125,15 @@ export class S3Engine implements Disposable {
     return new EngineUpload(call, await this.#inTurn('uploads', begin));
   }
 
+  async takeTurn(what: Limited): Promise<Turn> {
+    const turn = await this.#turns[what].take();
+    if (turn === undefined) throw crowded();
+    return turn;
+  }
+
   /** Until its connection is free for the next. */
   async #inTurn(lane: Lane, begin: () => ClientRequest): Promise<ClientRequest> {
-    const giveBack = await this.#turns[lane].take();
-    if (giveBack === undefined) throw crowded();
+    const giveBack = await this.takeTurn(lane);
     try {
       return begin().once('close', giveBack);
     } catch (error) {
@@ -216,7 +224,7 @@ export function outage(cause: unknown): ServiceError {
 function crowded(): ServiceError {
   return new ServiceError({
     ...{ kind: 'throttled', resource: 'host' },
-    message: 'All connections to the object engine are in use. Please reduce your request rate.',
+    message: 'All that may use the object engine at once do. Please reduce your request rate.',
   });
 }
 
