@@ -198,7 +198,14 @@ test('while the server is away it is said so, and all goes on afterwards', { ski
   await using own = await startPostgres();
   await using db = await open(own.url);
   await db.query.insertInto('thing').values({ id: 'a', count: 5 }).execute();
-  await own.crash();
+  await own.crash(async () => {
+    for (const ask of [
+      () => countOf(db),
+      () => db.transaction((tx) => countOf({ ...db, query: tx })),
+    ]) {
+      await assert.rejects(ask(), (error) => isServiceError(error, 'unavailable'));
+    }
+  });
   const isThere = async () => (await countOf(db)) === 5;
   await waitFor(
     () =>
