@@ -99,6 +99,7 @@ export async function openStore(
   return {
     query: database.query.withPlugin(names),
     transaction: (work) => database.transaction((tx) => work(tx.withPlugin(names))),
+    statement: (work) => database.statement((db) => work(db.withPlugin(names))),
     get failure() {
       return database.failure;
     },
