@@ -8,7 +8,7 @@ import type { Identity } from '@ironbark/platform/certificates.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import { type CallHandler, createCallHandler } from '@ironbark/platform/http/call-server.ts';
 import { CALL_SESSION, openCallSession } from '@ironbark/platform/http/call-session.ts';
-import { serveTaken } from '@ironbark/platform/http/server.ts';
+import { type HttpHandler, serveTaken } from '@ironbark/platform/http/server.ts';
 import { findPeer, listenTls, type TlsListener } from '@ironbark/platform/http/tls-listener.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import { joinRequestCheck } from '@ironbark/protocol/internal/wire/join-wire.ts';
@@ -37,14 +37,16 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 /** A request to join, or the name of an image. */
 const MAX_INPUT_BYTES = 16 * 1024;
 const REQUESTS = 'http/1.1';
+/** Whoever has no certificate asks one thing, to join, and has it at hand. */
+const STRANGERS = { maxConnections: 64, maxConnectionsPerAddress: 8, requestTimeoutMs: 10_000 };
 
 export async function openNodeDoor(options: NodeDoorOptions): Promise<TlsListener> {
   const { logger, membership } = options;
   const handlers = new WeakMap<object, CallHandler>();
-  const requests = serveTaken({
-    logger,
-    handler: (request, response) => handlers.get(request.socket)!.handle(request, response),
-  });
+  const handler: HttpHandler = (request, response) =>
+    handlers.get(request.socket)!.handle(request, response);
+  const requests = serveTaken({ logger, handler });
+  const strangers = serveTaken({ logger, handler, ...STRANGERS });
   const take = async (socket: TLSSocket) => {
     const fingerprint = findPeer(socket);
     const id = fingerprint === undefined ? undefined : await membership.findNode(fingerprint);
@@ -57,7 +59,7 @@ export async function openNodeDoor(options: NodeDoorOptions): Promise<TlsListene
       return;
     }
     handlers.set(socket, createHandler(options, id));
-    requests.take(socket);
+    (id === undefined ? strangers : requests).take(socket);
   };
   const listener = await listenTls({
     ...options,
@@ -71,6 +73,7 @@ export async function openNodeDoor(options: NodeDoorOptions): Promise<TlsListene
   });
   const dispose = async () => {
     await requests[Symbol.asyncDispose]();
+    await strangers[Symbol.asyncDispose]();
     await listener[Symbol.asyncDispose]();
   };
   return { port: listener.port, [Symbol.asyncDispose]: dispose };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { isServiceError, ServiceError } from '@ironbark/core/errors.ts';
@@ -22,8 +23,13 @@ function issue(by: Identity, name: string, use: 'server' | 'client'): Identity {
   return { key, certificate: issueCertificate(by, { name, use, publicKey }, issuing) };
 }
 
-async function listenAs(identity: Identity, onConnection: (socket: TLSSocket) => void) {
+async function listenAs(
+  identity: Identity,
+  onConnection: (socket: TLSSocket) => void,
+  limits: { maxHandshakes?: number } = {},
+) {
   return await listenTls({
+    ...limits,
     address: { host: '127.0.0.1', port: 0 },
     ...{ identity, authority: authority.certificate, onConnection },
     protocols: [CALL_SESSION],
@@ -140,4 +146,19 @@ test('the chain that is shown ends with the authority', async () => {
   const chain = await readChain(dialOptions(listener.port));
   assert.equal(chain.length, 2);
   assert.equal(chain[1]!.toString(), authority.certificate);
+});
+
+test('those that never finish their handshake shut out nobody', async () => {
+  const maxHandshakes = 3;
+  await using listener = await listenAs(front, () => {}, { maxHandshakes });
+  const silent: Socket[] = [];
+  for (let at = 0; at <= maxHandshakes; at += 1) {
+    const socket = connect(listener.port, '127.0.0.1').on('error', () => {});
+    silent.push(socket);
+    await once(socket, 'connect');
+  }
+  await once(silent[0]!, 'close');
+  const known = await dialFront({ ...dialOptions(listener.port), identity: node });
+  assert.equal(known.authorized, true);
+  for (const socket of [...silent, known]) socket.destroy();
 });
