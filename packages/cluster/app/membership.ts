@@ -213,7 +213,7 @@ export class Membership implements Disposable {
   }
 
   #admit({ id, name }: JoinedNodeRow): void {
-    const link = new NodeLink(name);
+    const link = new NodeLink(name, this.#context.clock);
     this.#links.set(id, link);
     const client = joinedNodeClient(link, id);
     // Hosts that were installed alike may have one name; here each has its own.

@@ -32,8 +32,8 @@ export interface NodeDoorOptions {
 
 /** As long as the controllers wait for a node on their own host. */
 const CALL_TIMEOUT_MS = 15_000;
-/** A report of a full node has a few MiB. */
-const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+/** A report of a full node has a few MiB. What a hostile one makes this side keep is a small multiple of it. */
+const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 /** A request to join, or the name of an image. */
 const MAX_INPUT_BYTES = 16 * 1024;
 const REQUESTS = 'http/1.1';
