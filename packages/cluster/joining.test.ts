@@ -185,3 +185,19 @@ test('a drained node says so until it is resumed', async () => {
   await assert.rejects(zone.admin.drainNode({ name: 'n7' }), { kind: 'not-found' });
   await assert.rejects(zone.admin.removeNode({ name: FRONT }), { kind: 'operation-not-permitted' });
 });
+
+test('no node is named like another one’s id, and one that is so named keeps nobody from leaving', async () => {
+  await using zone = await JoinedZone.start();
+  await using host = await zone.join('n1');
+  const token = await zone.token();
+  await assert.rejects(zone.join(host.nodeId, token), { kind: 'invalid-parameter' });
+  await using _other = await zone.join('n2', token);
+  await zone.restart(async () =>
+    zone.rewrite(`UPDATE joined_node SET name = '${host.nodeId}' WHERE name = 'n2'`),
+  );
+  await host.ask('leave');
+  assert.deepEqual(
+    (await zone.nodes()).map(({ nodeId }) => nodeId).filter((id) => id === host.nodeId),
+    [],
+  );
+});

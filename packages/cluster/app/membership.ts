@@ -53,6 +53,8 @@ export interface InstancesElsewhere {
 }
 
 const NODE_ID_BYTES = 8;
+/** No name is of this form: it would stand for another node. */
+const NODE_ID_FORM = /^node-[0-9a-f]{16}$/;
 /** Hosts that ask to join and may not, in a minute: more than people mistype, far less than a guess takes. */
 const MAX_REFUSALS = 30;
 const REFUSALS_MS = 60_000;
@@ -94,6 +96,7 @@ export class Membership implements Disposable {
   async join(request: JoinRequest): Promise<JoinAnswer> {
     this.#requireCalm();
     const { tokenId: id, secret, name, publicKey } = request;
+    if (NODE_ID_FORM.test(name)) throw nameOfAnId(name);
     const { database, clock, random, logger } = this.#context;
     const nodeId: NodeId = `node-${random.bytes(NODE_ID_BYTES).toString('hex')}`;
     const door = await findDoor(database.query);
@@ -222,7 +225,9 @@ export class Membership implements Disposable {
   }
 
   async #get(name: string): Promise<ZoneNode> {
-    const found = (await this.list()).filter((one) => one.nodeId === name || one.name === name);
+    const all = await this.list();
+    const byId = all.filter((one) => one.nodeId === name);
+    const found = byId.length > 0 ? byId : all.filter((one) => one.name === name);
     const [node] = found;
     if (node !== undefined && found.length === 1) return node;
     throw new ServiceError({
@@ -265,6 +270,14 @@ function nameTaken(name: string): ServiceError {
     kind: 'duplicate',
     resource: 'node',
     message: `A node called ${name} has joined already; choose another name, or remove that one.`,
+  });
+}
+
+function nameOfAnId(name: string): ServiceError {
+  return new ServiceError({
+    kind: 'invalid-parameter',
+    resource: 'node',
+    message: `${name} has the form of a node’s id; choose another name. The token is still good.`,
   });
 }
 
