@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
+import { newKeyPair } from '@ironbark/platform/certificates.ts';
 import { CALL_SESSION } from '@ironbark/platform/http/call-session.ts';
 import { NODE_PROTOCOL } from '@ironbark/protocol/internal/join-messages.ts';
 import { TOKEN_LIFE_MS } from './app/join-tokens.ts';
@@ -60,6 +61,11 @@ test('whoever guesses on and on is not listened to for a minute', async () => {
     await assert.rejects(guess(String(time).padStart(16, '0')), { kind: 'not-authorized' });
   }
   await assert.rejects(zone.join('n1', token), { kind: 'throttled' });
+  const { publicKey } = newKeyPair();
+  const wrong = { tokenId: '0'.repeat(16), secret: token.secret, name: 'n1', publicKey };
+  const request = { protocol: NODE_PROTOCOL, version: '1.2.3', ...wrong };
+  const elsewhere = zone.ask(token, 'join', request, '127.0.0.2');
+  await assert.rejects(elsewhere, { kind: 'not-authorized' }, 'others are listened to');
   zone.clock.aheadMs += 61_000;
   await using _host = await zone.join('n1', token);
 });

@@ -58,7 +58,7 @@ export async function openNodeDoor(options: NodeDoorOptions): Promise<TlsListene
       membership.attach(id, session, socket.remoteAddress);
       return;
     }
-    handlers.set(socket, createHandler(options, id));
+    handlers.set(socket, createHandler(options, id, socket.remoteAddress ?? ''));
     (id === undefined ? strangers : requests).take(socket);
   };
   const listener = await listenTls({
@@ -86,10 +86,16 @@ function refuse(socket: TLSSocket, { logger }: NodeDoorOptions): void {
   socket.destroy();
 }
 
-function createHandler(options: NodeDoorOptions, id: NodeId | undefined): CallHandler {
+function createHandler(
+  options: NodeDoorOptions,
+  id: NodeId | undefined,
+  address: string,
+): CallHandler {
   const { membership, images, logger } = options;
   const shared = { logger, maxInputBytes: MAX_INPUT_BYTES };
-  if (id === undefined) return createCallHandler({ ...shared, verbs: strangerVerbs(membership) });
+  if (id === undefined) {
+    return createCallHandler({ ...shared, verbs: strangerVerbs(membership, address) });
+  }
   const own: ImageSource = {
     getObject: async (place) => {
       if (await membership.mayRead(id, place)) return await images.getObject(place);
@@ -107,12 +113,12 @@ function createHandler(options: NodeDoorOptions, id: NodeId | undefined): CallHa
   return createCallHandler({ ...shared, verbs, byteVerbs: imageSourceBytes(own) });
 }
 
-function strangerVerbs(membership: Membership): VerbTable {
+function strangerVerbs(membership: Membership, address: string): VerbTable {
   return {
     hello: async () => ({ isNode: false }),
     join: async (input) => {
       membership.requireProtocol(input);
-      return await membership.join(joinRequestCheck(input, ''));
+      return await membership.join(joinRequestCheck(input, ''), address);
     },
   };
 }

@@ -1,18 +1,26 @@
 // Owns a zone that hosts join over TLS, and such hosts, for tests.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Readable } from 'node:stream';
+import { connect } from 'node:tls';
 import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
 import { fingerprintOf, newKeyPair } from '@ironbark/platform/certificates.ts';
 import { type Clock, systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { openCallClient } from '@ironbark/platform/http/call-client.ts';
 import { createCallHandler } from '@ironbark/platform/http/call-server.ts';
 import { answerCalls, CALL_SESSION } from '@ironbark/platform/http/call-session.ts';
-import { type DialOptions, dialFront, readChain } from '@ironbark/platform/http/tls-listener.ts';
+import {
+  type DialOptions,
+  dialFront,
+  FRONT_NAME,
+  readChain,
+} from '@ironbark/platform/http/tls-listener.ts';
 import { silentLogger } from '@ironbark/platform/logger.ts';
 import { systemRandom } from '@ironbark/platform/random.ts';
 import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
@@ -116,8 +124,25 @@ export class JoinedZone implements AsyncDisposable {
     return { id, secret, at: { ...where, authority } };
   }
 
-  async ask({ at }: Pick<Token, 'at'>, verb: string, input: unknown): Promise<unknown> {
-    const dial = () => dialFront({ ...at, protocol: 'http/1.1' });
+  /** `localAddress` is another one of this host than the usual. */
+  async ask(
+    { at }: Pick<Token, 'at'>,
+    verb: string,
+    input: unknown,
+    localAddress?: string,
+  ): Promise<unknown> {
+    const dial = async () => {
+      if (localAddress === undefined) return await dialFront({ ...at, protocol: 'http/1.1' });
+      const { host, port, authority: ca } = at;
+      const shown = { servername: FRONT_NAME, ALPNProtocols: ['http/1.1'] };
+      const socket = connect({
+        socket: createConnection({ host, port, localAddress }),
+        ca,
+        ...shown,
+      });
+      await once(socket, 'secureConnect');
+      return socket;
+    };
     const limits = { clock: systemClock, timeoutMs: 5_000, maxAnswerBytes: 10_000 };
     using calls = openCallClient({ dial, ...limits });
     return await calls.call(verb, input);
