@@ -106,7 +106,7 @@ test('console output comes from the node; an instance that is nowhere has none',
   await assert.rejects(zone.client.getConsoleOutput(instanceId(2)), { kind: 'not-found' });
 });
 
-test('volumes are read on all nodes; what one that is away would have told is missing', async () => {
+test('volumes are read on all nodes, each of its own instances; what one that is away would have told is missing', async () => {
   await using zone = await Zone.start([new MemoryNode(A), new MemoryNode(B)]);
   const read = (digit: number): VolumeReading => ({
     volumeId: `vol-0000000${digit}`,
@@ -115,8 +115,11 @@ test('volumes are read on all nodes; what one that is away would have told is mi
     readAtMs: 1,
     counters: { readOps: 1, writeOps: 0, readBytes: 512, writeBytes: 0, readNs: 1, writeNs: 0 },
   });
+  await zone.client.putInstances([placed(1, A), placed(2, B)]);
   zone.node(A).readings = [read(1)];
-  zone.node(B).readings = [read(2)];
+  // It has one of its own, and tells of one that is elsewhere.
+  const lie = { ...read(1), counters: { ...read(1).counters, readOps: 99 } };
+  zone.node(B).readings = [read(2), lie];
   assert.deepEqual(await zone.client.readVolumes(), [read(1), read(2)]);
   zone.node(A).readVolumes = () => Promise.reject(new Error('away'));
   assert.deepEqual(await zone.client.readVolumes(), [read(2)]);

@@ -2,41 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { test } from 'node:test';
-import type { NodeId } from '@ironbark/core/ids.ts';
-import { fingerprintOf, newKeyPair } from '@ironbark/platform/certificates.ts';
-import { type Clock, systemClock, waitFor } from '@ironbark/platform/clock.ts';
-import { openCallClient } from '@ironbark/platform/http/call-client.ts';
-import { createCallHandler } from '@ironbark/platform/http/call-server.ts';
-import { answerCalls, CALL_SESSION } from '@ironbark/platform/http/call-session.ts';
-import { type DialOptions, dialFront, readChain } from '@ironbark/platform/http/tls-listener.ts';
-import { silentLogger } from '@ironbark/platform/logger.ts';
-import { systemRandom } from '@ironbark/platform/random.ts';
-import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
-import {
-  type JoinAnswer,
-  NODE_PROTOCOL,
-  parseJoinToken,
-} from '@ironbark/protocol/internal/join-messages.ts';
-import { MemoryNode } from '@ironbark/protocol/internal/testing/memory-node.ts';
-import {
-  type ImageSource,
-  remoteImageSource,
-} from '@ironbark/protocol/internal/wire/objects-wire.ts';
+import { newKeyPair } from '@ironbark/platform/certificates.ts';
+import { CALL_SESSION } from '@ironbark/platform/http/call-session.ts';
+import { NODE_PROTOCOL } from '@ironbark/protocol/internal/join-messages.ts';
 import { TOKEN_LIFE_MS } from './app/join-tokens.ts';
-import { type Cluster, startCluster } from './main.ts';
-
-const FRONT: NodeId = 'node-front';
-const ACCESS = { port: 1, user: 'attachment' };
-const INSTANCE = 'i-00000000000000001';
+import { ACCESS, FRONT, INSTANCE, JoinedZone } from './testing/joined-zone.ts';
 
 test('a host joins with a token, answers calls, and fetches the images of its instances alone', async () => {
-  await using zone = await Zone.start();
+  await using zone = await JoinedZone.start();
   await using host = await zone.join('n1');
   await zone.untilState('n1', 'ready');
   await zone.place(host.nodeId, 'running');
@@ -58,7 +33,7 @@ test('a host joins with a token, answers calls, and fetches the images of its in
 });
 
 test('a token is good for one host, and nobody else’s is', async () => {
-  await using zone = await Zone.start();
+  await using zone = await JoinedZone.start();
   const token = await zone.token();
   await using _host = await zone.join('n1', token);
   await assert.rejects(zone.join('n2', token), { message: /not known here, or was used already/ });
@@ -71,7 +46,7 @@ test('a token is good for one host, and nobody else’s is', async () => {
 });
 
 test('a token that was guessed at five times is gone', async () => {
-  await using zone = await Zone.start();
+  await using zone = await JoinedZone.start();
   const token = await zone.token();
   for (let time = 0; time < 5; time += 1) {
     const wrong = { ...token, secret: `${time}`.repeat(48) };
@@ -81,26 +56,31 @@ test('a token that was guessed at five times is gone', async () => {
 });
 
 test('whoever guesses on and on is not listened to for a minute', async () => {
-  await using zone = await Zone.start();
+  await using zone = await JoinedZone.start();
   const token = await zone.token();
   const guess = (id: string) => zone.join('n1', { ...token, id });
   for (let time = 0; time < 30; time += 1) {
     await assert.rejects(guess(String(time).padStart(16, '0')), { kind: 'not-authorized' });
   }
   await assert.rejects(zone.join('n1', token), { kind: 'throttled' });
+  const { publicKey } = newKeyPair();
+  const wrong = { tokenId: '0'.repeat(16), secret: token.secret, name: 'n1', publicKey };
+  const request = { protocol: NODE_PROTOCOL, version: '1.2.3', ...wrong };
+  const elsewhere = zone.ask(token, 'join', request, '127.0.0.2');
+  await assert.rejects(elsewhere, { kind: 'not-authorized' }, 'others are listened to');
   zone.clock.aheadMs += 61_000;
   await using _host = await zone.join('n1', token);
 });
 
 test('a token expires', async () => {
-  await using zone = await Zone.start();
+  await using zone = await JoinedZone.start();
   const token = await zone.token();
   zone.clock.aheadMs += TOKEN_LIFE_MS;
   await assert.rejects(zone.join('n1', token), { message: /expired/ });
 });
 
 test('another version is told so, whatever else it says', async () => {
-  await using zone = await Zone.start();
+  await using zone = await JoinedZone.start();
   const token = await zone.token();
   const request = { protocol: NODE_PROTOCOL + 1, version: '9.9', somethingNew: true };
   await assert.rejects(zone.ask(token, 'join', request), {
@@ -109,7 +89,7 @@ test('another version is told so, whatever else it says', async () => {
 });
 
 test('a removed node’s certificate is worth nothing; a node that is used is not removed', async () => {
-  await using zone = await Zone.start();
+  await using zone = await JoinedZone.start();
   await using host = await zone.join('n1');
   await zone.untilState('n1', 'ready');
   await zone.place(host.nodeId, 'running');
@@ -137,7 +117,7 @@ test('a removed node’s certificate is worth nothing; a node that is used is no
 });
 
 test('a node speaks of itself alone', async () => {
-  await using zone = await Zone.start();
+  await using zone = await JoinedZone.start();
   await using honest = await zone.join('n1');
   await using liar = await zone.join('n2');
   await zone.untilState('n2', 'ready');
@@ -172,7 +152,7 @@ test('a node speaks of itself alone', async () => {
 });
 
 test('a node that is away comes back to its place; the front end does so, too', async () => {
-  await using zone = await Zone.start();
+  await using zone = await JoinedZone.start();
   await using host = await zone.join('n1');
   await zone.untilState('n1', 'ready');
   await host.hangUp();
@@ -186,7 +166,7 @@ test('a node that is away comes back to its place; the front end does so, too', 
 });
 
 test('a front end whose port is taken starts all the same, says so, and opens the door later', async () => {
-  await using zone = await Zone.start();
+  await using zone = await JoinedZone.start();
   await using host = await zone.join('n1');
   const taker = createServer();
   await zone.restart(async (port) => {
@@ -204,7 +184,7 @@ test('a front end whose port is taken starts all the same, says so, and opens th
 });
 
 test('a drained node says so until it is resumed', async () => {
-  await using zone = await Zone.start();
+  await using zone = await JoinedZone.start();
   await using host = await zone.join('n1');
   await zone.untilState('n1', 'ready');
   const generation = async () => (await zone.cluster.client.changesSince(0)).nodesGeneration;
@@ -219,185 +199,18 @@ test('a drained node says so until it is resumed', async () => {
   await assert.rejects(zone.admin.removeNode({ name: FRONT }), { kind: 'operation-not-permitted' });
 });
 
-class MovableClock implements Clock {
-  aheadMs = 0;
-  nowMs = () => systemClock.nowMs() + this.aheadMs;
-  monotonicMs = () => systemClock.monotonicMs() + this.aheadMs;
-  sleep = (ms: number, signal?: AbortSignal) => systemClock.sleep(ms, signal);
-}
-
-interface Token {
-  id: string;
-  secret: string;
-  at: Omit<DialOptions, 'identity' | 'protocol'>;
-}
-
-const images: ImageSource = {
-  getObject: async ({ bucket, key }) => {
-    const said = { key, sizeBytes: 1, etag: '""', lastModified: '' };
-    return { object: said, body: Readable.from([Buffer.from(`${bucket}/${key}`)]) };
-  },
-};
-
-class Zone implements AsyncDisposable {
-  readonly #root: string;
-  readonly clock = new MovableClock();
-  cluster!: Cluster;
-  readonly #hosts: Host[] = [];
-  #port = 0;
-
-  private constructor(root: string) {
-    this.#root = root;
-  }
-
-  static async start(): Promise<Zone> {
-    const zone = new Zone(await mkdtemp(join(tmpdir(), 'ib-')));
-    await zone.restart();
-    return zone;
-  }
-
-  async restart(meanwhile?: (port: number) => Promise<void>): Promise<void> {
-    await this.cluster?.[Symbol.asyncDispose]();
-    await meanwhile?.(this.#port);
-    this.cluster = await startCluster({
-      dataDir: this.#root,
-      zone: 'test-1a',
-      nodes: [{ nodeId: FRONT, client: new MemoryNode(FRONT) }],
-      ...{ clock: this.clock, random: systemRandom, logger: silentLogger },
-      joining: {
-        terms: {
-          region: 'test-1',
-          hypervisor: 'simulated',
-          network: 'simulated',
-          vpcCidr: '10.0.0.0/8',
-        },
-        version: '1.2.3',
-        images,
-        gates: { findGate: async (key) => ({ ...ACCESS, key }) },
-        cloudName: 'test',
-      },
-    });
-  }
-
-  get admin() {
-    return this.cluster.joining!;
-  }
-
-  nodes = () => this.admin.listNodes();
-
-  async token(): Promise<Token> {
-    const asked = this.#port === 0 ? { host: '127.0.0.1', port: 0 } : {};
-    const invitation = await this.admin.makeJoinToken(asked);
-    const { id, secret, fingerprint } = parseJoinToken(invitation.token)!;
-    this.#port = Number(new URL(invitation.endpoint).port);
-    const where = { host: '127.0.0.1', port: this.#port, timeoutMs: 5_000, clock: systemClock };
-    const chain = await readChain({ ...where, protocol: 'http/1.1' });
-    const authority = chain.at(-1)!.toString();
-    assert.equal(fingerprintOf(authority), fingerprint);
-    return { id, secret, at: { ...where, authority } };
-  }
-
-  async ask({ at }: Pick<Token, 'at'>, verb: string, input: unknown): Promise<unknown> {
-    const dial = () => dialFront({ ...at, protocol: 'http/1.1' });
-    const limits = { clock: systemClock, timeoutMs: 5_000, maxAnswerBytes: 10_000 };
-    using calls = openCallClient({ dial, ...limits });
-    return await calls.call(verb, input);
-  }
-
-  async join(name: string, given?: Token): Promise<Host> {
-    const token = given ?? (await this.token());
-    const { key, publicKey } = newKeyPair();
-    const { id: tokenId, secret } = token;
-    const request = { protocol: NODE_PROTOCOL, version: '1.2.3', tokenId, secret, name, publicKey };
-    const answer = (await this.ask(token, 'join', request)) as JoinAnswer;
-    const identity = { certificate: answer.certificate, key };
-    const host = new Host(answer.nodeId, { ...token.at, identity });
-    this.#hosts.push(host);
-    await host.connect();
-    return host;
-  }
-
-  async place(nodeId: NodeId, power: 'running' | 'terminated'): Promise<void> {
-    const blob = { bucket: 'images', key: 'root', sizeBytes: 1, sha256: '', unpackedBytes: 1 };
-    const intent = {
-      ...{ id: INSTANCE, generation: power === 'running' ? 1 : 2, power, forceStop: false },
-      ...{ rebootCount: 0, vcpus: 1, memoryMib: 512, interfaces: [], volumes: [] },
-      image: { id: 'ami-1', root: { ...blob, encoding: 'raw' } },
-    };
-    // The Cluster Controller passes disks and metadata on without looking at them.
-    const whole = intent as unknown as InstanceIntent;
-    await this.cluster.client.putInstances([{ nodeId, intent: whole }]);
-  }
-
-  until(what: string, probe: () => Promise<boolean> | boolean): Promise<boolean> {
-    return waitFor(probe, { clock: systemClock, timeoutMs: 20_000, intervalMs: 5, what });
-  }
-
-  untilState(name: string, state: string): Promise<boolean> {
-    const isSo = async () => (await this.nodes()).find((one) => one.name === name)?.state === state;
-    return this.until(`${name} is ${state}`, isSo);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    // One that was let in although it should not have been keeps no test from ending.
-    for (const host of this.#hosts) await host.hangUp();
-    await this.cluster[Symbol.asyncDispose]();
-    await rm(this.#root, { recursive: true, force: true });
-  }
-}
-
-/** As the daemon of a node has it: a node in memory behind a connection of its own. */
-class Host implements AsyncDisposable {
-  readonly nodeId: NodeId;
-  readonly node: MemoryNode;
-  ended: Promise<void> = Promise.resolve();
-  readonly #at: Omit<DialOptions, 'protocol'>;
-  #stop = new AbortController();
-
-  constructor(nodeId: NodeId, at: Omit<DialOptions, 'protocol'>) {
-    this.nodeId = nodeId;
-    this.node = new MemoryNode(nodeId);
-    this.#at = at;
-  }
-
-  dial = (protocol: string) => dialFront({ ...this.#at, protocol });
-
-  async connect(): Promise<void> {
-    await this.hangUp();
-    this.#stop = new AbortController();
-    const { node } = this;
-    const handler = createCallHandler({
-      logger: silentLogger,
-      maxInputBytes: 1_000_000,
-      onChange: (listener) => node.onChange(listener),
-      verbs: {
-        putIntent: (input) => node.putIntent(input as never),
-        getReport: () => node.getReport(),
-        getConsoleOutput: async (input) => {
-          const { bytes, updatedAt } = await node.getConsoleOutput((input as { id: never }).id);
-          return { base64: Buffer.from(bytes).toString('base64'), updatedAt };
-        },
-        readVolumes: async () => [],
-        readNetwork: async () => [],
-      },
-    });
-    const socket = await this.dial(CALL_SESSION);
-    this.ended = answerCalls(socket, handler, { clock: systemClock, signal: this.#stop.signal });
-  }
-
-  async hangUp(): Promise<void> {
-    this.#stop.abort();
-    await this.ended;
-  }
-
-  #calls() {
-    const dial = () => this.dial('http/1.1');
-    const limits = { clock: systemClock, timeoutMs: 5_000, maxAnswerBytes: 10_000 };
-    return openCallClient({ dial, ...limits });
-  }
-
-  images = () => remoteImageSource(this.#calls());
-  ask = (verb: string, input?: object) => this.#calls().call(verb, input);
-
-  [Symbol.asyncDispose] = () => this.hangUp();
-}
+test('no node is named like another one’s id, and one that is so named keeps nobody from leaving', async () => {
+  await using zone = await JoinedZone.start();
+  await using host = await zone.join('n1');
+  const token = await zone.token();
+  await assert.rejects(zone.join(host.nodeId, token), { kind: 'invalid-parameter' });
+  await using _other = await zone.join('n2', token);
+  await zone.restart(async () =>
+    zone.rewrite(`UPDATE joined_node SET name = '${host.nodeId}' WHERE name = 'n2'`),
+  );
+  await host.ask('leave');
+  assert.deepEqual(
+    (await zone.nodes()).map(({ nodeId }) => nodeId).filter((id) => id === host.nodeId),
+    [],
+  );
+});

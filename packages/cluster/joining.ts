@@ -88,6 +88,8 @@ class ZoneJoining implements Joining {
   readonly #membership: Membership;
   readonly #stop = new AbortController();
   #door: { row: DoorRow; listener: TlsListener } | undefined;
+  /** As it is written down, whether the door is open or not: where this host is does not depend on that. */
+  #host: string | undefined;
   #again: Promise<void> = Promise.resolve();
   #turn: Promise<unknown> = Promise.resolve();
   problem: string | undefined;
@@ -102,6 +104,7 @@ class ZoneJoining implements Joining {
   async resume(): Promise<void> {
     const row = await findDoor(this.#context.database.query);
     if (row === undefined) return;
+    this.#host = row.host;
     try {
       await this.#open(row);
     } catch (error) {
@@ -111,7 +114,7 @@ class ZoneJoining implements Joining {
   }
 
   get ownAddress(): string | undefined {
-    const host = this.#door?.row.host;
+    const host = this.#host;
     const address = host === undefined ? undefined : parseIpv4(host);
     return address !== undefined && isUnicast(address) ? host : undefined;
   }
@@ -171,6 +174,7 @@ class ZoneJoining implements Joining {
       }
     }
     await this.#context.database.transaction((tx) => putDoor(tx, this.#door!.row));
+    this.#host = host;
   }
 
   async #open(row: DoorRow): Promise<void> {

@@ -136,8 +136,9 @@ async function runCluster(
   const limits = { concurrency: NODES_AT_A_TIME };
   handles.intent = runner.add(createNodeIntentReconciler(context), limits);
   handles.report = runner.add(createNodeReportReconciler(context, recorder), limits);
-  for (const { nodeId, client } of options.nodes) context.addNode(nodeId, client);
+  // First, because the first report of this host's own node says where others reach it.
   joining = options.joining && (await openJoining(context, options.joining));
+  for (const { nodeId, client } of options.nodes) context.addNode(nodeId, client);
   return {
     client: createClient(context, recorder, listeners),
     ...(joining === undefined ? {} : { joining }),

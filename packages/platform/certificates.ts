@@ -4,10 +4,13 @@
 import {
   createHash,
   createPrivateKey,
+  createPublicKey,
   generateKeyPairSync,
+  type KeyObject,
   sign,
   X509Certificate,
 } from 'node:crypto';
+import { ServiceError } from '@ironbark/core/errors.ts';
 import { type Clock, renderTime } from './clock.ts';
 import type { RandomSource } from './random.ts';
 
@@ -64,7 +67,7 @@ export function makeAuthority(name: string, issuing: Issuing): Identity {
   return { key, certificate: write(wishes, { name, key }, issuing) };
 }
 
-/** PEM. */
+/** PEM. Refuses, as malformed, what is no public key of Ed25519. */
 export function issueCertificate(
   authority: Identity,
   wishes: CertificateWishes,
@@ -100,7 +103,7 @@ function write(
     nameOf(issuer.name),
     sequence(time(from), time(from + VALID_MS)),
     nameOf(wishes.name),
-    readPem(wishes.publicKey),
+    readPublicKey(wishes.publicKey),
     tagged(0xa3, sequence(...extensionsOf(wishes))),
   );
   const signature = sign(null, content, createPrivateKey(issuer.key));
@@ -164,8 +167,28 @@ function lengthOf(length: number): Buffer {
   return Buffer.from([0x82, length >> 8, length & 0xff]);
 }
 
-function readPem(text: string): Buffer {
-  return Buffer.from(text.replace(/-----[A-Z ]+-----/g, ''), 'base64');
+/**
+ * DER of the key and of nothing else: the key may be a stranger's, and what follows it in the certificate says what
+ * the certificate is good for.
+ */
+function readPublicKey(pem: string): Buffer {
+  const key = parsePublicKey(pem);
+  if (key?.asymmetricKeyType !== 'ed25519') {
+    throw new ServiceError({
+      kind: 'malformed-input',
+      resource: 'node',
+      message: 'The public key is none of Ed25519.',
+    });
+  }
+  return key.export({ type: 'spki', format: 'der' });
+}
+
+function parsePublicKey(pem: string): KeyObject | undefined {
+  try {
+    return createPublicKey(pem);
+  } catch {
+    return undefined;
+  }
 }
 
 function renderPem(der: Buffer): string {

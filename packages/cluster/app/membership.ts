@@ -53,8 +53,12 @@ export interface InstancesElsewhere {
 }
 
 const NODE_ID_BYTES = 8;
-/** Hosts that ask to join and may not, in a minute: more than people mistype, far less than a guess takes. */
+/** No name is of this form: it would stand for another node. */
+const NODE_ID_FORM = /^node-[0-9a-f]{16}$/;
+/** From one address, in a minute: more than people mistype, and all that it may write to the log. */
 const MAX_REFUSALS = 30;
+/** The one that was refused first is forgotten for another. */
+const MAX_REFUSED = 1_024;
 const REFUSALS_MS = 60_000;
 const MAX_VERSION = 64;
 
@@ -63,7 +67,8 @@ export class Membership implements Disposable {
   readonly #terms: CloudTerms;
   readonly #version: string;
   readonly #links = new Map<NodeId, NodeLink>();
-  #refusals = { count: 0, sinceMs: 0 };
+  /** By address. */
+  readonly #refusals = new Map<string, { count: number; sinceMs: number }>();
 
   private constructor(context: ClusterContext, terms: CloudTerms, version: string) {
     this.#context = context;
@@ -91,9 +96,10 @@ export class Membership implements Disposable {
   }
 
   /** One token, one node: a host whose answer was lost asks for another token. */
-  async join(request: JoinRequest): Promise<JoinAnswer> {
-    this.#requireCalm();
+  async join(request: JoinRequest, address: string): Promise<JoinAnswer> {
+    this.#requireCalm(address);
     const { tokenId: id, secret, name, publicKey } = request;
+    if (NODE_ID_FORM.test(name)) throw nameOfAnId(name);
     const { database, clock, random, logger } = this.#context;
     const nodeId: NodeId = `node-${random.bytes(NODE_ID_BYTES).toString('hex')}`;
     const door = await findDoor(database.query);
@@ -112,7 +118,7 @@ export class Membership implements Disposable {
       await ensureNode(tx, nodeId);
       return undefined;
     });
-    if (refusal !== undefined) throw this.#noteRefusal(refusal);
+    if (refusal !== undefined) throw this.#noteRefusal(address, refusal);
     this.#admit(row);
     logger.info('a node has joined', { id: nodeId, name, version: request.version });
     return { nodeId, certificate, terms: this.#terms };
@@ -213,7 +219,7 @@ export class Membership implements Disposable {
   }
 
   #admit({ id, name }: JoinedNodeRow): void {
-    const link = new NodeLink(name);
+    const link = new NodeLink(name, this.#context.clock);
     this.#links.set(id, link);
     const client = joinedNodeClient(link, id);
     // Hosts that were installed alike may have one name; here each has its own.
@@ -222,7 +228,9 @@ export class Membership implements Disposable {
   }
 
   async #get(name: string): Promise<ZoneNode> {
-    const found = (await this.list()).filter((one) => one.nodeId === name || one.name === name);
+    const all = await this.list();
+    const byId = all.filter((one) => one.nodeId === name);
+    const found = byId.length > 0 ? byId : all.filter((one) => one.name === name);
     const [node] = found;
     if (node !== undefined && found.length === 1) return node;
     throw new ServiceError({
@@ -235,22 +243,30 @@ export class Membership implements Disposable {
     });
   }
 
-  #noteRefusal(refusal: ServiceError): ServiceError {
-    this.#refusals.count += 1;
-    this.#context.logger.warn('a host was not let in', { reason: refusal.message });
+  #noteRefusal(address: string, refusal: ServiceError): ServiceError {
+    const known = this.#refusals.get(address);
+    const [first] = this.#refusals.keys();
+    if (known !== undefined) known.count += 1;
+    else {
+      if (this.#refusals.size >= MAX_REFUSED) this.#refusals.delete(first!);
+      this.#refusals.set(address, { count: 1, sinceMs: this.#context.clock.monotonicMs() });
+    }
+    this.#context.logger.warn('a host was not let in', { address, reason: refusal.message });
     return refusal;
   }
 
-  #requireCalm(): void {
-    const nowMs = this.#context.clock.monotonicMs();
-    if (nowMs - this.#refusals.sinceMs > REFUSALS_MS) {
-      this.#refusals = { count: 0, sinceMs: nowMs };
+  #requireCalm(address: string): void {
+    const known = this.#refusals.get(address);
+    if (known === undefined) return;
+    if (this.#context.clock.monotonicMs() - known.sinceMs > REFUSALS_MS) {
+      this.#refusals.delete(address);
+      return;
     }
-    if (this.#refusals.count < MAX_REFUSALS) return;
+    if (known.count < MAX_REFUSALS) return;
     throw new ServiceError({
       kind: 'throttled',
       resource: 'node',
-      message: 'Too many hosts with wrong join tokens came; try again in a minute.',
+      message: 'Too many wrong join tokens came from this address; try again in a minute.',
     });
   }
 }
@@ -265,6 +281,14 @@ function nameTaken(name: string): ServiceError {
     kind: 'duplicate',
     resource: 'node',
     message: `A node called ${name} has joined already; choose another name, or remove that one.`,
+  });
+}
+
+function nameOfAnId(name: string): ServiceError {
+  return new ServiceError({
+    kind: 'invalid-parameter',
+    resource: 'node',
+    message: `${name} has the form of a node’s id; choose another name. The token is still good.`,
   });
 }
 

@@ -13,7 +13,7 @@ import type {
 } from '@ironbark/protocol/internal/node-client.ts';
 import { listNodes, type NodeRow, summaryOf } from '../store/nodes.ts';
 import { listChangesAfter } from '../store/observations.ts';
-import { findPlacement } from '../store/placed-instances.ts';
+import { findPlacement, listPlacedOn } from '../store/placed-instances.ts';
 import { getChangeSequence } from '../store/zone.ts';
 import type { ClusterContext } from './context.ts';
 import { withinDeadline } from './deadline.ts';
@@ -91,14 +91,18 @@ export function readNetwork(context: ClusterContext): Promise<NetworkReading[]> 
 }
 
 /** A node that is away or hangs holds up nobody: what it would have told is missing. */
-async function askAll<Reading>(
+async function askAll<Reading extends { instanceId: InstanceId }>(
   context: ClusterContext,
   what: string,
   ask: (node: NodeClient) => Promise<Reading[]>,
 ): Promise<Reading[]> {
   const asked = [...context.nodes].map(async ([id, client]) => {
     try {
-      return await withinDeadline(context.clock, what, ask(client));
+      const readings = await withinDeadline(context.clock, what, ask(client));
+      if (readings.length === 0) return [];
+      // Of others' guests it knows nothing.
+      const own = new Set(await listPlacedOn(context.database.query, id));
+      return readings.filter(({ instanceId }) => own.has(instanceId));
     } catch (error) {
       context.logger.debug('node does not tell of its guests', { id, what, error });
       return [];

@@ -8,7 +8,7 @@ import type { Identity } from '@ironbark/platform/certificates.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import { type CallHandler, createCallHandler } from '@ironbark/platform/http/call-server.ts';
 import { CALL_SESSION, openCallSession } from '@ironbark/platform/http/call-session.ts';
-import { serveTaken } from '@ironbark/platform/http/server.ts';
+import { type HttpHandler, serveTaken } from '@ironbark/platform/http/server.ts';
 import { findPeer, listenTls, type TlsListener } from '@ironbark/platform/http/tls-listener.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { GateKeeper } from '@ironbark/protocol/internal/nbd-gates.ts';
@@ -35,19 +35,21 @@ export interface NodeDoorOptions {
 
 /** As long as the controllers wait for a node on their own host. */
 const CALL_TIMEOUT_MS = 15_000;
-/** A report of a full node has a few MiB. */
-const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+/** A report of a full node has a few MiB. What a hostile one makes this side keep is a small multiple of it. */
+const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 /** A request to join, or the name of an image. */
 const MAX_INPUT_BYTES = 16 * 1024;
 const REQUESTS = 'http/1.1';
+/** Whoever has no certificate asks one thing, to join, and has it at hand. */
+const STRANGERS = { maxConnections: 64, maxConnectionsPerAddress: 8, requestTimeoutMs: 10_000 };
 
 export async function openNodeDoor(options: NodeDoorOptions): Promise<TlsListener> {
   const { logger, membership } = options;
   const handlers = new WeakMap<object, CallHandler>();
-  const requests = serveTaken({
-    logger,
-    handler: (request, response) => handlers.get(request.socket)!.handle(request, response),
-  });
+  const handler: HttpHandler = (request, response) =>
+    handlers.get(request.socket)!.handle(request, response);
+  const requests = serveTaken({ logger, handler });
+  const strangers = serveTaken({ logger, handler, ...STRANGERS });
   const take = async (socket: TLSSocket) => {
     const fingerprint = findPeer(socket);
     const id = fingerprint === undefined ? undefined : await membership.findNode(fingerprint);
@@ -59,8 +61,8 @@ export async function openNodeDoor(options: NodeDoorOptions): Promise<TlsListene
       membership.attach(id, session, socket.remoteAddress);
       return;
     }
-    handlers.set(socket, createHandler(options, id));
-    requests.take(socket);
+    handlers.set(socket, createHandler(options, id, socket.remoteAddress ?? ''));
+    (id === undefined ? strangers : requests).take(socket);
   };
   const listener = await listenTls({
     ...options,
@@ -74,6 +76,7 @@ export async function openNodeDoor(options: NodeDoorOptions): Promise<TlsListene
   });
   const dispose = async () => {
     await requests[Symbol.asyncDispose]();
+    await strangers[Symbol.asyncDispose]();
     await listener[Symbol.asyncDispose]();
   };
   return { port: listener.port, [Symbol.asyncDispose]: dispose };
@@ -86,10 +89,16 @@ function refuse(socket: TLSSocket, { logger }: NodeDoorOptions): void {
   socket.destroy();
 }
 
-function createHandler(options: NodeDoorOptions, id: NodeId | undefined): CallHandler {
+function createHandler(
+  options: NodeDoorOptions,
+  id: NodeId | undefined,
+  address: string,
+): CallHandler {
   const { membership, images, gates, logger } = options;
   const shared = { logger, maxInputBytes: MAX_INPUT_BYTES };
-  if (id === undefined) return createCallHandler({ ...shared, verbs: strangerVerbs(membership) });
+  if (id === undefined) {
+    return createCallHandler({ ...shared, verbs: strangerVerbs(membership, address) });
+  }
   const own: ImageSource = {
     getObject: async (place) => {
       if (await membership.mayRead(id, place)) return await images.getObject(place);
@@ -108,12 +117,12 @@ function createHandler(options: NodeDoorOptions, id: NodeId | undefined): CallHa
   return createCallHandler({ ...shared, verbs, byteVerbs: imageSourceBytes(own) });
 }
 
-function strangerVerbs(membership: Membership): VerbTable {
+function strangerVerbs(membership: Membership, address: string): VerbTable {
   return {
     hello: async () => ({ isNode: false }),
     join: async (input) => {
       membership.requireProtocol(input);
-      return await membership.join(joinRequestCheck(input, ''));
+      return await membership.join(joinRequestCheck(input, ''), address);
     },
   };
 }

@@ -58,6 +58,16 @@ export async function findPlacement(db: Queries, id: InstanceId): Promise<NodeId
   return row?.node_id;
 }
 
+export async function listPlacedOn(db: Queries, nodeId: NodeId): Promise<InstanceId[]> {
+  const rows = await db
+    .selectFrom('placed_instance')
+    .select('id')
+    .where('node_id', '=', nodeId)
+    .where('forgotten_at', 'is', null)
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
 /** Instances that are there, whether they run or not. */
 export async function countPlacedOn(db: Queries, nodeId: NodeId): Promise<number> {
   const { count } = await db

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { isServiceError, ServiceError } from '@ironbark/core/errors.ts';
@@ -22,8 +24,13 @@ function issue(by: Identity, name: string, use: 'server' | 'client'): Identity {
   return { key, certificate: issueCertificate(by, { name, use, publicKey }, issuing) };
 }
 
-async function listenAs(identity: Identity, onConnection: (socket: TLSSocket) => void) {
+async function listenAs(
+  identity: Identity,
+  onConnection: (socket: TLSSocket) => void,
+  limits: { maxHandshakes?: number } = {},
+) {
   return await listenTls({
+    ...limits,
     address: { host: '127.0.0.1', port: 0 },
     ...{ identity, authority: authority.certificate, onConnection },
     protocols: [CALL_SESSION],
@@ -35,14 +42,14 @@ function dialOptions(port: number) {
   return { ...at, protocol: CALL_SESSION, authority: authority.certificate };
 }
 
-async function open(options: Partial<CallHandlerOptions>) {
+async function open(options: Partial<CallHandlerOptions>, timeoutMs = 5_000) {
   const taken = Promise.withResolvers<TLSSocket>();
   const listener = await listenAs(front, taken.resolve);
   const socket = await dialFront({ ...dialOptions(listener.port), identity: node });
   const stop = new AbortController();
   const handler = createCallHandler({ logger, verbs: {}, maxInputBytes: 1_000, ...options });
   const answered = answerCalls(socket, handler, { clock: systemClock, signal: stop.signal });
-  const limits = { clock: systemClock, timeoutMs: 5_000, maxAnswerBytes: 10_000 };
+  const limits = { clock: systemClock, timeoutMs, maxAnswerBytes: 10_000 };
   const session: CallSession = openCallSession(await taken.promise, limits);
   const dispose = async () => {
     stop.abort();
@@ -104,6 +111,27 @@ test('changes are told as they happen, and the end of the other side ends the se
   await waitFor(() => listeners.size === 0, { ...wait, what: 'nobody listens' });
 });
 
+test('an answer that trickles is given up when its time is over, and its stream ends', async () => {
+  const body = new Readable({ read: () => {} }).on('error', () => {});
+  const drip = setInterval(() => body.push(' '.repeat(50)), 10);
+  const ended = new Promise<void>((resolve) => body.once('close', () => resolve()));
+  void ended.then(() => clearInterval(drip));
+  const trickle = async () => ({ answer: null, body });
+  await using wire = await open({ byteVerbs: { trickle } }, 200);
+  await assert.rejects(wire.session.call('trickle'), /no answer within 200 ms/);
+  await ended;
+});
+
+test('a side that does not answer has a few calls open, and other verbs are called all the same', async () => {
+  const hang = () => new Promise(() => {});
+  await using wire = await open({ verbs: { hang, hello: async () => 'hello' } });
+  const unanswered = Array.from({ length: 4 }, () => assert.rejects(wire.session.call('hang')));
+  await assert.rejects(wire.session.call('hang'), { kind: 'unavailable' });
+  assert.equal(await wire.session.call('hello'), 'hello');
+  wire.session[Symbol.dispose]();
+  await Promise.all(unanswered);
+});
+
 test('the caller’s end ends the side that answers', async () => {
   await using wire = await open({});
   wire.session[Symbol.dispose]();
@@ -140,4 +168,19 @@ test('the chain that is shown ends with the authority', async () => {
   const chain = await readChain(dialOptions(listener.port));
   assert.equal(chain.length, 2);
   assert.equal(chain[1]!.toString(), authority.certificate);
+});
+
+test('those that never finish their handshake shut out nobody', async () => {
+  const maxHandshakes = 3;
+  await using listener = await listenAs(front, () => {}, { maxHandshakes });
+  const silent: Socket[] = [];
+  for (let at = 0; at <= maxHandshakes; at += 1) {
+    const socket = connect(listener.port, '127.0.0.1').on('error', () => {});
+    silent.push(socket);
+    await once(socket, 'connect');
+  }
+  await once(silent[0]!, 'close');
+  const known = await dialFront({ ...dialOptions(listener.port), identity: node });
+  assert.equal(known.authorized, true);
+  for (const socket of [...silent, known]) socket.destroy();
 });

@@ -13,6 +13,7 @@ import {
 } from 'node:http2';
 import { finished } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { ServiceError } from '@ironbark/core/errors.ts';
 import type { Clock } from '../clock.ts';
 import { type CallLimits, callError, readAll } from './call-client.ts';
 import { type CallHandler, HEARTBEAT_MS, WATCH_PATH } from './call-server.ts';
@@ -24,6 +25,8 @@ export const CALL_SESSION = 'ironbark-calls/1';
 const SILENCE_LIMIT_MS = 3 * HEARTBEAT_MS;
 const CHECKS_IN_LIMIT = 6;
 const MAX_STREAMS = 256;
+/** Of each verb, so that who asks for consoles keeps nobody from asking for reports. */
+const MAX_OF_VERB = 4;
 /** In units of a million bytes, all streams together. */
 const MAX_SESSION_MEMORY = 160;
 const OK = 200;
@@ -46,9 +49,20 @@ export function openCallSession(socket: TLSSocket, limits: CallLimits): CallSess
   session.on('error', () => {});
   const ended = new Promise<void>((resolve) => session.once('close', () => resolve()));
   keepAlive(session);
+  const open = new Map<string, number>();
+  const limited = async (verb: string, input: unknown) => {
+    const count = open.get(verb) ?? 0;
+    if (count >= MAX_OF_VERB) throw tooMany(verb);
+    open.set(verb, count + 1);
+    try {
+      return await call(session, limits, { verb, input });
+    } finally {
+      open.set(verb, open.get(verb)! - 1);
+    }
+  };
   return {
     ended,
-    call: (verb, input = {}) => call(session, limits, { verb, input }),
+    call: (verb, input = {}) => limited(verb, input),
     watch: (tell) => watch(session, tell),
     [Symbol.dispose]: () => session.destroy(),
   };
@@ -78,14 +92,28 @@ async function call(
   { verb, input }: { verb: string; input: unknown },
 ): Promise<unknown> {
   const stream = session.request({ ':method': 'POST', ':path': `/${verb}` });
-  stream.setTimeout(timeoutMs, () =>
-    stream.destroy(new Error(`/${verb}: no answer within ${timeoutMs} ms`)),
+  // Of the whole call: an answer that trickles would be kept in memory for ever.
+  const late = setTimeout(
+    () => stream.destroy(new Error(`/${verb}: no answer within ${timeoutMs} ms`)),
+    timeoutMs,
   );
-  stream.end(JSON.stringify(input));
-  const status = await statusOf(stream, verb);
-  const body = await readAll(stream, maxAnswerBytes);
-  if (status !== OK) throw callError(verb, status, body);
-  return JSON.parse(body.toString('utf8'));
+  try {
+    stream.end(JSON.stringify(input));
+    const status = await statusOf(stream, verb);
+    const body = await readAll(stream, maxAnswerBytes);
+    if (status !== OK) throw callError(verb, status, body);
+    return JSON.parse(body.toString('utf8'));
+  } finally {
+    clearTimeout(late);
+  }
+}
+
+function tooMany(verb: string): ServiceError {
+  return new ServiceError({
+    kind: 'unavailable',
+    resource: 'node',
+    message: `The node has ${MAX_OF_VERB} calls of ${verb} to answer; try again in a moment.`,
+  });
 }
 
 /** A stream of a session that ends may close without a word. */

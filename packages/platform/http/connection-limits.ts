@@ -4,6 +4,7 @@
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Server as NetServer, Socket } from 'node:net';
+import type { Server as TlsServer } from 'node:tls';
 
 /** Closes what one peer opens beyond the limit. */
 export function limitPeers(server: NetServer, limit: number): void {
@@ -19,6 +20,28 @@ export function limitPeers(server: NetServer, limit: number): void {
     });
     if (count > limit) socket.destroy();
   });
+}
+
+/** Those that have not said who they are: whoever does so at once is not shut out by those that never do. */
+export function limitHandshakes(server: TlsServer, limit: number): void {
+  const waiting = new Map<string, Socket>();
+  server.on('connection', (socket) => {
+    const peer = endOf(socket);
+    const [oldest] = waiting;
+    if (waiting.size >= limit && oldest !== undefined) {
+      waiting.delete(oldest[0]);
+      oldest[1].destroy();
+    }
+    waiting.set(peer, socket);
+    socket.once('close', () => {
+      if (waiting.get(peer) === socket) waiting.delete(peer);
+    });
+  });
+  server.on('secureConnection', (socket) => void waiting.delete(endOf(socket)));
+}
+
+function endOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 /** Clients wait for an answer before they ask again; Node would begin on all that are sent at once. */

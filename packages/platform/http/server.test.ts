@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { systemClock, waitFor } from '../clock.ts';
 import { silentLogger } from '../logger.ts';
-import { type HttpListener, type ListenOptions, listen } from './server.ts';
+import { type HttpListener, type ListenOptions, listen, serveTaken } from './server.ts';
 
 type Exchange = [IncomingMessage, ServerResponse];
 
@@ -71,3 +71,43 @@ test('A36: a request with two hosts is nobody’s', async () => {
   );
   assert.match(answer, /^HTTP\/1\.1 400 /);
 });
+
+const UNFINISHED = [
+  '',
+  'GET / HTTP/1.1\r\nhost:',
+  'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf',
+];
+
+test('connections that somebody else has taken are closed when they do not come to the point', async () => {
+  await using intake = await startIntake({ requestTimeoutMs: 50 });
+  const sockets = await Promise.all(UNFINISHED.map((first) => open(intake, first)));
+  await Promise.all(sockets.map((socket) => once(socket.resume(), 'close')));
+});
+
+test('they end with what has served them', async () => {
+  const intake = await startIntake({});
+  const sockets = await Promise.all(UNFINISHED.map((first) => open(intake, first)));
+  assert.match(await text(await open(intake, GET)), /hello/);
+  const closed = sockets.map((socket) => once(socket.resume(), 'close'));
+  await intake[Symbol.asyncDispose]();
+  await Promise.all(closed);
+});
+
+/** The handler reads the whole request before it answers. */
+async function startIntake(options: { requestTimeoutMs?: number }): Promise<HttpListener> {
+  const intake = serveTaken({
+    ...options,
+    logger: silentLogger,
+    handler: async (request, response) => {
+      await text(request).catch(() => '');
+      response.end('hello');
+    },
+  });
+  const taker = createServer((socket) => intake.take(socket)).listen(0, '127.0.0.1');
+  await once(taker, 'listening');
+  const dispose = async () => {
+    await intake[Symbol.asyncDispose]();
+    taker.close();
+  };
+  return { port: (taker.address() as AddressInfo).port, [Symbol.asyncDispose]: dispose };
+}

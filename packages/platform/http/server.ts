@@ -68,18 +68,25 @@ export interface HttpIntake extends AsyncDisposable {
 
 export function serveTaken(options: ServeOptions): HttpIntake {
   const server = createHttp(options);
+  // Node begins to keep account of connections, and of their limits of time, when a server begins to listen.
+  server.emit('listening');
   return {
     take: (socket) => void server.emit('connection', socket),
-    [Symbol.asyncDispose]: async () => server.closeAllConnections(),
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+    },
   };
 }
 
 function createHttp(options: ServeOptions): Server {
+  const requestTimeout = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
+  const longestMs = requestTimeout === 0 ? Number.POSITIVE_INFINITY : requestTimeout;
   const server = createServer({
     keepAliveTimeout: KEEP_ALIVE_MS,
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
-    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    headersTimeout: Math.min(HEADERS_TIMEOUT_MS, longestMs),
+    requestTimeout,
+    connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, longestMs),
     maxHeaderSize: MAX_HEADER_BYTES,
     noDelay: true,
   });

@@ -6,7 +6,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { connect, createServer, type Server, type TLSSocket } from 'node:tls';
 import { fingerprintOf, type Identity } from '../certificates.ts';
 import type { Clock } from '../clock.ts';
-import { limitPeers } from './connection-limits.ts';
+import { limitHandshakes, limitPeers } from './connection-limits.ts';
 
 /** What the authority names the side that listens; no client has a certificate of that name, or for that use. */
 export const FRONT_NAME = 'front.ironbark';
@@ -20,6 +20,8 @@ export interface TlsListenerOptions {
   protocols: readonly string[];
   /** Those without a certificate come here too: see {@link findPeer}. */
   onConnection: (socket: TLSSocket) => void;
+  /** Beyond this, a new connection takes the place of the one that is at its handshake for longest. */
+  maxHandshakes?: number;
 }
 
 export interface TlsListener extends AsyncDisposable {
@@ -29,6 +31,8 @@ export interface TlsListener extends AsyncDisposable {
 const VERSION = 'TLSv1.3';
 const HANDSHAKE_MS = 10_000;
 const MAX_CONNECTIONS = 4_096;
+/** Anybody may begin one; what is left of the connections is for those that are known. */
+const MAX_HANDSHAKES = 256;
 /** A node has one, and one more for each image that it fetches; several nodes may be behind one address. */
 const MAX_PER_ADDRESS = 256;
 /** Of TCP: a peer that lost its power says nothing more. */
@@ -48,6 +52,7 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
   });
   server.maxConnections = MAX_CONNECTIONS;
   limitPeers(server, MAX_PER_ADDRESS);
+  limitHandshakes(server, options.maxHandshakes ?? MAX_HANDSHAKES);
   const open = new Set<Socket>();
   const keep = (socket: Socket) => {
     open.add(socket);
