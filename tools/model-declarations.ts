@@ -42,6 +42,9 @@ function parseInterfaces(text: string): [string, string][] {
 /** A documentation block, then `Name?: Type | undefined;` at an indentation of four. */
 const MEMBER = /( {4}\/\*\*(?:(?!\*\/).)*\*\/\n)? {4}(\w+)\??: ([^;]+);/gs;
 
+/** DescribeNatGateways has the one that others call by the plural. */
+const FILTERS: ReadonlySet<string> = new Set(['Filters', 'Filter']);
+
 function parseMembers(
   body: string,
   enums: ReadonlyMap<string, unknown>,
@@ -52,7 +55,7 @@ function parseMembers(
     const enumName = base.replace(/^_/, '');
     members.set(name!, {
       enumName: enums.has(enumName) ? enumName : undefined,
-      filterNames: name === 'Filters' ? parseFilterNames(documentation ?? '') : [],
+      filterNames: FILTERS.has(name!) ? parseFilterNames(documentation ?? '') : [],
     });
   }
   return members;

@@ -287,7 +287,8 @@ function findFilters(
 ): Record<string, readonly string[]> {
   const found = operations.map((operation): [string, readonly string[]] => {
     const input = String((resolve(operation[4]).schema as Tuple)[2]);
-    const filters = declarations.interfaces.get(input)?.get('Filters')?.filterNames ?? [];
+    const members = declarations.interfaces.get(input);
+    const filters = (members?.get('Filters') ?? members?.get('Filter'))?.filterNames ?? [];
     return [String(operation[2]), filters];
   });
   return Object.fromEntries(found.filter(([, names]) => names.length > 0));

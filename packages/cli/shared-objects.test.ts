@@ -65,6 +65,20 @@ test('keys and the database’s password come from a file that is closed to othe
   await assert.rejects(readSharedObjects({ objects: objects! }), /others can read/);
 });
 
+test('a certificate is looked at for the name, whatever address it has', async (t) => {
+  const path = await credentials(t, KEYS);
+  for (const query of ['ssl=true', 'sslmode=verify-full']) {
+    const objectsDatabase = `postgres://u@localhost/d?${query}`;
+    const { objects } = objectsOf(
+      { ...WHOLE, objectsCredentials: path, objectsDatabase },
+      undefined,
+    );
+    const { database } = (await readSharedObjects({ objects: objects! }))!;
+    assert.match(database.host!, /^(?:127\.0\.0\.1|::1)$/);
+    assert.deepEqual(database.ssl, { servername: 'localhost' }, query);
+  }
+});
+
 test('what cannot be used is said before there is a cloud', async (t) => {
   const path = await credentials(t, KEYS);
   const check = (more: Partial<typeof WHOLE>, isConfined = false) => {
@@ -77,7 +91,10 @@ test('what cannot be used is said before there is a cloud', async (t) => {
   await assert.rejects(check({ objectsCredentials: half }), /not whole/);
   await assert.rejects(check({ objectsEngine: '10.0.0.1:7480' }), /no address of an object/);
   await assert.rejects(check({ objectsDatabase: 'mysql://u@h/d' }), /begins with postgres/);
-  await assert.rejects(check({ objectsDatabase: 'postgres://u:p@h/d' }), /password does not/);
+  for (const secret of ['u:p@h/d', 'u@h/d?password=p', 'u@h/d?ssl=true&pass%77ord=p']) {
+    const objectsDatabase = `postgres://${secret}`;
+    await assert.rejects(check({ objectsDatabase }), /password does not/, secret);
+  }
   const socket = { objectsDatabase: 'postgres://u@/d?host=/run/postgresql' };
   await check(socket);
   await assert.rejects(check(socket, true), /over a socket/);

@@ -268,11 +268,46 @@ test('an instance is launched with several private addresses, by name or by numb
   ]);
   const [numbered] = await launch({ SecondaryPrivateIpAddressCount: 2 });
   assert.equal((await addressesOf(numbered!)).length, 3);
+  const own = { InstanceId: numbered! };
+  const { LaunchTemplateData } = await t.call('GetLaunchTemplateData', own);
+  const [card] = LaunchTemplateData!.NetworkInterfaces!;
+  assert.equal(card!.SecondaryPrivateIpAddressCount, 2);
   await t.settleState(named!, 'running');
   const both = { PrivateIpAddresses, SecondaryPrivateIpAddressCount: 1 };
   await assert.rejects(launch(both), refused('invalid-combination', 'request'));
+  const nameless = launch({ PrivateIpAddresses: [...PrivateIpAddresses, { Primary: false }] });
+  await assert.rejects(nameless, refused('missing-parameter', 'request', 'PrivateIpAddress'));
   const twice = launch({ PrivateIpAddresses }, { MinCount: 2, MaxCount: 2 });
   await assert.rejects(twice, refused('invalid-combination', 'request'));
   const far = launch({ SecondaryPrivateIpAddressCount: 1_000 });
   await assert.rejects(far, refused('limit-exceeded', 'private-address'));
+});
+
+test('an address that a launch names for one interface is not given to another one by itself', async () => {
+  await using t = await TestCloud.start();
+  const image = await t.registerImage();
+  const { SubnetId, CidrBlock } = (await t.call('DescribeSubnets', {})).Subnets![0]!;
+  const near = (last: number) => CidrBlock!.replace(/\d+\/\d+$/, String(last));
+  // The first free ones are 4 and on.
+  const launch = [
+    { DeviceIndex: 0, SubnetId, SecondaryPrivateIpAddressCount: 2 },
+    {
+      ...{ DeviceIndex: 1, SubnetId },
+      PrivateIpAddresses: [{ PrivateIpAddress: near(6), Primary: true }],
+    },
+  ];
+  const [id] = await t.launch(image, { NetworkInterfaces: launch });
+  const cards = (await t.describe(id!)).NetworkInterfaces!;
+  assert.deepEqual(
+    cards.map((card) => card.PrivateIpAddresses!.map((one) => one.PrivateIpAddress)),
+    [[near(4), near(5), near(7)], [near(6)]],
+  );
+  const { NetworkInterface } = await t.call('CreateNetworkInterface', {
+    ...{ SubnetId: SubnetId! },
+    PrivateIpAddresses: [{ PrivateIpAddress: near(8), Primary: false }],
+  });
+  assert.deepEqual(
+    NetworkInterface!.PrivateIpAddresses!.map((one) => one.PrivateIpAddress),
+    [near(9), near(8)],
+  );
 });

@@ -100,3 +100,18 @@ test('an interface that exists is not said to go with an instance at its launch'
   await assert.rejects(t.launch(image, of(true)), refused('invalid-combination', 'request'));
   await t.launch(image, of(false));
 });
+
+test('an attribute that is named without a value is the one that is given, or refused', async () => {
+  await using t = await TestCloud.start();
+  const [InstanceId] = await t.launch(await t.registerImage());
+  await t.settleState(InstanceId!, 'running');
+  const { SecurityGroups } = await t.call('DescribeSecurityGroups', {});
+  const modify = (more: object) =>
+    t.call('ModifyInstanceAttribute', { InstanceId: InstanceId!, ...more });
+  const check = { SourceDestCheck: { Value: false } };
+  const other = modify({ Attribute: 'disableApiStop', ...check });
+  await assert.rejects(other, refused('invalid-combination', 'request', 'multiple attribute'));
+  await modify({ Attribute: 'sourceDestCheck', ...check });
+  await modify({ Attribute: 'groupSet', Groups: [SecurityGroups![0]!.GroupId!] });
+  assert.equal((await t.describe(InstanceId!)).SourceDestCheck, false);
+});

@@ -83,13 +83,18 @@ test('a node that is silent for a lease is lost, and ready when it is heard agai
   zone.client.onChange(() => {
     news += 1;
   });
+  const generation = async () => (await zone.client.changesSince(0)).nodesGeneration;
+  const before = await generation();
   clock.aheadMs = NODE_LEASE_MS;
   node.notify();
   await zone.until('lost', async () => (await zone.health(A)) === 'lost');
   await zone.until('the news', () => news > 0);
+  const lost = await generation();
+  assert.ok(lost > before);
   node.getReport = getReport;
   node.notify();
   await zone.until('ready again', async () => (await zone.health(A)) === 'ready');
+  await zone.until('the number of that', async () => (await generation()) > lost);
 });
 
 test('console output comes from the node; an instance that is nowhere has none', async () => {

@@ -32,6 +32,7 @@ import { TOKEN_LIFE_MS } from './app/join-tokens.ts';
 import { type Cluster, startCluster } from './main.ts';
 
 const FRONT: NodeId = 'node-front';
+const ACCESS = { port: 1, user: 'attachment' };
 const INSTANCE = 'i-00000000000000001';
 
 test('a host joins with a token, answers calls, and fetches the images of its instances alone', async () => {
@@ -52,6 +53,8 @@ test('a host joins with a token, answers calls, and fetches the images of its in
     ({ nodeId }) => nodeId === host.nodeId,
   );
   assert.equal(summary?.reachesVolumes, false);
+  const asked = { id: 'vol-00000000000000001', opening: 1 };
+  assert.deepEqual(await host.ask('findGate', asked), { ...ACCESS, key: host.nodeId });
 });
 
 test('a token is good for one host, and nobody else’s is', async () => {
@@ -118,7 +121,9 @@ test('a removed node’s certificate is worth nothing; a node that is used is no
     );
   await zone.until('the end of the instance', isOver);
   await zone.cluster.client.forgetInstances([INSTANCE]);
+  const { nodesGeneration } = await zone.cluster.client.changesSince(0);
   await zone.admin.removeNode({ name: 'n1' });
+  assert.ok((await zone.cluster.client.changesSince(0)).nodesGeneration > nodesGeneration);
   await host.ended;
   assert.deepEqual(
     (await zone.nodes()).map(({ name }) => name),
@@ -128,7 +133,7 @@ test('a removed node’s certificate is worth nothing; a node that is used is no
   if (!socket.destroyed) await once(socket, 'close');
   await assert.rejects(host.images().getObject({ bucket: 'images', key: 'root' }));
   assert.deepEqual(await host.ask('hello'), { isNode: false });
-  await assert.rejects(host.ask('leave'), /no such call/);
+  for (const verb of ['leave', 'findGate']) await assert.rejects(host.ask(verb), /no such call/);
 });
 
 test('a node speaks of itself alone', async () => {
@@ -202,7 +207,10 @@ test('a drained node says so until it is resumed', async () => {
   await using zone = await Zone.start();
   await using host = await zone.join('n1');
   await zone.untilState('n1', 'ready');
+  const generation = async () => (await zone.cluster.client.changesSince(0)).nodesGeneration;
+  const before = await generation();
   assert.equal((await zone.admin.drainNode({ name: host.nodeId })).state, 'draining');
+  assert.ok((await generation()) > before, 'whoever places instances hears of it');
   await zone.restart();
   await host.connect();
   await zone.untilState('n1', 'draining');
@@ -265,6 +273,7 @@ class Zone implements AsyncDisposable {
         },
         version: '1.2.3',
         images,
+        gates: { findGate: async (key) => ({ ...ACCESS, key }) },
         cloudName: 'test',
       },
     });
@@ -388,7 +397,7 @@ class Host implements AsyncDisposable {
   }
 
   images = () => remoteImageSource(this.#calls());
-  ask = (verb: string) => this.#calls().call(verb);
+  ask = (verb: string, input?: object) => this.#calls().call(verb, input);
 
   [Symbol.asyncDispose] = () => this.hangUp();
 }

@@ -14,6 +14,7 @@ import { renderTime } from '@ironbark/platform/clock.ts';
 import { hasCode } from '@ironbark/platform/files.ts';
 import { FRONT_NAME, type TlsListener } from '@ironbark/platform/http/tls-listener.ts';
 import { type CloudTerms, renderJoinToken } from '@ironbark/protocol/internal/join-messages.ts';
+import type { GateKeeper } from '@ironbark/protocol/internal/nbd-gates.ts';
 import type { ImageSource } from '@ironbark/protocol/internal/wire/objects-wire.ts';
 import type { ClusterContext } from './app/context.ts';
 import { makeJoinToken } from './app/join-tokens.ts';
@@ -26,6 +27,8 @@ export interface JoiningOptions {
   /** Of Ironbark. */
   version: string;
   images: ImageSource;
+  /** Absent: no volume is opened to nodes on other hosts. */
+  gates?: GateKeeper;
   /** Of the authority; for people. */
   cloudName: string;
 }
@@ -178,6 +181,7 @@ class ZoneJoining implements Joining {
       authority: row.authority_certificate,
       membership: this.#membership,
       images: this.#options.images,
+      gates: this.#options.gates,
       clock,
       logger,
     });

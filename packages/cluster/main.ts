@@ -93,6 +93,7 @@ async function runCluster(
   const nodes = new Map<NodeId, NodeClient>();
   const stopListening = new Map<NodeId, () => void>();
   let joining: Joining | undefined;
+  let nodesGeneration = options.clock.nowMs();
   const context: ClusterContext = {
     database,
     logger,
@@ -120,6 +121,13 @@ async function runCluster(
     vpcs: new VpcReader(),
     changed: () => {
       for (const listener of listeners) listener();
+    },
+    get nodesGeneration() {
+      return nodesGeneration;
+    },
+    nodesChanged: () => {
+      nodesGeneration += 1;
+      context.changed();
     },
     pokeIntent: (id) => handles.intent?.poke(id),
     pokeReport: (id) => handles.report?.poke(id),

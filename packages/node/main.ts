@@ -49,7 +49,7 @@ import { guestVolumeDesk, openGuestVolumes } from './guest-volume-parts.ts';
 import type { HostNetwork } from './host/host-network.ts';
 import { readIoCalibration } from './host/io-calibration.ts';
 import { openTap } from './host/tap-device.ts';
-import { createTargetWatch, type TargetWatch } from './host/target-watch.ts';
+import { createTargetWatch, type GateOptions, type TargetWatch } from './host/target-watch.ts';
 import type { GuestVolumeDesk } from './http/guest-volume-answers.ts';
 import { saveConsole } from './reconcilers/apply-step.ts';
 import { InstanceReconciler } from './reconcilers/instance.ts';
@@ -59,11 +59,11 @@ import { readGuestWork } from './reconcilers/observe-guest-volumes.ts';
 import { IntentStore } from './store/intent.ts';
 import { RecordStore } from './store/records.ts';
 
-export interface NodeOptions {
+export interface NodeOptions extends GateOptions {
   /** The node's own folder; nobody else writes there. */
   dataDir: string;
   nodeId: NodeId;
-  facts?: Pick<NodeReport, 'version' | 'underlayAddress'>;
+  facts?: Pick<NodeReport, 'version' | 'underlayAddress' | 'opensGates'>;
   hypervisor: 'qemu' | 'simulated';
   /** Stays the caller's: it is not disposed with the node. */
   network: HostNetwork;
@@ -211,7 +211,7 @@ class Node implements NodeController {
       publish: (observation, isSettled) => this.#publish(observation, isSettled),
     });
     const onChange = (socketPath: string) => this.#pokeUsersOf(socketPath);
-    this.#targets = createTargetWatch({ logger: options.logger, onChange });
+    this.#targets = createTargetWatch({ logger: options.logger, onChange, gates: options.gates });
     this.client = {
       putIntent: (intent) => this.#putIntent(intent),
       getReport: () => this.#getReport(),

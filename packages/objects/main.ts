@@ -15,6 +15,7 @@ import type { Ownership } from '@ironbark/protocol/s3/ownership.ts';
 import { AccessLogs } from './app/access-log-lines.ts';
 import { AccountKeys } from './app/account-keys.ts';
 import { BusyBlobs, type ObjectsContext } from './app/context.ts';
+import { BEAT_MS } from './app/gateway.ts';
 import { type ObjectsCounts, RequestCounters } from './app/request-counters.ts';
 import { createSystemClient } from './app/system-client.ts';
 import { type BucketUsage, measureUsage } from './app/usage.ts';
@@ -31,7 +32,7 @@ import {
   accessLogDelivery,
   deliverRest,
 } from './reconcilers/access-log-delivery.ts';
-import { BEAT_MS, byLeader, gatewayBeat, gatewayWatch, WATCH_MS } from './reconcilers/gateways.ts';
+import { byLeader, gatewayBeat, gatewayWatch, WATCH_MS } from './reconcilers/gateways.ts';
 import { lifecycle } from './reconcilers/lifecycle.ts';
 import { logCompaction } from './reconcilers/log-compaction.ts';
 import { SCRUB_GROUP_MS, scrub } from './reconcilers/scrub.ts';

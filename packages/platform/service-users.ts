@@ -9,7 +9,7 @@ import { join } from 'node:path';
 const FIRST_UID = 2_046_820_352;
 const UIDS_PER_SERVICE = 2 ** 20;
 /** Each has numbers of its own. */
-const SERVICES = ['block-targets', 'controllers'] as const;
+const SERVICES = ['block-targets', 'controllers', 'gate-clients'] as const;
 
 export type ServiceUser = (typeof SERVICES)[number];
 

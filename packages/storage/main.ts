@@ -19,6 +19,7 @@ import type {
   StagedBackends,
 } from '@ironbark/protocol/internal/staged-backend.ts';
 import { type Compressor, THREADED_COMPRESSOR } from './app/chunk-codec.ts';
+import type { Nearness } from './app/context.ts';
 import { EncryptionKeys } from './app/encryption-keys.ts';
 import type { KeyringSource } from './app/keyring.ts';
 import { DAEMON_DIRECTORIES, SOURCES_SOCKET } from './drivers/daemon-arguments.ts';
@@ -63,6 +64,8 @@ export interface StorageOptions {
   backends?: BackendSettings;
   /** Of the key that closes all others; a file in the folder of the state when absent. */
   keyring?: KeyringSource;
+  /** Absent: all nodes are on this host. */
+  nearness?: Nearness;
   /** What another service has closed with it. */
   knownEnvelope?: string | undefined;
   /** Wraps the drivers; for tests that have them fail. */
@@ -160,7 +163,7 @@ async function openDrivers(options: StorageOptions, dataDir: string): Promise<Op
   const { findPlace } = privileged;
   return {
     backend: await openFileBackend({ directory, allocation, ...access }),
-    target: await openStorageDaemonTarget({ ...host, users, findPlace }),
+    target: await openStorageDaemonTarget({ ...host, users, findPlace, random: options.random }),
     privileged,
   };
 }

@@ -12,14 +12,16 @@ import {
 } from '@ironbark/platform/reconciler.ts';
 import type { BlockTarget } from '@ironbark/protocol/internal/block-target.ts';
 import type { Envelopes } from '@ironbark/protocol/internal/envelopes.ts';
+import type { GateKeeper } from '@ironbark/protocol/internal/nbd-gates.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { SnapshotReader } from '@ironbark/protocol/internal/snapshot-reader.ts';
 import type { SnapshotWriter } from '@ironbark/protocol/internal/snapshot-writer.ts';
 import type { StagedBackends } from '@ironbark/protocol/internal/staged-backend.ts';
 import type { StorageClient } from '@ironbark/protocol/internal/storage-client.ts';
 import type { Compressor } from './app/chunk-codec.ts';
-import type { StorageContext } from './app/context.ts';
+import type { Nearness, StorageContext } from './app/context.ts';
 import type { EncryptionKeys } from './app/encryption-keys.ts';
+import { findGate } from './app/gates.ts';
 import { type HeldVolumes, holdVolumes, letGoOfForgottenPoints } from './app/held-volumes.ts';
 import { forgetAbsent, putIntents } from './app/intents.ts';
 import { findSource } from './app/layers.ts';
@@ -42,6 +44,7 @@ import type { StorageSchema } from './store/schema.ts';
 export interface Storage extends AsyncDisposable {
   readonly client: StorageClient;
   readonly snapshots: SnapshotReader;
+  readonly gates: GateKeeper;
   readonly snapshotWriter: SnapshotWriter;
   /** Ends every target, for a cloud that goes down. Volumes and intents stay: the next start exports again. */
   halt(): Promise<void>;
@@ -71,6 +74,7 @@ export interface StorageParts {
   objects: ObjectsClient;
   compressor: Compressor;
   keys: EncryptionKeys;
+  nearness?: Nearness;
   clock: Clock;
   random: RandomSource;
   logger: Logger;
@@ -119,6 +123,7 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
   return {
     client: createClient(context, listeners),
     snapshots: createSnapshotReader(context),
+    gates: { findGate: (nodeId, attachment) => findGate(context, nodeId, attachment) },
     snapshotWriter: createSnapshotWriter(context, new Slots(BLOCKS_AT_A_TIME)),
     isQuiet: () => runner.isQuiet(),
     whileQuiet: (work) => parts.database.transaction(() => work()),

@@ -91,5 +91,6 @@ function makeNode(_: unknown, index: number): NodeRow {
     keepsVpcs: 1,
     isDraining: 0,
     reachesVolumes: 1,
+    opensGates: 0,
   };
 }

@@ -43,10 +43,18 @@ export async function launchDirectGuest(
   return logInTo(cloud, { id: launched.instanceId, host: launched.privateIp });
 }
 
+export interface Login {
+  id: `i-${string}`;
+  host: string;
+  keyName?: string;
+  /** The network name space that its node is in; absent: the test's own. */
+  space?: string;
+}
+
 /** A guest of the micro image; the key is in the folder where `ironbark ssh` looks for it. */
 export function logInTo(
   cloud: CloudUnderTest,
-  { id, host, keyName = 'ironbark' }: { id: `i-${string}`; host: string; keyName?: string },
+  { id, host, keyName = 'ironbark', space }: Login,
 ): DirectGuest {
   const keys = join(cloud.dataDir, 'keys');
   const options = [
@@ -57,8 +65,9 @@ export function logInTo(
     ...ALIVE,
   ].flatMap((option) => ['-o', option]);
   const login = ['-i', join(keys, keyName), ...options, `root@${host}`];
+  const [file, ...before] = space === undefined ? ['ssh'] : ['ip', 'netns', 'exec', space, 'ssh'];
   const runOnce = (command: string) =>
-    systemCommands.run('ssh', [...login, command], { timeoutMs: SSH_TIMEOUT_MS });
+    systemCommands.run(file!, [...before, ...login, command], { timeoutMs: SSH_TIMEOUT_MS });
   const run = async (command: string) => {
     const { stdout } = await runOnce(command).catch((error: unknown) => {
       if (!wasRefusedBySharedLogin(error)) throw error;

@@ -22,8 +22,8 @@ export interface PostgresServer extends AsyncDisposable {
   target: PostgresTarget;
   /** Another empty database of it. */
   createDatabase(name: string): Promise<string>;
-  /** Ends it as a power cut would, and starts it again. */
-  crash(): Promise<void>;
+  /** Ends it as a power cut would, and starts it again once `meanwhile` has ended. */
+  crash(meanwhile?: () => Promise<void>): Promise<void>;
 }
 
 /** Undefined where Debian's package `postgresql` is not installed. */
@@ -80,8 +80,9 @@ export async function startPostgres({ isSafe = false } = {}): Promise<PostgresSe
       await run('createdb', ['-h', folder, '-U', USER, name]);
       return urlOf(name);
     },
-    crash: async () => {
+    crash: async (meanwhile) => {
       await stop('immediate');
+      await meanwhile?.();
       await start();
     },
     [Symbol.asyncDispose]: async () => {

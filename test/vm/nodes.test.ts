@@ -2,7 +2,7 @@
 // the front end over a wire and has nothing else of it.
 
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { JoinInvitation } from '@ironbark/cluster/joining.ts';
@@ -10,6 +10,10 @@ import { Namespace, whyNoNamespaces } from '@ironbark/node/testing/guest-namespa
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { getDaemon } from '../../packages/cli/daemon/admin-client.ts';
 import { CloudUnderTest, eventually, projectDir } from '../support/cloud-under-test.ts';
+import { logInTo } from '../support/direct-guest.ts';
+import { startFio } from '../support/guest-fio.ts';
+import { findDevice } from '../support/guests.ts';
+import { attachVolume, createVolume, deleteVolume, detachVolume } from '../support/volumes.ts';
 
 const skip = whyNoNamespaces();
 const WIRE = `ibn${process.pid}`;
@@ -19,6 +23,7 @@ let parts: AsyncDisposableStack;
 let cloud: CloudUnderTest;
 let host: Namespace;
 let dataDir = '';
+let guestId: `i-${string}`;
 
 before(async () => {
   if (skip !== false) return;
@@ -46,12 +51,14 @@ test('a guest runs on the host that joined, and its console is read at the front
   const admin = await getDaemon(cloud.dataDir);
   const nodes = () => admin.listNodes();
   await eventually('the node', async () => (await nodes()).every(({ state }) => state === 'ready'));
-  assert.deepEqual((await nodes()).map(({ underlayAddress }) => underlayAddress).sort(), [
-    FRONT,
-    OTHER,
-  ]);
+  // The front end's own node is told of the door's address with its next report.
+  await eventually('their addresses', async () => {
+    const known = (await nodes()).map(({ underlayAddress }) => underlayAddress);
+    return known.sort().join() === `${FRONT},${OTHER}`;
+  });
   await admin.drainNode({ name: (await nodes()).find(({ isFront }) => isFront)!.nodeId });
-  const { instanceId } = await cloud.json<{ instanceId: string }>('launch', '--no-wait');
+  const { instanceId } = await cloud.json<{ instanceId: `i-${string}` }>('launch', '--no-wait');
+  guestId = instanceId;
   await eventually('the console', async () =>
     (await cloud.ironbark('logs', instanceId)).stdout.includes('ironbark: ready in'),
   );
@@ -60,6 +67,27 @@ test('a guest runs on the host that joined, and its console is read at the front
     elsewhere?.map(({ node, instances }) => [node, instances.map(({ id }) => id)]),
     [['n1', [instanceId]]],
   );
+});
+
+test('a volume of the front end is a disk of that guest, whatever dies in between', {
+  skip,
+}, async () => {
+  const asked = { InstanceIds: [guestId] };
+  const { Reservations } = await cloud.ec2().call('DescribeInstances', asked);
+  const address = Reservations![0]!.Instances![0]!.PrivateIpAddress!;
+  const guest = logInTo(cloud, { id: guestId, host: address, space: host.name });
+  const volume = await createVolume(cloud);
+  await attachVolume(cloud, volume, { instanceId: guestId, device: '/dev/sdf' });
+  const device = await findDevice(guest.run, volume);
+  const fio = await startFio(guest, { path: device, size: '16m', rate: '8m' });
+  const gate = join(cloud.dataDir, `storage/run/processes/${volume}.gate.pid`);
+  const client = join(dataDir, `node/gates/processes/${volume}.1.pid`);
+  for (const path of [gate, client]) process.kill(Number(await readFile(path, 'utf8')), 'SIGKILL');
+  await fio.untilVerified();
+  await detachVolume(cloud, volume);
+  await deleteVolume(cloud, volume);
+  const left = async () => await readdir(join(dataDir, 'node/gates/clients'));
+  await eventually('no client', async () => (await left()).length === 0);
 });
 
 test('nothing of the node listens to the front end’s side', { skip }, async () => {

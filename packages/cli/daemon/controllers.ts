@@ -7,8 +7,9 @@ import { createApiHandler } from '@ironbark/cloud/http/ec2-endpoint.ts';
 import { createJsonHandler } from '@ironbark/cloud/http/json-endpoint.ts';
 import { RequestBuckets } from '@ironbark/cloud/http/request-buckets.ts';
 import { type Cloud, startCloud } from '@ironbark/cloud/main.ts';
-import type { NodeAdmin } from '@ironbark/cluster/joining.ts';
+import type { Joining, NodeAdmin } from '@ironbark/cluster/joining.ts';
 import { startCluster } from '@ironbark/cluster/main.ts';
+import type { NodeId } from '@ironbark/core/ids.ts';
 import { type Objects, startObjects } from '@ironbark/objects/main.ts';
 import type { SharedSettings } from '@ironbark/objects/open-stores.ts';
 import { type HttpListener, listen } from '@ironbark/platform/http/server.ts';
@@ -17,6 +18,7 @@ import type { CloudTerms } from '@ironbark/protocol/internal/join-messages.ts';
 import type { NodeClient } from '@ironbark/protocol/internal/node-client.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { StagedBackends } from '@ironbark/protocol/internal/staged-backend.ts';
+import type { Nearness } from '@ironbark/storage/app/context.ts';
 import type { KeyringSource } from '@ironbark/storage/app/keyring.ts';
 import { type Storage, startStorage } from '@ironbark/storage/main.ts';
 import { backendSettings, type CloudConfig } from '../cloud-config.ts';
@@ -58,7 +60,7 @@ export async function startControllers(options: ControllersOptions): Promise<Con
   const { config, paths } = options;
   const zone = `${config.region}a`;
   // Walrus asks who signed, and for the keyring; both are of services that start after it.
-  const later: { cloud?: Cloud; storage?: Storage } = {};
+  const later: { cloud?: Cloud; storage?: Storage; nodes?: Joining } = {};
   const { clock, logger } = options;
   // Last to go: the calls that are under way at the end are recorded too.
   const audit = starting.use(await openAudit({ directory: paths.events, clock, logger }));
@@ -78,7 +80,11 @@ export async function startControllers(options: ControllersOptions): Promise<Con
       envelopes: () => later.storage?.envelopes,
     }),
   );
-  const storage = starting.use(await openStorage(options, objects));
+  const nearness = {
+    isElsewhere: (id: NodeId) => id !== config.nodeId,
+    findOwnAddress: () => later.nodes?.ownAddress,
+  };
+  const storage = starting.use(await openStorage(options, { objects, nearness }));
   later.storage = storage;
   const nodes = [{ nodeId: config.nodeId, client: await options.openNode(objects.client) }];
   const cluster = starting.use(
@@ -89,10 +95,12 @@ export async function startControllers(options: ControllersOptions): Promise<Con
         terms: termsOf(config),
         version: options.version,
         images: objects.client,
+        gates: storage.gates,
         cloudName: config.cloudId,
       },
     }),
   );
+  later.nodes = cluster.joining!;
   const cloud = starting.use(
     await startCloud({
       ...shared(options, 'cloud'),
@@ -134,7 +142,10 @@ function termsOf({ region, hypervisor, network, vpcCidr }: CloudConfig): CloudTe
   return { region, hypervisor, network, vpcCidr };
 }
 
-async function openStorage(options: ControllersOptions, objects: Objects): Promise<Storage> {
+async function openStorage(
+  options: ControllersOptions,
+  { objects, nearness }: { objects: Objects; nearness: Nearness },
+): Promise<Storage> {
   const { config, paths, blockTarget, staged, keyring } = options;
   return await startStorage({
     keyring,
@@ -147,6 +158,7 @@ async function openStorage(options: ControllersOptions, objects: Objects): Promi
     ...(blockTarget === undefined ? {} : { blockTarget }),
     ...(staged === undefined ? {} : { staged }),
     backends: backendSettings(config),
+    nearness,
   });
 }
 

@@ -1,8 +1,13 @@
 // Owns the daemon of a host that has joined a cloud elsewhere: the node alone. Nobody can connect to it; it connects to
 // the front end, whose calls it answers, and takes from them what a node takes from controllers on its own host.
 
+import { lookup } from 'node:dns/promises';
+import { join } from 'node:path';
 import { ServiceError } from '@ironbark/core/errors.ts';
-import { createCallHandler } from '@ironbark/platform/http/call-server.ts';
+import { openClientHost } from '@ironbark/node/drivers/gates/client-processes.ts';
+import { GateClients } from '@ironbark/node/drivers/gates/gate-clients.ts';
+import { createCallHandler, notReadyYet } from '@ironbark/platform/http/call-server.ts';
+import { askForGate } from '@ironbark/protocol/internal/wire/gate-wire.ts';
 import { nodeVerbs } from '@ironbark/protocol/internal/wire/node-wire.ts';
 import { remoteImageSource } from '@ironbark/protocol/internal/wire/objects-wire.ts';
 import { type JoinedConfig, renderFront } from '../cloud-config.ts';
@@ -17,6 +22,9 @@ import { GUEST_GRACE_MS, type RunningCloud } from './running-cloud.ts';
 const MAX_INTENT_BYTES = 64 * 1024 * 1024;
 /** Within which a piece of an image has to come. */
 const IMAGE_TIMEOUT_MS = 60_000;
+const GATE_TIMEOUT_MS = 15_000;
+/** Gates listen there. */
+const IPV4 = 4;
 
 export async function composeJoinedNode(
   options: DaemonParts,
@@ -32,11 +40,16 @@ export async function composeJoinedNode(
       await late.link!.openCalls(IMAGE_TIMEOUT_MS).callForBytes(verb, input),
     onChange: () => () => {},
   };
-  const opened = starting.use(await openNode({ ...options, objects: remoteImageSource(images) }));
+  const clients = await openClients(options, joined, () => late.link);
+  starting.use(clients);
+  const objects = remoteImageSource(images);
+  const gates = clients === undefined ? {} : { gates: clients };
+  const opened = starting.use(await openNode({ ...options, objects, ...gates }));
   const { node, network } = opened;
   const { nodeId, vpcCidr } = config;
-  // Volumes are served on the front end's host: what a document says of one here is refused.
-  const bounds = { vpcCidr, exportSocket: () => undefined };
+  // Volumes are served on the front end's host: one by a gate is had here, any other is refused.
+  const gateSocket = clients === undefined ? {} : { gateSocket: clients.socketOf };
+  const bounds = { vpcCidr, exportSocket: () => undefined, ...gateSocket };
   const handler = createCallHandler({
     logger: logger.child({ service: 'node' }),
     verbs: nodeVerbs({ node: node.client, nodeId, bounds }),
@@ -64,10 +77,36 @@ export async function composeJoinedNode(
     halt: async () => {
       await link[Symbol.asyncDispose]();
       await node.halt({ timeoutMs: GUEST_GRACE_MS });
+      await clients?.endAll();
       await network.removeAll();
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+/** Undefined where guests are simulated: nothing of theirs is ever read. */
+async function openClients(
+  { config, paths, clock, commands, logger: parent }: DaemonParts,
+  { front }: JoinedConfig,
+  findLink: () => FrontLink | undefined,
+): Promise<GateClients | undefined> {
+  if (config.hypervisor === 'simulated') return undefined;
+  const logger = parent.child({ service: 'gates' });
+  const directory = join(paths.node, 'gates');
+  const { host, gap } = await openClientHost({ directory, commands, clock });
+  if (gap !== undefined) logger.warn('clients of gates are less confined', { lacking: gap });
+  return await GateClients.open({
+    host,
+    clock,
+    logger,
+    findFront: async () => (await lookup(front.host, IPV4)).address,
+    findGate: async (key) => {
+      const link = findLink();
+      if (link === undefined) throw notReadyYet('The front end');
+      using calls = link.openCalls(GATE_TIMEOUT_MS);
+      return await askForGate(calls, key);
+    },
+  });
 }
 
 /** What the controllers would answer is asked for where they are. */

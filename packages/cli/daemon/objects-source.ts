@@ -54,7 +54,8 @@ function requireEndpoint(endpoint: string): void {
 }
 
 function parseDatabase(text: string, password: string | undefined): PostgresTarget {
-  if (/^[a-z]+:\/\/[^/@]*:[^/@]*@/.test(text)) {
+  const query = new URLSearchParams(text.split('?').slice(1).join('?'));
+  if (/^[a-z]+:\/\/[^/@]*:[^/@]*@/.test(text) || query.has('password')) {
     throw new Problem('a password does not belong in the address of the database', [
       'write it into the file of credentials: database_password = …',
     ]);
@@ -73,7 +74,8 @@ function parseDatabase(text: string, password: string | undefined): PostgresTarg
 async function resolved(target: PostgresTarget): Promise<PostgresTarget> {
   const { host = '', ssl } = target;
   if (host.startsWith('/') || isIP(host) !== 0) return target;
-  const secure = typeof ssl === 'object' ? { ssl: { servername: host, ...ssl } } : {};
+  const given = ssl === true ? {} : ssl;
+  const secure = typeof given === 'object' ? { ssl: { servername: host, ...given } } : {};
   return { ...target, host: await addressOf(host), ...secure };
 }
 

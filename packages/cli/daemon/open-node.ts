@@ -10,6 +10,7 @@ export interface OpenNodeOptions extends DaemonParts {
   objects: NodeOptions['objects'];
   volumesServed?: () => Promise<void>;
   guestTargets?: GuestTargets;
+  gates?: NodeOptions['gates'];
 }
 
 /** Disposing it leaves guests and network as they are. */
@@ -24,7 +25,7 @@ const SIMULATED_CAPACITY = { vcpus: 64, memoryMib: 64 * 1024 };
 export async function openNode(options: OpenNodeOptions): Promise<OpenedNode> {
   await using starting = new AsyncDisposableStack();
   const { config, paths, clock, random, logger, commands, objects } = options;
-  const { volumesServed, guestTargets } = options;
+  const { volumesServed, guestTargets, gates } = options;
   const shared = { clock, random, commands, dataDir: paths.node };
   const nodeNetwork = starting.use(
     await startNodeNetwork({
@@ -42,6 +43,7 @@ export async function openNode(options: OpenNodeOptions): Promise<OpenedNode> {
       nodeId: config.nodeId,
       facts: {
         version: options.version,
+        ...(gates === undefined ? {} : { opensGates: true }),
         ...(config.underlayAddress === undefined
           ? {}
           : { underlayAddress: config.underlayAddress }),
@@ -52,6 +54,7 @@ export async function openNode(options: OpenNodeOptions): Promise<OpenedNode> {
       logger: logger.child({ service: 'node' }),
       ...(volumesServed === undefined ? {} : { volumesServed }),
       ...(guestTargets === undefined ? {} : { guestTargets }),
+      ...(gates === undefined ? {} : { gates }),
       ...(config.simulated === undefined ? {} : { simulated: config.simulated }),
       ...(config.hypervisor === 'simulated' ? { capacity: SIMULATED_CAPACITY } : {}),
     }),

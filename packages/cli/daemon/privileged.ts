@@ -132,7 +132,7 @@ function openBackends(
 }
 
 function openTarget(
-  { paths, commands, clock, logger }: PrivilegedOptions,
+  { paths, commands, clock, logger, random }: PrivilegedOptions,
   { targets: uid, storageDir }: CloudUsers,
   findPlace: FindPlace,
 ): Promise<BlockTarget> {
@@ -143,6 +143,7 @@ function openTarget(
     logger: logger.child({ service: 'targets', folder: paths.storage }),
     users: volumeUsersOf(storageDir, uid),
     findPlace,
+    random,
   });
 }
 

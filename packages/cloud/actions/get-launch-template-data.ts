@@ -34,12 +34,16 @@ function renderData(record: InstanceRecord, region: string): ResponseLaunchTempl
       DeviceName,
       Ebs: { DeleteOnTermination: Ebs?.DeleteOnTermination },
     })),
-    NetworkInterfaces: interfaces.map(({ row: one, groups }) => ({
+    NetworkInterfaces: interfaces.map(({ row: one, groups, morePrivateIps }) => ({
       DeviceIndex: one.deviceIndex,
       SubnetId: one.subnetId,
       Groups: groups.map(({ groupId }) => groupId),
       DeleteOnTermination: one.deleteOnTermination === 1,
       Description: one.description,
+      // By number: these addresses are the instance's own as long as it is there.
+      ...(morePrivateIps.length === 0
+        ? {}
+        : { SecondaryPrivateIpAddressCount: morePrivateIps.length }),
     })),
     MetadataOptions: metadata,
     TagSpecifications:

@@ -72,14 +72,19 @@ function readModification(input: Ec2Input<'ModifyInstanceAttribute'>): {
   if (Attribute !== undefined && Value !== undefined) given.push([Attribute, { Value }]);
   if (given.length === 0 && Attribute !== undefined) throw missingParameter('Value');
   if (given.length === 0) throw invalidCombination('No attributes specified.');
-  if (given.length > 1) {
+  const [parameter, wrapped] = given[0]!;
+  const name = parameter.charAt(0).toLowerCase() + parameter.slice(1);
+  const isOther = Attribute !== undefined && (PARAMETERS[Attribute] ?? Attribute) !== name;
+  if (given.length > 1 || (Value === undefined && isOther)) {
     throw invalidCombination(
       'Fields for multiple attribute types specified; modify one at a time.',
     );
   }
-  const [name, wrapped] = given[0]!;
-  return { name: name.charAt(0).toLowerCase() + name.slice(1), value: readValue(wrapped) };
+  return { name, value: readValue(wrapped) };
 }
+
+/** Attributes whose parameter has another name. */
+const PARAMETERS: Readonly<Record<string, string>> = { groupSet: 'groups' };
 
 function readValue(wrapped: unknown): string {
   const value: unknown =

@@ -1,7 +1,7 @@
 // Owns how a request says which private addresses a new interface gets: all of them by name, or the first one and a count.
 
 import type { PrivateIpAddressSpecification } from '@aws-sdk/client-ec2';
-import { invalidCombination } from '../app/refusals.ts';
+import { invalidCombination, missingParameter } from '../app/refusals.ts';
 
 export interface AddressInput {
   PrivateIpAddress?: string | undefined;
@@ -28,7 +28,13 @@ export function parsePrivateAddresses(input: AddressInput): PrivateAddresses {
   const more = list.filter((one) => one.Primary !== true);
   return {
     privateIp: first[0]?.PrivateIpAddress ?? input.PrivateIpAddress,
-    morePrivateIps: more.flatMap((one) => one.PrivateIpAddress ?? []),
+    morePrivateIps: more.map((one) => requireAddress(one)),
     moreCount,
   };
+}
+
+/** A second one that may be any is asked for by the count. */
+function requireAddress({ PrivateIpAddress }: PrivateIpAddressSpecification): string {
+  if (PrivateIpAddress !== undefined) return PrivateIpAddress;
+  throw missingParameter('PrivateIpAddresses.PrivateIpAddress');
 }

@@ -9,6 +9,7 @@ import {
 import type { Principal } from '@ironbark/protocol/internal/identity-client.ts';
 import { type ConditionContext, foldKey } from '@ironbark/protocol/policy/conditions.ts';
 import { listTagsOf } from '../store/tags.ts';
+import { findAlarmResources } from './alarm-access.ts';
 import type { App } from './app.ts';
 import { encodeRefusal } from './authorization-messages.ts';
 import { describeCallConditions, type RequestFacts, requestTags } from './call-conditions.ts';
@@ -16,6 +17,7 @@ import { describeIamResource } from './iam/iam-resources.ts';
 import { findNamedResources } from './named-resources.ts';
 import { refuse } from './refusals.ts';
 import { type CalledResource, ec2Arn, ec2Resources, madeBy } from './resource-arns.ts';
+import type { Tag } from './tags.ts';
 
 export interface ActionAccess {
   principal: Principal;
@@ -102,6 +104,8 @@ async function findResources(
       : [];
     return ec2Resources(action, input, context, named);
   }
+  if (service === 'cloudwatch')
+    return await findAlarmResources(app.store.query, context, { action, input });
   if (service !== 'ebs') return [{ arn: '*' }];
   const { snapshotIds = [] } = Object(input) as { snapshotIds?: readonly string[] };
   const given = snapshotIds.map((id) => ({ id, arn: ec2Arn('snapshot', id, context) }));
@@ -110,13 +114,40 @@ async function findResources(
   return isMade ? [{ arn: ec2Arn('snapshot', '*', context) }, ...given] : given;
 }
 
+type CallWithConditions = AuthorizedCall & { conditions: ConditionContext };
+
 /** "To create a resource with tags you need ec2:CreateTags as well": EC2 User Guide, "Granting permission to tag". */
 async function authorizeTagging(
   app: App,
   context: Asking,
-  { service, action, input, conditions }: AuthorizedCall & { conditions: ConditionContext },
+  call: CallWithConditions,
 ): Promise<void> {
-  if (service !== 'ec2' || action === 'CreateTags' || requestTags(input).length === 0) return;
+  if (requestTags(call.input).length === 0) return;
+  if (call.service === 'ec2') await authorizeMadeTags(app, context, call);
+  if (call.service === 'cloudwatch') await authorizeAlarmTags(app, context, call);
+}
+
+/** "To use this parameter, you must have the cloudwatch:TagResource permission": API reference of PutMetricAlarm. */
+async function authorizeAlarmTags(
+  app: App,
+  context: Asking,
+  call: CallWithConditions,
+): Promise<void> {
+  if (call.action !== 'PutMetricAlarm') return;
+  const { principal } = context;
+  const { conditions } = call;
+  const permission = 'cloudwatch:TagResource';
+  for (const resource of await findResources(app, context, call)) {
+    await requireAllowed(app, { principal, permission, resource, conditions });
+  }
+}
+
+async function authorizeMadeTags(
+  app: App,
+  context: Asking,
+  { action, input, conditions }: CallWithConditions,
+): Promise<void> {
+  if (action === 'CreateTags') return;
   const { TagSpecifications = [] } = Object(input) as {
     TagSpecifications?: { ResourceType?: string }[];
   };
@@ -154,16 +185,20 @@ export async function requireAllowed(app: App, allowance: Allowance): Promise<vo
 
 async function addResourceTags(
   app: App,
-  { resource: { id }, conditions, principal }: Allowance,
+  { resource: { id, tags = [] }, conditions, principal }: Allowance,
 ): Promise<ConditionContext> {
-  if (id === undefined) return conditions;
-  const tags = await listTagsOf(app.store.query, id);
-  const own = tags.filter(({ accountId }) => accountId === principal.accountId);
+  if (id === undefined) return new Map([...conditions, ...tags.map(resourceTag)]);
+  const rows = await listTagsOf(app.store.query, id);
+  const own = rows.filter(({ accountId }) => accountId === principal.accountId);
   const named = own.flatMap(({ key, value }) => [
     [foldKey(`ec2:ResourceTag/${key}`), [value]] as const,
-    [foldKey(`aws:ResourceTag/${key}`), [value]] as const,
+    resourceTag({ key, value }),
   ]);
   return new Map([...conditions, ...named]);
+}
+
+function resourceTag({ key, value }: Tag): [key: string, values: string[]] {
+  return [foldKey(`aws:ResourceTag/${key}`), [value]];
 }
 
 interface Refused {

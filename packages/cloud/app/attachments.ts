@@ -11,7 +11,6 @@ import {
 } from '../store/attachments.ts';
 import { findInstance } from '../store/instances.ts';
 import { listInterfacesOf } from '../store/network-interfaces.ts';
-import { findNode } from '../store/nodes.ts';
 import type { AttachmentRow, InstanceRow, VolumeRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
 import { listTagsOf } from '../store/tags.ts';
@@ -21,6 +20,7 @@ import { viewState } from './instance-view.ts';
 import { getInstance, isRootOf } from './instances.ts';
 import { invalidValue, refuse } from './refusals.ts';
 import { checkSharedUse, checkSharing, requireInstance } from './shared-volumes.ts';
+import { checkVolumesReach } from './volume-reach.ts';
 import { viewVolumeState } from './volume-view.ts';
 import { getVolume } from './volumes.ts';
 
@@ -49,11 +49,11 @@ export async function attachVolume(
   const instance = await getInstance(tx, caller, instanceId);
   const volume = await getFreeVolume(caller, tx, volumeId, instance);
   checkInstanceTakesVolumes(instance);
-  await checkVolumesReach(tx, instance);
   await checkDeviceFree(tx, instance, deviceName);
   const way = attachWayOf(await listTagsOf(tx, volumeId));
   const { attachMode } = way;
   const isRoot = isRootOf(instance, { deviceName });
+  await checkVolumesReach(tx, instance, { ...volume, attachMode, isRoot });
   checkSharedUse(volume, { attachMode, isRoot });
   if (isRoot) refuseGuestRoot(attachMode);
   await checkGuestMode(tx, attachMode, instance);
@@ -106,17 +106,6 @@ function checkInstanceTakesVolumes(instance: InstanceRow): void {
     'incorrect-state',
     'instance',
     `Instance '${instance.id}' is '${state}'; volumes can be attached while it is 'running' or 'stopped'.`,
-  );
-}
-
-/** Volumes are served on one host of the cloud. */
-async function checkVolumesReach(tx: Queries, { id, nodeId }: InstanceRow): Promise<void> {
-  const node = nodeId === null ? undefined : await findNode(tx, nodeId);
-  if (node === undefined || node.reachesVolumes === 1) return;
-  throw refuse(
-    'unsupported',
-    'instance',
-    `Instance '${id}' runs on the node ${node.hostname}; volumes can be attached to instances on the front end's own node only.`,
   );
 }
 

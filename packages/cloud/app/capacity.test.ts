@@ -32,6 +32,7 @@ function node(index: number, values: Partial<NodeRow> = {}): NodeRow {
     keepsVpcs: 1,
     isDraining: 0,
     reachesVolumes: 1,
+    opensGates: 0,
     ...values,
   };
 }

@@ -4,6 +4,7 @@ import type { AccountId, NodeId, PlacementGroupId } from '@ironbark/core/ids.ts'
 import { isolatesTenants } from '@ironbark/core/tenancy.ts';
 import { MIB } from '@ironbark/core/units.ts';
 import type { NodeSummary } from '@ironbark/protocol/internal/cluster-client.ts';
+import { listAttachmentsOf } from '../store/attachments.ts';
 import {
   type InstanceUse,
   listNodesOfGroups,
@@ -46,6 +47,13 @@ export function demandOf(instance: InstanceRow): PlacementDemand {
   const needsVolumes = instance.rootDeviceType === 'ebs';
   const rootDiskBytes = localDiskBytes(instance);
   return { id, accountId, vcpus, memoryMib, rootDiskBytes, needsVolumes, group };
+}
+
+/** The same with what needs a look: volumes of a launch are attached to it before it has a node. */
+export async function loadDemand(tx: Queries, row: InstanceRow): Promise<PlacementDemand> {
+  const demand = demandOf(row);
+  const isAttached = async () => (await listAttachmentsOf(tx, row.id)).length > 0;
+  return { ...demand, needsVolumes: demand.needsVolumes === true || (await isAttached()) };
 }
 
 function groupOf({
@@ -260,5 +268,6 @@ function toRow(node: NodeSummary): NodeRow {
     keepsVpcs: toFlag(node.network === 'simulated' || node.keepsVpcs === true),
     isDraining: toFlag(node.isDraining === true),
     reachesVolumes: toFlag(node.reachesVolumes !== false),
+    opensGates: toFlag(node.opensGates === true),
   };
 }

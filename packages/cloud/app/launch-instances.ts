@@ -20,7 +20,7 @@ import type { App } from './app.ts';
 import { attachWayOf, BY_HOST, checkGuestMode } from './attach-modes.ts';
 import { checkSlots, checkVolumeCount } from './attachments.ts';
 import { type DeviceWish, planVolumes } from './block-devices.ts';
-import { demandOf, findPlaces, localDiskBytes } from './capacity.ts';
+import { findPlaces, loadDemand, localDiskBytes } from './capacity.ts';
 import type { Caller, Change } from './change.ts';
 import { associateProfile, getPassedProfile, type PassedWish } from './iam/profile-associations.ts';
 import { getAvailableImage } from './images.ts';
@@ -197,7 +197,9 @@ async function chooseFitting(
   candidates: readonly InstanceId[],
 ): Promise<InstanceId[]> {
   const { accountId, type, image, request } = launch;
-  const waiting = (await listUnplaced(tx)).map(demandOf);
+  const unplaced = await listUnplaced(tx);
+  // As they will be placed, or one would be let in that then has no place.
+  const waiting = await Promise.all(unplaced.map((row) => loadDemand(tx, row)));
   const demands = candidates.map((id) => ({
     id,
     accountId,

@@ -120,9 +120,10 @@ export async function writeInterfaces(
   interfaces: readonly PlannedInterface[],
   instance: { id: InstanceId; tags: readonly Tag[] },
 ): Promise<void> {
+  const spared = interfaces.flatMap((one) => [one.privateIp ?? [], one.morePrivateIps].flat());
   for (const one of interfaces) {
     if (one.existing !== undefined) await takeInterface(app, change, one, instance.id);
-    else await makeInterface(app, caller, change, one, instance);
+    else await makeInterface(app, caller, change, { ...one, spared }, instance);
   }
 }
 
@@ -148,11 +149,11 @@ async function makeInterface(
   app: App,
   { accountId }: Caller,
   change: Change,
-  wish: PlannedInterface,
+  wish: PlannedInterface & { spared: readonly string[] },
   { id: instanceId, tags }: { id: InstanceId; tags: readonly Tag[] },
 ): Promise<void> {
   const { tx, nowMs } = change;
-  const { subnet } = wish;
+  const { subnet, spared } = wish;
   const id = newId(app.random, 'eni');
   const row = {
     id,
@@ -162,7 +163,7 @@ async function makeInterface(
     subnetId: subnet.id,
     zone: subnet.zone,
     deviceIndex: wish.deviceIndex,
-    privateIp: await takeAddress(tx, subnet, wish.privateIp),
+    privateIp: await takeAddress(tx, subnet, wish.privateIp, spared),
     macAddress: renderMac(app.random.bytes(5)),
     attachmentId: newId(app.random, 'eni-attach'),
     description: wish.interfaceDescription,
@@ -172,7 +173,8 @@ async function makeInterface(
   };
   await insertInterface(tx, row, wish.groupIds);
   const { morePrivateIps: privateIps, moreCount: count } = wish;
-  await addPrivateIps(change, (await findInterface(tx, id))!, { subnet, privateIps, count });
+  const more = { subnet, privateIps, count, spared };
+  await addPrivateIps(change, (await findInterface(tx, id))!, more);
   await touchPorts(change, row.vpcId, [id]);
   await setTags(tx, accountId, id, tags);
   if (wish.wantsPublicIp === true) await giveAutomaticAddress(app, change, row);

@@ -108,6 +108,7 @@ export async function createInterface(
     subnet,
     groupIds: groups.map((group) => group.id),
     privateIp: wish.privateIp,
+    spared: wish.morePrivateIps,
     description: wish.description,
     isManaged: 0,
   });
@@ -122,6 +123,8 @@ export interface FreeInterface {
   subnet: SubnetRow;
   groupIds: readonly SecurityGroupId[];
   privateIp: string | undefined;
+  /** Addresses that the same request names for more. */
+  spared?: readonly string[];
   description: string;
   isManaged: 0 | 1;
 }
@@ -131,7 +134,7 @@ export async function writeFreeInterface(
   app: App,
   { accountId }: Caller,
   { tx, nowMs }: Change,
-  { subnet, groupIds, privateIp, description, isManaged }: FreeInterface,
+  { subnet, groupIds, privateIp, spared, description, isManaged }: FreeInterface,
 ): Promise<InterfaceId> {
   await requireWithin(tx, accountId, QUOTAS.interfaces);
   const id = newId(app.random, 'eni');
@@ -143,7 +146,7 @@ export async function writeFreeInterface(
     subnetId: subnet.id,
     zone: subnet.zone,
     deviceIndex: 0,
-    privateIp: await takeAddress(tx, subnet, privateIp),
+    privateIp: await takeAddress(tx, subnet, privateIp, spared),
     macAddress: renderMac(app.random.bytes(5)),
     attachmentId: '' as const,
     description,
@@ -160,13 +163,15 @@ export interface MorePrivateIps {
   /** These, or so many. */
   privateIps: readonly string[];
   count: number;
+  /** None of these, which the same request names for others. */
+  spared?: readonly string[];
 }
 
 /** Answers those that were added. */
 export async function addPrivateIps(
   change: Change,
   row: InterfaceRow,
-  { subnet, privateIps, count }: MorePrivateIps,
+  { subnet, privateIps, count, spared }: MorePrivateIps,
 ): Promise<string[]> {
   const { tx } = change;
   const before = await listAddressesOfInterface(tx, row.id);
@@ -174,7 +179,7 @@ export async function addPrivateIps(
   const wanted = privateIps.length > 0 ? privateIps : Array<undefined>(count).fill(undefined);
   const added: string[] = [];
   for (const one of wanted) {
-    const privateIp = await takeAddress(tx, subnet, one);
+    const privateIp = await takeAddress(tx, subnet, one, spared);
     await insertInterfaceAddress(tx, { interfaceId: row.id, subnetId: subnet.id, privateIp });
     added.push(privateIp);
   }

@@ -60,11 +60,15 @@ export async function findGroups(
   return groups.filter((group) => names.includes(group.name));
 }
 
-/** Reserves an address: the one asked for, or the next free one. The caller writes the interface. */
+/**
+ * Reserves an address: the one asked for, or the next free one that is none of `spared`, which the same request names. The
+ * caller writes the interface.
+ */
 export async function takeAddress(
   tx: Queries,
   subnet: SubnetRow,
   wanted: string | undefined,
+  spared: readonly string[] = [],
 ): Promise<string> {
   const used = await listUsedAddresses(tx, subnet.id);
   if (wanted !== undefined) return checkAddress(subnet, wanted, used);
@@ -72,7 +76,8 @@ export async function takeAddress(
   const { nextAddress } = (await listSubnets(tx, subnet.accountId)).find(
     (one) => one.id === subnet.id,
   )!;
-  const free = findFreeAddress(cidr, (address) => used.has(renderIpv4(address)), nextAddress);
+  const taken = new Set([...used, ...spared]);
+  const free = findFreeAddress(cidr, (address) => taken.has(renderIpv4(address)), nextAddress);
   if (free === undefined) {
     throw refuse(
       'insufficient-capacity',

@@ -3,7 +3,7 @@
 
 import type { AccountId } from '@ironbark/core/ids.ts';
 import { refuse } from './refusals.ts';
-import { RESOURCE_TYPES } from './tags.ts';
+import { RESOURCE_TYPES, type Tag } from './tags.ts';
 
 /** The word in a resource's ARN by the prefix of its ids. */
 const WORDS: Readonly<Record<string, string>> = RESOURCE_TYPES;
@@ -58,6 +58,8 @@ export interface CalledResource {
   arn: string;
   /** Absent for what is yet to be made. */
   id?: string;
+  /** Of what has no id. */
+  tags?: readonly Tag[];
 }
 
 /**

@@ -3,7 +3,7 @@
 import type { Reconciler } from '@ironbark/platform/reconciler.ts';
 import { SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { App } from '../app/app.ts';
-import { demandOf, findPlaces } from '../app/capacity.ts';
+import { findPlaces, loadDemand } from '../app/capacity.ts';
 import { type Change, change } from '../app/change.ts';
 import { failInstance } from '../app/instance-outcome.ts';
 import type { Placement } from '../app/place-instances.ts';
@@ -12,7 +12,6 @@ import { listAttachmentsOf } from '../store/attachments.ts';
 import { listUnplaced, placeInstance } from '../store/instances.ts';
 import { listInterfacesOf } from '../store/network-interfaces.ts';
 import type { InstanceRow } from '../store/schema.ts';
-import type { Queries } from '../store/store.ts';
 
 /** The reconciler's only key: all that wait are weighed together, so that none is placed twice. */
 export const PLACEMENT_KEY = 'waiting';
@@ -52,20 +51,12 @@ export function createInstancePlacement(app: App): Reconciler {
   };
 }
 
-/** Volumes of its launch are attached to it before it has a node. */
-async function demandWithVolumes(tx: Queries, row: InstanceRow) {
-  const demand = demandOf(row);
-  const isAttached = async () => (await listAttachmentsOf(tx, row.id)).length > 0;
-  const needsVolumes = demand.needsVolumes === true || (await isAttached());
-  return { ...demand, needsVolumes };
-}
-
 /** Answers how many instances still wait. */
 async function placeAll(app: App, inside: Change): Promise<number> {
   const { tx, touched, nowMs } = inside;
   const unplaced = await listUnplaced(tx);
   if (unplaced.length === 0) return 0;
-  const demands = await Promise.all(unplaced.map((row) => demandWithVolumes(tx, row)));
+  const demands = await Promise.all(unplaced.map((row) => loadDemand(tx, row)));
   const plan = planPlacement(unplaced, await findPlaces(tx, app, demands), nowMs);
   for (const { id, nodeId } of plan.placed) {
     await placeInstance(tx, id, nodeId);

@@ -18,6 +18,7 @@ import { listTagsOf } from '../store/tags.ts';
 import { findVolumes } from '../store/volumes.ts';
 import { stepTermination } from './instance-termination.ts';
 import { stepInterfaces } from './interface-attachments.ts';
+import { returnPlacement } from './placement-return.ts';
 import { SentGenerations } from './sent-generations.ts';
 import type { VpcSender } from './vpc-sender.ts';
 
@@ -68,12 +69,23 @@ async function sendInstance(
     // A node finds the ports of its instances in their VPCs.
     const waitMs = await vpcs.ensureSent(rows.instance.vpcId, id);
     if (waitMs > 0) return { kind: 'again', afterMs: waitMs };
-    const intent = composeIntent(rows, app.region);
-    const placed = { nodeId: rows.instance.nodeId!, intent };
-    await app.aroundStep('zone-intent/send', () => app.cluster.putInstances([placed]));
+    if (!(await sendIntent(app, rows))) return LOOK_AGAIN;
     sent.record(id, generation);
   }
   return sent.next(generation, observedGeneration);
+}
+
+/** False when its node is none of the zone's any more. */
+async function sendIntent(app: App, rows: InstanceRows): Promise<boolean> {
+  const { instance } = rows;
+  const placed = { nodeId: instance.nodeId!, intent: composeIntent(rows, app.region) };
+  try {
+    await app.aroundStep('zone-intent/send', () => app.cluster.putInstances([placed]));
+    return true;
+  } catch (error) {
+    if (await returnPlacement(app, instance, error)) return false;
+    throw error;
+  }
 }
 
 const NOTHING = { kind: 'none' } as const;

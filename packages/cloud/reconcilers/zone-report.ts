@@ -19,15 +19,17 @@ const POLL_MS = 5_000;
 export function createZoneReport(app: App): Reconciler {
   let cursor = 0;
   let askedAllAtMs = Number.NEGATIVE_INFINITY;
+  let askedAllOf: number | undefined;
   // A call without a change of instances is about nodes.
-  const refresh = async ({ instances }: ZoneChanges) => {
+  const refresh = async ({ instances, nodesGeneration }: ZoneChanges) => {
     const nowMs = app.clock.monotonicMs();
-    const areFresh = nowMs - askedAllAtMs < POLL_MS;
+    const areFresh = nodesGeneration === askedAllOf && nowMs - askedAllAtMs < POLL_MS;
     if (instances.length > 0 && areFresh) {
       return refreshSomeNodes(app, [...new Set(instances.map(({ nodeId }) => nodeId))]);
     }
     await refreshNodes(app);
     askedAllAtMs = nowMs;
+    askedAllOf = nodesGeneration;
   };
   return {
     name: 'zone-report',

@@ -166,6 +166,16 @@ export async function placeInstance(db: Queries, id: InstanceId, nodeId: NodeId)
   await markUseStale(db, id);
 }
 
+/** Nothing of it is left at its node. */
+export async function unplaceInstance(db: Queries, id: InstanceId): Promise<void> {
+  await markUseStale(db, id);
+  await db
+    .updateTable('instance')
+    .set((e) => ({ nodeId: null, generation: e('generation', '+', 1) }))
+    .where('id', '=', id)
+    .execute();
+}
+
 export async function insertReservation(
   db: Queries,
   reservation: { id: ReservationId; accountId: AccountId; createdAt: number },

@@ -285,6 +285,8 @@ export interface NodeTable {
   keepsVpcs: Flag;
   isDraining: Flag;
   reachesVolumes: Flag;
+  /** Where they do not: those that are attached to one instance do, as disks besides its root. */
+  opensGates: Flag;
 }
 
 export interface Schema extends IamSchema {

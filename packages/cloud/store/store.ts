@@ -40,6 +40,7 @@ import { portChanges } from './migrations/0037-port-changes.ts';
 import { nodeRoom } from './migrations/0040-node-room.ts';
 import { imageDeclarations } from './migrations/0041-image-declarations.ts';
 import { alarmTags } from './migrations/0042-alarm-tags.ts';
+import { gates } from './migrations/0046-gates.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -81,6 +82,7 @@ const MIGRATIONS: Migrations = {
   '0040-node-room': nodeRoom,
   '0041-image-declarations': imageDeclarations,
   '0042-alarm-tags': alarmTags,
+  '0046-gates': gates,
 };
 
 /** `path` is a file, or `:memory:`. */
@@ -97,6 +99,7 @@ export async function openStore(
   return {
     query: database.query.withPlugin(names),
     transaction: (work) => database.transaction((tx) => work(tx.withPlugin(names))),
+    statement: (work) => database.statement((db) => work(db.withPlugin(names))),
     get failure() {
       return database.failure;
     },

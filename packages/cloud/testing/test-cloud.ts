@@ -9,6 +9,7 @@ import type { Clock } from '@ironbark/platform/clock.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { silentLogger } from '@ironbark/platform/logger.ts';
 import { seededRandom } from '@ironbark/platform/random.ts';
+import type { AroundStep } from '@ironbark/platform/reconciler.ts';
 import { encodeEc2Request } from '@ironbark/protocol/ec2/encode-request.ts';
 import { parseEc2Response } from '@ironbark/protocol/ec2/parse-response.ts';
 import { renderEc2Response } from '@ironbark/protocol/ec2/render-response.ts';
@@ -39,6 +40,7 @@ export interface TestCloudOptions {
   accelerator?: Accelerator;
   allowSharedEmulation?: boolean;
   audit?: AuditReader;
+  aroundStep?: AroundStep;
   /** Puts into the folder what is to be found there. */
   prepare?: (dataDir: string) => Promise<void>;
 }
@@ -98,6 +100,7 @@ export class TestCloud implements AsyncDisposable {
       cluster: this.cluster,
       storage: this.storage,
       objects: this.objects,
+      ...(this.#options.aroundStep === undefined ? {} : { aroundStep: this.#options.aroundStep }),
       ...(this.#options.audit === undefined ? {} : { audit: this.#options.audit }),
     });
   }

@@ -22,6 +22,10 @@ export interface ClusterContext {
   aroundStep: AroundStep;
   /** Tells listeners that there is something new. */
   changed(): void;
+  /** Raised when another set of nodes takes new instances; of another start it is another one. */
+  readonly nodesGeneration: number;
+  /** It is another set, and listeners are told. */
+  nodesChanged(): void;
   /** IPv4 of this host, by which others reach it; undefined while none is known. */
   findOwnAddress(): string | undefined;
   /** It is on another host than the volumes. */

@@ -185,7 +185,7 @@ export class Membership implements Disposable {
   async drain(name: string, isDraining: boolean): Promise<ZoneNode> {
     const node = await this.#get(name);
     await this.#context.database.transaction((tx) => setDraining(tx, node.nodeId, isDraining));
-    this.#context.changed();
+    this.#context.nodesChanged();
     return await this.#get(node.nodeId);
   }
 
@@ -204,7 +204,7 @@ export class Membership implements Disposable {
     this.#links.get(id)?.[Symbol.dispose]();
     this.#links.delete(id);
     this.#context.logger.info('a node was removed', { id, name: node.name });
-    this.#context.changed();
+    this.#context.nodesChanged();
     return node;
   }
 

@@ -34,6 +34,8 @@ function describeNode(context: ClusterContext, row: NodeRow): NodeSummary | unde
   const heard = context.health.find(row.id);
   const known = heard?.summary ?? summaryOf(row);
   if (known === undefined) return undefined;
+  // Gates listen where nodes come to.
+  const hasAddress = context.findOwnAddress() !== undefined;
   return {
     nodeId: row.id,
     hostname: known.hostname,
@@ -46,6 +48,7 @@ function describeNode(context: ClusterContext, row: NodeRow): NodeSummary | unde
     ...(known.version === undefined ? {} : { version: known.version }),
     ...(known.underlayAddress === undefined ? {} : { underlayAddress: known.underlayAddress }),
     ...(context.isElsewhere(row.id) ? { reachesVolumes: false } : {}),
+    ...(known.opensGates === true && hasAddress ? { opensGates: true } : {}),
     ...(row.is_draining === 1 ? { isDraining: true } : {}),
     capacity: known.capacity,
     reportedAt: renderTime(heard?.reportedAtMs ?? 0),
@@ -54,10 +57,12 @@ function describeNode(context: ClusterContext, row: NodeRow): NodeSummary | unde
 
 /** A cursor from before this state store was lost is as good as none. */
 export function changesSince(context: ClusterContext, cursor: number): Promise<ZoneChanges> {
+  // Read before the rest: what changes meanwhile is told by the next call.
+  const { nodesGeneration } = context;
   return context.database.transaction(async (tx) => {
     const newest = await getChangeSequence(tx);
     const after = cursor > newest ? 0 : cursor;
-    return { cursor: newest, instances: await listChangesAfter(tx, after) };
+    return { cursor: newest, nodesGeneration, instances: await listChangesAfter(tx, after) };
   });
 }
 

@@ -11,6 +11,8 @@ import { CALL_SESSION, openCallSession } from '@ironbark/platform/http/call-sess
 import { serveTaken } from '@ironbark/platform/http/server.ts';
 import { findPeer, listenTls, type TlsListener } from '@ironbark/platform/http/tls-listener.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
+import type { GateKeeper } from '@ironbark/protocol/internal/nbd-gates.ts';
+import { gateKeyCheck } from '@ironbark/protocol/internal/wire/gate-wire.ts';
 import { joinRequestCheck } from '@ironbark/protocol/internal/wire/join-wire.ts';
 import {
   type ImageSource,
@@ -26,6 +28,7 @@ export interface NodeDoorOptions {
   authority: string;
   membership: Membership;
   images: ImageSource;
+  gates: GateKeeper | undefined;
   clock: Clock;
   logger: Logger;
 }
@@ -84,7 +87,7 @@ function refuse(socket: TLSSocket, { logger }: NodeDoorOptions): void {
 }
 
 function createHandler(options: NodeDoorOptions, id: NodeId | undefined): CallHandler {
-  const { membership, images, logger } = options;
+  const { membership, images, gates, logger } = options;
   const shared = { logger, maxInputBytes: MAX_INPUT_BYTES };
   if (id === undefined) return createCallHandler({ ...shared, verbs: strangerVerbs(membership) });
   const own: ImageSource = {
@@ -100,6 +103,7 @@ function createHandler(options: NodeDoorOptions, id: NodeId | undefined): CallHa
   const verbs: VerbTable = {
     hello: async () => ({ isNode: true }),
     leave: async () => await membership.remove(id),
+    findGate: async (input) => (await gates?.findGate(id, gateKeyCheck(input, ''))) ?? null,
   };
   return createCallHandler({ ...shared, verbs, byteVerbs: imageSourceBytes(own) });
 }

@@ -35,7 +35,7 @@ async function fetchReport(
   const health = context.health.takeChange(id);
   if (health !== undefined) {
     context.logger.info('node health changed', { id, health });
-    context.changed();
+    context.nodesChanged();
   }
   return { kind: 'again', afterMs: REPORT_PERIOD_MS };
 }

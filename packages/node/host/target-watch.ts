@@ -10,7 +10,12 @@ export interface TargetWatch extends Disposable {
   follow(socketPaths: Iterable<string>): void;
 }
 
-export interface TargetWatchOptions {
+export interface GateOptions {
+  /** What has volumes of another host; stays the caller's. Absent: all are served on this one. */
+  gates?: { follow(socketPaths: Iterable<string>): void } | undefined;
+}
+
+export interface TargetWatchOptions extends GateOptions {
   logger: Logger;
   /** A socket was made or removed. */
   onChange: (socketPath: string) => void;
@@ -39,6 +44,7 @@ export function createTargetWatch(options: TargetWatchOptions): TargetWatch {
   return {
     follow: (socketPaths) => {
       followed = new Set(socketPaths);
+      options.gates?.follow(followed);
       const folders = new Set([...followed].map((path) => dirname(path)));
       for (const folder of [...watchers.keys()]) if (!folders.has(folder)) drop(folder);
       for (const folder of folders) if (!watchers.has(folder)) open(folder);

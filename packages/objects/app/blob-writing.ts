@@ -68,7 +68,7 @@ async function storeInFile<Result>(
   try {
     const createdAtMs = context.clock.nowMs();
     const blob = { id, createdAtMs, gatewayId: context.gateway.id };
-    await context.db.transaction((tx) => insertUploadingBlob(tx, blob));
+    await context.db.statement((db) => insertUploadingBlob(db, blob));
     const written = await writeVerified(context, id, input);
     return await context.db.transaction((tx) => keep(tx, written, commit));
   } catch (error) {

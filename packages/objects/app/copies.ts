@@ -32,17 +32,25 @@ export async function copyObject(
   context: ObjectsContext,
   input: CopyInput,
 ): Promise<ObjectVersion> {
-  const row = await getSelectedRow(context.db.query, input.source);
-  const source = fromVersionRow(row);
-  const isAlike = input.checksum === undefined || input.checksum === source.checksum?.algorithm;
-  const isPlain = source.encryption === undefined && input.seal === undefined;
-  return isPlain && isAlike ? await shareBytes(context, input) : await rewrite(context, input);
+  const source = fromVersionRow(await getSelectedRow(context.db.query, input.source));
+  const shared = mayShare(source, input) ? await shareBytes(context, input) : undefined;
+  return shared ?? (await rewrite(context, input));
 }
 
-async function shareBytes(context: ObjectsContext, input: CopyInput): Promise<ObjectVersion> {
+function mayShare({ encryption, checksum }: ObjectVersion, input: CopyInput): boolean {
+  const isAlike = input.checksum === undefined || input.checksum === checksum?.algorithm;
+  return encryption === undefined && input.seal === undefined && isAlike;
+}
+
+/** Undefined where the source is another one by now, whose bytes cannot be shared. */
+async function shareBytes(
+  context: ObjectsContext,
+  input: CopyInput,
+): Promise<ObjectVersion | undefined> {
   const { target, conditions } = input;
   return await context.db.transaction(async (tx) => {
     const original = fromVersionRow(await getSelectedRow(tx, input.source));
+    if (!mayShare(original, input)) return undefined;
     const intent = input.describe(original);
     const { sizeBytes, etag, checksum } = original;
     const version = {

@@ -7,7 +7,7 @@
 
 import type { RandomSource } from '@ironbark/platform/random.ts';
 import { listGateways, putBeat } from '../store/gateways.ts';
-import type { ObjectsDatabase } from '../store/schema.ts';
+import type { GatewayTable, ObjectsDatabase } from '../store/schema.ts';
 
 export interface Gateway {
   /** As rows name it; null: it is the only one. */
@@ -16,8 +16,10 @@ export interface Gateway {
   isLeader(): boolean;
   /** Stands around a read, from before the first look at a row. */
   beginRead(): Disposable;
-  /** Whether all are over that may have found the blob when this was first asked; ask again later. */
-  readsEnded(blobId: string): Promise<boolean>;
+  /** From now on reads count that may have found the blob; again changes nothing. Nobody can find it any more. */
+  awaitReads(blobId: string): void;
+  /** When to ask again; 0: all are over that were awaited. Undefined: none are awaited yet. */
+  readsLastMs(blobId: string): number | undefined;
   /** Nobody asks any more. */
   forget(blobId: string): void;
 }
@@ -29,14 +31,26 @@ export const ONLY_GATEWAY: Gateway = {
   id: null,
   isLeader: () => true,
   beginRead: () => NOTHING,
-  readsEnded: async () => true,
+  awaitReads: () => {},
+  readsLastMs: () => 0,
   forget: () => {},
 };
 
 const ID_BYTES = 8;
 
-/** By gateway. */
-type Beats = ReadonlyMap<string, number>;
+/** What is to be removed waits for four of them. */
+export const BEAT_MS = 1_000;
+/** Of a read that lasts; thousands of blobs may wait for it. */
+const MAX_PAUSE_BEATS = 15;
+
+interface Awaited {
+  /** Listings begun before; what they say may be too old. */
+  listings: number;
+  /** Beats of this gateway. */
+  since: number;
+  /** What each gateway had written down; undefined until a listing has said so. */
+  beats: ReadonlyMap<string, number> | undefined;
+}
 
 export class SharedGateway implements Gateway {
   readonly id: string;
@@ -46,8 +60,10 @@ export class SharedGateway implements Gateway {
   #beat = 1;
   #written = 0;
   readonly #reads = new Map<Disposable, number>();
-  /** What was written down when each blob was first asked about. */
-  readonly #noted = new Map<string, Beats>();
+  readonly #awaited = new Map<string, Awaited>();
+  /** Begun so far; the last one that has ended, with its number. */
+  #listings = 0;
+  #listed: { number: number; rows: readonly GatewayTable[] } = { number: 0, rows: [] };
 
   constructor(options: { db: ObjectsDatabase; random: RandomSource; isLeader: () => boolean }) {
     this.id = options.random.bytes(ID_BYTES).toString('hex');
@@ -72,19 +88,45 @@ export class SharedGateway implements Gateway {
     const [oldest = beat] = this.#reads.values();
     await putBeat(this.#db.query, { id: this.id, beat, oldest_read: oldest });
     this.#written = beat;
+    if (this.#awaited.size > 0) await this.#list();
   }
 
-  async readsEnded(blobId: string): Promise<boolean> {
-    const gateways = await listGateways(this.#db.query);
-    const noted = this.#noted.get(blobId);
-    if (noted === undefined) {
-      this.#noted.set(blobId, new Map(gateways.map(({ id, beat }) => [id, beat])));
-      return gateways.length === 0;
+  /** Once a beat, for all who wait. */
+  async #list(): Promise<void> {
+    this.#listings += 1;
+    const number = this.#listings;
+    this.#listed = { number, rows: await listGateways(this.#db.query) };
+  }
+
+  awaitReads(blobId: string): void {
+    if (this.#awaited.has(blobId)) return;
+    const begun = { listings: this.#listings, since: this.#beat };
+    this.#awaited.set(blobId, { ...begun, beats: undefined });
+  }
+
+  readsLastMs(blobId: string): number | undefined {
+    const awaited = this.#awaited.get(blobId);
+    if (awaited === undefined) return undefined;
+    return this.#areOver(awaited) ? 0 : this.#pauseMs(awaited);
+  }
+
+  #areOver(awaited: Awaited): boolean {
+    const { number, rows } = this.#listed;
+    const { beats } = awaited;
+    if (beats !== undefined) {
+      return rows.every(({ id, oldest_read: oldest }) => oldest > (beats.get(id) ?? -1) + 1);
     }
-    return gateways.every(({ id, oldest_read: oldest }) => oldest > (noted.get(id) ?? -1) + 1);
+    if (number > awaited.listings) awaited.beats = new Map(rows.map(({ id, beat }) => [id, beat]));
+    return false;
+  }
+
+  /** The longer they have lasted, the longer. */
+  #pauseMs({ since }: Awaited): number {
+    const beats = Math.floor((this.#beat - since) / 2);
+    return Math.min(Math.max(beats, 1), MAX_PAUSE_BEATS) * BEAT_MS;
   }
 
   forget(blobId: string): void {
-    this.#noted.delete(blobId);
+    this.#awaited.delete(blobId);
   }
 }

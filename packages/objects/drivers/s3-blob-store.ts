@@ -26,8 +26,8 @@ const GROUPS: readonly string[] = Array.from({ length: 256 }, (_, i) =>
 const ID = '[0-9a-f]{32}';
 const ID_PATTERN = new RegExp(`^${ID}$`);
 const MAX_LISTED = 1_000;
-/** Of a read that breaks off; it goes on where it was. */
-const MAX_REOPENINGS = 3;
+/** Of a read that breaks off before its next block has come. */
+const MAX_OPENINGS = 3;
 
 export class S3BlobStore implements BlobStore {
   /** An engine that is away may be back the next moment. */
@@ -55,7 +55,9 @@ export class S3BlobStore implements BlobStore {
       ids.push(...found);
       const last = found.at(-1);
       if (!page.includes('<IsTruncated>true') || last === undefined) return ids;
-      after = this.#key(last);
+      const reached = this.#key(last);
+      if (reached <= after) throw outage(new Error(`the object engine lists ${reached} again`));
+      after = reached;
     }
   }
 
@@ -80,7 +82,7 @@ export class S3BlobStore implements BlobStore {
     if (lengthBytes === undefined) return await this.#writeParts(key, input);
     if (lengthBytes > input.maxBytes) throw tooLarge();
     if (lengthBytes <= BLOCK_BYTES) return await this.#writeAtOnce(key, input);
-    const upload = this.#engine.put({ method: 'PUT', key }, lengthBytes);
+    const upload = await this.#engine.put({ method: 'PUT', key }, lengthBytes);
     const sink: BlockSink = { write: (bytes) => upload.write(bytes), settle: async () => {} };
     try {
       const written = await writeBlocks(sink, input);
@@ -95,18 +97,19 @@ export class S3BlobStore implements BlobStore {
 
   /** The engine checks the digest of what is sent in one piece, and it can be sent again. */
   async #writeAtOnce(key: string, input: WriteBlobInput): Promise<StoredBlob> {
-    const pieces: Buffer[] = [];
-    // The block is used again once its bytes are taken.
-    const sink: BlockSink = {
-      write: async (bytes) => void pieces.push(Buffer.from(bytes)),
-      settle: async () => {},
+    let whole: Buffer = Buffer.alloc(0);
+    // One at most; it is used again once its bytes are taken.
+    const write = async (bytes: Uint8Array) => {
+      whole = Buffer.from(bytes);
     };
-    const written = await writeBlocks(sink, input);
-    await this.#ask({ method: 'PUT', key }, Buffer.concat(pieces));
+    const written = await writeBlocks({ write, settle: async () => {} }, input);
+    if (written.sizeBytes !== whole.length) throw new Error(`${written.sizeBytes} bytes came`);
+    await this.#ask({ method: 'PUT', key }, whole);
     return { id: input.id, ...written };
   }
 
   async #writeParts(key: string, input: WriteBlobInput): Promise<StoredBlob> {
+    const giveBack = await this.#engine.takeTurn('gathered');
     const sink = new MultipartSink(this.#engine, key);
     try {
       const written = await writeBlocks(sink, input);
@@ -116,6 +119,8 @@ export class S3BlobStore implements BlobStore {
       // Without an answer it is left to the look for strays.
       await sink.abort().catch(() => {});
       throw error instanceof EngineError ? outage(error) : error;
+    } finally {
+      giveBack();
     }
   }
 
@@ -139,11 +144,12 @@ export class S3BlobStore implements BlobStore {
             throw new DamagedBlobError(blob.id, `block ${next}`);
           }
           next += 1;
+          openings = 0;
           yield cutBlock(block, Math.max(start - at, 0), Math.min(end + 1 - at, block.length));
         }
       } catch (error) {
         if (error instanceof DamagedBlobError || error instanceof ServiceError) throw error;
-        if (openings >= MAX_REOPENINGS) throw outage(error);
+        if (openings >= MAX_OPENINGS) throw outage(error);
       }
     }
   }
@@ -154,6 +160,7 @@ export class S3BlobStore implements BlobStore {
     const to = Math.min((last + 1) * BLOCK_BYTES, blob.sizeBytes) - 1;
     const answer = await this.#openAt(blob, from, to);
     let filling: Buffer | undefined;
+    let whole: Buffer | undefined;
     let filled = 0;
     let left = to + 1 - from;
     try {
@@ -170,13 +177,23 @@ export class S3BlobStore implements BlobStore {
           const block = cutBlock(filling, 0, size);
           filling = undefined;
           filled = 0;
+          if (left === 0) {
+            whole = block;
+            break;
+          }
+          using _ = this.#engine.pause(answer);
           yield block;
         }
       }
+    } catch (error) {
+      if (whole !== undefined) giveBack(whole);
+      throw error;
     } finally {
       if (filling !== undefined) giveBack(filling);
       answer.destroy();
     }
+    // By now the connection is free for others, however long its bytes take to their reader.
+    if (whole !== undefined) yield whole;
     if (left > 0) throw new Error(`blob ${blob.id}: the engine broke off ${left} bytes early`);
   }
 

@@ -1,12 +1,12 @@
 // Owns requests to an S3-compatible engine: signed, over kept connections, none of them without an end. What goes wrong
 // there is an outage for whoever asked us, never an error of theirs.
 
-import { once } from 'node:events';
 import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request } from 'node:http';
 import { Agent as HttpsAgent, request as secureRequest } from 'node:https';
 import type { LookupFunction } from 'node:net';
-import { type ErrorKind, ServiceError } from '@ironbark/core/errors.ts';
+import { type ErrorKind, isServiceError, ServiceError } from '@ironbark/core/errors.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
+import { type Turn, Turns } from '@ironbark/platform/turns.ts';
 import { signRequest } from '@ironbark/protocol/sigv4/sign.ts';
 
 export interface EngineSettings {
@@ -40,8 +40,25 @@ export class EngineError extends Error {
   }
 }
 
-/** Connections of one gateway; more wait for their turn. */
-const MAX_CONNECTIONS = 64;
+/** Reads and uploads last as long as our clients take. Neither holds up the other, nor what is short. */
+type Lane = 'reads' | 'uploads' | 'calls';
+/** Uploads of a length that nobody has said are gathered in memory. */
+type Limited = Lane | 'gathered';
+
+export interface EngineLimits {
+  /** Connections of one gateway, and uploads that are gathered; more wait for their turn. */
+  most: Readonly<Record<Limited, number>>;
+  /** For a connection; then whoever asks is told to slow down. */
+  patienceMs: number;
+  /** After it a connection whose bytes nobody takes is closed, and another one opened when somebody does. */
+  letGoMs: number;
+}
+
+const LIMITS: EngineLimits = {
+  most: { reads: 128, uploads: 64, calls: 64, gathered: 64 },
+  patienceMs: 15_000,
+  letGoMs: 2_000,
+};
 /** Nothing is heard for so long: longer than a sender of ours may stall, whose bytes are passed on as they come. */
 const STALL_TIMEOUT_MS = 75_000;
 /** Of all but streams of bytes. */
@@ -54,15 +71,26 @@ const RETRY_MS = 100;
 export class S3Engine implements Disposable {
   readonly #settings: EngineSettings;
   readonly #clock: Clock;
+  readonly #limits: EngineLimits;
   readonly #agent: HttpAgent;
   readonly #isSecure: boolean;
+  readonly #turns: Readonly<Record<Limited, Turns>>;
 
-  constructor(settings: EngineSettings, clock: Clock) {
+  constructor(settings: EngineSettings, clock: Clock, limits: EngineLimits = LIMITS) {
     this.#settings = settings;
     this.#clock = clock;
+    this.#limits = limits;
     this.#isSecure = new URL(settings.endpoint).protocol === 'https:';
-    const options = { keepAlive: true, maxSockets: MAX_CONNECTIONS };
+    const options = { keepAlive: true };
     this.#agent = this.#isSecure ? new HttpsAgent(options) : new HttpAgent(options);
+    const { most, patienceMs } = limits;
+    const turnsOf = (each: Limited) => new Turns({ most: most[each], patienceMs, clock });
+    this.#turns = {
+      reads: turnsOf('reads'),
+      uploads: turnsOf('uploads'),
+      calls: turnsOf('calls'),
+      gathered: turnsOf('gathered'),
+    };
   }
 
   [Symbol.dispose](): void {
@@ -72,28 +100,58 @@ export class S3Engine implements Disposable {
   /** Small bodies whose digest the engine checks. Asked again while the engine is not well: repeating it does no harm. */
   async call(call: EngineCall, body: Uint8Array | string = ''): Promise<string> {
     return await this.#again(async () => {
-      const answer = await this.#exchange(call, body);
+      const answer = await this.#exchange('calls', call, body);
       return (await readDocument(answer)).toString('utf8');
     });
   }
 
   /** The answer to a GET, with its bytes still to come. */
   async open(call: EngineCall): Promise<IncomingMessage> {
-    return await this.#again(() => this.#exchange(call, ''));
+    return await this.#again(() => this.#exchange('reads', call, ''));
+  }
+
+  /** Stands around the time in which nobody takes bytes of it. */
+  pause({ complete, socket }: IncomingMessage): Disposable {
+    // All have come: the connection is another request's next.
+    if (complete) return NOTHING;
+    socket.setTimeout(this.#limits.letGoMs);
+    return { [Symbol.dispose]: () => void socket.setTimeout(ANSWER_TIMEOUT_MS) };
   }
 
   /** A PUT whose bytes come one after another; `lengthBytes` of them. */
-  put(call: EngineCall, lengthBytes: number): EngineUpload {
+  async put(call: EngineCall, lengthBytes: number): Promise<EngineUpload> {
     const headers = { ...call.headers, 'content-length': String(lengthBytes) };
-    const outgoing = this.#begin({ ...call, headers }, 'UNSIGNED-PAYLOAD', STALL_TIMEOUT_MS);
-    return new EngineUpload(call, outgoing);
+    const begin = () => this.#begin({ ...call, headers }, 'UNSIGNED-PAYLOAD', STALL_TIMEOUT_MS);
+    return new EngineUpload(call, await this.#inTurn('uploads', begin));
   }
 
-  async #exchange(call: EngineCall, body: Uint8Array | string): Promise<IncomingMessage> {
+  async takeTurn(what: Limited): Promise<Turn> {
+    const turn = await this.#turns[what].take();
+    if (turn === undefined) throw crowded();
+    return turn;
+  }
+
+  /** Until its connection is free for the next. */
+  async #inTurn(lane: Lane, begin: () => ClientRequest): Promise<ClientRequest> {
+    const giveBack = await this.takeTurn(lane);
+    try {
+      return begin().once('close', giveBack);
+    } catch (error) {
+      giveBack();
+      throw error;
+    }
+  }
+
+  async #exchange(
+    lane: Lane,
+    call: EngineCall,
+    body: Uint8Array | string,
+  ): Promise<IncomingMessage> {
     const hasBody = call.method === 'PUT' || call.method === 'POST';
     const length = { 'content-length': String(Buffer.byteLength(body)) };
     const headers = hasBody ? { ...call.headers, ...length } : (call.headers ?? {});
-    const outgoing = this.#begin({ ...call, headers }, body, ANSWER_TIMEOUT_MS);
+    const begin = () => this.#begin({ ...call, headers }, body, ANSWER_TIMEOUT_MS);
+    const outgoing = await this.#inTurn(lane, begin);
     const answered = answerOf(outgoing);
     outgoing.end(hasBody ? body : undefined);
     return await requireSuccess(call, await answered);
@@ -138,7 +196,10 @@ export class S3Engine implements Disposable {
   }
 }
 
+const NOTHING: Disposable = { [Symbol.dispose]: () => {} };
+
 function isPassing(error: unknown): boolean {
+  if (isServiceError(error)) return false;
   return !(error instanceof EngineError) || error.status >= 500 || error.status === 429;
 }
 
@@ -147,6 +208,7 @@ const FULL = 507;
 
 /** For those who asked us. A refusal, too: that our key is not taken is no fault of theirs. */
 export function outage(cause: unknown): ServiceError {
+  if (isServiceError(cause)) return cause;
   const status = cause instanceof EngineError ? cause.status : 0;
   const kind: ErrorKind =
     status === FULL ? 'out-of-space' : SLOW_DOWN.includes(status) ? 'throttled' : 'unavailable';
@@ -156,6 +218,13 @@ export function outage(cause: unknown): ServiceError {
       kind === 'out-of-space'
         ? 'The object engine has no room for these bytes; nothing was kept.'
         : 'The object engine cannot be used just now. Please try again.',
+  });
+}
+
+function crowded(): ServiceError {
+  return new ServiceError({
+    ...{ kind: 'throttled', resource: 'host' },
+    message: 'All that may use the object engine at once do. Please reduce your request rate.',
   });
 }
 
@@ -172,7 +241,9 @@ export class EngineUpload {
     this.#outgoing = outgoing;
     this.#answered = answerOf(outgoing);
     this.#answered.catch(() => {});
-    this.#cut = once(outgoing, 'close').then(() => this.#explainCut());
+    // An error comes before it, and is told by the answer that there is not.
+    const closed = new Promise<void>((resolve) => void outgoing.once('close', resolve));
+    this.#cut = closed.then(() => this.#explainCut());
     this.#cut.catch(() => {});
   }
 

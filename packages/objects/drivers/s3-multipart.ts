@@ -3,8 +3,8 @@
 import type { BlockSink } from './block-writing.ts';
 import { EngineError, type S3Engine } from './s3-engine.ts';
 
-/** S3 wants 5 MiB, and has 10,000 parts at most; this is what each upload holds of memory. */
-const PART_BYTES = 8 * 1024 * 1024;
+/** The least that S3 takes; 10,000 of them are more than a form may have. This is what each upload holds of memory. */
+const PART_BYTES = 5 * 1024 * 1024;
 
 export class MultipartSink implements BlockSink {
   readonly #engine: S3Engine;
@@ -64,10 +64,11 @@ export class MultipartSink implements BlockSink {
   async #sendPart(): Promise<void> {
     this.#uploadId ??= await this.#begin();
     const query = { partNumber: String(this.#etags.length + 1), uploadId: this.#uploadId };
-    const bytes = this.#take();
-    const upload = this.#engine.put({ method: 'PUT', key: this.#key, query }, bytes.length);
+    const call = { method: 'PUT' as const, key: this.#key, query };
+    const upload = await this.#engine.put(call, this.#length);
     try {
-      await upload.write(bytes);
+      for (const piece of this.#pieces.splice(0)) await upload.write(piece);
+      this.#length = 0;
       this.#etags.push(await upload.finish());
     } catch (error) {
       upload.abort();

@@ -5,8 +5,6 @@ import type { ObjectsContext } from '../app/context.ts';
 import type { SharedGateway } from '../app/gateway.ts';
 import { deleteGateway, listGateways, takeOverBlobs } from '../store/gateways.ts';
 
-/** What is to be removed waits for three of them. */
-export const BEAT_MS = 1_000;
 /** Longer than a database takes to fail over to another, in which time nobody beats. */
 const DEAD_MS = 60_000;
 export const WATCH_MS = 5_000;

@@ -13,10 +13,15 @@ const RETRY_BUSY_MS = 500;
 /** While a backup reads them all, nobody looks at thousands of them every moment. */
 const RETRY_HELD_MS = 15_000;
 
-export function unwantedBlobs(context: ObjectsContext): Reconciler {
-  const { busy, db, gateway, blobs } = context;
+type Parts = Pick<ObjectsContext, 'busy' | 'db' | 'gateway' | 'blobs'>;
+
+export function unwantedBlobs({ busy, db, gateway, blobs }: Parts): Reconciler {
   const list = (state: 'doomed' | 'uploading') =>
     listBlobsInState(db.query, { state, gatewayId: gateway.id, limit: MAX_KEYS_A_LOOK });
+  const settle = (id: string) => {
+    gateway.forget(id);
+    return SETTLED;
+  };
   return {
     name: 'unwanted-blobs',
     listKeys: async () => {
@@ -25,19 +30,24 @@ export function unwantedBlobs(context: ObjectsContext): Reconciler {
     },
     reconcile: async (id) => {
       if (busy.areAllHeld) return { kind: 'again', afterMs: RETRY_HELD_MS };
+      const leftMs = gateway.readsLastMs(id);
+      // Nobody is asked: thousands may wait for one read.
+      if (leftMs !== undefined && leftMs > 0) return { kind: 'again', afterMs: leftMs };
       const state = await findBlobState(db.query, id);
-      if (state === undefined || state === 'stored') return SETTLED;
+      if (state === undefined || state === 'stored') return settle(id);
       // Who looked before it was doomed may have found it, and holds it by then.
       await busy.looksEnded();
       if (busy.has(id)) return { kind: 'again', afterMs: RETRY_BUSY_MS };
-      if (state === 'uploading' && !(await db.transaction((tx) => doomUploading(tx, id)))) {
-        return SETTLED;
+      if (state === 'uploading' && !(await db.statement((query) => doomUploading(query, id)))) {
+        return settle(id);
       }
-      if (!(await gateway.readsEnded(id))) return { kind: 'again', afterMs: RETRY_BUSY_MS };
-      gateway.forget(id);
+      if (leftMs === undefined) {
+        gateway.awaitReads(id);
+        return { kind: 'again', afterMs: gateway.readsLastMs(id) ?? RETRY_BUSY_MS };
+      }
       await blobs.remove(id);
-      await db.transaction((tx) => deleteBlob(tx, id));
-      return SETTLED;
+      await db.statement((query) => deleteBlob(query, id));
+      return settle(id);
     },
   };
 }

@@ -10,12 +10,12 @@ type Queries = Kysely<ObjectsSchema>;
 const MAX_IDS_PER_STATEMENT = 500;
 
 export async function insertUploadingBlob(
-  tx: Tx,
+  db: Queries,
   blob: { id: string; createdAtMs: number; gatewayId: string | null },
 ): Promise<void> {
   const row = { id: blob.id, state: 'uploading' as const, size_bytes: 0, block_crcs: '' };
   const noPlace = { log_file: null, log_offset: null };
-  await tx
+  await db
     .insertInto('blob')
     .values({
       ...{ ...row, ...noPlace },
@@ -43,8 +43,8 @@ export async function markStored(
  * So that it cannot become stored any more, whatever its writer still does. False when it has, or is gone. Its bytes may go
  * only afterwards.
  */
-export async function doomUploading(tx: Tx, id: string): Promise<boolean> {
-  const result = await tx
+export async function doomUploading(db: Queries, id: string): Promise<boolean> {
+  const result = await db
     .updateTable('blob')
     .set({ state: 'doomed' })
     .where('id', '=', id)
@@ -140,8 +140,8 @@ export async function listStoredInGroup(
   return rows.map((row) => row.id);
 }
 
-export async function deleteBlob(tx: Tx, id: string): Promise<void> {
-  await tx.deleteFrom('blob').where('id', '=', id).where('state', '!=', 'stored').execute();
+export async function deleteBlob(db: Queries, id: string): Promise<void> {
+  await db.deleteFrom('blob').where('id', '=', id).where('state', '!=', 'stored').execute();
 }
 
 function* batches(ids: readonly string[]): Generator<string[]> {

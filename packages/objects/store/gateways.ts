@@ -5,13 +5,15 @@ import type { GatewayTable, ObjectsSchema, Tx } from './schema.ts';
 
 type Queries = Kysely<ObjectsSchema>;
 
-/** One that was taken for dead is there again. */
+/** One that was taken for dead is there again. A beat that comes late takes nothing back. */
 export async function putBeat(db: Queries, row: GatewayTable): Promise<void> {
   const { beat, oldest_read } = row;
   await db
     .insertInto('gateway')
     .values(row)
-    .onConflict((conflict) => conflict.column('id').doUpdateSet({ beat, oldest_read }))
+    .onConflict((conflict) =>
+      conflict.column('id').doUpdateSet({ beat, oldest_read }).where('gateway.beat', '<=', beat),
+    )
     .execute();
 }
 

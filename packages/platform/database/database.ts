@@ -12,6 +12,8 @@ export interface Database<Schema> extends AsyncDisposable {
    * `work` throws, nothing of it remains. Keep everything but queries out of `work`.
    */
   transaction<Result>(work: (tx: Transaction<Schema>) => Promise<Result>): Promise<Result>;
+  /** As `transaction`, for what is one statement and decides by nothing but the rows that it changes. */
+  statement<Result>(work: (db: Kysely<Schema>) => Promise<Result>): Promise<Result>;
   /** The first thing that is wrong with the file as a whole, undefined when it is sound. Reads all of it. */
   findDamage(): Promise<string | undefined>;
 }

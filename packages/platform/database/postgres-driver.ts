@@ -46,6 +46,8 @@ export class PostgresDriver implements Driver {
       types: TYPES,
     });
     this.#pool.on('error', onLost);
+    // Of one that is lent the pool does not hear: its borrower does, with the next statement.
+    this.#pool.on('connect', (client) => client.on('error', () => {}));
   }
 
   async init(): Promise<void> {}

@@ -11,7 +11,7 @@ import { systemClock, waitFor } from '../clock.ts';
 import { silentLogger } from '../logger.ts';
 import { systemRandom } from '../random.ts';
 import type { Database } from './database.ts';
-import { openPostgres } from './postgres.ts';
+import { MAX_TRANSACTIONS, openPostgres } from './postgres.ts';
 import { PostgresLock } from './postgres-lock.ts';
 import { parsePostgresUrl } from './postgres-target.ts';
 import { prepareQuery } from './prepared-query.ts';
@@ -151,11 +151,61 @@ test('text is in the order of its bytes, and prepared queries give rows', { skip
   await assert.rejects(withNul, (error) => isServiceError(error, 'invalid-parameter'));
 });
 
+test('few transactions are under way at once, and single statements meet none of them', {
+  skip,
+}, async () => {
+  await using db = await open(await newDatabase());
+  const isolation = async (each: Kysely<Schema>) => {
+    const { rows } = await sql<{ level: string }>`
+      SELECT current_setting('transaction_isolation') AS level`.execute(each);
+    return rows[0]?.level;
+  };
+  let underWay = 0;
+  let most = 0;
+  const levels = await Promise.all(
+    Array.from({ length: 2 * MAX_TRANSACTIONS }, () =>
+      db.transaction(async (tx) => {
+        underWay += 1;
+        most = Math.max(most, underWay);
+        const level = await isolation(tx);
+        underWay -= 1;
+        return level;
+      }),
+    ),
+  );
+  assert.deepEqual([...new Set(levels)], ['serializable']);
+  assert.ok(most <= MAX_TRANSACTIONS, `${most} at once`);
+  assert.equal(await db.statement(isolation), 'read committed');
+});
+
+test('a connection that is cut inside a transaction is an outage to whoever is in it, and to nobody else', {
+  skip,
+}, async () => {
+  await using db = await open(await newDatabase());
+  const cut = db.transaction(async (tx) => {
+    await tx.insertInto('thing').values({ id: 'a', count: 1 }).execute();
+    const { rows } = await sql<{ pid: number }>`SELECT pg_backend_pid() AS pid`.execute(tx);
+    await sql`SELECT pg_terminate_backend(${rows[0]!.pid}, 10000)`.execute(db.query);
+    // By its answer the end of the other connection has been heard of.
+    await sql`SELECT 1`.execute(db.query);
+    await tx.selectFrom('thing').selectAll().execute();
+  });
+  await assert.rejects(cut, (error) => isServiceError(error, 'unavailable'));
+  assert.deepEqual(await db.query.selectFrom('thing').selectAll().execute(), []);
+});
+
 test('while the server is away it is said so, and all goes on afterwards', { skip }, async () => {
   await using own = await startPostgres();
   await using db = await open(own.url);
   await db.query.insertInto('thing').values({ id: 'a', count: 5 }).execute();
-  await own.crash();
+  await own.crash(async () => {
+    for (const ask of [
+      () => countOf(db),
+      () => db.transaction((tx) => countOf({ ...db, query: tx })),
+    ]) {
+      await assert.rejects(ask(), (error) => isServiceError(error, 'unavailable'));
+    }
+  });
   const isThere = async () => (await countOf(db)) === 5;
   await waitFor(
     () =>

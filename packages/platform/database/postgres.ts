@@ -7,6 +7,7 @@ import { Client } from 'pg';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { RandomSource } from '../random.ts';
+import { Turns } from '../turns.ts';
 import type { Database, Migrations } from './database.ts';
 import { ByteOrderCompiler, PostgresDriver } from './postgres-driver.ts';
 import { explain, isConflict, tooManyConflicts } from './postgres-errors.ts';
@@ -20,10 +21,18 @@ export interface PostgresOptions {
   logger: Logger;
 }
 
-/** No call of twelve clients on fifty keys at three gateways has needed all of them. */
+/**
+ * Where tables are small, whole pages of their indexes are what transactions meet on, so that also those on other keys try
+ * again; all that use all of these are told to come back.
+ */
 const MAX_ATTEMPTS = 20;
 const BACKOFF_START_MS = 2;
-const BACKOFF_LIMIT_MS = 200;
+const BACKOFF_LIMIT_MS = 1_000;
+
+/** Of one process: the more there are at once, the more of them meet and were for nothing. */
+export const MAX_TRANSACTIONS = 4;
+/** Longer than any of ours takes to be done. */
+const PATIENCE_MS = 30_000;
 
 export async function openPostgres<Schema>(options: PostgresOptions): Promise<Database<Schema>> {
   const { target, logger } = options;
@@ -43,9 +52,13 @@ export async function openPostgres<Schema>(options: PostgresOptions): Promise<Da
     await query.destroy();
     throw error;
   }
+  const { clock } = options;
+  const turns = new Turns({ most: MAX_TRANSACTIONS, patienceMs: PATIENCE_MS, clock });
   return {
     query,
-    transaction: (work) => transact(query, work, options),
+    transaction: (work) => transact(query, work, { ...options, turns }),
+    // By the default, READ COMMITTED, it meets nobody but who changes the same rows, and then looks at them again.
+    statement: (work) => work(query),
     // One that cannot be reached may be there again the next moment.
     failure: undefined,
     // Its own checks are its administrator's business.
@@ -57,14 +70,18 @@ export async function openPostgres<Schema>(options: PostgresOptions): Promise<Da
 async function transact<Schema, Result>(
   query: Kysely<Schema>,
   work: (tx: Transaction<Schema>) => Promise<Result>,
-  { clock, random }: Pick<PostgresOptions, 'clock' | 'random'>,
+  { clock, random, turns }: Pick<PostgresOptions, 'clock' | 'random'> & { turns: Turns },
 ): Promise<Result> {
   for (let attempt = 1; ; attempt++) {
+    const giveBack = await turns.take();
+    if (giveBack === undefined) throw tooManyConflicts(undefined);
     try {
       return await query.transaction().execute(work);
     } catch (error) {
       if (!isConflict(error)) throw error;
       if (attempt >= MAX_ATTEMPTS) throw tooManyConflicts(error);
+    } finally {
+      giveBack();
     }
     const limitMs = Math.min(BACKOFF_START_MS * 2 ** attempt, BACKOFF_LIMIT_MS);
     await clock.sleep(limitMs * random.fraction());

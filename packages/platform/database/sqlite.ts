@@ -75,6 +75,8 @@ export async function openSqlite<Schema>(options: SqliteOptions): Promise<Databa
   return {
     query,
     transaction: (work) => query.transaction().execute(work),
+    // It shares its commit with others.
+    statement: (work) => query.transaction().execute(work),
     get failure() {
       return guard.failure;
     },

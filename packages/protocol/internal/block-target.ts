@@ -4,6 +4,7 @@ import { ServiceError } from '@ironbark/core/errors.ts';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import type { BlockExport } from './instance-messages.ts';
+import type { GateAccess } from './nbd-gates.ts';
 
 export interface TargetFacts {
   running: boolean;
@@ -11,6 +12,8 @@ export interface TargetFacts {
   exported: boolean;
   /** Which opening that is; absent when nobody can, or an earlier version let them in. */
   opening?: number;
+  /** A gate is there for another host (nbd-gates.ts). */
+  isGated?: boolean;
   /** Of a volume that several guests have at once: those of their openings that are served. Absent: none. */
   openings?: number[];
   /** Points in time that the target holds. */
@@ -56,6 +59,8 @@ export interface Opening {
   seal?: VolumeSeal;
   /** One of several at the same time, each of which is closed by itself. What each writes the others read. */
   isShared?: boolean;
+  /** For another host: IPv4 of this one, at which its gate listens. */
+  gateAddress?: string;
 }
 
 export interface ByteRange {
@@ -127,6 +132,8 @@ export interface BlockTarget {
   limit(id: VolumeId, limits: VolumeLimits): Promise<void>;
   /** When this resolves, whoever had the volume open is cut off and nobody can open it. */
   unexport(id: VolumeId): Promise<void>;
+  /** Undefined while the volume has no gate. Absent: this target opens none. */
+  findGate?(id: VolumeId): Promise<GateAccess | undefined>;
   /** When this resolves, whoever came in by this one of several openings is cut off; the others go on. */
   close(id: VolumeId, opening: number): Promise<void>;
   /** Whether a volume can be open before all of its bytes have come from its snapshot. */

@@ -40,6 +40,8 @@ export interface NodeSummary {
   isDraining?: boolean;
   /** The zone's volumes can be opened there; absent: they can. */
   reachesVolumes?: boolean;
+  /** Where they cannot: one that is attached to a single instance, and is not its root, can all the same. */
+  opensGates?: boolean;
   capacity: NodeCapacity;
   reportedAt: string;
 }
@@ -50,6 +52,8 @@ export const NODE_LEASE_MS = 30_000;
 export interface ZoneChanges {
   /** Pass it to the next call. */
   cursor: number;
+  /** Another one after a node was lost, came back, was drained, resumed or removed. */
+  nodesGeneration: number;
   instances: { nodeId: NodeId; observation: InstanceObservation }[];
 }
 

@@ -42,7 +42,9 @@ export interface InstanceImage {
 /** Where a block target can be reached. `nbd-unix` serves initiators on the target's own host. */
 export type BlockExport =
   | { kind: 'nbd-unix'; socketPath: string; exportName: string }
-  | { kind: 'nbd-tcp'; host: string; port: number; exportName: string };
+  | { kind: 'nbd-tcp'; host: string; port: number; exportName: string }
+  /** Of another host than the target's: its node asks the front end for the way (GateKeeper). */
+  | { kind: 'nbd-gate'; exportName: VolumeId; opening: number };
 
 export interface VolumeIntent {
   volumeId: VolumeId;
@@ -242,6 +244,8 @@ export interface NodeReport {
   network: 'bridge' | 'user' | 'simulated';
   /** It builds what {@link VpcIntent} says: networks of their own, groups, routes. Absent: one network for all. */
   keepsVpcs?: boolean;
+  /** It is on another host than the volumes, and opens them by the front end's gates. */
+  opensGates?: boolean;
   /** IPv4, by which other nodes reach this one; absent: there is no other that could. */
   underlayAddress?: string;
   capacity: NodeCapacity;

@@ -13,6 +13,9 @@ test('an operation knows its pages, its filters and what makes it idempotent', (
     pageSize: 'MaxResults',
   });
   assert.ok(describe.filterNames.includes('instance-state-name'));
+  assert.ok(
+    ec2Model().findOperation('DescribeNatGateways')!.filterNames.includes('nat-gateway-id'),
+  );
   assert.equal(ec2Model().findOperation('RunInstances')!.input!.tokenMember, 'ClientToken');
   assert.equal(ec2Model().findOperation('RebootInstances')!.output, undefined);
   assert.equal(ec2Model().findOperation('toString'), undefined);

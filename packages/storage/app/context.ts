@@ -1,6 +1,6 @@
 // Owns what the rooms of the Storage Controller share: its state, its drivers, and who is told of changes.
 
-import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
+import type { NodeId, SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Database } from '@ironbark/platform/database/database.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
@@ -15,6 +15,13 @@ import type { Compressor } from './chunk-codec.ts';
 import type { EncryptionKeys } from './encryption-keys.ts';
 import type { SourceGates } from './source-gates.ts';
 import type { VolumeLocks } from './volume-locks.ts';
+
+/** Which nodes are on other hosts, and where they reach this one. */
+export interface Nearness {
+  isElsewhere(id: NodeId): boolean;
+  /** IPv4; undefined while none is known. */
+  findOwnAddress(): string | undefined;
+}
 
 export interface StorageContext {
   database: Database<StorageSchema>;
@@ -34,6 +41,8 @@ export interface StorageContext {
   sources: SourceGates;
   /** Volumes that the rest of their snapshot is being copied to. */
   filling: Set<VolumeId>;
+  /** Absent: all nodes are on this host. */
+  nearness?: Nearness;
   /** Tells listeners that the report has changed. */
   changed(): void;
   /** Hints that now is a good time to look at these. */

@@ -73,13 +73,22 @@ export async function startDaemon(
   }
 }
 
-/** Undefined when it has ended already. `name` is that of its control group. */
+export interface LimitedStart {
+  log: FileHandle;
+  pidFile: string;
+  /** Of its control group. */
+  name: string;
+  /** As {@link startConfined} has it. */
+  inherited?: readonly number[];
+}
+
+/** Undefined when it has ended already. */
 export async function startLimited(
   host: DaemonHost,
   program: ConfinedProgram,
-  { log, pidFile, name }: { log: FileHandle; pidFile: string; name: string },
+  { log, pidFile, name, inherited = [] }: LimitedStart,
 ): Promise<ProcessIdentity | undefined> {
-  const { pid } = await startConfined(host.commands, program, { log: log.fd });
+  const { pid } = await startConfined(host.commands, program, { log: log.fd, inherited });
   await notePid(pidFile, pid);
   const identity = await findProcess(pid);
   if (identity !== undefined) await host.controlGroups.limit(name, pid, RESOURCES);

@@ -2,21 +2,21 @@
 // one attachment. It is a client of the volume's own daemon, which needs no network and knows of no key.
 
 import type { VolumeId } from '@ironbark/core/ids.ts';
-import { daemonPaths } from './daemon-arguments.ts';
+import { DAEMON_DIRECTORIES, daemonPaths } from './daemon-arguments.ts';
 
-const GATES = 'run/gates';
+export const GATES = 'run/gates';
 
 /** Below the data folder, which is the gate's working directory. */
 export function gatePaths(id: VolumeId) {
   const directory = `${GATES}/${id}`;
   return {
-    gates: GATES,
     directory,
     /** QEMU's name for it. */
     keys: `${directory}/keys.psk`,
     /** The port stays the same when a gate is started again: whoever waits for it tries there. */
     port: `${directory}/port`,
-    log: `${GATES}/${id}.log`,
+    pidFile: `${DAEMON_DIRECTORIES.processes}/${gateName(id)}.pid`,
+    log: `${DAEMON_DIRECTORIES.processes}/${gateName(id)}.log`,
   };
 }
 
@@ -49,4 +49,9 @@ export function gateMark(id: VolumeId): string {
   return `dir=${gatePaths(id).directory},`;
 }
 
-export const GATE_MARK = /dir=run\/gates\/(vol-[0-9a-f]+),/;
+/** Of its control group, too. */
+export function gateName(id: VolumeId): string {
+  return `${id}.gate`;
+}
+
+export const GATE_FOLDER = /^vol-[0-9a-f]+$/;

@@ -5,8 +5,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
-import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
-import type { Commands } from '@ironbark/platform/commands.ts';
+import { waitFor } from '@ironbark/platform/clock.ts';
 import { groupNameFor, openControlGroups } from '@ironbark/platform/control-groups.ts';
 import { hasCode } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
@@ -50,6 +49,7 @@ import {
   removeView,
   VOLUME_EXPORT,
 } from './daemon-graph.ts';
+import type { StorageDaemonOptions } from './daemon-host.ts';
 import { endLayer, ensureLayer, hasMap } from './daemon-layer.ts';
 import { ensureLimits } from './daemon-limits.ts';
 import { insertPoint, type PointHost, pointParts, preparePoint } from './daemon-points.ts';
@@ -72,22 +72,10 @@ import {
 } from './export-sockets.ts';
 import { freezeTogether, type PreparedPoint } from './freeze-together.ts';
 import { openFrozenReader } from './frozen-reader.ts';
+import { withGates } from './gated-target.ts';
 import { relayedTarget } from './relayed-target.ts';
 import { Relays } from './relays.ts';
 import { addSharedExport, closeSharedExport } from './shared-exports.ts';
-import type { FindPlace } from './volume-place.ts';
-import type { VolumeUsers } from './volume-users.ts';
-
-export interface StorageDaemonOptions {
-  /** Absolute and without symbolic links. */
-  dataDir: string;
-  commands: Commands;
-  clock: Clock;
-  logger: Logger;
-  users: VolumeUsers | undefined;
-  /** Absent: every volume is a file. */
-  findPlace?: FindPlace;
-}
 
 interface TargetHost extends PointHost {
   logger: Logger;
@@ -112,7 +100,7 @@ export async function openStorageDaemonTarget(options: StorageDaemonOptions): Pr
   const points = pointParts({ ...options, findPlace });
   const host = { ...options, findPlace, enclosure, controlGroups, ...points };
   await prepareDirectories(host);
-  return relayedTarget(new StorageDaemonTarget(host), new Relays(host));
+  return withGates(relayedTarget(new StorageDaemonTarget(host), new Relays(host)), host);
 }
 
 class StorageDaemonTarget implements BlockTarget {

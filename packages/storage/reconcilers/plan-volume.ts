@@ -21,6 +21,8 @@ export interface DesiredVolume {
   /** How far the snapshot is that a new volume starts with; undefined when it starts with zeros. */
   source?: 'unfinished' | 'complete' | 'unusable';
   exportTo?: NodeId;
+  /** That one is on another host. */
+  throughGate?: boolean;
   /** Instead, the instances that are each to have an opening of their own. */
   openTo?: InstanceOpening[];
   limits?: VolumeLimits;
@@ -114,7 +116,7 @@ export function planVolume(desired: DesiredVolume, observed: ObservedVolume): Vo
   if (openFor === undefined && openTo.length === 0) {
     return planClone(observed) ?? (isShort ? WAIT : planIdle(observed));
   }
-  if (openFor !== undefined && !isServed(observed)) return step('export');
+  if (openFor !== undefined && !isServed(desired, observed)) return step('export');
   const { openings = [], target } = observed;
   if (listLacking(openTo, openings, target.openings ?? []).length > 0) return step('open');
   if (isLimitedOtherwise(desired, observed)) return step('limit');
@@ -122,7 +124,12 @@ export function planVolume(desired: DesiredVolume, observed: ObservedVolume): Vo
   return planClone(observed) ?? (isShort ? WAIT : SETTLED);
 }
 
-function isServed({ target, opening, isExportRecorded }: ObservedVolume): boolean {
+function isServed(
+  { throughGate = false }: DesiredVolume,
+  { target, opening, isExportRecorded }: ObservedVolume,
+): boolean {
+  const isGated = target.isGated === true;
+  if (isGated !== throughGate) return false;
   return target.exported && target.opening === opening && isExportRecorded;
 }
 
@@ -139,7 +146,8 @@ function isLimitedOtherwise({ limits }: DesiredVolume, { target }: ObservedVolum
 
 /** Also true when the record says so and the target is gone: its end has to be made certain. */
 function isOpen(observed: ObservedVolume): boolean {
-  return observed.target.exported || observed.exportedTo !== undefined;
+  const { target, exportedTo } = observed;
+  return target.exported || target.isGated === true || exportedTo !== undefined;
 }
 
 /** What stands between a volume and the last of its snapshot; the guest reads and writes meanwhile. */

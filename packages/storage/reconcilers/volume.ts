@@ -8,6 +8,7 @@ import type { FillFacts } from '@ironbark/protocol/internal/block-target.ts';
 import type { Updateable } from 'kysely';
 import type { StorageContext } from '../app/context.ts';
 import { isFinal } from '../app/final-errors.ts';
+import { getGateAddress, isForGate } from '../app/gates.ts';
 import { endExport, ensureLayer, openSourceOf, stopTarget } from '../app/layers.ts';
 import { isLetIn, openingsOf, wantedOpenings } from '../app/openings.ts';
 import { requireSpace } from '../app/space.ts';
@@ -72,6 +73,7 @@ async function readDesired(context: StorageContext, row: VolumeRow): Promise<Des
     sizeBytes: row.size_bytes,
     ...(source === undefined ? {} : { source }),
     ...(row.export_to === null ? {} : { exportTo: row.export_to }),
+    ...(isForGate(context, row) ? { throughGate: true } : {}),
     openTo: wantedOpenings(row),
     ...limitsOfRow(row),
     isEncrypted: row.encrypted_for !== null,
@@ -322,7 +324,8 @@ async function exportVolume(context: StorageContext, row: VolumeRow): Promise<vo
   }
   await ensureLayer(context, row);
   const sealed = await context.keys.sealOf(row);
-  const how = { opening, ...limitsOfRow(row), ...sealed };
+  const gate = isForGate(context, row) ? { gateAddress: getGateAddress(context) } : {};
+  const how = { opening, ...limitsOfRow(row), ...sealed, ...gate };
   const exported = await context.target.export(row.id, how);
   const place = { export: JSON.stringify(exported.export), engine: exported.engine };
   await record(context, row.id, { ...reached(row), ...place, reason: null, away: 0 });

@@ -117,6 +117,7 @@ function uriOf(source: BlockExport): string {
   if (source.kind === 'nbd-tcp') {
     return `nbd://${source.host}:${source.port}/${source.exportName}`;
   }
+  if (source.kind === 'nbd-gate') throw new Error('a volume of this host has no gate');
   return `nbd+unix:///${source.exportName}?socket=${source.socketPath}`;
 }
 

@@ -61,6 +61,7 @@ export type EndpointSettings = Partial<
   Pick<
     ObjectsOptions,
     | 'dataDir'
+    | 'database'
     | 'stallTimeoutMs'
     | 'region'
     | 'clock'

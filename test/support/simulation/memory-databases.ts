@@ -52,14 +52,16 @@ function mortal<Schema>(
   process: SimulatedProcess,
   committed: () => void,
 ): Database<Schema> {
+  const commit = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    if (!process.isAlive) return never();
+    const result = await work();
+    committed();
+    return process.isAlive ? result : never();
+  };
   return {
     query: database.query,
-    transaction: async (work) => {
-      if (!process.isAlive) return never();
-      const result = await database.transaction(work);
-      committed();
-      return process.isAlive ? result : never();
-    },
+    transaction: (work) => commit(() => database.transaction(work)),
+    statement: (work) => commit(() => database.statement(work)),
     get failure() {
       return database.failure;
     },

@@ -239,6 +239,8 @@ export function exportNode(
   source: BlockExport,
   options: { profile: DiskProfile; socketPath: string },
 ) {
+  // What a node takes in leads to a socket of its own (instance-checks.ts).
+  if (source.kind === 'nbd-gate') throw new Error('a gate is no place to open a volume at');
   const server =
     source.kind === 'nbd-unix'
       ? { type: 'unix', path: options.socketPath }

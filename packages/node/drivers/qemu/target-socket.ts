@@ -70,6 +70,7 @@ export async function removeWay(handle: GuestHandle, serial: string): Promise<vo
 
 /** Throws unless somebody serves at the other end. */
 export async function requireServed(source: BlockExport): Promise<void> {
+  if (source.kind === 'nbd-gate') throw notServed(undefined);
   const address =
     source.kind === 'nbd-unix'
       ? { path: source.socketPath }

@@ -60,7 +60,8 @@ export class ClusterDouble implements ClusterClient {
   readonly #options: ClusterDoubleOptions;
   readonly #guests = new Map<InstanceId, Guest>();
   readonly #listeners = new Set<() => void>();
-  nodes: NodeSummary[];
+  #nodes: NodeSummary[];
+  #nodesGeneration = 0;
   subnets: SubnetIntent[] = [];
   readonly vpcs = new Map<VpcId, ZoneVpc>();
   /** What is counted of volumes; absent: nothing. */
@@ -71,7 +72,16 @@ export class ClusterDouble implements ClusterClient {
 
   constructor(options: ClusterDoubleOptions) {
     this.#options = options;
-    this.nodes = [...options.nodes];
+    this.#nodes = [...options.nodes];
+  }
+
+  get nodes(): NodeSummary[] {
+    return this.#nodes;
+  }
+
+  set nodes(nodes: NodeSummary[]) {
+    this.#nodes = nodes;
+    this.#nodesGeneration += 1;
   }
 
   async putSubnets(subnets: SubnetIntent[]): Promise<void> {
@@ -107,6 +117,7 @@ export class ClusterDouble implements ClusterClient {
 
   async putInstances(placed: PlacedInstance[]): Promise<void> {
     this.#fail('putInstances before');
+    for (const { nodeId } of placed) this.#requireNode(nodeId);
     for (const one of placed) this.#put(structuredClone(one));
     this.#fail('putInstances after');
   }
@@ -130,7 +141,8 @@ export class ClusterDouble implements ClusterClient {
     this.#fail('changesSince');
     const changed = [...this.#guests.values()].filter((guest) => guest.changedAt > cursor);
     const instances = changed.map(({ nodeId, observation }) => ({ nodeId, observation }));
-    return { cursor: this.#cursor, instances: structuredClone(instances) };
+    const nodesGeneration = this.#nodesGeneration;
+    return { cursor: this.#cursor, nodesGeneration, instances: structuredClone(instances) };
   }
 
   async getConsoleOutput(id: InstanceId): ReturnType<ClusterClient['getConsoleOutput']> {
@@ -183,6 +195,12 @@ export class ClusterDouble implements ClusterClient {
   /** Takes every instance one step nearer to its intent. */
   step(): void {
     for (const guest of this.#guests.values()) this.#stepGuest(guest);
+  }
+
+  #requireNode(id: NodeId): void {
+    if (this.#nodes.some(({ nodeId }) => nodeId === id)) return;
+    const message = `The zone has no node ${id}.`;
+    throw new ServiceError({ kind: 'not-found', resource: 'node', message });
   }
 
   #put({ nodeId, intent }: PlacedInstance): void {

@@ -18,16 +18,26 @@ import {
   type TargetFacts,
   type VolumeSeal,
 } from '../block-target.ts';
-import { type Check, flag, id, integer, list, nothing, object, oneOf, pattern } from './checks.ts';
+import type { GateAccess } from '../nbd-gates.ts';
+import {
+  type Check,
+  flag,
+  hostAddress,
+  id,
+  integer,
+  list,
+  nothing,
+  object,
+  oneOf,
+  pattern,
+} from './checks.ts';
+import { MAX_OPENINGS } from './instance-checks.ts';
 import type { ByteVerbTable, CallTransport, VerbTable } from './transport.ts';
 
 /** 64 TiB, EBS's largest volume. */
 const MAX_VOLUME_BYTES = 2 ** 46;
 /** Snapshots are read in chunks of 4 MiB. */
 const MAX_READ_BYTES = 16 * MIB;
-
-/** One attachment a second for a lifetime. */
-export const MAX_OPENINGS = 2 ** 31;
 
 /** A snapshot asks how it differs from an earlier one in steps of 8 GiB. */
 const MAX_CHANGES_BYTES = 16 * GIB;
@@ -65,6 +75,7 @@ const exported = object<{ id: VolumeId } & Opening>({
   limits: { optional: limitsCheck },
   seal: { optional: sealCheck },
   isShared: { optional: flag },
+  gateAddress: { optional: hostAddress },
 });
 const oneOpening = object({ id: id('vol'), opening: integer(1, MAX_OPENINGS) });
 const limited = object({ id: id('vol'), limits: limitsCheck });
@@ -136,6 +147,10 @@ export function blockTargetVerbs(target: BlockTarget): VerbTable {
       return target.limit(asked.id, asked.limits);
     },
     unexport: (input) => target.unexport(volume(input, '').id),
+    findGate: async (input) => {
+      const asked = volume(input, '');
+      return (await target.findGate?.(asked.id)) ?? null;
+    },
     close: (input) => {
       const asked = oneOpening(input, '');
       return target.close(asked.id, asked.opening);
@@ -217,6 +232,8 @@ export function remoteBlockTarget(transport: CallTransport): BlockTarget {
       (await transport.call('export', { ...opening, id: volumeId })) as ExportedVolume,
     limit: (volumeId, limits) => ask('limit', { id: volumeId, limits }),
     unexport: (volumeId) => ask('unexport', { id: volumeId }),
+    findGate: async (volumeId) =>
+      ((await transport.call('findGate', { id: volumeId })) as GateAccess | null) ?? undefined,
     close: (volumeId, opening) => ask('close', { id: volumeId, opening }),
     // The process on the other side starts storage daemons.
     fillsLazily: true,

@@ -48,6 +48,8 @@ const MAX_USER_DATA = 24 * 1_024;
 /** EC2's 50, and those of its own. */
 const MAX_TAGS = 128;
 const MAX_QUEUES = 256;
+/** One attachment a second for a lifetime. */
+export const MAX_OPENINGS = 2 ** 31;
 
 export const MAC_ADDRESS = pattern<string>(/^[0-9a-f][02468ace](?::[0-9a-f]{2}){5}$/);
 export const DOMAIN = pattern<string>(/^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/);
@@ -104,26 +106,41 @@ export interface NodeBounds {
   vpcCidr: string;
   /** Where this host serves a volume, if it does: what the message says of it is compared with this, never used. */
   exportSocket: (id: VolumeId, opening: number | undefined) => string | undefined;
+  /** Of a host that has joined: where it has a volume of the front end's. Absent: it has none. */
+  gateSocket?: (id: VolumeId, opening: number) => string;
 }
 
-function volume({ exportSocket }: NodeBounds): Check<VolumeIntent> {
+const socketSource = object<Extract<BlockExport, { kind: 'nbd-unix' }>>({
+  kind: oneOf('nbd-unix'),
+  socketPath: text(MAX_NAME),
+  exportName: id('vol'),
+});
+
+const gateSource = object<Extract<BlockExport, { kind: 'nbd-gate' }>>({
+  kind: oneOf('nbd-gate'),
+  exportName: id('vol'),
+  opening: integer(1, MAX_OPENINGS),
+});
+
+function volume({ exportSocket, gateSocket }: NodeBounds): Check<VolumeIntent> {
   const check = object<VolumeIntent>({
     volumeId: id('vol'),
     deviceName: DEVICE,
     sizeBytes: integer(1, MAX_DISK_BYTES),
-    source: object<Extract<BlockExport, { kind: 'nbd-unix' }>>({
-      kind: oneOf('nbd-unix'),
-      socketPath: text(MAX_NAME),
-      exportName: id('vol'),
-    }),
+    source: gateSocket === undefined ? socketSource : gateSource,
     profile: diskProfile,
   });
+  const placeOf = (volumeId: VolumeId, source: BlockExport): string | undefined => {
+    if (source.kind === 'nbd-gate') return gateSocket?.(volumeId, source.opening);
+    const said = source.kind === 'nbd-unix' ? source.socketPath : '';
+    const served = exportSocket(volumeId, openingOf(said));
+    return said === served ? served : undefined;
+  };
   return (value, path) => {
     const checked = check(value, path);
     const { volumeId, source } = checked;
-    const said = source.kind === 'nbd-unix' ? source.socketPath : '';
-    const socketPath = exportSocket(volumeId, openingOf(said));
-    if (socketPath === undefined || said !== socketPath || source.exportName !== volumeId) {
+    const socketPath = placeOf(volumeId, source);
+    if (socketPath === undefined || source.exportName !== volumeId) {
       throw refuse(`${path}.source`, 'where the volume is served');
     }
     return { ...checked, source: { kind: 'nbd-unix', socketPath, exportName: volumeId } };

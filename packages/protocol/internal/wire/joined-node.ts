@@ -108,6 +108,7 @@ const reportCheck = (nodeId: NodeId): Check<NodeReport> =>
     isolationGaps: { optional: list(text(MAX_TEXT), MAX_GAPS) },
     network: oneOf('bridge', 'user', 'simulated'),
     keepsVpcs: { optional: flag },
+    opensGates: { optional: flag },
     underlayAddress: { optional: hostAddress },
     capacity,
     instances: list(instanceObservation, MAX_INSTANCES),

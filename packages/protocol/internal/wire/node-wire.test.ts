@@ -6,6 +6,7 @@ import { instanceIntent, metadataIntent } from '@ironbark/node/testing/instance-
 import type { NodeIntent, VolumeIntent } from '../instance-messages.ts';
 import type { VpcIntent } from '../network-messages.ts';
 import type { NodeClient } from '../node-client.ts';
+import type { NodeBounds } from './instance-checks.ts';
 import { nodeVerbs } from './node-wire.ts';
 
 const NODE_ID = 'node-a';
@@ -91,7 +92,7 @@ function intent(): NodeIntent {
   };
 }
 
-function openNode() {
+function openNode(more: Partial<NodeBounds> = {}) {
   const taken: NodeIntent[] = [];
   const asked: string[] = [];
   const node: Omit<NodeClient, 'onChange'> = {
@@ -108,7 +109,7 @@ function openNode() {
     readVolumes: async () => [],
     readNetwork: async () => [],
   };
-  const bounds = { vpcCidr: '172.31.0.0/16', exportSocket };
+  const bounds = { vpcCidr: '172.31.0.0/16', exportSocket, ...more };
   return { verbs: nodeVerbs({ node, nodeId: NODE_ID, bounds }), taken, asked, node };
 }
 
@@ -233,6 +234,29 @@ test('what belongs to another node, another network or another volume is refused
   }
   await assertRefused(replaced([...source, 'exportName'], other));
   await assertRefused(replaced(source, { kind: 'nbd-tcp', host: 'h', port: 1, exportName: 'x' }));
+});
+
+test('a host that has joined takes volumes by gates alone, each to a socket of its own', async () => {
+  const { verbs, taken } = openNode({ gateSocket: (id, opening) => `/far/${id}.${opening}` });
+  const source = ['instances', 0, 'volumes', 0, 'source'];
+  const gate = { kind: 'nbd-gate', exportName: VOLUME, opening: 3 };
+  const refused = [
+    intent(),
+    replaced(source, { ...gate, exportName: 'vol-0123456789abcdef1' }),
+    replaced(source, { ...gate, opening: 0 }),
+    replaced(source, { ...gate, opening: '../3' }),
+    replaced(source, { ...gate, host: '198.51.100.1' }),
+  ];
+  for (const message of refused) {
+    assert.ok(await isRefused(async () => verbs['putIntent']!(message)), JSON.stringify(message));
+  }
+  await assertRefused(replaced(source, gate));
+  await verbs['putIntent']!(replaced(source, gate));
+  assert.deepEqual(taken[0]!.instances[0]!.volumes[0]!.source, {
+    kind: 'nbd-unix',
+    socketPath: `/far/${VOLUME}.3`,
+    exportName: VOLUME,
+  });
 });
 
 test('a node that serves no volumes takes none, whatever they are said to be served by', async () => {

@@ -47,7 +47,7 @@ export class FramePort {
       else this.#waiting[index] = NO_SLOT;
       take(slot, Math.min(this.#incoming.lengthOf(index), FRAME_BYTES));
     }
-    if (this.#waiting[0] === NO_SLOT || this.#waiting[count - 1] === NO_SLOT) this.#closeGaps();
+    if (this.#waiting.includes(NO_SLOT)) this.#closeGaps();
     return count;
   }
 

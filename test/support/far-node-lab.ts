@@ -1,0 +1,217 @@
+// Owns a volume of this host and a node on another one that has it, without their daemons: the Storage Controller with its
+// gates, and the node's clients, which run in a network name space.
+
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type ClientHost, openClientHost } from '@ironbark/node/drivers/gates/client-processes.ts';
+import { GateClients } from '@ironbark/node/drivers/gates/gate-clients.ts';
+import { Namespace } from '@ironbark/node/testing/guest-namespace.ts';
+import { systemClock } from '@ironbark/platform/clock.ts';
+import { type Commands, systemCommands } from '@ironbark/platform/commands.ts';
+import { CLEAN_ENVIRONMENT } from '@ironbark/platform/confinement.ts';
+import { writeUnsynced } from '@ironbark/platform/files.ts';
+import { createLogger } from '@ironbark/platform/logger.ts';
+import { systemRandom } from '@ironbark/platform/random.ts';
+import { isListening } from '@ironbark/platform/sockets.ts';
+import type { GateAccess } from '@ironbark/protocol/internal/nbd-gates.ts';
+import { Harness, NODE, volume, volumeId } from '@ironbark/storage/testing/harness.ts';
+
+export const VOLUME = volumeId(1);
+const SIZE_BYTES = 64 * 1024 * 1024;
+const WIRE = `ibf${process.pid}`;
+const [FRONT, OTHER] = ['198.51.100.5', '198.51.100.6'];
+const IO_TIMEOUT_MS = 60_000;
+/** Beyond what the tests look at. */
+const WRITTEN_AT = '32M';
+
+/** No key is another one's. */
+const STORAGE = {
+  random: systemRandom,
+  nearness: { isElsewhere: (id: string) => id === NODE, findOwnAddress: () => FRONT },
+};
+
+export interface Writer extends AsyncDisposable {
+  /** Some writes that were asked for from now on have ended, and none failed. */
+  untilMore(): Promise<void>;
+}
+
+export class FarNodeLab implements AsyncDisposable {
+  readonly harness: Harness;
+  readonly clients: ClientHost;
+  readonly #space: Namespace;
+  #node: GateClients;
+  #followed: string[] = [];
+  #opening = 1;
+  #parts = new AsyncDisposableStack();
+
+  private constructor(harness: Harness, clients: ClientHost, space: Namespace, node: GateClients) {
+    this.harness = harness;
+    this.clients = clients;
+    this.#space = space;
+    this.#node = node;
+  }
+
+  static async make(): Promise<FarNodeLab> {
+    await using making = new AsyncDisposableStack();
+    const space = making.use(await Namespace.create('far'));
+    await space.connect(WIRE);
+    await systemCommands.run('ip', ['address', 'add', `${FRONT}/30`, 'dev', WIRE]);
+    await space.configure(`${OTHER}/30`);
+    const harness = making.use(await Harness.start(STORAGE));
+    const folder = await mkdtemp(join(tmpdir(), 'ib-far-'));
+    making.defer(() => rm(folder, { recursive: true, force: true }));
+    await systemCommands.run('chmod', ['711', folder]);
+    const commands = commandsIn(space.name);
+    const directory = join(folder, 'gates');
+    const { host } = await openClientHost({ directory, commands, clock: systemClock });
+    const lab = new FarNodeLab(harness, host, space, await openNode(harness, host));
+    making.defer(() => lab.#node.endAll());
+    making.defer(() => harness.storage.halt());
+    lab.#parts = making.move();
+    return lab;
+  }
+
+  /** The storage lets the node in, and the node's document names the volume. */
+  async attach(generation = 1, opening = 1): Promise<void> {
+    this.#opening = opening;
+    await this.harness.put(volume(1, { generation, sizeBytes: SIZE_BYTES, exportTo: NODE }));
+    await this.harness.untilVolume(VOLUME, ({ export: at }) => {
+      return at?.kind === 'nbd-gate' && at.opening === opening;
+    });
+    this.follow([this.socket]);
+    await this.harness.until('the client serves', () => isListening(this.socket));
+  }
+
+  follow(paths: string[]): void {
+    this.#followed = paths;
+    this.#node.follow(paths);
+  }
+
+  get socket(): string {
+    return this.#node.socketOf(VOLUME, this.#opening);
+  }
+
+  get gatePidFile(): string {
+    return join(this.harness.dataDir, `run/processes/${VOLUME}.gate.pid`);
+  }
+
+  get #daemonPidFile(): string {
+    return join(this.harness.dataDir, `run/processes/${VOLUME}.pid`);
+  }
+
+  get clientPidFile(): string {
+    return join(this.clients.directory, `processes/${VOLUME}.${this.#opening}.pid`);
+  }
+
+  /** Gate, volume's daemon and client. */
+  async killAll(): Promise<void> {
+    for (const path of [this.gatePidFile, this.#daemonPidFile, this.clientPidFile]) {
+      process.kill(Number(await readFile(path, 'utf8')), 'SIGKILL');
+    }
+  }
+
+  async restartControllers(): Promise<void> {
+    await this.harness.restart();
+  }
+
+  async restartNode(): Promise<void> {
+    await this.#node[Symbol.asyncDispose]();
+    this.#node = await openNode(this.harness, this.clients);
+    this.#node.follow(this.#followed);
+  }
+
+  setWire(state: 'up' | 'down') {
+    return systemCommands.run('ip', ['link', 'set', WIRE, state]);
+  }
+
+  /** As a guest's QEMU: led to the socket anew when the client is another one, and patient while it is none. */
+  async io(...steps: string[]): Promise<void> {
+    await this.harness.until('the client serves', () => isListening(this.socket));
+    const commands = steps.flatMap((step) => ['-c', step]);
+    const args = ['-f', 'raw', ...commands, this.#uri];
+    const { stdout } = await systemCommands.run('qemu-io', args, { timeoutMs: IO_TIMEOUT_MS });
+    if (/failed/i.test(stdout)) throw new Error(stdout);
+  }
+
+  /** Writes one block after the other, and waits as a guest does. */
+  async startWriter(): Promise<Writer> {
+    const stop = new AbortController();
+    let done = 0;
+    let problem: unknown;
+    const server = `file.server.type=unix,file.server.path=${this.socket}`;
+    const patience = 'file.reconnect-delay=60,file.open-timeout=10';
+    const image = `driver=raw,file.driver=nbd,${server},file.export=${VOLUME},${patience}`;
+    const run = async () => {
+      while (!stop.signal.aborted) {
+        const steps = Array.from({ length: 20 }, () => ['-c', `write -P 0x77 ${WRITTEN_AT} 64k`]);
+        const args = [...steps.flat(), '--image-opts', image];
+        const { signal } = stop;
+        const { stdout } = await systemCommands.run('qemu-io', args, { signal });
+        if (/failed|error/i.test(stdout)) throw new Error(stdout);
+        done += 1;
+      }
+    };
+    const running = run().catch((error: unknown) => {
+      problem = error;
+    });
+    const untilMore = async () => {
+      const wanted = done + 2;
+      await this.harness.until('more writes', async () => {
+        if (problem !== undefined) throw problem;
+        return done >= wanted;
+      });
+    };
+    await untilMore();
+    const dispose = async () => {
+      stop.abort();
+      await running;
+    };
+    return { untilMore, [Symbol.asyncDispose]: dispose };
+  }
+
+  /** As whoever has stolen the key would. */
+  async comeIn({ port, user, key }: GateAccess): Promise<void> {
+    const keys = await mkdtemp(join(tmpdir(), 'ib-keys-'));
+    try {
+      await writeUnsynced(join(keys, 'keys.psk'), `${user}:${key}\n`, { mode: 0o600 });
+      const tls = `tls-creds-psk,id=tls,dir=${keys},endpoint=client,username=${user}`;
+      const server = `file.server.type=inet,file.server.host=${FRONT},file.server.port=${port}`;
+      const image = `driver=raw,file.driver=nbd,file.export=${VOLUME},${server},file.tls-creds=tls`;
+      const program = ['qemu-io', '--object', tls, '-c', 'read 0 512', '--image-opts', image];
+      await systemCommands.run('ip', ['netns', 'exec', this.#space.name, ...program]);
+    } finally {
+      await rm(keys, { recursive: true, force: true });
+    }
+  }
+
+  get #uri(): string {
+    return `nbd+unix:///${VOLUME}?socket=${this.socket}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#parts.disposeAsync();
+  }
+}
+
+function openNode(harness: Harness, host: ClientHost): Promise<GateClients> {
+  return GateClients.open({
+    host,
+    clock: systemClock,
+    logger: createLogger({ write: () => {}, nowMs: () => systemClock.nowMs() }),
+    findFront: async () => FRONT,
+    findGate: (key) => harness.storage.gates.findGate(NODE, key),
+  });
+}
+
+/** Detached processes have the network of the name space. */
+function commandsIn(space: string): Commands {
+  return {
+    ...systemCommands,
+    startDetached: (file, args, options) => {
+      const env = { ...CLEAN_ENVIRONMENT, ...options.env };
+      const all = ['netns', 'exec', space, file, ...args];
+      return systemCommands.startDetached('ip', all, { ...options, env });
+    },
+  };
+}
