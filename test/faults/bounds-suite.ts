@@ -1,7 +1,7 @@
 // Owns `npm run faults -- bounds [--count HALF_OPEN]`: peers that take without end, in figures. More connections than
 // 10,000 are more than a listener holds.
 
-import { runBounds } from '../support/bounds.ts';
+import { MOST_KEPT_MIB, runBounds } from '../support/bounds.ts';
 import { CloudUnderTest } from '../support/cloud-under-test.ts';
 import type { FaultSuite } from '../support/fault-suite.ts';
 import { atMost, type Figure } from '../support/figures.ts';
@@ -9,8 +9,7 @@ import { send } from '../support/signed-call.ts';
 
 export const HALF_OPEN = 5_000;
 /** A heap that has grown keeps some of it; 5,000 connections that were kept would be four times as much. */
-const MEMORY_MIB = 128;
-const BARS = { p99Ms: 1_000, refusalMs: 25_000, files: 4, memoryMib: MEMORY_MIB };
+const BARS = { p99Ms: 1_000, refusalMs: 25_000, files: 4, memoryMib: MOST_KEPT_MIB };
 
 export const boundsSuite: FaultSuite = async ({ count = HALF_OPEN, explain }) =>
   await measureBounds(count, explain);

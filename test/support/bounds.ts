@@ -172,7 +172,7 @@ export async function runBounds(target: BoundsTarget, halfOpen: number): Promise
     sendDocuments(target, judgement),
   ]);
   const served = await bystander.end();
-  const after = await untilSettled(target.pid, before.files);
+  const after = await untilSettled(target.pid, before);
   return {
     ...{ ...judgement, bystander: served, halfOpen },
     moreFiles: after.files - before.files,
@@ -188,7 +188,7 @@ async function warmUp(target: BoundsTarget, count: number, judgement: Judgement)
   });
   const quick = ATTACKS.filter(({ isSlow }) => isSlow !== true);
   await Promise.all([runAttacks(target, quick, judgement), sendDocuments(target, judgement)]);
-  await untilSettled(target.pid, files);
+  await untilSettled(target.pid, { files, memoryKib: Number.POSITIVE_INFINITY });
 }
 
 interface Judgement {
@@ -271,6 +271,9 @@ async function sendDocuments(
   if (status !== 400) wrong.push(`a list of 50,000: ${status} ${code}`);
 }
 
+/** What a process may have more of afterwards. */
+export const MOST_KEPT_MIB = 128;
+
 interface Use {
   files: number;
   memoryKib: number;
@@ -282,10 +285,12 @@ function readUse(pid: number): Use {
   return { files: readdirSync(`/proc/${pid}/fd`).length, memoryKib };
 }
 
-/** Sockets are closed a moment after their peers see it. */
-async function untilSettled(pid: number, files: number): Promise<Use> {
-  const what = 'no file is open any more that was not before';
+/** Sockets are closed a moment after their peers see it, and memory comes back when it is looked for. */
+async function untilSettled(pid: number, before: Use): Promise<Use> {
+  const what = 'what was open and taken to be given back';
+  const isSettled = ({ files, memoryKib }: Use) =>
+    files <= before.files && memoryKib <= before.memoryKib + MOST_KEPT_MIB * KIB;
   const options = { clock: systemClock, timeoutMs: 30_000, intervalMs: 200, what };
-  await waitFor(() => readUse(pid).files <= files, options).catch(() => {});
+  await waitFor(() => isSettled(readUse(pid)), options).catch(() => {});
   return readUse(pid);
 }
