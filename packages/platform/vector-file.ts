@@ -16,6 +16,7 @@ type Slow = {
 
 interface Calls {
   readNow: VectorNow;
+  writeNow: Vector;
   read: Slow;
   write: Slow;
 }
@@ -35,6 +36,12 @@ export function readAtHand(fd: number, pieces: PieceList, count: number, offset:
   if (code === 'EAGAIN' || code === 'ENOTSUP' || code === 'EOPNOTSUPP' || code === 'EINTR')
     return 0;
   throw Object.assign(new Error(`preadv2: ${code}`), { code });
+}
+
+/** Bytes that were written, on this thread: it waits as long as the kernel does. 0 when none could be. */
+export function writeNow(fd: number, pieces: PieceList, count: number, offset: number): number {
+  loaded ??= load();
+  return Math.max(loaded.writeNow(fd, pieces.address, count, offset), 0);
 }
 
 /** Which pieces of a list, and where in the file they lie one after the other. */
@@ -101,5 +108,6 @@ function load(): Calls {
     readNow: library.func(`long preadv2(${place}, int flags)`) as unknown as VectorNow,
     read: library.func(`long preadv(${place})`) as unknown as Slow,
     write: library.func(`long pwritev(${place})`) as unknown as Slow,
+    writeNow: library.func(`long pwritev(${place})`) as unknown as Vector,
   };
 }

@@ -13,6 +13,7 @@ function heldDisk() {
     cachedWritesAtATime: 2,
     addressAtHand: () => 0,
     readAtHand: () => 0,
+    writeAtHand: () => false,
     read: async () => {},
     write: (run) =>
       new Promise((resolve) => {
@@ -56,4 +57,40 @@ test('a write is told done when it was written, also while the cache is being sw
   disk.held[1]!.end();
   await idle;
   assert.deepEqual(done, [0, 4_096]);
+});
+
+test('a cached write that memory takes is told done at once, and never overtakes one to its sector', async () => {
+  const disk = heldDisk();
+  const atHand: number[] = [];
+  let takesAtHand = false;
+  disk.io.writeAtHand = (run) => {
+    if (takesAtHand) atHand.push(run[0]!.offset);
+    return takesAtHand;
+  };
+  const done: number[] = [];
+  const queue = new DiskQueue({
+    io: disk.io,
+    done: (commands) => done.push(...commands.map(({ offset }) => offset)),
+    settled: () => {},
+  });
+  queue.add(write(0));
+  queue.run();
+  assert.deepEqual(disk.held.length, 1, 'without a cache a write waits for its sync');
+  disk.held[0]!.end();
+  await queue.idle();
+
+  queue.isWriteThrough = false;
+  queue.add(write(512));
+  queue.run();
+  takesAtHand = true;
+  queue.add(write(512));
+  queue.run();
+  assert.deepEqual([atHand, done], [[], [0]], 'the same sector is still being written');
+  disk.held[1]!.end();
+  await queue.idle();
+  assert.deepEqual([atHand, done], [[512], [0, 512, 512]]);
+
+  queue.add(write(1_024));
+  queue.run();
+  assert.deepEqual(done.at(-1), 1_024);
 });

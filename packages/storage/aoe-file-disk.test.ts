@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { chownSync, mkdtempSync, rmSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -50,5 +50,18 @@ test('a file of somebody else’s is read into the frame’s slot', { skip: !isR
     await io.read([read(0)], 0, io.readAtHand([read(0)], 0));
     assert.deepEqual(slots.data(0, LENGTH), Buffer.alloc(LENGTH, 7));
     await disk.close();
+  });
+});
+
+test('what memory takes is written at once and read back, beyond the file it is not', async () => {
+  await withDisk(async (path) => {
+    const disk = await openFileDisk(path, false);
+    const slots = new FrameSlots(1);
+    const io = disk.io(slots);
+    slots.data(0, LENGTH).fill(9);
+    assert.equal(io.writeAtHand([{ ...read(0), kind: 'write' }]), true);
+    assert.equal(io.writeAtHand([{ ...read(0, LENGTH), kind: 'write' }]), false);
+    await disk.close();
+    assert.deepEqual(await readFile(path), Buffer.alloc(LENGTH, 9));
   });
 });

@@ -121,8 +121,22 @@ export class DiskQueue {
     );
   }
 
+  /** Of a disk whose write cache is on, while none is under way that it would have to keep clear of. */
+  #writeIntoMemory(): void {
+    while (this.#waiting.write.length > 0) {
+      const { taken, left } = takeWithoutOverlap(this.#waiting.write, [], RUN_FRAMES);
+      const runs = joinNeighbours(taken, RUN_FRAMES);
+      const firstLeft = runs.findIndex((run) => !this.#options.io.writeAtHand(run));
+      const written = firstLeft < 0 ? runs : runs.slice(0, firstLeft);
+      for (const run of written) this.#finish(run);
+      this.#waiting.write = firstLeft < 0 ? left : [...runs.slice(firstLeft).flat(), ...left];
+      if (firstLeft >= 0) return;
+    }
+  }
+
   /** Several batches are under way only where none waits for a sync: one sync is enough for all that has come. */
   #runWrites(): void {
+    if (!this.isWriteThrough && !this.#isBroken && this.#batches === 0) this.#writeIntoMemory();
     const atATime = this.isWriteThrough ? 1 : this.#options.io.cachedWritesAtATime;
     while (this.#batches < atATime && this.#waiting.write.length > 0) {
       // A batch that began before the cache was switched on has all lanes; without one nothing is written.

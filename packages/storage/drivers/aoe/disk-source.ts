@@ -17,6 +17,8 @@ export interface DiskIo {
   readAtHand(run: Run, lane: number): number;
   /** Reads what `readAtHand` has left of the run that it was called for. */
   read(run: Run, lane: number, doneBytes: number): Promise<void>;
+  /** Whether all of a run could be written without waiting for the disk, and is; it may be lost with the machine. */
+  writeAtHand(run: Run): boolean;
   write(run: Run, lane: number): Promise<void>;
   /** What was written is on stable storage. A failure is final. */
   persist(): Promise<void>;

@@ -3,15 +3,25 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { ServiceError } from '@ironbark/core/errors.ts';
+import { systemClock } from '@ironbark/platform/clock.ts';
 import { MappedFile } from '@ironbark/platform/mapped-file.ts';
 import { allocatePinned, IOVEC_BYTES, PieceList } from '@ironbark/platform/pinned-memory.ts';
-import { readAtHand, readPieces, syncData, writePieces } from '@ironbark/platform/vector-file.ts';
+import {
+  readAtHand,
+  readPieces,
+  syncData,
+  writeNow,
+  writePieces,
+} from '@ironbark/platform/vector-file.ts';
 import type { DiskIo, DiskSource, Run } from './disk-source.ts';
 import { FRAME_BYTES, type FrameSlots } from './frame-slots.ts';
 import { RUN_FRAMES } from './sector-runs.ts';
 
 /** Calls that wait for one disk at a time, of each kind. */
 const LANES = 4;
+/** A write into memory that takes longer has waited for the disk; for so long others are left to other threads. */
+const WAITED_MS = 2;
+const REST_MS = 1_000;
 
 /** The file is opened once; whatever happens to its name later, this disk stays this disk. */
 export async function openFileDisk(path: string, isReadOnly: boolean): Promise<DiskSource> {
@@ -54,7 +64,9 @@ class FileIo implements DiskIo {
   readonly #reads = makeLists();
   readonly #writes = makeLists();
 
+  readonly #atHandWrites = makeLists(1)[0]!;
   readonly #mapped: MappedFile | undefined;
+  #restsUntilMs = 0;
 
   constructor(fd: number, slots: FrameSlots, mapped: MappedFile | undefined) {
     this.#fd = fd;
@@ -87,6 +99,21 @@ class FileIo implements DiskIo {
     return readPieces(this.#fd, list, rest);
   }
 
+  /**
+   * Only where every page is in memory, so that none has to be read first. The kernel may still hold a writer up, when
+   * too much waits to be written back: then the next ones go to other threads, so that it happens once and not always.
+   */
+  writeAtHand(run: Run): boolean {
+    const startedMs = systemClock.monotonicMs();
+    if (startedMs < this.#restsUntilMs || this.addressAtHand(run) === 0) return false;
+    const list = this.#atHandWrites;
+    this.#lay(run, list);
+    const done = writeNow(this.#fd, list, run.length, run[0]!.offset);
+    const endedMs = systemClock.monotonicMs();
+    if (endedMs - startedMs > WAITED_MS) this.#restsUntilMs = endedMs + REST_MS;
+    return done === run.reduce((total, { length }) => total + length, 0);
+  }
+
   write(run: Run, lane: number): Promise<void> {
     const list = this.#writes[lane]!;
     this.#lay(run, list);
@@ -104,10 +131,10 @@ class FileIo implements DiskIo {
   }
 }
 
-function makeLists(): PieceList[] {
+function makeLists(count = LANES): PieceList[] {
   const bytesEach = RUN_FRAMES * IOVEC_BYTES;
-  const memory = allocatePinned(LANES * bytesEach);
-  return Array.from({ length: LANES }, (_, index) => {
+  const memory = allocatePinned(count * bytesEach);
+  return Array.from({ length: count }, (_, index) => {
     const at = index * bytesEach;
     return new PieceList({
       address: memory.address + at,

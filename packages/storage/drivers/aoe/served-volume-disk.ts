@@ -43,6 +43,7 @@ function volumeIo(client: NbdClient, slots: FrameSlots): DiskIo {
     cachedWritesAtATime: LANES,
     addressAtHand: () => 0,
     readAtHand: () => 0,
+    writeAtHand: () => false,
     read: (run) => client.read(run[0]!.offset, dataOf(run)),
     write: (run) => client.write(run[0]!.offset, dataOf(run)),
     persist: () => client.flush(),
