@@ -23,14 +23,14 @@ class Interrupted {
   }
 }
 
+const openState = () =>
+  openSqlite<ObjectsSchema>({ path: ':memory:', migrations: objectsMigrations });
+
 const put = (at: S3Endpoint, key: string, body: string, headers: Record<string, string> = {}) =>
   at.send({ method: 'PUT', path: `/copies/${key}`, body, headers });
 
 test('a copy is of the source as it is by then: encrypted in between, it can still be read', async () => {
-  await using db = await openSqlite<ObjectsSchema>({
-    path: ':memory:',
-    migrations: objectsMigrations,
-  });
+  await using db = await openState();
   const interrupted = new Interrupted(db);
   await using s3 = await startEndpoint({ stores: 'local', database: interrupted.database });
   await s3.send({ method: 'PUT', path: '/copies' });
@@ -46,10 +46,7 @@ test('a copy is of the source as it is by then: encrypted in between, it can sti
 });
 
 test('a copy has the checksum that was asked for, whatever the source has by then', async () => {
-  await using db = await openSqlite<ObjectsSchema>({
-    path: ':memory:',
-    migrations: objectsMigrations,
-  });
+  await using db = await openState();
   const interrupted = new Interrupted(db);
   await using s3 = await startEndpoint({ stores: 'local', database: interrupted.database });
   await s3.send({ method: 'PUT', path: '/copies' });

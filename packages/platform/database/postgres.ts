@@ -2,13 +2,13 @@
 // another. Those that met are tried again, so `work` may run more than once.
 
 import { Kysely, PostgresAdapter, PostgresIntrospector, type Transaction } from 'kysely';
-import { Migrator } from 'kysely/migration';
 import { Client } from 'pg';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { RandomSource } from '../random.ts';
 import { Turns } from '../turns.ts';
 import type { Database, Migrations } from './database.ts';
+import { migrate } from './migrate.ts';
 import { ByteOrderCompiler, PostgresDriver } from './postgres-driver.ts';
 import { explain, isConflict, tooManyConflicts } from './postgres-errors.ts';
 import { CONNECT_TIMEOUT_MS, type PostgresTarget } from './postgres-target.ts';
@@ -108,15 +108,4 @@ async function migrateAlone<Schema>(
   } finally {
     await client.end();
   }
-}
-
-async function migrate<Schema>(query: Kysely<Schema>, migrations: Migrations): Promise<void> {
-  const migrator = new Migrator({
-    db: query,
-    provider: { getMigrations: async () => ({ ...migrations }) },
-    // Numbers are given when work begins and land when it is done.
-    allowUnorderedMigrations: true,
-  });
-  const { error } = await migrator.migrateToLatest();
-  if (error !== undefined) throw error;
 }

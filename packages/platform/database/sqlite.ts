@@ -13,11 +13,11 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
-import { Migrator } from 'kysely/migration';
 import { syncFile } from '../files.ts';
 import { WriteGuard } from '../write-guard.ts';
 import { CommitGroups, type Member } from './commit-groups.ts';
 import type { Database, Migrations } from './database.ts';
+import { migrate } from './migrate.ts';
 import { answerPrepared } from './prepared-query.ts';
 
 export interface SqliteOptions {
@@ -111,17 +111,6 @@ function closeToOthers(path: string): void {
 }
 
 const OWNER_ONLY = 0o600;
-
-async function migrate<Schema>(query: Kysely<Schema>, migrations: Migrations): Promise<void> {
-  const migrator = new Migrator({
-    db: query,
-    provider: { getMigrations: async () => ({ ...migrations }) },
-    // Numbers are given when work begins and land when it is done.
-    allowUnorderedMigrations: true,
-  });
-  const { error } = await migrator.migrateToLatest();
-  if (error !== undefined) throw error;
-}
 
 /** Who gets the one connection when is our driver's business: only it knows which users can share a commit. */
 class ManyTurnsAdapter extends SqliteAdapter {
