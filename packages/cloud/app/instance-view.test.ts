@@ -29,6 +29,13 @@ test('the state follows from what is desired and what is observed', () => {
     [{ observedPower: 'failed', observedGeneration: 1 }, 'pending'],
     // A start after a stop: the old observation is still there.
     [{ observedPower: 'stopped', observedGeneration: 2, powerGeneration: 3 }, 'pending'],
+    [{ observedPower: 'stopping', observedGeneration: 2, powerGeneration: 3 }, 'pending'],
+    // It is powering itself off.
+    [{ observedPower: 'stopping', observedGeneration: 1 }, 'stopping'],
+    [
+      { observedPower: 'stopping', observedGeneration: 1, shutdownBehavior: 'terminate' },
+      'shutting-down',
+    ],
     // It has powered itself off, and nobody has taken note of that yet.
     [{ observedPower: 'stopped', observedGeneration: 1 }, 'stopping'],
     [

@@ -50,8 +50,14 @@ export function viewState(instance: ViewedInstance): InstanceState {
 /** A guest that has shut itself down is on its way out before that is written down as what is desired. */
 function viewRunning(instance: ViewedInstance): InstanceState {
   if (instance.observedPower === 'running') return 'running';
-  if (!hasReachedStop(instance)) return 'pending';
+  if (!isLeaving(instance)) return 'pending';
   return instance.shutdownBehavior === 'stop' ? 'stopping' : 'shutting-down';
+}
+
+/** Of itself: what was seen is not from before a start. */
+function isLeaving({ observedPower, observedGeneration, powerGeneration }: ViewedInstance) {
+  const isGoingOff = observedPower === 'stopping' || observedPower === 'stopped';
+  return isGoingOff && observedGeneration >= powerGeneration;
 }
 
 /** An instance that no node ever got is stopped at once. */

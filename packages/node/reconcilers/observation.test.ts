@@ -4,13 +4,13 @@ import type { InterfaceId } from '@ironbark/core/ids.ts';
 import { PARAVIRTUAL } from '@ironbark/core/io-profile.ts';
 import { instanceIntent } from '../testing/instance-intent.ts';
 import { renderObservation } from './observation.ts';
-import type { ObservedInstance } from './plan-instance.ts';
+import type { ObservedInstance, Step } from './plan-instance.ts';
 
 const desired = instanceIntent();
 const CARD = desired.interfaces[0]!.id;
 const LEAVING: InterfaceId = 'eni-00000000000000002';
 
-function statesOf(changes: Partial<ObservedInstance>): Record<string, string> {
+function observationOf(changes: Partial<ObservedInstance>, plan: readonly Step[] = []) {
   const nicProfiles = { [CARD]: PARAVIRTUAL, [LEAVING]: PARAVIRTUAL };
   const counts = { reachedGeneration: 0, rebootsDone: 0, crashes: 0 };
   const observed: ObservedInstance = {
@@ -29,10 +29,10 @@ function statesOf(changes: Partial<ObservedInstance>): Record<string, string> {
     guestVolumes: [],
     ...changes,
   };
-  const { interfaces } = renderObservation({
+  return renderObservation({
     desired,
     observed,
-    plan: [],
+    plan,
     trouble: { volumes: new Map() },
     fingerprint: {
       hypervisor: 'simulated',
@@ -43,6 +43,10 @@ function statesOf(changes: Partial<ObservedInstance>): Record<string, string> {
     },
     disks: new Map(),
   });
+}
+
+function statesOf(changes: Partial<ObservedInstance>): Record<string, string> {
+  const { interfaces } = observationOf(changes);
   return Object.fromEntries(interfaces.map(({ id, state }) => [id, state]));
 }
 
@@ -57,4 +61,9 @@ test('while the cards of a guest cannot be listed none has come and none has lef
 
 test('a guest that is off has the cards with which it will start', () => {
   assert.deepEqual(statesOf({ guest: 'none' }), { [CARD]: 'attached' });
+});
+
+test('a guest that went off to reboot runs on, one that powered itself off stops', () => {
+  assert.equal(observationOf({ guest: 'off' }, [{ kind: 'reset' }]).power, 'running');
+  assert.equal(observationOf({ guest: 'off' }, [{ kind: 'note-self-stop' }]).power, 'stopping');
 });

@@ -80,6 +80,7 @@ function renderPower({ desired, observed, plan, trouble }: ObservationInput): Ob
   }
 }
 
+/** A guest that has gone off because it was to reboot goes on at once: to its user it has run all the time. */
 function renderComingUp(
   desired: InstanceIntent,
   observed: ObservedInstance,
@@ -87,7 +88,7 @@ function renderComingUp(
 ): ObservedPower {
   const isSelfStopped = observed.record?.selfStoppedGeneration === desired.generation;
   if (isSelfStopped) return plan.length === 0 ? 'stopped' : 'stopping';
-  if (observed.guest === 'off') return 'stopping';
+  if (observed.guest === 'off') return plan[0]?.kind === 'reset' ? 'running' : 'stopping';
   return plan.some(({ kind }) => PREPARATIONS.has(kind)) ? 'preparing' : 'starting';
 }
 
