@@ -10,9 +10,22 @@ export interface RandomSource {
 }
 
 export const systemRandom: RandomSource = {
-  bytes: (length) => randomBytes(length),
-  fraction: () => randomBytes(4).readUInt32BE() / 2 ** 32,
+  bytes: takeBytes,
+  fraction: () => takeBytes(4).readUInt32BE() / 2 ** 32,
 };
+
+const POOL_BYTES = 4_096;
+let pool = Buffer.alloc(0);
+
+/** Asking for a few bytes costs as much as for thousands. What was given is nowhere else any more. */
+function takeBytes(length: number): Buffer {
+  if (length > POOL_BYTES / 8) return randomBytes(length);
+  if (pool.length < length) pool = randomBytes(POOL_BYTES);
+  const taken = Buffer.from(pool.subarray(0, length));
+  pool.fill(0, 0, length);
+  pool = pool.subarray(length);
+  return taken;
+}
 
 /** A repeatable source for tests and simulations (mulberry32); never for secrets. */
 export function seededRandom(seed: number): RandomSource {

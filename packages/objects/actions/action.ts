@@ -40,7 +40,8 @@ export interface BucketRequest extends S3Request {
 export interface S3Response {
   status: number;
   headers?: Readonly<Record<string, string>>;
-  body?: string | ByteStream;
+  /** Bytes are of what is small. */
+  body?: string | Uint8Array | ByteStream;
   /** Of an answer that is an error and a page. */
   errorCode?: string;
 }

@@ -32,6 +32,12 @@ export const getObject: BucketAction = async (context, request) => {
   try {
     const { range, ...response } = describe(context, request, object);
     const sizeBytes = range.end - range.start + 1;
+    const small = object.readSmall(range);
+    if (small !== undefined) {
+      const body = await small;
+      object[Symbol.dispose]();
+      return { ...response, body };
+    }
     const chunks = object.read(range);
     return { ...response, body: { sizeBytes, chunks, [Symbol.dispose]: object[Symbol.dispose] } };
   } catch (error) {

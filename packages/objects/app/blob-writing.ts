@@ -21,7 +21,7 @@ import { insertLoggedBlob } from '../store/logged-blobs.ts';
 import type { Tx } from '../store/schema.ts';
 import type { ByteSource } from './byte-source.ts';
 import { newRandomId, type ObjectsContext } from './context.ts';
-import { crypt, newNonce, type ObjectSeal, sealer } from './encryption.ts';
+import { cryptWhole, newNonce, type ObjectSeal, sealer } from './encryption.ts';
 
 export interface WrittenBytes {
   blob: StoredBlob;
@@ -91,7 +91,8 @@ async function storeInLog<Result>(
   digests.update(bytes);
   source.verify(digests);
   const nonce = seal === undefined ? null : newNonce(context);
-  const stored = seal === undefined ? bytes : await encryptWhole(bytes, seal, nonce!);
+  const stored =
+    seal === undefined ? bytes : cryptWhole(bytes, { key: seal.key, nonce: nonce!, offset: 0 });
   using blob = await log.append(newRandomId(context.random), stored);
   const createdAtMs = context.clock.nowMs();
   return await context.db.transaction(async (tx) => {
@@ -109,10 +110,6 @@ async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
     pieces.push(chunk);
   }
   return Buffer.concat(pieces);
-}
-
-async function encryptWhole(bytes: Buffer, { key }: ObjectSeal, nonce: string): Promise<Buffer> {
-  return await collect(crypt([bytes], { key, nonce, offset: 0 }));
 }
 
 async function writeVerified(

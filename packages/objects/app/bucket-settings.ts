@@ -6,7 +6,7 @@ import {
   listConfigurations,
   putConfiguration,
 } from '../store/bucket-configurations.ts';
-import { findBucketById, findBucketByName } from '../store/buckets.ts';
+import { findBucketById, findBucketWithSettings } from '../store/buckets.ts';
 import type { BucketTable, Tx } from '../store/schema.ts';
 import type { ObjectsContext } from './context.ts';
 import { noSuchBucket } from './not-found.ts';
@@ -33,8 +33,7 @@ export async function loadBucket(
   context: ObjectsContext,
   name: string,
 ): Promise<Bucket | undefined> {
-  const row = await findBucketByName(context.db.query, name);
-  return row === undefined ? undefined : await withSettings(context.db.query, row);
+  return await findBucketWithSettings(context.db.query, name);
 }
 
 export async function loadBucketById(

@@ -117,19 +117,36 @@ export function sealer({ key }: ObjectSeal, nonce: string): (bytes: Uint8Array) 
   return (bytes) => cipher.update(bytes);
 }
 
-/** Encrypting and decrypting are the same; `offset` is where in the blob the bytes begin. */
+interface CryptOptions {
+  key: Buffer;
+  nonce: string;
+  /** Where in the blob the bytes begin. */
+  offset: number;
+}
+
+/** Encrypting and decrypting are the same. */
 export async function* crypt(
-  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  { key, nonce, offset }: { key: Buffer; nonce: string; offset: number },
+  chunks: AsyncIterable<Uint8Array>,
+  options: CryptOptions,
 ): AsyncGenerator<Uint8Array> {
-  const counter = addToCounter(Buffer.from(nonce, 'base64'), Math.floor(offset / BLOCK_BYTES));
-  const cipher = createCipheriv(CIPHER, key, counter);
-  cipher.update(Buffer.alloc(offset % BLOCK_BYTES));
+  const cipher = cipherAt(options);
   for await (const chunk of chunks) {
     const bytes = cipher.update(chunk);
     giveBack(chunk);
     yield bytes;
   }
+}
+
+/** As `crypt`, of what is small. */
+export function cryptWhole(bytes: Uint8Array, options: CryptOptions): Buffer {
+  return cipherAt(options).update(bytes);
+}
+
+function cipherAt({ key, nonce, offset }: CryptOptions) {
+  const counter = addToCounter(Buffer.from(nonce, 'base64'), Math.floor(offset / BLOCK_BYTES));
+  const cipher = createCipheriv(CIPHER, key, counter);
+  cipher.update(Buffer.alloc(offset % BLOCK_BYTES));
+  return cipher;
 }
 
 function addToCounter(nonce: Buffer, blocks: number): Buffer {

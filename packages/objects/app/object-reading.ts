@@ -1,11 +1,11 @@
 // Owns reading an object's bytes: what is being read stays readable while it is overwritten or deleted.
 
 import { ServiceError } from '@ironbark/core/errors.ts';
-import { listSegments, type SegmentBlob } from '../store/objects.ts';
+import { findCurrentObject, listSegments, type SegmentBlob } from '../store/objects.ts';
 import type { ObjectVersionTable } from '../store/schema.ts';
 import { heldName, openBlob } from './blob-reading.ts';
 import type { ObjectsContext } from './context.ts';
-import { type CustomerKey, crypt, type ObjectSeal, openSeal } from './encryption.ts';
+import { type CustomerKey, crypt, cryptWhole, type ObjectSeal, openSeal } from './encryption.ts';
 import { fromVersionRow, type ObjectVersion } from './object-version.ts';
 import { findSelectedRow, getSelectedRow, type VersionName } from './version-lookup.ts';
 
@@ -20,6 +20,8 @@ export interface OpenObject extends Disposable {
   /** In order; one for an object that was put whole. */
   readonly parts: readonly ObjectPart[];
   read(range: ByteRange): AsyncGenerator<Uint8Array>;
+  /** All at once, where they are few enough to stand in the log; undefined: they are not. */
+  readSmall(range: ByteRange): Promise<Uint8Array> | undefined;
 }
 
 export interface ObjectPart {
@@ -56,8 +58,7 @@ async function findAndHold(
 ): Promise<OpenObject> {
   const { query } = context.db;
   for (let race = 0; race < MAX_RACES; race++) {
-    const row = await getSelectedRow(query, name);
-    const segments = await listSegments(query, row.id);
+    const { row, segments } = await lookUp(context, name);
     const isWhole = sizeOf(segments) === row.size_bytes && segments.length > 0;
     if (!isWhole && (await findSelectedRow(query, name))?.id !== row.id) continue;
     const here = context.busy.hold(segments.map((segment) => heldName(segment.blobId, segment)));
@@ -74,6 +75,19 @@ async function findAndHold(
     resource: 'object',
     message: 'The object is being replaced all the time. Please try again.',
   });
+}
+
+/** One query for what was put whole. */
+async function lookUp(
+  { db: { query } }: ObjectsContext,
+  name: VersionName,
+): Promise<Pick<Held, 'row' | 'segments'>> {
+  if (name.versionId === undefined) {
+    const found = await findCurrentObject(query, name.bucket.id, name.key);
+    if (found?.segment !== undefined) return { row: found.row, segments: [found.segment] };
+  }
+  const row = await getSelectedRow(query, name);
+  return { row, segments: await listSegments(query, row.id) };
 }
 
 /** Here, and for all other gateways. */
@@ -103,6 +117,7 @@ async function open(context: ObjectsContext, held: Held): Promise<OpenObject> {
     version,
     parts: segments.map(({ sizeBytes, checksum }) => ({ sizeBytes, checksum })),
     read: (range) => readSegments(context, segments, range, seal),
+    readSmall: (range) => readSmall(context, segments, range, seal),
     [Symbol.dispose]: () => hold[Symbol.dispose](),
   };
 }
@@ -139,6 +154,22 @@ async function* readSegments(
     const bytes = blob.read(start, end);
     yield* nonce === null ? bytes : crypt(bytes, { key: keyOf(seal), nonce, offset: start });
   }
+}
+
+function readSmall(
+  { log }: ObjectsContext,
+  segments: readonly SegmentBlob[],
+  { start, end }: ByteRange,
+  seal: ObjectSeal | undefined,
+): Promise<Uint8Array> | undefined {
+  const [segment] = segments;
+  if (segments.length !== 1 || segment === undefined || log === undefined) return undefined;
+  const { blobId: id, sizeBytes, blockCrcs, nonce, logFile: file, logOffset: offset } = segment;
+  if (file === null || offset === null) return undefined;
+  return log.read({ id, sizeBytes, blockCrcs, place: { file, offset } }).then((bytes) => {
+    const asked = bytes.subarray(start, end + 1);
+    return nonce === null ? asked : cryptWhole(asked, { key: keyOf(seal), nonce, offset: start });
+  });
 }
 
 function keyOf(seal: ObjectSeal | undefined): Buffer {

@@ -5,6 +5,7 @@
 // A file that is full, or that a write has failed in, is never added to again, and neither is one of a process before.
 // Files go as a whole, when what is wanted of them stands elsewhere (reconcilers/log-compaction.ts).
 
+import { readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MIB } from '@ironbark/core/units.ts';
@@ -23,6 +24,7 @@ import { DamagedBlobError, decodeCrcs, encodeCrcs } from './block-crcs.ts';
 import { isDiskFull, keepWith, outOfSpace, requireSpace, type SpaceOptions } from './disk-space.ts';
 import { LogReaders, listLogFiles, logFileName } from './log-files.ts';
 import { crcOf, isWhole, parseRecord, RECORD_HEADER_BYTES, renderHeader } from './log-record.ts';
+import { WarmChunks } from './warm-chunks.ts';
 
 /** Larger ones have files of their own: rewriting them to win back space would cost more than their syncs. */
 export const MAX_LOGGED_BYTES = 128 * 1024;
@@ -100,6 +102,7 @@ export class BlobLog implements AsyncDisposable {
   readonly #onFull: () => void;
   readonly #guard: WriteGuard;
   readonly #readers: LogReaders;
+  readonly #warm = new WarmChunks();
   /** Blobs of each file that nothing may refer to yet. */
   readonly #pins = new Map<number, number>();
   #lastNumber: number;
@@ -195,6 +198,7 @@ export class BlobLog implements AsyncDisposable {
     await keepWith(this.#guard, () => appendDurably(file.handle, bytes, file.endBytes));
     if (!file.isNamed) await keepWith(this.#guard, () => syncDirectory(this.#folder));
     file.isNamed = true;
+    this.#warm.add(file.number, file.endBytes, bytes.length);
     const placed = this.#place(file, batch);
     if (file.endBytes >= this.fileBytes || file.records >= MAX_RECORDS_A_FILE) {
       await this.#giveUpFile();
@@ -247,7 +251,7 @@ export class BlobLog implements AsyncDisposable {
 
   /** Reads and checks it whole. Throws when it is missing or damaged. */
   async open(blob: StoredBlob & { place: LogPlace }): Promise<OpenBlob> {
-    const bytes = await this.#read(blob);
+    const bytes = await this.read(blob);
     return {
       read: async function* (start, end) {
         yield bytes.subarray(start, end + 1);
@@ -256,11 +260,14 @@ export class BlobLog implements AsyncDisposable {
     };
   }
 
-  async #read({ id, sizeBytes, blockCrcs, place }: StoredBlob & { place: LogPlace }) {
+  /** All bytes, checked. Throws when they are missing or damaged. */
+  async read(blob: StoredBlob & { place: LogPlace }): Promise<Buffer> {
+    const { id, sizeBytes, blockCrcs, place } = blob;
     if (sizeBytes > MAX_LOGGED_BYTES) throw new DamagedBlobError(id, `has ${sizeBytes} bytes`);
-    using reader = await this.#readers.acquire(place.file);
     const from = place.offset - RECORD_HEADER_BYTES;
-    const found = await readPiece(reader.handle, from, RECORD_HEADER_BYTES + sizeBytes);
+    const length = RECORD_HEADER_BYTES + sizeBytes;
+    const found =
+      this.#readWarm(place.file, from, length) ?? (await this.#readCold(place.file, from, length));
     const record = parseRecord(found, 0);
     if (record?.id !== id || record.bytes.length !== sizeBytes) {
       throw new DamagedBlobError(id, `is not at ${place.offset} of ${logFileName(place.file)}`);
@@ -269,6 +276,20 @@ export class BlobLog implements AsyncDisposable {
       throw new DamagedBlobError(id, 'its bytes');
     }
     return record.bytes;
+  }
+
+  #readWarm(file: number, from: number, length: number): Buffer | undefined {
+    const fd = this.#readers.findOpen(file);
+    if (fd === undefined || !this.#warm.has(file, from, length)) return undefined;
+    const found = Buffer.allocUnsafe(length);
+    return readSync(fd, found, 0, length, from) === length ? found : undefined;
+  }
+
+  async #readCold(file: number, from: number, length: number): Promise<Buffer> {
+    using reader = await this.#readers.acquire(file);
+    const found = await readPiece(reader.handle, from, length);
+    this.#warm.add(file, from, length);
+    return found;
   }
 
   /** Something may still come to refer to it. */

@@ -26,6 +26,8 @@ export interface Reader extends Disposable {
 
 interface OpenFile {
   opening: Promise<FileHandle>;
+  /** Once it is open. */
+  handle?: FileHandle;
   users: number;
 }
 
@@ -47,11 +49,17 @@ export class LogReaders implements AsyncDisposable {
     file.users += 1;
     try {
       const handle = await file.opening;
+      file.handle = handle;
       return { handle, [Symbol.dispose]: () => this.#release(file) };
     } catch (error) {
       if (this.#files.get(number) === file) this.#files.delete(number);
       throw error;
     }
+  }
+
+  /** Of a file that is open already, to be used before anybody else's turn. */
+  findOpen(number: number): number | undefined {
+    return this.#files.get(number)?.handle?.fd;
   }
 
   /** Nobody reads it any more. */

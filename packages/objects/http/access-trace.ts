@@ -74,6 +74,7 @@ export class AccessTrace {
     const { body, headers: given = {} } = this.#answer ?? {};
     const ofRange = given['content-range']?.split('/')[1];
     if (ofRange !== undefined) return Number(ofRange);
+    if (body instanceof Uint8Array) return body.length;
     if (typeof body === 'object') return body.sizeBytes;
     if (method === 'HEAD') return toNumber(given['content-length']);
     if (method !== 'PUT') return undefined;

@@ -37,6 +37,7 @@ export async function authenticate(
     method: request.method ?? '',
     rawTarget: request.url ?? '',
     rawHeaders: request.rawHeaders,
+    parsed: { headers, target },
     services: SERVICES,
     region: context.region,
     nowMs: context.clock.nowMs(),

@@ -18,12 +18,18 @@ export interface Exchange {
 }
 
 export async function sendResponse(exchange: Exchange, result: S3Response): Promise<void> {
-  if (typeof result.body === 'object') await sendStream(exchange, result, result.body);
-  else sendDocument(exchange, result, result.body ?? '');
+  const { body = '' } = result;
+  if (isStream(body)) await sendStream(exchange, result, body);
+  else sendDocument(exchange, result, body);
 }
 
-function sendDocument(exchange: Exchange, result: S3Response, text: string): void {
-  const body = Buffer.from(text);
+/** Bytes that come in pieces. */
+export function isStream(body: S3Response['body']): body is ByteStream {
+  return typeof body === 'object' && !(body instanceof Uint8Array);
+}
+
+function sendDocument(exchange: Exchange, result: S3Response, whole: string | Uint8Array): void {
+  const body = typeof whole === 'string' ? Buffer.from(whole) : whole;
   // HEAD answers bring the length of the body that they do not have; 204 and 304 have none at all.
   const isBare = result.status === 204 || result.status === 304;
   const lengthBytes = isBare ? undefined : body.length;

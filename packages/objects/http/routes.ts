@@ -217,19 +217,24 @@ export function findRoute(
   address: RequestAddress,
   header: (name: string) => string | undefined,
 ): Route | undefined {
-  const sub = findSub(address);
-  return ROUTES.find(
+  return BY_ADDRESS.get(addressOf(method, address.level, findSub(address)))?.find(
     (route) =>
-      route.method === method &&
-      route.level === address.level &&
-      route.sub === sub &&
-      (route.header === undefined ||
-        header(route.header)?.startsWith(route.headerPrefix ?? '') === true),
+      route.header === undefined ||
+      header(route.header)?.startsWith(route.headerPrefix ?? '') === true,
   );
 }
 
-function findSub(address: RequestAddress): string {
-  return [...SUB_RESOURCES, 'list-type'].find((name) => address.query.has(name)) ?? '';
+function addressOf(method: string, level: Level, sub: string): string {
+  return `${method} ${level} ${sub}`;
+}
+
+/** In the order of the table. */
+const BY_ADDRESS = Map.groupBy(ROUTES, ({ method, level, sub }) => addressOf(method, level, sub));
+
+const SELECTORS: readonly string[] = [...SUB_RESOURCES, 'list-type'];
+
+function findSub({ query }: RequestAddress): string {
+  return query.size === 0 ? '' : (SELECTORS.find((name) => query.has(name)) ?? '');
 }
 
 /** To be said only to somebody who may use the bucket. */

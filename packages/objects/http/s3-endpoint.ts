@@ -15,7 +15,7 @@ import { authenticate, type UnsignedRequest } from './authenticate.ts';
 import { openBody, openFormBody } from './body.ts';
 import { answerPreflight, tellOrigin } from './cross-origin.ts';
 import { parseAddress, type RequestAddress } from './request.ts';
-import { discardRest, type Exchange, sendError, sendResponse } from './respond.ts';
+import { discardRest, type Exchange, isStream, sendError, sendResponse } from './respond.ts';
 import { findRoute, notOffered } from './routes.ts';
 import { findSite, serveWebsite } from './website-endpoint.ts';
 
@@ -50,9 +50,9 @@ export function createS3Handler(options: EndpointOptions): HttpHandler {
       const answer = await serve(options, exchange, { trace, access });
       access.answered(answer);
       // Whether there is something to read turns out at the first byte; nothing was changed then.
-      if (typeof answer.body !== 'object') await record(answer);
+      if (!isStream(answer.body)) await record(answer);
       await sendResponse(exchange, answer);
-      if (typeof answer.body === 'object') await record(answer);
+      if (isStream(answer.body)) await record(answer);
     } catch (error) {
       logFailure(options, exchange, error);
       await record(describeOutcome(error));
@@ -87,7 +87,7 @@ function describeOutcome(error: unknown): Outcome {
 
 /** Cuts a peer that stopped reading its answer. Who stops sending is answered by the reader of the body. */
 function watchStalls({ request, response }: Exchange, timeoutMs: number): void {
-  request.socket.setTimeout(timeoutMs);
+  if (request.socket.timeout !== timeoutMs) request.socket.setTimeout(timeoutMs);
   response.on('timeout', () => {
     // Before the answer begins, the silence is ours: a long copy, a large completion.
     if (response.headersSent) request.socket.destroy();

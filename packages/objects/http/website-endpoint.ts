@@ -18,6 +18,7 @@ import { getBucket, requireAccess } from '../app/access.ts';
 import { type Bucket, getSetting } from '../app/bucket-settings.ts';
 import type { ObjectsContext } from '../app/context.ts';
 import { findHostBucket } from './request.ts';
+import { isStream } from './respond.ts';
 
 /** The bucket whose website this host is. */
 export function findSite(
@@ -134,7 +135,7 @@ class Visitor {
 function followRedirect(response: S3Response): S3Response {
   const location = response.headers?.['x-amz-website-redirect-location'];
   if (location === undefined) return response;
-  if (typeof response.body === 'object') response.body[Symbol.dispose]();
+  if (isStream(response.body)) response.body[Symbol.dispose]();
   return redirect(301, location);
 }
 

@@ -18,6 +18,31 @@ const selectByName = prepareQuery((db: Queries, { name }: { name: string }) =>
   db.selectFrom('bucket').selectAll().where('name', '=', name),
 );
 
+/** With what is set on it. */
+export async function findBucketWithSettings(
+  db: Queries,
+  name: string,
+): Promise<(BucketTable & { settings: ReadonlyMap<string, string> }) | undefined> {
+  const rows = await selectWithSettings(db, { name });
+  const [first] = rows;
+  if (first === undefined) return undefined;
+  const { id, account_id, created_at, versioning } = first;
+  const settings = new Map<string, string>();
+  for (const { setting, document } of rows) {
+    if (setting !== null && document !== null) settings.set(setting, document);
+  }
+  return { id, name, account_id, created_at, versioning, settings };
+}
+
+const selectWithSettings = prepareQuery((db: Queries, { name }: { name: string }) =>
+  db
+    .selectFrom('bucket')
+    .leftJoin('bucket_configuration', 'bucket_configuration.bucket_id', 'bucket.id')
+    .selectAll('bucket')
+    .select(['bucket_configuration.name as setting', 'bucket_configuration.document as document'])
+    .where('bucket.name', '=', name),
+);
+
 export async function findBucketById(db: Queries, id: string): Promise<BucketTable | undefined> {
   return (await selectById(db, { id }))[0];
 }

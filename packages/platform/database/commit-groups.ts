@@ -80,9 +80,9 @@ export class CommitGroups {
   }
 
   /** Runs what is no part of a transaction as soon as none is open. */
-  async runOutside<Result>(work: () => Result): Promise<Result> {
+  runOutside<Result>(work: () => Result): Result | Promise<Result> {
     if (this.#group === undefined) return work();
-    return await new Promise((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       this.#outside.push(() => {
         try {
           resolve(work());

@@ -11,17 +11,20 @@ class Placeholder {
   }
 }
 
-export type Answer = (query: CompiledQuery) => Promise<readonly unknown[]>;
+export type AskedQuery = Pick<CompiledQuery, 'sql' | 'parameters'>;
 
-/** By the adapter of a database. */
+/** At once where nobody else is at work. */
+export type Answer = (query: AskedQuery) => readonly unknown[] | Promise<readonly unknown[]>;
+
+/** By the adapter of a database, or by the transaction. */
 const shortWays = new WeakMap<object, Answer>();
 
 /**
- * Prepared queries that are no part of a transaction go this way, past Kysely: its way there takes as long as most of them,
- * and leaves tens of kilobytes for the collector.
+ * Prepared queries of a transaction, or those of a database that are no part of any, go this way, past Kysely: its way there
+ * takes as long as most of them, and leaves tens of kilobytes for the collector.
  */
-export function answerPrepared(adapter: object, answer: Answer): void {
-  shortWays.set(adapter, answer);
+export function answerPrepared(asker: object, answer: Answer): void {
+  shortWays.set(asker, answer);
 }
 
 /**
@@ -40,10 +43,12 @@ export function prepareQuery<Schema, Input extends object, Row>(
     const parameters = query.parameters.map((each) =>
       each instanceof Placeholder ? values[each.name] : each,
     );
-    const asked = { ...query, parameters };
-    const answer = db.isTransaction ? undefined : shortWays.get(adapter);
-    if (answer !== undefined) return (await answer(asked)) as Row[];
-    return (await db.executeQuery<Row>(asked)).rows;
+    const answer = shortWays.get(db.isTransaction ? db : adapter);
+    if (answer !== undefined) {
+      const rows = answer({ sql: query.sql, parameters });
+      return (rows instanceof Promise ? await rows : rows) as Row[];
+    }
+    return (await db.executeQuery<Row>({ ...query, parameters })).rows;
   };
 }
 

@@ -1,7 +1,7 @@
 // Owns the canonical form of a request: what a Signature Version 4 is computed over.
 // Source: AWS, "Create a signed AWS API request"; the S3 pages for its own path rule.
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { decodePercent, encodePercent } from './percent.ts';
 
 /** Lower-case header name to its values in order of arrival, each one character a byte. */
@@ -32,7 +32,7 @@ export interface CanonicalInput {
 export const SIGNATURE_PARAMETER = 'X-Amz-Signature';
 
 export function sha256Hex(data: string | Uint8Array): string {
-  return createHash('sha256').update(data).digest('hex');
+  return hash('sha256', data);
 }
 
 /** From node:http's flat list of names and values. */
@@ -78,8 +78,12 @@ export function canonicalRequest(input: CanonicalInput): string {
   ].join('\n');
 }
 
+/** Encoded as it stands. */
+const PLAIN_PATH = /^\/[A-Za-z0-9\-._~/]*$/;
+
 /** S3 signs the decoded path encoded once; every other service the tidied wire path encoded once more. */
 export function canonicalPath(path: string, service: string): string {
+  if (service === 's3' && PLAIN_PATH.test(path)) return path;
   if (service === 's3') return encodePercent(decodePercent(path), '/') || '/';
   return encodePercent(Buffer.from(removeDots(path), 'latin1'), '/');
 }

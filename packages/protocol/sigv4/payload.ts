@@ -1,6 +1,6 @@
 // Owns how a signature binds the body: the modes that x-amz-content-sha256 selects, and the chain of chunks.
 
-import { timingSafeEqual } from 'node:crypto';
+import { type KeyObject, timingSafeEqual } from 'node:crypto';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { type HeaderValues, sha256Hex } from './canonical.ts';
 import { hmacHex, renderScope, type Scope } from './signing-key.ts';
@@ -23,7 +23,7 @@ export const STREAMING_SIGNED = 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD';
 export const STREAMING_SIGNED_TRAILER = 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER';
 
 export interface ChunkChainOptions {
-  key: Uint8Array;
+  key: Uint8Array | KeyObject;
   amzDate: string;
   scope: Scope;
   /** The request's own signature. */

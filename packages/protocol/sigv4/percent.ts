@@ -27,6 +27,7 @@ export function encodePercentText(text: string, keep = ''): string {
  * byte (latin1), which is how node:http gives a request target.
  */
 export function decodePercent(text: string): Buffer {
+  if (!text.includes('%')) return Buffer.from(text, 'latin1');
   const out = Buffer.alloc(text.length);
   let length = 0;
   for (let i = 0; i < text.length; i++) {

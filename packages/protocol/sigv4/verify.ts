@@ -26,6 +26,8 @@ export interface VerifyInput {
   /** The request target as on the wire: node:http's `url`. */
   rawTarget: string;
   rawHeaders: readonly string[];
+  /** The two of them parsed, by who has done so already. */
+  parsed?: { headers: HeaderValues; target: RequestTarget };
   /** Names that the credential's scope may give. */
   services: readonly string[];
   region: string;
@@ -52,8 +54,8 @@ const GLOBAL_REGION = 'us-east-1';
 
 /** Throws a ServiceError unless the request was signed with a known key, for this cloud, and about now. */
 export async function verifyRequest(input: VerifyInput): Promise<VerifiedRequest> {
-  const headers = collectHeaders(input.rawHeaders);
-  const target = parseTarget(input.rawTarget);
+  const headers = input.parsed?.headers ?? collectHeaders(input.rawHeaders);
+  const target = input.parsed?.target ?? parseTarget(input.rawTarget);
   const claim = readClaim(headers, target);
   requireScope(claim, input);
   requireTime(claim, input.nowMs);
