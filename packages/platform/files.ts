@@ -1,7 +1,7 @@
 // Owns how bytes reach stable storage. Node's own write calls come back short on a full disk and a later
 // fsync still succeeds, so everything that must be kept goes through here.
 
-import { constants, type Stats } from 'node:fs';
+import { constants, type Stats, writeSync } from 'node:fs';
 import {
   type FileHandle,
   link,
@@ -40,8 +40,22 @@ export async function appendDurably(
   bytes: Uint8Array,
   position?: number,
 ): Promise<void> {
-  await writeFully(handle, bytes, position);
+  if (bytes.length <= MAX_BYTES_AT_ONCE) writeAtOnce(handle.fd, bytes, position ?? null);
+  else await writeFully(handle, bytes, position);
   await handle.datasync();
+}
+
+/** Up to here handing bytes to a thread costs more than copying them into the host's memory. */
+const MAX_BYTES_AT_ONCE = 256 * 1024;
+
+function writeAtOnce(fd: number, bytes: Uint8Array, position: number | null): void {
+  let done = 0;
+  while (done < bytes.length) {
+    const at = position === null ? null : position + done;
+    const written = writeSync(fd, bytes, done, bytes.length - done, at);
+    if (written === 0) throw new Error('write: the file takes no more bytes');
+    done += written;
+  }
 }
 
 /** All that was written before is durable before these bytes are, and they are when it resolves. One failure is final. */

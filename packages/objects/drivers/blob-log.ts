@@ -178,7 +178,7 @@ export class BlobLog implements AsyncDisposable {
     const bytes = Buffer.concat(batch.flatMap((each) => [each.header, each.bytes]));
     const { usesReserve } = batch[0]!;
     try {
-      await requireSpace(this.#folder, bytes.length, { usesReserve });
+      requireSpace(this.#folder, bytes.length, { usesReserve });
     } catch (error) {
       // So that what is deleted of it can be given back.
       if ((this.#file?.endBytes ?? 0) > this.fileBytes * SMALL) await this.#giveUpFile();

@@ -61,7 +61,7 @@ class DiskBlobStore implements BlobStore {
 
   async write(input: WriteBlobInput): Promise<StoredBlob> {
     this.#guard.requireHealth();
-    await requireSpace(this.#folder, input.lengthBytes ?? 0);
+    requireSpace(this.#folder, input.lengthBytes ?? 0);
     const path = this.#path(input.id);
     try {
       return await this.#writeFile(path, input);

@@ -1,6 +1,6 @@
 // Owns what becomes of writes when the disk of the blobs is full: refused before the first byte where that is known.
 
-import { statfs } from 'node:fs/promises';
+import { statfsSync } from 'node:fs';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { MIB } from '@ironbark/core/units.ts';
 import { hasCode } from '@ironbark/platform/files.ts';
@@ -17,12 +17,13 @@ export interface SpaceOptions {
   usesReserve?: boolean;
 }
 
-export async function requireSpace(
+/** What the kernel knows without asking the disk: a thread would take longer. */
+export function requireSpace(
   folder: string,
   bytes: number,
   { usesReserve = false }: SpaceOptions = {},
-): Promise<void> {
-  const { bavail, blocks, bsize } = await statfs(folder);
+): void {
+  const { bavail, blocks, bsize } = statfsSync(folder);
   const reserve = Math.min(RESERVE_BYTES, blocks * bsize * RESERVE_FRACTION);
   const kept = usesReserve ? reserve * STATE_FRACTION : reserve;
   if (bavail * bsize - kept < bytes) throw outOfSpace();

@@ -11,8 +11,8 @@ const DISK_MIB = 1_024 * 1_024;
 /** Until the test ends, each look at the free space gets what `freeMib` answers. */
 export function pretendFree(t: TestContext, freeMib: () => number): void {
   const rest = { type: 0, bfree: 0, files: 0, ffree: 0, frsize: MIB };
-  const statfs = async () => ({ ...rest, bavail: freeMib(), blocks: DISK_MIB, bsize: MIB });
-  const { mock } = t.mock.method(fs.promises, 'statfs', statfs);
+  const statfs = () => ({ ...rest, bavail: freeMib(), blocks: DISK_MIB, bsize: MIB });
+  const { mock } = t.mock.method(fs, 'statfsSync', statfs);
   syncBuiltinESMExports();
   t.after(() => {
     mock.restore();

@@ -7,7 +7,7 @@
 // Nobody outside sees what a group has done before its commit: what is asked meanwhile waits for it, and so does the
 // answer of one that was undone, since it may tell of what it found of those before it.
 
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
 /** What one transaction holds while it is under way. */
 export interface Member {
@@ -26,13 +26,15 @@ interface Group {
 export interface CommitGroupsOptions {
   engine: DatabaseSync;
   /** Stands around every change. */
-  change: (work: () => void) => void;
+  change: (work: () => unknown) => void;
   /** Transactions that may share a commit; 1: each has its own. */
   maxMembers: number;
 }
 
 export class CommitGroups {
   readonly #options: CommitGroupsOptions;
+  /** Parsed once: they run for every transaction. */
+  readonly #steps: Record<'begin' | 'enter' | 'leave' | 'commit', StatementSync>;
   #group: Group | undefined;
   #isWorking = false;
   #waiting: (() => void)[] = [];
@@ -40,6 +42,13 @@ export class CommitGroups {
 
   constructor(options: CommitGroupsOptions) {
     this.#options = options;
+    const { engine } = options;
+    this.#steps = {
+      begin: engine.prepare('BEGIN IMMEDIATE'),
+      enter: engine.prepare('SAVEPOINT member'),
+      leave: engine.prepare('RELEASE member'),
+      commit: engine.prepare('COMMIT'),
+    };
   }
 
   /** Resolves when it is this one's turn. */
@@ -57,8 +66,7 @@ export class CommitGroups {
 
   /** Resolves when what it did is on stable storage. */
   async finish(member: Member): Promise<void> {
-    const { engine, change } = this.#options;
-    change(() => engine.exec('RELEASE member'));
+    this.#options.change(() => this.#steps.leave.run());
     member.state = 'over';
     const group = this.#group!;
     group.hasChanges = true;
@@ -99,9 +107,9 @@ export class CommitGroups {
   }
 
   #enter(): void {
-    const { engine, change } = this.#options;
+    const { change } = this.#options;
     if (this.#group === undefined) {
-      change(() => engine.exec('BEGIN IMMEDIATE'));
+      change(() => this.#steps.begin.run());
       this.#group = {
         members: 0,
         hasChanges: false,
@@ -112,7 +120,7 @@ export class CommitGroups {
       this.#group.committed.promise.catch(() => {});
     }
     this.#group.members += 1;
-    change(() => engine.exec('SAVEPOINT member'));
+    change(() => this.#steps.enter.run());
   }
 
   #passOn(): void {
@@ -141,7 +149,7 @@ export class CommitGroups {
     const group = this.#group;
     this.#group = undefined;
     try {
-      if (group !== undefined) change(() => engine.exec('COMMIT'));
+      if (group !== undefined) change(() => this.#steps.commit.run());
       group?.committed.resolve();
     } catch (error) {
       if (engine.isTransaction) engine.exec('ROLLBACK');

@@ -135,7 +135,7 @@ class SingleConnectionDriver implements Driver {
   constructor(engine: DatabaseSync, guard: WriteGuard, maxMembers: number) {
     this.#engine = engine;
     this.#statements = new Statements(engine, guard);
-    const change = (work: () => void) => changeWith(guard, work);
+    const change = (work: () => unknown) => void changeWith(guard, work);
     this.#groups = new CommitGroups({ engine, change, maxMembers });
   }
 
