@@ -86,6 +86,8 @@ export interface Load {
   perSecond: number;
   p50Ms: number;
   p99Ms: number;
+  /** What the client's own process took for each call. */
+  clientMicros: number;
 }
 
 /** So many at a time, for that long; `work` gets the number of the call. */
@@ -95,6 +97,7 @@ export async function runLoad(
 ): Promise<Load> {
   const times: number[] = [];
   const startedMs = systemClock.monotonicMs();
+  const before = process.cpuUsage();
   let calls = 0;
   const one = async () => {
     while (systemClock.monotonicMs() - startedMs < forMs) {
@@ -106,8 +109,10 @@ export async function runLoad(
   };
   await Promise.all(Array.from({ length: concurrency }, one));
   const seconds = (systemClock.monotonicMs() - startedMs) / 1_000;
+  const { user, system } = process.cpuUsage(before);
   const sorted = times.toSorted((a, b) => a - b);
+  const clientMicros = (user + system) / sorted.length;
   const at = (part: number) =>
     sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))]!;
-  return { perSecond: sorted.length / seconds, p50Ms: at(0.5), p99Ms: at(0.99) };
+  return { perSecond: sorted.length / seconds, p50Ms: at(0.5), p99Ms: at(0.99), clientMicros };
 }

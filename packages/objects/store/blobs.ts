@@ -1,6 +1,6 @@
 // Owns the SQL of blobs: which files exist, which of them are wanted, and which are to go.
 
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { forgetLoggedBlob } from './logged-blobs.ts';
 import type { BlobState, BlobTable, ObjectsSchema, Tx } from './schema.ts';
 
@@ -109,12 +109,18 @@ export async function findBlobs(db: Queries, ids: readonly string[]): Promise<Bl
 /** Of this gateway. */
 export async function listBlobsInState(
   db: Queries,
-  { state, gatewayId, limit }: { state: BlobState; gatewayId: string | null; limit: number },
+  {
+    state,
+    gatewayId,
+    limit,
+  }: { state: Exclude<BlobState, 'stored'>; gatewayId: string | null; limit: number },
 ): Promise<string[]> {
   const rows = await db
     .selectFrom('blob')
     .select('id')
     .where('state', '=', state)
+    // As the index has it.
+    .where('state', '!=', sql.lit('stored'))
     .where('gateway_id', gatewayId === null ? 'is' : '=', gatewayId)
     .limit(limit)
     .execute();

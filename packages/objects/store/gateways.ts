@@ -1,6 +1,6 @@
 // Owns the SQL of gateways: which are alive, what they still read, and who takes over from one that is gone.
 
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { GatewayTable, ObjectsSchema, Tx } from './schema.ts';
 
 type Queries = Kysely<ObjectsSchema>;
@@ -35,6 +35,8 @@ export async function takeOverBlobs(tx: Tx, gatewayId: string): Promise<boolean>
     .updateTable('blob')
     .set({ gateway_id: gatewayId })
     .where('state', 'in', ['uploading', 'doomed'])
+    // As the index has it.
+    .where('state', '!=', sql.lit('stored'))
     .where((eb) =>
       eb.or([
         eb('gateway_id', 'is', null),

@@ -9,8 +9,9 @@ import { systemClock } from '@ironbark/platform/clock.ts';
 import { KEYS, REGION } from '../../conformance/s3/endpoint.ts';
 import { atLeast, atMost, type Figure } from '../../support/figures.ts';
 import { startObjectsProcess } from '../../support/objects-process.ts';
-import { LeanClient, type LeanClientOptions, type Load, runLoad } from '../../support/s3-load.ts';
+import { type LeanClientOptions, type Load, runLoad } from '../../support/s3-load.ts';
 import { readAndCompare } from '../../support/s3-reader.ts';
+import { SocketClient } from '../../support/s3-sockets.ts';
 import { measureKeys } from './keys.ts';
 import { measurePeers } from './peers.ts';
 
@@ -48,7 +49,7 @@ export async function measureS3(): Promise<Figure[]> {
 async function measureRequests(folder: string): Promise<Figure[]> {
   await using walrus = await startObjectsProcess(join(folder, 'requests'));
   const options = { url: walrus.url, key: KEYS.owner, region: REGION, connections: MANY };
-  using client = new LeanClient(options);
+  using client = new SocketClient(options);
   await client.succeed({ method: 'PUT', path: `/${BUCKET}` });
   const put = (call: number) =>
     client.succeed({ method: 'PUT', path: `/${BUCKET}/small/${call}`, body: SMALL });
@@ -86,7 +87,7 @@ function tell(name: string, { perSecond, p50Ms, p99Ms }: Load): void {
 
 /** Rates in MB/s, each the median of some rounds in turns. */
 async function measureLarge(
-  client: LeanClient,
+  client: SocketClient,
   options: LeanClientOptions,
   folder: string,
 ): Promise<Figure[]> {

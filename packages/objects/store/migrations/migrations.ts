@@ -7,6 +7,7 @@ import { addConfigurations } from './0003-configurations.ts';
 import { addEncryption } from './0004-encryption.ts';
 import { addLog } from './0005-log.ts';
 import { addGateways } from './0006-gateways.ts';
+import { fewerIndexEntries } from './0007-fewer-index-entries.ts';
 
 export const objectsMigrations: Migrations = {
   '0001-objects': createObjects,
@@ -15,4 +16,5 @@ export const objectsMigrations: Migrations = {
   '0004-encryption': addEncryption,
   '0005-log': addLog,
   '0006-gateways': addGateways,
+  '0007-fewer-index-entries': fewerIndexEntries,
 };
