@@ -75,6 +75,19 @@ test('one changed bit of a record is found wherever it is, and no byte of it is 
   }
 });
 
+test('a record that was read already, and is damaged since, is not given out of memory', async (t) => {
+  const folder = await makeFolder(t);
+  await using log = await openBlobLog({ folder, lastKnown: 0 });
+  const bytes = randomBytes(4_096);
+  const blob = await log.append(newId(), bytes);
+  for (let n = 0; n < 3; n++) assert.ok((await log.read(blob)).equals(bytes));
+  const path = join(folder, (await readdir(folder))[0]!);
+  const whole = await readFile(path);
+  whole[blob.place.offset + 4_000]! ^= 1;
+  await writeFile(path, whole);
+  for (let n = 0; n < 3; n++) await assert.rejects(log.read(blob), /is damaged/);
+});
+
 test('a scan finds every record up to the place where none is whole', async (t) => {
   const folder = await makeFolder(t);
   let blobs: LoggedBlob[];

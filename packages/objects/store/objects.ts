@@ -39,7 +39,7 @@ export async function findCurrentObject(
   const [row] = await selectCurrentObject(db, { bucketId, key });
   if (row === undefined) return undefined;
   const { blobId, segmentBytes: sizeBytes, blockCrcs, nonce, checksum, logFile, logOffset } = row;
-  if (row.segments !== 1 || blobId === null || sizeBytes === null || blockCrcs === null) {
+  if (Number(row.segments) !== 1 || blobId === null || sizeBytes === null || blockCrcs === null) {
     return { row, segment: undefined };
   }
   return { row, segment: { blobId, sizeBytes, blockCrcs, nonce, checksum, logFile, logOffset } };

@@ -43,6 +43,16 @@ test('a prepared query sees its own transaction, and from outside what was commi
   assert.deepEqual(await atLeast(db.query, 2), []);
 });
 
+test('a prepared query of a transaction that is over is refused', async () => {
+  await using db = await openSqlite<Schema>({ path: ':memory:', migrations });
+  let over: Kysely<Schema> | undefined;
+  await db.transaction(async (tx) => {
+    over = tx;
+    assert.deepEqual(await atLeast(tx, 1), []);
+  });
+  await assert.rejects(atLeast(over!, 1), /over/);
+});
+
 test('two databases of one program do not answer for each other', async () => {
   await using one = await openSqlite<Schema>({ path: ':memory:', migrations });
   await using two = await openSqlite<Schema>({ path: ':memory:', migrations });
