@@ -142,7 +142,7 @@ const BANS: readonly Ban[] = [
     pattern: /\b(?:write|writev|writeFile|appendFile|fsync|fdatasync|rename|truncate)Sync\(/,
     instead: 'platform/files.ts',
     // A log is for people; its last lines may be lost. Settings of the kernel are no bytes of a disk.
-    except: /^packages\/platform\/(?:log-file|network-namespace)\.ts$/,
+    except: /^packages\/platform\/(?:files|log-file|network-namespace)\.ts$/,
   },
   {
     pattern: /\brename\(/,
