@@ -27,9 +27,10 @@ Examples:
 
   'ironbark nodes': `Examples:
   ironbark nodes                       the hosts of this cloud, and what they have
-  ironbark nodes token                 the line to type on another host
+  ironbark nodes token                 the line to type on another host, and its token
   ironbark nodes drain shelf-2         before it is repaired: no new instances
-  ironbark nodes remove shelf-2        once its instances are terminated`,
+  ironbark nodes remove shelf-2        once its instances are terminated
+  ironbark nodes remove shelf-2 --lost its host is gone, and its instances with it`,
 
   'ironbark nodes token': `Examples:
   ironbark nodes token                            for one host, within an hour
@@ -37,8 +38,9 @@ Examples:
   ironbark nodes token --address 192.168.1.10:9000`,
 
   'ironbark join': `Examples:
-  sudo ironbark join https://192.168.1.10:8774 --token ibjoin_…      as "ironbark nodes token" prints it
-  sudo ironbark join https://192.168.1.10:8774 --token ibjoin_… --node-name shelf-2 --underlay 10.0.0.2`,
+  sudo ironbark join https://192.168.1.10:8774                            asks for the token that "ironbark nodes token" prints
+  sudo ironbark join https://192.168.1.10:8774 --token-file token --yes   in a script
+  sudo ironbark join https://192.168.1.10:8774 --node-name shelf-2 --underlay 10.0.0.2`,
 
   'ironbark status': `Examples:
   ironbark status || ironbark up                  start it unless it runs

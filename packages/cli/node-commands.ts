@@ -1,6 +1,7 @@
 // Owns the commands on the hosts of a cloud as people see them: on the front end, and on the others.
 
 import { type Command, Option } from 'commander';
+import type { RemoveFlags } from './commands/nodes.ts';
 import type { CliContext } from './context.ts';
 import { parseHostAddress } from './option-values.ts';
 
@@ -10,7 +11,8 @@ type Work = typeof import('./commands/nodes.ts');
 const load = (): Promise<Work> => import('./commands/nodes.ts');
 
 interface JoinFlags {
-  token: string;
+  token?: string;
+  tokenFile?: string;
   nodeName?: string;
   underlay?: string;
   yes?: boolean;
@@ -26,7 +28,11 @@ export function addNodeCommands(
     .command('join')
     .description('make this host a node of a cloud that runs elsewhere')
     .argument('<front>', 'what "ironbark nodes token" prints there: https://ADDRESS:PORT')
-    .requiredOption('--token <token>', 'from the same line')
+    .option(
+      '--token <token>',
+      '- for the first line of the standard input (default: it is asked for)',
+    )
+    .option('--token-file <file>', 'whose first line is the token')
     .option('--node-name <name>', 'what the node is called (default: the host’s name)')
     .option(
       '--underlay <address>',
@@ -71,7 +77,6 @@ function addFrontCommands(program: Command, context: MakeContext): void {
   const named = [
     ['drain', 'give a node no new instances', 'drainNode'],
     ['resume', 'give it new instances again', 'resumeNode'],
-    ['remove', 'let it in no more; it must have no instances', 'removeNode'],
   ] as const;
   for (const [name, description, work] of named) {
     nodes
@@ -82,4 +87,13 @@ function addFrontCommands(program: Command, context: MakeContext): void {
         await (await load())[work](context(command), node);
       });
   }
+  nodes
+    .command('remove')
+    .description('let it in no more; it must have no instances')
+    .argument('<node>', 'name or id')
+    .option('--lost', 'it is away for good: its instances are terminated with it')
+    .option('-y, --yes', 'with --lost: do not ask')
+    .action(async (node: string, flags: RemoveFlags, command: Command) => {
+      await (await load()).removeNode(context(command), node, flags);
+    });
 }

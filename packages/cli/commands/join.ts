@@ -24,10 +24,13 @@ import {
   parseFront,
   requireToken,
 } from '../join-front.ts';
+import { readToken } from '../join-token.ts';
 import { Problem } from '../problem.ts';
 
 export interface JoinOptions {
-  token: string;
+  /** The token itself, or `-`: from the standard input. Absent: it is asked for. */
+  token?: string;
+  tokenFile?: string;
   nodeName?: string;
   /** IPv4. */
   underlay?: string;
@@ -46,9 +49,15 @@ export async function joinCloud(
   options: JoinOptions,
 ): Promise<void> {
   const { terminal, dataDir } = context;
+  const front = parseFront(url);
+  const token = await readToken(options, {
+    stdin: process.stdin,
+    ask: (question) => void process.stderr.write(question),
+    warn: (line) => terminal.warn(line),
+  });
   const wishes: JoinWishes = {
-    front: parseFront(url),
-    token: requireToken(options.token),
+    front,
+    token: requireToken(token),
     name: chooseName(options.nodeName, hostname()),
   };
   await requireEmpty(context);

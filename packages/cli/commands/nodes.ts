@@ -78,7 +78,11 @@ function renderInvitation(context: CliContext, invitation: JoinInvitation): stri
   return [
     terminal.bold('On the other host, with Ironbark of the same version:'),
     '',
-    `  sudo ./ironbark join ${endpoint} --token ${token}`,
+    `  sudo ./ironbark join ${endpoint}`,
+    '',
+    'and when it asks, this token, which is a secret:',
+    '',
+    `  ${token}`,
     '',
     terminal.dim(
       `For one host, until ${expiresAt}. The cloud’s certificate, which the token names:`,
@@ -101,13 +105,58 @@ export async function resumeNode(context: CliContext, name: string): Promise<voi
   context.terminal.result(node, () => `${node.name} gets new instances again.`);
 }
 
-export async function removeNode(context: CliContext, name: string): Promise<void> {
-  const node = await (await open(context)).removeNode({ name });
+export interface RemoveFlags {
+  /** It is away for good: its instances are over with it. */
+  lost?: boolean;
+  yes?: boolean;
+}
+
+export async function removeNode(
+  context: CliContext,
+  name: string,
+  { lost: isLost = false, yes = false }: RemoveFlags,
+): Promise<void> {
+  const daemon = await open(context);
+  if (isLost && !yes) await confirmLoss(context, daemon, name);
+  const node = await daemon.removeNode({ name, isLost });
+  if (isLost) {
+    context.terminal.result(node, () => renderLost(node));
+    return;
+  }
   context.terminal.result(
     node,
     () =>
       `${node.name} is no node any more; its certificate is worth nothing. There: ironbark leave`,
   );
+}
+
+async function confirmLoss(context: CliContext, daemon: AdminApi, name: string): Promise<void> {
+  const node = (await daemon.listNodes()).find((one) => one.name === name || one.nodeId === name);
+  const again = [
+    `to go ahead without being asked: ${context.self} nodes remove ${name} --lost --yes`,
+  ];
+  if (node === undefined)
+    throw new Problem(`the cloud has no node ${name}`, ['see: ironbark nodes']);
+  const elsewhere = await daemon.listElsewhere();
+  const instances = elsewhere.find((one) => one.node === node.name)?.instances ?? [];
+  const ids = instances.map(({ id }) => id).join(', ');
+  const { terminal } = context;
+  terminal.warn(
+    `${node.name} is removed with its ${node.instances} instances${ids === '' ? '' : `: ${ids}`}`,
+  );
+  terminal.warn('they are terminated, and what is on their root disks is lost to the cloud');
+  terminal.warn('volumes are detached; addresses and interfaces go as with any termination');
+  terminal.warn('if the host still runs, switch it off first: its guests do not end by this');
+  if (await terminal.confirm(`Remove ${node.name} for good?`)) return;
+  throw new Problem('nothing was removed', again);
+}
+
+function renderLost({ name, instances }: ZoneNode): string {
+  return [
+    `${name} is no node any more; its certificate is worth nothing.`,
+    `Its ${instances} instances are being terminated, and their volumes come free.`,
+    'If the host comes back: ironbark leave, there',
+  ].join('\n');
 }
 
 function open({ dataDir, self }: CliContext): Promise<AdminApi> {
