@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NodeId } from '@ironbark/core/ids.ts';
-import type { ZoneVpc } from '@ironbark/protocol/internal/cluster-client.ts';
 import { MemoryNode } from '@ironbark/protocol/internal/testing/memory-node.ts';
 import type { VpcChange } from '@ironbark/protocol/internal/vpc-changes.ts';
+import { MovableClock } from './testing/joined-zone.ts';
 import { instanceId, placed, Zone } from './testing/zone.ts';
+import { zoneVpc } from './testing/zone-vpc.ts';
 
 const A: NodeId = 'node-a';
 const B: NodeId = 'node-b';
@@ -29,6 +30,39 @@ test('a VPC reaches the nodes that have a port of it and a bridge, and no others
   assert.equal(heard.size, 1, 'and nothing to hear');
   await zone.client.forgetVpcs([zoneVpc(3, []).intent.id]);
   await zone.until('forgotten', () => zone.node(B).intent.vpcs.length === 0);
+});
+
+test('a node that says another address each time moves once, and again after a minute', async () => {
+  const [a, b] = [new MemoryNode(A), new MemoryNode(B)];
+  for (const node of [a, b]) node.network = 'bridge';
+  const clock = new MovableClock();
+  await using zone = await Zone.start([a, b], { clock });
+  await zone.client.putInstances([placed(1, A), placed(2, B)]);
+  await zone.untilSeen(instanceId(2), (each) => each.power === 'running');
+  let reports = 0;
+  const getReport = a.getReport.bind(a);
+  a.getReport = () => {
+    reports += 1;
+    return getReport();
+  };
+  const say = async (address: string) => {
+    a.underlayAddress = address;
+    // The second is asked for when the first was taken in.
+    for (const before = reports; reports < before + 2; ) {
+      const seen = reports;
+      a.notify();
+      await zone.until('its report', () => reports > seen);
+    }
+    await zone.untilQuiet();
+    const [node] = await zone.client.describeNodes([A]);
+    return node!.underlayAddress;
+  };
+  assert.equal(await say('192.0.2.1'), '192.0.2.1');
+  const heard = b.received.length;
+  for (const at of [2, 3, 4, 5, 6]) assert.equal(await say(`192.0.2.${at}`), '192.0.2.1');
+  assert.equal(b.received.length, heard, 'nobody else hears of it');
+  clock.aheadMs += 61_000;
+  assert.equal(await say('192.0.2.7'), '192.0.2.7');
 });
 
 test('nodes that share a VPC are told where the others are, and of a change of that', async () => {
@@ -105,21 +139,3 @@ test('a change of a VPC is told as no more than that, and all of it where someth
     three!.interfaceId,
   ]);
 });
-
-/** Its number tells which one has arrived. */
-function zoneVpc(generation: number, nodes: (NodeId | undefined)[]): ZoneVpc {
-  const ports = nodes.map((nodeId, at) => ({
-    interfaceId: `eni-0000000000000000${at}` as const,
-    subnetId: 'subnet-00000000000000001' as const,
-    nodeId,
-    macAddress: `02:00:00:00:00:0${at}`,
-    privateIps: [`10.0.0.${at + 4}`],
-    publicIps: [],
-    groupIds: [],
-    checksSource: true,
-  }));
-  const dhcp = { domainName: 'ec2.internal', domainNameServers: [], ntpServers: [] };
-  const parts = { cidrs: ['10.0.0.0/16'], hasDns: true, dhcp, subnets: [], groups: [], ports };
-  const id = 'vpc-00000000000000001';
-  return { generation, intent: { id, networkNumber: generation, ...parts } };
-}

@@ -21,18 +21,26 @@ interface Candidate {
   observation: string;
 }
 
+/**
+ * All other nodes look at their networks when one is elsewhere. A node moves with its host's configuration, and then once;
+ * one whose word about it changes more often is believed again after this time.
+ */
+const MOVE_PERIOD_MS = 60_000;
+
 /** What the store holds, so that a report of a thousand settled instances reads no rows. */
 export class ReportRecorder {
   readonly #context: ClusterContext;
   readonly #recorded = new Map<InstanceId, { nodeId: NodeId; observation: string }>();
   readonly #summaries = new Map<NodeId, string>();
+  readonly #places = new Map<NodeId, { address: string | undefined; movedMs: number }>();
 
   constructor(context: ClusterContext) {
     this.#context = context;
   }
 
   async record(nodeId: NodeId, report: NodeReport): Promise<void> {
-    const { instances, reportedAt: _reportedAt, ...summary } = report;
+    const { instances, reportedAt: _reportedAt, ...said } = report;
+    const summary = this.#placed(nodeId, said);
     const candidates = instances
       .map((each) => ({ id: each.id, observation: JSON.stringify(each) }))
       .filter((each) => !this.#isRecorded(nodeId, each));
@@ -41,10 +49,13 @@ export class ReportRecorder {
     if (candidates.length === 0 && !summaryIsNews) return;
     const write = () =>
       this.#context.database.transaction(async (tx) => {
+        // It was removed while it spoke: what was written of its instances then stands.
+        if ((await findNode(tx, nodeId)) === undefined) return undefined;
         const hasMoved = summaryIsNews && (await this.#recordSummary(tx, nodeId, summary));
         return { hasMoved, ...(await recordObservations(tx, nodeId, candidates)) };
       });
     const recorded = await this.#context.aroundStep('node-report/record', write);
+    if (recorded === undefined) return;
     this.#summaries.set(nodeId, essenceOf(summary));
     for (const each of recorded.same) this.#remember(nodeId, each);
     for (const each of recorded.news) this.#remember(nodeId, each);
@@ -55,6 +66,23 @@ export class ReportRecorder {
 
   forget(ids: readonly InstanceId[]): void {
     for (const id of ids) this.#recorded.delete(id);
+  }
+
+  /** With the address that it had where it says another one too soon. */
+  #placed(nodeId: NodeId, summary: NodeSummaryRecord): NodeSummaryRecord {
+    const { underlayAddress: address, ...rest } = summary;
+    const nowMs = this.#context.clock.monotonicMs();
+    const known = this.#places.get(nodeId);
+    if (known?.address === address && known !== undefined) return summary;
+    if (known !== undefined && nowMs - known.movedMs < MOVE_PERIOD_MS) {
+      return known.address === undefined ? rest : { ...rest, underlayAddress: known.address };
+    }
+    const movedMs = known === undefined ? Number.NEGATIVE_INFINITY : nowMs;
+    this.#places.set(nodeId, { address, movedMs });
+    if (known !== undefined) {
+      this.#context.logger.info('a node has another address', { id: nodeId, address });
+    }
+    return summary;
   }
 
   /** Which VPCs are in its document depends on its network. True when the others reach it elsewhere than before. */
