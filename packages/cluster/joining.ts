@@ -57,7 +57,8 @@ export interface NodeAdmin {
   listElsewhere(): Promise<InstancesElsewhere[]>;
   drainNode(request: { name: string }): Promise<ZoneNode>;
   resumeNode(request: { name: string }): Promise<ZoneNode>;
-  removeNode(request: { name: string }): Promise<ZoneNode>;
+  /** `isLost`: it is away for good, and the instances that are placed on it are over with it. */
+  removeNode(request: { name: string; isLost?: boolean }): Promise<ZoneNode>;
 }
 
 export interface Joining extends NodeAdmin, AsyncDisposable {
@@ -87,7 +88,7 @@ class ZoneJoining implements Joining {
   readonly #options: JoiningOptions;
   readonly #membership: Membership;
   readonly #stop = new AbortController();
-  #door: { row: DoorRow; listener: TlsListener } | undefined;
+  #door: { row: DoorRow; listener: TlsListener; openedMs: number } | undefined;
   /** As it is written down, whether the door is open or not: where this host is does not depend on that. */
   #host: string | undefined;
   #again: Promise<void> = Promise.resolve();
@@ -119,6 +120,11 @@ class ZoneJoining implements Joining {
     return address !== undefined && isUnicast(address) ? host : undefined;
   }
 
+  get #listeningMs(): number | undefined {
+    const openedMs = this.#door?.openedMs;
+    return openedMs === undefined ? undefined : this.#context.clock.monotonicMs() - openedMs;
+  }
+
   async makeJoinToken(request: TokenRequest): Promise<JoinInvitation> {
     // Two that ask at once open one door.
     const mine = this.#turn.then(() => this.#ensureDoor(request));
@@ -144,7 +150,8 @@ class ZoneJoining implements Joining {
   listElsewhere = () => this.#membership.listElsewhere();
   drainNode = ({ name }: { name: string }) => this.#membership.drain(name, true);
   resumeNode = ({ name }: { name: string }) => this.#membership.drain(name, false);
-  removeNode = ({ name }: { name: string }) => this.#membership.remove(name);
+  removeNode = ({ name, isLost = false }: { name: string; isLost?: boolean }) =>
+    isLost ? this.#membership.removeLost(name, this.#listeningMs) : this.#membership.remove(name);
 
   /** Nodes that have joined go on coming to the address that they know: moving the door is for one without nodes. */
   async #ensureDoor(request: TokenRequest): Promise<{ host: string; port: number }> {
@@ -189,7 +196,8 @@ class ZoneJoining implements Joining {
       clock,
       logger,
     });
-    this.#door = { row: { ...row, port: listener.port }, listener };
+    const openedMs = clock.monotonicMs();
+    this.#door = { row: { ...row, port: listener.port }, listener, openedMs };
     this.problem = undefined;
     logger.info('nodes on other hosts may come', { host: row.host, port: listener.port });
   }

@@ -115,6 +115,36 @@ test('a drained node gets nothing new, and is removed once it is empty', async (
   assert.deepEqual((await nodes()).map(({ name }) => name).includes('n2'), false);
 });
 
+test('a node that is lost is removed with its instances, and its guests end when it comes back', async () => {
+  const isOnN1 = async () =>
+    (await (await getDaemon(cloud.dataDir)).listElsewhere())
+      .filter(({ node }) => node === 'n1')
+      .flatMap(({ instances }) => instances.map(({ id }) => id));
+  const lost = await isOnN1();
+  assert.equal(lost.length, 2);
+  const spared = (await running()).filter((id) => !lost.includes(id as `i-${string}`));
+  const remove = () => cloud.ironbark('nodes', 'remove', 'n1', '--lost', '--yes');
+  assert.match(await problemOf(remove()), /n1 is not away/);
+  process.kill(Number(await readFile(join(folder, 'n1/run/daemon.pid'), 'utf8')), 'SIGKILL');
+  await untilState('n1', 'away');
+  assert.match(
+    await problemOf(cloud.ironbark('nodes', 'remove', 'n1', '--lost')),
+    new RegExp(`with its 2 instances: .*${lost[0]}[\\s\\S]*nothing was removed`),
+  );
+  assert.match((await remove()).stdout, /Its 2 instances/);
+  await eventually('their end', async () => {
+    const { Reservations = [] } = await ec2.call('DescribeInstances', { InstanceIds: lost });
+    const all = Reservations.flatMap(({ Instances = [] }) => Instances);
+    return all.every(
+      ({ State, StateReason }) =>
+        State?.Name === 'terminated' && StateReason?.Code === 'Server.InternalError',
+    );
+  });
+  assert.deepEqual(await running(), spared);
+  assert.match(await problemOf(at('n1', 'up')), /removed there as lost[\s\S]*ironbark leave/);
+  await at('n1', 'leave');
+});
+
 const launcher = join(projectDir, 'ironbark');
 
 function of(dataDir: string): string[] {
@@ -131,17 +161,11 @@ async function invite(): Promise<JoinInvitation> {
 }
 
 async function joinAs(name: string, { endpoint, token }: JoinInvitation): Promise<void> {
-  await at(
-    name,
-    'join',
-    endpoint,
-    '--token',
-    token,
-    '--node-name',
-    name,
-    '--hypervisor',
-    'simulated',
-  );
+  const args = ['join', endpoint, ...of(join(folder, name)), '--token', '-', '--node-name', name];
+  await systemCommands.run(launcher, [...args, '--hypervisor', 'simulated'], {
+    input: `${token}\n`,
+    timeoutMs: 120_000,
+  });
 }
 
 async function problemOf(attempt: Promise<unknown>): Promise<string> {

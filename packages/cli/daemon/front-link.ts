@@ -16,6 +16,8 @@ export interface FrontLinkOptions {
   front: FrontAddress;
   identity: NodeIdentity;
   handler: CallHandler;
+  /** The front end says that this node was removed with what was on it: that has to end. Called each time it says so. */
+  onLost: () => Promise<void>;
   clock: Clock;
   random: RandomSource;
   logger: Logger;
@@ -28,6 +30,8 @@ const PAUSE_LIMIT_MS = 10_000;
 const LONG_MS = 5_000;
 const MAX_ANSWER_BYTES = 64 * 1024;
 export const REQUESTS = 'http/1.1';
+const LOST =
+  'it was removed there as lost, and its instances are over. Its guests were stopped; their disks stay until: ironbark leave';
 
 export class FrontLink implements AsyncDisposable {
   readonly #options: FrontLinkOptions;
@@ -80,8 +84,10 @@ export class FrontLink implements AsyncDisposable {
       this.#isConnected = false;
     }
     if (this.#stop.signal.aborted || clock.monotonicMs() - startedMs > LONG_MS) return;
-    if (await this.#isSentAway())
-      this.#problem = 'it knows this node no more: it was removed there';
+    const { isNode, wasLost } = await this.#askWhoWeAre();
+    if (isNode !== false) return;
+    this.#problem = wasLost === true ? LOST : 'it knows this node no more: it was removed there';
+    if (wasLost === true) await this.#options.onLost();
   }
 
   #note(error: unknown): void {
@@ -91,10 +97,10 @@ export class FrontLink implements AsyncDisposable {
     if (isNews) this.#options.logger.warn('the front end cannot be reached', { error });
   }
 
-  async #isSentAway(): Promise<boolean> {
+  async #askWhoWeAre(): Promise<{ isNode?: boolean; wasLost?: boolean }> {
     using calls = this.openCalls(DIAL_MS);
     const answer = await calls.call('hello').catch(() => undefined);
-    return (answer as { isNode?: boolean } | undefined)?.isNode === false;
+    return Object(answer) as { isNode?: boolean; wasLost?: boolean };
   }
 
   /** The node's own calls, each over a connection of its own. */

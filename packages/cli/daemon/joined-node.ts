@@ -56,11 +56,28 @@ export async function composeJoinedNode(
     onChange: node.client.onChange,
     maxInputBytes: MAX_INTENT_BYTES,
   });
+  let hasEnded = false;
+  /** Guests, their volumes and the network go; disks and documents stay. */
+  const end = async (timeoutMs: number) => {
+    await node.halt({ timeoutMs });
+    await clients?.endAll();
+    await network.removeAll();
+    hasEnded = true;
+  };
   const link = starting.use(
     new FrontLink({
       front: joined.front,
       identity,
       handler,
+      // Others may have their addresses now: nobody waits for the guests.
+      onLost: async () => {
+        if (hasEnded) return;
+        logger.warn('this node was removed as lost; its guests are stopped');
+        await end(0).catch((error: unknown) => {
+          // It is said again, and tried again then.
+          logger.error('guests of a node that was removed do not stop', { error });
+        });
+      },
       ...{ clock, random, logger: logger.child({ service: 'front-link' }) },
     }),
   );
@@ -76,9 +93,7 @@ export async function composeJoinedNode(
       link.problem === undefined ? [] : [`the front end ${endpoint}: ${link.problem}`],
     halt: async () => {
       await link[Symbol.asyncDispose]();
-      await node.halt({ timeoutMs: GUEST_GRACE_MS });
-      await clients?.endAll();
-      await network.removeAll();
+      if (!hasEnded) await end(GUEST_GRACE_MS);
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };

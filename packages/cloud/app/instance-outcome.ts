@@ -23,9 +23,11 @@ export type OutcomeFacts = Pick<
   | 'shutdownBehavior'
 >;
 
-/** Only an instance that is to run can end unasked. */
+/** An instance that is to run can end unasked, one that is to be stopped only with its node. */
 export function planOutcome(instance: OutcomeFacts): Outcome {
-  if (instance.desiredPower !== 'running') return { kind: 'none' };
+  const { desiredPower, observedPower } = instance;
+  if (desiredPower === 'terminated') return { kind: 'none' };
+  if (desiredPower === 'stopped' && observedPower !== 'terminated') return { kind: 'none' };
   switch (instance.observedPower) {
     case 'stopped':
       if (!hasReachedStop(instance)) return { kind: 'none' };
@@ -34,17 +36,18 @@ export function planOutcome(instance: OutcomeFacts): Outcome {
         desiredPower: instance.shutdownBehavior === 'stop' ? 'stopped' : 'terminated',
       };
     case 'failed':
-      return { kind: 'failed', reason: observedReason(instance) };
+      return { kind: 'failed', reason: observedReason(instance, 'The node gave no reason.') };
     case 'terminated':
-      return { kind: 'failed', reason: 'The node no longer has the instance.' };
+      return { kind: 'failed', reason: observedReason(instance, GONE) };
     default:
       return { kind: 'none' };
   }
 }
 
-function observedReason(instance: OutcomeFacts): string {
-  const observation = parseObservation(instance);
-  return observation?.reason ?? 'The node gave no reason.';
+const GONE = 'The node no longer has the instance.';
+
+function observedReason(instance: OutcomeFacts, otherwise: string): string {
+  return parseObservation(instance)?.reason ?? otherwise;
 }
 
 export function parseObservation(

@@ -1,6 +1,7 @@
 // Owns who is a node of this zone: those that join from other hosts, and what an administrator does with any of them.
 //
 //   token -> join -> ready <-> draining -> remove; lost and ready follow from reports (node-health.ts)
+//                       away -> remove as lost, with all that is on it (lost-nodes.ts)
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { NodeId } from '@ironbark/core/ids.ts';
@@ -25,11 +26,13 @@ import {
   type JoinedNodeRow,
   listJoinedNodes,
 } from '../store/joined-nodes.ts';
+import { isLostNode } from '../store/lost-nodes.ts';
 import { deleteNode, ensureNode, listNodes, setDraining } from '../store/nodes.ts';
 import { listChangesAfter } from '../store/observations.ts';
 import { countPlacedOn, listIntents } from '../store/placed-instances.ts';
 import type { ClusterContext } from './context.ts';
 import { takeJoinToken } from './join-tokens.ts';
+import { requireLost, writeLost } from './lost-nodes.ts';
 import { NodeLink } from './node-link.ts';
 import { describeNodes } from './nodes.ts';
 
@@ -129,6 +132,11 @@ export class Membership implements Disposable {
     return (await findJoinedByFingerprint(this.#context.database.query, fingerprint))?.id;
   }
 
+  /** It was one, and was removed with what was on it. */
+  async wasLost(fingerprint: string): Promise<boolean> {
+    return await isLostNode(this.#context.database.query, fingerprint);
+  }
+
   attach(id: NodeId, session: CallSession, address: string | undefined): void {
     const link = this.#links.get(id);
     if (link === undefined) {
@@ -206,12 +214,42 @@ export class Membership implements Disposable {
       await deleteJoinedNode(tx, id);
       await deleteNode(tx, id);
     });
+    this.#drop(node);
+    return node;
+  }
+
+  /**
+   * The same of one that is away, and its instances are over with it: the cloud reads so and gives back what they held.
+   * `listeningMs`: for how long nodes have been able to come in; undefined while they are not.
+   */
+  async removeLost(name: string, listeningMs: number | undefined): Promise<ZoneNode> {
+    const { database, logger } = this.#context;
+    const node = await this.#get(name);
+    if (node.isFront) throw refused(`${node.name} is the front end’s own node and stays.`);
+    const { nodeId: id } = node;
+    const instances = await database.transaction(async (tx) => {
+      const row = (await listJoinedNodes(tx)).find((one) => one.id === id);
+      if (row === undefined) throw refused(`${node.name} was removed already.`);
+      // Looked at here: until its row is gone it may come back.
+      const isConnected = this.#links.get(id)?.isConnected === true;
+      requireLost(this.#context, row, { isConnected, listeningMs });
+      const count = await countPlacedOn(tx, id);
+      await writeLost(this.#context, tx, row);
+      return count;
+    });
+    logger.warn('a node was removed as lost', { id, name: node.name, instances });
+    this.#drop(node);
+    for (const other of this.#context.nodes.keys()) this.#context.pokeIntent(other);
+    return { ...node, instances };
+  }
+
+  /** Its rows are gone. */
+  #drop({ nodeId: id, name }: ZoneNode): void {
     this.#context.removeNode(id);
     this.#links.get(id)?.[Symbol.dispose]();
     this.#links.delete(id);
-    this.#context.logger.info('a node was removed', { id, name: node.name });
+    this.#context.logger.info('a node was removed', { id, name });
     this.#context.nodesChanged();
-    return node;
   }
 
   [Symbol.dispose](): void {

@@ -61,7 +61,11 @@ export async function openNodeDoor(options: NodeDoorOptions): Promise<TlsListene
       membership.attach(id, session, socket.remoteAddress);
       return;
     }
-    handlers.set(socket, createHandler(options, id, socket.remoteAddress ?? ''));
+    const wasLost =
+      id === undefined && fingerprint !== undefined && (await membership.wasLost(fingerprint));
+    if (socket.destroyed) return;
+    const peer = { id, address: socket.remoteAddress ?? '', wasLost };
+    handlers.set(socket, createHandler(options, peer));
     (id === undefined ? strangers : requests).take(socket);
   };
   const listener = await listenTls({
@@ -91,13 +95,12 @@ function refuse(socket: TLSSocket, { logger }: NodeDoorOptions): void {
 
 function createHandler(
   options: NodeDoorOptions,
-  id: NodeId | undefined,
-  address: string,
+  { id, address, wasLost }: { id: NodeId | undefined; address: string; wasLost: boolean },
 ): CallHandler {
   const { membership, images, gates, logger } = options;
   const shared = { logger, maxInputBytes: MAX_INPUT_BYTES };
   if (id === undefined) {
-    return createCallHandler({ ...shared, verbs: strangerVerbs(membership, address) });
+    return createCallHandler({ ...shared, verbs: strangerVerbs(membership, address, wasLost) });
   }
   const own: ImageSource = {
     getObject: async (place) => {
@@ -117,9 +120,10 @@ function createHandler(
   return createCallHandler({ ...shared, verbs, byteVerbs: imageSourceBytes(own) });
 }
 
-function strangerVerbs(membership: Membership, address: string): VerbTable {
+/** One that was removed as lost is told so: what still runs there has to end. */
+function strangerVerbs(membership: Membership, address: string, wasLost: boolean): VerbTable {
   return {
-    hello: async () => ({ isNode: false }),
+    hello: async () => ({ isNode: false, ...(wasLost ? { wasLost } : {}) }),
     join: async (input) => {
       membership.requireProtocol(input);
       return await membership.join(joinRequestCheck(input, ''), address);

@@ -6,6 +6,7 @@ import { createClusterTables } from './migrations/0001-cluster.ts';
 import { vpcs } from './migrations/0002-vpcs.ts';
 import { joinedNodes } from './migrations/0003-joined-nodes.ts';
 import { vpcPorts } from './migrations/0036-vpc-ports.ts';
+import { lostNodes } from './migrations/0039-lost-nodes.ts';
 
 /** The zone's one row: what is the same on every node, and the number of the newest change. */
 export interface ZoneTable {
@@ -56,6 +57,15 @@ export interface JoinedNodeTable {
   joined_at: number;
 }
 
+/** Removed as lost, with its instances. */
+export interface LostNodeTable {
+  id: NodeId;
+  name: string;
+  /** Of its certificate: by that it is told so when it comes back. */
+  fingerprint: string;
+  removed_at: number;
+}
+
 export interface PlacedInstanceTable {
   id: InstanceId;
   node_id: NodeId;
@@ -100,6 +110,7 @@ export interface ClusterSchema {
   door: DoorTable;
   join_token: JoinTokenTable;
   joined_node: JoinedNodeTable;
+  lost_node: LostNodeTable;
   vpc_port: VpcPortTable;
 }
 
@@ -108,4 +119,5 @@ export const CLUSTER_MIGRATIONS: Migrations = {
   '0002-vpcs': vpcs,
   '0003-joined-nodes': joinedNodes,
   '0036-vpc-ports': vpcPorts,
+  '0039-lost-nodes': lostNodes,
 };

@@ -62,6 +62,7 @@ export class ClusterDouble implements ClusterClient {
   readonly #listeners = new Set<() => void>();
   #nodes: NodeSummary[];
   #nodesGeneration = 0;
+  readonly #lost = new Set<NodeId>();
   subnets: SubnetIntent[] = [];
   readonly vpcs = new Map<VpcId, ZoneVpc>();
   /** What is counted of volumes; absent: nothing. */
@@ -192,9 +193,21 @@ export class ClusterDouble implements ClusterClient {
     this.#observe(this.#guests.get(id)!, { power: 'stopped', volumes: [] });
   }
 
+  /** It is removed with what is on it. */
+  loseNode(id: NodeId): void {
+    this.#lost.add(id);
+    this.nodes = this.#nodes.filter(({ nodeId }) => nodeId !== id);
+    for (const guest of this.#guests.values()) {
+      if (guest.nodeId !== id || guest.observation.power === 'terminated') continue;
+      this.#reach(guest, { power: 'terminated', volumes: [], reason: `The node ${id} was lost.` });
+    }
+  }
+
   /** Takes every instance one step nearer to its intent. */
   step(): void {
-    for (const guest of this.#guests.values()) this.#stepGuest(guest);
+    for (const guest of this.#guests.values()) {
+      if (!this.#lost.has(guest.nodeId)) this.#stepGuest(guest);
+    }
   }
 
   #requireNode(id: NodeId): void {

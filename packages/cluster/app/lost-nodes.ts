@@ -1,0 +1,98 @@
+// Owns the end of a node that is lost with what is on it: its certificate is worth nothing, and the zone's word for each
+// of its instances is, from then on, that it is over.
+
+import { ServiceError } from '@ironbark/core/errors.ts';
+import type { NodeId } from '@ironbark/core/ids.ts';
+import { NODE_LEASE_MS } from '@ironbark/protocol/internal/cluster-client.ts';
+import type {
+  InstanceIntent,
+  InstanceObservation,
+} from '@ironbark/protocol/internal/instance-messages.ts';
+import type { Kysely } from 'kysely';
+import type { JoinedNodeRow } from '../store/joined-nodes.ts';
+import { deleteJoinedNode } from '../store/joined-nodes.ts';
+import { addLostNode } from '../store/lost-nodes.ts';
+import { bumpIntents, deleteNode, findNode, summaryOf } from '../store/nodes.ts';
+import { findObservation, putObservation } from '../store/observations.ts';
+import { listIntents } from '../store/placed-instances.ts';
+import type { ClusterSchema } from '../store/schema.ts';
+import { nextChange } from '../store/zone.ts';
+import type { ClusterContext } from './context.ts';
+
+/**
+ * Throws unless the node has been silent for a whole lease while it could have come. `listeningMs`: for how long nodes
+ * have been listened to; undefined while they cannot come in.
+ */
+export function requireLost(
+  { health }: Pick<ClusterContext, 'health'>,
+  { id, name }: Pick<JoinedNodeRow, 'id' | 'name'>,
+  { isConnected, listeningMs }: { isConnected: boolean; listeningMs: number | undefined },
+): void {
+  if (isConnected || health.of(id) === 'ready') throw isThere(name);
+  if (listeningMs === undefined) {
+    throw tooEarly('Nodes cannot come in now, so that none is known to be lost; see: status');
+  }
+  // After a start each one is away until it has come.
+  const leftSeconds = Math.ceil((NODE_LEASE_MS - listeningMs) / 1000);
+  if (leftSeconds <= 0) return;
+  throw tooEarly(
+    `The front end started a moment ago, and ${name} may be on its way; ask again in ${leftSeconds} s.`,
+  );
+}
+
+/**
+ * Everything that a removal writes, for one transaction. Instances stay placed until the cloud has read of their end and
+ * drops them; the other nodes' documents leave the node out, so that nothing that it sends is let in.
+ */
+export async function writeLost(
+  { clock }: Pick<ClusterContext, 'clock'>,
+  tx: Kysely<ClusterSchema>,
+  { id, name, fingerprint }: Pick<JoinedNodeRow, 'id' | 'name' | 'fingerprint'>,
+): Promise<void> {
+  const nowMs = clock.nowMs();
+  const reason = `The node ${name} was lost, and the instance with it.`;
+  for (const intent of await listIntents(tx, id)) await writeEnd(tx, id, { intent, reason });
+  await deleteJoinedNode(tx, id);
+  await deleteNode(tx, id);
+  await addLostNode(tx, { id, name, fingerprint, removed_at: nowMs });
+  await bumpIntents(tx, nowMs);
+}
+
+async function writeEnd(
+  tx: Kysely<ClusterSchema>,
+  nodeId: NodeId,
+  { intent, reason }: { intent: InstanceIntent; reason: string },
+): Promise<void> {
+  const { id, generation, rebootCount } = intent;
+  const seen = await findObservation(tx, id);
+  if (seen !== undefined && (JSON.parse(seen.observation) as InstanceObservation).power === OVER)
+    return;
+  const node = await findNode(tx, nodeId);
+  const summary = node === undefined ? undefined : summaryOf(node);
+  const observation: InstanceObservation = {
+    ...{ id, generation, heardGeneration: generation, power: OVER, reason, rebootCount },
+    hypervisor: summary?.hypervisor ?? 'unknown',
+    // What the node has never said counts as the least.
+    accelerator: summary?.accelerator ?? 'tcg',
+    isolatesTenants: summary?.isolatesTenants ?? false,
+    volumes: [],
+    interfaces: [],
+  };
+  const change_sequence = await nextChange(tx);
+  const row = { id, node_id: nodeId, observation: JSON.stringify(observation), change_sequence };
+  await putObservation(tx, row);
+}
+
+const OVER = 'terminated' satisfies InstanceObservation['power'];
+
+function isThere(name: string): ServiceError {
+  return new ServiceError({
+    kind: 'incorrect-state',
+    resource: 'node',
+    message: `The node ${name} is not away: drain it, terminate its instances, and remove it then.`,
+  });
+}
+
+function tooEarly(message: string): ServiceError {
+  return new ServiceError({ kind: 'unavailable', resource: 'node', message });
+}

@@ -1,0 +1,137 @@
+// Nodes that are removed with what is on them.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { CALL_SESSION } from '@ironbark/platform/http/call-session.ts';
+import { type Host, INSTANCE, JoinedZone } from './testing/joined-zone.ts';
+
+const LOST = { name: 'n1', isLost: true };
+
+/** A zone whose node n1 has an instance that runs. */
+async function zoneWithInstance(): Promise<{ zone: JoinedZone; host: Host }> {
+  const zone = await JoinedZone.start();
+  const host = await zone.join('n1');
+  await zone.untilState('n1', 'ready');
+  await zone.place(host.nodeId, 'running');
+  await zone.until('the guest', async () => (await powers(zone)).join() === 'running');
+  return { zone, host };
+}
+
+async function powers(zone: JoinedZone): Promise<string[]> {
+  const { instances } = await zone.cluster.client.changesSince(0);
+  return instances.map(({ observation }) => observation.power);
+}
+
+async function loseHost(zone: JoinedZone, host: Host): Promise<void> {
+  await host.hangUp();
+  zone.clock.aheadMs += 31_000;
+  await zone.untilState('n1', 'away');
+}
+
+test('a node that is away for good is removed, and its instances are over, over a restart, too', async () => {
+  const { zone, host } = await zoneWithInstance();
+  await using _ = zone;
+  await loseHost(zone, host);
+  await assert.rejects(zone.admin.removeNode({ name: 'n1' }), { kind: 'in-use' });
+  const { cursor, nodesGeneration } = await zone.cluster.client.changesSince(0);
+  const removed = await zone.admin.removeNode(LOST);
+  assert.equal(removed.instances, 1);
+  const changes = await zone.cluster.client.changesSince(cursor);
+  assert.ok(changes.nodesGeneration > nodesGeneration, 'whoever places instances hears of it');
+  const [{ nodeId, observation } = assert.fail()] = changes.instances;
+  assert.equal(nodeId, host.nodeId, 'the word of the node that the cloud placed it on');
+  assert.deepEqual([observation.power, observation.generation], ['terminated', 1]);
+  assert.match(observation.reason!, /node n1 was lost/);
+  await assert.rejects(zone.place(host.nodeId, 'terminated'), { kind: 'not-found' });
+  await zone.restart();
+  assert.deepEqual(await powers(zone), ['terminated']);
+  assert.equal((await zone.nodes()).length, 1);
+  await zone.cluster.client.forgetInstances([INSTANCE]);
+  assert.deepEqual(await powers(zone), []);
+  await assert.rejects(zone.admin.removeNode(LOST), { kind: 'not-found' });
+});
+
+test('a lost node that comes back is sent away, told why, and gets nothing', async () => {
+  const { zone, host } = await zoneWithInstance();
+  await using _ = zone;
+  await loseHost(zone, host);
+  await zone.admin.removeNode(LOST);
+  const socket = await host.dial(CALL_SESSION);
+  if (!socket.destroyed) await once(socket, 'close');
+  assert.deepEqual(await host.ask('hello'), { isNode: false, wasLost: true });
+  await assert.rejects(host.images().getObject({ bucket: 'images', key: 'root' }));
+  const asked = { id: 'vol-00000000000000001', opening: 1 };
+  await assert.rejects(host.ask('findGate', asked), /no such call/);
+  assert.deepEqual(await powers(zone), ['terminated']);
+  await using other = await zone.join('n1');
+  assert.notEqual(other.nodeId, host.nodeId, 'its name is free');
+});
+
+test('a node that is there, or may be on its way, is not lost', async () => {
+  const { zone, host } = await zoneWithInstance();
+  await using _ = zone;
+  await assert.rejects(zone.admin.removeNode(LOST), { kind: 'incorrect-state' });
+  // Connected, and silent for longer than a lease.
+  host.node.getReport = () => new Promise(() => {});
+  zone.clock.aheadMs += 31_000;
+  await zone.untilState('n1', 'away');
+  await assert.rejects(zone.admin.removeNode(LOST), { kind: 'incorrect-state' });
+  await zone.restart();
+  await zone.untilState('n1', 'away');
+  await assert.rejects(zone.admin.removeNode(LOST), {
+    kind: 'unavailable',
+    message: /may be on its way; ask again in \d+ s/,
+  });
+  const front = (await zone.nodes()).find(({ isFront }) => isFront);
+  await assert.rejects(zone.admin.removeNode({ ...LOST, name: front!.name }), {
+    kind: 'operation-not-permitted',
+  });
+});
+
+test('of a removal, a node that comes back and a launch each has its turn: no instance is left behind', async () => {
+  for (const first of ['removal', 'launch', 'return'] as const) {
+    const { zone, host } = await zoneWithInstance();
+    await using _ = zone;
+    await loseHost(zone, host);
+    const acts = {
+      removal: () => zone.admin.removeNode(LOST),
+      launch: () => zone.place(host.nodeId, 'running'),
+      return: () => host.connect(),
+    };
+    const order = [first, ...(['removal', 'launch', 'return'] as const).filter((a) => a !== first)];
+    await Promise.allSettled(order.map((name) => acts[name]()));
+    const isNode = (await zone.nodes()).some(({ nodeId }) => nodeId === host.nodeId);
+    if (isNode) await zone.untilState('n1', 'ready');
+    assert.deepEqual(await powers(zone), [isNode ? 'running' : 'terminated'], first);
+  }
+});
+
+test('a report that was under way while its node was removed changes nothing', async () => {
+  const { zone, host } = await zoneWithInstance();
+  await using _ = zone;
+  const getReport = host.node.getReport.bind(host.node);
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<void>();
+  host.node.getReport = async () => {
+    asked.resolve();
+    await answer.promise;
+    const report = await getReport();
+    return { ...report, instances: report.instances.map((one) => ({ ...one, rebootCount: 7 })) };
+  };
+  host.node.notify();
+  await asked.promise;
+  zone.clock.aheadMs += 31_000;
+  await zone.untilState('n1', 'away');
+  // The link is cut in the moment of the removal: what was asked before may still be answered.
+  const hangingUp = host.hangUp();
+  await zone.until('the node may be removed', () =>
+    zone.admin.removeNode(LOST).then(
+      () => true,
+      () => false,
+    ),
+  );
+  answer.resolve();
+  await hangingUp;
+  assert.deepEqual(await powers(zone), ['terminated']);
+});
