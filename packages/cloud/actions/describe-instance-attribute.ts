@@ -4,12 +4,13 @@ import type { Ec2Output } from '@ironbark/protocol/ec2/types.ts';
 import { notOffered } from '../app/refusals.ts';
 import { INSTANCE, parseId } from '../app/resource-ids.ts';
 import { requireSole } from '../app/sole-interface.ts';
+import type { InstanceRow } from '../store/schema.ts';
 import type { Ec2Handler } from './handler.ts';
 import { getInstanceRecords, type InstanceRecord } from './instance-records.ts';
 import { renderInstance } from './render-instance.ts';
 
 type Output = Ec2Output<'DescribeInstanceAttribute'>;
-type Render = (record: InstanceRecord, region: string) => Partial<Output>;
+type Render = (record: InstanceRecord<InstanceRow>, region: string) => Partial<Output>;
 
 const ATTRIBUTES: Readonly<Record<string, Render>> = {
   instanceType: ({ row }) => ({ InstanceType: { Value: row.instanceType } }),

@@ -2,6 +2,7 @@
 
 import type { ResponseLaunchTemplateData } from '@aws-sdk/client-ec2';
 import { INSTANCE, parseId } from '../app/resource-ids.ts';
+import type { InstanceRow } from '../store/schema.ts';
 import type { Ec2Handler } from './handler.ts';
 import { getInstanceRecords, type InstanceRecord } from './instance-records.ts';
 import { renderInstance } from './render-instance.ts';
@@ -16,7 +17,10 @@ export const getLaunchTemplateData: Ec2Handler<'GetLaunchTemplateData'> = async 
   return { LaunchTemplateData: renderData(record!, app.region) };
 };
 
-function renderData(record: InstanceRecord, region: string): ResponseLaunchTemplateData {
+function renderData(
+  record: InstanceRecord<InstanceRow>,
+  region: string,
+): ResponseLaunchTemplateData {
   const { row, interfaces, tags } = record;
   const { MetadataOptions, BlockDeviceMappings = [] } = renderInstance(record, region);
   const { State: _state, ...metadata } = MetadataOptions ?? {};

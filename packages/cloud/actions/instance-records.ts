@@ -10,6 +10,7 @@ import type { InstanceProfileTable } from '../store/iam-schema.ts';
 import { listProfilesOfInstances } from '../store/instance-profiles.ts';
 import { findInstances, listInstancesOf } from '../store/instances.ts';
 import { listAddressesOfAny } from '../store/interface-addresses.ts';
+import type { ListedInstance } from '../store/listed-instances.ts';
 import { listInterfaceGroupsOfAny, listInterfacesOfAny } from '../store/network-interfaces.ts';
 import { listPlacementGroups } from '../store/placement-groups.ts';
 import type { AttachmentRow, InstanceRow } from '../store/schema.ts';
@@ -17,8 +18,8 @@ import type { Queries } from '../store/store.ts';
 import { listTagsOfAny } from '../store/tags.ts';
 import type { InterfaceRecord } from './render-interface.ts';
 
-export interface InstanceRecord {
-  row: InstanceRow;
+export interface InstanceRecord<Row extends ListedInstance = ListedInstance> {
+  row: Row;
   view: InstanceView;
   interfaces: InterfaceRecord[];
   attachments: AttachmentRow[];
@@ -31,11 +32,11 @@ export interface InstanceRecord {
 }
 
 /** Everything that hangs on these rows, in their order. */
-export async function toRecords(
+export async function toRecords<Row extends ListedInstance>(
   db: Queries,
   accountId: AccountId,
-  rows: readonly InstanceRow[],
-): Promise<InstanceRecord[]> {
+  rows: readonly Row[],
+): Promise<InstanceRecord<Row>[]> {
   const ids = rows.map((row) => row.id);
   const interfaces = await listInterfaceRecords(db, ids);
   const attachments = Map.groupBy(await listAttachmentsOfAny(db, ids), (a) => a.instanceId);
@@ -83,7 +84,7 @@ export async function getInstanceRecords(
   db: Queries,
   accountId: AccountId,
   ids: readonly InstanceId[],
-): Promise<InstanceRecord[]> {
+): Promise<InstanceRecord<InstanceRow>[]> {
   const rows = matchIds(INSTANCE, ids, await findInstances(db, accountId, ids));
   return toRecords(db, accountId, rows);
 }

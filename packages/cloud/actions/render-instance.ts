@@ -11,7 +11,6 @@ import { INSTANCE_STATE_CODES, type InstanceState } from '@ironbark/core/states.
 import type { MetadataIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import { privateDnsName } from '../app/addresses.ts';
 import { entityArn } from '../app/iam/names.ts';
-import { parseObservation } from '../app/instance-outcome.ts';
 import type { StateChange } from '../app/instances.ts';
 import type { Tag } from '../app/tags.ts';
 import { viewAttachmentState } from '../app/volume-view.ts';
@@ -157,7 +156,7 @@ export function renderMetadataOptions({
   row,
 }: Pick<InstanceRecord, 'row'>): NonNullable<Instance['MetadataOptions']> {
   const options = JSON.parse(row.metadataOptions) as MetadataIntent['options'];
-  const isApplied = (parseObservation(row)?.generation ?? 0) >= row.generation;
+  const isApplied = row.observedGeneration >= row.generation;
   return {
     State: isApplied ? 'applied' : 'pending',
     HttpTokens: options.tokens,

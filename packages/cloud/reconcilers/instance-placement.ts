@@ -1,9 +1,10 @@
-// Owns hop 5 of a launch: every instance that is to run gets a node, in one step for all that wait.
+// Owns hop 5 of a launch: every instance that is to run gets a node, in one step for all that wait. While none waits, room is
+// counted for those that will.
 
 import type { Reconciler } from '@ironbark/platform/reconciler.ts';
 import { SETTLED } from '@ironbark/platform/reconciler.ts';
 import type { App } from '../app/app.ts';
-import { findPlaces, loadDemand } from '../app/capacity.ts';
+import { countAhead, findPlaces, loadDemand } from '../app/capacity.ts';
 import { type Change, change } from '../app/change.ts';
 import { failInstance } from '../app/instance-outcome.ts';
 import type { Placement } from '../app/place-instances.ts';
@@ -43,7 +44,9 @@ export function createInstancePlacement(app: App): Reconciler {
     name: 'instance-placement',
     listKeys: async () => [PLACEMENT_KEY],
     reconcile: async () => {
-      if ((await listUnplaced(app.store.query)).length === 0) return SETTLED;
+      if ((await listUnplaced(app.store.query)).length === 0) {
+        return (await countAhead(app)) ? { kind: 'again', afterMs: 0 } : SETTLED;
+      }
       const place = () => change(app, (inside) => placeAll(app, inside));
       const waiting = await app.aroundStep('instance-placement/place', place);
       return waiting === 0 ? SETTLED : { kind: 'again', afterMs: LOOK_AGAIN_MS };

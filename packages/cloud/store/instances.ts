@@ -3,6 +3,7 @@
 import type { AccountId, InstanceId, NodeId, ReservationId } from '@ironbark/core/ids.ts';
 import type { Insertable, Updateable } from 'kysely';
 import { inParts } from './in-parts.ts';
+import { LISTED_COLUMNS, type ListedInstance } from './listed-instances.ts';
 import { markUseStale, USE_COLUMNS } from './node-use.ts';
 import { addUse } from './quotas.ts';
 import type { InstanceRow, InstanceTable } from './schema.ts';
@@ -43,8 +44,8 @@ export function listInstancesAfter(
   accountId: AccountId,
   after: InstancePlace | undefined,
   limit: number,
-): Promise<InstanceRow[]> {
-  let query = db.selectFrom('instance').selectAll().where('accountId', '=', accountId);
+): Promise<ListedInstance[]> {
+  let query = db.selectFrom('instance').select(LISTED_COLUMNS).where('accountId', '=', accountId);
   if (after !== undefined) {
     const { createdAt, reservationId, id } = after;
     query = query.where((e) =>

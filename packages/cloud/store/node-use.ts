@@ -31,13 +31,14 @@ export function listNodeUse(db: Queries, nodeIds: readonly NodeId[]): Promise<No
   );
 }
 
-export async function listStaleUse(db: Queries): Promise<NodeId[]> {
-  const rows = await db
+/** All of them, or the first `limit`. */
+export async function listStaleUse(db: Queries, limit?: number): Promise<NodeId[]> {
+  const query = db
     .selectFrom('nodeUse')
     .select('nodeId')
     .where('isStale', '=', 1)
-    .orderBy('nodeId')
-    .execute();
+    .orderBy('nodeId');
+  const rows = await (limit === undefined ? query : query.limit(limit)).execute();
   return rows.map((row) => row.nodeId);
 }
 

@@ -1,0 +1,48 @@
+// Owns what a listing reads of instances: everything but what may be long and is shown of single ones alone.
+
+import type { InstanceRow } from './schema.ts';
+
+export const LISTED_COLUMNS = [
+  'id',
+  'accountId',
+  'reservationId',
+  'launchIndex',
+  'imageId',
+  'architecture',
+  'rootDeviceType',
+  'rootDeviceName',
+  'rootDiskBytes',
+  'instanceType',
+  'vcpus',
+  'memoryMib',
+  'keyName',
+  'zone',
+  'vpcId',
+  'subnetId',
+  'metadataOptions',
+  'disableApiTermination',
+  'disableApiStop',
+  'shutdownBehavior',
+  'clientToken',
+  'createdAt',
+  'launchedAt',
+  'generation',
+  'desiredPower',
+  'desiredForceStop',
+  'desiredRebootCount',
+  'powerGeneration',
+  'nodeId',
+  'stateReasonCode',
+  'stateReasonMessage',
+  'transitionReason',
+  'observedGeneration',
+  'observedPower',
+  'hasRun',
+  'observed',
+  'terminatedAt',
+  'forgottenAt',
+  'placementGroupId',
+  'placementStrategy',
+] as const satisfies readonly (keyof InstanceRow)[];
+
+export type ListedInstance = Pick<InstanceRow, (typeof LISTED_COLUMNS)[number]>;
