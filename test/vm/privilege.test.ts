@@ -309,7 +309,8 @@ async function protectedPlaces(): Promise<string[]> {
 async function nodeState(): Promise<unknown> {
   const { node } = await cloud.status();
   const folders = await readdir(inside('node/instances'));
-  const intent = await readFile(inside('node/intent.json'), 'utf8');
+  const files = ['intent.json', 'intent-changes.jsonl'].map((name) => inside('node', name));
+  const intent = await Promise.all(files.map((path) => readFile(path, 'utf8').catch(() => '')));
   return { generation: node.intentGeneration, folders, intent, pid: guestPid(instanceId) };
 }
 

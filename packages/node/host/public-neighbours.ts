@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import type { NodeId } from '@ironbark/core/ids.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import { readFileIfPresent, replaceFile } from '@ironbark/platform/files.ts';
+import type { Logger } from '@ironbark/platform/logger.ts';
 import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
+import { announceAddresses } from './announce-addresses.ts';
 import { runIp } from './links.ts';
 import type { NetworkNames } from './network-names.ts';
 import type { NetworkPlace } from './network-place.ts';
@@ -44,10 +46,12 @@ export function planPublicAddresses(
 
 /** `directory`: remembers which are this cloud's; another's on the same host look the same, and stay. */
 export async function ensurePublicNeighbours(
-  { commands, directory }: Pick<NetworkPlace, 'commands' | 'directory'>,
+  place: Pick<NetworkPlace, 'commands' | 'directory' | 'namespace'>,
   names: NetworkNames,
   { underlayAddress, addresses }: PublicAddresses,
+  logger: Logger,
 ): Promise<void> {
+  const { commands, directory } = place;
   await ensureHostRoutes(commands, names, addresses);
   const underlay =
     underlayAddress === undefined ? undefined : await findUnderlay(commands, underlayAddress);
@@ -63,6 +67,11 @@ export async function ensurePublicNeighbours(
     ...stale.map(({ dst, dev }) => `neigh delete proxy ${dst} dev ${dev}`),
     ...missing.map((ip) => `neigh replace proxy ${ip} dev ${underlay!.name} protocol ${PROTOCOL}`),
   ]);
+  if (missing.length === 0) return;
+  await announceAddresses(place, underlay!.name, missing).catch((error: unknown) => {
+    // Whoever asks is answered all the same.
+    logger.warn('public addresses were not announced', { dev: underlay!.name, error });
+  });
 }
 
 async function readOwn(directory: string): Promise<Set<string>> {

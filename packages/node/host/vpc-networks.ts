@@ -208,7 +208,7 @@ class VpcNetworks implements HostNetwork {
       await ensureVpcRoutes(this.#options.commands, this.#routed([]));
       await this.#overlays.removeStrays(this.#hostPlace, []);
       const none = { underlayAddress: undefined, addresses: new Map() };
-      await ensurePublicNeighbours(this.#hostPlace, this.#names, none);
+      await ensurePublicNeighbours(this.#hostPlace, this.#names, none, this.#options.logger);
       await this.#host.removeAll();
     });
   }
@@ -245,7 +245,7 @@ class VpcNetworks implements HostNetwork {
 
   async #ensurePublicNeighbours(): Promise<void> {
     const wanted = this.#publicAddresses();
-    await ensurePublicNeighbours(this.#hostPlace, this.#names, wanted);
+    await ensurePublicNeighbours(this.#hostPlace, this.#names, wanted, this.#options.logger);
     this.#publicShape = JSON.stringify([wanted.underlayAddress, ...wanted.addresses]);
   }
 

@@ -12,19 +12,13 @@ import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts'
 import { type VpcVersion, wholeVpcs } from '@ironbark/protocol/internal/vpc-changes.ts';
 import { findApart } from '@ironbark/protocol/internal/vpc-subnets.ts';
 
-interface StoredIntent {
-  generation: number;
-  subnets: SubnetIntent[];
-  /** Absent in a document that was kept before there were any. */
-  vpcs?: VpcIntent[];
-  vpcVersions?: VpcVersion[];
-  instances: InstanceIntent[];
-}
+import { type IntentChange, IntentJournal, type StoredIntent } from './intent-journal.ts';
 
 const EMPTY: StoredIntent = { generation: 0, subnets: [], instances: [] };
 
 export class IntentStore {
   readonly #path: string;
+  readonly #journal: IntentJournal;
   readonly #nodeId: NodeId;
   #generation = 0;
   #subnets: SubnetIntent[] = [];
@@ -34,16 +28,18 @@ export class IntentStore {
   #byAddress = new Map<string, InstanceIntent>();
   #writing: Promise<unknown> = Promise.resolve();
 
-  private constructor(path: string, nodeId: NodeId) {
-    this.#path = path;
+  private constructor(dataDir: string, nodeId: NodeId) {
+    this.#path = join(dataDir, 'intent.json');
+    this.#journal = new IntentJournal(join(dataDir, 'intent-changes.jsonl'));
     this.#nodeId = nodeId;
   }
 
   static async open(dataDir: string, nodeId: NodeId): Promise<IntentStore> {
-    const store = new IntentStore(join(dataDir, 'intent.json'), nodeId);
+    const store = new IntentStore(dataDir, nodeId);
     await removeUnfinished(store.#path);
     const bytes = await readKeptFile(store.#path);
-    store.#take(bytes === undefined ? EMPTY : (JSON.parse(bytes.toString()) as StoredIntent));
+    const whole = bytes === undefined ? EMPTY : (JSON.parse(bytes.toString()) as StoredIntent);
+    store.#take(await store.#journal.replay(whole, bytes?.length ?? 0));
     return store;
   }
 
@@ -104,9 +100,28 @@ export class IntentStore {
     // One that was kept from another generation than the changes count from is asked for whole by the refusal.
     const vpcs = wholeVpcs({ vpcs: this.#vpcs, vpcVersions: this.#vpcVersions }, intent);
     const stored = { generation, subnets, ...vpcs, instances };
-    await replaceFile(this.#path, JSON.stringify(stored));
+    if (!(await this.#journal.append(this.#changeTo(stored, intent)))) await this.#putWhole(stored);
     this.#take(stored);
     return true;
+  }
+
+  async #putWhole(stored: StoredIntent): Promise<void> {
+    const bytes = Buffer.from(JSON.stringify(stored));
+    await replaceFile(this.#path, bytes);
+    await this.#journal.clear(bytes.length);
+  }
+
+  #changeTo({ generation, subnets, instances }: StoredIntent, intent: NodeIntent): IntentChange {
+    const { vpcs, vpcVersions = [], vpcChanges = [] } = intent;
+    const isOther = (one: InstanceIntent) => !isSame(one, this.#instances.get(one.id));
+    return {
+      since: this.#generation,
+      generation,
+      ...(isSame(subnets, this.#subnets) ? {} : { subnets }),
+      ...{ vpcs, vpcVersions, vpcChanges },
+      ids: instances.map(({ id }) => id),
+      instances: instances.filter(isOther),
+    };
   }
 
   #take(stored: StoredIntent): void {
@@ -127,6 +142,10 @@ export class IntentStore {
       });
     this.#byAddress = new Map(addresses);
   }
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  return one === other || JSON.stringify(one) === JSON.stringify(other);
 }
 
 function addressKey(ip: string, vpcId: string | undefined): string {

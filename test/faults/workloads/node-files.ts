@@ -21,6 +21,7 @@ import { type OpenWorkload, someOf, type WorkloadInput } from './workload.ts';
 
 const NODE = 'node-power';
 const INSTANCES = 6;
+const INTENTS = 3;
 const REMOVE_SHARE = 0.3;
 /** Less than two images take up on the disk. */
 const EVICTING_BYTES = 90_000;
@@ -61,7 +62,8 @@ export async function openNodeFiles(input: WorkloadInput): Promise<OpenWorkload>
       return await someOf(input.random, [() => changeIntents(files), ...instances]);
     },
     script: async () => {
-      await changeIntent(files);
+      // The first is written whole, the next are added to it.
+      for (let n = 0; n < INTENTS; n++) await changeIntent(files);
       for (let n = 0; n < INSTANCES; n++) await changeInstance(files, n, n);
     },
   };
