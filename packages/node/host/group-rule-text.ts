@@ -185,8 +185,15 @@ function verdictLines(
 ): string[] {
   const gone: string[] = [];
   const come: string[] = [];
-  for (const [key, value] of before) if (after.get(key) !== value) gone.push(key);
-  for (const [key, value] of after) if (before.get(key) !== value) come.push(`${key} : ${value}`);
+  let same = 0;
+  for (const [key, value] of after) {
+    if (before.get(key) === value) same += 1;
+    else come.push(`${key} : ${value}`);
+  }
+  // Mostly nothing has gone: a second look at all of them is for when something has.
+  if (same < before.size) {
+    for (const [key, value] of before) if (after.get(key) !== value) gone.push(key);
+  }
   return changeLines(place, gone, come);
 }
 

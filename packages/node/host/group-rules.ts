@@ -48,14 +48,17 @@ export function planGroupRules({ vpcs, known, isLocal }: GroupScope): GroupRules
   const groups = new Map(vpcs.flatMap((vpc) => vpc.groups.map((group) => [group.id, group])));
   const chains = new Map<string, string[]>();
   const combinations = new Map<string, readonly string[]>();
-  const names = new Map<string, string>();
+  const jumps = { ingress: new Map<string, string>(), egress: new Map<string, string>() };
   const open = { ingress: openGroups(groups, 'ingress'), egress: openGroups(groups, 'egress') };
-  const shared = { groups, chains, combinations, names, open };
+  const shared = { groups, chains, combinations, jumps, open };
   const verdicts = { ingress: new Map<string, string>(), egress: new Map<string, string>() };
   for (const port of vpcs.flatMap((vpc) => vpc.ports)) {
+    const isHere = isLocal(port.interfaceId);
+    // There may be a hundred thousand, and this is done at each change of one: nothing is made that need not be.
+    const key = port.groupIds.length === 1 ? port.groupIds[0]! : port.groupIds.join(' ');
     for (const direction of DIRECTIONS) {
-      const verdict = isLocal(port.interfaceId)
-        ? `jump ${addCombination({ direction, port, ...shared })}`
+      const verdict = isHere
+        ? (jumps[direction].get(key) ?? addCombination({ direction, port, key, ...shared }))
         : 'accept';
       for (const address of port.privateIps) verdicts[direction].set(address, verdict);
     }
@@ -80,6 +83,8 @@ function openGroups(
 
 interface Combination {
   name: string;
+  /** The verdict that leads to it; one text, so that those of two plans are compared at once. */
+  jump: string;
   lines: readonly string[];
   /** Those that it jumps to. */
   chains: readonly { id: SecurityGroupId; name: string }[];
@@ -102,8 +107,10 @@ function combinationOf(
   const digest = createHash('sha256').update(ids.join(' ')).digest('hex');
   const ending = isOpenBack ? '-open' : '';
   const chains = ids.map((id) => ({ id, name: `${direction}-${id}${ending}` }));
+  const name = `${direction}-of-${digest.slice(0, COMBINATION_DIGITS)}`;
   const made = {
-    name: `${direction}-of-${digest.slice(0, COMBINATION_DIGITS)}`,
+    name,
+    jump: `jump ${name}`,
     lines: [...chains.map(({ name }) => `jump ${name}`), 'drop'],
     chains,
   };
@@ -118,29 +125,28 @@ interface CombinationScope {
   groups: ReadonlyMap<SecurityGroupId, SecurityGroupIntent>;
   chains: Map<string, string[]>;
   combinations: Map<string, readonly string[]>;
-  /** Of combinations, by direction and groups: there are far fewer than ports. */
-  names: Map<string, string>;
+  /** The port's groups. */
+  key: string;
+  /** To combinations, by groups: there are far fewer than ports. */
+  jumps: Readonly<Record<Direction, Map<string, string>>>;
   /** Groups that let everything through. */
   open: Readonly<Record<Direction, ReadonlySet<SecurityGroupId>>>;
 }
 
-/** Ports with the same groups share one. */
+/** Ports with the same groups share one. Answers the verdict that leads there. */
 function addCombination(scope: CombinationScope): string {
   const { direction, port, groups, combinations } = scope;
-  const key = `${direction} ${port.groupIds.join(' ')}`;
-  const known = scope.names.get(key);
-  if (known !== undefined) return known;
   const ids = port.groupIds.filter((id) => groups.has(id));
   const back = direction === 'ingress' ? 'egress' : 'ingress';
   const isOpenBack = ids.some((id) => scope.open[back].has(id));
-  const { name, lines, chains } = combinationOf(direction, ids, isOpenBack);
-  scope.names.set(key, name);
-  if (combinations.has(name)) return name;
+  const { name, jump, lines, chains } = combinationOf(direction, ids, isOpenBack);
+  scope.jumps[direction].set(scope.key, jump);
+  if (combinations.has(name)) return jump;
   for (const { id, name: chain } of chains) {
     if (!scope.chains.has(chain)) addGroup(scope, chain, groups.get(id)!, isOpenBack);
   }
   combinations.set(name, lines);
-  return name;
+  return jump;
 }
 
 function addGroup(
@@ -166,10 +172,18 @@ function membersOf(
   known: readonly VpcIntent[],
 ): Map<string, Set<string>> {
   const members = new Map([...names].map((name) => [name, new Set<string>()]));
-  for (const port of known.flatMap(({ ports }) => ports)) {
-    for (const groupId of port.groupIds) {
-      const set = members.get(memberSet(groupId));
-      if (set !== undefined) for (const address of port.privateIps) set.add(address);
+  /** Null: no rule names it. */
+  const byGroup = new Map<SecurityGroupId, Set<string> | null>();
+  for (const { ports } of known) {
+    for (const { groupIds, privateIps } of ports) {
+      for (const groupId of groupIds) {
+        let set = byGroup.get(groupId);
+        if (set === undefined) {
+          set = members.get(memberSet(groupId)) ?? null;
+          byGroup.set(groupId, set);
+        }
+        if (set !== null) for (const address of privateIps) set.add(address);
+      }
     }
   }
   return members;
