@@ -6,6 +6,8 @@ import { check, openLibC } from './libc.ts';
 
 export interface PacketSocket {
   fd: number;
+  /** A whole frame; throws where the interface takes none now. */
+  send(frame: Buffer): void;
   close(): void;
 }
 
@@ -47,7 +49,8 @@ export function openPacketSocket({ interfaceIndex, protocol }: PacketSocketOptio
     big.copy(address, 2);
     address.writeInt32LE(interfaceIndex, 4);
     check(calls.bind(fd, address, address.length), 'bind');
-    return { fd, close: () => closeSync(fd) };
+    const send = (frame: Buffer) => check(calls.send(fd, frame, frame.length, 0), 'send');
+    return { fd, send, close: () => closeSync(fd) };
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -58,6 +61,7 @@ interface Calls {
   socket: (family: number, type: number, protocol: number) => number;
   bind: (fd: number, address: Buffer, length: number) => number;
   setsockopt: (fd: number, level: number, name: number, value: Buffer, length: number) => number;
+  send: (fd: number, bytes: Buffer, length: number, flags: number) => number;
 }
 
 function load(): Calls {
@@ -68,5 +72,6 @@ function load(): Calls {
     setsockopt: library.func(
       'int setsockopt(int fd, int level, int name, void *value, unsigned int length)',
     ) as Calls['setsockopt'],
+    send: library.func('long send(int fd, void *bytes, size_t length, int flags)') as Calls['send'],
   };
 }

@@ -19,7 +19,7 @@ const RUNNING: OutcomeFacts = {
   shutdownBehavior: 'stop',
 };
 
-test('only an instance that is to run can end unasked', () => {
+test('only an instance that is to run can end unasked, and one that is to be stopped with its node', () => {
   const cases: [Partial<OutcomeFacts>, object][] = [
     [{}, { kind: 'none' }],
     [{ observedPower: 'starting' }, { kind: 'none' }],
@@ -35,8 +35,12 @@ test('only an instance that is to run can end unasked', () => {
       { kind: 'failed', reason: 'The node gave no reason.' },
     ],
     [
-      { observedPower: 'terminated' },
+      { observedPower: 'terminated', observed: '{}' },
       { kind: 'failed', reason: 'The node no longer has the instance.' },
+    ],
+    [
+      { observedPower: 'terminated', desiredPower: 'stopped', observed: '{"reason":"lost"}' },
+      { kind: 'failed', reason: 'lost' },
     ],
     [{ observedPower: 'failed', desiredPower: 'stopped' }, { kind: 'none' }],
     [{ observedPower: 'stopped', desiredPower: 'stopped' }, { kind: 'none' }],

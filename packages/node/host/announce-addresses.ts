@@ -1,7 +1,6 @@
 // Owns telling a network that addresses are here now: whoever has their hardware address from before sends there from
 // then on, instead of when its entry has grown old.
 
-import { writeSync } from 'node:fs';
 import { parseIpv4 } from '@ironbark/core/ipv4.ts';
 import { inNetworkNamespace } from '@ironbark/platform/network-namespace.ts';
 import { openPacketSocket } from '@ironbark/platform/packet-socket.ts';
@@ -28,7 +27,7 @@ export async function announceAddresses(
   const open = () => openPacketSocket({ interfaceIndex: link.ifindex, protocol: ARP });
   const socket = namespace === undefined ? open() : inNetworkNamespace(namespace, open);
   try {
-    for (const each of addresses) writeSync(socket.fd, renderAnnouncement(link.address, each));
+    for (const each of addresses) socket.send(renderAnnouncement(link.address, each));
   } finally {
     socket.close();
   }
