@@ -15,21 +15,25 @@ import { createLogger } from '@ironbark/platform/logger.ts';
 import { systemRandom } from '@ironbark/platform/random.ts';
 import { isListening } from '@ironbark/platform/sockets.ts';
 import type { GateAccess } from '@ironbark/protocol/internal/nbd-gates.ts';
+import type { StorageVolumeIntent } from '@ironbark/protocol/internal/storage-client.ts';
+import type { StorageOptions } from '@ironbark/storage/main.ts';
 import { Harness, NODE, volume, volumeId } from '@ironbark/storage/testing/harness.ts';
 
 export const VOLUME = volumeId(1);
-const SIZE_BYTES = 64 * 1024 * 1024;
+export const SIZE_BYTES = 64 * 1024 * 1024;
 const WIRE = `ibf${process.pid}`;
-const [FRONT, OTHER] = ['198.51.100.5', '198.51.100.6'];
+const HOSTS = ['198.51.100.5', '198.51.100.6'] as const;
 const IO_TIMEOUT_MS = 60_000;
 /** Beyond what the tests look at. */
-const WRITTEN_AT = '32M';
+const WRITTEN_AT_MIB = 32;
 
-/** No key is another one's. */
-const STORAGE = {
-  random: systemRandom,
-  nearness: { isElsewhere: (id: string) => id === NODE, findOwnAddress: () => FRONT },
-};
+export interface FarNodeOptions {
+  /** IPv4 of the storage's and the other host, in a network of four addresses. */
+  hosts?: readonly [string, string];
+  storage?: Partial<StorageOptions>;
+  /** What the volume is, besides being 64 MiB long. */
+  kind?: Partial<StorageVolumeIntent>;
+}
 
 export interface Writer extends AsyncDisposable {
   /** Some writes that were asked for from now on have ended, and none failed. */
@@ -40,32 +44,44 @@ export class FarNodeLab implements AsyncDisposable {
   readonly harness: Harness;
   readonly clients: ClientHost;
   readonly #space: Namespace;
+  readonly #front: string;
+  readonly kind: Partial<StorageVolumeIntent>;
   #node: GateClients;
   #followed: string[] = [];
   #opening = 1;
   #parts = new AsyncDisposableStack();
 
-  private constructor(harness: Harness, clients: ClientHost, space: Namespace, node: GateClients) {
+  private constructor(
+    harness: Harness,
+    far: { clients: ClientHost; space: Namespace; node: GateClients; front: string },
+    kind: Partial<StorageVolumeIntent>,
+  ) {
     this.harness = harness;
-    this.clients = clients;
-    this.#space = space;
-    this.#node = node;
+    this.clients = far.clients;
+    this.#space = far.space;
+    this.#front = far.front;
+    this.#node = far.node;
+    this.kind = { sizeBytes: SIZE_BYTES, ...kind };
   }
 
-  static async make(): Promise<FarNodeLab> {
+  static async make(options: FarNodeOptions = {}): Promise<FarNodeLab> {
+    const { hosts = HOSTS, storage = {}, kind = {} } = options;
+    const [front, other] = hosts;
     await using making = new AsyncDisposableStack();
     const space = making.use(await Namespace.create('far'));
     await space.connect(WIRE);
-    await systemCommands.run('ip', ['address', 'add', `${FRONT}/30`, 'dev', WIRE]);
-    await space.configure(`${OTHER}/30`);
-    const harness = making.use(await Harness.start(STORAGE));
+    await systemCommands.run('ip', ['address', 'add', `${front}/30`, 'dev', WIRE]);
+    await space.configure(`${other}/30`);
+    const harness = making.use(await Harness.start({ ...storageAt(front), ...storage }));
     const folder = await mkdtemp(join(tmpdir(), 'ib-far-'));
     making.defer(() => rm(folder, { recursive: true, force: true }));
     await systemCommands.run('chmod', ['711', folder]);
     const commands = commandsIn(space.name);
     const directory = join(folder, 'gates');
     const { host } = await openClientHost({ directory, commands, clock: systemClock });
-    const lab = new FarNodeLab(harness, host, space, await openNode(harness, host));
+    const node = await openNode(harness, host, front);
+    const far = { clients: host, space, node, front };
+    const lab = new FarNodeLab(harness, far, kind);
     making.defer(() => lab.#node.endAll());
     making.defer(() => harness.storage.halt());
     lab.#parts = making.move();
@@ -75,12 +91,24 @@ export class FarNodeLab implements AsyncDisposable {
   /** The storage lets the node in, and the node's document names the volume. */
   async attach(generation = 1, opening = 1): Promise<void> {
     this.#opening = opening;
-    await this.harness.put(volume(1, { generation, sizeBytes: SIZE_BYTES, exportTo: NODE }));
+    await this.put(generation, { exportTo: NODE });
     await this.harness.untilVolume(VOLUME, ({ export: at }) => {
       return at?.kind === 'nbd-gate' && at.opening === opening;
     });
     this.follow([this.socket]);
     await this.harness.until('the client serves', () => isListening(this.socket));
+  }
+
+  /** What is wanted of the volume from now on. */
+  put(generation: number, changes: Partial<StorageVolumeIntent> = {}): Promise<void> {
+    return this.harness.put(volume(1, { ...this.kind, generation, ...changes }));
+  }
+
+  /** Out of the other host's reach, and open on this one. */
+  async bringHome(generation: number) {
+    await this.put(generation, { exportTo: 'node-front' });
+    this.follow([]);
+    return await this.harness.untilVolume(VOLUME, (each) => each.export?.kind === 'nbd-unix');
   }
 
   follow(paths: string[]): void {
@@ -96,7 +124,7 @@ export class FarNodeLab implements AsyncDisposable {
     return join(this.harness.dataDir, `run/processes/${VOLUME}.gate.pid`);
   }
 
-  get #daemonPidFile(): string {
+  get daemonPidFile(): string {
     return join(this.harness.dataDir, `run/processes/${VOLUME}.pid`);
   }
 
@@ -106,9 +134,12 @@ export class FarNodeLab implements AsyncDisposable {
 
   /** Gate, volume's daemon and client. */
   async killAll(): Promise<void> {
-    for (const path of [this.gatePidFile, this.#daemonPidFile, this.clientPidFile]) {
-      process.kill(Number(await readFile(path, 'utf8')), 'SIGKILL');
-    }
+    for (const path of [this.gatePidFile, this.daemonPidFile, this.clientPidFile]) await kill(path);
+  }
+
+  /** The volume's, without the gate that is its client. */
+  killDaemon(): Promise<void> {
+    return kill(this.daemonPidFile);
   }
 
   async restartControllers(): Promise<void> {
@@ -117,7 +148,7 @@ export class FarNodeLab implements AsyncDisposable {
 
   async restartNode(): Promise<void> {
     await this.#node[Symbol.asyncDispose]();
-    this.#node = await openNode(this.harness, this.clients);
+    this.#node = await openNode(this.harness, this.clients, this.#front);
     this.#node.follow(this.#followed);
   }
 
@@ -135,7 +166,7 @@ export class FarNodeLab implements AsyncDisposable {
   }
 
   /** Writes one block after the other, and waits as a guest does. */
-  async startWriter(): Promise<Writer> {
+  async startWriter(atMib = WRITTEN_AT_MIB): Promise<Writer> {
     const stop = new AbortController();
     let done = 0;
     let problem: unknown;
@@ -144,7 +175,7 @@ export class FarNodeLab implements AsyncDisposable {
     const image = `driver=raw,file.driver=nbd,${server},file.export=${VOLUME},${patience}`;
     const run = async () => {
       while (!stop.signal.aborted) {
-        const steps = Array.from({ length: 20 }, () => ['-c', `write -P 0x77 ${WRITTEN_AT} 64k`]);
+        const steps = Array.from({ length: 20 }, () => ['-c', `write -P 0x77 ${atMib}M 64k`]);
         const args = [...steps.flat(), '--image-opts', image];
         const { signal } = stop;
         const { stdout } = await systemCommands.run('qemu-io', args, { signal });
@@ -176,7 +207,7 @@ export class FarNodeLab implements AsyncDisposable {
     try {
       await writeUnsynced(join(keys, 'keys.psk'), `${user}:${key}\n`, { mode: 0o600 });
       const tls = `tls-creds-psk,id=tls,dir=${keys},endpoint=client,username=${user}`;
-      const server = `file.server.type=inet,file.server.host=${FRONT},file.server.port=${port}`;
+      const server = `file.server.type=inet,file.server.host=${this.#front},file.server.port=${port}`;
       const image = `driver=raw,file.driver=nbd,file.export=${VOLUME},${server},file.tls-creds=tls`;
       const program = ['qemu-io', '--object', tls, '-c', 'read 0 512', '--image-opts', image];
       await systemCommands.run('ip', ['netns', 'exec', this.#space.name, ...program]);
@@ -194,12 +225,22 @@ export class FarNodeLab implements AsyncDisposable {
   }
 }
 
-function openNode(harness: Harness, host: ClientHost): Promise<GateClients> {
+function storageAt(front: string): Partial<StorageOptions> {
+  const nearness = { isElsewhere: (id: string) => id === NODE, findOwnAddress: () => front };
+  // No key is another one's.
+  return { random: systemRandom, nearness };
+}
+
+async function kill(pidFile: string): Promise<void> {
+  process.kill(Number(await readFile(pidFile, 'utf8')), 'SIGKILL');
+}
+
+function openNode(harness: Harness, host: ClientHost, front: string): Promise<GateClients> {
   return GateClients.open({
     host,
     clock: systemClock,
     logger: createLogger({ write: () => {}, nowMs: () => systemClock.nowMs() }),
-    findFront: async () => FRONT,
+    findFront: async () => front,
     findGate: (key) => harness.storage.gates.findGate(NODE, key),
   });
 }
