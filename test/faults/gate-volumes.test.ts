@@ -2,8 +2,6 @@
 // end of all that serves it, and after it was taken away. Ceph's images are in the suite `ceph`.
 
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { MIB } from '@ironbark/core/units.ts';
 import { whyNoNamespaces } from '@ironbark/node/testing/guest-namespace.ts';
@@ -19,6 +17,7 @@ import {
 } from '@ironbark/storage/testing/harness.ts';
 import { LoopDevices } from '@ironbark/storage/testing/loop-devices.ts';
 import { findInTheClear, Marker } from '@ironbark/storage/testing/sealed-volumes.ts';
+import { checkNothingLeft, checkWritten } from '../support/far-node-checks.ts';
 import { FarNodeLab, SIZE_BYTES, VOLUME } from '../support/far-node-lab.ts';
 
 const skip = whyNoNamespaces();
@@ -33,12 +32,12 @@ const OLD = Array.from({ length: OLD_MIB - 4 }, (_, at) => `read -P ${at + 5} ${
 
 test('a volume in a file', { skip }, async () => {
   await using lab = await FarNodeLab.make({ hosts: HOSTS });
-  await checkWritten(lab, 'read -P 0 0 64M');
+  await checkWritten(lab);
 });
 
 test('an encrypted volume, whose zeros are written meanwhile', { skip }, async () => {
   await using lab = await FarNodeLab.make({ hosts: HOSTS, kind: SEALED });
-  await checkWritten(lab, 'read -P 0 0 64M');
+  await checkWritten(lab);
   await checkSealed(lab);
 });
 
@@ -50,7 +49,7 @@ for (const [what, kind] of [
     await using disks = await LoopDevices.make([80]);
     const storage = { backends: { volumeDevices: disks.paths } };
     await using lab = await FarNodeLab.make({ hosts: HOSTS, kind, storage });
-    await checkWritten(lab, 'read -P 0 0 64M');
+    await checkWritten(lab);
     const disk = await disks.read(0, 0, 80 * MIB);
     assert.equal(disk.includes(Buffer.alloc(MIB, 0x5b)), kind.encryptedFor === undefined);
   });
@@ -88,27 +87,29 @@ for (const [what, kind] of [
   });
 }
 
-/** Bytes that were written there are there for whoever comes next, and a point in time has them, too. */
-async function checkWritten(lab: FarNodeLab, ...begin: string[]): Promise<void> {
-  await lab.attach();
-  await lab.io(...begin, 'write -P 0x5a 4M 1M', 'write -P 0x5b 63M 1M', 'flush');
-  {
-    await using writer = await lab.startWriter();
-    await lab.killDaemon();
-    await writer.untilMore();
+for (const [what, kind] of [
+  ['a volume in a file', {}],
+  ['an encrypted volume', SEALED],
+] as const) {
+  test(`${what} grows while the other host writes to it`, { skip }, async () => {
+    await using lab = await FarNodeLab.make({ hosts: HOSTS, kind });
+    await lab.attach();
+    await lab.io('write -P 0x5a 63M 1M', 'flush');
+    await assert.rejects(lab.io('read 64M 1M'));
+    const key = await lab.findGate();
+    {
+      await using writer = await lab.startWriter();
+      await lab.grow(2, 72 * MIB);
+      await writer.untilMore();
+    }
+    await lab.io('read -P 0x5a 63M 1M', 'read -P 0 64M 8M', 'write -P 0x5b 71M 1M', 'flush');
+    assert.deepEqual(await lab.findGate(), { ...key, sizeBytes: 72 * MIB });
     await lab.killAll();
-    await writer.untilMore();
-  }
-  const kept = ['read -P 0x5a 4M 1M', 'read -P 0x5b 63M 1M', 'read -P 0 8M 16M'];
-  await lab.io(...kept);
-  const { encryptedFor } = lab.kind;
-  const sealed = encryptedFor === undefined ? {} : { encrypted: true };
-  await lab.harness.put(snapshot(2, { volumeSizeBytes: SIZE_BYTES, ...sealed }));
-  await lab.io('write -P 0x5c 4M 1M', 'flush');
-  const near = await lab.bringHome(2);
-  await qemuIo(near, 'read -P 0x5c 4M 1M', ...kept.slice(1));
-  await lab.harness.untilCompleted(snapshotId(2));
-  await checkNothingLeft(lab);
+    await lab.io('read -P 0x5a 63M 1M', 'read -P 0 64M 7M', 'read -P 0x5b 71M 1M');
+    const near = await lab.bringHome(3, 72 * MIB);
+    await qemuIo(near, 'read -P 0x5a 63M 1M', 'read -P 0 64M 7M', 'read -P 0x5b 71M 1M');
+    await checkNothingLeft(lab);
+  });
 }
 
 async function checkSealed(lab: FarNodeLab): Promise<void> {
@@ -135,11 +136,3 @@ async function makeSnapshot({ harness, kind: { encryptedFor } }: FarNodeLab): Pr
 }
 
 const NODE_HERE = `${NODE}-here` as const;
-
-async function checkNothingLeft(lab: FarNodeLab): Promise<void> {
-  const { directory } = lab.clients;
-  const isGone = async () => (await readdir(`${directory}/clients`)).length === 0;
-  await lab.harness.until('no client', isGone);
-  assert.deepEqual(await readdir(`${directory}/processes`), []);
-  assert.deepEqual(await readdir(join(lab.harness.dataDir, 'run/gates')), []);
-}

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ClientHost, openClientHost } from '@ironbark/node/drivers/gates/client-processes.ts';
-import { GateClients } from '@ironbark/node/drivers/gates/gate-clients.ts';
+import { type FollowedVolume, GateClients } from '@ironbark/node/drivers/gates/gate-clients.ts';
 import { Namespace } from '@ironbark/node/testing/guest-namespace.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { type Commands, systemCommands } from '@ironbark/platform/commands.ts';
@@ -22,7 +22,7 @@ import { Harness, NODE, volume, volumeId } from '@ironbark/storage/testing/harne
 export const VOLUME = volumeId(1);
 export const SIZE_BYTES = 64 * 1024 * 1024;
 const WIRE = `ibf${process.pid}`;
-const HOSTS = ['198.51.100.5', '198.51.100.6'] as const;
+export const HOSTS = ['198.51.100.5', '198.51.100.6'] as const;
 const IO_TIMEOUT_MS = 60_000;
 /** Beyond what the tests look at. */
 const WRITTEN_AT_MIB = 32;
@@ -47,7 +47,7 @@ export class FarNodeLab implements AsyncDisposable {
   readonly #front: string;
   readonly kind: Partial<StorageVolumeIntent>;
   #node: GateClients;
-  #followed: string[] = [];
+  #followed: FollowedVolume[] = [];
   #opening = 1;
   #parts = new AsyncDisposableStack();
 
@@ -95,7 +95,7 @@ export class FarNodeLab implements AsyncDisposable {
     await this.harness.untilVolume(VOLUME, ({ export: at }) => {
       return at?.kind === 'nbd-gate' && at.opening === opening;
     });
-    this.follow([this.socket]);
+    this.follow([{ socketPath: this.socket, sizeBytes: SIZE_BYTES }]);
     await this.harness.until('the client serves', () => isListening(this.socket));
   }
 
@@ -105,15 +105,34 @@ export class FarNodeLab implements AsyncDisposable {
   }
 
   /** Out of the other host's reach, and open on this one. */
-  async bringHome(generation: number) {
-    await this.put(generation, { exportTo: 'node-front' });
+  async bringHome(generation: number, sizeBytes = SIZE_BYTES) {
+    await this.put(generation, { exportTo: 'node-front', sizeBytes });
     this.follow([]);
     return await this.harness.untilVolume(VOLUME, (each) => each.export?.kind === 'nbd-unix');
   }
 
-  follow(paths: string[]): void {
-    this.#followed = paths;
-    this.#node.follow(paths);
+  /** As the cloud does it: the node's document has the new length once the storage has. */
+  async grow(generation: number, sizeBytes: number): Promise<void> {
+    await this.put(generation, { exportTo: NODE, sizeBytes });
+    await this.harness.untilVolume(VOLUME, (each) => each.generation === generation);
+    this.follow([{ socketPath: this.socket, sizeBytes }]);
+    await this.harness.until('a longer disk there', async () => {
+      const uri = this.#uri;
+      const info = ['info', '--output', 'json', '-f', 'raw', uri];
+      const { stdout } = await systemCommands.run('qemu-img', info).catch(() => ({ stdout: '{}' }));
+      return JSON.parse(stdout)['virtual-size'] === sizeBytes;
+    });
+  }
+
+  /** What its node hears of it now. */
+  async findGate(): Promise<GateAccess | undefined> {
+    const key = { id: VOLUME, opening: this.#opening };
+    return await this.harness.storage.gates.findGate(NODE, key);
+  }
+
+  follow(volumes: FollowedVolume[]): void {
+    this.#followed = volumes;
+    this.#node.follow(volumes);
   }
 
   get socket(): string {
@@ -160,7 +179,7 @@ export class FarNodeLab implements AsyncDisposable {
   async io(...steps: string[]): Promise<void> {
     await this.harness.until('the client serves', () => isListening(this.socket));
     const commands = steps.flatMap((step) => ['-c', step]);
-    const args = ['-f', 'raw', ...commands, this.#uri];
+    const args = [...commands, '--image-opts', this.#patientImage];
     const { stdout } = await systemCommands.run('qemu-io', args, { timeoutMs: IO_TIMEOUT_MS });
     if (/failed/i.test(stdout)) throw new Error(stdout);
   }
@@ -170,9 +189,7 @@ export class FarNodeLab implements AsyncDisposable {
     const stop = new AbortController();
     let done = 0;
     let problem: unknown;
-    const server = `file.server.type=unix,file.server.path=${this.socket}`;
-    const patience = 'file.reconnect-delay=60,file.open-timeout=10';
-    const image = `driver=raw,file.driver=nbd,${server},file.export=${VOLUME},${patience}`;
+    const image = this.#patientImage;
     const run = async () => {
       while (!stop.signal.aborted) {
         const steps = Array.from({ length: 20 }, () => ['-c', `write -P 0x77 ${atMib}M 64k`]);
@@ -214,6 +231,12 @@ export class FarNodeLab implements AsyncDisposable {
     } finally {
       await rm(keys, { recursive: true, force: true });
     }
+  }
+
+  get #patientImage(): string {
+    const server = `file.server.type=unix,file.server.path=${this.socket}`;
+    const patience = 'file.reconnect-delay=60,file.open-timeout=10';
+    return `driver=raw,file.driver=nbd,${server},file.export=${VOLUME},${patience}`;
   }
 
   get #uri(): string {

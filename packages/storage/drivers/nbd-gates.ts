@@ -68,11 +68,14 @@ class Gates implements NbdGates {
     this.#host = host;
   }
 
-  async open(id: VolumeId, address: string): Promise<NbdGate> {
+  async open(id: VolumeId, how: { address: string; sizeBytes: number }): Promise<NbdGate> {
     const host = this.#host;
+    const { address, sizeBytes } = how;
     const key = await ensureKey(host, id);
+    const isSame = (await readNumber(host, gatePaths(id).size)) === sizeBytes;
+    if (!isSame) await this.end(id);
     const found = await this.#find(id);
-    const port = found === undefined ? await this.#start(id, address) : await readPort(host, id);
+    const port = found === undefined ? await this.#start(id, how) : await readPort(host, id);
     if (port === undefined) throw new Error(`the gate of ${id} has lost its port`);
     const exported: BlockExport = { kind: 'nbd-tcp', host: address, port, exportName: id };
     return { export: exported, user: GATE_USER, key };
@@ -107,8 +110,11 @@ class Gates implements NbdGates {
 
   async find(id: VolumeId): Promise<GateAccess | undefined> {
     if (!(await this.#isMade(id)) || (await this.#find(id)) === undefined) return undefined;
-    const [port, key] = [await readPort(this.#host, id), await readKey(this.#host, id)];
-    return port === undefined || key === undefined ? undefined : { port, user: GATE_USER, key };
+    const host = this.#host;
+    const [port, key] = [await readPort(host, id), await readKey(host, id)];
+    const sizeBytes = await readNumber(host, gatePaths(id).size);
+    if (port === undefined || key === undefined || sizeBytes === undefined) return undefined;
+    return { port, user: GATE_USER, key, sizeBytes };
   }
 
   onExit(listener: (id: VolumeId) => void): () => void {
@@ -137,12 +143,16 @@ class Gates implements NbdGates {
     return found;
   }
 
-  async #start(id: VolumeId, address: string): Promise<number> {
+  async #start(
+    id: VolumeId,
+    { address, sizeBytes }: { address: string; sizeBytes: number },
+  ): Promise<number> {
     const host = this.#host;
     const { fd, port, close } = await listenFor(address, await readPort(host, id));
     const paths = gatePaths(id);
     try {
       await replaceFile(join(host.dataDir, paths.port), `${port}\n`);
+      await replaceFile(join(host.dataDir, paths.size), `${sizeBytes}\n`);
       await using log = await open(join(host.dataDir, paths.log), 'w', 0o600);
       const program = confinedDaemon(host, {
         uid: host.users?.uidOf(id),
@@ -210,8 +220,12 @@ async function readKey(host: GateHost, id: VolumeId): Promise<string | undefined
   return text?.toString('utf8').trim().split(':')[1];
 }
 
-async function readPort(host: GateHost, id: VolumeId): Promise<number | undefined> {
-  const text = await readFileIfPresent(join(host.dataDir, gatePaths(id).port));
+function readPort(host: GateHost, id: VolumeId): Promise<number | undefined> {
+  return readNumber(host, gatePaths(id).port);
+}
+
+async function readNumber(host: GateHost, path: string): Promise<number | undefined> {
+  const text = await readFileIfPresent(join(host.dataDir, path));
   return text === undefined ? undefined : Number(text.toString('utf8'));
 }
 

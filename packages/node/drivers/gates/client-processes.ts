@@ -125,7 +125,7 @@ export async function readPlace(host: ClientHost, key: GateKey): Promise<GatePla
   return bytes === undefined ? undefined : (JSON.parse(bytes.toString('utf8')) as GatePlace);
 }
 
-/** Repeats safely. One that was started with another key or port makes way for the next, and its guest waits meanwhile. */
+/** Repeats safely. One that was started with another key, port or length makes way for the next, and its guest waits. */
 export async function ensureClient(
   host: ClientHost,
   key: GateKey,
