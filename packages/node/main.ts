@@ -140,8 +140,7 @@ async function untilVolumesAreServed(
   { volumesServed }: NodeOptions,
 ): Promise<void> {
   if (volumesServed === undefined) return;
-  const targets = intents.targets().map(({ socketPath }) => isListening(socketPath));
-  const served = await Promise.all(targets);
+  const served = await Promise.all(intents.targets().map((each) => isListening(each.socketPath)));
   if (!served.every(Boolean)) await volumesServed();
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type ClientHost, openClientHost } from '@ironbark/node/drivers/gates/client-processes.ts';
 import { type FollowedVolume, GateClients } from '@ironbark/node/drivers/gates/gate-clients.ts';
 import { Namespace } from '@ironbark/node/testing/guest-namespace.ts';
-import { systemClock } from '@ironbark/platform/clock.ts';
+import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { type Commands, systemCommands } from '@ironbark/platform/commands.ts';
 import { CLEAN_ENVIRONMENT } from '@ironbark/platform/confinement.ts';
 import { writeUnsynced } from '@ironbark/platform/files.ts';
@@ -23,7 +23,7 @@ export const VOLUME = volumeId(1);
 export const SIZE_BYTES = 64 * 1024 * 1024;
 const WIRE = `ibf${process.pid}`;
 export const HOSTS = ['198.51.100.5', '198.51.100.6'] as const;
-const IO_TIMEOUT_MS = 60_000;
+const PATIENCE_S = 60;
 /** Beyond what the tests look at. */
 const WRITTEN_AT_MIB = 32;
 
@@ -33,6 +33,8 @@ export interface FarNodeOptions {
   storage?: Partial<StorageOptions>;
   /** What the volume is, besides being 64 MiB long. */
   kind?: Partial<StorageVolumeIntent>;
+  /** For how long nothing may come of a write: Ceph lets go of a daemon that was killed after half a minute. */
+  patienceS?: number;
 }
 
 export interface Writer extends AsyncDisposable {
@@ -45,6 +47,7 @@ export class FarNodeLab implements AsyncDisposable {
   readonly clients: ClientHost;
   readonly #space: Namespace;
   readonly #front: string;
+  readonly #patienceS: number;
   readonly kind: Partial<StorageVolumeIntent>;
   #node: GateClients;
   #followed: FollowedVolume[] = [];
@@ -53,19 +56,26 @@ export class FarNodeLab implements AsyncDisposable {
 
   private constructor(
     harness: Harness,
-    far: { clients: ClientHost; space: Namespace; node: GateClients; front: string },
+    far: {
+      clients: ClientHost;
+      space: Namespace;
+      node: GateClients;
+      front: string;
+      patienceS: number;
+    },
     kind: Partial<StorageVolumeIntent>,
   ) {
     this.harness = harness;
     this.clients = far.clients;
     this.#space = far.space;
     this.#front = far.front;
+    this.#patienceS = far.patienceS;
     this.#node = far.node;
     this.kind = { sizeBytes: SIZE_BYTES, ...kind };
   }
 
   static async make(options: FarNodeOptions = {}): Promise<FarNodeLab> {
-    const { hosts = HOSTS, storage = {}, kind = {} } = options;
+    const { hosts = HOSTS, storage = {}, kind = {}, patienceS = PATIENCE_S } = options;
     const [front, other] = hosts;
     await using making = new AsyncDisposableStack();
     const space = making.use(await Namespace.create('far'));
@@ -80,7 +90,7 @@ export class FarNodeLab implements AsyncDisposable {
     const directory = join(folder, 'gates');
     const { host } = await openClientHost({ directory, commands, clock: systemClock });
     const node = await openNode(harness, host, front);
-    const far = { clients: host, space, node, front };
+    const far = { clients: host, space, node, front, patienceS };
     const lab = new FarNodeLab(harness, far, kind);
     making.defer(() => lab.#node.endAll());
     making.defer(() => harness.storage.halt());
@@ -180,7 +190,9 @@ export class FarNodeLab implements AsyncDisposable {
     await this.harness.until('the client serves', () => isListening(this.socket));
     const commands = steps.flatMap((step) => ['-c', step]);
     const args = [...commands, '--image-opts', this.#patientImage];
-    const { stdout } = await systemCommands.run('qemu-io', args, { timeoutMs: IO_TIMEOUT_MS });
+    const { stdout } = await systemCommands.run('qemu-io', args, {
+      timeoutMs: this.#patienceS * 1_000,
+    });
     if (/failed/i.test(stdout)) throw new Error(stdout);
   }
 
@@ -205,10 +217,12 @@ export class FarNodeLab implements AsyncDisposable {
     });
     const untilMore = async () => {
       const wanted = done + 2;
-      await this.harness.until('more writes', async () => {
+      const probe = async () => {
         if (problem !== undefined) throw problem;
         return done >= wanted;
-      });
+      };
+      const timing = { clock: systemClock, timeoutMs: this.#patienceS * 1_000, intervalMs: 10 };
+      await waitFor(probe, { ...timing, what: 'more writes' });
     };
     await untilMore();
     const dispose = async () => {
@@ -235,7 +249,7 @@ export class FarNodeLab implements AsyncDisposable {
 
   get #patientImage(): string {
     const server = `file.server.type=unix,file.server.path=${this.socket}`;
-    const patience = 'file.reconnect-delay=60,file.open-timeout=10';
+    const patience = `file.reconnect-delay=${this.#patienceS},file.open-timeout=10`;
     return `driver=raw,file.driver=nbd,${server},file.export=${VOLUME},${patience}`;
   }
 

@@ -15,13 +15,12 @@ import {
   removeFile,
   replaceFile,
 } from '@ironbark/platform/files.ts';
+import { findMarked, findNoted } from '@ironbark/platform/marked-processes.ts';
 import {
   endProcess,
-  findProcesses,
   type HostProcess,
   isAlive,
   type ProcessIdentity,
-  readProcess,
 } from '@ironbark/platform/processes.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
 import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
@@ -32,7 +31,7 @@ import {
   type NbdGates,
 } from '@ironbark/protocol/internal/nbd-gates.ts';
 import type { DaemonHost } from './daemon-host.ts';
-import { confinedDaemon, isMarked, readPid, startLimited } from './daemon-process.ts';
+import { confinedDaemon, markIn, startServing } from './daemon-process.ts';
 import { listNames } from './export-sockets.ts';
 import {
   GATE_FOLDER,
@@ -96,7 +95,7 @@ class Gates implements NbdGates {
     if (!(await this.#isMade(id))) return;
     this.#running.delete(id);
     for (let time = 0; time < FIND_TIMES; time += 1) {
-      const found = await scanGate(this.#host, id);
+      const [found] = await findMarked(markIn(this.#host, gateMark(id)));
       if (found === undefined) break;
       await endProcess(found, { clock: this.#host.clock, graceMs: GRACE_MS });
     }
@@ -135,10 +134,9 @@ class Gates implements NbdGates {
 
   /** By its number, and by looking where none was written down. */
   async #find(id: VolumeId): Promise<HostProcess | undefined> {
-    const pid = await readPid(join(this.#host.dataDir, gatePaths(id).pidFile));
-    const known = pid === undefined ? undefined : await readProcess(pid);
-    const isKnown = known !== undefined && (await isMarked(this.#host, known, gateMark(id)));
-    const found = isKnown ? known : await scanGate(this.#host, id);
+    const mark = markIn(this.#host, gateMark(id));
+    const noted = await findNoted(join(this.#host.dataDir, gatePaths(id).pidFile), mark);
+    const found = noted ?? (await findMarked(mark))[0];
     if (found !== undefined) this.#watch(id, found);
     return found;
   }
@@ -160,7 +158,7 @@ class Gates implements NbdGates {
       });
       const pidFile = join(host.dataDir, paths.pidFile);
       const how = { log, pidFile, name: gateName(id), inherited: [fd] };
-      const started = await startLimited(host, program, how);
+      const started = await startServing(host, program, how);
       if (started !== undefined) this.#watch(id, started);
       return port;
     } finally {
@@ -190,14 +188,6 @@ class Gates implements NbdGates {
     }
     watching.abort();
   }
-}
-
-async function scanGate(host: GateHost, id: VolumeId): Promise<HostProcess | undefined> {
-  const mark = gateMark(id);
-  for (const found of await findProcesses((argument) => argument.includes(mark))) {
-    if (await isMarked(host, found, mark)) return found;
-  }
-  return undefined;
 }
 
 /** A key lasts as long as its gate's folder. */

@@ -7,6 +7,8 @@ import { checkWritten } from '../../support/far-node-checks.ts';
 import { FarNodeLab, VOLUME } from '../../support/far-node-lab.ts';
 import { type Figure, zeroFigure } from '../../support/figures.ts';
 
+const PATIENCE_S = 120;
+
 export async function measureGates(
   ceph: CephCluster,
   explain: (line: string) => void,
@@ -18,7 +20,8 @@ export async function measureGates(
     ['a volume', {}],
     ['an encrypted volume', { encryptedFor: ACCOUNT }],
   ] as const) {
-    await using lab = await FarNodeLab.make({ storage, kind: { backend: 'rbd', ...sealed } });
+    const kind = { backend: 'rbd', ...sealed } as const;
+    await using lab = await FarNodeLab.make({ storage, kind, patienceS: PATIENCE_S });
     const wrong = await checkWritten(lab).then(
       () => 0,
       (error: unknown) => {
