@@ -30,11 +30,6 @@ const OLD_MIB = 24;
 /** Those that nobody writes to. */
 const OLD = Array.from({ length: OLD_MIB - 4 }, (_, at) => `read -P ${at + 5} ${at + 4}M 1M`);
 
-test('a volume in a file', { skip }, async () => {
-  await using lab = await FarNodeLab.make({ hosts: HOSTS });
-  await checkWritten(lab);
-});
-
 test('an encrypted volume, whose zeros are written meanwhile', { skip }, async () => {
   await using lab = await FarNodeLab.make({ hosts: HOSTS, kind: SEALED });
   await checkWritten(lab);
