@@ -30,11 +30,7 @@ test('a node that opens gates gets plain volumes, and the others are refused by 
   const plain = await makeVolume(t, { VolumeType: 'gp3', Size: 16 });
   await attach(plain);
   await t.settleVolume(plain, 'in-use');
-  await assert.rejects(t.call('ModifyVolume', { VolumeId: plain, Size: 32 }), {
-    kind: 'unsupported',
-    message: /Growing a volume while it is attached .* node-far/,
-  });
-  await t.call('ModifyVolume', { VolumeId: plain, Iops: 4_000 });
+  await t.call('ModifyVolume', { VolumeId: plain, Size: 32, Iops: 4_000 });
   const shared = await makeVolume(t, { VolumeType: 'io2', Iops: 100, MultiAttachEnabled: true });
   await assert.rejects(attach(shared, '/dev/sdg'), {
     kind: 'unsupported',
@@ -46,6 +42,20 @@ test('a node that opens gates gets plain volumes, and the others are refused by 
   await assert.rejects(attach(own, '/dev/sdg'), { kind: 'unsupported', message: /mode 'guest'/ });
 });
 
+test('launches with volumes go where gates lead, and are refused where none does', async () => {
+  await using t = await TestCloud.start({ nodes: 0 });
+  t.cluster.nodes = [{ ...FAR, opensGates: true }];
+  const image = await t.registerImage();
+  const mapped = { BlockDeviceMappings: [{ DeviceName: '/dev/sdf', Ebs: { VolumeSize: 4 } }] };
+  const [id] = await t.launch(image, { InstanceType: 't3.nano', ...mapped });
+  await t.settleState(id!, 'running');
+  const ofGuest = { Key: 'ironbark:attach-mode', Value: 'guest' };
+  const TagSpecifications = [{ ResourceType: 'volume' as const, Tags: [ofGuest] }];
+  const why = { kind: 'insufficient-capacity', message: /attach mode 'guest' have to be/ };
+  const wish = { InstanceType: 't3.nano' as const, ...mapped };
+  await assert.rejects(t.launch(image, { ...wish, TagSpecifications }), why);
+});
+
 test('a node that opens none gets none', async () => {
   await using t = await TestCloud.start({ nodes: 0 });
   t.cluster.nodes = [FAR];
@@ -54,5 +64,12 @@ test('a node that opens none gets none', async () => {
   await assert.rejects(t.call('AttachVolume', { VolumeId, InstanceId, Device: '/dev/sdf' }), {
     kind: 'unsupported',
     message: /runs on the node node-far; volumes can be attached/,
+  });
+  const mapped = { BlockDeviceMappings: [{ DeviceName: '/dev/sdf', Ebs: { VolumeSize: 4 } }] };
+  const wish = { InstanceType: 't3.nano' as const, ...mapped };
+  const { Images } = await t.call('DescribeImages', { Owners: ['self'] });
+  await assert.rejects(t.launch(Images![0]!.ImageId!, wish), {
+    kind: 'insufficient-capacity',
+    message: /has no way to them from another one/,
   });
 });

@@ -140,7 +140,7 @@ async function untilVolumesAreServed(
   { volumesServed }: NodeOptions,
 ): Promise<void> {
   if (volumesServed === undefined) return;
-  const served = await Promise.all(intents.socketPaths().map(isListening));
+  const served = await Promise.all(intents.targets().map((each) => isListening(each.socketPath)));
   if (!served.every(Boolean)) await volumesServed();
 }
 
@@ -233,7 +233,7 @@ class Node implements NodeController {
     await ports.refresh();
     await this.#lookAtAll(intents.instances().map(({ id }) => id));
     driver.onGuestChange((id) => this.#instanceQueue?.poke(id));
-    this.#targets.follow(intents.socketPaths());
+    this.#targets.follow(intents.targets());
     this.#context.guestTargets?.onEnd((subnetId) => this.#pokeGuestsIn(subnetId));
     this.#networkQueue = this.#runner.add(createNetworkReconciler(ports, this.#context.aroundStep));
     this.#instanceQueue = this.#runner.add(this.#instances, { concurrency: CONCURRENCY });
@@ -278,7 +278,7 @@ class Node implements NodeController {
     this.#networkQueue?.poke(WHOLE_NETWORK);
     for (const id of known) this.#instanceQueue?.poke(id);
     this.#context.guestVolumes.changed();
-    this.#targets.follow(intents.socketPaths());
+    this.#targets.follow(intents.targets());
     this.#board.notify();
   }
 

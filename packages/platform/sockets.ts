@@ -17,6 +17,7 @@ export interface SocketAccess {
 /** Linux's O_PATH, which node:fs does not name: a handle on a place, whatever lies there. */
 const O_PATH = 0o10000000;
 const PERMISSION_BITS = 0o777;
+const OWNER_ALONE = 0o600;
 
 /** A handle on what lies at the path, a link itself included; its folder is not a link either. */
 export async function openPlace(path: string): Promise<FileHandle> {
@@ -63,6 +64,15 @@ export async function linkSocket(from: string, to: string): Promise<void> {
     throw new Error(`${from} is no socket`);
   }
   await rename(temporary, to);
+}
+
+/**
+ * Leads whoever comes by the second name to this socket, and lets in whom the one before let in. Of the first one that is
+ * nobody yet but root: whose guest opens it is known to others, who make it that user's own.
+ */
+export async function leadTo(socketPath: string, name: string): Promise<void> {
+  await grantSocketAccess(socketPath, (await readSocketAccess(name)) ?? { mode: OWNER_ALONE });
+  await linkSocket(socketPath, name);
 }
 
 /** A socket's name has so many bytes (unix(7)). */

@@ -67,12 +67,24 @@ test('the gate opens after the volume and closes before it', async () => {
   await target.grow(VOLUME, 2);
   await target.export(VOLUME, { opening: 4 });
   assert.deepEqual(done, [
-    ...['export', 'open 198.51.100.1'],
+    ...['export', 'open 198.51.100.1 1'],
     ...['close', 'unexport'],
     ...['close', 'stop'],
     ...['end', 'grow'],
     ...['close', 'export'],
   ]);
+});
+
+test('a gate that is shorter than its volume counts as none, and is closed all the same', async () => {
+  const seen = async (served: TargetFacts, sizeBytes: number) => {
+    const below = { inspect: async () => served } as Partial<BlockTarget> as BlockTarget;
+    const access = { port: 1, user: 'attachment', key: '', sizeBytes };
+    const gates = { ...gatesThat([]), find: async () => access };
+    return (await gatedTarget(below, gates).inspect(VOLUME)).isGated === true;
+  };
+  assert.equal(await seen({ ...SERVED, sizeBytes: 2 }, 1), false);
+  assert.equal(await seen({ ...SERVED, sizeBytes: 2 }, 2), true);
+  assert.equal(await seen({ running: false, exported: false, frozen: [] }, 1), true);
 });
 
 function belowThat(done: string[]): BlockTarget {
@@ -83,13 +95,17 @@ function belowThat(done: string[]): BlockTarget {
     return { export: place, engine: 'threads,cached' };
   };
   const work = { unexport: note('unexport'), stop: note('stop'), grow: note('grow') };
-  return { ...work, export: exported } as Partial<BlockTarget> as BlockTarget;
+  return {
+    ...work,
+    export: exported,
+    inspect: async () => SERVED,
+  } as Partial<BlockTarget> as BlockTarget;
 }
 
 function gatesThat(done: string[]): NbdGates {
   return {
-    open: async (id, address) => {
-      done.push(`open ${address}`);
+    open: async (id, { address, sizeBytes }) => {
+      done.push(`open ${address} ${sizeBytes}`);
       const place = { kind: 'nbd-tcp', host: address, port: 1, exportName: id } as const;
       return { export: place, user: 'attachment', key: '' };
     },

@@ -16,7 +16,7 @@ let gate: NbdGate;
 before(async () => {
   if (skip !== false) return;
   lab = await GateLab.make();
-  gate = await lab.gates.open(VOLUME, lab.address);
+  gate = await lab.gates.open(VOLUME, lab.place);
 });
 after(async () => await lab?.[Symbol.asyncDispose]());
 
@@ -24,7 +24,7 @@ test('another host reads and writes a volume through its gate', { skip }, async 
   await lab.io(gate, gate, 'read -P 0 0 1M', 'write -P 0x5a 48M 1M', 'flush');
   await lab.io(gate, gate, 'read -P 0x5a 48M 1M', 'read -P 0 50M 1M');
   assert.ok((await lab.harness.read(VOLUME, 48 << 20, 1 << 20)).every((byte) => byte === 0x5a));
-  assert.deepEqual(await lab.gates.open(VOLUME, lab.address), gate, 'opened again it is the same');
+  assert.deepEqual(await lab.gates.open(VOLUME, lab.place), gate, 'opened again it is the same');
   assert.deepEqual(await lab.gates.list(), [VOLUME]);
 });
 
@@ -47,7 +47,7 @@ test('nobody comes in without TLS, with another key, or with a key of before', {
   await lab.gates.close(VOLUME);
   assert.deepEqual(await lab.gates.list(), []);
   await assert.rejects(lab.io(gate, gate, look), /refused/i);
-  const next = await lab.gates.open(VOLUME, lab.address);
+  const next = await lab.gates.open(VOLUME, lab.place);
   assert.notEqual(next.key, gate.key);
   await assert.rejects(lab.io(next, gate, look));
   await lab.io(next, next, 'read -P 0x5a 48M 1M');

@@ -20,6 +20,7 @@ import { renderWrites, shareOfWire, WIRE_SHAPE } from './wire-writes.ts';
 export const VOLUME = volumeId(1);
 const NAME = `ibg${process.pid}`;
 const HOST = '198.51.100.1';
+const SIZE_BYTES = 64 * 1024 * 1024;
 
 export interface Credentials {
   user: string;
@@ -29,7 +30,7 @@ export interface Credentials {
 export class GateLab implements AsyncDisposable {
   readonly harness: Harness;
   readonly gates: NbdGates;
-  readonly address = HOST;
+  readonly place = { address: HOST, sizeBytes: SIZE_BYTES };
   readonly #other: Namespace;
   readonly #keys: string;
 
@@ -43,7 +44,7 @@ export class GateLab implements AsyncDisposable {
   static async make(): Promise<GateLab> {
     await using making = new AsyncDisposableStack();
     const harness = making.use(await Harness.start());
-    await harness.put(volume(1, { sizeBytes: 64 * 1024 * 1024, exportTo: NODE }));
+    await harness.put(volume(1, { sizeBytes: SIZE_BYTES, exportTo: NODE }));
     await harness.untilVolume(VOLUME, (each) => each.export !== undefined);
     const other = making.use(await Namespace.create('gate'));
     await other.connect(NAME);

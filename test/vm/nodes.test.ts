@@ -6,17 +6,22 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { JoinInvitation } from '@ironbark/cluster/joining.ts';
+import { GIB } from '@ironbark/core/units.ts';
 import { Namespace, whyNoNamespaces } from '@ironbark/node/testing/guest-namespace.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { getDaemon } from '../../packages/cli/daemon/admin-client.ts';
 import { CloudUnderTest, eventually, projectDir } from '../support/cloud-under-test.ts';
-import { logInTo } from '../support/direct-guest.ts';
+import { type DirectGuest, logInTo } from '../support/direct-guest.ts';
 import { startFio } from '../support/guest-fio.ts';
-import { findDevice } from '../support/guests.ts';
+import { startWriter } from '../support/guest-writer.ts';
+import { answersSsh, findDevice } from '../support/guests.ts';
 import { attachVolume, createVolume, deleteVolume, detachVolume } from '../support/volumes.ts';
 
 const skip = whyNoNamespaces();
 const WIRE = `ibn${process.pid}`;
+const SECTOR_BYTES = 512;
+/** An emulated guest beside other work. */
+const BOOT_LIMIT_MS = 120_000;
 const [FRONT, OTHER] = ['198.51.100.1', '198.51.100.2'];
 
 let parts: AsyncDisposableStack;
@@ -72,10 +77,7 @@ test('a guest runs on the host that joined, and its console is read at the front
 test('a volume of the front end is a disk of that guest, whatever dies in between', {
   skip,
 }, async () => {
-  const asked = { InstanceIds: [guestId] };
-  const { Reservations } = await cloud.ec2().call('DescribeInstances', asked);
-  const address = Reservations![0]!.Instances![0]!.PrivateIpAddress!;
-  const guest = logInTo(cloud, { id: guestId, host: address, space: host.name });
+  const guest = await logInThere(guestId);
   const volume = await createVolume(cloud);
   await attachVolume(cloud, volume, { instanceId: guestId, device: '/dev/sdf' });
   const device = await findDevice(guest.run, volume);
@@ -88,6 +90,64 @@ test('a volume of the front end is a disk of that guest, whatever dies in betwee
   await deleteVolume(cloud, volume);
   const left = async () => await readdir(join(dataDir, 'node/gates/clients'));
   await eventually('no client', async () => (await left()).length === 0);
+});
+
+test('a volume grows under that guest', { skip }, async () => {
+  const guest = await logInThere(guestId);
+  const volume = await createVolume(cloud);
+  await attachVolume(cloud, volume, { instanceId: guestId, device: '/dev/sdf' });
+  const device = await findDevice(guest.run, volume);
+  await cloud.ec2().call('ModifyVolume', { VolumeId: volume, Size: 2 });
+  const sectors = `cat /sys/block/${device.replace('/dev/', '')}/size`;
+  await eventually('a longer disk', async () => {
+    return Number(await guest.run(sectors)) === (2 * GIB) / SECTOR_BYTES;
+  });
+  await guest.run(`echo kept | dd of=${device} bs=512 seek=4000000 conv=fsync`);
+  await detachVolume(cloud, volume);
+  await attachVolume(cloud, volume, { instanceId: guestId, device: '/dev/sdf' });
+  const again = await findDevice(guest.run, volume);
+  const read = `dd if=${again} bs=512 skip=4000000 count=1 2>/dev/null | head -c 4`;
+  assert.equal(await guest.run(read), 'kept');
+  await detachVolume(cloud, volume);
+  await deleteVolume(cloud, volume);
+});
+
+test('a guest whose root disk is a volume of the front end runs there, and starts there again', {
+  skip,
+}, async () => {
+  await cloud.ec2().call('TerminateInstances', { InstanceIds: [guestId] });
+  const build = ['image', 'build', 'micro', '--root-device', 'ebs'] as const;
+  const { imageId } = await cloud.json<{ imageId: string }>(...build);
+  const launch = ['launch', '--no-wait', '--image', imageId] as const;
+  const { instanceId } = await cloud.json<{ instanceId: `i-${string}` }>(...launch);
+  const isUp = async () =>
+    (await cloud.ironbark('logs', instanceId)).stdout.includes('ironbark: ready in');
+  await eventually('the console', isUp, { timeoutMs: BOOT_LIMIT_MS });
+  const guest = await logInThere(instanceId);
+  await eventually('its ssh server', () => answersSsh(guest.run));
+  const writer = await startWriter(guest, '/root/data');
+  await writer.untilMore(2);
+  const [volume] = await readdir(join(cloud.dataDir, 'storage/run/gates'));
+  const ends = [
+    join(cloud.dataDir, `storage/run/processes/${volume}.gate.pid`),
+    join(cloud.dataDir, `storage/run/processes/${volume}.pid`),
+    join(dataDir, `node/gates/processes/${volume}.1.pid`),
+  ];
+  for (const path of ends) process.kill(Number(await readFile(path, 'utf8')), 'SIGKILL');
+  await writer.untilMore(2);
+  await writer.stop();
+  await guest.run('echo kept > /root/kept; sync');
+  const ec2 = cloud.ec2();
+  const isIn = (state: string) => async () => {
+    const { Reservations } = await ec2.call('DescribeInstances', { InstanceIds: [instanceId] });
+    return Reservations![0]!.Instances![0]!.State!.Name === state;
+  };
+  await ec2.call('StopInstances', { InstanceIds: [instanceId] });
+  await eventually('its end', isIn('stopped'), { timeoutMs: BOOT_LIMIT_MS });
+  await ec2.call('StartInstances', { InstanceIds: [instanceId] });
+  await eventually('its start', isIn('running'), { timeoutMs: BOOT_LIMIT_MS });
+  await eventually('its ssh server', () => answersSsh(guest.run), { timeoutMs: BOOT_LIMIT_MS });
+  assert.equal(await guest.run('cat /root/kept'), 'kept');
 });
 
 test('nothing of the node listens to the front end’s side', { skip }, async () => {
@@ -110,6 +170,12 @@ test('the host leaves once its instance is gone, and nothing of it is left', { s
   const links = await host.ip('-o', 'link');
   assert.doesNotMatch(links, /ib[0-9a-f]/);
 });
+
+async function logInThere(id: `i-${string}`): Promise<DirectGuest> {
+  const { Reservations } = await cloud.ec2().call('DescribeInstances', { InstanceIds: [id] });
+  const address = Reservations![0]!.Instances![0]!.PrivateIpAddress!;
+  return logInTo(cloud, { id, host: address, space: host.name });
+}
 
 async function there(command: string, ...args: string[]): Promise<string> {
   const program = [join(projectDir, 'ironbark'), command, '--data-dir', dataDir, ...args];

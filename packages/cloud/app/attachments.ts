@@ -53,7 +53,7 @@ export async function attachVolume(
   const way = attachWayOf(await listTagsOf(tx, volumeId));
   const { attachMode } = way;
   const isRoot = isRootOf(instance, { deviceName });
-  await checkVolumesReach(tx, instance, { ...volume, attachMode, isRoot });
+  await checkVolumesReach(tx, instance, { ...volume, attachMode });
   checkSharedUse(volume, { attachMode, isRoot });
   if (isRoot) refuseGuestRoot(attachMode);
   await checkGuestMode(tx, attachMode, instance);

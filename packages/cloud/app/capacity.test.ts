@@ -101,6 +101,7 @@ test('of a large zone the answer is that of all nodes, whatever part of them was
         health: pick('ready', 'ready', 'ready', 'lost'),
         isDraining: pick(0, 0, 0, 1),
         reachesVolumes: pick(0, 1),
+        opensGates: pick(0, 1),
         accelerator: pick('kvm', 'tcg'),
         vcpus: upTo(4),
         memoryMib: 512 * upTo(12),
@@ -113,6 +114,7 @@ test('of a large zone the answer is that of all nodes, whatever part of them was
         vcpus: 1 + upTo(20),
         memoryMib: 256 * (1 + upTo(8)),
         needsVolumes: pick(true, false),
+        needsNearVolumes: pick(true, false),
         group: strategy && { id: `pg-${strategy}-${upTo(2)}` as `pg-${string}`, strategy },
       });
     };
@@ -140,6 +142,7 @@ function roomOf(row: NodeRow): NodeRoom {
     health: row.health,
     isDraining: row.isDraining === 1,
     reachesVolumes: row.reachesVolumes === 1,
+    opensGates: row.opensGates === 1,
     freeVcpus: row.vcpus * 16,
     freeMemoryMib: row.memoryMib,
     freeDiskBytes: row.diskFreeBytes,

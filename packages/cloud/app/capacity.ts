@@ -34,6 +34,7 @@ import {
   placeAmongRoomiest,
   placeInstances,
 } from './place-instances.ts';
+import { comesByGate } from './volume-reach.ts';
 
 /**
  * Virtual processors that one processor may carry. Guests are mostly idle; 16 is what OpenStack ran with by
@@ -52,8 +53,9 @@ export function demandOf(instance: InstanceRow): PlacementDemand {
 /** The same with what needs a look: volumes of a launch are attached to it before it has a node. */
 export async function loadDemand(tx: Queries, row: InstanceRow): Promise<PlacementDemand> {
   const demand = demandOf(row);
-  const isAttached = async () => (await listAttachmentsOf(tx, row.id)).length > 0;
-  return { ...demand, needsVolumes: demand.needsVolumes === true || (await isAttached()) };
+  const attached = await listAttachmentsOf(tx, row.id);
+  const needsVolumes = demand.needsVolumes === true || attached.length > 0;
+  return { ...demand, needsVolumes, needsNearVolumes: attached.some((one) => !comesByGate(one)) };
 }
 
 function groupOf({
@@ -118,6 +120,7 @@ export function roomOf(node: NodeRow, use: NodeUse, options: RoomOptions): NodeR
     health: node.health,
     isDraining: node.isDraining === 1,
     reachesVolumes: node.reachesVolumes === 1,
+    opensGates: node.opensGates === 1,
     freeVcpus: node.vcpus * VCPUS_PER_CPU - use.vcpus,
     freeMemoryMib: node.memoryMib - use.memoryMib,
     freeDiskBytes: node.diskFreeBytes - use.diskBytes,

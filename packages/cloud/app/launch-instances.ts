@@ -37,6 +37,7 @@ import { exceeded, findRoom } from './quotas/limits.ts';
 import { invalidCombination, invalidValue, notFound, refuse } from './refusals.ts';
 import { setTags, setTemplateTags, type Tag } from './tags.ts';
 import { chooseBackend } from './volume-backends.ts';
+import { comesByGate } from './volume-reach.ts';
 import { makeAttachedVolume, type VolumeMapping } from './volumes.ts';
 
 export interface LaunchRequest extends InterfaceWish {
@@ -207,6 +208,7 @@ async function chooseFitting(
     memoryMib: type.memoryMib,
     rootDiskBytes: localDiskBytes(image),
     needsVolumes: launch.mappings.length > 0,
+    needsNearVolumes: launch.mappings.some((mapping) => !comesByGate(wayOf(launch, mapping))),
     group: launch.placementGroup,
   }));
   const placement = await findPlaces(tx, app, [...waiting, ...demands]);
@@ -225,6 +227,13 @@ interface Place {
   id: InstanceId;
   reservationId: ReservationId;
   launchIndex: number;
+}
+
+function wayOf(
+  { image, request }: Launch,
+  { deviceName }: VolumeMapping,
+): ReturnType<typeof attachWayOf> {
+  return deviceName === image.rootDeviceName ? BY_HOST : attachWayOf(request.tags.volume);
 }
 
 async function writeInstance(
@@ -246,8 +255,7 @@ async function writeInstance(
   await writeInterfaces(app, caller, change, launch.interfaces, ofInstance);
   const metadataOptions = JSON.stringify(request.metadataOptions);
   for (const mapping of launch.mappings) {
-    const isRoot = mapping.deviceName === launch.image.rootDeviceName;
-    const way = isRoot ? BY_HOST : attachWayOf(request.tags.volume);
+    const way = wayOf(launch, mapping);
     const { vpcId } = launch.subnet;
     await checkGuestMode(tx, way.attachMode, { metadataOptions, vpcId });
     const volumeId = await makeAttachedVolume(app, caller, change, {

@@ -85,6 +85,12 @@ test('an instance with volumes goes where they are, others anywhere that is not 
     ],
     refused: [],
   });
+  const gated = nodes.map((each) => ({ ...each, opensGates: true }));
+  const both = [...demands, demand('3', { needsVolumes: true, needsNearVolumes: true })];
+  assert.deepEqual(
+    placeInstances(both, gated).placed.map(({ nodeId }) => nodeId),
+    ['node-far', 'node-far', 'node-near'],
+  );
 });
 
 test('a refusal says what each node lacked', () => {
@@ -97,7 +103,12 @@ test('a refusal says what each node lacked', () => {
     [
       [room('a', { reachesVolumes: false })],
       { needsVolumes: true },
-      'a is not on the host of the volumes, where instances with volumes have to be.',
+      'a is not on the host of the volumes, and has no way to them from another one.',
+    ],
+    [
+      [room('a', { reachesVolumes: false, opensGates: true })],
+      { needsVolumes: true, needsNearVolumes: true },
+      "a is not on the host of the volumes, where instances with volumes of the attach mode 'guest' have to be.",
     ],
     [
       [room('a', { freeDiskBytes: 0 }), room('b', { health: 'lost' })],

@@ -11,6 +11,8 @@ export interface PlacementDemand {
   rootDiskBytes: number;
   /** It has volumes, or its root disk is one. */
   needsVolumes?: boolean;
+  /** No gate leads to some of them. */
+  needsNearVolumes?: boolean;
   /** The placement group that it is in. */
   group?: DemandedGroup | undefined;
 }
@@ -28,8 +30,10 @@ export interface NodeRoom {
   health: 'ready' | 'lost';
   /** An administrator wants no more instances there. */
   isDraining?: boolean;
-  /** Absent: they do. */
+  /** Absent: it does. */
   reachesVolumes?: boolean;
+  /** It has volumes of another host all the same. */
+  opensGates?: boolean;
   freeVcpus: number;
   freeMemoryMib: number;
   freeDiskBytes: number;
@@ -148,7 +152,10 @@ export function listShortages(demand: PlacementDemand, room: NodeRoom): string[]
       `has ${renderBytes(Math.max(0, room.freeDiskBytes))} of disk free, ${renderBytes(demand.rootDiskBytes)} are needed`,
     );
   }
-  if (demand.needsVolumes === true && room.reachesVolumes === false) shortages.push(NO_VOLUMES);
+  if (demand.needsVolumes === true && room.reachesVolumes === false) {
+    if (demand.needsNearVolumes === true) shortages.push(NOT_NEAR);
+    else if (room.opensGates !== true) shortages.push(NO_VOLUMES);
+  }
   if (isAnothers(demand, room)) shortages.push(NOT_SHARED);
   const { group } = demand;
   if (group?.strategy === 'spread' && countMembers(room, group) > 0) shortages.push(SPREAD);
@@ -163,7 +170,10 @@ function isAnothers({ accountId }: PlacementDemand, room: NodeRoom): boolean {
 const NOT_SHARED =
   'holds guests of another account and emulates them, which is no boundary between accounts: use a node with KVM, or allow it for this cloud with "ironbark up --allow-shared-emulation"';
 
-const NO_VOLUMES = 'is not on the host of the volumes, where instances with volumes have to be';
+const NO_VOLUMES = 'is not on the host of the volumes, and has no way to them from another one';
+
+const NOT_NEAR =
+  "is not on the host of the volumes, where instances with volumes of the attach mode 'guest' have to be";
 
 const SPREAD = 'holds another instance of the spread placement group';
 

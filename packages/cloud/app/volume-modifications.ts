@@ -17,7 +17,6 @@ import { requireWithin } from './quotas/limits.ts';
 import { invalidValue, missingParameter, notOffered, refuse } from './refusals.ts';
 import { checkMultiAttachChange } from './shared-volumes.ts';
 import { findBackend } from './volume-backends.ts';
-import { checkGrowsThere } from './volume-reach.ts';
 import { chooseShape, type RateWish } from './volume-shape.ts';
 import { viewVolumeState } from './volume-view.ts';
 import { checkRoom, getVolume } from './volumes.ts';
@@ -47,7 +46,6 @@ export async function modifyVolume(
   await checkStorage(tx, volume, target);
   const { sizeGib, volumeType, iops, throughputMibps } = volume;
   if (moreGib > 0) await checkGrowth(tx, volume);
-  if (moreGib > 0) await checkGrowsThere(tx, present);
   const original: VolumeShape = { sizeGib, volumeType, iops, throughputMibps, multiAttachEnabled };
   const offeredSizeGib = moreGib > 0 ? sizeGib : null;
   const generation = await reshapeVolume(tx, id, { ...target, offeredSizeGib });

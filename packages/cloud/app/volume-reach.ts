@@ -2,17 +2,16 @@
 // gates (decision 0030).
 
 import type { AttachMode } from '@ironbark/core/io-profile.ts';
-import { findInstance } from '../store/instances.ts';
 import { findNode } from '../store/nodes.ts';
 import type { AttachmentRow, InstanceRow, NodeRow, VolumeRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
-import { notOffered, refuse } from './refusals.ts';
+import { refuse } from './refusals.ts';
 
 /** Before an instance gets a volume in this way. */
 export async function checkVolumesReach(
   tx: Queries,
   { id, nodeId }: Pick<InstanceRow, 'id' | 'nodeId'>,
-  use: Pick<VolumeRow, 'multiAttachEnabled'> & { attachMode: AttachMode; isRoot: boolean },
+  use: Pick<VolumeRow, 'multiAttachEnabled'> & { attachMode: AttachMode },
 ): Promise<void> {
   const node = await findFarNode(tx, nodeId);
   if (node === undefined) return;
@@ -26,26 +25,16 @@ export async function checkVolumesReach(
   );
 }
 
-function whatCannot(use: Parameters<typeof checkVolumesReach>[2]): string | undefined {
-  if (use.isRoot) return 'root volumes';
-  if (use.multiAttachEnabled === 1) return 'Multi-Attach enabled volumes';
-  return use.attachMode === 'guest' ? "volumes with the attach mode 'guest'" : undefined;
+/** So it was when it was attached. */
+export function comesByGate(
+  use: Pick<AttachmentRow, 'attachMode'> & Partial<Pick<AttachmentRow, 'shared'>>,
+): boolean {
+  return use.attachMode !== 'guest' && use.shared !== 1;
 }
 
-/** What has come in by a gate keeps the length that it found. */
-export async function checkGrowsThere(
-  tx: Queries,
-  present: readonly Pick<AttachmentRow, 'instanceId'>[],
-): Promise<void> {
-  for (const { instanceId } of present) {
-    const instance = await findInstance(tx, instanceId);
-    const node = await findFarNode(tx, instance?.nodeId ?? null);
-    if (node === undefined) continue;
-    throw notOffered(
-      `Growing a volume while it is attached to an instance on the node ${node.hostname}`,
-      'Detach it, or make a larger one from a snapshot of it.',
-    );
-  }
+function whatCannot(use: Parameters<typeof checkVolumesReach>[2]): string | undefined {
+  if (use.multiAttachEnabled === 1) return 'Multi-Attach enabled volumes';
+  return use.attachMode === 'guest' ? "volumes with the attach mode 'guest'" : undefined;
 }
 
 async function findFarNode(

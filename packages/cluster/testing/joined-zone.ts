@@ -39,7 +39,7 @@ import { type Cluster, startCluster } from '../main.ts';
 export const FRONT: NodeId = 'node-front';
 export const INSTANCE: InstanceId = 'i-00000000000000001';
 /** What a gate answers to. */
-export const ACCESS = { port: 1, user: 'attachment' };
+export const ACCESS = { port: 1, user: 'attachment', sizeBytes: 1 };
 
 export class MovableClock implements Clock {
   aheadMs = 0;

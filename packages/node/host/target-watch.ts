@@ -5,14 +5,20 @@ import { type FSWatcher, watch } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Logger } from '@ironbark/platform/logger.ts';
 
+export interface WatchedTarget {
+  socketPath: string;
+  /** Of the volume, as the document has it. */
+  sizeBytes: number;
+}
+
 export interface TargetWatch extends Disposable {
   /** Watches for these sockets and no others. */
-  follow(socketPaths: Iterable<string>): void;
+  follow(targets: readonly WatchedTarget[]): void;
 }
 
 export interface GateOptions {
   /** What has volumes of another host; stays the caller's. Absent: all are served on this one. */
-  gates?: { follow(socketPaths: Iterable<string>): void } | undefined;
+  gates?: { follow(targets: readonly WatchedTarget[]): void } | undefined;
 }
 
 export interface TargetWatchOptions extends GateOptions {
@@ -42,9 +48,9 @@ export function createTargetWatch(options: TargetWatchOptions): TargetWatch {
     }
   };
   return {
-    follow: (socketPaths) => {
-      followed = new Set(socketPaths);
-      options.gates?.follow(followed);
+    follow: (targets) => {
+      followed = new Set(targets.map(({ socketPath }) => socketPath));
+      options.gates?.follow(targets);
       const folders = new Set([...followed].map((path) => dirname(path)));
       for (const folder of [...watchers.keys()]) if (!folders.has(folder)) drop(folder);
       for (const folder of folders) if (!watchers.has(folder)) open(folder);

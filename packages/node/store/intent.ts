@@ -63,13 +63,15 @@ export class IntentStore {
     return this.#instances.get(id);
   }
 
-  /** Sockets of targets on this host that guests have open. */
-  socketPaths(): string[] {
-    return this.instances().flatMap((instance) => socketPathsOf(instance));
+  /** Targets on this host that guests have open. */
+  targets(): { socketPath: string; sizeBytes: number }[] {
+    return this.instances().flatMap((instance) => targetsOf(instance));
   }
 
   usersOf(socketPath: string): InstanceIntent[] {
-    return this.instances().filter((instance) => socketPathsOf(instance).includes(socketPath));
+    return this.instances().filter((instance) =>
+      targetsOf(instance).some((target) => target.socketPath === socketPath),
+    );
   }
 
   /**
@@ -152,8 +154,10 @@ function addressKey(ip: string, vpcId: string | undefined): string {
   return `${vpcId ?? ''} ${ip}`;
 }
 
-function socketPathsOf({ volumes }: InstanceIntent): string[] {
-  return volumes.flatMap(({ source }) => (source.kind === 'nbd-unix' ? [source.socketPath] : []));
+function targetsOf({ volumes }: InstanceIntent) {
+  return volumes.flatMap(({ source, sizeBytes }) =>
+    source.kind === 'nbd-unix' ? [{ socketPath: source.socketPath, sizeBytes }] : [],
+  );
 }
 
 /**

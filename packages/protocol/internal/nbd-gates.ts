@@ -17,6 +17,8 @@ export interface GateAccess {
   user: string;
   /** Hexadecimal. */
   key: string;
+  /** How long the volume is to whoever comes in: of one that grows there is another gate. */
+  sizeBytes: number;
 }
 
 /** Who asks has shown its certificate. */
@@ -32,8 +34,11 @@ export interface GateKeeper {
 export const GATE_PORTS = { first: 10_810, last: 11_809 };
 
 export interface NbdGates {
-  /** `address` is this host's, on the network that storage has. Opening again gives the same gate. */
-  open(id: VolumeId, address: string): Promise<NbdGate>;
+  /**
+   * `address` is this host's, on the network that storage has, and `sizeBytes` what the volume has now. Opening again
+   * gives the same gate; one of another length makes way for the next, with its key and port.
+   */
+  open(id: VolumeId, how: { address: string; sizeBytes: number }): Promise<NbdGate>;
   /** When this resolves whoever came through it is cut off, and the key is worth nothing. */
   close(id: VolumeId): Promise<void>;
   list(): Promise<VolumeId[]>;

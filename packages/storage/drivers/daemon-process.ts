@@ -4,28 +4,24 @@
 // working directory is this data folder.
 
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import { GIB } from '@ironbark/core/units.ts';
-import {
-  type ConfinedProgram,
-  type ProcessLimits,
-  startConfined,
-} from '@ironbark/platform/confined-start.ts';
+import type { ConfinedProgram, ProcessLimits } from '@ironbark/platform/confined-start.ts';
 import { asUser } from '@ironbark/platform/confinement.ts';
 import type { ResourceLimits } from '@ironbark/platform/control-groups.ts';
 import { type Enclosure, withDevice } from '@ironbark/platform/enclosure.ts';
-import { readFileIfPresent, writeUnsynced } from '@ironbark/platform/files.ts';
 import {
-  endProcess,
-  findProcess,
-  findProcesses,
-  type HostProcess,
-  type ProcessIdentity,
-  readProcess,
-  worksIn,
-} from '@ironbark/platform/processes.ts';
+  findNoted,
+  isMarked,
+  type LimitedStart,
+  type ProcessMark,
+  readLogTail,
+  startLimited,
+  writePid,
+} from '@ironbark/platform/marked-processes.ts';
+import { endProcess, findProcesses, type ProcessIdentity } from '@ironbark/platform/processes.ts';
 import {
   DAEMON,
   type DaemonEngine,
@@ -67,32 +63,19 @@ export async function startDaemon(
       },
     );
     const pidFile = join(host.dataDir, daemonPaths(id).pidFile);
-    return await startLimited(host, program, { log, pidFile, name: id });
+    return await startServing(host, program, { log, pidFile, name: id });
   } finally {
     await log.close();
   }
 }
 
-export interface LimitedStart {
-  log: FileHandle;
-  pidFile: string;
-  /** Of its control group. */
-  name: string;
-  /** As {@link startConfined} has it. */
-  inherited?: readonly number[];
-}
-
-/** Undefined when it has ended already. */
-export async function startLimited(
+/** As all that serves a volume is; undefined when it has ended already. */
+export function startServing(
   host: DaemonHost,
   program: ConfinedProgram,
-  { log, pidFile, name, inherited = [] }: LimitedStart,
+  how: Omit<LimitedStart, 'resources'>,
 ): Promise<ProcessIdentity | undefined> {
-  const { pid } = await startConfined(host.commands, program, { log: log.fd, inherited });
-  await notePid(pidFile, pid);
-  const identity = await findProcess(pid);
-  if (identity !== undefined) await host.controlGroups.limit(name, pid, RESOURCES);
-  return identity;
+  return startLimited(host, program, { ...how, resources: RESOURCES });
 }
 
 /** With the volume's disk in it, if it has one. */
@@ -127,11 +110,7 @@ export function confinedDaemon(
 }
 
 export function writePidFile(host: DaemonHost, id: VolumeId, pid: number): Promise<void> {
-  return notePid(join(host.dataDir, daemonPaths(id).pidFile), pid);
-}
-
-function notePid(path: string, pid: number): Promise<void> {
-  return writeUnsynced(path, `${pid}\n`, { mode: 0o600 });
+  return writePid(join(host.dataDir, daemonPaths(id).pidFile), pid);
 }
 
 /** What a daemon wrote before it ended, for the reason that people see in the log. */
@@ -139,24 +118,9 @@ export function readDaemonLog(host: DaemonHost, id: VolumeId): Promise<string> {
   return readLogTail(join(host.dataDir, daemonPaths(id).log));
 }
 
-export async function readLogTail(path: string): Promise<string> {
-  const bytes = await readFileIfPresent(path);
-  return bytes?.toString('utf8').trim().split('\n').slice(-5).join('\n') ?? '';
-}
-
-export async function findDaemon(
-  host: DaemonHost,
-  id: VolumeId,
-): Promise<ProcessIdentity | undefined> {
-  const pid = await readPid(join(host.dataDir, daemonPaths(id).pidFile));
-  const found = pid === undefined ? undefined : await readProcess(pid);
-  return found !== undefined && (await isMarked(host, found, daemonMark(id))) ? found : undefined;
-}
-
-/** Undefined where none was written down. */
-export async function readPid(path: string): Promise<number | undefined> {
-  const pid = Number((await readFileIfPresent(path))?.toString('utf8').trim());
-  return Number.isSafeInteger(pid) && pid > 1 ? pid : undefined;
+export function findDaemon(host: DaemonHost, id: VolumeId): Promise<ProcessIdentity | undefined> {
+  const { pidFile } = daemonPaths(id);
+  return findNoted(join(host.dataDir, pidFile), markIn(host, daemonMark(id)));
 }
 
 /** Every daemon of this data folder, also one whose pid was not written down. */
@@ -166,21 +130,16 @@ export async function scanDaemons(
   const found: { id: VolumeId; process: ProcessIdentity }[] = [];
   for (const process of await findProcesses((argument) => MARK.test(argument))) {
     const id = MARK.exec(process.argv.join(' '))![1] as VolumeId;
-    if (await isMarked(host, process, daemonMark(id))) found.push({ id, process });
+    if (await isMarked(process, markIn(host, daemonMark(id)))) found.push({ id, process });
   }
   return found;
 }
 
 const MARK = /path=run\/control\/(vol-[0-9a-f]+)\/qmp,/;
 
-/** It has the mark in its arguments, and is of this data folder. */
-export async function isMarked(
-  host: DaemonHost,
-  found: HostProcess,
-  mark: string,
-): Promise<boolean> {
-  if (!found.argv.some((argument) => argument.includes(mark))) return false;
-  return worksIn(found.pid, host.dataDir);
+/** Of what works in this data folder. */
+export function markIn({ dataDir }: Pick<DaemonHost, 'dataDir'>, mark: string): ProcessMark {
+  return { mark, folder: dataDir };
 }
 
 export function endDaemon(

@@ -15,6 +15,8 @@ export function gatePaths(id: VolumeId) {
     keys: `${directory}/keys.psk`,
     /** The port stays the same when a gate is started again: whoever waits for it tries there. */
     port: `${directory}/port`,
+    /** QEMU's NBD server keeps the length that it began with. */
+    size: `${directory}/size`,
     pidFile: `${DAEMON_DIRECTORIES.processes}/${gateName(id)}.pid`,
     log: `${DAEMON_DIRECTORIES.processes}/${gateName(id)}.log`,
   };

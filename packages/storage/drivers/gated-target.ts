@@ -56,7 +56,10 @@ export function gatedTarget(below: BlockTarget, gates: NbdGates): BlockTarget {
 
 async function inspect(below: BlockTarget, gates: NbdGates, id: VolumeId): Promise<TargetFacts> {
   const facts = await below.inspect(id);
-  return (await gates.find(id)) === undefined ? facts : { ...facts, isGated: true };
+  const gate = await gates.find(id);
+  // One of another length is as good as none to whoever may come in, and is to be closed for whoever may not.
+  if (gate === undefined || (facts.exported && gate.sizeBytes !== facts.sizeBytes)) return facts;
+  return { ...facts, isGated: true };
 }
 
 async function exportVolume(
@@ -69,6 +72,8 @@ async function exportVolume(
   if (gateAddress === undefined) await gates.close(id);
   const exported = await below.export(id, own);
   if (gateAddress === undefined) return exported;
-  await gates.open(id, gateAddress);
+  const { sizeBytes } = await below.inspect(id);
+  if (sizeBytes === undefined) throw new Error(`the length of ${id} is not known`);
+  await gates.open(id, { address: gateAddress, sizeBytes });
   return { ...exported, export: { kind: 'nbd-gate', exportName: id, opening: how.opening } };
 }

@@ -15,13 +15,12 @@ import {
   removeFile,
   replaceFile,
 } from '@ironbark/platform/files.ts';
+import { findMarked, findNoted } from '@ironbark/platform/marked-processes.ts';
 import {
   endProcess,
-  findProcesses,
   type HostProcess,
   isAlive,
   type ProcessIdentity,
-  readProcess,
 } from '@ironbark/platform/processes.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
 import type { BlockExport } from '@ironbark/protocol/internal/instance-messages.ts';
@@ -32,7 +31,7 @@ import {
   type NbdGates,
 } from '@ironbark/protocol/internal/nbd-gates.ts';
 import type { DaemonHost } from './daemon-host.ts';
-import { confinedDaemon, isMarked, readPid, startLimited } from './daemon-process.ts';
+import { confinedDaemon, markIn, startServing } from './daemon-process.ts';
 import { listNames } from './export-sockets.ts';
 import {
   GATE_FOLDER,
@@ -68,11 +67,14 @@ class Gates implements NbdGates {
     this.#host = host;
   }
 
-  async open(id: VolumeId, address: string): Promise<NbdGate> {
+  async open(id: VolumeId, how: { address: string; sizeBytes: number }): Promise<NbdGate> {
     const host = this.#host;
+    const { address, sizeBytes } = how;
     const key = await ensureKey(host, id);
+    const isSame = (await readNumber(host, gatePaths(id).size)) === sizeBytes;
+    if (!isSame) await this.end(id);
     const found = await this.#find(id);
-    const port = found === undefined ? await this.#start(id, address) : await readPort(host, id);
+    const port = found === undefined ? await this.#start(id, how) : await readPort(host, id);
     if (port === undefined) throw new Error(`the gate of ${id} has lost its port`);
     const exported: BlockExport = { kind: 'nbd-tcp', host: address, port, exportName: id };
     return { export: exported, user: GATE_USER, key };
@@ -93,7 +95,7 @@ class Gates implements NbdGates {
     if (!(await this.#isMade(id))) return;
     this.#running.delete(id);
     for (let time = 0; time < FIND_TIMES; time += 1) {
-      const found = await scanGate(this.#host, id);
+      const [found] = await findMarked(markIn(this.#host, gateMark(id)));
       if (found === undefined) break;
       await endProcess(found, { clock: this.#host.clock, graceMs: GRACE_MS });
     }
@@ -107,8 +109,11 @@ class Gates implements NbdGates {
 
   async find(id: VolumeId): Promise<GateAccess | undefined> {
     if (!(await this.#isMade(id)) || (await this.#find(id)) === undefined) return undefined;
-    const [port, key] = [await readPort(this.#host, id), await readKey(this.#host, id)];
-    return port === undefined || key === undefined ? undefined : { port, user: GATE_USER, key };
+    const host = this.#host;
+    const [port, key] = [await readPort(host, id), await readKey(host, id)];
+    const sizeBytes = await readNumber(host, gatePaths(id).size);
+    if (port === undefined || key === undefined || sizeBytes === undefined) return undefined;
+    return { port, user: GATE_USER, key, sizeBytes };
   }
 
   onExit(listener: (id: VolumeId) => void): () => void {
@@ -129,20 +134,23 @@ class Gates implements NbdGates {
 
   /** By its number, and by looking where none was written down. */
   async #find(id: VolumeId): Promise<HostProcess | undefined> {
-    const pid = await readPid(join(this.#host.dataDir, gatePaths(id).pidFile));
-    const known = pid === undefined ? undefined : await readProcess(pid);
-    const isKnown = known !== undefined && (await isMarked(this.#host, known, gateMark(id)));
-    const found = isKnown ? known : await scanGate(this.#host, id);
+    const mark = markIn(this.#host, gateMark(id));
+    const noted = await findNoted(join(this.#host.dataDir, gatePaths(id).pidFile), mark);
+    const found = noted ?? (await findMarked(mark))[0];
     if (found !== undefined) this.#watch(id, found);
     return found;
   }
 
-  async #start(id: VolumeId, address: string): Promise<number> {
+  async #start(
+    id: VolumeId,
+    { address, sizeBytes }: { address: string; sizeBytes: number },
+  ): Promise<number> {
     const host = this.#host;
     const { fd, port, close } = await listenFor(address, await readPort(host, id));
     const paths = gatePaths(id);
     try {
       await replaceFile(join(host.dataDir, paths.port), `${port}\n`);
+      await replaceFile(join(host.dataDir, paths.size), `${sizeBytes}\n`);
       await using log = await open(join(host.dataDir, paths.log), 'w', 0o600);
       const program = confinedDaemon(host, {
         uid: host.users?.uidOf(id),
@@ -150,7 +158,7 @@ class Gates implements NbdGates {
       });
       const pidFile = join(host.dataDir, paths.pidFile);
       const how = { log, pidFile, name: gateName(id), inherited: [fd] };
-      const started = await startLimited(host, program, how);
+      const started = await startServing(host, program, how);
       if (started !== undefined) this.#watch(id, started);
       return port;
     } finally {
@@ -182,14 +190,6 @@ class Gates implements NbdGates {
   }
 }
 
-async function scanGate(host: GateHost, id: VolumeId): Promise<HostProcess | undefined> {
-  const mark = gateMark(id);
-  for (const found of await findProcesses((argument) => argument.includes(mark))) {
-    if (await isMarked(host, found, mark)) return found;
-  }
-  return undefined;
-}
-
 /** A key lasts as long as its gate's folder. */
 async function ensureKey(host: GateHost, id: VolumeId): Promise<string> {
   const known = await readKey(host, id);
@@ -210,8 +210,12 @@ async function readKey(host: GateHost, id: VolumeId): Promise<string | undefined
   return text?.toString('utf8').trim().split(':')[1];
 }
 
-async function readPort(host: GateHost, id: VolumeId): Promise<number | undefined> {
-  const text = await readFileIfPresent(join(host.dataDir, gatePaths(id).port));
+function readPort(host: GateHost, id: VolumeId): Promise<number | undefined> {
+  return readNumber(host, gatePaths(id).port);
+}
+
+async function readNumber(host: GateHost, path: string): Promise<number | undefined> {
+  const text = await readFileIfPresent(join(host.dataDir, path));
   return text === undefined ? undefined : Number(text.toString('utf8'));
 }
 

@@ -7,22 +7,21 @@ import type { VolumeId } from '@ironbark/core/ids.ts';
 import { waitFor } from '@ironbark/platform/clock.ts';
 import { ensureDirectory, hasCode, removeFile } from '@ironbark/platform/files.ts';
 import {
+  findMarked,
+  findNoted,
+  readLogTail,
+  readPid,
+} from '@ironbark/platform/marked-processes.ts';
+import {
   endProcess,
-  findProcesses,
   type HostProcess,
   isAlive,
   type ProcessIdentity,
-  readProcess,
 } from '@ironbark/platform/processes.ts';
 import { connectQmp, type QmpClient } from '@ironbark/platform/qmp.ts';
-import {
-  grantSocketAccess,
-  linkSocket,
-  readSecondName,
-  readSocketAccess,
-} from '@ironbark/platform/sockets.ts';
+import { leadTo, readSecondName } from '@ironbark/platform/sockets.ts';
 import type { DaemonHost } from './daemon-host.ts';
-import { confinedDaemon, isMarked, readLogTail, readPid, startLimited } from './daemon-process.ts';
+import { confinedDaemon, markIn, startServing } from './daemon-process.ts';
 import { exportSocketPath, listNames } from './export-sockets.ts';
 import {
   parseRelayName,
@@ -140,17 +139,11 @@ export class Relays {
 
   /** By its number, and by looking where none was written down. */
   async #findProcesses(key: RelayKey): Promise<HostProcess[]> {
-    const mark = relayMark(key);
-    const pid = await readPid(this.#paths(key).pidFile);
-    const found =
-      pid === undefined
-        ? await findProcesses((argument) => argument.includes(mark))
-        : [await readProcess(pid)];
-    const mine: HostProcess[] = [];
-    for (const each of found) {
-      if (each !== undefined && (await isMarked(this.#host, each, mark))) mine.push(each);
-    }
-    return mine;
+    const mark = markIn(this.#host, relayMark(key));
+    const { pidFile } = this.#paths(key);
+    if ((await readPid(pidFile)) === undefined) return await findMarked(mark);
+    const noted = await findNoted(pidFile, mark);
+    return noted === undefined ? [] : [noted];
   }
 
   #lost(key: RelayKey, connection: QmpClient): void {
@@ -187,7 +180,7 @@ export class Relays {
     const program = confinedDaemon(host, { uid, args: relayArguments(key) });
     const { pidFile } = paths;
     await removeFile(pidFile);
-    return await startLimited(host, program, { log, pidFile, name: relayName(key) });
+    return await startServing(host, program, { log, pidFile, name: relayName(key) });
   }
 
   async #isLed(key: RelayKey): Promise<boolean> {
@@ -198,10 +191,6 @@ export class Relays {
   /** Whoever was led to one that ended is led to the next. */
   async #lead(key: RelayKey): Promise<void> {
     const { ownSocket, guests } = this.#paths(key);
-    await grantSocketAccess(ownSocket, (await readSocketAccess(guests)) ?? { mode: SOCKET_MODE });
-    await linkSocket(ownSocket, guests);
+    await leadTo(ownSocket, guests);
   }
 }
-
-/** Whose guest opens it is only known to the node, which makes the socket that guest's user's own. */
-const SOCKET_MODE = 0o600;

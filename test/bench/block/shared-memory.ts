@@ -12,13 +12,13 @@ import { cpuMsBetween, readThreads } from '@ironbark/lab/seen/threads.ts';
 import { UNLIMITED, withCache } from '@ironbark/lab/testbeds.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
+import { readPid } from '@ironbark/platform/marked-processes.ts';
 import { connectQmp } from '@ironbark/platform/qmp.ts';
 import {
   type DaemonPaths,
   DISK_NODE,
   daemonPathsIn,
 } from '@ironbark/storage/drivers/daemon-arguments.ts';
-import { readPid } from '@ironbark/storage/drivers/daemon-process.ts';
 import { builtLabGuest } from '../../support/lab-guest-files.ts';
 import { modelOf, type Seat } from './bench.ts';
 import { parseFioRate, parseReadIops, randomReads, randomWrites } from './fio.ts';

@@ -16,7 +16,7 @@ export async function measureTcp(tries: number): Promise<BlockRow[]> {
 
 async function measureGate(tries: number): Promise<BlockRow[]> {
   await using lab = await GateLab.make();
-  const gate = await lab.gates.open(VOLUME, lab.address);
+  const gate = await lab.gates.open(VOLUME, lab.place);
   return await rowsOf('gate with TLS', tries, (depth) => lab.measureWrites(gate, depth));
 }
 

@@ -1,6 +1,6 @@
-// Owns the suite of volumes in Ceph: points in time and clones (points.ts), and a real guest of a whole cloud that writes
-// while disks of the cluster are killed and come back. `--only points` and `--only guest` run one of them. The packages of
-// a whole Ceph are some 50 MB, so this is by command and installs them itself.
+// Owns the suite of volumes in Ceph: points in time and clones (points.ts), volumes in use on another host (gates.ts), and a
+// real guest of a whole cloud that writes while disks of the cluster are killed and come back. `--only points`, `gates` and
+// `guest` run one of them. The packages of a whole Ceph are some 50 MB, so this is by command and installs them itself.
 
 import { CephCluster, installCeph, POOL } from '../../support/ceph-cluster.ts';
 import { CloudUnderTest, eventually } from '../../support/cloud-under-test.ts';
@@ -22,6 +22,7 @@ import {
   deleteVolume,
   detachVolume,
 } from '../../support/volumes.ts';
+import { measureGates } from './gates.ts';
 import { countLeft, measurePoints } from './points.ts';
 
 /** A pause that nobody takes for a slow write. */
@@ -31,9 +32,11 @@ export async function cephSuite({ explain, only }: SuiteOptions): Promise<Figure
   await installCeph(explain);
   await using ceph = await CephCluster.start();
   explain('a monitor, a manager and three disks are there');
-  const points = only === 'guest' ? [] : await measurePoints(ceph, explain);
-  if (only === 'points') return points;
-  return [...points, ...(await measureGuest(ceph, explain)), ...(await countLeft(ceph))];
+  const is = (part: string) => only === undefined || only === part;
+  const figures = is('points') ? await measurePoints(ceph, explain) : [];
+  if (is('gates')) figures.push(...(await measureGates(ceph, explain)));
+  if (is('guest')) figures.push(...(await measureGuest(ceph, explain)));
+  return [...figures, ...(await countLeft(ceph))];
 }
 
 async function measureGuest(ceph: CephCluster, explain: (line: string) => void): Promise<Figure[]> {

@@ -6,11 +6,7 @@ import { join } from 'node:path';
 import { GIB } from '@ironbark/core/units.ts';
 import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
-import {
-  type ConfinedProgram,
-  startConfined,
-  tryConfined,
-} from '@ironbark/platform/confined-start.ts';
+import { type ConfinedProgram, tryConfined } from '@ironbark/platform/confined-start.ts';
 import { asUser, CLEAN_ENVIRONMENT } from '@ironbark/platform/confinement.ts';
 import {
   type ControlGroups,
@@ -26,22 +22,15 @@ import {
   replaceFile,
 } from '@ironbark/platform/files.ts';
 import {
-  endProcess,
-  findProcess,
-  findProcesses,
-  type HostProcess,
-  isAlive,
-  readProcess,
-  worksIn,
-} from '@ironbark/platform/processes.ts';
+  findMarked,
+  findNoted,
+  type ProcessMark,
+  readLogTail,
+  startLimited,
+} from '@ironbark/platform/marked-processes.ts';
+import { endProcess, isAlive } from '@ironbark/platform/processes.ts';
 import { serviceUid } from '@ironbark/platform/service-users.ts';
-import {
-  grantSocketAccess,
-  isListening,
-  linkSocket,
-  readSecondName,
-  readSocketAccess,
-} from '@ironbark/platform/sockets.ts';
+import { isListening, leadTo, readSecondName } from '@ironbark/platform/sockets.ts';
 import type { GateKey } from '@ironbark/protocol/internal/wire/gate-wire.ts';
 import {
   CLIENT,
@@ -72,9 +61,6 @@ const START_TIMEOUT_MS = 15_000;
 const START_POLL_MS = 10;
 /** It has requests of its guest to finish, and no file to flush. */
 const GRACE_MS = 2_000;
-/** Whose guest opens it is only known to the hypervisor's driver, which makes the socket that guest's user's own. */
-const SOCKET_MODE = 0o600;
-const LOG_TAIL = 500;
 
 /** `gap` says, for people, how they are less confined than they should be. */
 export async function openClientHost(
@@ -114,9 +100,9 @@ export async function listClients({ directory }: ClientHost): Promise<GateKey[]>
 
 /** It runs, and guests are led to it. */
 export async function isServing(host: ClientHost, key: GateKey): Promise<boolean> {
-  const { ownSocket, exported } = absolute(host, key);
+  const { ownSocket, exported, pidFile } = absolute(host, key);
   if ((await readSecondName(ownSocket, exported)) !== 'same') return false;
-  return (await findClient(host, key)) !== undefined;
+  return (await findNoted(pidFile, markOf(host, key))) !== undefined;
 }
 
 /** Of one that was started. */
@@ -125,7 +111,7 @@ export async function readPlace(host: ClientHost, key: GateKey): Promise<GatePla
   return bytes === undefined ? undefined : (JSON.parse(bytes.toString('utf8')) as GatePlace);
 }
 
-/** Repeats safely. One that was started with another key or port makes way for the next, and its guest waits meanwhile. */
+/** Repeats safely. One that was started with another key, port or length makes way for the next, and its guest waits. */
 export async function ensureClient(
   host: ClientHost,
   key: GateKey,
@@ -136,8 +122,7 @@ export async function ensureClient(
   await endClient(host, key);
   await startClient(host, key, place);
   const { ownSocket, exported } = absolute(host, key);
-  await grantSocketAccess(ownSocket, (await readSocketAccess(exported)) ?? { mode: SOCKET_MODE });
-  await linkSocket(ownSocket, exported);
+  await leadTo(ownSocket, exported);
 }
 
 /** Nobody waits for it: to whoever was led to it, a name that is gone says that the volume was taken away. */
@@ -160,10 +145,8 @@ async function startClient(host: ClientHost, key: GateKey, place: GatePlace): Pr
   await using log = await open(logPath, 'w', 0o600);
   const args = clientArguments(key, place);
   const program = confined(host, { folder, args, ...(uid === undefined ? {} : { uid }) });
-  const { pid } = await startConfined(host.commands, program, { log: log.fd });
-  await replaceFile(pidFile, `${pid}\n`, { mode: 0o600 });
-  const started = await findProcess(pid);
-  if (started !== undefined) await host.controlGroups.limit(clientName(key), pid, RESOURCES);
+  const how = { log, pidFile, name: clientName(key), resources: RESOURCES };
+  const started = await startLimited(host, program, how);
   const ready = async () => {
     if (started === undefined || !(await isAlive(started))) return 'ended';
     return (await isListening(ownSocket)) ? 'ready' : undefined;
@@ -172,36 +155,18 @@ async function startClient(host: ClientHost, key: GateKey, place: GatePlace): Pr
   const timing = { timeoutMs: START_TIMEOUT_MS, intervalMs: START_POLL_MS, what };
   const outcome = await waitFor<'ready' | 'ended'>(ready, { clock: host.clock, ...timing });
   if (outcome === 'ready') return;
-  const said = (await readFileIfPresent(logPath))?.toString('utf8').trim().slice(-LOG_TAIL);
-  throw new Error(`the client ${clientName(key)} does not come in: ${said}`);
+  throw new Error(`the client ${clientName(key)} does not come in: ${await readLogTail(logPath)}`);
 }
 
 async function endClient(host: ClientHost, key: GateKey): Promise<void> {
-  for (const found of await findClients(host, key)) {
+  for (const found of await findMarked(markOf(host, key))) {
     await endProcess(found, { clock: host.clock, graceMs: GRACE_MS });
   }
   await host.controlGroups.remove(clientName(key));
 }
 
-async function findClient(host: ClientHost, key: GateKey): Promise<HostProcess | undefined> {
-  const text = await readFileIfPresent(absolute(host, key).pidFile);
-  const found = text === undefined ? undefined : await readProcess(Number(text.toString('utf8')));
-  return found !== undefined && (await isOf(host, key, found)) ? found : undefined;
-}
-
-/** Also one whose number was not written down. */
-async function findClients(host: ClientHost, key: GateKey): Promise<HostProcess[]> {
-  const mark = clientMark(key);
-  const mine: HostProcess[] = [];
-  for (const found of await findProcesses((argument) => argument.includes(mark))) {
-    if (await isOf(host, key, found)) mine.push(found);
-  }
-  return mine;
-}
-
-async function isOf(host: ClientHost, key: GateKey, found: HostProcess): Promise<boolean> {
-  if (!found.argv.some((argument) => argument.includes(clientMark(key)))) return false;
-  return await worksIn(found.pid, absolute(host, key).directory);
+function markOf(host: ClientHost, key: GateKey): ProcessMark {
+  return { mark: clientMark(key), folder: absolute(host, key).directory };
 }
 
 function confined(

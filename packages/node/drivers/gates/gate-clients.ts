@@ -22,6 +22,13 @@ import {
   removeClient,
 } from './client-processes.ts';
 
+/** As the document has it. */
+export interface FollowedVolume {
+  /** Others than a client's are none of this. */
+  socketPath: string;
+  sizeBytes: number;
+}
+
 export interface GateClientsOptions {
   host: ClientHost;
   clock: Clock;
@@ -34,8 +41,8 @@ export interface GateClientsOptions {
 
 /** How soon the end of a client is seen; its guest waits, and loses nothing. */
 const LOOK_MS = 1_000;
-/** Whether one that is not in the document any more is over; that it was taken by force has to be seen soon. */
-const ASK_LEFT_MS = 1_000;
+/** Whether one that is not in the document any more is over, or one that is shorter than there has grown. */
+const ASK_SOON_MS = 1_000;
 /** Whether one that serves still has the right key and port. */
 const ASK_SERVING_MS = 15_000;
 const SOCKET = /\/(vol-[0-9a-f]+\.[1-9][0-9]*)\.nbd$/;
@@ -46,7 +53,8 @@ export class GateClients implements AsyncDisposable {
   readonly #known = new Map<string, GateKey>();
   readonly #askAtMs = new Map<string, number>();
   readonly #problems = new Map<string, string>();
-  #wanted = new Map<string, GateKey>();
+  /** With their lengths. */
+  #wanted = new Map<string, number>();
   #pause = new AbortController();
   readonly #running: Promise<void>;
 
@@ -65,17 +73,19 @@ export class GateClients implements AsyncDisposable {
   socketOf = (id: VolumeId, opening: number): string =>
     join(this.#options.host.directory, clientPaths({ id, opening }).exported);
 
-  /** The sockets that the document names; others are none of a client's. */
-  follow(socketPaths: Iterable<string>): void {
+  /** What the document names, all of it. */
+  follow(volumes: Iterable<FollowedVolume>): void {
     const before = this.#wanted;
     this.#wanted = new Map();
-    for (const path of socketPaths) {
-      const key = parseClientName(SOCKET.exec(path)?.[1] ?? '');
-      if (key === undefined || this.socketOf(key.id, key.opening) !== path) continue;
-      this.#wanted.set(clientName(key), key);
+    for (const { socketPath, sizeBytes } of volumes) {
+      const key = parseClientName(SOCKET.exec(socketPath)?.[1] ?? '');
+      if (key === undefined || this.socketOf(key.id, key.opening) !== socketPath) continue;
+      this.#wanted.set(clientName(key), sizeBytes);
       this.#known.set(clientName(key), key);
     }
-    for (const name of before.keys()) if (!this.#wanted.has(name)) this.#askAtMs.delete(name);
+    for (const [name, sizeBytes] of before) {
+      if (this.#wanted.get(name) !== sizeBytes) this.#askAtMs.delete(name);
+    }
     this.#pause.abort();
   }
 
@@ -118,7 +128,8 @@ export class GateClients implements AsyncDisposable {
     const place = await this.#findPlace(key, { serves });
     if (place === undefined) return await this.#remove(key);
     await ensureClient(host, key, place);
-    const askMs = this.#wanted.has(name) ? ASK_SERVING_MS : ASK_LEFT_MS;
+    const isAsWanted = place.sizeBytes >= (this.#wanted.get(name) ?? Number.POSITIVE_INFINITY);
+    const askMs = isAsWanted ? ASK_SERVING_MS : ASK_SOON_MS;
     this.#askAtMs.set(name, clock.monotonicMs() + askMs);
   }
 

@@ -19,6 +19,7 @@ const gateAccess = object<GateAccess>({
   port: integer(1, 65_535),
   user: pattern(/^[a-z]{1,32}$/),
   key: pattern(/^[0-9a-f]{64}$/),
+  sizeBytes: integer(1, Number.MAX_SAFE_INTEGER),
 });
 
 /** Undefined: the attachment is over. */
