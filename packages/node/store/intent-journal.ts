@@ -88,9 +88,12 @@ export class IntentJournal {
     this.#bytes = bytes.length;
     const lines = bytes.toString('utf8').split('\n');
     const rest = lines.pop()!;
+    // Its writer died, its disk was full, or the power went while it was written; nobody was told that it was kept, and the
+    // front end sends it again.
+    const last = lines.at(-1);
+    if (last !== undefined && rest === '' && !isWhole(last)) lines.pop();
+    this.#isSound &&= rest === '' && lines.at(-1) === last;
     const changes = lines.map((line) => this.#parse(line));
-    // Its writer died, or its disk was full; nobody was told that it was kept.
-    if (rest !== '') this.#isSound = false;
     return changes
       .filter(({ generation }) => generation > whole.generation)
       .reduce((known, change) => {
@@ -129,14 +132,21 @@ export class IntentJournal {
   }
 
   #parse(line: string): IntentChange {
-    const text = line.slice(CHECKSUM_DIGITS + 1);
-    if (line.slice(0, CHECKSUM_DIGITS) !== checksum(text)) throw this.#damaged();
-    return JSON.parse(text) as IntentChange;
+    if (!isWhole(line)) throw this.#damaged();
+    return JSON.parse(textOf(line)) as IntentChange;
   }
 
   #damaged(): Error {
     return new Error(`${this.#path} is damaged: remove it, and the front end sends what it held`);
   }
+}
+
+function isWhole(line: string): boolean {
+  return line.slice(0, CHECKSUM_DIGITS) === checksum(textOf(line));
+}
+
+function textOf(line: string): string {
+  return line.slice(CHECKSUM_DIGITS + 1);
 }
 
 function checksum(text: string): string {

@@ -124,8 +124,16 @@ test('changes from before all of it was written are skipped, and damaged ones ar
   const whole = JSON.parse((await readFile(join(lab.dataDir, 'intent.json'))).toString());
   await writeFile(join(lab.dataDir, 'intent.json'), JSON.stringify({ ...whole, generation: 2 }));
   assert.equal((await IntentStore.open(lab.dataDir, 'node-1')).generation, 2);
-  await writeFile(path, `${line.toString('utf8').replace('10.0.0', '10.9.0')}`);
+  const damaged = line.toString('utf8').replace('10.0.0', '10.9.0');
+  await writeFile(path, `${damaged}${line}`);
   await assert.rejects(IntentStore.open(lab.dataDir, 'node-1'), /is damaged: remove it/);
+  // Of the last one a power cut may have left anything; nobody was told that it was kept.
+  await writeFile(path, damaged);
+  await writeFile(join(lab.dataDir, 'intent.json'), JSON.stringify({ ...whole, generation: 1 }));
+  const after = await IntentStore.open(lab.dataDir, 'node-1');
+  assert.equal(after.generation, 1);
+  await after.put(changeOf(2, [port(3)]), () => false);
+  assert.equal((await IntentStore.open(lab.dataDir, 'node-1')).generation, 2);
 });
 
 test('after as much as all of it has changed it is written whole', async () => {
