@@ -177,7 +177,7 @@ async function openStores(
   const onLeader = () => {
     for (const handle of late.ofLeader ?? []) handle.resync();
   };
-  return await openSharedStores({ settings, clock, random, logger, onLeader });
+  return await openSharedStores({ settings, hashing, clock, random, logger, onLeader });
 }
 
 function addReconcilers(
