@@ -17,6 +17,7 @@ import {
 import { readCopySource } from './copy-source.ts';
 import { encryptionHeaders, readEncryptionWish, readSourceKey } from './encryption-headers.ts';
 import {
+  REDIRECT_HEADER,
   readChecksumAlgorithm,
   readReadConditions,
   readWriteConditions,
@@ -31,7 +32,11 @@ export const copyObject: BucketAction = async (context, request) => {
   const retags = readDirective(request, 'x-amz-tagging-directive');
   const wish = readEncryptionWish(context, request, bucket);
   const isSame = source.bucket.id === bucket.id && source.key === key;
-  const changes = replaces || wish !== undefined || source.versionId !== undefined;
+  const changes =
+    replaces ||
+    wish !== undefined ||
+    source.versionId !== undefined ||
+    request.header(REDIRECT_HEADER) !== undefined;
   if (isSame && !changes) throw copyToItself();
   const checksum = readChecksumAlgorithm(request);
   let from: ObjectVersion | undefined;
@@ -44,7 +49,7 @@ export const copyObject: BucketAction = async (context, request) => {
       requireCopyable(original);
       return {
         ...intent,
-        headers: replaces ? intent.headers : original.headers,
+        headers: replaces ? intent.headers : copiedHeaders(original, intent),
         tags: retags ? intent.tags : original.tags,
       };
     },
@@ -60,6 +65,12 @@ export const copyObject: BucketAction = async (context, request) => {
     ...(isVersioned ? { 'x-amz-copy-source-version-id': from!.versionId } : {}),
   });
 };
+
+function copiedHeaders({ headers }: ObjectVersion, intent: ObjectIntent): ObjectIntent['headers'] {
+  const { [REDIRECT_HEADER]: _, ...copied } = headers;
+  const redirect = intent.headers[REDIRECT_HEADER];
+  return redirect === undefined ? copied : { ...copied, [REDIRECT_HEADER]: redirect };
+}
 
 /** True when the request brings these of the copy. */
 function readDirective(request: BucketRequest, name: string): boolean {

@@ -15,7 +15,8 @@ export const CONTENT_HEADERS: readonly string[] = [
   'content-type',
   'expires',
 ];
-const REDIRECT_HEADER = 'x-amz-website-redirect-location';
+/** Of one object: a copy has it only where the request for it brings one. */
+export const REDIRECT_HEADER = 'x-amz-website-redirect-location';
 const METADATA_PREFIX = 'x-amz-meta-';
 
 /** S3's limit: names (without the prefix) and values, in bytes. */

@@ -190,6 +190,7 @@ function describeRequest({
     bucketName: address.bucket,
     key: address.key,
     query: address.query,
+    isHostStyle: address.isHostStyle,
     header: (name) => singleHeader(request, name) ?? hoisted.get(name),
     headerNames: () => [...new Set([...Object.keys(request.headers), ...hoisted.keys()])],
     touch: (key) => trace.touch(key),
