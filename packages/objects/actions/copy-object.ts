@@ -2,7 +2,7 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { renderCopyResult } from '@ironbark/protocol/s3/results.ts';
-import { copyObject as copy } from '../app/copies.ts';
+import { type CopyInput, copyObject as copy } from '../app/copies.ts';
 import { makeSeal } from '../app/encryption.ts';
 import type { ObjectIntent, ObjectVersion } from '../app/object-version.ts';
 import { MAX_PUT_BYTES } from '../app/objects.ts';
@@ -14,7 +14,7 @@ import {
   newVersionHeader,
   xmlResponse,
 } from './action.ts';
-import { readCopySource } from './copy-source.ts';
+import { fromSource, readCopySource } from './copy-source.ts';
 import { encryptionHeaders, readEncryptionWish, readSourceKey } from './encryption-headers.ts';
 import {
   REDIRECT_HEADER,
@@ -40,7 +40,7 @@ export const copyObject: BucketAction = async (context, request) => {
   if (isSame && !changes) throw copyToItself();
   const checksum = readChecksumAlgorithm(request);
   let from: ObjectVersion | undefined;
-  const version = await copy(context, {
+  const input: CopyInput = {
     source,
     target: { bucket, key },
     describe: (original): ObjectIntent => {
@@ -57,7 +57,8 @@ export const copyObject: BucketAction = async (context, request) => {
     seal: await makeSeal(context, bucket, wish),
     sourceKey: readSourceKey(request),
     checksum,
-  });
+  };
+  const version = await fromSource(() => copy(context, input));
   const isVersioned = source.bucket.versioning !== null && from !== undefined;
   return xmlResponse(renderCopyResult('CopyObjectResult', version), {
     ...newVersionHeader(bucket, version.versionId),

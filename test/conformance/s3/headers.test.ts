@@ -14,7 +14,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { signRequest } from '@ironbark/protocol/sigv4/sign.ts';
-import { KEYS, REGION, type S3Endpoint, startEndpoint } from './endpoint.ts';
+import { errorCode, KEYS, REGION, type S3Endpoint, startEndpoint } from './endpoint.ts';
 
 let endpoint: S3Endpoint;
 let s3: S3Client;
@@ -96,4 +96,30 @@ test('where a completed upload is said to be is where it can be had, with the bu
     outgoing.end(body);
   });
   assert.equal(/<Location>(.*?)<\/Location>/.exec(answer)?.[1], at, answer);
+});
+
+test('refusals have the codes of AWS: storage classes, origins, delete markers as sources', async () => {
+  const codeOf = async (...[input]: Parameters<S3Endpoint['send']>) =>
+    await errorCode(await endpoint.send(input));
+  const storing = (name: string) => ({
+    ...{ method: 'PUT', path: `/${Bucket}/class`, body: 'x' },
+    headers: { 'x-amz-storage-class': name },
+  });
+  assert.equal(await codeOf(storing('NO_SUCH')), 'InvalidStorageClass');
+  assert.equal(await codeOf(storing('GLACIER')), 'NotImplemented');
+  const headers = { origin: 'http://page', 'access-control-request-method': 'GET' };
+  const preflight = { method: 'OPTIONS', path: `/${Bucket}/class`, headers, key: null };
+  assert.equal(await codeOf(preflight), 'AccessForbidden');
+  const versions = '/marked';
+  await endpoint.send({ method: 'PUT', path: versions });
+  const body = '<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>';
+  await endpoint.send({ method: 'PUT', path: `${versions}?versioning`, body });
+  const gone = await endpoint.send({ method: 'DELETE', path: `${versions}/gone` });
+  const source = `${versions}/gone?versionId=${gone.headers.get('x-amz-version-id')}`;
+  const copying = { 'x-amz-copy-source': source };
+  const copy = { method: 'PUT', path: `/${Bucket}/copy`, headers: copying };
+  assert.equal(await codeOf(copy), 'InvalidRequest');
+  const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key: 'copy' }));
+  const path = `/${Bucket}/copy?uploadId=${UploadId}&partNumber=1`;
+  assert.equal(await codeOf({ ...copy, path }), 'InvalidRequest');
 });
