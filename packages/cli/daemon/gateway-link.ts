@@ -19,6 +19,7 @@ import {
   type GatewayServices,
 } from '@ironbark/protocol/internal/gateway-messages.ts';
 import {
+  cutRecord,
   MAX_RECORDS,
   remoteEnvelopes,
   remoteIdentity,
@@ -145,7 +146,8 @@ class RecordBatches implements AuditLog {
     this.#logger = logger;
   }
 
-  async record(event: AuditEvent): Promise<void> {
+  async record(whole: AuditEvent): Promise<void> {
+    const event = cutRecord(whole);
     const sent = Promise.withResolvers<void>();
     sent.promise.catch(() => {});
     this.#waiting.push({ event, sizeBytes: JSON.stringify(event).length, sent });

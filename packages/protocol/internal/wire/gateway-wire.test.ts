@@ -4,7 +4,13 @@ import { isServiceError } from '@ironbark/core/errors.ts';
 import type { AuditEvent } from '../audit-log.ts';
 import type { GatewayServices } from '../gateway-messages.ts';
 import type { AccessKeyRecord } from '../identity-client.ts';
-import { gatewayVerbs, remoteEnvelopes, remoteIdentity, sayHello } from './gateway-wire.ts';
+import {
+  cutRecord,
+  gatewayVerbs,
+  remoteEnvelopes,
+  remoteIdentity,
+  sayHello,
+} from './gateway-wire.ts';
 
 const PURPOSE = 'ironbark objects account 123456789012';
 const RECORD: AccessKeyRecord = {
@@ -59,6 +65,7 @@ test('a gateway learns who has a key, and notes its use once in a while', async 
   const identity = remoteIdentity({ call }, assert.ifError);
   assert.deepEqual(await identity.findAccessKey(RECORD.accessKeyId), RECORD);
   assert.equal(await identity.findAccessKey('AKIANOBODYNOBODYNOBO'), undefined);
+  assert.equal(await identity.findAccessKey('A'.repeat(4_000)), undefined);
   assert.equal(await identity.findBucketLimit('123456789012'), undefined);
   for (const atMs of [1_000, 2_000, 60_000]) {
     identity.noteUse(RECORD.accessKeyId, { service: 's3', region: 'r', atMs });
@@ -91,4 +98,18 @@ test('a gateway records calls of S3, and none that change something as reading',
     await assert.rejects(refused, (error) => isServiceError(error, 'malformed-input'));
   }
   assert.equal(recorded.length, 2);
+});
+
+test('however long what a client has named is, its call is recorded', async () => {
+  const { call, recorded } = cloud();
+  const long = 'k'.repeat(100_000);
+  const event = {
+    ...EVENT,
+    userAgent: long,
+    userIdentity: { type: 'Unknown' as const, accessKeyId: long },
+    resources: [{ type: 'AWS::S3::Object', ARN: `arn:aws:s3:::b/${long}` }],
+  };
+  await call('record', { events: [cutRecord(event), EVENT] });
+  assert.equal(recorded.length, 2);
+  assert.match(recorded[0]!.resources[0]!.ARN, /^arn:aws:s3:::b\/k{2000}/);
 });

@@ -18,7 +18,8 @@ type Transport = Pick<CallTransport, 'call'>;
 
 const ACCOUNT = pattern(/^\d{12}$/);
 /** Whatever a client has claimed. */
-const KEY_ID = text(1_024);
+const MAX_KEY_ID = 128;
+const KEY_ID = text(MAX_KEY_ID);
 /** Nothing else that the keyring has closed is a gateway's. */
 const PURPOSE = pattern(/^ironbark objects account \d{12}$/);
 const SECRET = pattern(/^[A-Za-z0-9+/=]{1,128}$/);
@@ -127,14 +128,29 @@ export async function sayHello(transport: Transport): Promise<GatewayHello> {
   return helloAnswer(await transport.call('hello'), '');
 }
 
+/** At most {@link MAX_RECORDS}, each of which {@link cutRecord} has made. */
 export async function sendRecords(transport: Transport, events: readonly AuditEvent[]) {
   await transport.call('record', { events });
+}
+
+/** What clients choose is cut to what is accepted, so that nobody's call keeps those of others from being recorded. */
+export function cutRecord(event: AuditEvent): AuditEvent {
+  const { userIdentity, userAgent, resources } = event;
+  const { accessKeyId } = userIdentity;
+  const identity = accessKeyId === undefined ? {} : { accessKeyId: accessKeyId.slice(0, MAX_TEXT) };
+  return {
+    ...event,
+    ...(userAgent === undefined ? {} : { userAgent: userAgent.slice(0, MAX_TEXT) }),
+    userIdentity: { ...userIdentity, ...identity },
+    resources: resources.map(({ type, ARN }) => ({ type, ARN: ARN.slice(0, MAX_ARN) })),
+  };
 }
 
 export function remoteIdentity(transport: Transport, onLost: (error: unknown) => void) {
   const noted = new NotedUses();
   return {
     findAccessKey: async (accessKeyId) => {
+      if (accessKeyId.length > MAX_KEY_ID) return undefined;
       const found = (await transport.call('findAccessKey', { accessKeyId })) as AccessKeyRecord;
       if (found === null) return undefined;
       if (found.accessKeyId === accessKeyId && typeof found.secretAccessKey === 'string') {
