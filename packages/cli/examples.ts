@@ -32,6 +32,16 @@ Examples:
   ironbark nodes remove shelf-2        once its instances are terminated
   ironbark nodes remove shelf-2 --lost its host is gone, and its instances with it`,
 
+  'ironbark gateways': `Examples:
+  ironbark gateways                              those that were invited, and whether they are there
+  ironbark gateways invite east east.gateway     a file for one gateway; carry it over: scp -p
+  ironbark gateways remove east                  its certificate is worth nothing from now on`,
+
+  'ironbark gateway': `Examples:
+  ironbark gateway east.gateway --host 10.0.0.7              on another host, over the same database and engine
+  ironbark gateway east.gateway --port 8780                  on the cloud's own host, beside it
+  systemd-run -u objects ironbark gateway /etc/ironbark/east.gateway --host 10.0.0.7`,
+
   'ironbark nodes token': `Examples:
   ironbark nodes token                            for one host, within an hour
   ironbark nodes token --address 192.168.1.10     where nodes come to, if this host has several addresses

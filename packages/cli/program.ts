@@ -6,6 +6,7 @@ import { addAccountCommands } from './account-commands.ts';
 import type { ImageImportOptions } from './commands/image-import.ts';
 import type { CliContext } from './context.ts';
 import { EXAMPLES } from './examples.ts';
+import { addGatewayCommands } from './gateway-commands.ts';
 import { addLabCommands } from './lab-commands.ts';
 import { addNodeCommands } from './node-commands.ts';
 import {
@@ -57,6 +58,7 @@ export function buildProgram(options: ProgramOptions): Command {
   addAccountCommands(program, context);
   addQuotaCommands(program, context);
   addNodeCommands(program, { ...options, context });
+  addGatewayCommands(program, context);
   addHostCommands(program, options, context);
   for (const command of program.commands) inheritGlobals(command);
   addExamples(program, 'ironbark');

@@ -86,7 +86,7 @@ test('what cannot be used is said before there is a cloud', async (t) => {
     return checkSharedObjects(objects!, { isConfined });
   };
   await check({});
-  await assert.rejects(check({ objectsCredentials: 'relative' }), /are no file/);
+  await assert.rejects(check({ objectsCredentials: 'relative' }), /is no file/);
   const half = await credentials(t, 'aws_access_key_id = id\n');
   await assert.rejects(check({ objectsCredentials: half }), /not whole/);
   await assert.rejects(check({ objectsEngine: '10.0.0.1:7480' }), /no address of an object/);

@@ -111,6 +111,7 @@ export type ErrorResource =
   | 'encryption'
   | 'log-target'
   | 'storage-class'
+  | 'cross-origin'
   | 'form'
   | 'object'
   | 'object-version'

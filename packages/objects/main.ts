@@ -8,7 +8,7 @@ import type { Logger } from '@ironbark/platform/logger.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
 import { type ReconcilerHandle, ReconcilerRunner } from '@ironbark/platform/reconciler.ts';
 import { type AuditLog, NO_AUDIT } from '@ironbark/protocol/internal/audit-log.ts';
-import type { Envelopes } from '@ironbark/protocol/internal/envelopes.ts';
+import type { AwaitedEnvelopes } from '@ironbark/protocol/internal/envelopes.ts';
 import type { IdentityClient } from '@ironbark/protocol/internal/identity-client.ts';
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import type { Ownership } from '@ironbark/protocol/s3/ownership.ts';
@@ -42,15 +42,15 @@ import { findAnyAccountKey } from './store/account-keys.ts';
 import type { ObjectsDatabase } from './store/schema.ts';
 
 export interface ObjectsOptions {
-  /** Holds `objects.sqlite`, `blobs/` and `log/`, unless they are shared. One process at a time. */
-  dataDir: string;
+  /** Holds `objects.sqlite`, `blobs/` and `log/`, one process at a time. Nothing is in it where they are shared. */
+  dataDir?: string;
   /** Where state and bytes are that several processes serve. Default: files in `dataDir`, and one process. */
   shared?: SharedSettings;
   /** Opened with `objectsMigrations`, and closed by its owner. Default: SQLite in `dataDir`. */
   database?: ObjectsDatabase;
   identity: IdentityClient;
   /** The cloud's keyring, as soon as there is one. Without it nothing can be encrypted. */
-  envelopes?: () => Envelopes | undefined;
+  envelopes?: () => AwaitedEnvelopes | undefined;
   /** Of buckets on which nobody has set it. Default: BucketOwnerEnforced, as on AWS since 2023. */
   defaultOwnership?: Ownership;
   /** Lets Signature Version 2 in. Default: no. */
@@ -104,8 +104,8 @@ const LIFECYCLE_RESYNC_MS = 60 * 60 * 1_000;
 const STALL_TIMEOUT_MS = 60_000;
 
 export async function startObjects(options: ObjectsOptions): Promise<Objects> {
-  const { dataDir, clock, random, logger, region } = options;
-  await ensureDirectory(dataDir);
+  const { clock, random, logger, region } = options;
+  if (options.dataDir !== undefined) await ensureDirectory(options.dataDir);
   await using undo = new AsyncDisposableStack();
   const hashing = undo.use(new HashThreads());
   const late: Partial<Handles> = {};
@@ -163,20 +163,21 @@ interface Handles {
   ofLeader: readonly ReconcilerHandle[];
 }
 
-function openStores(
+async function openStores(
   options: ObjectsOptions,
   hashing: HashThreads,
   late: Partial<Handles>,
 ): Promise<Stores> {
   const { dataDir, database, logFileBytes, shared: settings, clock, random, logger } = options;
   if (settings === undefined) {
+    if (dataDir === undefined) throw new Error('objects in files need a folder');
     const onLogFull = () => late.compaction?.resync();
-    return openLocalStores({ dataDir, database, hashing, logFileBytes, onLogFull });
+    return await openLocalStores({ dataDir, database, hashing, logFileBytes, onLogFull });
   }
   const onLeader = () => {
     for (const handle of late.ofLeader ?? []) handle.resync();
   };
-  return openSharedStores({ settings, clock, random, logger, onLeader });
+  return await openSharedStores({ settings, hashing, clock, random, logger, onLeader });
 }
 
 function addReconcilers(

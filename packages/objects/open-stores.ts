@@ -75,6 +75,7 @@ export interface SharedSettings {
 
 export interface SharedOptions {
   settings: SharedSettings;
+  hashing: HashThreads;
   clock: Clock;
   random: RandomSource;
   logger: Logger;
@@ -86,7 +87,7 @@ export interface SharedOptions {
 const LEADER_LOCK = 4_910_273_562;
 
 export async function openSharedStores(options: SharedOptions): Promise<Stores> {
-  const { settings, clock, random, logger, onLeader: onHeld } = options;
+  const { settings, hashing, clock, random, logger, onLeader: onHeld } = options;
   await using undo = new AsyncDisposableStack();
   const target = settings.database;
   const migrations = objectsMigrations;
@@ -102,7 +103,8 @@ export async function openSharedStores(options: SharedOptions): Promise<Stores> 
   undo.defer(() => signOff(db, gateway));
   const owned = undo.move();
   return {
-    ...{ db, blobs: new S3BlobStore(engine, name), log: undefined, gateway, shared: gateway },
+    ...{ db, blobs: new S3BlobStore(engine, name, hashing), log: undefined },
+    ...{ gateway, shared: gateway },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

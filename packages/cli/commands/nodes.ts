@@ -48,7 +48,7 @@ export async function makeToken(context: CliContext, address: string | undefined
   context.terminal.result(invitation, () => renderInvitation(context, invitation));
 }
 
-function parseAddress(text: string): { host: string; port?: number } {
+export function parseAddress(text: string): { host: string; port?: number } {
   const url = URL.canParse(`https://${text}`) ? new URL(`https://${text}`) : undefined;
   const host = url?.hostname.replace(/^\[|\]$/g, '') ?? '';
   const isGood = url !== undefined && isIP(host) !== 0 && url.host === url.href.slice(8, -1);
@@ -62,13 +62,18 @@ function parseAddress(text: string): { host: string; port?: number } {
 async function chooseAddress(context: CliContext, daemon: AdminApi): Promise<{ host?: string }> {
   const invitation = await daemon.findDoor();
   if (invitation.endpoint !== undefined) return {};
+  return { host: await findOutwardAddress(context, `${context.self} nodes token`) };
+}
+
+/** IPv4, by which this host goes out. `command` is what takes another with `--address`. */
+export async function findOutwardAddress(context: CliContext, command: string): Promise<string> {
   const { stdout } = await context.commands
     .run('ip', ['-j', '-4', 'route', 'get', SOMEWHERE])
     .catch(() => ({ stdout: '[]' }));
   const [route] = JSON.parse(stdout) as { prefsrc?: string }[];
-  if (route?.prefsrc !== undefined) return { host: route.prefsrc };
+  if (route?.prefsrc !== undefined) return route.prefsrc;
   throw new Problem('which address of this host do the others reach it by?', [
-    `${context.self} nodes token --address ADDRESS`,
+    `${command} --address ADDRESS`,
   ]);
 }
 

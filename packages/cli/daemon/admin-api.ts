@@ -14,6 +14,7 @@ import type { NodeReport } from '@ironbark/protocol/internal/instance-messages.t
 import type { NetworkReading } from '@ironbark/protocol/internal/node-client.ts';
 import type { CloudConfig } from '../cloud-config.ts';
 import type { AutopilotReport } from './autopilot.ts';
+import type { GatewayAdmin } from './gateway-admin.ts';
 
 export interface DaemonProcessFacts {
   name: string;
@@ -101,7 +102,7 @@ export interface VolumeFacts extends VolumeSummary {
 }
 
 /** The whole surface; each is a POST with a JSON body and a JSON answer. */
-export interface AdminApi extends AccountAdmin, QuotaAdmin, NodeAdmin {
+export interface AdminApi extends AccountAdmin, QuotaAdmin, NodeAdmin, GatewayAdmin {
   status(): Promise<DaemonStatus>;
   credentials(): Promise<Credentials>;
   diskStats(request: { instanceId: InstanceId }): Promise<DiskStats[]>;
@@ -148,6 +149,9 @@ export const ADMIN_METHODS: readonly AdminMethod[] = [
   'drainNode',
   'resumeNode',
   'removeNode',
+  'inviteGateway',
+  'listGateways',
+  'removeGateway',
   'bucketUsage',
   'objectCounts',
   'beginBackup',

@@ -39,7 +39,7 @@ const METHODS: readonly string[] = [
 ];
 
 export function controllersAdmin(
-  { cloud, objects, endpoint, listFailures, backups, nodeAdmin }: Controllers,
+  { cloud, objects, endpoint, listFailures, backups, nodeAdmin, gatewayAdmin }: Controllers,
   { region }: CloudConfig,
 ): ControllersAdmin {
   return {
@@ -52,6 +52,9 @@ export function controllersAdmin(
     drainNode: (request) => nodeAdmin.drainNode(request),
     resumeNode: (request) => nodeAdmin.resumeNode(request),
     removeNode: (request) => nodeAdmin.removeNode(request),
+    inviteGateway: (request) => gatewayAdmin.inviteGateway(request),
+    listGateways: () => gatewayAdmin.listGateways(),
+    removeGateway: (request) => gatewayAdmin.removeGateway(request),
     describe: async () => ({
       accountId: cloud.accountId,
       counts: await cloud.countResources(),

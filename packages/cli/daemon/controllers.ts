@@ -26,6 +26,9 @@ import { type EmbeddedAudit, openAudit } from './audit.ts';
 import { BackupSources } from './backup-source.ts';
 import type { DaemonParts } from './daemon-parts.ts';
 import { createFront } from './front.ts';
+import { type GatewayAdmin, noGateways } from './gateway-admin.ts';
+import { GatewayDoor } from './gateway-door.ts';
+import { SYSTEM_ACCOUNT } from './system-account.ts';
 
 export interface ControllersOptions extends DaemonParts {
   /** Of another process; absent: one of this process. */
@@ -48,12 +51,10 @@ export interface Controllers extends AsyncDisposable {
   audit: EmbeddedAudit;
   backups: BackupSources;
   nodeAdmin: NodeAdmin;
+  gatewayAdmin: GatewayAdmin;
   /** What disks have failed to keep, a sentence each; what is concerned refuses changes until the next start. */
   listFailures(): string[];
 }
-
-/** Owns the buckets of images and snapshots; no key speaks for it. */
-const SYSTEM_ACCOUNT = '000000000000';
 
 export async function startControllers(options: ControllersOptions): Promise<Controllers> {
   await using starting = new AsyncDisposableStack();
@@ -121,8 +122,12 @@ export async function startControllers(options: ControllersOptions): Promise<Con
   later.cloud = cloud;
   starting.use(await openFront(options, { cloud, objects, audit }));
   const nodeAdmin = cluster.joining!;
-  const parts = { cloud, objects, storage, audit, nodeAdmin };
   const isShared = options.sharedObjects !== undefined;
+  const door = isShared
+    ? starting.use(await openGatewayDoor(options, { cloud, storage, audit }))
+    : undefined;
+  const gatewayAdmin = door ?? noGateways();
+  const parts = { cloud, objects, storage, audit, nodeAdmin, gatewayAdmin };
   const backups = starting.use(
     await BackupSources.open({ ...parts, isShared, paths, clock, logger }),
   );
@@ -132,7 +137,9 @@ export async function startControllers(options: ControllersOptions): Promise<Con
   const listFailures = () => [
     ...[cloud, cluster, storage].flatMap(({ failure }) => failure ?? []),
     ...objects.listFailures(),
-    ...[storage.keyringProblem, nodeAdmin.problem].flatMap((problem) => problem ?? []),
+    ...[storage.keyringProblem, nodeAdmin.problem, door?.problem].flatMap(
+      (problem) => problem ?? [],
+    ),
   ];
   return { endpoint, ...parts, backups, listFailures, [Symbol.asyncDispose]: dispose };
 }
@@ -159,6 +166,19 @@ async function openStorage(
     ...(staged === undefined ? {} : { staged }),
     backends: backendSettings(config),
     nearness,
+  });
+}
+
+/** What gateways on other hosts ask is answered as it is here. */
+function openGatewayDoor(
+  options: ControllersOptions,
+  { cloud, storage, audit }: { cloud: Cloud; storage: Storage; audit: EmbeddedAudit },
+): Promise<GatewayDoor> {
+  const { clock, random, logger, version, paths } = options;
+  const services = { identity: cloud.identity, envelopes: () => storage.envelopes, audit };
+  return GatewayDoor.open({
+    ...{ services, version, clock, random, path: paths.gateways },
+    logger: logger.child({ service: 'gateway-door' }),
   });
 }
 

@@ -2,17 +2,16 @@
 // of credentials say, read where the host's files and names can be seen.
 
 import { lookup } from 'node:dns/promises';
-import { stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
-import { isAbsolute } from 'node:path';
 import type { SharedSettings } from '@ironbark/objects/open-stores.ts';
 import {
   type PostgresTarget,
   parsePostgresUrl,
 } from '@ironbark/platform/database/postgres-target.ts';
-import { readFileIfPresent } from '@ironbark/platform/files.ts';
 import type { CloudConfig, SharedObjects } from '../cloud-config.ts';
 import { Problem } from '../problem.ts';
+import type { GatewayFile } from './gateway-file.ts';
+import { readSecretFile } from './secret-file.ts';
 
 const DEFAULT_REGION = 'us-east-1';
 
@@ -20,13 +19,29 @@ const DEFAULT_REGION = 'us-east-1';
 export async function readSharedObjects({
   objects,
 }: Pick<CloudConfig, 'objects'>): Promise<SharedSettings | undefined> {
-  if (objects === undefined) return undefined;
+  return objects === undefined ? undefined : await resolveShared(await collectShared(objects));
+}
+
+/** With what is in the file of credentials, as another host is told of them. */
+export async function collectShared(objects: SharedObjects): Promise<GatewayFile['objects']> {
   const { endpoint, bucket, region = DEFAULT_REGION, credentials: path } = objects.engine;
   const { accessKeyId, secretAccessKey, password } = await readCredentials(path);
-  const address = await addressOf(new URL(endpoint).hostname.replace(/^\[|\]$/g, ''));
   return {
-    database: await resolved(parseDatabase(objects.database, password)),
-    engine: { endpoint, bucket, region, accessKeyId, secretAccessKey, address },
+    database: objects.database,
+    ...(password === undefined ? {} : { databasePassword: password }),
+    engine: { endpoint, bucket, region, accessKeyId, secretAccessKey },
+  };
+}
+
+export async function resolveShared({
+  database,
+  databasePassword,
+  engine,
+}: GatewayFile['objects']): Promise<SharedSettings> {
+  const address = await addressOf(new URL(engine.endpoint).hostname.replace(/^\[|\]$/g, ''));
+  return {
+    database: await resolved(parseDatabase(database, databasePassword)),
+    engine: { ...engine, address },
   };
 }
 
@@ -90,7 +105,6 @@ async function addressOf(name: string): Promise<string> {
   }
 }
 
-const OTHERS = 0o077;
 const EXAMPLE =
   'aws_access_key_id = …, aws_secret_access_key = … and, if it has one, database_password = …';
 
@@ -102,16 +116,10 @@ interface Credentials {
 
 /** In the form of `~/.aws/credentials`, with one section. */
 async function readCredentials(path: string): Promise<Credentials> {
-  const facts = isAbsolute(path) ? await stat(path).catch(() => undefined) : undefined;
-  if (facts?.isFile() !== true) {
-    throw new Problem(`the credentials ${path} are no file`, [
-      `give the absolute path of one with ${EXAMPLE}`,
-    ]);
-  }
-  if ((facts.mode & OTHERS) !== 0) {
-    throw new Problem(`others can read the credentials ${path}`, [`chmod 600 ${path}`]);
-  }
-  const text = (await readFileIfPresent(path))?.toString('utf8') ?? '';
+  const text = await readSecretFile(path, {
+    what: 'the file of credentials',
+    advice: `give the absolute path of one with ${EXAMPLE}`,
+  });
   const lines = [...text.matchAll(/^[ \t]*([a-z_]+)[ \t]*=[ \t]*(.*?)[ \t]*$/gm)];
   const values = new Map(lines.map(([, name, value]) => [name, value!]));
   const accessKeyId = values.get('aws_access_key_id');

@@ -31,6 +31,8 @@ export interface DataPaths {
   /** The Storage Controller's rows, apart from what storage daemons use. */
   storageState: string;
   objects: string;
+  /** Of a cloud that has invited gateways: who they are, and its authority over them. */
+  gateways: string;
   /** The databases of the three that have one, as these services name them. */
   stores: { cloud: string; storage: string; objects: string };
   /** The record of API calls. */
@@ -66,6 +68,7 @@ export function dataPaths(root: string): DataPaths {
     storage: join(root, 'storage'),
     storageState: join(root, 'storage', 'state'),
     objects: join(root, 'objects'),
+    gateways: join(root, 'objects', 'gateways.json'),
     stores: {
       cloud: join(root, 'cloud', 'cloud.db'),
       storage: join(root, 'storage', 'state', 'storage.db'),

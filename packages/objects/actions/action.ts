@@ -2,6 +2,7 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { AccessKeyRecord } from '@ironbark/protocol/internal/identity-client.ts';
+import { encodePercentText } from '@ironbark/protocol/sigv4/percent.ts';
 import type { Asker } from '../app/asker.ts';
 import type { Bucket } from '../app/bucket-settings.ts';
 import { type ByteSource, readAll } from '../app/byte-source.ts';
@@ -14,6 +15,8 @@ export interface S3Request extends Asker {
   /** '' where the request has none. */
   bucketName: string;
   key: string;
+  /** The bucket stands in the host's name, not in the path. */
+  isHostStyle: boolean;
   headerNames(): readonly string[];
   /** Notes a key for the record of the call, besides the one in the request's address. */
   touch(key: string): void;
@@ -56,6 +59,16 @@ export type S3Action = (context: ObjectsContext, request: S3Request) => Promise<
 export type BucketAction = (context: ObjectsContext, request: BucketRequest) => Promise<S3Response>;
 
 export const NO_CONTENT: S3Response = { status: 204 };
+
+/** Where a key of the request's bucket is, as the request names the bucket. */
+export function locationOf(
+  request: Pick<S3Request, 'header' | 'bucketName' | 'isHostStyle'>,
+  key: string,
+): string {
+  const host = request.header('host') ?? '';
+  const root = request.isHostStyle ? `http://${host}` : `http://${host}/${request.bucketName}`;
+  return `${root}/${encodePercentText(key, '/')}`;
+}
 
 export function xmlResponse(
   body: string,

@@ -4,11 +4,16 @@ import { CHECKSUM_ALGORITHMS, checksumHeader } from '@ironbark/protocol/s3/check
 import { parseCompleteMultipartUpload } from '@ironbark/protocol/s3/requests.ts';
 import { renderCompleteUpload } from '@ironbark/protocol/s3/results.ts';
 import { MAX_XML_BYTES } from '@ironbark/protocol/s3/xml-reader.ts';
-import { encodePercentText } from '@ironbark/protocol/sigv4/percent.ts';
 import { readAll } from '../app/byte-source.ts';
 import { expirationHeader } from '../app/lifecycle.ts';
 import { type CompleteInput, completeUpload } from '../app/upload-completion.ts';
-import { type BucketAction, type BucketRequest, newVersionHeader, xmlResponse } from './action.ts';
+import {
+  type BucketAction,
+  type BucketRequest,
+  locationOf,
+  newVersionHeader,
+  xmlResponse,
+} from './action.ts';
 import { encryptionHeaders, readCustomerKey } from './encryption-headers.ts';
 import { readWriteConditions } from './object-headers.ts';
 
@@ -24,8 +29,7 @@ export const completeMultipartUpload: BucketAction = async (context, request) =>
     customer: readCustomerKey(request),
     expected: readExpected(request),
   });
-  const host = request.header('host') ?? '';
-  const location = `http://${host}/${bucketName}/${encodePercentText(key, '/')}`;
+  const location = locationOf(request, key);
   const { etag, checksum } = version;
   const result = { location, bucket: bucketName, key, etag, checksum };
   return xmlResponse(renderCompleteUpload(result), {

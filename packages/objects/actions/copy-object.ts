@@ -2,7 +2,7 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { renderCopyResult } from '@ironbark/protocol/s3/results.ts';
-import { copyObject as copy } from '../app/copies.ts';
+import { type CopyInput, copyObject as copy } from '../app/copies.ts';
 import { makeSeal } from '../app/encryption.ts';
 import type { ObjectIntent, ObjectVersion } from '../app/object-version.ts';
 import { MAX_PUT_BYTES } from '../app/objects.ts';
@@ -14,9 +14,10 @@ import {
   newVersionHeader,
   xmlResponse,
 } from './action.ts';
-import { readCopySource } from './copy-source.ts';
+import { fromSource, readCopySource } from './copy-source.ts';
 import { encryptionHeaders, readEncryptionWish, readSourceKey } from './encryption-headers.ts';
 import {
+  REDIRECT_HEADER,
   readChecksumAlgorithm,
   readReadConditions,
   readWriteConditions,
@@ -31,11 +32,15 @@ export const copyObject: BucketAction = async (context, request) => {
   const retags = readDirective(request, 'x-amz-tagging-directive');
   const wish = readEncryptionWish(context, request, bucket);
   const isSame = source.bucket.id === bucket.id && source.key === key;
-  const changes = replaces || wish !== undefined || source.versionId !== undefined;
+  const changes =
+    replaces ||
+    wish !== undefined ||
+    source.versionId !== undefined ||
+    request.header(REDIRECT_HEADER) !== undefined;
   if (isSame && !changes) throw copyToItself();
   const checksum = readChecksumAlgorithm(request);
   let from: ObjectVersion | undefined;
-  const version = await copy(context, {
+  const input: CopyInput = {
     source,
     target: { bucket, key },
     describe: (original): ObjectIntent => {
@@ -44,7 +49,7 @@ export const copyObject: BucketAction = async (context, request) => {
       requireCopyable(original);
       return {
         ...intent,
-        headers: replaces ? intent.headers : original.headers,
+        headers: replaces ? intent.headers : copiedHeaders(original, intent),
         tags: retags ? intent.tags : original.tags,
       };
     },
@@ -52,7 +57,8 @@ export const copyObject: BucketAction = async (context, request) => {
     seal: await makeSeal(context, bucket, wish),
     sourceKey: readSourceKey(request),
     checksum,
-  });
+  };
+  const version = await fromSource(() => copy(context, input));
   const isVersioned = source.bucket.versioning !== null && from !== undefined;
   return xmlResponse(renderCopyResult('CopyObjectResult', version), {
     ...newVersionHeader(bucket, version.versionId),
@@ -60,6 +66,12 @@ export const copyObject: BucketAction = async (context, request) => {
     ...(isVersioned ? { 'x-amz-copy-source-version-id': from!.versionId } : {}),
   });
 };
+
+function copiedHeaders({ headers }: ObjectVersion, intent: ObjectIntent): ObjectIntent['headers'] {
+  const { [REDIRECT_HEADER]: _, ...copied } = headers;
+  const redirect = intent.headers[REDIRECT_HEADER];
+  return redirect === undefined ? copied : { ...copied, [REDIRECT_HEADER]: redirect };
+}
 
 /** True when the request brings these of the copy. */
 function readDirective(request: BucketRequest, name: string): boolean {

@@ -1,6 +1,6 @@
 // Owns the source of copies: x-amz-copy-source and its conditions, with the same checks as a read of it.
 
-import { ServiceError } from '@ironbark/core/errors.ts';
+import { isServiceError, ServiceError } from '@ironbark/core/errors.ts';
 import { requireBucket } from '../app/access.ts';
 import { requireKey } from '../app/keys.ts';
 import { requireVersionId, type VersionName } from '../app/version-lookup.ts';
@@ -29,6 +29,26 @@ export async function readCopySource(
     expectedOwner: request.header('x-amz-source-expected-bucket-owner'),
   });
   return { bucket, key, versionId };
+}
+
+/** Reads the source; a delete marker that the request names is no source, whatever else it could be. */
+export async function fromSource<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    const isMarker = isServiceError(error, 'unknown-action') && 'DeleteMarker' in error.details;
+    throw isMarker ? sourceIsMarker(error) : error;
+  }
+}
+
+function sourceIsMarker(cause: unknown): ServiceError {
+  return new ServiceError({
+    kind: 'operation-not-permitted',
+    resource: 'copy-source',
+    message:
+      'The source of a copy request may not specifically refer to a delete marker by version id.',
+    cause,
+  });
 }
 
 function badSource(): ServiceError {

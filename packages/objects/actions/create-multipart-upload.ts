@@ -8,6 +8,7 @@ import {
 } from '@ironbark/protocol/s3/checksums.ts';
 import { renderInitiateUpload } from '@ironbark/protocol/s3/results.ts';
 import { makeSeal } from '../app/encryption.ts';
+import { abortHeaders } from '../app/lifecycle.ts';
 import { createUpload, type UploadChecksum } from '../app/uploads.ts';
 import { type BucketAction, type BucketRequest, xmlResponse } from './action.ts';
 import { encryptionHeaders, readEncryptionWish } from './encryption-headers.ts';
@@ -23,7 +24,10 @@ export const createMultipartUpload: BucketAction = async (context, request) => {
   const initiator = request.principal?.accountId;
   const upload = { bucket, key, intent, checksum, seal, initiator };
   const uploadId = await createUpload(context, upload);
-  const shown: Record<string, string> = { ...encryptionHeaders(seal?.encryption) };
+  const shown: Record<string, string> = {
+    ...encryptionHeaders(seal?.encryption),
+    ...abortHeaders(bucket, { key, initiatedAtMs: context.clock.nowMs() }),
+  };
   if (checksum !== undefined) {
     shown['x-amz-checksum-algorithm'] = checksum.algorithm.toUpperCase();
     shown['x-amz-checksum-type'] = checksum.type;

@@ -94,10 +94,21 @@ function describe(
 
 function askedRange(request: BucketRequest, object: OpenObject): ByteRange | undefined {
   const partNumber = request.query.get('partNumber');
-  if (partNumber !== undefined) return partRange(object.parts, requirePartNumber(partNumber));
+  if (partNumber !== undefined) {
+    if (request.header('range') !== undefined) throw rangeOfPart();
+    return partRange(object.parts, requirePartNumber(partNumber));
+  }
   const ifRange = request.header('if-range');
   const isOther = ifRange !== undefined && !isSameVersion(ifRange, object.version);
   return isOther ? undefined : parseRange(request.header('range'), object.version.sizeBytes);
+}
+
+function rangeOfPart(): ServiceError {
+  return new ServiceError({
+    kind: 'operation-not-permitted',
+    resource: 'request',
+    message: 'Cannot specify both Range header and partNumber query parameter',
+  });
 }
 
 /** If-Range: an entity tag or a date; another version is sent whole. */

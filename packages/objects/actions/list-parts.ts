@@ -2,6 +2,7 @@
 
 import { renderListParts } from '@ironbark/protocol/s3/list-results.ts';
 import { objectOwner } from '../app/acl.ts';
+import { abortHeaders } from '../app/lifecycle.ts';
 import { getUpload, listParts as list } from '../app/uploads.ts';
 import { type BucketAction, readLimit, xmlResponse } from './action.ts';
 
@@ -38,5 +39,6 @@ export const listParts: BucketAction = async (context, request) => {
       ownerId: objectOwner(bucket, upload.intent),
       initiatorId: upload.initiator ?? objectOwner(bucket, upload.intent),
     }),
+    abortHeaders(bucket, upload),
   );
 };

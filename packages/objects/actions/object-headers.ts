@@ -15,7 +15,8 @@ export const CONTENT_HEADERS: readonly string[] = [
   'content-type',
   'expires',
 ];
-const REDIRECT_HEADER = 'x-amz-website-redirect-location';
+/** Of one object: a copy has it only where the request for it brings one. */
+export const REDIRECT_HEADER = 'x-amz-website-redirect-location';
 const METADATA_PREFIX = 'x-amz-meta-';
 
 /** S3's limit: names (without the prefix) and values, in bytes. */
@@ -73,7 +74,19 @@ export function refuseNotOffered(request: Pick<S3Request, 'header'>): void {
   }
 }
 
+/** Of AWS; only the first is here. Source: S3 API reference, "PutObject". */
+const STORAGE_CLASSES =
+  /^(?:STANDARD|REDUCED_REDUNDANCY|STANDARD_IA|ONEZONE_IA|INTELLIGENT_TIERING|GLACIER|DEEP_ARCHIVE|OUTPOSTS|GLACIER_IR|SNOW|EXPRESS_ONEZONE|FSX_OPENZFS|FSX_ONTAP)$/;
+
 function notOffered(name: string, value: string): ServiceError {
+  if (name === 'x-amz-storage-class' && !STORAGE_CLASSES.test(value)) {
+    return new ServiceError({
+      kind: 'invalid-parameter',
+      resource: 'storage-class',
+      message: 'The storage class you specified is not valid',
+      details: { StorageClassRequested: value },
+    });
+  }
   return new ServiceError({
     kind: 'unsupported',
     resource: name === 'x-amz-storage-class' ? 'storage-class' : 'request',

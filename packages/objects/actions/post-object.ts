@@ -18,7 +18,7 @@ import { makeSeal } from '../app/encryption.ts';
 import { requireKey } from '../app/keys.ts';
 import type { ObjectVersion } from '../app/object-version.ts';
 import { MAX_PUT_BYTES, putObject } from '../app/objects.ts';
-import type { BucketAction, BucketRequest, S3Response } from './action.ts';
+import { type BucketAction, type BucketRequest, locationOf, type S3Response } from './action.ts';
 import { readEncryptionWish } from './encryption-headers.ts';
 import { findSigner, missingField } from './form-signature.ts';
 import { readIntent } from './object-intent.ts';
@@ -123,7 +123,7 @@ function describeResult(
     const separator = target.includes('?') ? '&' : '?';
     return { status: 303, headers: { ...headers, location: `${target}${separator}${query}` } };
   }
-  const location = `http://${request.header('host') ?? ''}/${bucketName}/${encodePercentText(key, '/')}`;
+  const location = locationOf(request, key);
   const shown = { ...headers, location };
   const status = fields.get('success_action_status');
   if (status === '200') return { status: 200, headers: shown };

@@ -9,7 +9,7 @@ import { requireCopyConditions } from '../app/preconditions.ts';
 import { putPart, requirePartNumber, type UploadName } from '../app/uploads.ts';
 import { type BucketAction, type BucketRequest, invalidArgument, xmlResponse } from './action.ts';
 import { requireLength } from './body-length.ts';
-import { COPY_SOURCE, readCopySource } from './copy-source.ts';
+import { COPY_SOURCE, fromSource, readCopySource } from './copy-source.ts';
 import { encryptionHeaders, readCustomerKey, readSourceKey } from './encryption-headers.ts';
 import { readReadConditions, refuseNotOffered } from './object-headers.ts';
 
@@ -42,7 +42,8 @@ async function copyPart(
   target: UploadName & { partNumber: number },
 ) {
   const from = await readCopySource(context, request);
-  using object = await openObject(context, from, readSourceKey(request));
+  const sourceKey = readSourceKey(request);
+  using object = await fromSource(() => openObject(context, from, sourceKey));
   requireCopyConditions(readReadConditions(request, 'x-amz-copy-source-'), object.version);
   const range = readCopyRange(request, object.version.sizeBytes);
   const source = plainSource(object.read(range), { lengthBytes: range.end - range.start + 1 });

@@ -3,7 +3,7 @@
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { AccountId } from '@ironbark/core/ids.ts';
 import type { RandomSource } from '@ironbark/platform/random.ts';
-import type { Envelopes } from '@ironbark/protocol/internal/envelopes.ts';
+import type { AwaitedEnvelopes } from '@ironbark/protocol/internal/envelopes.ts';
 import { findAccountKey, findAnyAccountKey, insertAccountKey } from '../store/account-keys.ts';
 import type { ObjectsDatabase } from '../store/schema.ts';
 
@@ -12,14 +12,14 @@ const KEY_BYTES = 32;
 export class AccountKeys {
   readonly #db: ObjectsDatabase;
   readonly #random: RandomSource;
-  readonly #envelopes: () => Envelopes | undefined;
+  readonly #envelopes: () => AwaitedEnvelopes | undefined;
   readonly #opened = new Map<AccountId, Buffer>();
 
   /** The keyring is asked for late: it belongs to a service that starts after this one. */
   constructor(options: {
     db: ObjectsDatabase;
     random: RandomSource;
-    envelopes: () => Envelopes | undefined;
+    envelopes: () => AwaitedEnvelopes | undefined;
   }) {
     this.#db = options.db;
     this.#random = options.random;
@@ -32,15 +32,15 @@ export class AccountKeys {
     const envelopes = this.#require();
     const envelope =
       (await findAccountKey(this.#db.query, accountId)) ?? (await this.#make(envelopes, accountId));
-    const key = envelopes.open(purposeOf(accountId), envelope);
+    const key = await envelopes.open(purposeOf(accountId), envelope);
     this.#opened.set(accountId, key);
     return key;
   }
 
-  async #make(envelopes: Envelopes, accountId: AccountId): Promise<string> {
+  async #make(envelopes: AwaitedEnvelopes, accountId: AccountId): Promise<string> {
     // A keyring that is missing while there are keys is one that was lost: another one would open none of them.
     if ((await findAnyAccountKey(this.#db.query)) === undefined) await envelopes.ensure();
-    const made = envelopes.close(purposeOf(accountId), this.#random.bytes(KEY_BYTES));
+    const made = await envelopes.close(purposeOf(accountId), this.#random.bytes(KEY_BYTES));
     return await this.#db.transaction(async (tx) => {
       const known = await findAccountKey(tx, accountId);
       if (known === undefined) await insertAccountKey(tx, accountId, made);
@@ -48,7 +48,7 @@ export class AccountKeys {
     });
   }
 
-  #require(): Envelopes {
+  #require(): AwaitedEnvelopes {
     const envelopes = this.#envelopes();
     if (envelopes !== undefined) return envelopes;
     throw new ServiceError({

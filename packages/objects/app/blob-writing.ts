@@ -121,15 +121,15 @@ async function writeVerified(
   using digests = context.hashing.digest([...algorithms, ...source.algorithms], lengthBytes);
   const nonce = seal === undefined ? null : newNonce(context);
   const sealing = seal === undefined ? {} : { seal: sealer(seal, nonce!) };
+  let finished: Promise<Digests> | undefined;
+  const finish = () => (finished ??= digests.finish());
+  const isKept = seal === undefined && [...algorithms, ...source.algorithms].includes('md5');
+  const md5 = isKept ? { md5: async () => (await finish()).get('md5') } : {};
   const blob = await context.blobs.write({
-    id,
-    chunks,
-    digests,
-    lengthBytes,
-    maxBytes,
-    ...sealing,
+    ...{ id, chunks, digests, lengthBytes, maxBytes },
+    ...{ ...sealing, ...md5 },
   });
-  const found = await digests.finish();
+  const found = await finish();
   source.verify(found);
   return { blob, digests: found, nonce };
 }

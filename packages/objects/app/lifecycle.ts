@@ -119,6 +119,24 @@ function isSpentMarker(rule: LifecycleRule, marker: ObjectVersion, nowMs: number
   return isExpired({ ...rule, filter: { prefix: filter.prefix, tags: [] } }, marker, nowMs);
 }
 
+/** Told with an upload that is going to be aborted: the earliest that any rule says. */
+export function abortHeaders(
+  bucket: Bucket,
+  { key, initiatedAtMs }: { key: string; initiatedAtMs: number },
+): Record<string, string> {
+  const found = lifecycleOf(bucket).flatMap(({ id, filter, abortUploadsDays: days }): Expiry[] =>
+    days === undefined || !key.startsWith(filter.prefix)
+      ? []
+      : [{ atMs: dueAt(initiatedAtMs, days), ruleId: id }],
+  );
+  const [first] = found.toSorted((left, right) => left.atMs - right.atMs);
+  if (first === undefined) return {};
+  return {
+    'x-amz-abort-date': new Date(first.atMs).toUTCString(),
+    'x-amz-abort-rule-id': encodeURIComponent(first.ruleId),
+  };
+}
+
 export function isUploadDue(
   rules: readonly LifecycleRule[],
   upload: { key: string; initiatedAtMs: number },

@@ -16,6 +16,8 @@ export interface WriteBlobInput {
   digests?: Pick<RunningDigests, 'update'>;
   /** Makes of bytes those that are kept, in order and as many. Default: they are kept as they are. */
   seal?: ((bytes: Uint8Array) => Uint8Array) | undefined;
+  /** MD5 of the bytes as they are kept, to be asked for once all were taken. Absent: who needs it computes it. */
+  md5?: () => Promise<Buffer>;
   /** When known; lets a full disk refuse before the first byte. */
   lengthBytes: number | undefined;
   maxBytes: number;

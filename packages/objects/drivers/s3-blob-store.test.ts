@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { isServiceError } from '@ironbark/core/errors.ts';
 import { MIB } from '@ironbark/core/units.ts';
-import { systemClock } from '@ironbark/platform/clock.ts';
+import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { systemRandom } from '@ironbark/platform/random.ts';
 import type { OpenBlob, StoredBlob } from './blob-store.ts';
+import { HashThreads } from './hash-threads.ts';
 import { S3BlobStore } from './s3-blob-store.ts';
 import { type EngineLimits, S3Engine } from './s3-engine.ts';
 
@@ -14,6 +16,7 @@ type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
 const PATIENT: EngineLimits = {
   most: { reads: 2, uploads: 2, calls: 2, gathered: 1 },
+  smallBytes: 64 * MIB,
   patienceMs: 60_000,
   letGoMs: 60_000,
 };
@@ -26,7 +29,9 @@ async function startEngine(t: TestContext, limits: EngineLimits = PATIENT) {
     if (engine.answer !== undefined) return engine.answer(request, response);
     const path = request.url!;
     if (request.method === 'PUT') {
-      kept.set(path, Buffer.concat(await Array.fromAsync(request as AsyncIterable<Buffer>)));
+      const bytes = Buffer.concat(await Array.fromAsync(request as AsyncIterable<Buffer>));
+      kept.set(path, bytes);
+      response.setHeader('etag', `"${createHash('md5').update(bytes).digest('hex')}"`);
     }
     response.end(request.method === 'GET' ? partOf(kept.get(path)!, request) : undefined);
   });
@@ -35,12 +40,14 @@ async function startEngine(t: TestContext, limits: EngineLimits = PATIENT) {
   const keys = { region: 'local', accessKeyId: 'id', secretAccessKey: 'secret' };
   const settings = { endpoint: `http://127.0.0.1:${port}`, bucket: 'b', ...keys };
   const client = new S3Engine(settings, systemClock, limits);
-  t.after(() => {
+  const hashing = new HashThreads();
+  t.after(async () => {
+    await hashing[Symbol.asyncDispose]();
     client[Symbol.dispose]();
     server.closeAllConnections();
     server.close();
   });
-  return { engine, kept, store: new S3BlobStore(client, 'store') };
+  return { engine, kept, store: new S3BlobStore(client, 'store', hashing) };
 }
 
 function partOf(bytes: Buffer, { headers }: IncomingMessage): Buffer {
@@ -139,6 +146,65 @@ test('a download is not given up while each opening brings a block of it', async
   const cut = begin(blob, bytes.length).next();
   await assert.rejects(cut, (error) => isServiceError(error, 'unavailable'));
   assert.equal(openings, 9);
+});
+
+test('a large blob of which the engine has other bytes than it was sent is not kept', async (t) => {
+  const { store, engine } = await startEngine(t);
+  const bytes = systemRandom.bytes(2 * MIB);
+  const other = createHash('md5').update('others').digest('hex');
+  let headers: Record<string, string> = { etag: `"${other}"` };
+  engine.answer = (request, response) => {
+    request.resume();
+    request.once('end', () => response.writeHead(200, headers).end());
+  };
+  const isOutage = (error: unknown) => isServiceError(error, 'unavailable');
+  await assert.rejects(write(store, bytes), isOutage);
+  // The same where who writes it has the digest already, and for bytes that are sealed on their way.
+  const input = { lengthBytes: bytes.length, maxBytes: bytes.length };
+  const known = async () => createHash('md5').update(bytes).digest();
+  const id = 'c'.repeat(32);
+  const first = store.write({ ...input, id, chunks: oneChunk(bytes), md5: known });
+  await assert.rejects(first, isOutage);
+  const seal = (plain: Uint8Array) => Buffer.from(plain.map((byte) => byte ^ 1));
+  headers = { etag: createHash('md5').update(seal(bytes)).digest('hex') };
+  await store.write({ ...input, id, chunks: oneChunk(bytes), seal });
+  // No MD5 at all, as an engine says that encrypts by itself.
+  headers = { etag: `"${other}"`, 'x-amz-server-side-encryption': 'aws:kms' };
+  await write(store, bytes);
+});
+
+test('small bodies at an engine that stands still are read only as far as there is memory for them', async (t) => {
+  const most = { smallBytes: MIB, patienceMs: 100 };
+  const { store, engine } = await startEngine(t, { ...PATIENT, ...most });
+  const stalled: ServerResponse[] = [];
+  engine.answer = (request, response) => {
+    request.resume();
+    stalled.push(response);
+  };
+  let read = 0;
+  async function* counted(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+    read += bytes.length;
+    yield bytes;
+  }
+  const lengthBytes = MIB / 8;
+  const flood = Array.from({ length: 200 }, (_, n) => {
+    const id = n.toString(16).padStart(32, 'e');
+    const chunks = counted(Buffer.alloc(lengthBytes));
+    return store.write({ id, chunks, lengthBytes, maxBytes: lengthBytes });
+  });
+  const outcomes = Promise.allSettled(flood);
+  await waitFor(async () => stalled.length === 2, {
+    clock: systemClock,
+    timeoutMs: 5_000,
+    what: 'it',
+  });
+  await assert.rejects(flood.at(-1)!, (error) => isServiceError(error, 'throttled'));
+  assert.equal(read, MIB);
+  engine.answer = undefined;
+  for (const response of stalled) response.end();
+  const failed = (await outcomes).filter(({ status }) => status === 'rejected');
+  assert.ok(failed.length >= 192, `${failed.length} were told to slow down`);
+  await write(store, systemRandom.bytes(lengthBytes));
 });
 
 test('an upload that the engine cuts off is an outage, whenever it is cut', async (t) => {

@@ -15,8 +15,9 @@ import type {
   UnfinishedBlob,
   WriteBlobInput,
 } from './blob-store.ts';
-import { DamagedBlobError, decodeCrcs } from './block-crcs.ts';
-import { type BlockSink, writeBlocks } from './block-writing.ts';
+import { DamagedBlobError, decodeCrcs, encodeCrcs } from './block-crcs.ts';
+import { writeBlocks } from './block-writing.ts';
+import type { HashThreads } from './hash-threads.ts';
 import { EngineError, outage, type S3Engine } from './s3-engine.ts';
 import { MultipartSink } from './s3-multipart.ts';
 
@@ -34,10 +35,12 @@ export class S3BlobStore implements BlobStore {
   readonly failure = undefined;
   readonly #engine: S3Engine;
   readonly #prefix: string;
+  readonly #hashing: HashThreads;
 
   /** `storeId`: of the state whose blobs these are; others may use the same bucket. */
-  constructor(engine: S3Engine, storeId: string) {
+  constructor(engine: S3Engine, storeId: string, hashing: HashThreads) {
     this.#engine = engine;
+    this.#hashing = hashing;
     this.#prefix = storeId;
   }
 
@@ -81,13 +84,19 @@ export class S3BlobStore implements BlobStore {
     const { lengthBytes } = input;
     if (lengthBytes === undefined) return await this.#writeParts(key, input);
     if (lengthBytes > input.maxBytes) throw tooLarge();
-    if (lengthBytes <= BLOCK_BYTES) return await this.#writeAtOnce(key, input);
+    if (lengthBytes <= BLOCK_BYTES) return await this.#writeAtOnce(key, input, lengthBytes);
     const upload = await this.#engine.put({ method: 'PUT', key }, lengthBytes);
-    const sink: BlockSink = { write: (bytes) => upload.write(bytes), settle: async () => {} };
+    using own = input.md5 === undefined ? this.#hashing.digest(['md5'], lengthBytes) : undefined;
+    const write = async (bytes: Uint8Array) => {
+      const works = [upload.write(bytes), own?.update(bytes)];
+      // Until both have ended somebody looks at the bytes.
+      await Promise.allSettled(works);
+      await Promise.all(works);
+    };
     try {
-      const written = await writeBlocks(sink, input);
+      const written = await writeBlocks({ write, settle: async () => {} }, input);
       if (written.sizeBytes !== lengthBytes) throw shorter(written.sizeBytes, lengthBytes);
-      await upload.finish();
+      await upload.finish(input.md5 ?? (async () => (await own!.finish()).get('md5')));
       return { id: input.id, ...written };
     } catch (error) {
       upload.abort();
@@ -96,21 +105,22 @@ export class S3BlobStore implements BlobStore {
   }
 
   /** The engine checks the digest of what is sent in one piece, and it can be sent again. */
-  async #writeAtOnce(key: string, input: WriteBlobInput): Promise<StoredBlob> {
-    let whole: Buffer = Buffer.alloc(0);
-    // One at most; it is used again once its bytes are taken.
-    const write = async (bytes: Uint8Array) => {
-      whole = Buffer.from(bytes);
-    };
-    const written = await writeBlocks({ write, settle: async () => {} }, input);
-    if (written.sizeBytes !== whole.length) throw new Error(`${written.sizeBytes} bytes came`);
-    await this.#ask({ method: 'PUT', key }, whole);
-    return { id: input.id, ...written };
+  async #writeAtOnce(
+    key: string,
+    { id, chunks, digests, seal }: WriteBlobInput,
+    sizeBytes: number,
+  ): Promise<StoredBlob> {
+    using _ = await this.#engine.takeRoom(seal === undefined ? sizeBytes : 2 * sizeBytes);
+    const whole = await gather(chunks, sizeBytes);
+    await digests?.update(whole);
+    const kept = seal?.(whole) ?? whole;
+    await this.#ask({ method: 'PUT', key }, kept);
+    return { id, sizeBytes, blockCrcs: encodeCrcs(sizeBytes === 0 ? [] : [crc32(kept)]) };
   }
 
   async #writeParts(key: string, input: WriteBlobInput): Promise<StoredBlob> {
     const giveBack = await this.#engine.takeTurn('gathered');
-    const sink = new MultipartSink(this.#engine, key);
+    const sink = new MultipartSink(this.#engine, key, this.#hashing);
     try {
       const written = await writeBlocks(sink, input);
       await sink.finish();
@@ -258,6 +268,19 @@ export async function ensureEngineBucket(engine: S3Engine): Promise<void> {
     if (!(error instanceof EngineError) || error.status !== 404) throw error;
   }
   await engine.call({ method: 'PUT' });
+}
+
+async function gather(chunks: AsyncIterable<Uint8Array>, sizeBytes: number): Promise<Buffer> {
+  const whole = Buffer.allocUnsafe(sizeBytes);
+  let filled = 0;
+  for await (const chunk of chunks) {
+    if (filled + chunk.length > sizeBytes) throw tooLarge();
+    whole.set(chunk, filled);
+    filled += chunk.length;
+    giveBack(chunk);
+  }
+  if (filled < sizeBytes) throw shorter(filled, sizeBytes);
+  return whole;
 }
 
 function shorter(found: number, announced: number): Error {

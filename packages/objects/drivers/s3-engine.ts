@@ -5,6 +5,8 @@ import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request }
 import { Agent as HttpsAgent, request as secureRequest } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { type ErrorKind, isServiceError, ServiceError } from '@ironbark/core/errors.ts';
+import { MIB } from '@ironbark/core/units.ts';
+import { ByteAllowance } from '@ironbark/platform/byte-allowance.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import { type Turn, Turns } from '@ironbark/platform/turns.ts';
 import { signRequest } from '@ironbark/protocol/sigv4/sign.ts';
@@ -48,7 +50,9 @@ type Limited = Lane | 'gathered';
 export interface EngineLimits {
   /** Connections of one gateway, and uploads that are gathered; more wait for their turn. */
   most: Readonly<Record<Limited, number>>;
-  /** For a connection; then whoever asks is told to slow down. */
+  /** Of bodies that are gathered to be sent in one piece; more wait, unread. */
+  smallBytes: number;
+  /** For a connection, or for room; then whoever asks is told to slow down. */
   patienceMs: number;
   /** After it a connection whose bytes nobody takes is closed, and another one opened when somebody does. */
   letGoMs: number;
@@ -56,6 +60,7 @@ export interface EngineLimits {
 
 const LIMITS: EngineLimits = {
   most: { reads: 128, uploads: 64, calls: 64, gathered: 64 },
+  smallBytes: 128 * MIB,
   patienceMs: 15_000,
   letGoMs: 2_000,
 };
@@ -75,6 +80,7 @@ export class S3Engine implements Disposable {
   readonly #agent: HttpAgent;
   readonly #isSecure: boolean;
   readonly #turns: Readonly<Record<Limited, Turns>>;
+  readonly #small: ByteAllowance;
 
   constructor(settings: EngineSettings, clock: Clock, limits: EngineLimits = LIMITS) {
     this.#settings = settings;
@@ -83,7 +89,8 @@ export class S3Engine implements Disposable {
     this.#isSecure = new URL(settings.endpoint).protocol === 'https:';
     const options = { keepAlive: true };
     this.#agent = this.#isSecure ? new HttpsAgent(options) : new HttpAgent(options);
-    const { most, patienceMs } = limits;
+    const { most, patienceMs, smallBytes: mostBytes } = limits;
+    this.#small = new ByteAllowance({ mostBytes, patienceMs, clock });
     const turnsOf = (each: Limited) => new Turns({ most: most[each], patienceMs, clock });
     this.#turns = {
       reads: turnsOf('reads'),
@@ -129,6 +136,13 @@ export class S3Engine implements Disposable {
     const turn = await this.#turns[what].take();
     if (turn === undefined) throw crowded();
     return turn;
+  }
+
+  /** For a body that is sent in one piece, and before any of it is read. */
+  async takeRoom(bytes: number): Promise<Disposable> {
+    const room = await this.#small.take(bytes);
+    if (room === undefined) throw crowded();
+    return room;
   }
 
   /** Until its connection is free for the next. */
@@ -255,13 +269,21 @@ export class EngineUpload {
     await Promise.race([taken, this.#cut]);
   }
 
-  /** Resolves with their entity tag when the engine has said that it has all of them. */
-  async finish(): Promise<string> {
+  /**
+   * Resolves with their entity tag when the engine has said that it has all of them, and where it says which MD5 they have
+   * that is `md5`.
+   */
+  async finish(md5: () => Promise<Buffer>): Promise<string> {
     this.#outgoing.end();
     try {
       const answer = await requireSuccess(this.#call, await this.#answered);
       await readDocument(answer);
-      return (answer.headers.etag ?? '').replaceAll('"', '');
+      const etag = (answer.headers.etag ?? '').replaceAll('"', '');
+      const isMd5 = MD5.test(etag) && !NO_MD5.some((name) => tellsOf(answer, name));
+      if (isMd5 && etag.toLowerCase() !== (await md5()).toString('hex')) {
+        throw new Error('the object engine has other bytes than it was sent');
+      }
+      return etag;
     } catch (error) {
       throw outage(error);
     }
@@ -278,6 +300,17 @@ export class EngineUpload {
     });
     throw outage(new Error(`the object engine answered ${answer.statusCode} before the end`));
   }
+}
+
+const MD5 = /^[0-9a-f]{32}$/i;
+/** The entity tag is none where the engine encrypts so. Source: S3 API reference, "Object": ETag. */
+const NO_MD5 = [
+  ['x-amz-server-side-encryption', /^aws:kms/],
+  ['x-amz-server-side-encryption-customer-algorithm', /./],
+] as const;
+
+function tellsOf({ headers }: IncomingMessage, [name, form]: (typeof NO_MD5)[number]): boolean {
+  return form.test(String(headers[name] ?? ''));
 }
 
 function answerOf(outgoing: ClientRequest): Promise<IncomingMessage> {

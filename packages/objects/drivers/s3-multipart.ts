@@ -1,6 +1,7 @@
 // Owns a blob on its way to an engine whose length nobody has said: parts, one after another; one PUT where it is short.
 
 import type { BlockSink } from './block-writing.ts';
+import type { HashThreads } from './hash-threads.ts';
 import { EngineError, type S3Engine } from './s3-engine.ts';
 
 /** The least that S3 takes; 10,000 of them are more than a form may have. This is what each upload holds of memory. */
@@ -9,14 +10,16 @@ const PART_BYTES = 5 * 1024 * 1024;
 export class MultipartSink implements BlockSink {
   readonly #engine: S3Engine;
   readonly #key: string;
+  readonly #hashing: HashThreads;
   readonly #etags: string[] = [];
   #pieces: Buffer[] = [];
   #length = 0;
   #uploadId: string | undefined;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(engine: S3Engine, key: string) {
+  constructor(engine: S3Engine, key: string, hashing: HashThreads) {
     this.#engine = engine;
+    this.#hashing = hashing;
     this.#key = key;
   }
 
@@ -66,10 +69,14 @@ export class MultipartSink implements BlockSink {
     const query = { partNumber: String(this.#etags.length + 1), uploadId: this.#uploadId };
     const call = { method: 'PUT' as const, key: this.#key, query };
     const upload = await this.#engine.put(call, this.#length);
+    using digests = this.#hashing.digest(['md5'], this.#length);
     try {
-      for (const piece of this.#pieces.splice(0)) await upload.write(piece);
+      for (const piece of this.#pieces.splice(0)) {
+        await Promise.all([upload.write(piece), digests.update(piece)]);
+      }
       this.#length = 0;
-      this.#etags.push(await upload.finish());
+      const md5 = async () => (await digests.finish()).get('md5');
+      this.#etags.push(await upload.finish(md5));
     } catch (error) {
       upload.abort();
       throw error;

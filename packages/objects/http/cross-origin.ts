@@ -39,7 +39,7 @@ export async function answerPreflight(
   if (rule !== undefined) return { status: 200, headers: corsHeaders(rule, question) };
   throw new ServiceError({
     kind: 'not-authorized',
-    resource: 'request',
+    resource: 'cross-origin',
     message:
       'CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / ' +
       "Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.",

@@ -14,6 +14,8 @@ export interface RequestAddress {
   bucket: string;
   key: string;
   query: ReadonlyMap<string, string>;
+  /** The bucket stands in the host's name, not in the path. */
+  isHostStyle: boolean;
 }
 
 /** Path style, or the bucket in front of one of our own host names. */
@@ -32,7 +34,7 @@ export function parseAddress(request: IncomingMessage, domains: readonly string[
   const level = bucket === '' ? 'service' : key === '' ? 'bucket' : 'object';
   if (level === 'service' && key !== '') throw badPath('The request has a key and no bucket.');
   if (level === 'object') requireKey(key);
-  return { level, bucket, key, query: toMap(target) };
+  return { level, bucket, key, query: toMap(target), isHostStyle: hostBucket !== undefined };
 }
 
 /** The first value counts where a parameter is given twice; the signature covers both. */

@@ -55,7 +55,10 @@ export function createS3Handler(options: EndpointOptions): HttpHandler {
       if (isStream(answer.body)) await record(answer);
     } catch (error) {
       logFailure(options, exchange, error);
-      await record(describeOutcome(error));
+      // Who has failed is told so, also where that cannot be written down.
+      await record(describeOutcome(error)).catch((failure: unknown) => {
+        logFailure(options, exchange, failure);
+      });
       sendError(exchange, error);
     }
     discardRest(exchange);
@@ -187,6 +190,7 @@ function describeRequest({
     bucketName: address.bucket,
     key: address.key,
     query: address.query,
+    isHostStyle: address.isHostStyle,
     header: (name) => singleHeader(request, name) ?? hoisted.get(name),
     headerNames: () => [...new Set([...Object.keys(request.headers), ...hoisted.keys()])],
     touch: (key) => trace.touch(key),

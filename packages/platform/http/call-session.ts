@@ -25,7 +25,6 @@ export const CALL_SESSION = 'ironbark-calls/1';
 const SILENCE_LIMIT_MS = 3 * HEARTBEAT_MS;
 const CHECKS_IN_LIMIT = 6;
 const MAX_STREAMS = 256;
-/** Of each verb, so that who asks for consoles keeps nobody from asking for reports. */
 const MAX_OF_VERB = 4;
 /** In units of a million bytes, all streams together. */
 const MAX_SESSION_MEMORY = 160;
@@ -39,7 +38,12 @@ export interface CallSession extends Disposable {
   watch(tell: () => void): void;
 }
 
-export function openCallSession(socket: TLSSocket, limits: CallLimits): CallSession {
+export interface SessionLimits extends CallLimits {
+  /** Calls of one verb at once. Default: 4, so that who asks for consoles keeps nobody from asking for reports. */
+  mostOfVerb?: number;
+}
+
+export function openCallSession(socket: TLSSocket, limits: SessionLimits): CallSession {
   const session = connect('https://node', {
     createConnection: () => socket,
     settings: { enablePush: false },
@@ -50,9 +54,10 @@ export function openCallSession(socket: TLSSocket, limits: CallLimits): CallSess
   const ended = new Promise<void>((resolve) => session.once('close', () => resolve()));
   keepAlive(session);
   const open = new Map<string, number>();
+  const { mostOfVerb = MAX_OF_VERB } = limits;
   const limited = async (verb: string, input: unknown) => {
     const count = open.get(verb) ?? 0;
-    if (count >= MAX_OF_VERB) throw tooMany(verb);
+    if (count >= mostOfVerb) throw tooMany(verb, mostOfVerb);
     open.set(verb, count + 1);
     try {
       return await call(session, limits, { verb, input });
@@ -108,11 +113,11 @@ async function call(
   }
 }
 
-function tooMany(verb: string): ServiceError {
+function tooMany(verb: string, most: number): ServiceError {
   return new ServiceError({
     kind: 'unavailable',
     resource: 'node',
-    message: `The node has ${MAX_OF_VERB} calls of ${verb} to answer; try again in a moment.`,
+    message: `The node has ${most} calls of ${verb} to answer; try again in a moment.`,
   });
 }
 

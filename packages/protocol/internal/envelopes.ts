@@ -7,3 +7,10 @@ export interface Envelopes {
   close(purpose: string, key: Buffer): string;
   open(purpose: string, envelope: string): Buffer;
 }
+
+/** The same of a keyring that may be in another process. */
+export interface AwaitedEnvelopes {
+  ensure(): Promise<void>;
+  close(purpose: string, key: Buffer): string | Promise<string>;
+  open(purpose: string, envelope: string): Buffer | Promise<Buffer>;
+}

@@ -72,6 +72,7 @@ const TABLE: Readonly<Record<ErrorKind, KindEntry>> = {
       'object-lock': s3('InvalidRetentionPeriod', 400),
       form: s3('InvalidPolicyDocument', 400),
       'part-order': s3('InvalidPartOrder', 400),
+      'storage-class': s3('InvalidStorageClass', 400),
     },
   },
   'invalid-combination': {
@@ -121,7 +122,10 @@ const TABLE: Readonly<Record<ErrorKind, KindEntry>> = {
   },
   'not-authorized': {
     otherwise: ACCESS_DENIED,
-    resources: { 'security-token': s3('ExpiredToken', 400) },
+    resources: {
+      'security-token': s3('ExpiredToken', 400),
+      'cross-origin': s3('AccessForbidden', 403),
+    },
   },
   'dry-run': { otherwise: INVALID_REQUEST },
   'unknown-action': { otherwise: s3('MethodNotAllowed', 405) },

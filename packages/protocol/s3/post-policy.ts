@@ -12,7 +12,7 @@ type Json = null | boolean | number | string | readonly Json[] | { readonly [nam
 
 /** Fields that nobody has to have foreseen. */
 const EXEMPT =
-  /^(?:awsaccesskeyid|signature|policy|file|x-amz-signature|x-ignore-.*|x-amz-checksum-.*|x-amz-sdk-checksum-algorithm)$/;
+  /^(?:bucket|awsaccesskeyid|signature|policy|file|x-amz-signature|x-ignore-.*|x-amz-checksum-.*|x-amz-sdk-checksum-algorithm)$/;
 
 interface Rule {
   operator: 'eq' | 'starts-with';
@@ -34,7 +34,7 @@ export function checkPostPolicy(
   for (const rule of rules) requireRule(rule, fields);
   const foreseen = new Set(rules.map((rule) => rule.field));
   const extra = [...fields.keys()].find((name) => !foreseen.has(name) && !EXEMPT.test(name));
-  if (extra === undefined || extra === 'bucket') return limits;
+  if (extra === undefined) return limits;
   throw refused(`Extra input fields: ${extra.slice(0, 64)}`);
 }
 

@@ -158,3 +158,12 @@ test('forms that are none are refused, and end', async () => {
     assert.equal(await errorCode(answer), code, body.slice(0, 80));
   }
 });
+
+test('a field that the policy has not foreseen is refused, also behind the name of the bucket', async () => {
+  const conditions = [any('key'), ...SIGNED.map(any)];
+  const signed = signForm({ fields: { key: 'unforeseen' }, conditions });
+  assert.equal((await post({ bucket: Bucket, ...signed })).status, 204);
+  const more = { bucket: Bucket, 'x-amz-meta-more': 'unforeseen', ...signed };
+  const refused = await post(more);
+  assert.deepEqual([refused.status, await errorCode(refused)], [403, 'AccessDenied']);
+});

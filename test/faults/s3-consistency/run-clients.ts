@@ -11,6 +11,8 @@ export interface ConsistencyRun {
   operations: number;
   seed: number;
   killEveryMs: number;
+  /** Ends it with fewer operations. */
+  mostMs?: number;
   /** That share a state; absent: one Walrus on files. */
   gateways?: number;
 }
@@ -42,8 +44,8 @@ export async function runClients(run: ConsistencyRun): Promise<ConsistencyResult
   await using servers = await Servers.start({ folder, gateways, connections: CLIENTS });
   const clients = new Clients(run, servers);
   await clients.run();
-  const { histories, kills, strange, putOff } = clients;
-  return { operations: run.operations, kills, histories, strange, putOff };
+  const { histories, kills, strange, putOff, called: operations } = clients;
+  return { operations, kills, histories, strange, putOff };
 }
 
 class Clients {
@@ -51,22 +53,23 @@ class Clients {
   readonly strange: string[] = [];
   kills = 0;
   putOff = 0;
+  called = 0;
   readonly #servers: Servers;
   readonly #run: ConsistencyRun;
   readonly #random: RandomSource;
   readonly #unknown: Pending[] = [];
   #order = 0;
-  #left: number;
+  readonly #endsAtMs: number;
 
   constructor(run: ConsistencyRun, servers: Servers) {
     this.#servers = servers;
     this.#run = run;
     this.#random = seededRandom(run.seed);
-    this.#left = run.operations;
+    this.#endsAtMs = systemClock.monotonicMs() + (run.mostMs ?? Number.POSITIVE_INFINITY);
   }
 
   async run(): Promise<void> {
-    const { client } = await this.#servers.life(0);
+    const { client } = await this.#servers.anyLife(0);
     await client.succeed({ method: 'PUT', path: `/${BUCKET}` });
     const work = Array.from({ length: CLIENTS }, (_, number) => this.#work(number));
     const done = Promise.all(work).then(() => true);
@@ -92,12 +95,13 @@ class Clients {
   }
 
   #anyLife(): Promise<Life> {
-    return this.#servers.life(Math.floor(this.#random.fraction() * this.#servers.count));
+    return this.#servers.anyLife(this.#random.fraction());
   }
 
   async #work(client: number): Promise<void> {
-    for (let n = 0; this.#left > 0; n++) {
-      this.#left -= 1;
+    for (let n = 0; this.called < this.#run.operations; n++) {
+      if (systemClock.monotonicMs() > this.#endsAtMs) return;
+      this.called += 1;
       const key = `r${Math.floor(this.#random.fraction() * REGISTERS)}`;
       await this.#call(key, `${client}.${n}`);
     }

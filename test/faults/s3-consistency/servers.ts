@@ -39,6 +39,8 @@ export class Servers implements AsyncDisposable {
   readonly #options: ServersOptions;
   readonly #owned = new AsyncDisposableStack();
   readonly #lives: Promise<Life>[] = [];
+  /** Of the same numbers: those that are there now. */
+  readonly #there: (Life | undefined)[] = [];
   #shared: { url: string; engine: SharedSettings['engine']; watch: Client } | undefined;
 
   private constructor(options: ServersOptions) {
@@ -51,7 +53,7 @@ export class Servers implements AsyncDisposable {
       if (options.gateways > 0) await servers.#share();
       for (let n = 0; n < Math.max(options.gateways, 1); n++) {
         servers.#lives.push(servers.#begin(n));
-        await servers.#lives[n];
+        servers.#there.push(await servers.#lives[n]);
       }
     } catch (error) {
       await servers[Symbol.asyncDispose]();
@@ -64,12 +66,16 @@ export class Servers implements AsyncDisposable {
     return this.#lives.length;
   }
 
-  /** The one that is there, or is being started. */
-  life(number: number): Promise<Life> {
-    return this.#lives[number]!;
+  /** One that is there; where none is, one that is being started. `chance`: from 0 on and below 1. */
+  async anyLife(chance: number): Promise<Life> {
+    const there = this.#there.filter((life) => life !== undefined);
+    return (
+      there[Math.floor(chance * there.length)] ??
+      (await this.#lives[Math.floor(chance * this.count)]!)
+    );
   }
 
-  /** Kills one; `ended` tells the moment. Others take its calls meanwhile, and it is started again. */
+  /** Kills one under its calls; `ended` tells the moment. Others take new ones meanwhile, and it is started again. */
   async kill(number: number, ended: () => number): Promise<void> {
     const life = await this.#lives[number]!;
     const { promise, resolve, reject } = Promise.withResolvers<Life>();
@@ -77,12 +83,14 @@ export class Servers implements AsyncDisposable {
     this.#lives[number] = promise;
     const name = this.#nameOf(number);
     life.walrus.kill();
+    this.#there[number] = undefined;
     const isGone = async () => !isThere(life.walrus.pid) && (await this.#isForgotten(name));
     const options = { clock: systemClock, timeoutMs: GONE_TIMEOUT_MS, intervalMs: 1 };
     await waitFor(isGone, { ...options, what: 'the killed Walrus to be gone' });
     life.endedAt = ended();
     life.client[Symbol.dispose]();
     await this.#begin(number).then(resolve, reject);
+    this.#there[number] = await promise;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
