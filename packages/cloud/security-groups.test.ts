@@ -179,6 +179,34 @@ test('rules are changed in place, and described anew', async () => {
   });
 });
 
+test('a rule that is changed is whole, with one other end, and EC2 says what is missing', async () => {
+  await using t = await TestCloud.start();
+  const GroupId = await makeGroup(t);
+  const IpPermissions = [ssh('10.0.0.0/8', 'old')];
+  const made = await t.call('AuthorizeSecurityGroupIngress', { GroupId, IpPermissions });
+  const SecurityGroupRuleId = made.SecurityGroupRules![0]!.SecurityGroupRuleId!;
+  const change = (SecurityGroupRule: object) =>
+    t.call('ModifySecurityGroupRules', {
+      GroupId,
+      SecurityGroupRules: [{ SecurityGroupRuleId, SecurityGroupRule }],
+    });
+  const end = { CidrIpv4: '192.0.2.0/24' };
+  const refusals = [
+    [{ FromPort: 1, ToPort: 2, ...end }, 'invalid-parameter', "'null' for protocol"],
+    [{ IpProtocol: 'udp', ToPort: 2, ...end }, 'invalid-parameter', 'both from and to ports'],
+    [SSH, 'missing-parameter', 'exactly one of'],
+    [{ ...SSH, ...end, CidrIpv6: '::/0' }, 'invalid-combination', 'Only one of'],
+  ] as const;
+  for (const [rule, kind, text] of refusals) {
+    await assert.rejects(change(rule), refused(kind, 'request', text));
+  }
+  const rulesOf = (group: string) =>
+    t.call('DescribeSecurityGroupRules', { Filters: [{ Name: 'group-id', Values: [group] }] });
+  await assert.rejects(rulesOf('foobar'), refused('malformed-id', 'security-group', 'malformed'));
+  assert.deepEqual((await rulesOf('sg-0')).SecurityGroupRules, []);
+  assert.equal((await rulesOf(`${GroupId.slice(0, 8)}*`)).SecurityGroupRules!.length, 2);
+});
+
 test('the groups for a VPC are its own, in pages', async () => {
   await using t = await TestCloud.start();
   const { Vpcs } = await t.call('DescribeVpcs', {});

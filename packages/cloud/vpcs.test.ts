@@ -69,11 +69,32 @@ test('a VPC that was deleted before the process ended is forgotten by the next o
   await t.settle('forgotten', () => told(t, id) === undefined);
 });
 
+test('a VPC may have addresses that are public elsewhere, and its nodes are told of them', async () => {
+  await using t = await TestCloud.start();
+  const id = await makeVpc(t, '51.7.0.0/16');
+  await makeSubnet(t, id, '51.7.1.0/24');
+  await t.settle('told', () => told(t, id)?.subnets.length === 1);
+  assert.deepEqual(told(t, id)!.cidrs, ['51.7.0.0/16']);
+});
+
+test('an id of EC2’s alphabet is looked up, and another one is malformed', async () => {
+  await using t = await TestCloud.start();
+  const show = (...VpcIds: string[]) => t.call('DescribeVpcs', { VpcIds });
+  await assert.rejects(show('vpc-0'), refused('not-found', 'vpc', "'vpc-0' does not exist"));
+  for (const id of ['vpc-', 'vpc-A', 'vpc-1-2', 'subnet-0', 'x']) {
+    await assert.rejects(show(id), refused('malformed-id', 'vpc'));
+  }
+});
+
 test('blocks of VPCs and subnets have EC2’s limits', async () => {
   await using t = await TestCloud.start();
   const vpc = (CidrBlock: string) => t.call('CreateVpc', { CidrBlock });
   await assert.rejects(vpc('10.0.0.0/8'), refused('invalid-parameter', 'vpc', '10.0.0.0/8'));
-  await assert.rejects(vpc('8.8.0.0/16'), refused('invalid-parameter', 'vpc', 'private blocks'));
+  await assert.rejects(vpc('127.8.0.0/16'), refused('invalid-parameter', 'vpc', 'No host'));
+  await assert.rejects(
+    vpc('203.0.113.0/28'),
+    refused('invalid-parameter', 'vpc', 'public addresses'),
+  );
   await assert.rejects(vpc('10.0.0.0'), refused('invalid-parameter', 'request', 'CIDR block'));
   await assert.rejects(t.call('CreateVpc', { CidrBlock: '10.0.0.0/16' }, true), refused('dry-run'));
   const id = await makeVpc(t, '10.0.7.9/16');

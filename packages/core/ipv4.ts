@@ -82,6 +82,11 @@ const NO_HOSTS = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'].m
   (text) => parseBlock(text)!,
 );
 
+/** All of its addresses are ones that a host can have: what a guest's network may be of. */
+export function isHostBlock(cidr: Cidr): boolean {
+  return !NO_HOSTS.some((block) => cidrsOverlap(block, cidr));
+}
+
 export function isUnicast(address: number): boolean {
   return !NO_HOSTS.some((block) => cidrContains(block, { base: address, prefix: 32 }));
 }

@@ -15,7 +15,7 @@ export const createDefaultVpc: Ec2Handler<'CreateDefaultVpc'> = async (app, cont
   return changeNetwork(app, context, async ({ tx, touched }) => {
     const known = await findDefaultVpc(tx, accountId);
     if (known !== undefined) {
-      const message = `A Default VPC already exists for this account in this region: ${known.id}.`;
+      const message = 'A Default VPC already exists for this account in this region.';
       throw refuse('duplicate', 'default-vpc', message);
     }
     await requireWithin(tx, accountId, QUOTAS.vpcs);

@@ -1,6 +1,8 @@
 // Owns DescribeSecurityGroupRules.
 
+import type { Filter } from '@aws-sdk/client-ec2';
 import type { FilterTable } from '../app/filters.ts';
+import { refuse } from '../app/refusals.ts';
 import { GROUP_RULE, matchIds, parseIds } from '../app/resource-ids.ts';
 import { TagIndex } from '../app/tags.ts';
 import { listGroupRules } from '../store/security-groups.ts';
@@ -17,11 +19,23 @@ const FILTERS: FilterTable<RuleItem> = {
   tags: ({ tags }) => tags,
 };
 
+const GROUP_FILTER = /^sg-[a-z0-9*?]+$|[*?]/;
+
+/** EC2 looks at this one filter's values before it looks for rules. */
+function checkGroupFilter(filters: readonly Filter[]): void {
+  const groups = filters.filter(({ Name }) => Name === 'group-id');
+  const wrong = groups.flatMap(({ Values = [] }) => Values).find((id) => !GROUP_FILTER.test(id));
+  if (wrong === undefined) return;
+  const message = `The security group ID '${wrong.slice(0, 100)}' is malformed`;
+  throw refuse('malformed-id', 'security-group', message);
+}
+
 export const describeSecurityGroupRules: Ec2Handler<'DescribeSecurityGroupRules'> = async (
   app,
   context,
   input,
 ) => {
+  checkGroupFilter(input.Filters ?? []);
   const ids = parseIds(GROUP_RULE, input.SecurityGroupRuleIds, 'SecurityGroupRuleId');
   const rows = await listGroupRules(app.store.query, context.accountId);
   const type = 'security-group-rule';

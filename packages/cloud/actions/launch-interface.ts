@@ -38,15 +38,22 @@ const OF_NEW = [
 /** "You can specify true only if creating a new network interface when launching an instance." */
 const OF_NEW_IF_SET = ['AssociatePublicIpAddress', 'DeleteOnTermination'] as const;
 
+const OF_INSTANCE = ['SubnetId', 'SecurityGroupIds', 'SecurityGroups', 'PrivateIpAddress'] as const;
+/** As EC2 calls them in its refusal. */
+const NAMES = {
+  SubnetId: 'subnet ID',
+  SecurityGroupIds: 'security groups',
+  SecurityGroups: 'security groups',
+  PrivateIpAddress: 'private IP address',
+} as const;
+
 export function parseInterfaces(input: Input): InterfaceWish {
   const specs = input.NetworkInterfaces ?? [];
   if (specs.length === 0) return ofInstance(input);
-  const doubled = ['SubnetId', 'SecurityGroupIds', 'SecurityGroups', 'PrivateIpAddress'].find(
-    (name) => input[name as keyof Input] !== undefined,
-  );
+  const doubled = OF_INSTANCE.find((name) => input[name] !== undefined);
   if (doubled !== undefined) {
     throw invalidCombination(
-      `Network interfaces and an instance-level ${doubled} may not be specified on the same request`,
+      `Network interfaces and an instance-level ${NAMES[doubled]} may not be specified on the same request`,
     );
   }
   const all = specs.map(ofSpecification);

@@ -102,7 +102,7 @@ function unknownFilter<Item>(name: string, table: FilterTable<Item>): ServiceErr
   return new ServiceError({
     kind: 'invalid-parameter',
     resource: 'filter',
-    message: `The filter '${name}' is invalid. Valid here: ${valid.sort().join(', ')}.`,
+    message: `The filter '${name}' is invalid: valid here are ${valid.sort().join(', ')}.`,
   });
 }
 

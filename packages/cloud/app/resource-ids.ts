@@ -106,6 +106,16 @@ export const PROFILE_ASSOCIATION = {
   label: 'association ID',
 } as const;
 
+/**
+ * EC2 looks up any small letters and digits after these, and finds nothing; other ids have 8 or 17 hexadecimal digits. "The Id
+ * may only contain lowercase alphanumeric characters and a single dash": what EC2 says of VPCs' ids (tests of aws-controllers-k8s).
+ */
+const LOOKED_UP: ReadonlySet<IdPrefix> = new Set([
+  ...(['vpc', 'vpc-cidr-assoc', 'subnet', 'sg', 'eni', 'eni-attach', 'igw', 'rtb'] as const),
+  ...(['rtbassoc', 'acl', 'aclassoc', 'dopt', 'eipalloc', 'eipassoc'] as const),
+]);
+const LETTERS_AND_DIGITS = /^[a-z0-9]{1,64}$/;
+
 /** More ids than EC2 takes in one request is a mistake or an attack. */
 const MAX_IDS = 1000;
 
@@ -115,12 +125,18 @@ export function parseId<N extends Noun>(
   parameter: string,
 ): ResourceId<N['prefix']> {
   if (text === undefined || text === '') throw missingParameter(parameter);
-  if (isResourceId(noun.prefix, text)) return text as ResourceId<N['prefix']>;
+  if (isId(noun.prefix, text)) return text as ResourceId<N['prefix']>;
   throw refuse(
     'malformed-id',
     noun.resource,
     `Invalid id: "${text.slice(0, 100)}" (expecting "${noun.prefix}-...")`,
   );
+}
+
+function isId(prefix: IdPrefix, text: string): boolean {
+  if (!LOOKED_UP.has(prefix)) return isResourceId(prefix, text);
+  const [start, rest] = [`${prefix}-`, text.slice(prefix.length + 1)];
+  return text.startsWith(start) && LETTERS_AND_DIGITS.test(rest);
 }
 
 /** Each id once, in the order given. */

@@ -1,6 +1,13 @@
 // Owns which blocks of addresses a VPC or a subnet may have.
 
-import { type Cidr, isPrivate, parseCidr, renderCidr } from '@ironbark/core/ipv4.ts';
+import {
+  type Cidr,
+  cidrsOverlap,
+  isHostBlock,
+  parseBlock,
+  parseCidr,
+  renderCidr,
+} from '@ironbark/core/ipv4.ts';
 import { missingParameter, refuse } from './refusals.ts';
 
 /** VPC User Guide, "VPC CIDR blocks": between a /28 and a /16 netmask. */
@@ -19,12 +26,16 @@ export function parseCidrBlock(text: string | undefined, of: 'vpc' | 'subnet'): 
     );
   }
   if (cidr.prefix < SHORTEST_PREFIX || cidr.prefix > LONGEST_PREFIX) throw outOfRange(cidr, of);
-  if (of === 'vpc' && !isPrivate(cidr)) throw outOfRange(cidr, of, PRIVATE_ONLY);
   return cidr;
 }
 
-const PRIVATE_ONLY =
-  ' This cloud takes private blocks: of 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 and 100.64.0.0/10.';
+/** As EC2, also of addresses that are public elsewhere: its guests do not reach those then. Not of this cloud's own. */
+export function parseVpcBlock(text: string | undefined, publicAddresses: string): Cidr {
+  const cidr = parseCidrBlock(text, 'vpc');
+  if (!isHostBlock(cidr)) throw outOfRange(cidr, 'vpc', ' No host can have such an address.');
+  if (!cidrsOverlap(cidr, parseBlock(publicAddresses)!)) return cidr;
+  throw outOfRange(cidr, 'vpc', ` ${publicAddresses} are this cloud's public addresses.`);
+}
 
 export function outOfRange(cidr: Cidr, of: 'vpc' | 'subnet', more = ''): Error {
   return refuse('invalid-parameter', of, `The CIDR '${renderCidr(cidr)}' is invalid.${more}`);

@@ -38,7 +38,7 @@ import { matchIds, VPC_CIDR_ASSOCIATION } from './resource-ids.ts';
 import { DEFAULT_GROUP, eraseGroupsOf, insertDefaultGroup } from './security-groups.ts';
 import { setTags, type Tag } from './tags.ts';
 import { touchVpc } from './vpc-changes.ts';
-import { outOfRange, parseCidrBlock } from './vpc-cidrs.ts';
+import { outOfRange, parseVpcBlock } from './vpc-cidrs.ts';
 
 /** "Amazon VPC quotas": IPv4 CIDR blocks per VPC. */
 const MAX_BLOCKS = 5;
@@ -75,7 +75,7 @@ export async function createVpc(
   { tx, touched }: Change,
   { cidrBlock, tags }: { cidrBlock: string | undefined; tags: readonly Tag[] },
 ): Promise<VpcId> {
-  const cidr = renderCidr(parseCidrBlock(cidrBlock, 'vpc'));
+  const cidr = renderCidr(parseVpcBlock(cidrBlock, app.publicAddresses));
   await requireWithin(tx, accountId, QUOTAS.vpcs);
   const id = await insertWholeVpc(tx, app.random, { accountId, cidr, isDefault: 0 });
   await setTags(tx, accountId, id, tags);
@@ -131,13 +131,17 @@ export async function associateCidr(
   const vpc = await getVpc(tx, accountId, vpcId);
   // The host routes default VPCs, and has other networks of its own.
   if (vpc.isDefault === 1) throw notOffered('Another block for a default VPC', 'Create a VPC.');
-  const cidr = parseCidrBlock(cidrBlock, 'vpc');
+  const cidr = parseVpcBlock(cidrBlock, app.publicAddresses);
   const blocks = await listCidrsOf(tx, vpcId);
   if (blocks.some((block) => cidrsOverlap(parseBlock(block.cidr)!, cidr))) {
     throw outOfRange(cidr, 'vpc', ' It overlaps a block that the VPC has.');
   }
   if (blocks.length >= MAX_BLOCKS) {
-    throw refuse('limit-exceeded', 'vpc', `A VPC can have ${MAX_BLOCKS} IPv4 CIDR blocks.`);
+    throw refuse(
+      'limit-exceeded',
+      'vpc-cidr-association',
+      `This network ${vpcId} has met its maximum number of allowed CIDRs: ${MAX_BLOCKS}`,
+    );
   }
   const id = newId(app.random, 'vpc-cidr-assoc');
   const row = { id, accountId, vpcId, cidr: renderCidr(cidr) };

@@ -176,6 +176,7 @@ export const EC2_ERRORS: ErrorTable = {
     'key-pair': bad('KeyPairLimitExceeded'),
     'network-interface': bad('NetworkInterfaceLimitExceeded'),
     vpc: bad('VpcLimitExceeded'),
+    'vpc-cidr-association': bad('CidrLimitExceeded'),
     subnet: bad('SubnetLimitExceeded'),
     'security-group': bad('SecurityGroupLimitExceeded'),
     'security-group-rule': bad('RulesPerSecurityGroupLimitExceeded'),

@@ -3,7 +3,14 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { type IdPrefix, isResourceId, type ResourceId } from '@ironbark/core/ids.ts';
-import { cidrContains, isPrivate, isUnicast, parseBlock, parseIpv4 } from '@ironbark/core/ipv4.ts';
+import {
+  cidrContains,
+  isHostBlock,
+  isPrivate,
+  isUnicast,
+  parseBlock,
+  parseIpv4,
+} from '@ironbark/core/ipv4.ts';
 
 /** Gives the value as what it has to be, or throws malformed-input that names `path`. */
 export type Check<T> = (value: unknown, path: string) => T;
@@ -130,17 +137,18 @@ export function within(block: string, kind: 'address' | 'network'): Check<string
   };
 }
 
-/** An address or a network of those that nobody has in public: guests' networks are of them. */
-export const privateAddress: Check<string> = (value, path) => {
-  const base = typeof value === 'string' ? parseIpv4(value) : undefined;
-  if (base !== undefined && isPrivate({ base, prefix: 32 })) return value as string;
-  throw refuse(path, 'a private IPv4 address');
-};
-
+/** A network of those that nobody has in public: all that a host itself may route to guests. */
 export const privateNetwork: Check<string> = (value, path) => {
   const block = typeof value === 'string' ? parseBlock(value) : undefined;
   if (block !== undefined && isPrivate(block)) return value as string;
   throw refuse(path, 'a private IPv4 network');
+};
+
+/** A network of guests, whose router is their VPC's own: it may be of public addresses. */
+export const guestNetwork: Check<string> = (value, path) => {
+  const block = typeof value === 'string' ? parseBlock(value) : undefined;
+  if (block !== undefined && isHostBlock(block)) return value as string;
+  throw refuse(path, 'an IPv4 network of hosts');
 };
 
 /** Any block. */

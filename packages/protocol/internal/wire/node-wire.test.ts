@@ -218,7 +218,8 @@ test('what belongs to another node, another network or another volume is refused
   await assertRefused(replaced(['subnets', 0, 'gatewayIp'], '8.8.8.8'));
   await assertRefused(replaced(at('interfaces', 0, 'privateIp'), '127.0.0.1'));
   await assertRefused(replaced(at('interfaces', 0, 'macAddress'), 'ff:ff:ff:ff:ff:ff'));
-  await assertRefused(replaced(['vpcs', 0, 'cidrs', 0], '8.8.8.0/24'));
+  await assertRefused(replaced(['vpcs', 0, 'cidrs', 0], '169.254.169.0/24'));
+  await assertRefused(replaced(['subnets', 0, 'vpcCidr'], '8.8.8.0/24'));
   await assertRefused(replaced(['vpcs', 0, 'networkNumber'], 2 ** 24));
   await assertRefused(replaced(['vpcs', 0, 'ports', 0, 'privateIps', 0], '127.0.0.1'));
   await assertRefused(replaced(['vpcs', 0, 'subnets', 0, 'routes', 0, 'target'], { kind: 'x' }));

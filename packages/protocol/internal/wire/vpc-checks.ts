@@ -17,6 +17,7 @@ import {
   type Check,
   either,
   flag,
+  guestNetwork,
   hostAddress,
   id,
   integer,
@@ -25,8 +26,6 @@ import {
   object,
   oneOf,
   pattern,
-  privateAddress,
-  privateNetwork,
   refuse,
 } from './checks.ts';
 import { DOMAIN, MAC_ADDRESS } from './instance-checks.ts';
@@ -90,8 +89,8 @@ const aclEntry = object<AclEntryIntent>({
 
 const subnet = object<SubnetNetworkIntent>({
   id: id('subnet'),
-  cidr: privateNetwork,
-  gatewayIp: privateAddress,
+  cidr: guestNetwork,
+  gatewayIp: hostAddress,
   routes: list(object<RouteIntent>({ destination: network, target }), MAX_ROUTES),
   acl: list(aclEntry, MAX_ENTRIES),
 });
@@ -127,8 +126,8 @@ const port = object<PortIntent>({
   subnetId: id('subnet'),
   nodeId: either(node, absent),
   macAddress: MAC_ADDRESS,
-  privateIps: list(privateAddress, MAX_ADDRESSES),
-  publicIps: list(object({ privateIp: privateAddress, publicIp: hostAddress }), MAX_ADDRESSES),
+  privateIps: list(hostAddress, MAX_ADDRESSES),
+  publicIps: list(object({ privateIp: hostAddress, publicIp: hostAddress }), MAX_ADDRESSES),
   groupIds: list(id('sg'), MAX_GROUPS_OF_PORT),
   checksSource: flag,
 });
@@ -142,7 +141,7 @@ const dhcp = object<DhcpIntent>({
 const FRAME = {
   id: id('vpc'),
   networkNumber: integer(1, MAX_NETWORK_NUMBER),
-  cidrs: list(privateNetwork, MAX_BLOCKS),
+  cidrs: list(guestNetwork, MAX_BLOCKS),
   hasDns: flag,
   dhcp,
   nameDomain: { optional: DOMAIN },
