@@ -154,11 +154,13 @@ test('a DHCP option set is what the guests of its VPCs are told', async () => {
   await assert.rejects(make(['domain-name', 'a.test'], ['domain-name', 'b.test']), wrong);
   const many = ['1.1.1.1', '1.1.1.2', '1.1.1.3', '1.1.1.4', '1.1.1.5'];
   await assert.rejects(make(['domain-name-servers', ...many]), wrong);
-  await assert.rejects(make(['netbios-node-type', '2']), refused('unsupported', 'action'));
+  await assert.rejects(make(['netbios-node-type', '3']), wrong);
   const { DhcpOptions } = await make(
     ['domain-name', 'corp.test'],
     ['domain-name-servers', '192.0.2.1', 'AmazonProvidedDNS'],
     ['ntp-servers', '192.0.2.2'],
+    ['netbios-name-servers', '192.0.2.3'],
+    ['netbios-node-type', '2'],
   );
   const DhcpOptionsId = DhcpOptions!.DhcpOptionsId!;
   const wish = { DhcpOptionsId, VpcId };
@@ -168,6 +170,7 @@ test('a DHCP option set is what the guests of its VPCs are told', async () => {
   const { dhcp, nameDomain } = told(t, VpcId)!;
   assert.deepEqual(dhcp.domainNameServers, ['192.0.2.1', 'AmazonProvidedDNS']);
   assert.deepEqual(dhcp.ntpServers, ['192.0.2.2']);
+  assert.deepEqual(dhcp.netbios, { servers: ['192.0.2.3'], nodeType: 2 });
   assert.equal(nameDomain, usual.dhcp.domainName, 'private names stay as they are');
   const Filters = [{ Name: 'dhcp-options-id', Values: [DhcpOptionsId] }];
   assert.equal((await t.call('DescribeVpcs', { Filters })).Vpcs![0]!.VpcId, VpcId);

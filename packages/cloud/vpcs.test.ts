@@ -270,6 +270,22 @@ test('an elastic address moves, replaces an automatic one, and outlives its inst
   await release();
 });
 
+test('an elastic address is meant by its allocation, as EC2 asks for', async () => {
+  await using t = await TestCloud.start();
+  const { SubnetId } = (await t.call('DescribeSubnets', {})).Subnets![0]!;
+  const { NetworkInterface } = await t.call('CreateNetworkInterface', { SubnetId: SubnetId! });
+  const { NetworkInterfaceId } = NetworkInterface!;
+  const PublicIp = (await t.call('AllocateAddress', {})).PublicIp!;
+  const wanted = refused('invalid-parameter', 'address', 'You must specify');
+  await assert.rejects(t.call('ReleaseAddress', { PublicIp }), wanted);
+  await assert.rejects(t.call('DisassociateAddress', { PublicIp }), wanted);
+  const map = (address: string) =>
+    t.call('AssociateAddress', { NetworkInterfaceId, PublicIp: address });
+  await assert.rejects(map(PublicIp), refused('invalid-combination', 'request', 'allocation id'));
+  await assert.rejects(map('192.0.2.1'), refused('not-authenticated', 'address', 'not belong'));
+  await assert.rejects(map('ip'), refused('invalid-parameter', 'request', 'ip'));
+});
+
 test('an elastic address stays with its NAT gateway, and its account, for as long as that lives', async () => {
   await using t = await TestCloud.start();
   const { SubnetId } = (await t.call('DescribeSubnets', {})).Subnets![0]!;
@@ -279,13 +295,13 @@ test('an elastic address stays with its NAT gateway, and its account, for as lon
   const { NetworkInterface } = await t.call('CreateNetworkInterface', { SubnetId: SubnetId! });
   const NetworkInterfaceId = NetworkInterface!.NetworkInterfaceId!;
   const managed = refused('operation-not-permitted', 'address', 'NAT gateway');
-  for (const which of [allocation, { PublicIp: PublicIp! }]) {
-    for (const AllowReassociation of [undefined, true, false]) {
-      const wish = { NetworkInterfaceId, ...which, AllowReassociation };
-      await assert.rejects(t.call('AssociateAddress', wish), managed);
-    }
+  for (const AllowReassociation of [undefined, true, false]) {
+    const wish = { NetworkInterfaceId, ...allocation, AllowReassociation };
+    await assert.rejects(t.call('AssociateAddress', wish), managed);
   }
-  await assert.rejects(t.call('DisassociateAddress', { PublicIp: PublicIp! }), managed);
+  const [held] = (await t.call('DescribeAddresses', {})).Addresses!;
+  const association = { AssociationId: held!.AssociationId! };
+  await assert.rejects(t.call('DisassociateAddress', association), managed);
   const release = () => t.call('ReleaseAddress', allocation);
   await assert.rejects(release(), refused('in-use', 'address', PublicIp));
   const [shown] = (await t.call('DescribeAddresses', {})).Addresses!;

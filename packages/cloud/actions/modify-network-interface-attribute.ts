@@ -32,7 +32,7 @@ export const modifyNetworkInterfaceAttribute: Ec2Handler<
   refuseParameters(input, NOT_OFFERED);
   const id = parseId(INTERFACE, input.NetworkInterfaceId, 'NetworkInterfaceId');
   const given = OFFERED.filter((name) => input[name] !== undefined);
-  if (given.length === 0) throw missingParameter('Description, SourceDestCheck or SecurityGroupId');
+  if (given.length === 0) throw invalidCombination('No attributes specified.');
   if (given.length > 1) {
     throw invalidCombination(
       'Fields for multiple attribute types specified; modify one at a time.',
@@ -67,6 +67,9 @@ async function modifyAttachment(
   row: InterfaceRow,
   { AttachmentId, DeleteOnTermination }: NonNullable<Input['Attachment']>,
 ): Promise<void> {
+  if (DeleteOnTermination === undefined) {
+    throw missingParameter('Attachment.DeleteOnTermination');
+  }
   const id = parseId(INTERFACE_ATTACHMENT, AttachmentId, 'Attachment.AttachmentId');
   if (row.attachmentId !== id) {
     throw refuse(
@@ -74,9 +77,6 @@ async function modifyAttachment(
       'interface-attachment',
       `The interface attachment '${id}' is not one of '${row.id}'.`,
     );
-  }
-  if (DeleteOnTermination === undefined) {
-    throw missingParameter('Attachment.DeleteOnTermination');
   }
   await updateInterface(tx, row.id, { deleteOnTermination: toFlag(DeleteOnTermination) });
 }

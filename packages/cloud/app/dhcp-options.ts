@@ -17,7 +17,7 @@ import { updateVpc } from '../store/vpcs.ts';
 import type { App } from './app.ts';
 import type { Caller, Change } from './change.ts';
 import { getVpc } from './find-vpc.ts';
-import { invalidValue, missingParameter, notOffered, refuse } from './refusals.ts';
+import { invalidValue, missingParameter, refuse } from './refusals.ts';
 import { DHCP_OPTIONS, matchIds } from './resource-ids.ts';
 import { setTags, type Tag } from './tags.ts';
 import { touchVpc } from './vpc-changes.ts';
@@ -29,7 +29,8 @@ const MAX_SERVERS = 4;
 /** What a subnet's own gateway answers to. */
 const OWN_DNS = 'AmazonProvidedDNS';
 const DOMAIN = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/;
-const NETBIOS = /^netbios-/;
+/** RFC 2132, 8.7. */
+const NODE_TYPES = ['1', '2', '4', '8'];
 
 export interface DhcpConfiguration {
   key: string;
@@ -53,7 +54,6 @@ export function parseConfigurations(
 }
 
 function checkConfiguration({ key, values }: DhcpConfiguration): void {
-  if (NETBIOS.test(key)) throw notOffered(`The DHCP option ${key}`);
   const check = CHECKS[key];
   if (check === undefined) {
     const known = Object.keys(CHECKS).join(', ');
@@ -70,7 +70,11 @@ const isAddress = (text: string) => parseIpv4(text) !== undefined;
 const CHECKS: Readonly<
   Record<string, { most: number; says: string; holds: (value: string) => boolean }>
 > = {
-  'domain-name': { most: 1, says: 'one domain in lower case', holds: (text) => DOMAIN.test(text) },
+  'domain-name': {
+    most: MAX_SERVERS,
+    says: `up to ${MAX_SERVERS} domains in lower case`,
+    holds: (text) => DOMAIN.test(text),
+  },
   'domain-name-servers': {
     most: MAX_SERVERS,
     says: `up to ${MAX_SERVERS} IPv4 addresses or ${OWN_DNS}`,
@@ -80,6 +84,16 @@ const CHECKS: Readonly<
     most: MAX_SERVERS,
     says: `up to ${MAX_SERVERS} IPv4 addresses`,
     holds: isAddress,
+  },
+  'netbios-name-servers': {
+    most: MAX_SERVERS,
+    says: `up to ${MAX_SERVERS} IPv4 addresses`,
+    holds: isAddress,
+  },
+  'netbios-node-type': {
+    most: 1,
+    says: `one of ${NODE_TYPES.join(', ')}`,
+    holds: (text) => NODE_TYPES.includes(text),
   },
 };
 
@@ -142,9 +156,14 @@ export function composeDhcp(row: DhcpOptionsRow | undefined, domain: string): Dh
   }
   const configurations = configurationsOf(row);
   const of = (key: string) => configurations.find((one) => one.key === key)?.values ?? [];
+  const domains = of('domain-name');
+  const [servers, nodeType] = [of('netbios-name-servers'), of('netbios-node-type')[0]];
+  const hasNetbios = servers.length > 0 || nodeType !== undefined;
+  const typed = nodeType === undefined ? {} : { nodeType: Number(nodeType) };
   return {
-    domainName: of('domain-name')[0] ?? domain,
+    domainName: domains.length === 0 ? domain : domains.join(' '),
     domainNameServers: of('domain-name-servers'),
     ntpServers: of('ntp-servers'),
+    ...(hasNetbios ? { netbios: { servers, ...typed } } : {}),
   };
 }

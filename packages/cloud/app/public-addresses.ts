@@ -101,11 +101,28 @@ export interface AddressName {
   PublicIp?: string | undefined;
 }
 
-/** An elastic address, by allocation or by itself. */
-export async function getAddress(
+/** EC2 takes the allocation alone: an address by itself names one of EC2-Classic. These are its own sentences. */
+const ALLOCATION_WANTED = {
+  mapping: invalidCombination(
+    'You must specify an allocation id when mapping an address to a VPC instance',
+  ),
+  releasing: refuse(
+    'invalid-parameter',
+    'address',
+    'You must specify an allocation id when releasing a VPC elastic IP address',
+  ),
+  unmapping: refuse(
+    'invalid-parameter',
+    'address',
+    'You must specify an association id when unmapping an address from a VPC instance',
+  ),
+} as const;
+
+async function getAddress(
   tx: Queries,
   accountId: AccountId,
   { AllocationId, PublicIp }: AddressName,
+  purpose: 'mapping' | 'releasing',
 ): Promise<AddressRow> {
   if (AllocationId !== undefined && PublicIp !== undefined) {
     throw invalidCombination(
@@ -118,16 +135,20 @@ export async function getAddress(
     return matchIds(ALLOCATION, [id], own)[0]!;
   }
   if (PublicIp === undefined) throw missingParameter('AllocationId');
-  return findPublicIp(own, PublicIp);
+  throw refuseAddress(own, PublicIp, purpose);
 }
 
-function findPublicIp(rows: readonly AddressRow[], publicIp: string): AddressRow {
+function refuseAddress(
+  rows: readonly AddressRow[],
+  publicIp: string,
+  purpose: keyof typeof ALLOCATION_WANTED,
+): Error {
   if (parseIpv4(publicIp) === undefined) {
-    throw invalidValue('PublicIp', publicIp.slice(0, 64), 'Invalid IPv4 address.');
+    return invalidValue('PublicIp', publicIp.slice(0, 64), 'Invalid IPv4 address.');
   }
-  const row = rows.find((one) => one.publicIp === publicIp);
-  if (row !== undefined) return row;
-  throw refuse('not-found', 'address', `Address '${publicIp}' not found.`);
+  if (rows.some((one) => one.publicIp === publicIp)) return ALLOCATION_WANTED[purpose];
+  const message = `The address '${publicIp}' does not belong to you.`;
+  return refuse('not-authenticated', 'address', message);
 }
 
 export async function releaseAddress(
@@ -135,7 +156,7 @@ export async function releaseAddress(
   { tx }: Change,
   which: AddressName,
 ): Promise<void> {
-  const row = await getAddress(tx, accountId, which);
+  const row = await getAddress(tx, accountId, which, 'releasing');
   // What a NAT gateway translates to is nobody else's while it lives, whatever the row says.
   if (row.interfaceId !== null || (await hasNatGateway(tx, row.id))) {
     throw refuse('in-use', 'address', `Address ${row.publicIp} is in use.`);
@@ -158,7 +179,7 @@ export async function associateAddress(
   { which, target, privateIp, mayTakeOver }: AssociationWish,
 ): Promise<AddressRow> {
   const { tx } = change;
-  const row = await getAddress(tx, accountId, which);
+  const row = await getAddress(tx, accountId, which, 'mapping');
   await requireGateway(tx, target.vpcId);
   if (row.interfaceId === target.id && row.privateIp === privateIp) return row;
   await requireUnmanaged(tx, row);
@@ -241,7 +262,7 @@ function findAssociated(
     throw notFound('address-association', ADDRESS_ASSOCIATION.label, [id]);
   }
   if (PublicIp === undefined) throw missingParameter('AssociationId');
-  return findPublicIp(rows, PublicIp);
+  throw refuseAddress(rows, PublicIp, 'unmapping');
 }
 
 /** For an interface that goes. */

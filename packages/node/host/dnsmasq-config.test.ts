@@ -27,4 +27,15 @@ test('guests are told to search another domain, and their own names stay where t
   assert.ok(other.includes('--dhcp-option=option:domain-name,corp.test'));
   assert.ok(other.includes('--dhcp-option=option:dns-server,192.0.2.1,10.0.1.1'));
   assert.ok(other.includes('--dhcp-option=option:ntp-server,192.0.2.2'));
+  assert.ok(!other.some((one) => one.includes('netbios')));
+});
+
+test('guests are told where NetBIOS names are asked, and how', () => {
+  const dhcp = { domainName: 'a.test b.test', domainNameServers: [], ntpServers: [] };
+  const netbios = { servers: ['192.0.2.1', '192.0.2.2'], nodeType: 2 };
+  const service = { subnet, bridge: 'b', hasDns: true, dhcp: { ...dhcp, netbios } };
+  const told = renderArguments(service, paths, 'nobody');
+  assert.ok(told.includes('--dhcp-option=option:netbios-ns,192.0.2.1,192.0.2.2'));
+  assert.ok(told.includes('--dhcp-option=option:netbios-nodetype,2'));
+  assert.ok(told.includes('--dhcp-option=option:domain-name,a.test b.test'));
 });

@@ -80,10 +80,13 @@ function dhcpOptions({ subnet, dhcp }: AddressService): string[] {
   const names = servers.map((one) => (one === 'AmazonProvidedDNS' ? subnet.gatewayIp : one));
   const clocks = dhcp?.ntpServers ?? [];
   const domain = dhcp?.domainName ?? subnet.domain;
+  const { servers: netbios = [], nodeType } = dhcp?.netbios ?? {};
   return [
     ...(domain === subnet.domain ? [] : [`--dhcp-option=option:domain-name,${domain}`]),
     `--dhcp-option=option:dns-server${names.map((one) => `,${one}`).join('')}`,
     ...(clocks.length === 0 ? [] : [`--dhcp-option=option:ntp-server,${clocks.join(',')}`]),
+    ...(netbios.length === 0 ? [] : [`--dhcp-option=option:netbios-ns,${netbios.join(',')}`]),
+    ...(nodeType === undefined ? [] : [`--dhcp-option=option:netbios-nodetype,${nodeType}`]),
   ];
 }
 

@@ -137,7 +137,7 @@ export const EC2_ERRORS: ErrorTable = {
     'page-token': bad('InvalidNextToken'),
     'block-device-mapping': bad('InvalidBlockDeviceMapping'),
     'user-data': bad('InvalidUserData.Malformed'),
-    'key-pair': bad('InvalidKeyPair.Format'),
+    'key-pair': bad('InvalidKey.Format'),
     image: bad('InvalidAMIName.Malformed'),
     'launch-permission': bad('InvalidAMIAttributeItemValue'),
     vpc: bad('InvalidVpc.Range'),

@@ -83,10 +83,17 @@ export interface NodeLocation {
 }
 
 export interface DhcpIntent {
+  /** Several are separated by spaces. */
   domainName: string;
   /** `AmazonProvidedDNS` is the subnet's own gateway. */
   domainNameServers: string[];
   ntpServers: string[];
+  /** Absent where nothing is said of NetBIOS. */
+  netbios?: {
+    servers: string[];
+    /** Of RFC 2132, 8.7: 1, 2, 4 or 8. */
+    nodeType?: number;
+  };
 }
 
 export interface VpcIntent {

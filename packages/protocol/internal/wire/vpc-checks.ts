@@ -132,10 +132,25 @@ const port = object<PortIntent>({
   checksSource: flag,
 });
 
+/** Up to four, as a guest's resolver searches them. */
+const DOMAINS: Check<string> = (value, path) => {
+  const domains = typeof value === 'string' ? value.split(' ') : [];
+  if (domains.length > MAX_SERVERS) throw refuse(path, `up to ${MAX_SERVERS} domains`);
+  for (const domain of domains) DOMAIN(domain, path);
+  if (domains.length > 0) return value as string;
+  throw refuse(path, 'domains');
+};
+
 const dhcp = object<DhcpIntent>({
-  domainName: DOMAIN,
+  domainName: DOMAINS,
   domainNameServers: list(either(oneOf('AmazonProvidedDNS'), hostAddress), MAX_SERVERS),
   ntpServers: list(hostAddress, MAX_SERVERS),
+  netbios: {
+    optional: object<NonNullable<DhcpIntent['netbios']>>({
+      servers: list(hostAddress, MAX_SERVERS),
+      nodeType: { optional: integer(1, 8) },
+    }),
+  },
 });
 
 const FRAME = {
