@@ -77,6 +77,22 @@ test('a VPC may have addresses that are public elsewhere, and its nodes are told
   assert.deepEqual(told(t, id)!.cidrs, ['51.7.0.0/16']);
 });
 
+test('no VPC is linked with EC2-Classic, which is no more', async () => {
+  await using t = await TestCloud.start();
+  const id = await makeVpc(t);
+  await t.call('CreateTags', { Resources: [id], Tags: [{ Key: 'part', Value: 'a' }] });
+  const named = { VpcIds: [id] };
+  const { Vpcs } = await t.call('DescribeVpcClassicLink', named);
+  const Tags = [{ Key: 'part', Value: 'a' }];
+  assert.deepEqual(Vpcs, [{ VpcId: id, ClassicLinkEnabled: false, Tags }]);
+  const linked = [{ Name: 'is-classic-link-enabled', Values: ['true'] }];
+  assert.deepEqual((await t.call('DescribeVpcClassicLink', { Filters: linked })).Vpcs, []);
+  const dns = await t.call('DescribeVpcClassicLinkDnsSupport', named);
+  assert.deepEqual(dns.Vpcs, [{ VpcId: id, ClassicLinkDnsSupported: false }]);
+  const page = await t.call('DescribeVpcClassicLinkDnsSupport', { MaxResults: 5 });
+  assert.equal(page.Vpcs!.length, 2);
+});
+
 test('an id of EC2’s alphabet is looked up, and another one is malformed', async () => {
   await using t = await TestCloud.start();
   const show = (...VpcIds: string[]) => t.call('DescribeVpcs', { VpcIds });
