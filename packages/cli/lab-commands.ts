@@ -63,6 +63,9 @@ function addRun(lab: Command, options: LabOptions): void {
       'what is measured on: slow (25 MB/s, the default), paper (its disk and wire), native (this host’s own), or a JSON file',
     )
     .addOption(
+      new Option('--testbed <name>', 'the same as --profile').conflicts('profile').hideHelp(),
+    )
+    .addOption(
       new Option(
         '--workload <names>',
         'only these, with commas: dd, hadoop, fio, network',
@@ -112,14 +115,26 @@ function addMeasure(lab: Command, options: LabOptions): void {
 function addCompare(lab: Command, options: LabOptions): void {
   lab
     .command('compare')
-    .description('two runs, or two hosts, row by row: what differs by more than their rounds do')
+    .description(
+      'two runs, or two hosts, row by row: what differs by more than their rounds do. Of three and more: how far they agree',
+    )
     .argument('<before>', 'the JSON of a run, or the folder of its report')
     .argument('<after>', 'of the other one')
+    .argument('[others...]', 'of more: exits with 1 unless every ratio is within 5 %')
     .option('--out <folder>', 'write the comparison there: HTML, an SVG figure, JSON')
-    .action(async (before: string, after: string, flags: LabCompareFlags, command: Command) => {
-      const { compareLabRuns } = await import('./commands/lab-compare.ts');
-      await compareLabRuns(options.context(command), [before, after], flags);
-    });
+    .action(
+      async (
+        before: string,
+        after: string,
+        others: string[],
+        flags: LabCompareFlags,
+        command: Command,
+      ) => {
+        const { compareLabRuns } = await import('./commands/lab-compare.ts');
+        const paths = [before, after, ...others];
+        options.onExit(await compareLabRuns(options.context(command), paths, flags));
+      },
+    );
 }
 
 function addCheck(lab: Command, options: LabOptions): void {

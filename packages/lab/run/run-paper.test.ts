@@ -17,7 +17,12 @@ const skip = (await whyNoLabDisk()) ?? false;
 /** Rows that need no guest, on a modelled disk of 25 MB/s; the host is looked at afterwards. */
 async function run(
   patterns: readonly string[],
-  options: { signal?: AbortSignal; onProgress?: (text: string) => void; isNative?: boolean } = {},
+  options: {
+    signal?: AbortSignal;
+    onProgress?: (text: string) => void;
+    isNative?: boolean;
+    isInMemory?: boolean;
+  } = {},
 ): Promise<RowResult[]> {
   return (await runOn('/var/tmp', patterns, options)).rows;
 }
@@ -33,7 +38,7 @@ async function runOn(
       ...{ commands: systemCommands, clock: systemClock, folder, sizeBytes: 8 * MIB, repeat: 1 },
       testbed: options.isNative === true ? TESTBEDS.native : TESTBEDS.slow,
       rows: selectRows({ quick: true, patterns, workloads: ['dd'] }),
-      ...{ seconds: 1, tools: '/nowhere/tools' },
+      ...{ seconds: 1, tools: '/nowhere/tools', isInMemory: options.isInMemory === true },
       guest: {
         ...{ accelerator: 'tcg', engine: 'threads' },
         ...{ kernelPath: '/nowhere/kernel', initrdPath: '/nowhere/initrd' },
@@ -98,6 +103,15 @@ test('a disk without room for the run ends it, and it says so', { skip }, async 
   const { rows, failure } = await runOn(small.path, ['none/local-disk/write']);
   assert.deepEqual([rows[0]!.mbps, failure], [undefined, undefined]);
   assert.match(rows[0]!.reason!, /no space left|input\/output error/i);
+});
+
+test('a modelled disk in memory needs no room below, and leaves nothing mounted', {
+  skip,
+}, async () => {
+  await using small = await SmallDisk.make(24 * MIB);
+  await small.fill(4 * MIB);
+  const { rows } = await runOn(small.path, ['none/local-disk/write'], { isInMemory: true });
+  assert.ok(rows[0]!.mbps! > 0, rows[0]!.reason);
 });
 
 test('rows that this host cannot run say why, and a guest that does not start too', {
