@@ -1,5 +1,6 @@
 // Owns the commands of the I/O lab as people see them.
 
+import type { VolumeId } from '@ironbark/core/ids.ts';
 import type { SelectableWorkload } from '@ironbark/lab/matrix/select-rows.ts';
 import { MEASURE_WORKLOADS } from '@ironbark/lab/measure/measure-plan.ts';
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
@@ -88,9 +89,9 @@ function addMeasure(lab: Command, options: LabOptions): void {
   lab
     .command('measure')
     .description(
-      'how fast a disk is, now: in a running instance or on this host, and what the host saw',
+      'how fast a disk is, now: in a running instance, on this host, or of a volume that no instance has, and what the host saw',
     )
-    .argument('<target>', 'an instance (its id or name), or host')
+    .argument('<target>', 'an instance (its id or name), host, or a volume')
     .addOption(
       new Option('--workload <name>', 'what is done').choices(MEASURE_WORKLOADS).default('dd'),
     )
@@ -101,15 +102,28 @@ function addMeasure(lab: Command, options: LabOptions): void {
     .option('--size <bytes>', 'of each transfer: 64M, 1G', parseSize, DEFAULT_MEASURED_BYTES)
     .option('--seconds <count>', 'of each of fio’s jobs', parseSeconds, DEFAULT_SECONDS)
     .addOption(
-      new Option('--direction <way>', 'which').choices(['write', 'read', 'both']).default('both'),
+      new Option('--direction <way>', 'which (default: both; of a volume, read)').choices([
+        'write',
+        'read',
+        'both',
+      ]),
     )
     .option('--repeat <count>', 'rounds; the one in the middle counts', parseRepeat, 1)
     .option('--hadoop-jars <folder>', 'for testdfsio: where Hadoop’s jars are, at the target')
-    .option('--destroy', 'write over what the file or disk holds')
+    .option('--destroy', 'write over what the file, disk or volume holds')
     .action(async (target: string, flags: LabMeasureFlags, command: Command) => {
+      if (isVolumeId(target)) {
+        const { measureVolumeOnDemand } = await import('./commands/lab-measure-volume.ts');
+        options.onExit(await measureVolumeOnDemand(options.context(command), target, flags));
+        return;
+      }
       const { measureOnDemand } = await import('./commands/lab-measure.ts');
       options.onExit(await measureOnDemand(options.context(command), target, flags));
     });
+}
+
+function isVolumeId(text: string): text is VolumeId {
+  return /^vol-[0-9a-f]{8,17}$/.test(text);
 }
 
 function addCompare(lab: Command, options: LabOptions): void {
