@@ -111,7 +111,7 @@ async function takeSample(run: VolumeRun, job: VolumeJob): Promise<MeasureSample
   const { blockBytes } = job;
   const bench = benchOf(volume, plan, job);
   const runFor = async (count: number): Promise<Ran & { seconds: number }> => {
-    const movedMs = (1_000 * count * blockBytes) / LEAST_BYTES_PER_SECOND;
+    const movedMs = Math.ceil((1_000 * count * blockBytes) / LEAST_BYTES_PER_SECOND);
     const options = { timeoutMs: BASE_TIMEOUT_MS + movedMs, signal };
     // A flush at the end: what is written counts once it is on the disk.
     const flushed = job.direction === 'write' ? { ...bench, flushEvery: count } : bench;
