@@ -35,6 +35,8 @@ export interface LabPlan {
   moreSeconds?: number;
   /** A file or device that is measured instead of a file of the run's own. */
   ownDisk?: string;
+  /** False: disks have no ratios, and what they would need is not measured. */
+  isHeldAgainstHost?: boolean;
   /** Guests come before all else that this host does. */
   goesFirst?: boolean;
 }
@@ -85,11 +87,20 @@ async function measureIn(
       onBoot: (ms: number) => void bootSeconds.push(ms / 1_000),
     };
     const own = ownDisk === undefined ? {} : { ownDisk };
+    const { isHeldAgainstHost = true } = plan;
     const place = plan.goesFirst === true ? { niceness: GUEST_NICENESS } : {};
     const { diskUntilMs, untilMs } = endsOf(plan, beganMs);
     const { testbed } = profile;
     const disk = await runPaper({
-      ...{ ...run, ...own, ...place, testbed, rows: rows.disk, moreUntilMs: diskUntilMs },
+      ...{
+        ...run,
+        ...own,
+        ...place,
+        isHeldAgainstHost,
+        testbed,
+        rows: rows.disk,
+        moreUntilMs: diskUntilMs,
+      },
     });
     const network = await runNetwork({
       ...{ ...run, ...place, prefix: basename(folder), wire: testbed.wire, rows: rows.network },

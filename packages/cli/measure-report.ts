@@ -12,6 +12,8 @@ export interface Measured extends MeasureOutcome {
   /** Absent: the home of the user who logs in; of a volume, all of it. */
   path?: string;
   workload: MeasureWorkload;
+  /** Of a volume that was read: how much of it nobody has written, 0 to 1. */
+  unwrittenShare?: number;
   sizeBytes: number;
   repeat: number;
   /** Of the host, before and after. */
@@ -44,8 +46,19 @@ export function renderMeasured(measured: Measured): string {
     what,
     ...rows.flatMap((row) => ['', ...renderRow(row)]),
     '',
+    ...renderUnwritten(measured),
     `The host’s load was ${load[0].toFixed(1)} to ${load[1].toFixed(1)}.`,
   ].join('\n');
+}
+
+const WORTH_A_WORD = 0.01;
+
+function renderUnwritten({ unwrittenShare = 0 }: Measured): string[] {
+  if (unwrittenShare < WORTH_A_WORD) return [];
+  const percent = Math.round(100 * unwrittenShare);
+  return [
+    `${percent} % of what was read nobody has written: that is answered past the disk and the volume’s limits, so these reads say little.`,
+  ];
 }
 
 function renderRow(row: MeasureRow): string[] {

@@ -9,6 +9,7 @@ import {
   findData,
   measureVolume,
   type ServedVolume,
+  unwrittenShare,
   type VolumePlan,
 } from '@ironbark/lab/measure/measure-volume.ts';
 import type { MeasuredVolume } from '@ironbark/storage/app/measured-volumes.ts';
@@ -54,9 +55,13 @@ export async function measureVolumeOnDemand(
       repeat: flags.repeat,
     }),
   );
+  const unwritten = plan.directions.includes('read')
+    ? await unwrittenShare({ commands: context.commands, volume, plan, signal }).catch(() => 0)
+    : 0;
   const lost = lease.signal.aborted ? { failure: 'the daemon gave the measurement up' } : {};
   const measured: Measured = {
     ...{ format: 'ironbark-lab-measure/1', target: id, workload: plan.workload },
+    ...(unwritten > 0 ? { unwrittenShare: unwritten } : {}),
     ...{ sizeBytes: plan.sizeBytes, repeat: flags.repeat, load: [load, loadavg()[0]!] },
     ...{ ...outcome, ...lost, isInterrupted: interrupts.aborted },
   };

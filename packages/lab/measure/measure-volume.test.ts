@@ -8,7 +8,13 @@ import { MIB } from '@ironbark/core/units.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import { serveNbd, type WritableDisk } from '@ironbark/platform/nbd/server.ts';
-import { findData, measureVolume, type VolumePlan, type VolumeRun } from './measure-volume.ts';
+import {
+  findData,
+  measureVolume,
+  unwrittenShare,
+  type VolumePlan,
+  type VolumeRun,
+} from './measure-volume.ts';
 
 const DISK_BYTES = 4 * MIB;
 const SIZE_BYTES = 2 * MIB;
@@ -89,7 +95,7 @@ test('writing stays within the size, writes no zeros, and is flushed', async () 
   assert.ok(seen.flushes >= 1 && bytes.subarray(0, SIZE_BYTES).every((byte) => byte !== 0));
 });
 
-test('requests apart from each other come back to the beginning, and a limit that holds is named', async () => {
+test('requests apart from each other come back to the beginning, and a limit that is nowhere near holds nothing', async () => {
   const limits = { iops: 1, bytesPerSecond: 1e9, operationBytes: 262_144 };
   const { rows } = await measure(
     { workload: 'fio', seconds: 0.05 },
@@ -100,6 +106,16 @@ test('requests apart from each other come back to the beginning, and a limit tha
     ['in-order-qd16', 'apart-qd1', 'apart-qd16'].map((name) => [name, true]),
   );
   assert.ok(seen.furthest <= SIZE_BYTES, `${seen.furthest}`);
+  assert.deepEqual(
+    rows.map((row) => row.seen?.explanation),
+    [undefined, undefined, undefined],
+  );
+});
+
+test('a server that has no map is taken for one whose bytes are all there', async () => {
+  const plan = { workload: 'dd', directions: ['read'], sizeBytes: SIZE_BYTES, seconds: 1 } as const;
+  const { signal } = new AbortController();
+  assert.equal(await unwrittenShare({ commands: systemCommands, volume, plan, signal }), 0);
 });
 
 test('what could not be measured says so, and an end leaves the rows there were', async () => {

@@ -142,22 +142,49 @@ function countFor(seconds: number, firstSeconds: number): number {
   return Math.min(MOST_COUNT, Math.max(FIRST_COUNT, count));
 }
 
-export function benchOf(
-  { socketPath, exportName }: ServedVolume,
-  { sizeBytes }: VolumePlan,
-  { direction, blockBytes, depth, stepBytes }: VolumeJob,
-): Bench {
-  // A comma ends one of QEMU's options, two are one.
-  const place = [
+/** QEMU's: a comma ends one of them, two are one. */
+function optionsOf({ socketPath, exportName }: ServedVolume, { sizeBytes }: VolumePlan): string {
+  return [
     ...['driver=raw', `size=${sizeBytes}`, 'file.driver=nbd', 'file.server.type=unix'],
     ...[`file.server.path=${socketPath.replaceAll(',', ',,')}`, `file.export=${exportName}`],
-  ];
+  ].join(',');
+}
+
+interface Extent {
+  length: number;
+  zero: boolean;
+}
+
+/**
+ * How much of what was measured nobody has written, 0 to 1: reading it is answered from the map of the volume, past its disk and
+ * its limits.
+ */
+export async function unwrittenShare({
+  commands,
+  volume,
+  plan,
+  signal,
+}: Pick<VolumeRun, 'commands' | 'volume' | 'plan' | 'signal'>): Promise<number> {
+  const args = ['map', '--output=json', '--image-opts', optionsOf(volume, plan)];
+  const { stdout } = await commands.run('qemu-img', args, { timeoutMs: BASE_TIMEOUT_MS, signal });
+  const holes = (JSON.parse(stdout) as Extent[]).filter(({ zero }) => zero);
+  return holes.reduce((sum, { length }) => sum + length, 0) / plan.sizeBytes;
+}
+
+function benchOf(
+  volume: ServedVolume,
+  plan: VolumePlan,
+  { direction, blockBytes, depth, stepBytes }: VolumeJob,
+): Bench {
   return {
-    ...{ path: place.join(','), isOptions: true, aio: 'threads', cache: 'none' },
+    ...{ path: optionsOf(volume, plan), isOptions: true, aio: 'threads', cache: 'none' },
     ...{ direction, blockBytes, depth, pattern: PATTERN },
     ...(stepBytes === undefined ? {} : { stepBytes }),
   };
 }
+
+/** What is further above a limit was answered past it, or was short enough to be let through. */
+const BEYOND = 1.1;
 
 /** The volume's own limit, where that is what holds it: what else is in its way nobody is there to show. */
 function heldBy({ limits }: ServedVolume, job: VolumeJob, mbps: number) {
@@ -165,6 +192,8 @@ function heldBy({ limits }: ServedVolume, job: VolumeJob, mbps: number) {
   const { iops, bytesPerSecond, operationBytes } = limits;
   const { direction, blockBytes, depth } = job;
   const operations = Math.max(1, blockBytes / operationBytes);
+  const most = Math.min(bytesPerSecond, (iops / operations) * blockBytes);
+  if (mbps * 1e6 > BEYOND * most) return {};
   const explanation = explain({
     ...{ direction, guestRate: mbps * 1e6, setting: { store: 'volume' } },
     seen: { requestSectors: blockBytes / 512, queueDepth: depth, utilisation: 1 },

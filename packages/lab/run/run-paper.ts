@@ -48,6 +48,8 @@ export interface LabRunOptions {
   sizeBytes: number;
   /** Modelled disks have their bytes in memory, so that the host's own disk has no part in what they do. */
   isInMemory?: boolean;
+  /** False: without ratios, and without the host's own rows that only they need. */
+  isHeldAgainstHost?: boolean;
   /** Of jobs that have a time and no end. */
   seconds: number;
   repeat: number;
@@ -111,7 +113,8 @@ class DiskRun {
     this.#options = options;
     this.#sampling = { ...options, records: new Map() };
     this.#outcomes = new RowOutcomes(options);
-    this.#rows = withHostRows(options.rows);
+    const { rows, isHeldAgainstHost = true } = options;
+    this.#rows = isHeldAgainstHost ? withHostRows(rows) : rows;
     for (const { id, configuration } of this.#rows) {
       const reason = configuration.reason ?? whyNotHere(configuration, options.guest.engine);
       if (reason !== undefined) this.#outcomes.giveUp(id, reason);
