@@ -1,7 +1,7 @@
 // Owns the place of a measurement's processes among all others: a disk that waits for a processor would be a slower disk,
 // and a guest that waits for one is measured with whatever else the host does.
 
-import { appendFile } from 'node:fs/promises';
+import { writeUnsynced } from '@ironbark/platform/files.ts';
 
 /** Of the processes of a modelled disk. */
 export const DISK_NICENESS = -20;
@@ -14,5 +14,5 @@ export function first(niceness: number, argv: readonly [string, ...string[]]): t
 
 /** Linux weighs sessions against each other too (sched(7), autogroups). Where it does not, or we may not say, nothing is lost. */
 export async function putSessionFirst(pid: number, niceness: number): Promise<void> {
-  await appendFile(`/proc/${pid}/autogroup`, String(niceness)).catch(() => {});
+  await writeUnsynced(`/proc/${pid}/autogroup`, String(niceness)).catch(() => {});
 }
