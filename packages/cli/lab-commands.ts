@@ -1,5 +1,6 @@
 // Owns the commands of the I/O lab as people see them.
 
+import type { VolumeId } from '@ironbark/core/ids.ts';
 import type { SelectableWorkload } from '@ironbark/lab/matrix/select-rows.ts';
 import { MEASURE_WORKLOADS } from '@ironbark/lab/measure/measure-plan.ts';
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
@@ -63,6 +64,9 @@ function addRun(lab: Command, options: LabOptions): void {
       'what is measured on: slow (25 MB/s, the default), paper (its disk and wire), native (this host’s own), or a JSON file',
     )
     .addOption(
+      new Option('--testbed <name>', 'the same as --profile').conflicts('profile').hideHelp(),
+    )
+    .addOption(
       new Option(
         '--workload <names>',
         'only these, with commas: dd, hadoop, fio, network',
@@ -85,9 +89,9 @@ function addMeasure(lab: Command, options: LabOptions): void {
   lab
     .command('measure')
     .description(
-      'how fast a disk is, now: in a running instance or on this host, and what the host saw',
+      'how fast a disk is, now: in a running instance, on this host, or of a volume that no instance has, and what the host saw',
     )
-    .argument('<target>', 'an instance (its id or name), or host')
+    .argument('<target>', 'an instance (its id or name), host, or a volume')
     .addOption(
       new Option('--workload <name>', 'what is done').choices(MEASURE_WORKLOADS).default('dd'),
     )
@@ -98,28 +102,53 @@ function addMeasure(lab: Command, options: LabOptions): void {
     .option('--size <bytes>', 'of each transfer: 64M, 1G', parseSize, DEFAULT_MEASURED_BYTES)
     .option('--seconds <count>', 'of each of fio’s jobs', parseSeconds, DEFAULT_SECONDS)
     .addOption(
-      new Option('--direction <way>', 'which').choices(['write', 'read', 'both']).default('both'),
+      new Option('--direction <way>', 'which (default: both; of a volume, read)').choices([
+        'write',
+        'read',
+        'both',
+      ]),
     )
     .option('--repeat <count>', 'rounds; the one in the middle counts', parseRepeat, 1)
     .option('--hadoop-jars <folder>', 'for testdfsio: where Hadoop’s jars are, at the target')
-    .option('--destroy', 'write over what the file or disk holds')
+    .option('--destroy', 'write over what the file, disk or volume holds')
     .action(async (target: string, flags: LabMeasureFlags, command: Command) => {
+      if (isVolumeId(target)) {
+        const { measureVolumeOnDemand } = await import('./commands/lab-measure-volume.ts');
+        options.onExit(await measureVolumeOnDemand(options.context(command), target, flags));
+        return;
+      }
       const { measureOnDemand } = await import('./commands/lab-measure.ts');
       options.onExit(await measureOnDemand(options.context(command), target, flags));
     });
 }
 
+function isVolumeId(text: string): text is VolumeId {
+  return /^vol-[0-9a-f]{8,17}$/.test(text);
+}
+
 function addCompare(lab: Command, options: LabOptions): void {
   lab
     .command('compare')
-    .description('two runs, or two hosts, row by row: what differs by more than their rounds do')
+    .description(
+      'two runs, or two hosts, row by row: what differs by more than their rounds do. Of three and more: how far they agree',
+    )
     .argument('<before>', 'the JSON of a run, or the folder of its report')
     .argument('<after>', 'of the other one')
+    .argument('[others...]', 'of more: exits with 1 unless every ratio is within 5 %')
     .option('--out <folder>', 'write the comparison there: HTML, an SVG figure, JSON')
-    .action(async (before: string, after: string, flags: LabCompareFlags, command: Command) => {
-      const { compareLabRuns } = await import('./commands/lab-compare.ts');
-      await compareLabRuns(options.context(command), [before, after], flags);
-    });
+    .action(
+      async (
+        before: string,
+        after: string,
+        others: string[],
+        flags: LabCompareFlags,
+        command: Command,
+      ) => {
+        const { compareLabRuns } = await import('./commands/lab-compare.ts');
+        const paths = [before, after, ...others];
+        options.onExit(await compareLabRuns(options.context(command), paths, flags));
+      },
+    );
 }
 
 function addCheck(lab: Command, options: LabOptions): void {

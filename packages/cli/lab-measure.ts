@@ -4,6 +4,7 @@ import { cpus, hostname, loadavg, release } from 'node:os';
 import { basename } from 'node:path';
 import { renderCount } from '@ironbark/core/units.ts';
 import { buildLabGuest, type LabGuestFiles } from '@ironbark/images/lab/build-lab-guest.ts';
+import { GUEST_NICENESS } from '@ironbark/lab/disk/first.ts';
 import type { MatrixRow } from '@ironbark/lab/matrix/configuration.ts';
 import type { NetworkRow } from '@ironbark/lab/network/network-rows.ts';
 import { runNetwork } from '@ironbark/lab/network/run-network.ts';
@@ -11,6 +12,7 @@ import type { LabProfile } from '@ironbark/lab/profiles/lab-profile.ts';
 import type { RunReport } from '@ironbark/lab/report/run-report.ts';
 import { clearRunFolder, makeRunFolder, sweepRunFolders } from '@ironbark/lab/run/run-folder.ts';
 import { type LabGuestChoices, runPaper } from '@ironbark/lab/run/run-paper.ts';
+import { spaceFor } from '@ironbark/lab/targets/targets.ts';
 import { renderTime } from '@ironbark/platform/clock.ts';
 import type { CliContext } from './context.ts';
 import { lookAtGuests } from './host-checks.ts';
@@ -33,6 +35,10 @@ export interface LabPlan {
   moreSeconds?: number;
   /** A file or device that is measured instead of a file of the run's own. */
   ownDisk?: string;
+  /** False: disks have no ratios, and what they would need is not measured. */
+  isHeldAgainstHost?: boolean;
+  /** Guests come before all else that this host does. */
+  goesFirst?: boolean;
 }
 
 export async function measureLab(context: CliContext, plan: LabPlan): Promise<RunReport> {
@@ -77,17 +83,27 @@ async function measureIn(
   const measured = await terminal.step('Measuring', async (onProgress) => {
     const run = {
       ...{ commands, clock, folder, signal, onProgress, sizeBytes, repeat, seconds },
-      ...{ guest: guestOf(files, found), tools: files.tools },
+      ...{ guest: guestOf(files, found), tools: files.tools, isInMemory: fitsInMemory(plan) },
       onBoot: (ms: number) => void bootSeconds.push(ms / 1_000),
     };
     const own = ownDisk === undefined ? {} : { ownDisk };
+    const { isHeldAgainstHost = true } = plan;
+    const place = plan.goesFirst === true ? { niceness: GUEST_NICENESS } : {};
     const { diskUntilMs, untilMs } = endsOf(plan, beganMs);
     const { testbed } = profile;
     const disk = await runPaper({
-      ...{ ...run, ...own, testbed, rows: rows.disk, moreUntilMs: diskUntilMs },
+      ...{
+        ...run,
+        ...own,
+        ...place,
+        isHeldAgainstHost,
+        testbed,
+        rows: rows.disk,
+        moreUntilMs: diskUntilMs,
+      },
     });
     const network = await runNetwork({
-      ...{ ...run, prefix: basename(folder), wire: testbed.wire, rows: rows.network },
+      ...{ ...run, ...place, prefix: basename(folder), wire: testbed.wire, rows: rows.network },
       moreUntilMs: untilMs,
     });
     return { ...disk, network };
@@ -111,8 +127,16 @@ async function measureIn(
   };
 }
 
+/** So many times what the disks have is to be free: guests and what the host caches need theirs. */
+const MEMORY_SPARE = 3;
+
+function fitsInMemory({ rows, sizeBytes }: LabPlan): boolean {
+  const configurations = [...new Set(rows.disk.map(({ configuration }) => configuration))];
+  return process.availableMemory() > MEMORY_SPARE * spaceFor(configurations, sizeBytes);
+}
+
 /** Disks have more rows than the network. */
-const DISKS_SHARE = 0.65;
+const DISKS_SHARE = 0.7;
 
 function endsOf({ rows, moreSeconds = 0 }: LabPlan, beganMs: number) {
   const share = rows.network.length === 0 ? 1 : DISKS_SHARE;

@@ -15,8 +15,8 @@ import type { VolumeLimits } from '@ironbark/core/volume-types.ts';
 import { explain } from '@ironbark/lab/explain/explain.ts';
 import type { Observation } from '@ironbark/lab/explain/observation.ts';
 import { observeVolume } from '@ironbark/lab/explain/volume-observation.ts';
-import type { JobOutcome, MeasureJob } from '@ironbark/lab/measure/measure-jobs.ts';
-import type { MeasureSeen, SeenDisk } from '@ironbark/lab/measure/measure-result.ts';
+import type { JobOutcome } from '@ironbark/lab/measure/measure-jobs.ts';
+import type { JobName, MeasureSeen, SeenDisk } from '@ironbark/lab/measure/measure-result.ts';
 import type { Ran } from '@ironbark/lab/measure/measure-session.ts';
 import type { Watched } from '@ironbark/lab/measure/run-measure.ts';
 import { type HostDiskSeen, watchDiskOf } from '@ironbark/lab/seen/host-disk.ts';
@@ -35,7 +35,7 @@ import type { CliContext } from './context.ts';
 import { dataPaths } from './daemon/paths.ts';
 import type { InstancePlace } from './measure-places.ts';
 
-export type Watch = (job: MeasureJob, work: () => Promise<Ran>) => Promise<Watched>;
+export type Watch = (job: JobName, work: () => Promise<Ran>) => Promise<Watched>;
 
 const MEGA = 1e6;
 const MS_PER_SECOND = 1_000;
@@ -114,12 +114,12 @@ async function readRates({ dataDir }: CliContext): Promise<DeviceRates | undefin
 }
 
 /** Small requests at random have nothing to do with what the host gets in order. */
-function hostRateOf({ name, direction }: MeasureJob, rates: DeviceRates | undefined) {
-  if (rates === undefined || name.startsWith('fio-random')) return undefined;
+function hostRateOf({ name, direction }: JobName, rates: DeviceRates | undefined) {
+  if (rates === undefined || /^(fio-random|apart)/.test(name)) return undefined;
   return direction === 'read' ? rates.readBytesPerSecond : rates.writeBytesPerSecond;
 }
 
-function ratioOf(job: MeasureJob, mbps: number, rates: DeviceRates | undefined) {
+function ratioOf(job: JobName, mbps: number, rates: DeviceRates | undefined) {
   const hostRate = hostRateOf(job, rates);
   return hostRate === undefined ? {} : { ratio: (mbps * MEGA) / hostRate };
 }
@@ -266,7 +266,7 @@ async function settingOf({ daemon, id }: InstancePlace, serial: string): Promise
 }
 
 interface Explaining {
-  job: MeasureJob;
+  job: JobName;
   mbps: number;
   disk: BusyDisk;
   setting: Setting;

@@ -38,12 +38,6 @@ const SSH_OPTIONS = [
 
 export async function findPlace(context: CliContext, target: string): Promise<MeasurePlace> {
   if (target === 'host') return { kind: 'host' };
-  if (target.startsWith('vol-')) {
-    throw new Problem(`${target} is a volume, and only what an instance has is measured so far`, [
-      `attached to a running instance: ${context.self} lab measure i-… --path /dev/disk/by-id/virtio-${target.replace('-', '')}`,
-      `what its guest does with it anyway: ${context.self} lab explain ${target}`,
-    ]);
-  }
   const daemon = await getDaemon(context.dataDir, context.self);
   const instance = await findInstance(await openEc2(context, daemon), target, context.self);
   const id = instance.InstanceId as InstanceId;

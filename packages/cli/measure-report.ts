@@ -7,11 +7,13 @@ import type { MeasureOutcome } from '@ironbark/lab/measure/run-measure.ts';
 
 export interface Measured extends MeasureOutcome {
   format: 'ironbark-lab-measure/1';
-  /** An instance's id, or `host`. */
+  /** An instance's id, a volume's, or `host`. */
   target: string;
-  /** Absent: the home of the user who logs in. */
+  /** Absent: the home of the user who logs in; of a volume, all of it. */
   path?: string;
   workload: MeasureWorkload;
+  /** Of a volume that was read: how much of it nobody has written, 0 to 1. */
+  unwrittenShare?: number;
   sizeBytes: number;
   repeat: number;
   /** Of the host, before and after. */
@@ -29,15 +31,34 @@ const WHAT = {
     'Hadoop’s TestDFSIO, two files, one after the other; it does not wait for the disk when it writes',
 } as const;
 
+const WHAT_OF_VOLUME = {
+  dd: 'requests of 64 KiB in order, one at a time',
+  fio: 'requests of 64 KiB in order, and of 4 KiB apart from each other',
+} as const;
+
 export function renderMeasured(measured: Measured): string {
   const { target, path, workload, sizeBytes, rows, load } = measured;
-  const place = path ?? 'the home of its user';
+  const what =
+    target.startsWith('vol-') && (workload === 'dd' || workload === 'fio')
+      ? `${target}, which no instance has, its first ${renderBytes(sizeBytes)}: ${WHAT_OF_VOLUME[workload]}, by QEMU’s own client`
+      : `${target}, ${path ?? 'the home of its user'}: ${renderBytes(sizeBytes)} each, ${WHAT[workload]}`;
   return [
-    `${target}, ${place}: ${renderBytes(sizeBytes)} each, ${WHAT[workload]}`,
+    what,
     ...rows.flatMap((row) => ['', ...renderRow(row)]),
     '',
+    ...renderUnwritten(measured),
     `The host’s load was ${load[0].toFixed(1)} to ${load[1].toFixed(1)}.`,
   ].join('\n');
+}
+
+const WORTH_A_WORD = 0.01;
+
+function renderUnwritten({ unwrittenShare = 0 }: Measured): string[] {
+  if (unwrittenShare < WORTH_A_WORD) return [];
+  const percent = Math.round(100 * unwrittenShare);
+  return [
+    `${percent} % of what was read nobody has written: that is answered past the disk and the volume’s limits, so these reads say little.`,
+  ];
 }
 
 function renderRow(row: MeasureRow): string[] {
@@ -79,11 +100,12 @@ function renderRatio({ ratio }: MeasureSeen): string {
 
 function renderMore({ iops, latencyMs, dfsio }: MeasureRow): string[] {
   const lines: string[] = [];
-  if (iops !== undefined && latencyMs !== undefined) {
-    const { mean, p99 } = latencyMs;
-    lines.push(
-      `  ${iops.toFixed(0)} requests a second, ${mean.toFixed(2)} ms each, 99 in 100 within ${p99.toFixed(2)} ms`,
-    );
+  if (iops !== undefined) {
+    const each =
+      latencyMs === undefined
+        ? ''
+        : `, ${latencyMs.mean.toFixed(2)} ms each, 99 in 100 within ${latencyMs.p99.toFixed(2)} ms`;
+    lines.push(`  ${iops.toFixed(0)} requests a second${each}`);
   }
   if (dfsio !== undefined) {
     const { throughput, averageRate, testSeconds } = dfsio;

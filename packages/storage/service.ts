@@ -25,6 +25,7 @@ import { findGate } from './app/gates.ts';
 import { type HeldVolumes, holdVolumes, letGoOfForgottenPoints } from './app/held-volumes.ts';
 import { forgetAbsent, putIntents } from './app/intents.ts';
 import { findSource } from './app/layers.ts';
+import { MeasuredVolumes } from './app/measured-volumes.ts';
 import { buildReport } from './app/report.ts';
 import { Slots } from './app/slots.ts';
 import { createSnapshotReader } from './app/snapshot-blocks.ts';
@@ -54,6 +55,8 @@ export interface Storage extends AsyncDisposable {
   whileQuiet<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Holds every volume that has contents as it is now, for one who reads them all. */
   holdVolumes(): Promise<HeldVolumes>;
+  /** Volumes that nobody has, open to who measures them. */
+  readonly measured: MeasuredVolumes;
   /** Why nothing can be changed until the next start, for people; undefined while all is well. */
   readonly failure: string | undefined;
   /** Why nothing that is encrypted can be opened, for people; undefined while all is well. */
@@ -119,7 +122,12 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
   handles.snapshot = runner.add(snapshots, { concurrency: SNAPSHOTS_AT_A_TIME });
   handles.volume = runner.add(createVolumeReconciler(context));
   handles.block = runner.add(createBlockCollector(context));
-  const stop = onlyOnce(() => runner[Symbol.asyncDispose]());
+  const measured = new MeasuredVolumes(context);
+  const stop = onlyOnce(async () => {
+    // What waits for a measured volume would be waited for.
+    await measured[Symbol.asyncDispose]();
+    await runner[Symbol.asyncDispose]();
+  });
   return {
     client: createClient(context, listeners),
     snapshots: createSnapshotReader(context),
@@ -128,6 +136,7 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
     isQuiet: () => runner.isQuiet(),
     whileQuiet: (work) => parts.database.transaction(() => work()),
     holdVolumes: () => holdVolumes(context, parts.random),
+    measured,
     get failure() {
       return parts.database.failure;
     },

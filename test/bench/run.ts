@@ -11,6 +11,7 @@ import { measureEncryption } from './encryption.ts';
 import { measureExplanations } from './explain/explain.ts';
 import { measureGuestMode } from './guest-mode.ts';
 import { measureLab } from './lab.ts';
+import { measureAgreement, renderAgreement } from './lab-agreement.ts';
 import { measureLaunch } from './launch.ts';
 import { measureNet } from './net.ts';
 import { measureRestore } from './restore.ts';
@@ -34,12 +35,15 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Figure[]>>> = {
 
 const BLOCK_USAGE = '[--testbed slow|paper] [--rows 1,4,path] [--repeat N] [--quick]';
 const EXPLAIN_USAGE = '[--rows "single queue,frames"]';
+const AGREEMENT_USAGE = '[--runs 3] [--profile paper|slow|native|FILE] [--rows PATTERNS]';
 const REPEAT = 3;
+const RUNS = 3;
 const QUICK_REPEAT = 1;
 
 interface Flags {
   json: boolean;
-  testbed: string;
+  testbed: string | undefined;
+  runs: string | undefined;
   rows: string | undefined;
   repeat: string | undefined;
   quick: boolean;
@@ -50,21 +54,26 @@ async function main(): Promise<void> {
     allowPositionals: true,
     options: {
       json: { type: 'boolean', default: false },
-      testbed: { type: 'string', default: 'slow' },
+      testbed: { type: 'string' },
+      profile: { type: 'string' },
+      runs: { type: 'string' },
       rows: { type: 'string' },
       repeat: { type: 'string' },
       quick: { type: 'boolean', default: false },
     },
   });
-  const flags: Flags = { rows: undefined, repeat: undefined, ...values };
+  // Two words for one thing.
+  const testbed = values.testbed ?? values.profile;
+  const flags: Flags = { rows: undefined, repeat: undefined, runs: undefined, ...values, testbed };
   const name = positionals[0] ?? '';
   if (name === 'block') return await runBlock(flags);
+  if (name === 'lab-agreement') return await runAgreement(flags);
   const measure =
     name === 'explain' ? () => measureExplanations(wantedOf(flags)) : BENCHMARKS[name];
   if (measure === undefined) {
     const names = Object.keys(BENCHMARKS).join('|');
     console.error(
-      `usage: npm run bench -- ${names} [--json]\n       npm run bench -- block ${BLOCK_USAGE} [--json]\n       npm run bench -- explain ${EXPLAIN_USAGE} [--json]`,
+      `usage: npm run bench -- ${names} [--json]\n       npm run bench -- block ${BLOCK_USAGE} [--json]\n       npm run bench -- explain ${EXPLAIN_USAGE} [--json]\n       npm run bench -- lab-agreement ${AGREEMENT_USAGE} [--json]`,
     );
     process.exitCode = 2;
     return;
@@ -83,7 +92,7 @@ async function runBlock({ json, testbed, rows, repeat, quick }: Flags): Promise<
   const unknown = wanted.find((row) => !BLOCK_ROWS.some((known) => known === row));
   if (unknown !== undefined) throw new Error(`no row ${unknown}: ${BLOCK_ROWS.join(', ')}`);
   const measured = await measureBlock({
-    testbed: parseTestbed(testbed),
+    testbed: parseTestbed(testbed ?? 'slow'),
     rows: wanted,
     repeat: Number(repeat ?? (quick ? QUICK_REPEAT : REPEAT)),
     quick,
@@ -91,6 +100,17 @@ async function runBlock({ json, testbed, rows, repeat, quick }: Flags): Promise<
   });
   console.log(json ? JSON.stringify({ testbed, rows: measured }) : renderRows(measured));
   if (measured.some((row) => verdictOf(row) === 'MISSED')) process.exitCode = 1;
+}
+
+async function runAgreement({ json, testbed, rows, runs }: Flags): Promise<void> {
+  const count = Number(runs ?? RUNS);
+  if (!Number.isInteger(count) || count < 2) throw new Error('--runs: two or more');
+  const agreement = await measureAgreement({
+    ...{ runs: count, profile: testbed ?? 'paper' },
+    ...(rows === undefined ? {} : { rows }),
+  });
+  console.log(json ? JSON.stringify(agreement) : renderAgreement(agreement));
+  if (!agreement.isMet) process.exitCode = 1;
 }
 
 await runInterruptibly(main);

@@ -34,7 +34,8 @@ export interface LabMeasureFlags {
   path?: string;
   size: number;
   seconds: number;
-  direction: 'write' | 'read' | 'both';
+  /** Absent: both; of a volume that nobody has, read. */
+  direction?: 'write' | 'read' | 'both';
   repeat: number;
   hadoopJars?: string;
   destroy?: boolean;
@@ -140,7 +141,7 @@ async function makePlan(
   flags: LabMeasureFlags,
   { facts, path, jars }: Pick<Measuring, 'path' | 'jars'> & { facts: PlaceFacts },
 ): Promise<MeasurePlan> {
-  const { workload, direction, size: sizeBytes, seconds } = flags;
+  const { workload, direction = 'both', size: sizeBytes, seconds } = flags;
   const isInPlace = facts.kind === 'device' || facts.kind === 'file';
   return {
     ...{ workload, sizeBytes, seconds },

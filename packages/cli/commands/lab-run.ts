@@ -35,6 +35,8 @@ export interface LabRunFlags {
   workload?: SelectableWorkload[];
   /** A name or a file. */
   profile?: string;
+  /** The same. */
+  testbed?: string;
   size?: number;
   repeat?: number;
   scratch: string;
@@ -87,7 +89,9 @@ export async function runLab(
 async function makePlan(flags: LabRunFlags, rows: LabRows): Promise<LabPlan> {
   const kind = flags.quick === true ? 'quick' : 'whole';
   const ownDisk = flags.disk === undefined ? undefined : resolve(flags.disk);
-  const profile = await readProfile(flags.profile ?? (ownDisk === undefined ? DEFAULT : NATIVE));
+  const profile = await readProfile(
+    flags.profile ?? flags.testbed ?? (ownDisk === undefined ? DEFAULT : NATIVE),
+  );
   if (ownDisk !== undefined && profile.testbed.disk !== undefined) {
     throw new Problem(`the profile ${profile.name} has a disk of its own, so --disk has no place`, [
       'leave --profile out, or take one without a disk, such as native',
@@ -96,6 +100,7 @@ async function makePlan(flags: LabRunFlags, rows: LabRows): Promise<LabPlan> {
   return {
     ...{ rows, profile, scratch: resolve(flags.scratch), seconds: SECONDS[kind] },
     sizeBytes: flags.size ?? profile.sizes[kind],
+    goesFirst: true,
     repeat: flags.repeat ?? REPEAT[kind],
     // Who says how many rounds there are gets so many.
     ...(kind === 'quick' && flags.repeat === undefined

@@ -89,6 +89,8 @@ async function tuneByGuest(context: CliContext, path: string): Promise<FoundByGu
     ...{ rows: { disk: calibrationRows(), network: pathRows() }, profile: namedProfile('native') },
     // On the disk that the cloud's own volumes are on.
     ...{ scratch: context.dataDir, sizeBytes: SIZE_BYTES, seconds: SECONDS, repeat: 1 },
+    // Engines are held against each other.
+    isHeldAgainstHost: false,
   });
   if (report.isInterrupted) return undefined;
   const { rows, network } = report;
@@ -107,11 +109,11 @@ async function tuneByHost(
   { calibration: known, scores }: FoundByGuest,
 ): Promise<IoCalibration> {
   const { terminal, commands, clock } = context;
-  const engine = known === undefined ? {} : { engine: engineFinding(known, scores) };
+  const byGuest = known === undefined ? {} : { engine: engineFinding(known, scores), rates: known };
   const found = await terminal.step('Measuring without a guest', async () =>
     explained(async () =>
       calibrateHost({
-        ...{ commands, clock, folder: join(node, 'calibration-by-hand'), ...engine },
+        ...{ commands, clock, folder: join(node, 'calibration-by-hand'), ...byGuest },
         ...{ signal: context.takeInterrupts(), proceed: async () => {} },
         ...{ processors: cpus().length, network: await readUplink(commands) },
         measuredAt: renderTime(clock.nowMs()),

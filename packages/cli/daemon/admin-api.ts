@@ -12,6 +12,7 @@ import type { ObjectsCounts } from '@ironbark/objects/app/request-counters.ts';
 import type { BucketUsage } from '@ironbark/objects/app/usage.ts';
 import type { NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { NetworkReading } from '@ironbark/protocol/internal/node-client.ts';
+import type { MeasuredVolume } from '@ironbark/storage/app/measured-volumes.ts';
 import type { CloudConfig } from '../cloud-config.ts';
 import type { AutopilotReport } from './autopilot.ts';
 import type { GatewayAdmin } from './gateway-admin.ts';
@@ -86,6 +87,10 @@ export interface HeldVolumeRequest {
   offset: number;
 }
 
+export interface MeasuredVolumeRequest {
+  id: VolumeId;
+}
+
 export interface HeldVolumePart {
   /** In order, each base64. */
   pieces: { offset: number; bytes: string }[];
@@ -117,6 +122,10 @@ export interface AdminApi extends AccountAdmin, QuotaAdmin, NodeAdmin, GatewayAd
   endBackup(): Promise<{ ended: true }>;
   /** What a held volume has from an offset on, some of it: zeros are left out. */
   readHeldVolume(request: HeldVolumeRequest): Promise<HeldVolumePart>;
+  /** Opens a volume that nobody has, for who measures it; who attaches it meanwhile waits. Has to be renewed. */
+  beginVolumeMeasure(request: MeasuredVolumeRequest): Promise<MeasuredVolume>;
+  renewVolumeMeasure(request: MeasuredVolumeRequest): Promise<{ renewed: true }>;
+  endVolumeMeasure(request: MeasuredVolumeRequest): Promise<{ ended: true }>;
   /** Measures a host that nobody has measured, in the background; answers at once. */
   beginCalibration(): Promise<AutopilotReport>;
   /** Answers when everything has been let go; the daemon then ends. */
@@ -158,6 +167,9 @@ export const ADMIN_METHODS: readonly AdminMethod[] = [
   'renewBackup',
   'endBackup',
   'readHeldVolume',
+  'beginVolumeMeasure',
+  'renewVolumeMeasure',
+  'endVolumeMeasure',
   'beginCalibration',
   'halt',
 ];

@@ -39,7 +39,16 @@ const METHODS: readonly string[] = [
 ];
 
 export function controllersAdmin(
-  { cloud, objects, endpoint, listFailures, backups, nodeAdmin, gatewayAdmin }: Controllers,
+  {
+    cloud,
+    objects,
+    storage,
+    endpoint,
+    listFailures,
+    backups,
+    nodeAdmin,
+    gatewayAdmin,
+  }: Controllers,
   { region }: CloudConfig,
 ): ControllersAdmin {
   return {
@@ -79,6 +88,15 @@ export function controllersAdmin(
       return { ended: true };
     },
     readHeldVolume: (request) => backups.readVolume(request),
+    beginVolumeMeasure: ({ id }) => storage.measured.begin(id),
+    renewVolumeMeasure: async ({ id }) => {
+      storage.measured.renew(id);
+      return { renewed: true };
+    },
+    endVolumeMeasure: async ({ id }) => {
+      await storage.measured.end(id);
+      return { ended: true };
+    },
   };
 }
 

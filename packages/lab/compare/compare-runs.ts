@@ -3,6 +3,7 @@
 
 import type { RunReport } from '../report/run-report.ts';
 import type { Spread } from '../run/statistics.ts';
+import { AGREEMENT } from './agreement.ts';
 import { figuresOfRun, type RowFigures } from './run-figures.ts';
 
 /** `only-before`, `only-after`: the other run did not measure it. */
@@ -40,9 +41,6 @@ export interface Comparison {
   rows: ComparedRow[];
   counts: Record<Verdict, number>;
 }
-
-/** So far three runs on one host are to agree: less says nothing. */
-const AGREEMENT = 0.05;
 
 export function compareRuns(before: RunReport, after: RunReport): Comparison {
   const rows = compareFigures(figuresOfRun(before), figuresOfRun(after));
@@ -114,7 +112,7 @@ function compareSpreads(before: Spread, after: Spread): Compared {
   return { before, after, change: after.median / before.median - 1 };
 }
 
-/** Beyond what runs agree to, and with no round of the one among those of the other. */
+/** Beyond what runs on one host agree to, and with no round of the one among those of the other. */
 function verdictOf({ before, after, change }: Compared, isLessBetter: boolean): Verdict {
   const isApart = after.lowest > before.highest || after.highest < before.lowest;
   if (!isApart || Math.abs(change) <= AGREEMENT) return 'same';

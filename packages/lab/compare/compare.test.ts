@@ -7,6 +7,7 @@ import { renderComparisonPage, renderPage } from '../report/page.ts';
 import type { RunReport } from '../report/run-report.ts';
 import { describeRow, resultOf } from '../run/row-result.ts';
 import { TESTBEDS } from '../testbeds.ts';
+import { agreementCells, agreementOf, describeAgreement } from './agreement.ts';
 import { type Comparison, compareRuns } from './compare-runs.ts';
 import { comparisonCells, comparisonFigure, describeComparison } from './comparison-report.ts';
 import { parseReport, ReportError } from './parse-report.ts';
@@ -37,7 +38,7 @@ function reportOf({ guest, host = 25, tripUs }: Rounds, hostName = 'one'): RunRe
     packets: { packetsPerSecond: 1, meanPacketBytes: 67 },
   });
   const network = selectNetworkRows({ quick: true, patterns: [TRIP] }).map((row) => {
-    const taken = [{ sample: trip(tripUs ?? 500), base: trip(10) }];
+    const taken = [{ sample: trip(tripUs ?? 500), bases: [trip(10)] }];
     return networkResultOf(row, taken, { ...surroundings, isEmulated: true });
   });
   return {
@@ -136,4 +137,29 @@ test('a report is read back as it was written, and what is none is refused with 
   refuses({ rows: [broken] }, /rows\[0\]\.spread\.mbps has to have median/);
   refuses({ environment: null }, /environment has to be an object/);
   assert.throws(() => parseReport('{'), /no JSON/);
+});
+
+test('runs agree on a row when the highest of their ratios is at most so much above the lowest', () => {
+  const runs = [20, 20.4, 20.8].map((mbps, index) =>
+    reportOf({ guest: [mbps], tripUs: 500 + 50 * index }),
+  );
+  const agreement = agreementOf(runs, 0.05);
+  assert.deepEqual(
+    agreement.rows.map(({ id, agrees }) => [id, agrees]),
+    [
+      [TRIP, false],
+      [DEFAULT, true],
+    ],
+  );
+  assert.equal(agreement.rows[0]!.apart?.toFixed(2), '0.20');
+  assert.deepEqual([agreement.agreeing, agreement.isMet], [1, false]);
+  assert.match(describeAgreement(agreement), /1 of 2 ratios .* within 5 %.*20 %.*e1000/s);
+  assert.deepEqual(agreementCells(agreement)[1]!.slice(2), ['0.80', '0.82', '0.83', '4.0 %']);
+});
+
+test('a row that one of the runs lacks is no agreement', () => {
+  const runs = [reportOf({ guest: [20] }), reportOf({}), reportOf({ guest: [20] })];
+  const { rows, isMet } = agreementOf(runs, 0.05);
+  assert.deepEqual([rows[0]?.apart, rows[0]?.agrees, isMet], [undefined, false, false]);
+  assert.throws(() => agreementOf([reportOf({}), reportOf({})], 0.05), /no ratio/);
 });

@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import { writeUnsynced } from '@ironbark/platform/files.ts';
+import { DISK_NICENESS, first, putSessionFirst } from './first.ts';
 
 export interface FileExportOptions {
   commands: Commands;
@@ -27,7 +28,10 @@ export async function exportAsFile(options: FileExportOptions): Promise<AsyncDis
   const node = `driver=nbd,server.type=unix,server.path=${socketPath},export=,node-name=disk`;
   const fuse = `type=fuse,id=file,node-name=disk,mountpoint=${path},writable=on`;
   const args = ['--blockdev', node, '--export', fuse];
-  const daemon = await commands.startAttached(DAEMON, args, { cwd: '/', env: {}, detached: true });
+  const [file, ...rest] = first(DISK_NICENESS, [DAEMON, ...args]);
+  const surroundings = { cwd: '/', env: {}, detached: true };
+  const daemon = await commands.startAttached(file, rest, surroundings);
+  await putSessionFirst(daemon.pid, DISK_NICENESS);
   daemon.stderr.pipe(process.stderr);
   const isThere = async () => (await stat(path)).size === sizeBytes;
   const what = `the file ${path} of the modelled disk`;

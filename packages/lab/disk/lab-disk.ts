@@ -9,6 +9,7 @@ import type { DiskModel } from '../testbeds.ts';
 import { type DiskCounters, type DiskFigures, figuresOf } from './disk-figures.ts';
 import { type DiskOrder, type DiskReply, renderModel } from './disk-orders.ts';
 import { exportAsFile } from './file-export.ts';
+import { DISK_NICENESS, first, putSessionFirst } from './first.ts';
 
 export interface LabDiskOptions {
   commands: Commands;
@@ -54,11 +55,11 @@ export class LabDisk implements AsyncDisposable {
     await mkdir(folder, { recursive: true });
     const args = [join(folder, 'nbd.sock'), join(folder, 'bytes'), String(sizeBytes)];
     const tcp = options.servesTcp === true ? ['tcp'] : [];
-    const child = await commands.startAttached(
-      process.execPath,
-      [SCRIPT, ...args, renderModel(model), ...tcp],
-      { cwd: folder, env: {}, detached: true },
-    );
+    const script = [SCRIPT, ...args, renderModel(model), ...tcp];
+    const [file, ...rest] = first(DISK_NICENESS, [process.execPath, ...script]);
+    const surroundings = { cwd: folder, env: {}, detached: true };
+    const child = await commands.startAttached(file, rest, surroundings);
+    await putSessionFirst(child.pid, DISK_NICENESS);
     const disk = new LabDisk(folder, child);
     try {
       const reply = await disk.#hear();

@@ -5,6 +5,7 @@ import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type Clock, waitFor } from '@ironbark/platform/clock.ts';
 import type { AttachedProcess, Commands } from '@ironbark/platform/commands.ts';
+import { first, putSessionFirst } from '../disk/first.ts';
 import { inNameSpace } from '../network/in-name-space.ts';
 import { Orders } from './orders.ts';
 import {
@@ -22,6 +23,8 @@ export interface LabGuestOptions extends LabMachine {
   folder: string;
   /** The network name space that it runs in; the host's own when absent. */
   nameSpace?: string;
+  /** Among the host's processes; as everybody when absent. */
+  niceness?: number;
   /** Ends the guest, whatever it is at. */
   signal: AbortSignal;
 }
@@ -60,13 +63,16 @@ export class LabGuest implements AsyncDisposable {
   }
 
   static async boot(options: LabGuestOptions): Promise<LabGuest> {
-    const { commands, clock, folder, signal, nameSpace } = options;
+    const { commands, clock, folder, signal, nameSpace, niceness } = options;
     signal.throwIfAborted();
     await mkdir(folder, { recursive: true });
     const surroundings = { cwd: folder, env: {}, detached: true };
     const beganMs = clock.monotonicMs();
-    const [file, ...args] = inNameSpace(nameSpace, [QEMU, ...labArguments(options)]);
+    const argv = [QEMU, ...labArguments(options)] as const;
+    const placed = niceness === undefined ? argv : first(niceness, argv);
+    const [file, ...args] = inNameSpace(nameSpace, placed);
     const child = await commands.startAttached(file, args, surroundings);
+    if (niceness !== undefined) await putSessionFirst(child.pid, niceness);
     const guest = new LabGuest(child, options);
     try {
       await guest.#connect();

@@ -2,7 +2,7 @@
 
 import type { Explanation } from '../explain/explain.ts';
 import { explainNetwork } from '../explain/explain-network.ts';
-import { median, type Spread, spreadOf } from '../run/statistics.ts';
+import { meanOf, median, type Spread, spreadOf } from '../run/statistics.ts';
 import type { PacketFigures } from './interface-counters.ts';
 import type { NetworkNic, NetworkRow, PaperNetworkValues } from './network-rows.ts';
 
@@ -23,10 +23,10 @@ export interface RoundTrips {
   p99Us: number;
 }
 
-/** A sample, and the same path without a guest in the same round. */
+/** A sample, and the same path without a guest in the same round: before it, and after it where it was measured then too. */
 export interface NetworkTaken {
   sample: NetworkSample;
-  base?: NetworkSample;
+  bases?: readonly NetworkSample[];
 }
 
 export interface NetworkResult extends Partial<NetworkSample> {
@@ -91,9 +91,10 @@ export function networkResultOf(
 
 /** To the same path without a guest in the same round. */
 export function networkRatiosOf(taken: readonly NetworkTaken[]): number[] {
-  return taken.flatMap(({ sample, base }) =>
-    base === undefined ? [] : [figureOf(sample) / figureOf(base)],
-  );
+  return taken.flatMap(({ sample, bases = [] }) => {
+    const base = meanOf(bases.map(figureOf));
+    return base === undefined ? [] : [figureOf(sample) / base];
+  });
 }
 
 /** Megabits a second, or microseconds. */
@@ -110,7 +111,7 @@ function explanationOf(
   sample: NetworkSample,
 ): Explanation | undefined {
   const { nic, peer, measure } = row;
-  const bases = taken.flatMap(({ base }) => (base?.megabitsPerSecond === undefined ? [] : [base]));
+  const bases = taken.flatMap((each) => each.bases ?? []);
   if (nic === 'none' || measure === 'round-trip' || bases.length === 0) return undefined;
   const { wireBitsPerSecond, vcpus, queues, mtu } = surroundings;
   return explainNetwork({

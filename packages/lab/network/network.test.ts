@@ -77,11 +77,11 @@ const stream = (megabitsPerSecond: number): NetworkSample => ({
   processor: { guest: 0.7, serving: 0.3 },
 });
 
-test('a row has the middle of its rounds, each held against the path in the same round', () => {
+test('a row has the middle of its rounds, each held against the path before and after it', () => {
   const taken = [
-    { sample: stream(100), base: stream(200) },
-    { sample: stream(150), base: stream(250) },
-    { sample: stream(120), base: stream(150) },
+    { sample: stream(100), bases: [stream(200)] },
+    { sample: stream(150), bases: [stream(250)] },
+    { sample: stream(120), bases: [stream(140), stream(160)] },
   ];
   const result = networkResultOf(find('network/other-host/e1000/transmit/1'), taken, SURROUNDINGS);
   assert.equal(result.megabitsPerSecond, 120);

@@ -11,7 +11,7 @@ import { MEMORY_MIB, VCPUS } from '../run/machine.ts';
 import { INTERRUPTED, sentenceOf } from '../run/reasons.ts';
 import { RowOutcomes } from '../run/row-outcomes.ts';
 import type { LabGuestChoices } from '../run/run-paper.ts';
-import { isSettled } from '../run/settling.ts';
+import { leastCertain } from '../run/settling.ts';
 import type { WireModel } from '../testbeds.ts';
 import { startFarEnds } from './far-ends.ts';
 import { ADDRESSES, LabNetwork, PREFIX_LENGTH, USUAL_MTU } from './lab-network.ts';
@@ -47,6 +47,8 @@ export interface NetworkRunOptions {
   /** On the monotonic clock: rows whose ratio could still come out differently are measured again until then. */
   moreUntilMs?: number;
   guest: LabGuestChoices;
+  /** Of guests, among the host's processes; as everybody when absent. */
+  niceness?: number;
   tools: string;
   signal: AbortSignal;
   onProgress(text: string): void;
@@ -113,39 +115,67 @@ class NetworkRun {
     await using stack = new AsyncDisposableStack();
     const guest = cards.length === 0 ? undefined : stack.use(await this.#boot(cards, network));
     const context: NetworkSampleContext = { ...this.#options, network };
-    const place = { context, cards, guest, endsMs: Number.POSITIVE_INFINITY };
+    const endsMs = Number.POSITIVE_INFINITY;
+    const place: Place = { context, cards, guest, endsMs, basesAgain: false };
     for (let round = 0; round < repeat; round++) await this.#measureRound(this.#rows, place);
     for (;;) {
       const open = this.#unsettled();
       if (open.length === 0) return;
-      this.#outcomes.planned += open.length;
-      await this.#measureRound(open, { ...place, endsMs: this.#options.moreUntilMs! });
+      this.#outcomes.planned += open.length + open.filter(isBase).length;
+      const endsMs = this.#options.moreUntilMs!;
+      await this.#measureRound(open, { ...place, endsMs, basesAgain: true });
     }
   }
 
-  /** Those that are worth another round, and what they are held against, while there is time for one. */
+  /** What is worth another round, with what it is held against before and after, while there is time for one. */
   #unsettled(): NetworkRow[] {
     const { clock, moreUntilMs = 0 } = this.#options;
     if (clock.monotonicMs() >= moreUntilMs) return [];
-    const open = this.#rows.filter(({ id, nic }) => {
-      const taken = this.#outcomes.takenOf(id) ?? [];
-      const isOpen = nic !== 'none' && this.#outcomes.reasonOf(id) === undefined;
-      return isOpen && !isSettled(networkRatiosOf(taken));
-    });
+    const possible = this.#rows.filter(
+      (row) => !isBase(row) && this.#outcomes.reasonOf(row.id) === undefined,
+    );
+    const open = leastCertain(
+      possible.map((row) => {
+        const ratios = networkRatiosOf(this.#outcomes.takenOf(row.id) ?? []);
+        return { row, key: pathKeyOf(row), ratios };
+      }),
+    );
     return withBaselines(open);
   }
 
-  async #measureRound(
-    rows: readonly NetworkRow[],
-    { context, cards, guest, endsMs }: Place,
-  ): Promise<void> {
-    const bases = new Map<NetworkRow, NetworkSample>();
-    for (const row of rows.filter(({ nic }) => nic === 'none')) {
+  /** In this order, but that each card's rows follow each other: changing the card takes a while. */
+  async #measureRound(rows: readonly NetworkRow[], place: Place): Promise<void> {
+    const baseRows = rows.filter(isBase);
+    const bases = await this.#measureBases(baseRows, place);
+    const taken: [row: NetworkRow, sample: NetworkSample][] = [];
+    try {
+      await this.#measureGuests(rows, place, (row, sample) => taken.push([row, sample]));
+      if (place.basesAgain) bases.push(...(await this.#measureBases(baseRows, place)));
+    } finally {
+      // Also of a run that was ended in between.
+      for (const [row, sample] of taken) {
+        const own = bases.filter(([each]) => isBaselineOf(each, row)).map(([, base]) => base);
+        this.#outcomes.keep(row.id, { sample, ...(own.length === 0 ? {} : { bases: own }) });
+      }
+    }
+  }
+
+  async #measureBases(rows: readonly NetworkRow[], { context }: Place): Promise<Base[]> {
+    const bases: Base[] = [];
+    for (const row of rows) {
       const sample = await this.#outcomes.take(row.id, () => sampleSide(context, row));
       if (sample === undefined) continue;
-      bases.set(row, sample);
+      bases.push([row, sample]);
       this.#outcomes.keep(row.id, { sample });
     }
+    return bases;
+  }
+
+  async #measureGuests(
+    rows: readonly NetworkRow[],
+    { context, cards, guest, endsMs }: Place,
+    onSample: (row: NetworkRow, sample: NetworkSample) => void,
+  ): Promise<void> {
     let inUse: string | undefined;
     for (const row of inCardOrder(rows)) {
       if (context.clock.monotonicMs() >= endsMs) return;
@@ -157,9 +187,7 @@ class NetworkRun {
         inUse = use;
         return await sampleGuestNetwork(context, row, { guest: guest!, tap: card.tap });
       });
-      const base = [...bases].find(([each]) => isBaselineOf(each, row))?.[1];
-      if (sample !== undefined)
-        this.#outcomes.keep(row.id, { sample, ...(base === undefined ? {} : { base }) });
+      if (sample !== undefined) onSample(row, sample);
     }
   }
 
@@ -225,9 +253,20 @@ class NetworkRun {
 /** Changing the card takes a while. */
 function inCardOrder(rows: readonly NetworkRow[]): NetworkRow[] {
   const key = ({ nic, mtu }: NetworkRow) => `${nic} ${mtu ?? 0}`;
-  const guests = rows.filter(({ nic }) => nic !== 'none');
+  const guests = rows.filter((row) => !isBase(row));
   const order = [...new Set(guests.map(key))];
   return guests.toSorted((a, b) => order.indexOf(key(a)) - order.indexOf(key(b)));
+}
+
+function isBase({ nic }: NetworkRow): boolean {
+  return nic === 'none';
+}
+
+type Base = [row: NetworkRow, sample: NetworkSample];
+
+/** Rows with the same one are held against the same. */
+function pathKeyOf({ peer, measure, streams }: NetworkRow): string {
+  return `${peer} ${measure} ${streams}`;
 }
 
 interface Place {
@@ -236,6 +275,8 @@ interface Place {
   guest: LabGuest | undefined;
   /** No row is begun later. */
   endsMs: number;
+  /** What rows are held against is measured after them too. */
+  basesAgain: boolean;
 }
 
 interface GuestCard extends LabGuestNic {

@@ -24,7 +24,7 @@ const SIZES: Readonly<Record<TestbedName, LabProfile['sizes']>> = {
 /** Beside it there are the guest's making and the round that is under way: under 10 minutes for the paper's, else 3. */
 export const QUICK_SECONDS: Readonly<Record<TestbedName, number>> = {
   slow: 120,
-  paper: 420,
+  paper: 530,
   native: 120,
 };
 

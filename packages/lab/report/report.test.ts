@@ -47,7 +47,7 @@ const trip: NetworkSample = {
 
 const NETWORK: NetworkResult[] = selectNetworkRows({ quick: true, patterns: [] }).map((row) => {
   const sample = row.measure === 'round-trip' ? trip : stream(row.nic === 'none' ? 238 : 150);
-  const taken = row.nic === 'none' ? { sample } : { sample, base: sample };
+  const taken = row.nic === 'none' ? { sample } : { sample, bases: [sample] };
   return networkResultOf(row, [taken], SURROUNDINGS);
 });
 

@@ -23,6 +23,19 @@ test('a row has the sample in the middle, the spread, and its ratio to the host 
   assert.equal(result.explanation?.cause?.name, 'emulated-bus');
 });
 
+test('rounds in which the guest was kept waiting for the host’s processors are left out, and counted', () => {
+  const round = (mbps: number, guestWaiting: number): Taken => {
+    const { sample, ...rest } = taken(mbps, 100);
+    return { ...rest, sample: { ...sample, guestWaiting } };
+  };
+  const which = row('local-disk/lsi53c895a/native*/read/');
+  const rounds = [round(30, 0.9), round(60, 0.05), round(61, 0.1), round(62, 0.08), round(35, 0.6)];
+  const { spread, samples, disturbed } = resultOf(which, rounds, 'tcg');
+  assert.deepEqual([spread?.mbps.lowest, samples, disturbed], [60, 3, 2]);
+  const starved = resultOf(which, [round(30, 0.9), round(31, 0.95), round(29, 0.88)], 'tcg');
+  assert.deepEqual([starved.samples, starved.disturbed], [3, undefined]);
+});
+
 test('the paper’s values stand beside the row, their ratio from raw values', () => {
   const { paper } = describeRow(row('sparse*/read/'), 'kvm');
   assert.equal(paper?.mbps, 71.9);

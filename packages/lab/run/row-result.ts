@@ -17,7 +17,7 @@ import { type Direction, paperLabel } from '../paper/paper-rows.ts';
 import { isCached, type Workload } from '../workloads/workload.ts';
 import { VCPUS } from './machine.ts';
 import type { Sample } from './sample.ts';
-import { type Spread, spreadOf } from './statistics.ts';
+import { median, type Spread, spreadOf } from './statistics.ts';
 
 export interface PaperValues extends Partial<DiskFigures> {
   row: string;
@@ -37,6 +37,8 @@ export interface Measured extends DiskFigures {
   /** Over the repeats. */
   spread: { mbps: Spread; ratio?: Spread };
   samples: number;
+  /** Rounds that are not among them: the guest was kept from the host's processors longer than in the others. */
+  disturbed?: number;
   guestBusy?: number;
   servingBusy?: number;
   guestWaiting?: number;
@@ -109,7 +111,20 @@ export function resultOf(
   return { ...described, ...measured, ...(explanation === undefined ? {} : { explanation }) };
 }
 
-export function summarize(taken: readonly Taken[]): Measured {
+/** Of its time; what a guest on an idle host waits for the processes that serve it differs by less from round to round. */
+const MUCH_WAITING = 0.1;
+
+/** Without the rounds in which the guest's processors were kept waiting longer than in most: those tell of what else the host did. */
+export function calmOf(taken: readonly Taken[]): Taken[] {
+  const waiting = ({ sample }: Taken) => sample.guestWaiting ?? 0;
+  if (taken.length === 0) return [];
+  const usual = median(taken.map(waiting));
+  return taken.filter((each) => waiting(each) <= usual + MUCH_WAITING);
+}
+
+export function summarize(all: readonly Taken[]): Measured {
+  const taken = calmOf(all);
+  const disturbed = all.length - taken.length;
   const sorted = taken.toSorted((a, b) => a.sample.mbps - b.sample.mbps);
   const { sample } = sorted[sorted.length >> 1]!;
   const { requestSectors, queueDepth, utilisation } = sample.seen;
@@ -123,6 +138,7 @@ export function summarize(taken: readonly Taken[]): Measured {
       ...(ratio === undefined ? {} : { ratio }),
     },
     samples: taken.length,
+    ...(disturbed === 0 ? {} : { disturbed }),
     ...(ratio === undefined ? {} : { ratio: ratio.median }),
     ...definedOf(sample),
   };

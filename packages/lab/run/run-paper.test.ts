@@ -17,7 +17,13 @@ const skip = (await whyNoLabDisk()) ?? false;
 /** Rows that need no guest, on a modelled disk of 25 MB/s; the host is looked at afterwards. */
 async function run(
   patterns: readonly string[],
-  options: { signal?: AbortSignal; onProgress?: (text: string) => void; isNative?: boolean } = {},
+  options: {
+    signal?: AbortSignal;
+    onProgress?: (text: string) => void;
+    isNative?: boolean;
+    isInMemory?: boolean;
+    isHeldAgainstHost?: boolean;
+  } = {},
 ): Promise<RowResult[]> {
   return (await runOn('/var/tmp', patterns, options)).rows;
 }
@@ -33,7 +39,8 @@ async function runOn(
       ...{ commands: systemCommands, clock: systemClock, folder, sizeBytes: 8 * MIB, repeat: 1 },
       testbed: options.isNative === true ? TESTBEDS.native : TESTBEDS.slow,
       rows: selectRows({ quick: true, patterns, workloads: ['dd'] }),
-      ...{ seconds: 1, tools: '/nowhere/tools' },
+      ...{ seconds: 1, tools: '/nowhere/tools', isInMemory: options.isInMemory === true },
+      isHeldAgainstHost: options.isHeldAgainstHost !== false,
       guest: {
         ...{ accelerator: 'tcg', engine: 'threads' },
         ...{ kernelPath: '/nowhere/kernel', initrdPath: '/nowhere/initrd' },
@@ -75,6 +82,16 @@ test('rows of the host that no guest’s is held against are measured beside tho
   );
 });
 
+test('rows that are held against each other alone bring none of the host’s', { skip }, async () => {
+  const which = ['local-disk/virtio-blk/threads/direct/write'];
+  const held = await run(which);
+  const alone = await run(which, { isHeldAgainstHost: false });
+  assert.deepEqual(
+    [held, alone].map((rows) => rows.map(({ vmm }) => vmm)),
+    [['none', 'emulation'], ['emulation']],
+  );
+});
+
 test('a run that is ended keeps the rows it has', { skip }, async () => {
   const controller = new AbortController();
   const rows = await run(['none/local-disk'], {
@@ -98,6 +115,15 @@ test('a disk without room for the run ends it, and it says so', { skip }, async 
   const { rows, failure } = await runOn(small.path, ['none/local-disk/write']);
   assert.deepEqual([rows[0]!.mbps, failure], [undefined, undefined]);
   assert.match(rows[0]!.reason!, /no space left|input\/output error/i);
+});
+
+test('a modelled disk in memory needs no room below, and leaves nothing mounted', {
+  skip,
+}, async () => {
+  await using small = await SmallDisk.make(24 * MIB);
+  await small.fill(4 * MIB);
+  const { rows } = await runOn(small.path, ['none/local-disk/write'], { isInMemory: true });
+  assert.ok(rows[0]!.mbps! > 0, rows[0]!.reason);
 });
 
 test('rows that this host cannot run say why, and a guest that does not start too', {

@@ -16,9 +16,24 @@ import { hostKeyOf, withHostRows } from './host-rows.ts';
 import { MEMORY_MIB, VCPUS } from './machine.ts';
 import { INTERRUPTED, sentenceOf } from './reasons.ts';
 import { RowOutcomes } from './row-outcomes.ts';
-import { describeRow, type RowResult, ratiosOf, resultOf, type Taken } from './row-result.ts';
-import { type GuestPlace, sampleGuest, sampleHost } from './sample.ts';
-import { isSettled } from './settling.ts';
+import {
+  calmOf,
+  describeRow,
+  type RowResult,
+  ratiosOf,
+  resultOf,
+  type Taken,
+} from './row-result.ts';
+import {
+  type GuestPlace,
+  type Sample,
+  type SampleContext,
+  sampleGuest,
+  sampleHost,
+  warmUp,
+} from './sample.ts';
+import { leastCertain } from './settling.ts';
+import { meanOf } from './statistics.ts';
 import { transferBytes } from './transfer-size.ts';
 
 export interface LabRunOptions {
@@ -31,12 +46,18 @@ export interface LabRunOptions {
   ownDisk?: string;
   rows: readonly MatrixRow[];
   sizeBytes: number;
+  /** Modelled disks have their bytes in memory, so that the host's own disk has no part in what they do. */
+  isInMemory?: boolean;
+  /** False: without ratios, and without the host's own rows that only they need. */
+  isHeldAgainstHost?: boolean;
   /** Of jobs that have a time and no end. */
   seconds: number;
   repeat: number;
   /** On the monotonic clock: rows whose ratio could still come out differently are measured again until then. */
   moreUntilMs?: number;
   guest: LabGuestChoices;
+  /** Of guests, among the host's processes; as everybody when absent. */
+  niceness?: number;
   /** The folder of the programs that the host runs too. */
   tools: string;
   signal: AbortSignal;
@@ -74,12 +95,6 @@ export async function runPaper(options: LabRunOptions): Promise<LabRun> {
   return run.results();
 }
 
-interface Round {
-  targets: Targets;
-  /** The host's own rates, by target, direction and workload. */
-  host: Map<string, number>;
-}
-
 interface Place {
   targets: Targets;
   group: readonly Configuration[];
@@ -92,11 +107,14 @@ class DiskRun {
   readonly #options: LabRunOptions;
   readonly #rows: readonly MatrixRow[];
   readonly #outcomes: RowOutcomes<Taken>;
+  readonly #sampling: SampleContext;
 
   constructor(options: LabRunOptions) {
     this.#options = options;
+    this.#sampling = { ...options, records: new Map() };
     this.#outcomes = new RowOutcomes(options);
-    this.#rows = withHostRows(options.rows);
+    const { rows, isHeldAgainstHost = true } = options;
+    this.#rows = isHeldAgainstHost ? withHostRows(rows) : rows;
     for (const { id, configuration } of this.#rows) {
       const reason = configuration.reason ?? whyNotHere(configuration, options.guest.engine);
       if (reason !== undefined) this.#outcomes.giveUp(id, reason);
@@ -139,9 +157,14 @@ class DiskRun {
     return this.#open().filter(({ configuration }) => group.includes(configuration));
   }
 
+  /** The host's own before and after those that are held against them. */
   #samplesOf(group: readonly Configuration[]): number {
     const rows = this.#rowsOf(group);
-    return this.#options.repeat * (rows.length + this.#hostRowsFor(rows).length);
+    return this.#options.repeat * this.#samplesOfRound(rows);
+  }
+
+  #samplesOfRound(rows: readonly MatrixRow[]): number {
+    return rows.length + (rows.length > 0 ? 2 : 1) * this.#hostRowsFor(rows).length;
   }
 
   async #measureGroup(
@@ -160,34 +183,61 @@ class DiskRun {
     for (;;) {
       const open = this.#unsettled(rows);
       if (open.length === 0) return;
-      this.#outcomes.planned += open.length + this.#hostRowsFor(open).length;
+      this.#outcomes.planned += this.#samplesOfRound(open);
       await this.#measureRound(open, { ...place, endsMs: this.#options.moreUntilMs! });
     }
   }
 
-  async #measureRound(
+  /** Rows that are held against the same follow each other, with the host's own around them. */
+  async #measureRound(rows: readonly MatrixRow[], place: Place): Promise<void> {
+    const hosts = this.#hostRowsFor(rows);
+    for (const key of new Set([...hosts, ...rows].map(hostKeyOf))) {
+      const isSo = (row: MatrixRow) => hostKeyOf(row) === key;
+      await this.#measureBeside(hosts.find(isSo), rows.filter(isSo), place);
+    }
+  }
+
+  /** The host's own rate before and after: what it does in the meantime changes both alike. */
+  async #measureBeside(
+    host: MatrixRow | undefined,
     rows: readonly MatrixRow[],
     { targets, group, guest, endsMs }: Place,
   ): Promise<void> {
     const { clock } = this.#options;
-    const round: Round = { targets, host: new Map() };
-    for (const row of this.#hostRowsFor(rows)) await this.#measureHost(row, round);
-    for (const row of rows) {
-      if (clock.monotonicMs() >= endsMs) return;
-      if (guest === undefined || this.#outcomes.reasonOf(row.id) !== undefined) continue;
-      const serial = serialOf(group, row.configuration);
-      await this.#measureGuest(row, round, { guest, serial });
+    const rates: number[] = [];
+    const taken: [id: string, sample: Sample][] = [];
+    if (clock.monotonicMs() >= endsMs) return;
+    if (host !== undefined) rates.push(...(await this.#measureHost(host, targets)));
+    if (guest === undefined || rows.length === 0) return;
+    try {
+      for (const row of rows) {
+        if (clock.monotonicMs() >= endsMs) break;
+        if (this.#outcomes.reasonOf(row.id) !== undefined) continue;
+        const serial = serialOf(group, row.configuration);
+        const sample = await this.#measureGuest(row, targets, { guest, serial });
+        if (sample !== undefined) taken.push([row.id, sample]);
+      }
+      if (host !== undefined) rates.push(...(await this.#measureHost(host, targets)));
+    } finally {
+      // Also of a run that was ended in between.
+      const hostMbps = meanOf(rates);
+      for (const [id, sample] of taken) {
+        this.#outcomes.keep(id, { sample, ...(hostMbps === undefined ? {} : { hostMbps }) });
+      }
     }
   }
 
-  /** Those that are worth another round, while there is time for one: defaults first, since it may end in the midst. */
+  /** What is worth another round, while there is time for one: defaults first, since it may end in the midst. */
   #unsettled(rows: readonly MatrixRow[]): MatrixRow[] {
     const { clock, moreUntilMs = 0 } = this.#options;
     if (clock.monotonicMs() >= moreUntilMs) return [];
-    const open = rows.filter(({ id }) => {
-      const taken = this.#outcomes.takenOf(id) ?? [];
-      return this.#outcomes.reasonOf(id) === undefined && !isSettled(ratiosOf(taken));
-    });
+    const possible = rows.filter(({ id }) => this.#outcomes.reasonOf(id) === undefined);
+    const open = leastCertain(
+      possible.map((row) => {
+        const ratios = ratiosOf(calmOf(this.#outcomes.takenOf(row.id) ?? []));
+        return { row, key: hostKeyOf(row), ratios };
+      }),
+    );
     const rank = ({ configuration: { mark } }: MatrixRow) => (mark === undefined ? 1 : 0);
     return open.toSorted((one, other) => rank(one) - rank(other));
   }
@@ -225,36 +275,36 @@ class DiskRun {
     );
   }
 
-  async #measureHost(row: MatrixRow, { targets, host }: Round): Promise<void> {
+  /** MB/s; none when it failed. */
+  async #measureHost(row: MatrixRow, targets: Targets): Promise<number[]> {
     const target = targets.find(row.configuration)!;
-    const sample = await this.#outcomes.take(row.id, () => sampleHost(this.#options, target, row));
-    if (sample === undefined) return;
-    host.set(hostKeyOf(row), sample.mbps);
+    const sample = await this.#outcomes.take(row.id, () => sampleHost(this.#sampling, target, row));
+    if (sample === undefined) return [];
     this.#outcomes.keep(row.id, { sample });
+    return [sample.mbps];
   }
 
   async #measureGuest(
     row: MatrixRow,
-    { targets, host }: Round,
+    targets: Targets,
     { guest, serial }: { guest: LabGuest; serial: string },
-  ): Promise<void> {
+  ): Promise<Sample | undefined> {
     const target = targets.find(row.configuration)!;
+    const isFirst = this.#outcomes.takenOf(row.id) === undefined;
     const measure = async (device: string | undefined) => {
       if (device === undefined) throw new Error('the guest’s kernel has no driver for this disk');
       const sizeBytes = transferBytes(row, this.#options.sizeBytes);
+      const context = { ...this.#sampling, sizeBytes };
       const place: GuestPlace = { guest, device };
-      return await sampleGuest({ ...this.#options, sizeBytes }, target, row, place);
+      if (isFirst) await warmUp(context, target, row, place);
+      return await sampleGuest(context, target, row, place);
     };
     const { port } = target;
-    const sample = await this.#outcomes.take(row.id, () =>
+    return await this.#outcomes.take(row.id, () =>
       port === undefined
         ? measure(guest.deviceOf(serial))
         : withNetworkDisk(guest, port, (device) => measure(device)),
     );
-    const hostMbps = host.get(hostKeyOf(row));
-    if (sample !== undefined) {
-      this.#outcomes.keep(row.id, { sample, ...(hostMbps === undefined ? {} : { hostMbps }) });
-    }
   }
 }
 

@@ -19,3 +19,9 @@ export function spreadOf(values: readonly number[]): Spread {
     highest: Math.max(...values),
   };
 }
+
+/** Undefined of none. */
+export function meanOf(values: readonly number[]): number | undefined {
+  if (values.length === 0) return undefined;
+  return values.reduce((sum, each) => sum + each, 0) / values.length;
+}

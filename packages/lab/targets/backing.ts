@@ -2,6 +2,7 @@
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MIB } from '@ironbark/core/units.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import { LabDisk } from '../disk/lab-disk.ts';
@@ -26,6 +27,8 @@ export interface BackingOptions {
   /** Undefined: the host's own disk. */
   model: DiskModel | undefined;
   servesTcp?: boolean;
+  /** Of a modelled disk: its bytes lie in memory. */
+  isInMemory?: boolean;
   /** What is there already; only without a model. */
   ownDisk?: string;
 }
@@ -37,7 +40,10 @@ export async function openBacking(options: BackingOptions): Promise<Backing> {
 }
 
 async function openModelled(options: BackingOptions, model: DiskModel): Promise<Backing> {
-  const disk = await LabDisk.start({ ...options, model });
+  await using stack = new AsyncDisposableStack();
+  if (options.isInMemory === true) stack.use(await mountMemory(options));
+  const disk = stack.use(await LabDisk.start({ ...options, model }));
+  const owned = stack.move();
   return {
     file: disk.file,
     bytesFile: disk.bytesFile,
@@ -50,7 +56,22 @@ async function openModelled(options: BackingOptions, model: DiskModel): Promise<
         await disk.change(model);
       }
     },
-    [Symbol.asyncDispose]: () => disk[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Its sockets, beside the bytes. */
+const FOLDER_BYTES = 16 * MIB;
+
+async function mountMemory({ commands, folder, sizeBytes }: BackingOptions) {
+  await mkdir(folder, { recursive: true });
+  const size = `size=${sizeBytes + FOLDER_BYTES},mode=0700`;
+  await commands.run('mount', ['-t', 'tmpfs', '-o', size, 'ironbark-lab', folder]);
+  return {
+    [Symbol.asyncDispose]: async () => {
+      // The file that the disk was shown as may be let go a moment later.
+      await commands.run('umount', ['--lazy', folder]);
+    },
   };
 }
 

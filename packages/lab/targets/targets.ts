@@ -22,6 +22,8 @@ export interface TargetsOptions {
   ownDisk?: string;
   /** Of each transfer, and so of each target. */
   sizeBytes: number;
+  /** Modelled disks have their bytes in memory. */
+  isInMemory?: boolean;
   /** What will be measured: only what these need is made. */
   configurations: readonly Configuration[];
 }

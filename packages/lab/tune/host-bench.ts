@@ -17,6 +17,10 @@ export interface BenchContext {
 
 export interface Bench {
   path: string;
+  /** The path is a list of QEMU's options instead. */
+  isOptions?: boolean;
+  /** Written instead of zeros, which may be left out. */
+  pattern?: number;
   aio: AioEngine;
   cache: 'none' | 'writeback' | 'writethrough';
   direction: 'read' | 'write';
@@ -65,10 +69,23 @@ async function run({ commands, signal }: BenchContext, bench: Bench, count: numb
 
 export function benchArguments(bench: Bench, count: number): string[] {
   const { path, aio, cache, direction, blockBytes, depth, stepBytes, flushEvery } = bench;
+  const { isOptions = false, pattern } = bench;
   return [
-    ...['bench', '-f', 'raw', '-t', cache, '-i', aio, '-c', String(count), '-d', String(depth)],
+    ...[
+      'bench',
+      ...(isOptions ? ['--image-opts'] : ['-f', 'raw']),
+      '-t',
+      cache,
+      '-i',
+      aio,
+      '-c',
+      String(count),
+      '-d',
+      String(depth),
+    ],
     ...['-s', String(blockBytes), '-S', String(stepBytes ?? blockBytes)],
     ...(direction === 'write' ? ['-w'] : []),
+    ...(pattern === undefined ? [] : [`--pattern=${pattern}`]),
     ...(flushEvery === undefined ? [] : [`--flush-interval=${flushEvery}`]),
     path,
   ];

@@ -3,10 +3,10 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type Clock, systemClock } from '@ironbark/platform/clock.ts';
+import { systemClock } from '@ironbark/platform/clock.ts';
 import type { CommandResult, Commands } from '@ironbark/platform/commands.ts';
 import { benchArguments, parseBench } from './host-bench.ts';
-import { calibrateHost } from './host-calibration.ts';
+import { calibrateHost, type HostCalibrationOptions } from './host-calibration.ts';
 
 /** Each request takes a time that depends on the engine, the cache and the size. */
 class TimedCommands implements Pick<Commands, 'run'> {
@@ -33,7 +33,7 @@ class TimedCommands implements Pick<Commands, 'run'> {
 async function calibrate(
   commands: Pick<Commands, 'run'>,
   proceed = async () => {},
-  given: { signal?: AbortSignal; clock?: Clock } = {},
+  given: Partial<Pick<HostCalibrationOptions, 'signal' | 'clock' | 'engine' | 'rates'>> = {},
 ) {
   const folder = await mkdtemp(join(tmpdir(), 'ironbark-calibration-'));
   const place = join(folder, 'calibration');
@@ -62,6 +62,19 @@ test('engines, caches, allocation and read-ahead are measured with QEMU itself, 
     );
   }
   assert.deepEqual(found.warnings, []);
+});
+
+test('what guests have measured of engines and the disk is not measured again', async () => {
+  const commands = new TimedCommands();
+  const measured = { native: 900, threads: 500 };
+  const engine = { name: 'engine', chosen: 'native', measured, unit: 'requests/s', reason: 'So.' };
+  const rates = { readBytesPerSecond: 7e6, writeBytesPerSecond: 6e6 };
+  const found = await calibrate(commands, undefined, { engine, rates } as never);
+  assert.deepEqual([found.aio, found.readBytesPerSecond], ['native', 7e6]);
+  assert.ok(found.warnings!.some(({ name }) => name === 'no-io-uring'));
+  const lines = commands.ran.map((args) => args.join(' '));
+  assert.equal(lines.filter((line) => line.startsWith('dd')).length, 1);
+  assert.ok(!lines.some((line) => line.includes('-d 16 -s 4096')), lines.join('\n'));
 });
 
 test('an engine that this host refuses is said and the others are measured', async () => {

@@ -2,7 +2,11 @@
 
 import { mkdir, rm, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { CalibrationFinding, IoCalibration } from '@ironbark/core/io-calibration.ts';
+import type {
+  CalibrationFinding,
+  DeviceRates,
+  IoCalibration,
+} from '@ironbark/core/io-calibration.ts';
 import type { AioEngine } from '@ironbark/core/io-profile.ts';
 import { KIB, MIB, renderBytes } from '@ironbark/core/units.ts';
 import { parseRate, transferArguments } from '../workloads/dd.ts';
@@ -14,8 +18,10 @@ export interface HostCalibrationOptions extends BenchContext {
   measuredAt: string;
   processors: number;
   network: HostNetwork;
-  /** Of the engines, as guests have measured them. */
+  /** Of the engines, as guests have measured them; they are not measured again. */
   engine?: CalibrationFinding;
+  /** Of the disk, where they were measured a moment ago. */
+  rates?: DeviceRates;
 }
 
 /** More than a drive's own cache has. */
@@ -36,7 +42,8 @@ export async function calibrateHost(options: HostCalibrationOptions): Promise<Io
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true, mode: 0o700 });
   try {
-    return calibrationFrom(await watched(options, measure), options);
+    const figures = await watched(options, (context) => measure(context, options));
+    return calibrationFrom(figures, options);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -79,7 +86,12 @@ async function requireRoom(folder: string): Promise<void> {
   throw new CalibrationError(`${folder} has less than ${renderBytes(needed)} free`);
 }
 
-async function measure(context: BenchContext): Promise<HostFigures> {
+type Known = Pick<HostCalibrationOptions, 'engine' | 'rates'>;
+
+async function measure(
+  context: BenchContext,
+  { engine, rates: known }: Known,
+): Promise<HostFigures> {
   const path = join(context.folder, 'disk');
   await dd(context, [
     'if=/dev/zero',
@@ -88,22 +100,29 @@ async function measure(context: BenchContext): Promise<HostFigures> {
     `count=${FILE_BYTES / MIB}`,
     'conv=fsync',
   ]);
+  const rates = known ?? (await measureRates(context, path));
+  const engines =
+    engine === undefined
+      ? await measureEngines(context, path)
+      : { measured: engine.measured, refused: {} };
+  const best = Object.entries(engines.measured).toSorted(([, a], [, b]) => b - a)[0];
+  // Without one, calibrationFrom says why.
+  const aio = (best?.[0] ?? 'threads') as AioEngine;
+  return {
+    ...{ ...rates, engines },
+    cache: await measureCaches(context, path),
+    allocation: await measureAllocations(context, aio),
+    readAhead: await measureReadAhead(context, { path, aio }),
+  };
+}
+
+async function measureRates(context: BenchContext, path: string): Promise<DeviceRates> {
   const rate = async (direction: 'read' | 'write') => {
     const args = transferArguments(direction, { path, bytes: FILE_BYTES, direct: true });
     return parseRate(await dd(context, args)) * 1e6;
   };
   const writeBytesPerSecond = await rate('write');
-  const readBytesPerSecond = await rate('read');
-  const engines = await measureEngines(context, path);
-  const best = Object.entries(engines.measured).toSorted(([, a], [, b]) => b - a)[0];
-  // Without one, calibrationFrom says why.
-  const aio = (best?.[0] ?? 'threads') as AioEngine;
-  return {
-    ...{ readBytesPerSecond, writeBytesPerSecond, engines },
-    cache: await measureCaches(context, path),
-    allocation: await measureAllocations(context, aio),
-    readAhead: await measureReadAhead(context, { path, aio }),
-  };
+  return { writeBytesPerSecond, readBytesPerSecond: await rate('read') };
 }
 
 async function dd(context: BenchContext, args: readonly string[]): Promise<string> {

@@ -104,7 +104,7 @@ async function plantDisks(
       ...(configuration.limit === undefined ? {} : { limit: configuration.limit }),
     })),
   });
-  const context = { ...run, seconds: SECONDS, tools: files.tools, signal };
+  const context = { ...run, seconds: SECONDS, tools: files.tools, signal, records: new Map() };
   const found: Found[] = [];
   for (const [index, plant] of plants.entries()) {
     const device = guest.deviceOf(serialOf(index))!;

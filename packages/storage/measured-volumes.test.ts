@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { systemClock } from '@ironbark/platform/clock.ts';
+import type { VolumeStorageObservation } from '@ironbark/protocol/internal/storage-client.ts';
+import { exportSocketPath } from './drivers/export-sockets.ts';
+import {
+  Harness,
+  hurriedClock,
+  NODE,
+  qemuIo,
+  snapshot,
+  volume,
+  volumeId,
+} from './testing/harness.ts';
+
+const ID = volumeId(1);
+
+async function startReady(options = {}): Promise<Harness> {
+  const harness = await Harness.start(options);
+  await harness.put(volume(1));
+  await harness.untilVolume(ID, ({ state }) => state === 'ready');
+  return harness;
+}
+
+/** As who measures it finds it. */
+function openedAt(harness: Harness, opening: number): VolumeStorageObservation {
+  const socketPath = join(harness.dataDir, exportSocketPath(ID, opening));
+  return { id: ID, export: { kind: 'nbd-unix', socketPath, exportName: ID } } as never;
+}
+
+const isRefused = (message: RegExp) => ({ kind: 'incorrect-state', message });
+
+test('a measured volume is open until its end, and who attaches it has it then, by another opening', async () => {
+  await using harness = await startReady();
+  const { measured } = harness.storage;
+  const { opening, sizeBytes } = await measured.begin(ID);
+  const opened = openedAt(harness, opening);
+  await qemuIo(opened, 'write -P 0x11 0 64k', 'flush');
+  await assert.rejects(measured.begin(ID), isRefused(/being measured/));
+  await harness.put(volume(1, { generation: 2, exportTo: NODE, sizeBytes }));
+  await systemClock.sleep(100);
+  assert.equal((await harness.volume(ID))?.export, undefined);
+  await measured.end(ID);
+  const attached = await harness.untilVolume(ID, (each) => each.export !== undefined);
+  await qemuIo(attached, 'read -P 0x11 0 64k');
+  await assert.rejects(qemuIo(opened, 'read 0 64k'));
+  await assert.rejects(measured.begin(ID), isRefused(/An instance has it/));
+  await measured.end(ID);
+});
+
+test('a volume that somebody is at work on, or that is not there, is not measured', async () => {
+  await using harness = await startReady();
+  const { measured } = harness.storage;
+  await assert.rejects(measured.begin(volumeId(2)), isRefused(/no such volume/));
+  harness.objects.putObject = () => Promise.reject(new Error('the store is away'));
+  await harness.put(snapshot(1));
+  await assert.rejects(measured.begin(ID), isRefused(/snapshot of it is being taken/));
+});
+
+test('a measurement that nobody renews is ended, and one that a stop or a crash cuts short leaves nothing open', async () => {
+  await using harness = await startReady({ clock: hurriedClock(100) });
+  const isClosed = async () => {
+    const sockets = (await harness.files()).filter((path) => path.endsWith('.nbd'));
+    return sockets.length === 0;
+  };
+  await harness.storage.measured.begin(ID);
+  assert.equal(await isClosed(), false);
+  await harness.until('the lease to be over', isClosed);
+  assert.throws(() => harness.storage.measured.renew(ID), isRefused(/given up/));
+  await harness.storage.measured.begin(ID);
+  await harness.restart();
+  assert.equal(await isClosed(), true);
+  await assert.doesNotReject(harness.storage.measured.begin(ID));
+});
