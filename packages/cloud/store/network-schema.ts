@@ -19,6 +19,7 @@ import type {
   SubnetId,
   VpcCidrAssociationId,
   VpcId,
+  VpcPeeringConnectionId,
 } from '@ironbark/core/ids.ts';
 import type { Generated, Selectable } from 'kysely';
 
@@ -160,7 +161,7 @@ export interface RouteTableAssociationTable {
 export interface RouteTable {
   routeTableId: RouteTableId;
   destination: string;
-  targetId: InternetGatewayId | NatGatewayId | InterfaceId;
+  targetId: InternetGatewayId | NatGatewayId | InterfaceId | VpcPeeringConnectionId;
 }
 
 export interface AddressTable {
@@ -187,6 +188,21 @@ export interface NatGatewayTable {
   privateIp: string;
   createdAt: number;
   deletedAt: number | null;
+}
+
+export interface VpcPeeringTable {
+  id: VpcPeeringConnectionId;
+  /** Who asks. */
+  accountId: AccountId;
+  vpcId: VpcId;
+  /** Who is asked. Where it failed neither the account nor the VPC need exist. */
+  accepterAccountId: AccountId;
+  accepterVpcId: VpcId;
+  status: 'pending-acceptance' | 'active' | 'failed' | 'rejected' | 'deleted';
+  createdAt: number;
+  /** When it failed, or was rejected or deleted, and by which account. */
+  endedAt: number | null;
+  endedBy: AccountId | null;
 }
 
 /** Private addresses of an interface besides its first. */
@@ -230,6 +246,7 @@ export type RouteTableAssociationRow = Selectable<RouteTableAssociationTable>;
 export type RouteRow = Selectable<RouteTable>;
 export type AddressRow = Selectable<AddressTable>;
 export type NatGatewayRow = Selectable<NatGatewayTable>;
+export type VpcPeeringRow = Selectable<VpcPeeringTable>;
 export type NetworkAclRow = Selectable<NetworkAclTable>;
 export type NetworkAclEntryRow = Selectable<NetworkAclEntryTable>;
 export type DhcpOptionsRow = Selectable<DhcpOptionsTable>;
