@@ -118,6 +118,8 @@ export interface NetworkInterfaceTable {
   attachState: Generated<'attaching' | 'attached' | 'detaching'>;
   /** The instance's generation that brought that state. */
   attachGeneration: Generated<number>;
+  /** With `detaching`: the guest is not waited for. */
+  detachForced: Generated<Flag>;
   /** Of a NAT gateway: nobody else changes it. */
   isManaged: Generated<Flag>;
 }
