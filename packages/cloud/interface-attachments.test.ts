@@ -311,3 +311,25 @@ test('an address that a launch names for one interface is not given to another o
     [near(9), near(8)],
   );
 });
+
+test('with Force a guest that does not let go is told to be without, also when it was asked before', async () => {
+  await using t = await TestCloud.start();
+  const [id] = await t.launch(await t.registerImage());
+  await t.settleState(id!, 'running');
+  const eni = await makeInterface(t);
+  const wish = { NetworkInterfaceId: eni, InstanceId: id!, DeviceIndex: 1 };
+  const { AttachmentId } = await t.call('AttachNetworkInterface', wish);
+  await t.settle('attached', async () => (await show(t, eni)).Attachment?.Status === 'attached');
+  const cut = () => t.cluster.getIntent(id as InstanceId).cutInterfaces;
+  const seen = [] as (string[] | undefined)[];
+  await t.call('DetachNetworkInterface', { AttachmentId: AttachmentId! });
+  await t.call('DetachNetworkInterface', { AttachmentId: AttachmentId!, Force: true });
+  await t.settle('free', async () => {
+    seen.push(cut());
+    return (await show(t, eni)).Status === 'available';
+  });
+  assert.ok(seen.some((ids) => ids?.[0] === eni));
+  await t.call('AttachNetworkInterface', wish);
+  await t.settle('attached', async () => (await show(t, eni)).Attachment?.Status === 'attached');
+  assert.equal(cut(), undefined);
+});

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NodeId } from '@ironbark/core/ids.ts';
+import type { ZoneVpc } from '@ironbark/protocol/internal/cluster-client.ts';
 import { MemoryNode } from '@ironbark/protocol/internal/testing/memory-node.ts';
 import type { VpcChange } from '@ironbark/protocol/internal/vpc-changes.ts';
 import { MovableClock } from './testing/joined-zone.ts';
@@ -85,6 +86,38 @@ test('nodes that share a VPC are told where the others are, and of a change of t
   await zone.client.putVpcs([zoneVpc(3, [A])]);
   await zone.until('alone', () => zone.node(A).intent.vpcs[0]?.networkNumber === 3);
   assert.deepEqual(addresses(A), ['192.0.2.1']);
+});
+
+test('nodes of peered VPCs are told both, and where the guests of both are, until the peering ends', async () => {
+  const [a, b] = [new MemoryNode(A), new MemoryNode(B)];
+  for (const [at, node] of [a, b].entries()) {
+    node.network = 'bridge';
+    node.underlayAddress = `192.0.2.${at + 1}`;
+  }
+  await using zone = await Zone.start([a, b]);
+  await zone.client.putInstances([placed(1, A), placed(2, B)]);
+  await zone.untilSeen(instanceId(2), (each) => each.power === 'running');
+  const one = (generation: number) => zoneVpc(generation, [A]);
+  const other = (generation: number): ZoneVpc => {
+    const { intent } = zoneVpc(generation, [B]);
+    return { generation, intent: { ...intent, id: 'vpc-00000000000000002' } };
+  };
+  const [idOfOne, idOfOther] = [one(1).intent.id, other(1).intent.id];
+  const peered = ({ generation, intent }: ZoneVpc, peer: typeof idOfOne) => ({
+    ...{ generation, intent: { ...intent, peers: [peer] } },
+  });
+  await zone.client.putVpcs([one(1), other(1)]);
+  const told = (id: NodeId) => zone.node(id).intent.vpcs;
+  await zone.until('apart', () => told(A).length === 1 && told(B).length === 1);
+  await zone.client.putVpcs([peered(one(2), idOfOther)]);
+  await zone.client.putVpcs([peered(other(2), idOfOne)]);
+  const knowsBoth = (id: NodeId) =>
+    told(id).length === 2 && told(id).every(({ locations }) => locations?.length === 2);
+  await zone.until('told', () => knowsBoth(A) && knowsBoth(B));
+  await zone.client.putVpcs([one(3)]);
+  await zone.client.putVpcs([other(3)]);
+  await zone.until('apart again', () => told(A).length === 1 && told(B).length === 1);
+  assert.deepEqual([told(A)[0]!.id, told(B)[0]!.id], [idOfOne, idOfOther]);
 });
 
 test('a change of a VPC is told as no more than that, and all of it where something is missing', async () => {

@@ -69,6 +69,8 @@ export type ErrorResource =
   | 'allocation'
   | 'address-association'
   | 'nat-gateway'
+  | 'vpc-peering-connection'
+  | 'vpc-peering-request'
   | 'network-acl'
   | 'network-acl-entry'
   | 'network-acl-association'

@@ -21,6 +21,7 @@ export type IdPrefix =
   | 'eipalloc'
   | 'eipassoc'
   | 'nat'
+  | 'pcx'
   | 'acl'
   | 'aclassoc'
   | 'dopt'
@@ -49,6 +50,7 @@ export type RouteTableAssociationId = ResourceId<'rtbassoc'>;
 export type AllocationId = ResourceId<'eipalloc'>;
 export type AddressAssociationId = ResourceId<'eipassoc'>;
 export type NatGatewayId = ResourceId<'nat'>;
+export type VpcPeeringConnectionId = ResourceId<'pcx'>;
 export type VpcCidrAssociationId = ResourceId<'vpc-cidr-assoc'>;
 export type LaunchTemplateId = ResourceId<'lt'>;
 export type ProfileAssociationId = ResourceId<'iip-assoc'>;

@@ -34,7 +34,7 @@ const FILTERS: FilterTable<RouteTableItem> = {
     'route.origin': ofRoutes((route) => route.Origin),
     'route.state': ofRoutes((route) => route.State),
     'route.transit-gateway-id': () => undefined,
-    'route.vpc-peering-connection-id': () => undefined,
+    'route.vpc-peering-connection-id': ofRoutes((route) => route.VpcPeeringConnectionId),
     'vpc-id': ({ row }) => row.vpcId,
   },
   tags: ({ tags }) => tags,

@@ -1,4 +1,4 @@
-// Owns DescribeSecurityGroupReferences: groups are named from another VPC only where VPCs are peered, and none is here.
+// Owns DescribeSecurityGroupReferences: of groups of another VPC that is peered, which no rule can name here.
 
 import { GROUP, matchIds, requireIds } from '../app/resource-ids.ts';
 import { listGroups } from '../store/security-groups.ts';

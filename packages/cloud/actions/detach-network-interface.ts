@@ -1,4 +1,4 @@
-// Owns DetachNetworkInterface. `Force` changes nothing here: a guest is asked until it lets go, and no longer than it runs.
+// Owns DetachNetworkInterface. A guest is asked to let go, and keeps the card until it does; with `Force` it is not waited for.
 
 import { changeFor } from '../app/change.ts';
 import { detachInterface } from '../app/interface-attachments.ts';
@@ -11,6 +11,8 @@ export const detachNetworkInterface: Ec2Handler<'DetachNetworkInterface'> = asyn
   input,
 ) => {
   const id = parseId(INTERFACE_ATTACHMENT, input.AttachmentId, 'AttachmentId');
-  await changeFor(app, context, (change) => detachInterface(context, change, id));
+  await changeFor(app, context, (change) =>
+    detachInterface(context, change, { id, isForced: input.Force === true }),
+  );
   return {};
 };

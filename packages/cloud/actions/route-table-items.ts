@@ -11,6 +11,7 @@ import { listAssociations, listRoutes, listRouteTables } from '../store/route-ta
 import type { InterfaceRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
 import { listTagsOfType } from '../store/tags.ts';
+import { listPeerings } from '../store/vpc-peerings.ts';
 import { listVpcCidrs } from '../store/vpcs.ts';
 import { renderTags } from './render-instance.ts';
 
@@ -46,6 +47,8 @@ interface Targets {
   /** Gateways of both kinds, with the VPC that they serve now. */
   gateways: ReadonlyMap<string, string>;
   interfaces: ReadonlyMap<string, InterfaceRow>;
+  /** Active ones, each with either of its VPCs. */
+  peerings: ReadonlySet<string>;
 }
 
 async function loadTargets(db: Queries, accountId: AccountId): Promise<Targets> {
@@ -56,9 +59,13 @@ async function loadTargets(db: Queries, accountId: AccountId): Promise<Targets> 
     one.deletedAt === null ? [[one.id, one.vpcId] as const] : [],
   );
   const interfaces = await listInterfaces(db, accountId);
+  const peerings = (await listPeerings(db, accountId))
+    .filter(({ status }) => status === 'active')
+    .flatMap(({ id, vpcId, accepterVpcId }) => [`${id} ${vpcId}`, `${id} ${accepterVpcId}`]);
   return {
     gateways: new Map<string, string>([...gateways, ...nats]),
     interfaces: new Map(interfaces.map((one) => [one.id, one])),
+    peerings: new Set(peerings),
   };
 }
 
@@ -74,12 +81,16 @@ function localRoute(cidr: string): Route {
 function renderRoute(
   { destination, targetId }: RouteRow,
   { vpcId }: RouteTableRow,
-  { gateways, interfaces }: Targets,
+  { gateways, interfaces, peerings }: Targets,
 ): Route {
   const shape = { DestinationCidrBlock: destination, Origin: 'CreateRoute' } as const;
   const State = gateways.get(targetId) === vpcId ? 'active' : 'blackhole';
   if (targetId.startsWith('igw-')) return { ...shape, GatewayId: targetId, State };
   if (targetId.startsWith('nat-')) return { ...shape, NatGatewayId: targetId, State };
+  if (targetId.startsWith('pcx-')) {
+    const isActive = peerings.has(`${targetId} ${vpcId}`);
+    return { ...shape, VpcPeeringConnectionId: targetId, State: isActive ? 'active' : 'blackhole' };
+  }
   const own = interfaces.get(targetId);
   const instance =
     own === undefined || own.instanceId === ''

@@ -1,6 +1,7 @@
 // Owns the list of actions on networks: VPCs and what is in them.
 
 import type { Ec2Action } from '@ironbark/protocol/ec2/types.ts';
+import { acceptVpcPeeringConnection } from './accept-vpc-peering-connection.ts';
 import { allocateAddress } from './allocate-address.ts';
 import { assignPrivateIpAddresses } from './assign-private-ip-addresses.ts';
 import { associateAddress } from './associate-address.ts';
@@ -24,6 +25,7 @@ import { createRouteTable } from './create-route-table.ts';
 import { createSecurityGroup } from './create-security-group.ts';
 import { createSubnet } from './create-subnet.ts';
 import { createVpc } from './create-vpc.ts';
+import { createVpcPeeringConnection } from './create-vpc-peering-connection.ts';
 import { deleteDhcpOptions } from './delete-dhcp-options.ts';
 import { deleteInternetGateway } from './delete-internet-gateway.ts';
 import { deleteNatGateway } from './delete-nat-gateway.ts';
@@ -35,6 +37,7 @@ import { deleteRouteTable } from './delete-route-table.ts';
 import { deleteSecurityGroup } from './delete-security-group.ts';
 import { deleteSubnet } from './delete-subnet.ts';
 import { deleteVpc } from './delete-vpc.ts';
+import { deleteVpcPeeringConnection } from './delete-vpc-peering-connection.ts';
 import { describeAddresses } from './describe-addresses.ts';
 import { describeAddressesAttribute } from './describe-addresses-attribute.ts';
 import { describeDhcpOptions } from './describe-dhcp-options.ts';
@@ -51,6 +54,7 @@ import { describeSubnets } from './describe-subnets.ts';
 import { describeVpcAttribute } from './describe-vpc-attribute.ts';
 import { describeVpcClassicLink } from './describe-vpc-classic-link.ts';
 import { describeVpcClassicLinkDnsSupport } from './describe-vpc-classic-link-dns-support.ts';
+import { describeVpcPeeringConnections } from './describe-vpc-peering-connections.ts';
 import { describeVpcs } from './describe-vpcs.ts';
 import { detachInternetGateway } from './detach-internet-gateway.ts';
 import { detachNetworkInterface } from './detach-network-interface.ts';
@@ -63,6 +67,7 @@ import { modifyNetworkInterfaceAttribute } from './modify-network-interface-attr
 import { modifySecurityGroupRules } from './modify-security-group-rules.ts';
 import { modifySubnetAttribute } from './modify-subnet-attribute.ts';
 import { modifyVpcAttribute } from './modify-vpc-attribute.ts';
+import { rejectVpcPeeringConnection } from './reject-vpc-peering-connection.ts';
 import { releaseAddress } from './release-address.ts';
 import { replaceNetworkAclAssociation } from './replace-network-acl-association.ts';
 import { replaceNetworkAclEntry } from './replace-network-acl-entry.ts';
@@ -76,6 +81,7 @@ import { updateSecurityGroupRuleDescriptionsEgress } from './update-security-gro
 import { updateSecurityGroupRuleDescriptionsIngress } from './update-security-group-rule-descriptions-ingress.ts';
 
 export const NETWORK_HANDLERS = {
+  AcceptVpcPeeringConnection: acceptVpcPeeringConnection,
   AllocateAddress: allocateAddress,
   AssignPrivateIpAddresses: assignPrivateIpAddresses,
   AssociateAddress: associateAddress,
@@ -99,6 +105,7 @@ export const NETWORK_HANDLERS = {
   CreateSecurityGroup: createSecurityGroup,
   CreateSubnet: createSubnet,
   CreateVpc: createVpc,
+  CreateVpcPeeringConnection: createVpcPeeringConnection,
   DeleteDhcpOptions: deleteDhcpOptions,
   DeleteInternetGateway: deleteInternetGateway,
   DeleteNatGateway: deleteNatGateway,
@@ -110,6 +117,7 @@ export const NETWORK_HANDLERS = {
   DeleteSecurityGroup: deleteSecurityGroup,
   DeleteSubnet: deleteSubnet,
   DeleteVpc: deleteVpc,
+  DeleteVpcPeeringConnection: deleteVpcPeeringConnection,
   DescribeAddresses: describeAddresses,
   DescribeAddressesAttribute: describeAddressesAttribute,
   DescribeDhcpOptions: describeDhcpOptions,
@@ -126,6 +134,7 @@ export const NETWORK_HANDLERS = {
   DescribeVpcAttribute: describeVpcAttribute,
   DescribeVpcClassicLink: describeVpcClassicLink,
   DescribeVpcClassicLinkDnsSupport: describeVpcClassicLinkDnsSupport,
+  DescribeVpcPeeringConnections: describeVpcPeeringConnections,
   DescribeVpcs: describeVpcs,
   DetachInternetGateway: detachInternetGateway,
   DetachNetworkInterface: detachNetworkInterface,
@@ -137,6 +146,7 @@ export const NETWORK_HANDLERS = {
   ModifySecurityGroupRules: modifySecurityGroupRules,
   ModifySubnetAttribute: modifySubnetAttribute,
   ModifyVpcAttribute: modifyVpcAttribute,
+  RejectVpcPeeringConnection: rejectVpcPeeringConnection,
   ReleaseAddress: releaseAddress,
   ReplaceNetworkAclAssociation: replaceNetworkAclAssociation,
   ReplaceNetworkAclEntry: replaceNetworkAclEntry,

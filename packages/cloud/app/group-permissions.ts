@@ -192,7 +192,9 @@ function findPeer(
   pair: NonNullable<IpPermission['UserIdGroupPairs']>[number],
   groups: readonly SecurityGroupRow[],
 ): SecurityGroupId {
-  if (pair.VpcPeeringConnectionId !== undefined) throw notOffered('VPC peering');
+  if (pair.VpcPeeringConnectionId !== undefined) {
+    throw notOffered('A group of a peered VPC in a rule', "Use the peer's CIDR blocks.");
+  }
   const { GroupId, GroupName, UserId } = pair;
   if (GroupId !== undefined) {
     const id = parseId(GROUP, GroupId, 'GroupId');

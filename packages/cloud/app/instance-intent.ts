@@ -68,6 +68,8 @@ export function planIntent(
 
 export function composeIntent(rows: InstanceRows, region: string): InstanceIntent {
   const { instance } = rows;
+  const leaving = rows.interfaces.filter(({ attachState }) => attachState === 'detaching');
+  const cut = leaving.filter(({ detachForced }) => detachForced === 1).map(({ id }) => id);
   return {
     id: instance.id,
     generation: instance.generation,
@@ -81,6 +83,7 @@ export function composeIntent(rows: InstanceRows, region: string): InstanceInten
     interfaces: rows.interfaces
       .filter(({ attachState }) => attachState !== 'detaching')
       .map((row) => composeInterface(rows, row, region)),
+    ...(cut.length === 0 ? {} : { cutInterfaces: cut }),
     volumes: instance.desiredPower === 'terminated' ? [] : rows.attachments.flatMap(composeVolume),
     metadata: composeMetadata(rows, region),
   };

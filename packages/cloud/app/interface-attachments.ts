@@ -137,7 +137,7 @@ export async function findAttached(
 export async function detachInterface(
   caller: Caller,
   change: Change,
-  id: AttachmentId,
+  { id, isForced }: { id: AttachmentId; isForced: boolean },
 ): Promise<void> {
   const { tx } = change;
   const row = await findAttached(tx, caller, id);
@@ -150,11 +150,12 @@ export async function detachInterface(
   }
   const instance = await getInstance(tx, caller, row.instanceId as InstanceId);
   if (instance.desiredPower === 'terminated') checkState(instance, 'detached from');
-  if (row.attachState === 'detaching') return;
+  if (row.attachState === 'detaching' && (!isForced || row.detachForced === 1)) return;
   const attachGeneration = await tell(change, instance.id);
   // Whoever asks for it back gets it, also when the instance ends first.
   const kept = { attachState: 'detaching', deleteOnTermination: 0 } as const;
-  await updateInterface(tx, row.id, { ...kept, attachGeneration });
+  const detachForced = isForced ? 1 : 0;
+  await updateInterface(tx, row.id, { ...kept, detachForced, attachGeneration });
   await touchPorts(change, row.vpcId, [row.id]);
 }
 
@@ -204,6 +205,7 @@ const FREE = {
   attachedAt: null,
   attachState: 'attached',
   attachGeneration: 0,
+  detachForced: 0,
 } as const;
 
 /** At the end of its instance. */

@@ -64,6 +64,11 @@ export const NAT_GATEWAY = {
   resource: 'nat-gateway',
   label: 'NatGateway',
 } as const;
+export const VPC_PEERING = {
+  prefix: 'pcx',
+  resource: 'vpc-peering-connection',
+  label: 'vpcPeeringConnection ID',
+} as const;
 export const NETWORK_ACL = {
   prefix: 'acl',
   resource: 'network-acl',

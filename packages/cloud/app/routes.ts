@@ -1,6 +1,11 @@
 // Owns the rules of single routes: where they lead, and that local ones are the VPC's own.
 
-import type { AccountId, InstanceId, RouteTableId } from '@ironbark/core/ids.ts';
+import type {
+  AccountId,
+  InstanceId,
+  RouteTableId,
+  VpcPeeringConnectionId,
+} from '@ironbark/core/ids.ts';
 import { type Cidr, cidrContains, parseBlock, parseCidr, renderCidr } from '@ironbark/core/ipv4.ts';
 import { listInternetGateways } from '../store/internet-gateways.ts';
 import { listNatGateways } from '../store/nat-gateways.ts';
@@ -11,6 +16,7 @@ import type { Queries } from '../store/store.ts';
 import { listCidrsOf } from '../store/vpcs.ts';
 import type { Caller, Change } from './change.ts';
 import { getInstance } from './instances.ts';
+import { peeringStateOf } from './peering-view.ts';
 import {
   invalidCombination,
   invalidValue,
@@ -27,9 +33,11 @@ import {
   matchIds,
   NAT_GATEWAY,
   parseId,
+  VPC_PEERING,
 } from './resource-ids.ts';
 import { getRouteTable } from './route-tables.ts';
 import { touchVpc } from './vpc-changes.ts';
+import { getPeering } from './vpc-peerings.ts';
 
 /** "Amazon VPC quotas": routes per route table, raised. */
 const MAX_ROUTES = 500;
@@ -45,9 +53,16 @@ export interface RouteTargetInput {
   NatGatewayId?: string | undefined;
   NetworkInterfaceId?: string | undefined;
   InstanceId?: string | undefined;
+  VpcPeeringConnectionId?: string | undefined;
 }
 
-const TARGETS = ['GatewayId', 'NatGatewayId', 'NetworkInterfaceId', 'InstanceId'] as const;
+const TARGETS = [
+  'GatewayId',
+  'NatGatewayId',
+  'NetworkInterfaceId',
+  'InstanceId',
+  'VpcPeeringConnectionId',
+] as const;
 
 const NOT_OFFERED = [
   'DestinationIpv6CidrBlock',
@@ -59,7 +74,6 @@ const NOT_OFFERED = [
   'CoreNetworkArn',
   'OdbNetworkArn',
   'EgressOnlyInternetGatewayId',
-  'VpcPeeringConnectionId',
 ];
 
 export function parseDestination(input: { DestinationCidrBlock?: string | undefined }): string {
@@ -73,15 +87,17 @@ export function parseDestination(input: { DestinationCidrBlock?: string | undefi
 
 /** Exactly one, of the route table's own VPC. */
 async function findTarget(
-  tx: Queries,
+  change: Change,
   caller: Caller,
   table: RouteTableRow,
   target: RouteTargetInput,
 ): Promise<RouteRow['targetId']> {
+  const { tx } = change;
   const given = TARGETS.filter((name) => target[name] !== undefined);
-  if (given.length === 0) throw missingParameter('gatewayId, natGatewayId or networkInterfaceId');
+  if (given.length === 0)
+    throw missingParameter('gatewayId, natGatewayId, networkInterfaceId or vpcPeeringConnectionId');
   if (given.length > 1) throw invalidCombination(`Give one target, not ${given.join(' and ')}.`);
-  const { GatewayId, NatGatewayId, NetworkInterfaceId } = target;
+  const { GatewayId, NatGatewayId, NetworkInterfaceId, VpcPeeringConnectionId } = target;
   if (GatewayId !== undefined) return findGateway(tx, table, GatewayId);
   if (NatGatewayId !== undefined) return findNat(tx, caller.accountId, table, NatGatewayId);
   if (NetworkInterfaceId !== undefined) {
@@ -92,6 +108,10 @@ async function findTarget(
     }
     if (row.vpcId !== table.vpcId) throw differentNetworks(table, id);
     return id;
+  }
+  if (VpcPeeringConnectionId !== undefined) {
+    const id = parseId(VPC_PEERING, VpcPeeringConnectionId, 'VpcPeeringConnectionId');
+    return findPeering(change, caller, table, id);
   }
   return findInterfaceOf(tx, caller, table, parseId(INSTANCE, target.InstanceId, 'InstanceId'));
 }
@@ -114,6 +134,22 @@ async function findNat(tx: Queries, accountId: AccountId, table: RouteTableRow, 
     throw differentNetworks(table, id);
   }
   return id;
+}
+
+/** One that nobody has accepted yet is a black hole; one that has ended is not there. */
+async function findPeering(
+  change: Change,
+  { accountId }: Caller,
+  table: RouteTableRow,
+  id: VpcPeeringConnectionId,
+) {
+  const row = await getPeering(change, accountId, id);
+  const state = peeringStateOf(row, change.nowMs);
+  if (state !== 'active' && state !== 'pending-acceptance') {
+    throw notFound('vpc-peering-connection', VPC_PEERING.label, [id]);
+  }
+  if (row.vpcId === table.vpcId || row.accepterVpcId === table.vpcId) return id;
+  throw differentNetworks(table, id);
 }
 
 async function findInterfaceOf(tx: Queries, caller: Caller, table: RouteTableRow, id: InstanceId) {
@@ -169,7 +205,7 @@ export async function createRoute(
 ): Promise<void> {
   const { tx } = change;
   const table = await getRouteTable(tx, caller.accountId, routeTableId);
-  const targetId = await findTarget(tx, caller, table, target);
+  const targetId = await findTarget(change, caller, table, target);
   await checkDestination(tx, table, destination, targetId);
   const routes = await listRoutesOf(tx, routeTableId);
   const same = routes.find((route) => route.destination === destination);
@@ -190,7 +226,7 @@ export async function replaceRoute(
   const { tx } = change;
   const table = await getRouteTable(tx, caller.accountId, routeTableId);
   await getRoute(tx, table, destination);
-  const targetId = await findTarget(tx, caller, table, target);
+  const targetId = await findTarget(change, caller, table, target);
   await checkDestination(tx, table, destination, targetId);
   await putRoute(tx, { routeTableId, destination, targetId });
   await touchVpc(change, table.vpcId);

@@ -26,6 +26,7 @@ import {
   SUBNET,
   VOLUME,
   VPC,
+  VPC_PEERING,
 } from './resource-ids.ts';
 
 type TaggedTable = Exclude<
@@ -64,6 +65,7 @@ const NOUNS = [
   { ...ROUTE_TABLE, table: 'routeTable' },
   { ...ALLOCATION, table: 'address' },
   { ...NAT_GATEWAY, table: 'natGateway' },
+  { ...VPC_PEERING, table: 'vpcPeering' },
   { ...NETWORK_ACL, table: 'networkAcl' },
   { ...DHCP_OPTIONS, table: 'dhcpOptions' },
 ] as const satisfies readonly { prefix: IdPrefix; table: TaggedTable }[];

@@ -36,6 +36,7 @@ export const RESOURCE_TYPES: Readonly<Record<string, string>> = {
   rtb: 'route-table',
   eipalloc: 'elastic-ip',
   nat: 'natgateway',
+  pcx: 'vpc-peering-connection',
   acl: 'network-acl',
   dopt: 'dhcp-options',
 };

@@ -19,6 +19,7 @@ import type { VpcRows } from '../store/vpc-documents.ts';
 import { privateDomain } from './addresses.ts';
 import { composeDhcp } from './dhcp-options.ts';
 import { aclOf } from './network-acls.ts';
+import { peerOf } from './peering-view.ts';
 
 export function composeVpc(rows: VpcRows, region: string): VpcIntent {
   return { ...composeFrame(rows, region), ports: composePorts(rows) };
@@ -38,6 +39,7 @@ export function composeChange(
 
 function composeFrame(rows: VpcRows, region: string): VpcFrame {
   const { vpc } = rows;
+  const peers = rows.peerings.map((row) => peerOf(row, vpc.id)).sort();
   return {
     id: vpc.id,
     networkNumber: vpc.networkNumber,
@@ -47,6 +49,7 @@ function composeFrame(rows: VpcRows, region: string): VpcFrame {
     nameDomain: privateDomain(region),
     subnets: rows.subnets.map((subnet) => composeSubnet(rows, subnet)),
     groups: composeGroups(rows),
+    ...(peers.length === 0 ? {} : { peers }),
   };
 }
 
@@ -82,6 +85,8 @@ function composeTarget(rows: VpcRows, { targetId }: RouteRow): RouteTarget {
   }
   const nat = rows.nats.find((one) => one.id === targetId);
   if (nat !== undefined) return { kind: 'nat', publicIp: nat.publicIp };
+  const peering = rows.peerings.find(({ id }) => id === targetId);
+  if (peering !== undefined) return { kind: 'peering', vpcId: peerOf(peering, rows.vpc.id) };
   const port = rows.targets.find((id) => id === targetId);
   if (port !== undefined) return { kind: 'interface', interfaceId: port };
   return { kind: 'blackhole' };

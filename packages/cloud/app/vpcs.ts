@@ -39,6 +39,7 @@ import { DEFAULT_GROUP, eraseGroupsOf, insertDefaultGroup } from './security-gro
 import { setTags, type Tag } from './tags.ts';
 import { touchVpc } from './vpc-changes.ts';
 import { outOfRange, parseVpcBlock } from './vpc-cidrs.ts';
+import { endRequestsOf, findPeerWithin, listActivePeerings } from './vpc-peerings.ts';
 
 /** "Amazon VPC quotas": IPv4 CIDR blocks per VPC. */
 const MAX_BLOCKS = 5;
@@ -88,6 +89,7 @@ async function hasDependents(tx: Queries, id: VpcId): Promise<boolean> {
   for (const table of ['subnet', 'internetGateway', 'networkInterface'] as const) {
     if (await hasRowsOf(tx, table, id)) return true;
   }
+  if ((await listActivePeerings(tx, id)).length > 0) return true;
   const groups = await listGroupsOfVpc(tx, id);
   const tables = await listRouteTablesOf(tx, id);
   const acls = await listAclsOf(tx, id);
@@ -95,7 +97,8 @@ async function hasDependents(tx: Queries, id: VpcId): Promise<boolean> {
   return hasOthers || groups.some((group) => group.name !== DEFAULT_GROUP);
 }
 
-export async function removeVpc({ accountId }: Caller, change: Change, id: VpcId): Promise<void> {
+export async function removeVpc(caller: Caller, change: Change, id: VpcId): Promise<void> {
+  const { accountId } = caller;
   const { tx, touched } = change;
   await getVpc(tx, accountId, id);
   if (await hasDependents(tx, id)) {
@@ -105,6 +108,7 @@ export async function removeVpc({ accountId }: Caller, change: Change, id: VpcId
       `The vpc '${id}' has dependencies and cannot be deleted.`,
     );
   }
+  await endRequestsOf(caller, change, id);
   await eraseGroupsOf(tx, id);
   await deleteAssociationsOfVpc(tx, id);
   for (const table of await listRouteTablesOf(tx, id)) {
@@ -135,6 +139,10 @@ export async function associateCidr(
   const blocks = await listCidrsOf(tx, vpcId);
   if (blocks.some((block) => cidrsOverlap(parseBlock(block.cidr)!, cidr))) {
     throw outOfRange(cidr, 'vpc', ' It overlaps a block that the VPC has.');
+  }
+  const peer = await findPeerWithin(tx, vpcId, cidr);
+  if (peer !== undefined) {
+    throw outOfRange(cidr, 'vpc', ` It overlaps a block of ${peer}, which the VPC is peered with.`);
   }
   if (blocks.length >= MAX_BLOCKS) {
     throw refuse(

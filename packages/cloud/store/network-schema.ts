@@ -19,6 +19,7 @@ import type {
   SubnetId,
   VpcCidrAssociationId,
   VpcId,
+  VpcPeeringConnectionId,
 } from '@ironbark/core/ids.ts';
 import type { Generated, Selectable } from 'kysely';
 
@@ -117,6 +118,8 @@ export interface NetworkInterfaceTable {
   attachState: Generated<'attaching' | 'attached' | 'detaching'>;
   /** The instance's generation that brought that state. */
   attachGeneration: Generated<number>;
+  /** With `detaching`: the guest is not waited for. */
+  detachForced: Generated<Flag>;
   /** Of a NAT gateway: nobody else changes it. */
   isManaged: Generated<Flag>;
 }
@@ -160,7 +163,7 @@ export interface RouteTableAssociationTable {
 export interface RouteTable {
   routeTableId: RouteTableId;
   destination: string;
-  targetId: InternetGatewayId | NatGatewayId | InterfaceId;
+  targetId: InternetGatewayId | NatGatewayId | InterfaceId | VpcPeeringConnectionId;
 }
 
 export interface AddressTable {
@@ -187,6 +190,21 @@ export interface NatGatewayTable {
   privateIp: string;
   createdAt: number;
   deletedAt: number | null;
+}
+
+export interface VpcPeeringTable {
+  id: VpcPeeringConnectionId;
+  /** Who asks. */
+  accountId: AccountId;
+  vpcId: VpcId;
+  /** Who is asked. Where it failed neither the account nor the VPC need exist. */
+  accepterAccountId: AccountId;
+  accepterVpcId: VpcId;
+  status: 'pending-acceptance' | 'active' | 'failed' | 'rejected' | 'deleted';
+  createdAt: number;
+  /** When it failed, or was rejected or deleted, and by which account. */
+  endedAt: number | null;
+  endedBy: AccountId | null;
 }
 
 /** Private addresses of an interface besides its first. */
@@ -230,6 +248,7 @@ export type RouteTableAssociationRow = Selectable<RouteTableAssociationTable>;
 export type RouteRow = Selectable<RouteTable>;
 export type AddressRow = Selectable<AddressTable>;
 export type NatGatewayRow = Selectable<NatGatewayTable>;
+export type VpcPeeringRow = Selectable<VpcPeeringTable>;
 export type NetworkAclRow = Selectable<NetworkAclTable>;
 export type NetworkAclEntryRow = Selectable<NetworkAclEntryTable>;
 export type DhcpOptionsRow = Selectable<DhcpOptionsTable>;

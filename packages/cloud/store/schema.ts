@@ -54,6 +54,7 @@ import type {
   SubnetTable,
   VpcCidrTable,
   VpcGoneTable,
+  VpcPeeringTable,
   VpcPortChangeTable,
   VpcTable,
 } from './network-schema.ts';
@@ -335,6 +336,7 @@ export interface Schema extends IamSchema {
   route: RouteTable;
   address: AddressTable;
   natGateway: NatGatewayTable;
+  vpcPeering: VpcPeeringTable;
   interfaceAddress: InterfaceAddressTable;
   tag: TagTable;
   clientToken: ClientTokenTable;

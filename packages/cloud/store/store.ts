@@ -41,6 +41,8 @@ import { nodeRoom } from './migrations/0040-node-room.ts';
 import { imageDeclarations } from './migrations/0041-image-declarations.ts';
 import { alarmTags } from './migrations/0042-alarm-tags.ts';
 import { gates } from './migrations/0046-gates.ts';
+import { vpcPeerings } from './migrations/0058-vpc-peerings.ts';
+import { forcedDetachments } from './migrations/0059-forced-detachments.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -83,6 +85,8 @@ const MIGRATIONS: Migrations = {
   '0041-image-declarations': imageDeclarations,
   '0042-alarm-tags': alarmTags,
   '0046-gates': gates,
+  '0058-vpc-peerings': vpcPeerings,
+  '0059-forced-detachments': forcedDetachments,
 };
 
 /** `path` is a file, or `:memory:`. */

@@ -19,6 +19,7 @@ import type {
   RouteRow,
   RouteTableAssociationRow,
   VpcCidrRow,
+  VpcPeeringRow,
 } from './network-schema.ts';
 import { findVpc } from './networks.ts';
 import { listAssociationsOf, listRoutesOfVpc } from './route-tables.ts';
@@ -31,6 +32,7 @@ import type {
 } from './schema.ts';
 import { listGroupsOfVpc } from './security-groups.ts';
 import type { Queries } from './store.ts';
+import { listPeeringsOf } from './vpc-peerings.ts';
 import { listCidrsOf } from './vpcs.ts';
 
 export type PortRow = Pick<
@@ -62,6 +64,8 @@ export interface VpcRows extends PortRows {
   rules: SecurityGroupRuleRow[];
   /** Ports that routes lead to. */
   targets: InterfaceId[];
+  /** Active ones. */
+  peerings: VpcPeeringRow[];
 }
 
 /**
@@ -89,6 +93,7 @@ export async function loadVpcRows(
     groups: await listGroupsOfVpc(db, id),
     rules: await listRulesOfVpc(db, id),
     targets: await listTargets(db, id, routes),
+    peerings: (await listPeeringsOf(db, id)).filter(({ status }) => status === 'active'),
     ...(only === undefined ? await loadPorts(db, id) : await loadSomePorts(db, id, only)),
   };
 }

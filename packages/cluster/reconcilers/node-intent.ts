@@ -76,8 +76,13 @@ async function withLocations(
 ): Promise<readonly KnownVpc[]> {
   if (known.length === 0) return known;
   const places = await locateNodes(context);
+  const nodesOf = new Map(known.map(({ intent, nodeIds }) => [intent.id, nodeIds]));
   return known.map((vpc) => {
-    const locations = [...vpc.nodeIds].sort().flatMap((id) => places.get(id) ?? []);
+    // What guests send to a peer's their own node hands over in the peer's network.
+    const nodeIds = [vpc.intent.id, ...(vpc.intent.peers ?? [])].flatMap((id) => [
+      ...(nodesOf.get(id) ?? []),
+    ]);
+    const locations = [...new Set(nodeIds)].sort().flatMap((id) => places.get(id) ?? []);
     return locations.length > 0 ? { ...vpc, intent: { ...vpc.intent, locations } } : vpc;
   });
 }

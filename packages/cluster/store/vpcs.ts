@@ -119,8 +119,12 @@ export async function deleteVpcs(db: Queries, ids: readonly VpcId[]): Promise<Se
   return nodes;
 }
 
-/** Of the zone's nodes those that have a port of it: a look-up for each, however many ports there are. */
+/**
+ * Of the zone's nodes those that are told of it: with a port of it, or of one that it is peered with. A look-up for each,
+ * however many ports there are.
+ */
 export async function listNodesOf(db: Queries, id: VpcId): Promise<NodeId[]> {
+  const { peers = [] } = (await findHead(db, id))?.frame ?? {};
   const rows = await db
     .selectFrom('node')
     .select('node.id')
@@ -128,7 +132,7 @@ export async function listNodesOf(db: Queries, id: VpcId): Promise<NodeId[]> {
       exists(
         selectFrom('vpc_port')
           .select('vpc_port.vpc_id')
-          .where('vpc_port.vpc_id', '=', id)
+          .where('vpc_port.vpc_id', 'in', [id, ...peers])
           .whereRef('vpc_port.node_id', '=', 'node.id'),
       ),
     )
@@ -177,16 +181,19 @@ export class VpcReader {
   /** By node, what it has taken since this process began. */
   readonly #handed = new Map<NodeId, ReadonlyMap<VpcId, number>>();
 
+  /** Those that have a port on the node, and those that these are peered with. */
   async listOn(db: Queries, nodeId: NodeId, nowMs: number): Promise<KnownVpc[]> {
     const rows = await db.selectFrom('vpc').select(['id', 'generation']).orderBy('id').execute();
     const current = new Set(rows.map(({ id }) => id));
     for (const id of this.#known.keys()) if (!current.has(id)) this.#known.delete(id);
-    const found: KnownVpc[] = [];
+    const all = new Map<VpcId, KnownVpc>();
     for (const { id, generation } of rows) {
       const known = await this.#read(db, { id, generation }, nowMs);
-      if (known?.nodeIds.has(nodeId)) found.push(known);
+      if (known !== undefined) all.set(id, known);
     }
-    return found;
+    const hasPort = (id: VpcId) => all.get(id)?.nodeIds.has(nodeId) === true;
+    const isTold = ({ intent }: KnownVpc) => [intent.id, ...(intent.peers ?? [])].some(hasPort);
+    return [...all.values()].filter(isTold);
   }
 
   /** What has changed of it for a node; undefined where that needs all of it. */

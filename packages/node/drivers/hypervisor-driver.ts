@@ -151,7 +151,9 @@ export interface HypervisorDriver extends AsyncDisposable {
   attachNic(handle: GuestHandle, nic: GuestNic): Promise<void>;
   /** Asks the guest to let go of a card and waits; resolves false when it has not done so in time. */
   detachNic(handle: GuestHandle, id: InterfaceId): Promise<boolean>;
-  /** The cards that are plugged now; undefined where that was not written down. */
+  /** Takes the network from a card, whether the guest lets go of it or not; done when the port is nobody's. */
+  cutNic(handle: GuestHandle, id: InterfaceId): Promise<void>;
+  /** The cards that are plugged now, those without a network too; undefined where that was not written down. */
   listNics(handle: GuestHandle): Promise<InterfaceId[] | undefined>;
   /** Serials of the disks that are plugged now, with what they really run with. */
   listDisks(handle: GuestHandle): Promise<PluggedDisk[]>;

@@ -15,7 +15,7 @@ import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages
 import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
 import { addressServiceOf } from './address-services.ts';
 import { endEveryDnsmasq, ensureDnsmasq, listDnsmasq, removeDnsmasq } from './dnsmasq.ts';
-import { governingVpcs, overlayOf } from './governing-vpcs.ts';
+import { governingVpcs, waysOf } from './governing-vpcs.ts';
 import { GroupBook } from './group-book.ts';
 import type { GroupScope } from './group-rules.ts';
 import type { PortAttachment, PortSpec } from './host-network.ts';
@@ -212,6 +212,7 @@ export class BridgeNetwork {
 
   #isOurs({ name }: Link): boolean {
     const names = this.#names;
+    if (names.isPeerLink(name)) return true;
     return names.isBridge(name) || names.isTap(name) || names.isUplink(name);
   }
 
@@ -276,7 +277,7 @@ export class BridgeNetwork {
       bridge: this.#names.bridge(subnet.id),
       nbdGuests: this.#nbdGuestsIn(subnet.id),
       ...describeSubnet(vpcs, subnet.id),
-      ...overlayOf(this.#surroundings, this.#names, subnet.id),
+      ...waysOf(this.#surroundings, this.#names, subnet.id),
     }));
     return cloudRuleSet({
       ...{ table: this.#names.table, subnets, metadataPort, hostPorts },

@@ -4,7 +4,9 @@ import type { SubnetId } from '@ironbark/core/ids.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
 import type { NetworkNames } from './network-names.ts';
-import type { Overlays } from './overlays.ts';
+import { peerRulesOf } from './peering-plan.ts';
+import type { SubnetRules } from './subnet-facts.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** Those that have subnets here, as far as they are here: what is elsewhere may have the same addresses. */
 export function governingVpcs(
@@ -19,13 +21,17 @@ export function governingVpcs(
   });
 }
 
-/** The interface that leads to ports of the subnet's VPC on other nodes, if there are any. */
-export function overlayOf(
-  { vpcs, overlays }: { vpcs: readonly VpcIntent[]; overlays?: Pick<Overlays, 'find'> | undefined },
-  names: Pick<NetworkNames, 'overlay'>,
+/** What leads from the subnet's VPC to its ports on other nodes, and to its peers. */
+export function waysOf(
+  { vpcs, overlays, peers }: Pick<Surroundings, 'vpcs' | 'overlays' | 'peers'>,
+  names: NetworkNames,
   id: SubnetId,
-): { overlay?: string } {
+): Pick<SubnetRules, 'overlay' | 'peers'> {
   const vpc = vpcs.find(({ subnets }) => subnets.some((subnet) => subnet.id === id));
-  if (vpc === undefined || overlays?.find(vpc.id) === undefined) return {};
-  return { overlay: names.overlay(vpc.id) };
+  if (vpc === undefined) return {};
+  const found = peerRulesOf(vpc, peers, names);
+  return {
+    ...(overlays?.find(vpc.id) === undefined ? {} : { overlay: names.overlay(vpc.id) }),
+    ...(found.length === 0 ? {} : { peers: found }),
+  };
 }

@@ -2,6 +2,12 @@
 
 import type { Commands } from '@ironbark/platform/commands.ts';
 
+/**
+ * What interfaces between routers are called, all of them: nobody sends there, but the kernel takes nothing from afar on an
+ * interface without an address where the host looks at senders (`rp_filter`). Beyond those that name spaces have.
+ */
+export const ROUTER_ADDRESS = '169.254.192.1/32';
+
 export interface Link {
   name: string;
   index: number;

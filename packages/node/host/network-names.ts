@@ -23,11 +23,14 @@ export interface NetworkNames {
   uplink(vpcId: string): string;
   /** The interface that leads to a VPC's ports on other nodes. */
   overlay(vpcId: string): string;
+  /** In the place of one VPC: what leads to the place of another that it is peered with. */
+  peerLink(vpcId: string, peerId: string): string;
   /** Of either end of that way, or of any other pair that a text stands for. */
   mac(text: string): string;
   isBridge(interfaceName: string): boolean;
   isUplink(interfaceName: string): boolean;
   isOverlay(interfaceName: string): boolean;
+  isPeerLink(interfaceName: string): boolean;
   isSpace(namespace: string): boolean;
   isTap(interfaceName: string): boolean;
 }
@@ -37,8 +40,8 @@ const TAG_DIGITS = 4;
 const ID_DIGITS = 8;
 /** Any cloud's bridge, or way out of a name space; other clouds of the host are recognised by it. */
 const ANY_BRIDGE = anyCloud('[su]');
-/** Those, and the ways to other nodes: what routes to a cloud's subnets lead through. */
-const ANY_WAY = anyCloud('[sux]');
+/** Those, and the ways to other nodes and to peers: what routes to a cloud's subnets lead through. */
+const ANY_WAY = anyCloud('[suxp]');
 
 export function createNetworkNames(cloudId: string): NetworkNames {
   const tag = shortHash(`cloud ${cloudId}`, TAG_DIGITS);
@@ -47,6 +50,7 @@ export function createNetworkNames(cloudId: string): NetworkNames {
   const uplinkPrefix = `ib${tag}u`;
   const spacePrefix = `ib${tag}v`;
   const overlayPrefix = `ib${tag}x`;
+  const peerPrefix = `ib${tag}p`;
   const mac = (text: string) => `06:${pairs(hexHash(`${cloudId} ${text}`).slice(0, 10))}`;
   const length = bridgePrefix.length + ID_DIGITS;
   return {
@@ -60,10 +64,12 @@ export function createNetworkNames(cloudId: string): NetworkNames {
     space: (id) => spacePrefix + shortHash(id, ID_DIGITS),
     uplink: (id) => uplinkPrefix + shortHash(id, ID_DIGITS),
     overlay: (id) => overlayPrefix + shortHash(id, ID_DIGITS),
+    peerLink: (id, peerId) => peerPrefix + shortHash(`${id} ${peerId}`, ID_DIGITS),
     mac,
     isSpace: (name) => name.startsWith(spacePrefix) && name.length === length,
     isUplink: (name) => name.startsWith(uplinkPrefix) && name.length === length,
     isOverlay: (name) => name.startsWith(overlayPrefix) && name.length === length,
+    isPeerLink: (name) => name.startsWith(peerPrefix) && name.length === length,
     isBridge: (name) => name.startsWith(bridgePrefix) && name.length === length,
     isTap: (name) => name.startsWith(tapPrefix) && name.length === length,
   };

@@ -10,6 +10,7 @@ import { aclChains } from './acl-rules.ts';
 import { normalCidr } from './group-match.ts';
 import type { NetworkNames } from './network-names.ts';
 import type { RuleSet } from './nftables.ts';
+import { betweenPeers, peerLinksOf } from './peer-rules.ts';
 import { spaceForward, spacePostrouting } from './space-rules.ts';
 import type { SubnetRules } from './subnet-facts.ts';
 import { VXLAN_PORT } from './underlay-rules.ts';
@@ -82,6 +83,7 @@ function bridges(rules: CloudRules, ...more: string[]): string {
     ...more,
     ...subnets.map(({ bridge }) => bridge),
     ...overlaysOf(subnets),
+    ...peerLinksOf(subnets),
     ...uplinks,
   ]);
 }
@@ -132,8 +134,10 @@ function postrouting(rules: CloudRules): string {
 function input(rules: CloudRules): string {
   const { wayOut } = rules;
   const lines = [
-    // From other nodes come packets for guests, and none for this one.
-    ...overlaysOf(rules.subnets).map((overlay) => `iifname "${overlay}" drop`),
+    // From other nodes and from peers come packets for guests, and none for this node.
+    ...[...overlaysOf(rules.subnets), ...peerLinksOf(rules.subnets)].map(
+      (name) => `iifname "${name}" drop`,
+    ),
     `iifname != ${bridges(rules, 'lo')} tcp dport ${rules.metadataPort} drop`,
     ...gatewayInput(rules),
     // Nothing that comes in by the way out is for the name space itself, but answers.
@@ -206,6 +210,7 @@ function forward(rules: CloudRules): string {
       ? [`iifname ${ours} oifname != ${ours} udp dport ${VXLAN_PORT} drop`]
       : []),
     ...fromOtherNodes(rules),
+    ...betweenPeers(subnets),
     ...(wayOut === undefined ? [] : spaceForward({ subnets, publicIps, wayOut })),
     ...subnets.flatMap((subnet) => betweenSubnets(subnet, rules)),
     ...betweenVpcs(rules),

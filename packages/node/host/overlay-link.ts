@@ -4,7 +4,7 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { CommandError, type Commands } from '@ironbark/platform/commands.ts';
-import { runIp } from './links.ts';
+import { ROUTER_ADDRESS, runIp } from './links.ts';
 import { type NetworkPlace, putSettings } from './network-place.ts';
 import { nodesOf, type Overlay, overlayMac } from './overlay-plan.ts';
 import { findUnderlay, PROTOCOL } from './underlay.ts';
@@ -91,6 +91,7 @@ export class OverlayLink {
     await runIp(place.commands, [
       `link set dev ${name} mtu ${mtu}`,
       `link set dev ${name} alias ${overlay.vpcId} up`,
+      `address replace ${ROUTER_ADDRESS} dev ${name}`,
     ]);
   }
 
@@ -204,8 +205,9 @@ function settingsOf(name: string): Record<string, string> {
   return {
     [`ipv6/conf/${name}/disable_ipv6`]: '1',
     [`ipv4/conf/${name}/send_redirects`]: '0',
-    // What a router on another node passes on comes from where another interface leads; a host may be stricter by itself.
-    [`ipv4/conf/${name}/rp_filter`]: '2',
+    // What a router on another node passes on, or a peer's guests send, comes from where another interface leads. Who may
+    // send what the rules on the underlay say; a host may be stricter by itself.
+    [`ipv4/conf/${name}/rp_filter`]: '0',
     // What asks for hardware addresses here is nobody's business.
     [`ipv4/conf/${name}/arp_ignore`]: '8',
   };

@@ -14,18 +14,26 @@ export interface Overlay {
   cidrs: readonly string[];
   /** By private address of a port on another node, that node's address. */
   remotes: ReadonlyMap<string, string>;
+  /** Those, and ports of peers on other nodes: whose packets come over this network, and from which node. */
+  senders: ReadonlyMap<string, string>;
   /** Nodes that have a port which sends for others, too: from outside the VPC. */
   routers: ReadonlySet<string>;
 }
 
+export interface OverlayOptions {
+  /** Networks beyond which nothing is led to another node; absent: the VPC has a place of its own, where its routes are nobody else's affair. */
+  within?: readonly string[] | undefined;
+  /** VPCs that it is peered with: their nodes hand their guests' packets over in this VPC's network. */
+  peers?: readonly VpcIntent[];
+}
+
 /**
- * Undefined where all that the VPC has is here, or this node is not told where it is itself. `within`: networks beyond
- * which nothing is led to another node; absent: the VPC has a place of its own, where its routes are nobody else's affair.
+ * Undefined where all that the VPC and its peers have is here, or this node is not told where it is itself.
  */
 export function planOverlay(
   vpc: VpcIntent,
   nodeId: NodeId | undefined,
-  within?: readonly string[],
+  { within, peers = [] }: OverlayOptions = {},
 ): Overlay | undefined {
   const places = new Map(
     (vpc.locations ?? []).map((each) => [each.nodeId, each.underlayAddress] as const),
@@ -44,9 +52,33 @@ export function planOverlay(
     for (const address of addresses) remotes.set(address, place);
     if (!port.checksSource && addresses.length > 0) routers.add(place);
   }
-  if (remotes.size === 0) return undefined;
+  const here = { nodeId, places, underlayAddress };
+  const foreign = peers.flatMap((peer) => [...sendersOf(peer, here)]);
+  const senders = foreign.length === 0 ? remotes : new Map([...foreign, ...remotes]);
+  if (senders.size === 0) return undefined;
   const { id: vpcId, networkNumber, cidrs } = vpc;
-  return { vpcId, networkNumber, underlayAddress, cidrs, remotes, routers };
+  return { vpcId, networkNumber, underlayAddress, cidrs, remotes, senders, routers };
+}
+
+interface Here {
+  nodeId: NodeId | undefined;
+  places: ReadonlyMap<NodeId, string>;
+  underlayAddress: string;
+}
+
+/** Addresses of a peer's ports on other nodes, within its own networks, and those nodes' addresses. */
+function* sendersOf(
+  { cidrs, ports }: VpcIntent,
+  { nodeId, places, underlayAddress }: Here,
+): Generator<[string, string]> {
+  const blocks = cidrs.map((cidr) => parseCidr(cidr)!);
+  for (const port of ports) {
+    const place = isElsewhere(port, nodeId) ? places.get(port.nodeId!) : undefined;
+    if (place === undefined || place === underlayAddress) continue;
+    for (const address of port.privateIps) {
+      if (blocks.some((block) => cidrContains(block, parseCidr(address)!))) yield [address, place];
+    }
+  }
 }
 
 export function isElsewhere({ nodeId }: PortIntent, own: NodeId | undefined): boolean {
@@ -59,8 +91,8 @@ export function nextNodeOf(overlay: Overlay | undefined, port: PortIntent): stri
 }
 
 /** Other nodes' addresses, each once. */
-export function nodesOf({ remotes }: Pick<Overlay, 'remotes'>): Set<string> {
-  return new Set(remotes.values());
+export function nodesOf({ senders }: Pick<Overlay, 'senders'>): Set<string> {
+  return new Set(senders.values());
 }
 
 /** The hardware address of every overlay's end on a node: whoever knows where a node is knows it. */

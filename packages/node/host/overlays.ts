@@ -9,7 +9,7 @@ import { listLinks, removeLink } from './links.ts';
 import type { NetworkNames } from './network-names.ts';
 import type { NetworkPlace } from './network-place.ts';
 import { OverlayLink } from './overlay-link.ts';
-import { type Overlay, planOverlay } from './overlay-plan.ts';
+import { type Overlay, type OverlayOptions, planOverlay } from './overlay-plan.ts';
 import { UnderlayBook } from './underlay-book.ts';
 
 export interface OverlaysOptions {
@@ -28,7 +28,16 @@ interface Way {
 interface Source {
   vpc: VpcIntent;
   within: string | undefined;
+  peers: readonly VpcIntent[];
   overlay: Overlay | undefined;
+}
+
+function isSameSource(one: Omit<Source, 'overlay'>, other: Omit<Source, 'overlay'>): boolean {
+  if (one.vpc !== other.vpc || one.within !== other.within) return false;
+  return (
+    one.peers.length === other.peers.length &&
+    one.peers.every((peer, at) => peer === other.peers[at])
+  );
 }
 
 export class Overlays {
@@ -45,12 +54,9 @@ export class Overlays {
     this.#book = new UnderlayBook(options.names.underlayTable, { ...options.host, directory });
   }
 
-  /** What follows is about these VPCs. `within`: as `planOverlay` takes it. */
-  plan(
-    vpcs: readonly VpcIntent[],
-    within: (vpc: VpcIntent) => readonly string[] | undefined = () => undefined,
-  ): void {
-    const planned = vpcs.map((vpc) => [vpc.id, this.#planOne(vpc, within(vpc))] as const);
+  /** What follows is about these VPCs. The options: as `planOverlay` takes them. */
+  plan(vpcs: readonly VpcIntent[], optionsOf: (vpc: VpcIntent) => OverlayOptions): void {
+    const planned = vpcs.map((vpc) => [vpc.id, this.#planOne(vpc, optionsOf(vpc))] as const);
     this.#planned = new Map(
       planned.flatMap(([id, overlay]) => (overlay === undefined ? [] : [[id, overlay]])),
     );
@@ -58,12 +64,12 @@ export class Overlays {
     for (const id of this.#sources.keys()) if (!ids.has(id)) this.#sources.delete(id);
   }
 
-  #planOne(vpc: VpcIntent, blocks: readonly string[] | undefined): Overlay | undefined {
+  #planOne(vpc: VpcIntent, options: OverlayOptions): Overlay | undefined {
     const known = this.#sources.get(vpc.id);
-    const within = blocks?.join();
-    if (known?.vpc === vpc && known.within === within) return known.overlay;
-    const overlay = planOverlay(vpc, this.#options.nodeId, blocks);
-    this.#sources.set(vpc.id, { vpc, within, overlay });
+    const source = { vpc, within: options.within?.join(), peers: options.peers ?? [] };
+    if (known !== undefined && isSameSource(known, source)) return known.overlay;
+    const overlay = planOverlay(vpc, this.#options.nodeId, options);
+    this.#sources.set(vpc.id, { ...source, overlay });
     return overlay;
   }
 

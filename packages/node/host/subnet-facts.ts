@@ -7,6 +7,7 @@ import type {
   RouteIntent,
   VpcIntent,
 } from '@ironbark/protocol/internal/network-messages.ts';
+import type { PeerRules } from './peering-plan.ts';
 
 export interface SubnetRules {
   bridge: string;
@@ -22,6 +23,8 @@ export interface SubnetRules {
   leaving?: 'all' | 'public' | 'none';
   /** What leads to its VPC's ports on other nodes; absent: all are here. */
   overlay?: string;
+  /** Ways to VPCs that its own is peered with; absent: none. */
+  peers?: readonly PeerRules[];
   /** Addresses of the guests that have volumes over NBD; none when absent. */
   nbdGuests?: readonly string[];
 }

@@ -2,6 +2,7 @@
 
 import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
 import type { Overlays } from './overlays.ts';
+import type { Peers } from './peering-plan.ts';
 
 export interface Surroundings {
   /** Every VPC that the node knows. */
@@ -14,4 +15,6 @@ export interface Surroundings {
   resolvers?: string;
   /** What leads to ports on other nodes. */
   overlays?: Pick<Overlays, 'find' | 'mtuOf'>;
+  /** Which VPCs reach each other. */
+  peers?: Peers;
 }

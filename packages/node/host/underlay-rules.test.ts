@@ -59,10 +59,15 @@ test('where a host routes the VPC, nothing outside its subnets there leads to an
   const strange = ['8.8.8.8', '127.0.0.1', '10.0.1.5', '10.0.0.6'].map((address) =>
     port(5, 'node-2', { privateIps: [address], checksSource: false }),
   );
-  const overlay = planOverlay(vpc(port(4, 'node-1'), ...strange), 'node-1', ['10.0.0.0/24'])!;
+  const overlay = planOverlay(vpc(port(4, 'node-1'), ...strange), 'node-1', {
+    within: ['10.0.0.0/24'],
+  })!;
   assert.deepEqual([...overlay.remotes], [['10.0.0.6', '192.0.2.2']]);
-  assert.equal(planOverlay(vpc(port(5, 'node-2')), 'node-1', []), undefined);
-  assert.equal(planOverlay(vpc(port(5, 'node-2')), 'node-1', ['10.0.1.0/24']), undefined);
+  assert.equal(planOverlay(vpc(port(5, 'node-2')), 'node-1', { within: [] }), undefined);
+  assert.equal(
+    planOverlay(vpc(port(5, 'node-2')), 'node-1', { within: ['10.0.1.0/24'] }),
+    undefined,
+  );
 });
 
 test('a public address is of its own node only', () => {

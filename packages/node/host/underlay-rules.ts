@@ -27,7 +27,7 @@ export interface UnderlayRules {
   networks: readonly string[];
   /** Hardware address of this node's ends. */
   ownMacs: readonly string[];
-  /** By number: what lies elsewhere, and on which node. As elements they are only written where they are asked for. */
+  /** By number: who sends from elsewhere, and on which node. As elements they are only written where they are asked for. */
   remotes: ReadonlyMap<number, ReadonlyMap<string, string>>;
   /** Elements, as those of the members. */
   nodes: ReadonlySet<string>;
@@ -40,7 +40,7 @@ const NODES = new WeakMap<Overlay, ReadonlySet<string>>();
 export function planUnderlayRules(overlays: readonly Overlay[]): UnderlayRules {
   const all = overlays.toSorted((a, b) => a.networkNumber - b.networkNumber);
   const nodes = new Set(all.flatMap((overlay) => [...nodeElements(overlay)]));
-  const remotes = new Map(all.map((each) => [each.networkNumber, each.remotes]));
+  const remotes = new Map(all.map((each) => [each.networkNumber, each.senders]));
   const ownMacs = [...new Set(all.map(({ underlayAddress }) => macNumber(underlayAddress)))];
   const networks = all.map(({ networkNumber }) => `0x${networkNumber.toString(16)}`);
   return { networks, ownMacs, remotes, nodes, chain: tunnelChain(all, ownMacs) };

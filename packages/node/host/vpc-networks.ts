@@ -1,13 +1,8 @@
 // Owns the networks of a node that is root: the host's own, which it routes itself, and one name space for each other
 // VPC that has ports here. Whoever asks for a port need not know where its subnet is.
 
-import { readdir, rm } from 'node:fs/promises';
-import { type InterfaceId, isResourceId, type NodeId, type SubnetId } from '@ironbark/core/ids.ts';
-import { cidrContains, cidrsOverlap, parseCidr } from '@ironbark/core/ipv4.ts';
-import type { Clock } from '@ironbark/platform/clock.ts';
-import type { Commands } from '@ironbark/platform/commands.ts';
-import { hasCode } from '@ironbark/platform/files.ts';
-import type { Logger } from '@ironbark/platform/logger.ts';
+import { rm } from 'node:fs/promises';
+import type { InterfaceId, SubnetId } from '@ironbark/core/ids.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
 import { findApart, subnetsOf } from '@ironbark/protocol/internal/vpc-subnets.ts';
@@ -15,8 +10,10 @@ import { type BridgeNetwork, openBridgeNetwork } from './bridge-network.ts';
 import type { HostNetwork, PortAttachment, PortSpec } from './host-network.ts';
 import { createNetworkNames, type NetworkNames } from './network-names.ts';
 import { hostPlace, type NetworkPlace, vpcPlace } from './network-place.ts';
-import { nextNodeOf, withoutForeignAddresses } from './overlay-plan.ts';
+import { withoutForeignAddresses } from './overlay-plan.ts';
 import { Overlays } from './overlays.ts';
+import { PeerLinks } from './peer-links.ts';
+import { isPassedThrough, type Peers, planPeers } from './peering-plan.ts';
 import { type PortCounters, readPortCounters } from './port-counters.ts';
 import {
   ensurePublicNeighbours,
@@ -24,34 +21,19 @@ import {
   planPublicAddresses,
 } from './public-neighbours.ts';
 import type { Surroundings } from './surroundings.ts';
+import type { VpcNetworksOptions } from './vpc-networks-options.ts';
 import { ensureVpcRoutes, type RoutedVpcs } from './vpc-routes.ts';
+import { hasNewSubnets, shapeOf, withOwnSubnets } from './vpc-shape.ts';
 import {
   deleteNamespace,
   ensureRoutes,
   ensureSpace,
   findResolvers,
   listNamespaces,
+  listSpaces,
   removeSpace,
   WAY_OUT,
 } from './vpc-space.ts';
-
-export interface VpcNetworksOptions {
-  /** Stable for the life of the data folder; part of every name on the host. */
-  cloudId: string;
-  commands: Commands;
-  clock: Clock;
-  logger: Logger;
-  /** Where the metadata service listens on this host. */
-  metadataPort: number;
-  /** Which of the nodes that VPCs speak of this is; absent: all ports are here. */
-  nodeId?: NodeId;
-  /** A name space that stands for the host, which `commands` run in; absent: the host itself. */
-  hostNamespace?: string;
-  /** TCP ports of the host that guests may reach, such as the cloud's own API. None by default. */
-  hostPorts?: readonly number[];
-  /** Starts the metadata service of a name space; absent: its guests have none. */
-  serveMetadata?: (vpcId: string, namespace: string) => Promise<AsyncDisposable>;
-}
 
 interface Space {
   network: BridgeNetwork;
@@ -77,16 +59,6 @@ function openPlace(
   return openBridgeNetwork({ ...options, names, place });
 }
 
-/** VPCs that have or had a name space here. */
-async function listSpaces({ directory }: NetworkPlace): Promise<string[]> {
-  try {
-    return (await readdir(directory)).filter((name) => isResourceId('vpc', name));
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return [];
-    throw error;
-  }
-}
-
 class VpcNetworks implements HostNetwork {
   readonly kind = 'bridge';
   readonly #options: VpcNetworksOptions;
@@ -95,7 +67,9 @@ class VpcNetworks implements HostNetwork {
   readonly #hostPlace: NetworkPlace;
   readonly #overlays: Overlays;
   readonly #spaces = new Map<string, Space>();
+  readonly #peerLinks: PeerLinks;
   #vpcs: readonly VpcIntent[] = [];
+  #peers: Peers = new Map();
   /** Those that the host itself routes. */
   #hostSubnets: readonly SubnetIntent[] = [];
   /** Those of them that have their bridges: no network of the host's own is in their place. */
@@ -114,6 +88,11 @@ class VpcNetworks implements HostNetwork {
     this.#host = host.network;
     this.#hostPlace = host.place;
     this.#overlays = new Overlays({ names, host: host.place, nodeId: options.nodeId });
+    this.#peerLinks = new PeerLinks({
+      ...{ names, commands: options.commands },
+      placeOf: (vpc) => this.#placeOf(vpc),
+      mtuOf: (id) => this.#overlays.mtuOf(id),
+    });
   }
 
   /** Ports of name spaces that an earlier process made are known from now on. */
@@ -139,7 +118,9 @@ class VpcNetworks implements HostNetwork {
       this.#bridged = this.#hostSubnets;
     });
     await this.#ensureHostRoutes();
-    for (const vpc of this.#ownSpaced()) await this.#ensureSpace(vpc);
+    for (const vpc of this.#ownSpaced()) {
+      await this.#ensureSpace(vpc, { isNeeded: this.#isPassedThrough(vpc) });
+    }
     await this.#ensurePublicNeighbours();
   }
 
@@ -233,9 +214,11 @@ class VpcNetworks implements HostNetwork {
     this.#vpcs = withoutForeignAddresses(vpcs, this.#options.nodeId);
     const apart = new Set(this.#ownSpaced());
     const cidrs = new Map(bridged.map(({ id, cidr }) => [id, cidr]));
-    this.#overlays.plan(this.#vpcs, (vpc) =>
-      apart.has(vpc) ? undefined : vpc.subnets.flatMap(({ id }) => cidrs.get(id) ?? []),
-    );
+    this.#peers = planPeers(this.#vpcs);
+    this.#overlays.plan(this.#vpcs, (vpc) => ({
+      within: apart.has(vpc) ? undefined : vpc.subnets.flatMap(({ id }) => cidrs.get(id) ?? []),
+      peers: this.#peers.get(vpc.id) ?? [],
+    }));
   }
 
   #publicAddresses(): PublicAddresses {
@@ -261,7 +244,9 @@ class VpcNetworks implements HostNetwork {
 
   async #ensureHostRoutes(): Promise<void> {
     const vpcs = this.#hostVpcs();
+    for (const vpc of vpcs) await this.#ensurePeerLinks(vpc);
     await ensureVpcRoutes(this.#options.commands, this.#routed(vpcs));
+    await this.#peerLinks.removeStrays(this.#hostPlace, vpcs, this.#peers);
     this.#hostShape = JSON.stringify(vpcs.map((vpc) => this.#shapeOf(vpc)));
   }
 
@@ -274,7 +259,38 @@ class VpcNetworks implements HostNetwork {
   }
 
   #routed(vpcs: readonly VpcIntent[]): RoutedVpcs {
-    return { vpcs, names: this.#names, overlayOf: (id) => this.#overlays.find(id) };
+    return {
+      ...{ vpcs, names: this.#names, overlayOf: (id) => this.#overlays.find(id) },
+      peerOf: (id, peerId) => {
+        const peer = this.#peers.get(id)?.find((each) => each.id === peerId);
+        const way = this.#peerLinks.routeTo(id, peerId);
+        return peer === undefined || way === undefined ? undefined : { peer, way };
+      },
+    };
+  }
+
+  /** Undefined where it has none (yet). */
+  #placeOf(vpc: VpcIntent): NetworkPlace | undefined {
+    if (!this.#ownSpaced().includes(vpc)) return this.#hostPlace;
+    if (!this.#spaces.has(vpc.id)) return undefined;
+    return vpcPlace(this.#names, vpc.id, this.#options.commands);
+  }
+
+  #isPassedThrough(vpc: VpcIntent): boolean {
+    return isPassedThrough(vpc, this.#peers, this.#options.nodeId);
+  }
+
+  /** Before the routes that lead over them; those of a peer that has a way only now follow. */
+  async #ensurePeerLinks(vpc: VpcIntent): Promise<void> {
+    for (const peer of await this.#peerLinks.ensure(vpc, this.#peers)) {
+      if (this.#spaces.has(peer.id)) await this.#ensureSpaceRoutes(peer);
+      else await ensureVpcRoutes(this.#options.commands, this.#routed(this.#hostVpcs()));
+    }
+  }
+
+  async #ensureSpaceRoutes(vpc: VpcIntent): Promise<void> {
+    const { commands } = this.#options;
+    await ensureRoutes({ names: this.#names, commands }, this.#routed([vpc]));
   }
 
   #ownVpcOf(subnetId: SubnetId): VpcIntent | undefined {
@@ -283,21 +299,23 @@ class VpcNetworks implements HostNetwork {
 
   #surroundings(): Surroundings {
     const uplinks = [...this.#spaces.keys()].map((id) => this.#names.uplink(id));
-    return { vpcs: this.#vpcs, uplinks, overlays: this.#overlays.view() };
+    const overlays = this.#overlays.view();
+    return { vpcs: this.#vpcs, uplinks, overlays, peers: this.#peers };
   }
 
   /** Undefined when the VPC has no port here and needs none. */
   async #ensureSpace(vpc: VpcIntent, { isNeeded = false } = {}): Promise<Space | undefined> {
     const known = this.#spaces.get(vpc.id);
     if (known === undefined && !isNeeded) return undefined;
-    const context = { names: this.#names, commands: this.#options.commands };
-    await ensureSpace(context, vpc);
+    await ensureSpace({ names: this.#names, commands: this.#options.commands }, vpc);
     const space = known ?? (await this.#openSpace(vpc));
     space.metadata ??= await this.#options.serveMetadata?.(vpc.id, this.#names.space(vpc.id));
     await this.#putSpace(vpc, space, 'ensure', async () =>
       space.network.ensureSubnets(subnetsOf(vpc), await this.#insideOf()),
     );
-    await ensureRoutes(context, this.#routed([vpc]));
+    await this.#ensurePeerLinks(vpc);
+    await this.#ensureSpaceRoutes(vpc);
+    await this.#peerLinks.removeStrays(this.#placeOf(vpc)!, [vpc], this.#peers);
     space.shape = this.#shapeOf(vpc);
     if (known === undefined) await this.#host.putSurroundings(this.#surroundings());
     return space;
@@ -324,14 +342,18 @@ class VpcNetworks implements HostNetwork {
 
   async #insideOf(): Promise<Surroundings> {
     const resolvers = await findResolvers();
-    const inside = { vpcs: this.#vpcs, wayOut: WAY_OUT, overlays: this.#overlays.view() };
+    const overlays = this.#overlays.view();
+    const inside = { vpcs: this.#vpcs, wayOut: WAY_OUT, overlays, peers: this.#peers };
     return resolvers === undefined ? inside : { ...inside, resolvers };
   }
 
   /** New subnets, routes and public addresses are a matter of the whole name space, groups and ports are not. */
   async #changeSpace(vpc: VpcIntent): Promise<void> {
     const space = this.#spaces.get(vpc.id);
-    if (space === undefined) return;
+    if (space === undefined) {
+      await this.#ensureSpace(vpc, { isNeeded: this.#isPassedThrough(vpc) });
+      return;
+    }
     if (space.shape === this.#shapeOf(vpc)) await this.#putSpace(vpc, space, 'put');
     else await this.#ensureSpace(vpc);
   }
@@ -357,41 +379,6 @@ class VpcNetworks implements HostNetwork {
   }
 
   #shapeOf(vpc: VpcIntent): string {
-    return shapeOf(vpc, this.#overlays);
+    return shapeOf(vpc, this.#overlays, this.#peers);
   }
-}
-
-function shapeOf(vpc: VpcIntent, overlays: Overlays): string {
-  const { id, subnets, cidrs, dhcp, hasDns, ports } = vpc;
-  const publicIps = ports.flatMap((port) => port.publicIps);
-  // Routes lead to routers, and those may be on other nodes or move to one.
-  const routers = ports.filter((port) => !port.checksSource);
-  const nextNodes = routers.map((port) => nextNodeOf(overlays.find(id), port) ?? null);
-  const hasOverlay = overlays.find(id) !== undefined;
-  return JSON.stringify({ subnets, cidrs, dhcp, hasDns, publicIps, nextNodes, hasOverlay });
-}
-
-function hasNewSubnets(vpcs: readonly VpcIntent[], known: readonly SubnetIntent[]): boolean {
-  const ids = new Set(known.map(({ id }) => id));
-  const apart = new Set(findApart(vpcs, known));
-  const isNew = vpcs.some((vpc) => !apart.has(vpc) && vpc.subnets.some(({ id }) => !ids.has(id)));
-  return isNew && withOwnSubnets(known, vpcs).length > known.length;
-}
-
-/** A VPC that the host routes may have more subnets than it was told of, as long as they are nobody else's. */
-function withOwnSubnets(
-  subnets: readonly SubnetIntent[],
-  vpcs: readonly VpcIntent[],
-): SubnetIntent[] {
-  const apart = new Set(findApart(vpcs, subnets));
-  const all = [...subnets];
-  const blocks = subnets.map(({ vpcCidr }) => parseCidr(vpcCidr)!);
-  for (const subnet of vpcs.filter((vpc) => !apart.has(vpc)).flatMap(subnetsOf)) {
-    const block = parseCidr(subnet.cidr)!;
-    const isTaken = all.some(({ cidr }) => cidrsOverlap(parseCidr(cidr)!, block));
-    // Beyond the cloud's own block may be the host's other networks.
-    const isInside = blocks.some((whole) => cidrContains(whole, block));
-    if (!isTaken && isInside) all.push(subnet);
-  }
-  return all;
 }

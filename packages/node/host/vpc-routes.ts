@@ -13,6 +13,7 @@ import { normalCidr } from './group-match.ts';
 import { runIp } from './links.ts';
 import type { NetworkNames } from './network-names.ts';
 import { nextNodeOf, type Overlay } from './overlay-plan.ts';
+import { isOfPeer, peerNetworksIn } from './peering-plan.ts';
 
 /** Before the kernel's own rule for the main table. */
 const PREFERENCE = 1_000;
@@ -42,7 +43,14 @@ export interface RoutedVpcs {
   wayOut?: string;
   /** What leads to a VPC's ports on other nodes. */
   overlayOf?: (vpcId: VpcId) => Overlay | undefined;
+  peerOf?: FindPeer;
 }
+
+/** A VPC that is peered with another, and what leads there, as `ip` says it; undefined where nothing does. */
+export type FindPeer = (
+  vpcId: VpcId,
+  peerId: VpcId,
+) => { peer: VpcIntent; way: string } | undefined;
 
 /** Which packets are looked up in a subnet's table: those of its guests, whatever node they come from. */
 interface Selector {
@@ -51,7 +59,7 @@ interface Selector {
 }
 
 export async function ensureVpcRoutes(commands: Commands, routed: RoutedVpcs): Promise<void> {
-  const { vpcs, names, wayOut, overlayOf = () => undefined } = routed;
+  const { vpcs, names, wayOut, overlayOf = () => undefined, peerOf } = routed;
   const tables = vpcs.flatMap((vpc) =>
     vpc.subnets
       .filter(({ routes }) => wayOut !== undefined || routes.some(leadsElsewhere))
@@ -63,7 +71,8 @@ export async function ensureVpcRoutes(commands: Commands, routed: RoutedVpcs): P
     tables.flatMap((each) => selectorsOf(each, names)),
   );
   for (const { vpc, subnet, table, overlay } of tables) {
-    const more = { ...(wayOut === undefined ? {} : { wayOut }), ...(overlay && { overlay }) };
+    const ways = { ...(overlay && { overlay }), ...(peerOf && { peerOf }) };
+    const more = { ...(wayOut === undefined ? {} : { wayOut }), ...ways };
     await fillTable(commands, table, renderRoutes(subnet, { names, vpc, ...more }));
   }
 }
@@ -156,6 +165,7 @@ interface RouteScope {
   vpc: VpcIntent;
   wayOut?: string;
   overlay?: Overlay;
+  peerOf?: FindPeer;
 }
 
 /** Destination to route; `*` stands for the destination. After a `throw` the lookup goes on in the main table. */
@@ -166,13 +176,31 @@ function renderRoutes({ routes }: SubnetNetworkIntent, scope: RouteScope): Map<s
     .map((route) => [normalCidr(route.destination), renderRoute(route, scope)] as const);
   // The main table's default is the name space's own way out.
   const last = scope.wayOut === undefined ? [] : [['0.0.0.0/0', 'unreachable *'] as const];
-  return new Map([...last, ...others, ...local]);
+  return new Map([...last, ...toPeers(routes, scope), ...others, ...local]);
 }
 
-function renderRoute({ target }: RouteIntent, scope: RouteScope): string {
-  const { names, vpc, wayOut, overlay } = scope;
+/** Where a route to a peer is for more than the peer has, the rest of it leads nowhere. */
+function toPeers(routes: readonly RouteIntent[], { vpc, peerOf }: RouteScope) {
+  return routes.flatMap((route) => {
+    if (route.target.kind !== 'peering') return [];
+    const found = peerOf?.(vpc.id, route.target.vpcId);
+    if (found === undefined) return [];
+    return peerNetworksIn(route, routes, found.peer).map(
+      (destination) => [destination, `* ${found.way}`] as const,
+    );
+  });
+}
+
+function renderRoute(route: RouteIntent, scope: RouteScope): string {
+  const { target } = route;
+  const { names, vpc, wayOut, overlay, peerOf } = scope;
   if (target.kind === 'internet' || target.kind === 'nat') {
     return wayOut === undefined ? 'throw *' : `* ${wayOut}`;
+  }
+  if (target.kind === 'peering') {
+    const found = peerOf?.(vpc.id, target.vpcId);
+    if (found === undefined) return 'blackhole *';
+    return isOfPeer(route, found.peer) ? `* ${found.way}` : 'blackhole *';
   }
   if (target.kind !== 'interface') return 'blackhole *';
   const port = vpc.ports.find(({ interfaceId }) => interfaceId === target.interfaceId);

@@ -2,6 +2,7 @@
 // each other. One pair of interfaces leads out of it; on the host nothing but public addresses lead into it.
 
 import { readdir, readFile } from 'node:fs/promises';
+import { isResourceId } from '@ironbark/core/ids.ts';
 import { parseIpv4, renderIpv4 } from '@ironbark/core/ipv4.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import { hasCode } from '@ironbark/platform/files.ts';
@@ -9,7 +10,7 @@ import { NAMESPACE_DIRECTORY, setNetworkSettings } from '@ironbark/platform/netw
 import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
 import { findLink, removeLink, runIp } from './links.ts';
 import type { NetworkNames } from './network-names.ts';
-import { vpcPlace } from './network-place.ts';
+import { type NetworkPlace, vpcPlace } from './network-place.ts';
 import { ensureVpcRoutes, type RoutedVpcs } from './vpc-routes.ts';
 
 export interface SpaceContext {
@@ -69,6 +70,16 @@ export function deleteNamespace(commands: Commands, name: string): Promise<void>
 export async function listNamespaces(): Promise<string[]> {
   try {
     return await readdir(NAMESPACE_DIRECTORY);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+/** VPCs that have or had a name space here. */
+export async function listSpaces({ directory }: NetworkPlace): Promise<string[]> {
+  try {
+    return (await readdir(directory)).filter((name) => isResourceId('vpc', name));
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return [];
     throw error;

@@ -9,7 +9,7 @@ import { instanceLayout } from '../store/instance-layout.ts';
 import { GuestBusyError } from './guest-busy.ts';
 import { askForVolume, closeVolume, serveVolume } from './guest-volume-steps.ts';
 import { ensurePort, handleOf, type InstanceContext, recordOf, uidOf } from './instance-context.ts';
-import { plugNic, removePort, unplugNic } from './nic-steps.ts';
+import { cutNic, plugNic, removePort, unplugNic } from './nic-steps.ts';
 import { type Step, sinceBoot } from './plan-instance.ts';
 import { startGuest } from './start-guest.ts';
 
@@ -38,6 +38,8 @@ export async function applyStep(
       return plugNic(context, intent, step.interfaceId);
     case 'unplug-nic':
       return unplugNic(context, intent, step.interfaceId);
+    case 'cut-nic':
+      return cutNic(context, intent, step.interfaceId);
     case 'start':
       return startGuest(context, intent);
     case 'plug-volume':

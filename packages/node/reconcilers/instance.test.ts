@@ -68,6 +68,10 @@ const LIFE: readonly Partial<InstanceIntent>[] = [
   { power: 'running', volumes: [volume], rebootCount: 1, interfaces: [first, second] },
   { power: 'stopped', volumes: [volume], rebootCount: 1, interfaces: [first] },
   { power: 'running', volumes: [volume], rebootCount: 1, interfaces: [first, second] },
+  {
+    ...{ power: 'running', volumes: [volume], rebootCount: 1, interfaces: [first] },
+    cutInterfaces: [second.id],
+  },
   { power: 'terminated', volumes: [volume], rebootCount: 1 },
 ];
 
@@ -208,7 +212,10 @@ async function assertNothingLeft({ dataDir, network }: Host): Promise<void> {
   await rm(dataDir, { recursive: true });
 }
 
-const POWERS = ['running', 'running', 'running', 'running', 'stopped', 'running', 'terminated'];
+const POWERS = [
+  ...['running', 'running', 'running', 'running'],
+  ...['stopped', 'running', 'running', 'terminated'],
+];
 
 /** The steps of a whole life, in their order. */
 async function recordLife(): Promise<Step[]> {
@@ -235,6 +242,7 @@ describe('the life of an instance', () => {
       'unplug-volume',
       'plug-nic',
       'unplug-nic',
+      'cut-nic',
       'ask-to-stop',
       'ask-to-reboot',
       'reset',

@@ -205,7 +205,7 @@ export class InstanceReconciler implements Reconciler {
 
 /** The guest runs on without it. */
 function isOfNic({ kind }: Step): boolean {
-  return kind === 'plug-nic' || kind === 'unplug-nic';
+  return kind === 'plug-nic' || kind === 'unplug-nic' || kind === 'cut-nic';
 }
 
 /** Done again at every attempt, so their success says nothing about what failed after them. */

@@ -29,6 +29,16 @@ export async function unplugNic(
   throw new GuestBusyError('the guest has not let go of the network interface');
 }
 
+/** The record goes with the port: a card without one is dead. */
+export async function cutNic(
+  context: InstanceContext,
+  intent: InstanceIntent,
+  id: InterfaceId,
+): Promise<void> {
+  await context.driver.cutNic(handleOf(context, intent), id);
+  await removePort(context, intent, id);
+}
+
 export async function removePort(
   context: InstanceContext,
   { id, interfaces }: InstanceIntent,

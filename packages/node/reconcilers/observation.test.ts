@@ -67,3 +67,10 @@ test('a guest that went off to reboot runs on, one that powered itself off stops
   assert.equal(observationOf({ guest: 'off' }, [{ kind: 'reset' }]).power, 'running');
   assert.equal(observationOf({ guest: 'off' }, [{ kind: 'note-self-stop' }]).power, 'stopping');
 });
+
+test('a card that was taken by force is not said to be there, though the guest still has it', () => {
+  const taken: InterfaceId = 'eni-00000000000000003';
+  const nics = [CARD, taken];
+  assert.deepEqual(statesOf({ nics }), { [CARD]: 'attached' });
+  assert.equal(statesOf({ nics, strayPorts: [taken] })[taken], 'detaching');
+});

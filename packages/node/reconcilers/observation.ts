@@ -11,7 +11,7 @@ import type {
   VolumeObservation,
 } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { DriverFingerprint } from '../drivers/hypervisor-driver.ts';
-import { isStuck, isUp, type ObservedInstance, type Step } from './plan-instance.ts';
+import { deadCards, isStuck, isUp, type ObservedInstance, type Step } from './plan-instance.ts';
 
 /** What went wrong with an instance since it last made progress. */
 export interface Trouble {
@@ -116,12 +116,15 @@ function renderInterfaces({ desired, observed }: ObservationInput): InterfaceObs
   const isLive = isUp(observed.guest);
   const profiles = observed.record?.nicProfiles ?? {};
   const { nics, strayPorts } = observed;
+  const dead = deadCards(desired, observed);
   const wanted = desired.interfaces.map(({ id }): InterfaceObservation => {
     const profile = isLive ? profiles[id] : undefined;
-    const state = !isLive || nics?.includes(id) ? 'attached' : 'attaching';
+    const isThere = nics?.includes(id) && !dead.includes(id);
+    const state = !isLive || isThere ? 'attached' : 'attaching';
     return { id, state, ...(profile === undefined ? {} : { profile }) };
   });
-  const present = nics ?? (Object.keys(profiles) as InterfaceId[]);
+  // Without its port and its record a card that the guest still has is nobody's: it was taken by force.
+  const present = nics?.filter((id) => id in profiles) ?? (Object.keys(profiles) as InterfaceId[]);
   const held = new Set([...(isLive ? present : []), ...strayPorts]);
   const leaving = [...held].filter((id) => !desired.interfaces.some((each) => each.id === id));
   return [...wanted, ...leaving.map((id) => ({ id, state: 'detaching' }) as const)];

@@ -67,7 +67,8 @@ const withRootVolume = instanceIntent({
   volumes: withVolume.volumes,
 });
 const withKernel = instanceIntent({ image: { ...instanceIntent().image, kernel: KERNEL } });
-const withCards = instanceIntent({ interfaces: [FIRST, { ...FIRST, id: OTHER_NIC }] });
+const SECOND = { ...FIRST, id: OTHER_NIC, deviceIndex: 1 };
+const withCards = instanceIntent({ interfaces: [FIRST, SECOND] });
 const stopped = instanceIntent({ power: 'stopped' });
 const terminated = instanceIntent({ power: 'terminated' });
 
@@ -121,6 +122,24 @@ const cases: Case[] = [
     desired: withCards,
     observed: up({ ports: [], nics: [NIC] }),
     steps: ['ensure-port', 'plug-nic'],
+  },
+  {
+    name: 'a card that is taken by force loses its port before the guest is asked for it',
+    desired: { ...instanceIntent(), cutInterfaces: [OTHER_NIC] },
+    observed: up({ nics: [NIC, OTHER_NIC], strayPorts: [OTHER_NIC] }),
+    steps: ['cut-nic'],
+  },
+  {
+    name: 'the guest is asked for what is left of a card that was taken by force',
+    desired: instanceIntent(),
+    observed: up({ nics: [NIC, OTHER_NIC] }),
+    steps: ['unplug-nic'],
+  },
+  {
+    name: 'a card that was taken by force and comes again is out of the guest before',
+    desired: withCards,
+    observed: up({ nics: [NIC, OTHER_NIC] }),
+    steps: ['unplug-nic'],
   },
   {
     name: 'a port that was to be removed is gone before the start, which would forget it',

@@ -30,6 +30,7 @@ export type Step =
   | { kind: 'ensure-port'; interfaceId: InterfaceId }
   | { kind: 'plug-nic'; interfaceId: InterfaceId }
   | { kind: 'unplug-nic'; interfaceId: InterfaceId }
+  | { kind: 'cut-nic'; interfaceId: InterfaceId }
   | { kind: 'start' }
   | { kind: 'plug-volume'; volumeId: VolumeId }
   | { kind: 'unplug-volume'; volumeId: VolumeId }
@@ -216,16 +217,32 @@ function planNics(desired: InstanceIntent, observed: ObservedInstance): Step[] {
   const { nics, strayPorts } = observed;
   const wanted = desired.interfaces.map(({ id }) => id);
   if (nics === undefined) return ensurePorts(wanted, observed);
-  const leaving = nics.filter((id) => !wanted.includes(id));
+  const cut = (desired.cutInterfaces ?? []).filter(
+    (id) => nics.includes(id) && strayPorts.includes(id),
+  );
+  const dead = deadCards(desired, observed);
+  const leaving = nics.filter((id) => !wanted.includes(id) && !cut.includes(id));
   const loose = strayPorts.filter((id) => !wanted.includes(id) && !nics.includes(id));
-  const present = wanted.filter((id) => nics.includes(id));
+  const present = wanted.filter((id) => nics.includes(id) && !dead.includes(id));
   const absent = wanted.filter((id) => !nics.includes(id));
   return [
-    ...leaving.map((interfaceId): Step => ({ kind: 'unplug-nic', interfaceId })),
+    ...cut.map((interfaceId): Step => ({ kind: 'cut-nic', interfaceId })),
+    ...[...leaving, ...dead].map((interfaceId): Step => ({ kind: 'unplug-nic', interfaceId })),
     ...loose.map(removePort),
     ...ensurePorts(present, observed),
     ...absent.map((interfaceId): Step => ({ kind: 'plug-nic', interfaceId })),
   ];
+}
+
+/** Taken from the guest by force and wanted again: the guest has to let go of what is left of them first. */
+export function deadCards(
+  { interfaces }: InstanceIntent,
+  { nics = [], record }: ObservedInstance,
+): InterfaceId[] {
+  // What every card has that came with the guest or was plugged since.
+  const written = record?.nicProfiles ?? {};
+  const dead = interfaces.filter(({ id, deviceIndex }) => deviceIndex > 0 && !(id in written));
+  return dead.map(({ id }) => id).filter((id) => nics.includes(id));
 }
 
 function planLive(desired: InstanceIntent, observed: ObservedInstance, nowMs: number): Step[] {

@@ -8,7 +8,8 @@ import { silentLogger } from '@ironbark/platform/logger.ts';
 import { commandsInNamespace, setNetworkSettings } from '@ironbark/platform/network-namespace.ts';
 import type { HostNetwork, PortSpec } from '../host/host-network.ts';
 import { createNetworkNames, type NetworkNames } from '../host/network-names.ts';
-import { createVpcNetworks, type VpcNetworksOptions } from '../host/vpc-networks.ts';
+import { createVpcNetworks } from '../host/vpc-networks.ts';
+import type { VpcNetworksOptions } from '../host/vpc-networks-options.ts';
 import { createGuestIn, Namespace } from './guest-namespace.ts';
 
 export interface FabricNode {

@@ -10,7 +10,8 @@ import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages
 import { chooseVpcCidr, VPC_CANDIDATES } from '../host/choose-cidr.ts';
 import type { HostNetwork, PortSpec } from '../host/host-network.ts';
 import { readHostNetworks } from '../host/host-networks.ts';
-import { createVpcNetworks, type VpcNetworksOptions } from '../host/vpc-networks.ts';
+import { createVpcNetworks } from '../host/vpc-networks.ts';
+import type { VpcNetworksOptions } from '../host/vpc-networks-options.ts';
 
 export interface TestCloud {
   cloudId: string;

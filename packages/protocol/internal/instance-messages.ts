@@ -137,6 +137,8 @@ export interface InstanceIntent {
   image: InstanceImage;
   rootDisk: RootDiskIntent;
   interfaces: InterfaceIntent[];
+  /** Those that are taken from it by force: they end without the guest, which may keep dead cards. Absent: none. */
+  cutInterfaces?: InterfaceId[];
   volumes: VolumeIntent[];
   metadata: MetadataIntent;
 }

@@ -13,6 +13,7 @@ export type RouteTarget =
   /** Through a NAT gateway: translated to its public address. */
   | { kind: 'nat'; publicIp: string }
   | { kind: 'interface'; interfaceId: InterfaceId }
+  /** To the guests of another VPC, if each of the two names the other in `peers`. */
   | { kind: 'peering'; vpcId: VpcId }
   | { kind: 'blackhole' };
 
@@ -109,6 +110,8 @@ export interface VpcIntent {
   subnets: SubnetNetworkIntent[];
   groups: SecurityGroupIntent[];
   ports: PortIntent[];
-  /** Of the nodes that have ports of it, itself included; a port of a node that is not here is reached on that node alone. */
+  /** Of the nodes that have ports of it or of a peer, itself included; a port of a node that is not here is reached on that node alone. */
   locations?: NodeLocation[];
+  /** VPCs that it has an active peering with; absent: none. Who has a port of it is told of those, too. */
+  peers?: VpcId[];
 }

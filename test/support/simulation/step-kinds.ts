@@ -37,6 +37,7 @@ const INSTANCE: Kinds<Exclude<InstanceStep['kind'], 'wait'>> = {
   'ensure-port': true,
   'plug-nic': NO_CARDS,
   'unplug-nic': NO_CARDS,
+  'cut-nic': NO_CARDS,
   start: true,
   resume: 'simulated guests never wait for room; the tests of packages/node pause one',
   'plug-volume': true,

@@ -35,7 +35,7 @@ import { type Host, lookAtHost } from './host.ts';
 import { listPlugged, plugDisk, unplugDisk } from './hot-plug.ts';
 import { boundLog, launchGuest, type OpenTap, startFailure } from './launch.ts';
 import { type GuestVolume, LostVolumes } from './lost-volumes.ts';
-import { listPluggedNics, plugNic, unplugNic } from './nic-hot-plug.ts';
+import { cutNic, listPluggedNics, plugNic, unplugNic } from './nic-hot-plug.ts';
 import { type RunState, readStatus } from './run-state.ts';
 import { ensureReachable, isCutOff, makeReachable, requireServed } from './target-socket.ts';
 
@@ -267,6 +267,10 @@ class QemuDriver implements HypervisorDriver {
 
   detachNic(handle: GuestHandle, id: InterfaceId): Promise<boolean> {
     return unplugNic(this.#hotPlug(), handle, id);
+  }
+
+  cutNic(handle: GuestHandle, id: InterfaceId): Promise<void> {
+    return cutNic(this.#hotPlug(), handle, id);
   }
 
   listNics(handle: GuestHandle): Promise<InterfaceId[]> {

@@ -70,6 +70,11 @@ describe('hot-plug', { skip, concurrency: 1 }, () => {
         await lab.driver.attachNic(handle, nic);
         assert.deepEqual(await lab.driver.listNics(handle), [id], `round ${round}`);
         assert.equal((await carrier()).trim(), '1', 'QEMU has the tap open');
+        if (round === 2) {
+          for (const _ of [1, 2]) await lab.driver.cutNic(handle, id);
+          assert.deepEqual(await lab.driver.listNics(handle), [id], 'the guest still has the card');
+          assert.equal((await carrier()).trim(), '0', 'and QEMU no tap for it');
+        }
         assert.equal(await lab.driver.detachNic(handle, id), true);
         assert.equal(await lab.driver.detachNic(handle, id), true);
         assert.deepEqual(await lab.driver.listNics(handle), []);

@@ -26,7 +26,7 @@ export async function plugNic(
   const { connections } = context;
   if ((await listPluggedNics(context, handle)).includes(nic.id)) return;
   // What a broken attempt left.
-  await removeNetdev(context, handle, nic.id);
+  await cutNic(context, handle, nic.id);
   const tap = await passTap(context, handle, nic);
   await connections.execute(handle, 'netdev_add', netdevParameters(nic, tap));
   await connections.execute(handle, 'device_add', nicDevice(nic, tap?.fds.length ?? 1));
@@ -39,12 +39,12 @@ export async function unplugNic(
   id: InterfaceId,
 ): Promise<boolean> {
   if (!(await asksUntilGone(context, handle, nicName(id)))) return false;
-  await removeNetdev(context, handle, id);
+  await cutNic(context, handle, id);
   return true;
 }
 
-/** QEMU names no way to list them; one that is not there is fine. */
-async function removeNetdev(
+/** The card stays, with its link down, and its tap is closed. QEMU names no way to list these; one that is not there is fine. */
+export async function cutNic(
   { connections }: HotPlugContext,
   handle: GuestHandle,
   id: InterfaceId,

@@ -203,6 +203,10 @@ export class SimulatedDriver implements HypervisorDriver {
     return true;
   }
 
+  async cutNic(handle: GuestHandle): Promise<void> {
+    await this.#operate('cutNic', handle.id, async () => {});
+  }
+
   async listNics(handle: GuestHandle): Promise<InterfaceId[] | undefined> {
     return this.#get(handle).nics;
   }

@@ -225,6 +225,7 @@ export function instanceCheck(bounds: NodeBounds): Check<InstanceIntent> {
       volumeId: { optional: id('vol') },
     }),
     interfaces: list(networkInterface, MAX_INTERFACES),
+    cutInterfaces: { optional: list(id('eni'), MAX_INTERFACES) },
     volumes: list(volume(bounds), MAX_VOLUMES),
     metadata,
   });

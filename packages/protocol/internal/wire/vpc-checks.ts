@@ -47,6 +47,8 @@ const MAX_SERVERS = 16;
 const MAX_LOCATIONS = 4_096;
 /** VXLAN has 24 bits, and 0 is nobody's. */
 const MAX_NETWORK_NUMBER = 2 ** 24 - 1;
+/** "Amazon VPC quotas": active peerings of a VPC, the most that AWS raises it to. */
+const MAX_PEERS = 125;
 
 const node = pattern<`node-${string}`>(/^node-[a-z0-9][a-z0-9-]{0,62}$/);
 const kindOnly = (kind: 'local' | 'blackhole') =>
@@ -168,6 +170,7 @@ const FRAME = {
       MAX_LOCATIONS,
     ),
   },
+  peers: { optional: list(id('vpc'), MAX_PEERS) },
 };
 
 export const vpcCheck: Check<VpcIntent> = object<VpcIntent>({

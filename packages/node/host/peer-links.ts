@@ -1,0 +1,133 @@
+// Owns the ways between the places of two VPCs on one node: a pair of interfaces for each peering, one end in each place.
+// They have no addresses; what goes over them the route tables of the subnets and the rules of both places say.
+
+import { STORAGE_MTU } from '@ironbark/core/io-profile.ts';
+import type { Commands } from '@ironbark/platform/commands.ts';
+import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
+import { findLink, listLinks, ROUTER_ADDRESS, removeLink, runIp } from './links.ts';
+import type { NetworkNames } from './network-names.ts';
+import { type NetworkPlace, putSettings } from './network-place.ts';
+import type { Peers } from './peering-plan.ts';
+import { listNamespaces } from './vpc-space.ts';
+
+/** Where packets to a peer go next; its end answers to it without having it. */
+const NEXT_HOP = '169.254.128.0';
+
+export interface PeerLinksOptions {
+  names: NetworkNames;
+  /** On the host. */
+  commands: Commands;
+  /** Where a VPC is routed; undefined: nowhere here, yet. */
+  placeOf: (vpc: VpcIntent) => NetworkPlace | undefined;
+  /** Of the interface to a VPC's ports on other nodes, if there is one. */
+  mtuOf: (vpcId: string) => number | undefined;
+}
+
+export class PeerLinks {
+  readonly #options: PeerLinksOptions;
+  /** Ends that are there, by name. */
+  readonly #made = new Set<string>();
+
+  constructor(options: PeerLinksOptions) {
+    this.#options = options;
+  }
+
+  /** How a packet of the one gets to the other; undefined where there is no way. */
+  routeTo(vpcId: string, peerId: string): string | undefined {
+    const link = this.#options.names.peerLink(vpcId, peerId);
+    return this.#made.has(link) ? `via ${NEXT_HOP} dev ${link} onlink` : undefined;
+  }
+
+  /** Makes or repairs the ways of a VPC, with a look at the kernel. Answers the peers that have a way to it since now. */
+  async ensure(vpc: VpcIntent, peers: Peers): Promise<VpcIntent[]> {
+    const own = this.#options.placeOf(vpc);
+    if (own === undefined) return [];
+    const changed: VpcIntent[] = [];
+    // One that was deleted by hand is made again in its turn, and its ways with it.
+    const there = await listNamespaces();
+    for (const peer of peers.get(vpc.id) ?? []) {
+      const other = this.#options.placeOf(peer);
+      if (other === undefined) continue;
+      if (other.namespace !== undefined && !there.includes(other.namespace)) continue;
+      const isNew = await this.#ensureOne([vpc, own], [peer, other]);
+      if (isNew) changed.push(peer);
+    }
+    return changed;
+  }
+
+  /** Ends in a place that lead to nobody any more. Call it once no route is over them. */
+  async removeStrays(place: NetworkPlace, vpcs: readonly VpcIntent[], peers: Peers): Promise<void> {
+    const { names } = this.#options;
+    const wanted = new Set(
+      vpcs.flatMap(({ id }) => (peers.get(id) ?? []).map((peer) => names.peerLink(id, peer.id))),
+    );
+    for (const { name } of await listLinks(place.commands)) {
+      if (!names.isPeerLink(name) || wanted.has(name)) continue;
+      await removeLink(place.commands, name);
+      this.#made.delete(name);
+    }
+  }
+
+  async #ensureOne(
+    [vpc, own]: [VpcIntent, NetworkPlace],
+    [peer, other]: [VpcIntent, NetworkPlace],
+  ): Promise<boolean> {
+    const { names, commands, mtuOf } = this.#options;
+    const [near, far] = [names.peerLink(vpc.id, peer.id), names.peerLink(peer.id, vpc.id)];
+    const ends = [
+      { name: near, across: far, place: own, leadsTo: peer },
+      { name: far, across: near, place: other, leadsTo: vpc },
+    ] as const;
+    // Who has sent more than the way to another node takes hears of it in its own VPC.
+    const mtu = Math.min(mtuOf(vpc.id) ?? STORAGE_MTU, mtuOf(peer.id) ?? STORAGE_MTU);
+    const found = [await findLink(own.commands, near), await findLink(other.commands, far)];
+    const isWhole = found.every((link) => link !== undefined);
+    const isKnown = this.#made.has(near) && this.#made.has(far);
+    if (!isWhole) await make(names, commands, ends);
+    for (const end of ends) await raise(names, end, mtu);
+    this.#made.add(near).add(far);
+    return !(isWhole && isKnown);
+  }
+}
+
+interface End {
+  name: string;
+  /** The other end's. */
+  across: string;
+  place: NetworkPlace;
+  leadsTo: VpcIntent;
+}
+
+/** Of a pair of which one end is gone the other is, too; what has the name of one is no pair's. */
+async function make(
+  names: NetworkNames,
+  commands: Commands,
+  ends: readonly [End, End],
+): Promise<void> {
+  for (const { place, name } of ends) await removeLink(place.commands, name);
+  const [near, far] = ends.map(({ name, place }) => {
+    const inside = place.namespace === undefined ? '' : ` netns ${place.namespace}`;
+    return `name ${name} address ${names.mac(name)}${inside}`;
+  });
+  await runIp(commands, [`link add ${near} type veth peer ${far}`]);
+}
+
+async function raise(
+  names: NetworkNames,
+  { name, across, place, leadsTo }: End,
+  mtu: number,
+): Promise<void> {
+  await putSettings(place, {
+    [`ipv6/conf/${name}/disable_ipv6`]: '1',
+    [`ipv4/conf/${name}/send_redirects`]: '0',
+    // Only the tables of the subnets know the way back; whose addresses may come the rules say.
+    [`ipv4/conf/${name}/rp_filter`]: '0',
+    [`ipv4/conf/${name}/arp_ignore`]: '8',
+  });
+  await runIp(place.commands, [
+    `link set dev ${name} mtu ${mtu}`,
+    `link set dev ${name} alias ${leadsTo.id} up`,
+    `address replace ${ROUTER_ADDRESS} dev ${name}`,
+    `neigh replace ${NEXT_HOP} lladdr ${names.mac(across)} dev ${name} nud permanent`,
+  ]);
+}
