@@ -2,10 +2,12 @@
 
 import type { Ec2Action } from '@ironbark/protocol/ec2/types.ts';
 import { allocateAddress } from './allocate-address.ts';
+import { assignIpv6Addresses } from './assign-ipv6-addresses.ts';
 import { assignPrivateIpAddresses } from './assign-private-ip-addresses.ts';
 import { associateAddress } from './associate-address.ts';
 import { associateDhcpOptions } from './associate-dhcp-options.ts';
 import { associateRouteTable } from './associate-route-table.ts';
+import { associateSubnetCidrBlock } from './associate-subnet-cidr-block.ts';
 import { associateVpcCidrBlock } from './associate-vpc-cidr-block.ts';
 import { attachInternetGateway } from './attach-internet-gateway.ts';
 import { attachNetworkInterface } from './attach-network-interface.ts';
@@ -14,6 +16,7 @@ import { authorizeSecurityGroupIngress } from './authorize-security-group-ingres
 import { createDefaultSubnet } from './create-default-subnet.ts';
 import { createDefaultVpc } from './create-default-vpc.ts';
 import { createDhcpOptions } from './create-dhcp-options.ts';
+import { createEgressOnlyInternetGateway } from './create-egress-only-internet-gateway.ts';
 import { createInternetGateway } from './create-internet-gateway.ts';
 import { createNatGateway } from './create-nat-gateway.ts';
 import { createNetworkAcl } from './create-network-acl.ts';
@@ -25,6 +28,7 @@ import { createSecurityGroup } from './create-security-group.ts';
 import { createSubnet } from './create-subnet.ts';
 import { createVpc } from './create-vpc.ts';
 import { deleteDhcpOptions } from './delete-dhcp-options.ts';
+import { deleteEgressOnlyInternetGateway } from './delete-egress-only-internet-gateway.ts';
 import { deleteInternetGateway } from './delete-internet-gateway.ts';
 import { deleteNatGateway } from './delete-nat-gateway.ts';
 import { deleteNetworkAcl } from './delete-network-acl.ts';
@@ -38,6 +42,7 @@ import { deleteVpc } from './delete-vpc.ts';
 import { describeAddresses } from './describe-addresses.ts';
 import { describeAddressesAttribute } from './describe-addresses-attribute.ts';
 import { describeDhcpOptions } from './describe-dhcp-options.ts';
+import { describeEgressOnlyInternetGateways } from './describe-egress-only-internet-gateways.ts';
 import { describeInternetGateways } from './describe-internet-gateways.ts';
 import { describeNatGateways } from './describe-nat-gateways.ts';
 import { describeNetworkAcls } from './describe-network-acls.ts';
@@ -56,6 +61,7 @@ import { detachInternetGateway } from './detach-internet-gateway.ts';
 import { detachNetworkInterface } from './detach-network-interface.ts';
 import { disassociateAddress } from './disassociate-address.ts';
 import { disassociateRouteTable } from './disassociate-route-table.ts';
+import { disassociateSubnetCidrBlock } from './disassociate-subnet-cidr-block.ts';
 import { disassociateVpcCidrBlock } from './disassociate-vpc-cidr-block.ts';
 import { getSecurityGroupsForVpc } from './get-security-groups-for-vpc.ts';
 import type { Ec2Handler } from './handler.ts';
@@ -71,16 +77,19 @@ import { replaceRouteTableAssociation } from './replace-route-table-association.
 import { resetNetworkInterfaceAttribute } from './reset-network-interface-attribute.ts';
 import { revokeSecurityGroupEgress } from './revoke-security-group-egress.ts';
 import { revokeSecurityGroupIngress } from './revoke-security-group-ingress.ts';
+import { unassignIpv6Addresses } from './unassign-ipv6-addresses.ts';
 import { unassignPrivateIpAddresses } from './unassign-private-ip-addresses.ts';
 import { updateSecurityGroupRuleDescriptionsEgress } from './update-security-group-rule-descriptions-egress.ts';
 import { updateSecurityGroupRuleDescriptionsIngress } from './update-security-group-rule-descriptions-ingress.ts';
 
 export const NETWORK_HANDLERS = {
   AllocateAddress: allocateAddress,
+  AssignIpv6Addresses: assignIpv6Addresses,
   AssignPrivateIpAddresses: assignPrivateIpAddresses,
   AssociateAddress: associateAddress,
   AssociateDhcpOptions: associateDhcpOptions,
   AssociateRouteTable: associateRouteTable,
+  AssociateSubnetCidrBlock: associateSubnetCidrBlock,
   AssociateVpcCidrBlock: associateVpcCidrBlock,
   AttachInternetGateway: attachInternetGateway,
   AttachNetworkInterface: attachNetworkInterface,
@@ -89,6 +98,7 @@ export const NETWORK_HANDLERS = {
   CreateDefaultSubnet: createDefaultSubnet,
   CreateDefaultVpc: createDefaultVpc,
   CreateDhcpOptions: createDhcpOptions,
+  CreateEgressOnlyInternetGateway: createEgressOnlyInternetGateway,
   CreateInternetGateway: createInternetGateway,
   CreateNatGateway: createNatGateway,
   CreateNetworkAcl: createNetworkAcl,
@@ -100,6 +110,7 @@ export const NETWORK_HANDLERS = {
   CreateSubnet: createSubnet,
   CreateVpc: createVpc,
   DeleteDhcpOptions: deleteDhcpOptions,
+  DeleteEgressOnlyInternetGateway: deleteEgressOnlyInternetGateway,
   DeleteInternetGateway: deleteInternetGateway,
   DeleteNatGateway: deleteNatGateway,
   DeleteNetworkAcl: deleteNetworkAcl,
@@ -113,6 +124,7 @@ export const NETWORK_HANDLERS = {
   DescribeAddresses: describeAddresses,
   DescribeAddressesAttribute: describeAddressesAttribute,
   DescribeDhcpOptions: describeDhcpOptions,
+  DescribeEgressOnlyInternetGateways: describeEgressOnlyInternetGateways,
   DescribeInternetGateways: describeInternetGateways,
   DescribeNatGateways: describeNatGateways,
   DescribeNetworkAcls: describeNetworkAcls,
@@ -131,6 +143,7 @@ export const NETWORK_HANDLERS = {
   DetachNetworkInterface: detachNetworkInterface,
   DisassociateAddress: disassociateAddress,
   DisassociateRouteTable: disassociateRouteTable,
+  DisassociateSubnetCidrBlock: disassociateSubnetCidrBlock,
   DisassociateVpcCidrBlock: disassociateVpcCidrBlock,
   GetSecurityGroupsForVpc: getSecurityGroupsForVpc,
   ModifyNetworkInterfaceAttribute: modifyNetworkInterfaceAttribute,
@@ -145,6 +158,7 @@ export const NETWORK_HANDLERS = {
   ResetNetworkInterfaceAttribute: resetNetworkInterfaceAttribute,
   RevokeSecurityGroupEgress: revokeSecurityGroupEgress,
   RevokeSecurityGroupIngress: revokeSecurityGroupIngress,
+  UnassignIpv6Addresses: unassignIpv6Addresses,
   UnassignPrivateIpAddresses: unassignPrivateIpAddresses,
   UpdateSecurityGroupRuleDescriptionsEgress: updateSecurityGroupRuleDescriptionsEgress,
   UpdateSecurityGroupRuleDescriptionsIngress: updateSecurityGroupRuleDescriptionsIngress,

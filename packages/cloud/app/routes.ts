@@ -2,6 +2,7 @@
 
 import type { AccountId, InstanceId, RouteTableId } from '@ironbark/core/ids.ts';
 import { type Cidr, cidrContains, parseBlock, parseCidr, renderCidr } from '@ironbark/core/ipv4.ts';
+import { isIpv6Text } from '@ironbark/core/ipv6.ts';
 import { listInternetGateways } from '../store/internet-gateways.ts';
 import { listNatGateways } from '../store/nat-gateways.ts';
 import { findInterface, listInterfacesOf } from '../store/network-interfaces.ts';
@@ -11,6 +12,13 @@ import type { Queries } from '../store/store.ts';
 import { listCidrsOf } from '../store/vpcs.ts';
 import type { Caller, Change } from './change.ts';
 import { getInstance } from './instances.ts';
+import {
+  checkDestination6,
+  checkTargetFamily,
+  findEgressOnly,
+  isLocal6,
+  parseDestination6,
+} from './ipv6-routes.ts';
 import {
   invalidCombination,
   invalidValue,
@@ -45,12 +53,18 @@ export interface RouteTargetInput {
   NatGatewayId?: string | undefined;
   NetworkInterfaceId?: string | undefined;
   InstanceId?: string | undefined;
+  EgressOnlyInternetGatewayId?: string | undefined;
 }
 
-const TARGETS = ['GatewayId', 'NatGatewayId', 'NetworkInterfaceId', 'InstanceId'] as const;
+const TARGETS = [
+  'GatewayId',
+  'NatGatewayId',
+  'NetworkInterfaceId',
+  'InstanceId',
+  'EgressOnlyInternetGatewayId',
+] as const;
 
 const NOT_OFFERED = [
-  'DestinationIpv6CidrBlock',
   'DestinationPrefixListId',
   'VpcEndpointId',
   'TransitGatewayId',
@@ -58,13 +72,21 @@ const NOT_OFFERED = [
   'CarrierGatewayId',
   'CoreNetworkArn',
   'OdbNetworkArn',
-  'EgressOnlyInternetGatewayId',
   'VpcPeeringConnectionId',
 ];
 
-export function parseDestination(input: { DestinationCidrBlock?: string | undefined }): string {
+export interface DestinationInput {
+  DestinationCidrBlock?: string | undefined;
+  DestinationIpv6CidrBlock?: string | undefined;
+}
+
+export function parseDestination(input: DestinationInput): string {
   refuseParameters(input, NOT_OFFERED);
-  const { DestinationCidrBlock: text } = input;
+  const { DestinationCidrBlock: text, DestinationIpv6CidrBlock: text6 } = input;
+  if (text !== undefined && text6 !== undefined) {
+    throw invalidCombination('Give one destination, of IPv4 or of IPv6.');
+  }
+  if (text6 !== undefined) return parseDestination6(text6);
   if (text === undefined) throw missingParameter('destinationCidrBlock');
   const cidr = text.includes('/') ? parseCidr(text) : undefined;
   if (cidr !== undefined) return renderCidr(cidr);
@@ -81,7 +103,10 @@ async function findTarget(
   const given = TARGETS.filter((name) => target[name] !== undefined);
   if (given.length === 0) throw missingParameter('gatewayId, natGatewayId or networkInterfaceId');
   if (given.length > 1) throw invalidCombination(`Give one target, not ${given.join(' and ')}.`);
-  const { GatewayId, NatGatewayId, NetworkInterfaceId } = target;
+  const { GatewayId, NatGatewayId, NetworkInterfaceId, EgressOnlyInternetGatewayId } = target;
+  if (EgressOnlyInternetGatewayId !== undefined) {
+    return findEgressOnly(tx, table, EgressOnlyInternetGatewayId);
+  }
   if (GatewayId !== undefined) return findGateway(tx, table, GatewayId);
   if (NatGatewayId !== undefined) return findNat(tx, caller.accountId, table, NatGatewayId);
   if (NetworkInterfaceId !== undefined) {
@@ -145,6 +170,8 @@ async function checkDestination(
   destination: string,
   targetId: RouteRow['targetId'],
 ): Promise<void> {
+  checkTargetFamily(destination, targetId);
+  if (isIpv6Text(destination)) return checkDestination6(tx, table, destination);
   const wanted = parseBlock(destination) as Cidr;
   for (const { cidr } of await listCidrsOf(tx, table.vpcId)) {
     if (cidr === destination) throw alreadyExists(destination);
@@ -204,7 +231,7 @@ export async function removeRoute(
   const { tx } = change;
   const table = await getRouteTable(tx, accountId, routeTableId);
   const isLocal = (await listCidrsOf(tx, table.vpcId)).some(({ cidr }) => cidr === destination);
-  if (isLocal) {
+  if (isLocal || (await isLocal6(tx, table, destination))) {
     throw invalidValue(
       'destinationCidrBlock',
       destination,

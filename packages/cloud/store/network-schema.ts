@@ -5,6 +5,7 @@ import type {
   AddressAssociationId,
   AllocationId,
   DhcpOptionsId,
+  EgressOnlyGatewayId,
   InstanceId,
   InterfaceId,
   InternetGatewayId,
@@ -69,6 +70,8 @@ export interface SubnetTable {
   /** Where the search for a free address starts, so that a released one rests for as long as it can. */
   nextAddress: number;
   mapPublicIp: Generated<Flag>;
+  /** Interfaces that are made in it get an IPv6 address. */
+  assignIpv6: Generated<Flag>;
   /** null: its VPC's default one. */
   aclId: NetworkAclId | null;
   /** null: as follows from its own id. */
@@ -92,6 +95,7 @@ export interface SecurityGroupRuleTable {
   fromPort: number | null;
   toPort: number | null;
   cidrIpv4: string | null;
+  cidrIpv6: string | null;
   sourceGroupId: SecurityGroupId | null;
   description: string | null;
 }
@@ -156,11 +160,11 @@ export interface RouteTableAssociationTable {
   subnetId: SubnetId | null;
 }
 
-/** Those that were made; the local ones follow from the VPC's blocks. */
+/** Those that were made, of either family; the local ones follow from the VPC's blocks. */
 export interface RouteTable {
   routeTableId: RouteTableId;
   destination: string;
-  targetId: InternetGatewayId | NatGatewayId | InterfaceId;
+  targetId: InternetGatewayId | EgressOnlyGatewayId | NatGatewayId | InterfaceId;
 }
 
 export interface AddressTable {
@@ -210,6 +214,7 @@ export interface NetworkAclEntryTable {
   isAllowed: Flag;
   /** An IANA number, or -1 for all. */
   protocol: number;
+  /** Of either family, as its text shows. */
   cidr: string;
   /** For ICMP type and code, -1 for all; null: all. */
   fromPort: number | null;

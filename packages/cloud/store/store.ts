@@ -41,6 +41,7 @@ import { nodeRoom } from './migrations/0040-node-room.ts';
 import { imageDeclarations } from './migrations/0041-image-declarations.ts';
 import { alarmTags } from './migrations/0042-alarm-tags.ts';
 import { gates } from './migrations/0046-gates.ts';
+import { ipv6 } from './migrations/0048-ipv6.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -83,6 +84,7 @@ const MIGRATIONS: Migrations = {
   '0041-image-declarations': imageDeclarations,
   '0042-alarm-tags': alarmTags,
   '0046-gates': gates,
+  '0048-ipv6': ipv6,
 };
 
 /** `path` is a file, or `:memory:`. */
