@@ -3,7 +3,6 @@
 // derived from ids, so that a daemon that was killed takes all of it up again, and whatever is missing comes back at
 // the next call.
 
-import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { InterfaceId, SubnetId } from '@ironbark/core/ids.ts';
@@ -32,6 +31,7 @@ import {
   renderPortRulesRemoval,
 } from './network-rules.ts';
 import { RuleBook, type RuleSet } from './nftables.ts';
+import { attachmentTo } from './port-attachment.ts';
 import { type PortRecord, PortRecords, recordOf } from './port-records.ts';
 import { isSameSender, type Sender, sendersOf } from './senders.ts';
 import { ensureSubnetBridge } from './subnet-bridge.ts';
@@ -50,9 +50,6 @@ export interface BridgeNetworkOptions {
   /** TCP ports of the host that guests may reach, such as the cloud's own API. None by default. */
   hostPorts?: readonly number[];
 }
-
-/** More queues than this gain nothing in a guest and cost memory each. */
-const MAX_QUEUES = 8;
 
 export async function openBridgeNetwork(options: BridgeNetworkOptions): Promise<BridgeNetwork> {
   const { directory } = options.place;
@@ -142,7 +139,8 @@ export class BridgeNetwork {
         await this.#ensureHost();
       }
       await this.#ports.put(recordOf(port));
-      const attachment = this.#attach(port);
+      const tap = this.#names.tap(port.interfaceId);
+      const attachment = attachmentTo(tap, port, this.#options.place.namespace);
       await this.#ensureTap(port, attachment.queues > 1 || attachment.vhost);
       await this.#putGroups();
       await this.#ensureAddressServices();
@@ -353,18 +351,6 @@ export class BridgeNetwork {
       const served = { subnet, bridge, bridgeIndex, ports: this.#ports.list(), domains };
       await ensureDnsmasq(this.#dnsmasq(), addressServiceOf(served, this.#surroundings));
     }
-  }
-
-  #attach({ interfaceId, profile, vcpus }: PortSpec): PortAttachment & { kind: 'tap' } {
-    const isFast = profile.model === 'virtio-net' && profile.vhost === 'if-available';
-    const vhost = isFast && existsSync('/dev/vhost-net');
-    const wanted = profile.queues === 'vcpus' ? vcpus : profile.queues;
-    // QEMU 7.2 aborts on an assertion with several queues and no vhost.
-    const queues = vhost ? Math.max(1, Math.min(wanted, MAX_QUEUES)) : 1;
-    const interfaceName = this.#names.tap(interfaceId);
-    const { namespace } = this.#options.place;
-    const inside = namespace === undefined ? {} : { namespace };
-    return { kind: 'tap', interfaceName, queues, vhost, mtu: profile.mtu, ...inside };
   }
 
   async #ensureTap(port: PortSpec, multiQueue: boolean): Promise<void> {

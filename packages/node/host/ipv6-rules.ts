@@ -80,32 +80,24 @@ function forward(subnets: readonly Subnet6[]): string {
   return chain('forward', `forward priority ${FILTER_PRIORITY}`, 'drop', lines);
 }
 
-/** Where the third and fourth group of an interface identifier that was made of a MAC have their mark. */
-const MADE_OF_MAC = { mask: '::ff:ff00:0', value: '::ff:fe00:0' };
-const NO_ADDRESS = '::';
-
 /**
- * What a port with IPv6 addresses may send. Of link-local addresses its guest chooses one by itself, but none that follows
- * from another's MAC, such as the router's. Nobody but the router advertises routers, redirects or answers DHCPv6.
+ * What a port with IPv6 addresses may send, from those and from the link-local address that follows from its MAC: each
+ * other one would be an entry in the host's table of neighbours. Nobody but the router advertises routers, redirects or
+ * answers DHCPv6.
  */
 export function ipv6PortRules(addresses: readonly string[], linkLocal: string): string[] {
   if (addresses.length === 0) return [];
   const own = [...addresses, linkLocal];
-  const { mask, value } = MADE_OF_MAC;
-  const isOther = `ip6 saddr fe80::/64 ip6 saddr & ${mask} == ${value} ip6 saddr != ${linkLocal}`;
-  const from = `ip6 saddr { ${addresses.join(', ')}, fe80::/64 }`;
-  const listening =
+  const asking =
     'nd-neighbor-solicit, nd-router-solicit, mld2-listener-report, mld-listener-report';
   return [
     'icmpv6 type { nd-router-advert, nd-redirect, mld-listener-query } drop',
     'udp sport 547 drop',
-    `${isOther} drop`,
     // The address that it answers for is behind the header's first eight bytes.
-    `icmpv6 type nd-neighbor-advert @th,64,64 != 0xfe80000000000000 @th,64,128 != { ${own.map(hex).join(', ')} } drop`,
-    `icmpv6 type nd-neighbor-advert @th,64,64 0xfe80000000000000 @th,152,16 0xfffe @th,64,128 != ${hex(linkLocal)} drop`,
-    `${from} accept`,
+    `icmpv6 type nd-neighbor-advert @th,64,128 != { ${own.map(hex).join(', ')} } drop`,
+    `ip6 saddr { ${own.join(', ')} } accept`,
     // Before it has an address: whether somebody else has it, and where a router is.
-    `ip6 saddr ${NO_ADDRESS} icmpv6 type { ${listening} } accept`,
+    `ip6 saddr :: icmpv6 type { ${asking} } accept`,
   ].map((rule) => `ether type ip6 ${rule}`);
 }
 
