@@ -86,6 +86,13 @@ test('a subnet has one part of its VPC’s block, a /64 that no other has', asyn
     t.call('CreateSubnet', { ...wish, Ipv6CidrBlock: subnet.cidr }),
     refused('duplicate', 'subnet', 'conflicts'),
   );
+  const native = { VpcId: vpc.id, Ipv6Native: true };
+  const Ipv6CidrBlock = part(vpc.block, 8);
+  await assert.rejects(t.call('CreateSubnet', native), refused('missing-parameter', 'request'));
+  await assert.rejects(
+    t.call('CreateSubnet', { ...native, Ipv6CidrBlock }),
+    refused('unsupported', 'action', 'without IPv4'),
+  );
   const more = { SubnetId: subnet.id, Ipv6CidrBlock: part(vpc.block, 7) };
   await assert.rejects(t.call('AssociateSubnetCidrBlock', more), refused('duplicate', 'subnet'));
   const { Vpcs } = await t.call('DescribeVpcs', {

@@ -81,10 +81,16 @@ export function renderArguments(
  * Addresses are by DHCPv6 alone, and no neighbour is on the link: guests send everything to the router, which says every
  * few minutes that it is there.
  */
-function ipv6Arguments({ ipv6 }: AddressService): string[] {
+function ipv6Arguments({ ipv6, dhcp, hasDns }: AddressService): string[] {
   if (ipv6 === undefined) return [];
   const [start, length] = ipv6.cidr.split('/');
-  return ['--enable-ra', `--dhcp-range=${start},static,off-link,${length},${LEASE_TIME}`];
+  // Guests with name servers of their own are told of no other.
+  const answersNames = hasDns && dhcp?.domainNameServers.includes('AmazonProvidedDNS') !== false;
+  return [
+    '--enable-ra',
+    `--dhcp-range=${start},static,off-link,${length},${LEASE_TIME}`,
+    `--dhcp-option=option6:dns-server${answersNames ? `,[${ipv6.gatewayIp}]` : ''}`,
+  ];
 }
 
 /** `AmazonProvidedDNS` is the gateway, which answers where AWS has its own server at the network's second address. */

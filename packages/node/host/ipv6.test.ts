@@ -41,6 +41,14 @@ const ALLOW_6: AclEntryIntent[] = ALLOW_ALL.map((one) => ({
   ...{ ruleNumber: 101, cidr: '::/0' },
 }));
 
+/** Prints what the name server says of the metadata service. */
+const ASK_FOR_NAME = `
+  import { Resolver } from 'node:dns/promises';
+  const resolver = new Resolver({ timeout: 2000, tries: 3 });
+  resolver.setServers(['[' + process.argv[1] + ']']);
+  console.log((await resolver.resolve4('instance-data.ec2.internal'))[0]);
+`;
+
 /** Both VPCs have the same networks, of both families. */
 const PLACES = {
   first: { number: 1, vpc: 1, subnet: 1 },
@@ -141,15 +149,20 @@ describe('IPv6 in VPCs with name spaces', { skip }, () => {
   }
 
   test('the router says where it is, and the lease is what the cloud gave', async () => {
-    const { stdout } = await systemCommands.run('ip', [
-      ...['-n', guests.get('first')!.name, '-6', 'route', 'show', 'proto', 'ra'],
-    ]);
     const router = linkLocalOf(names().bridgeMac(subnetOf(1).id));
-    assert.match(stdout, new RegExp(`^default via ${router} dev eth0`, 'm'));
-    assert.doesNotMatch(stdout, /^fd5b/m, 'a neighbour would be looked for on the link');
+    let told = '';
+    const isTold = async () => {
+      told = await guests.get('first')!.ip('-6', 'route', 'show', 'proto', 'ra');
+      return told.includes(`default via ${router} dev eth0`);
+    };
+    await waitFor(isTold, { clock: systemClock, timeoutMs: 10_000, what: 'the router' });
+    assert.doesNotMatch(told, /^fd5b/m, 'a neighbour would be looked for on the link');
     for (const name of ['first', 'further'] as const) {
       assert.equal(await leaseOf(name), ipv6Of(name));
     }
+    const server = subnetOf(1).ipv6.gatewayIp;
+    const named = await guests.get('first')!.script(ASK_FOR_NAME, server);
+    assert.equal(named, '169.254.169.254');
   });
 
   test('ports of a subnet and of two reach each other, those of another VPC do not', async () => {
