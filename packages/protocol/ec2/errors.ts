@@ -182,7 +182,6 @@ export const EC2_ERRORS: ErrorTable = {
     vpc: bad('VpcLimitExceeded'),
     'vpc-cidr-association': bad('CidrLimitExceeded'),
     subnet: bad('SubnetLimitExceeded'),
-    'vpc-cidr-association': bad('CidrLimitExceeded'),
     'egress-only-gateway': bad('EgressOnlyInternetGatewayLimitExceeded'),
     'security-group': bad('SecurityGroupLimitExceeded'),
     'security-group-rule': bad('RulesPerSecurityGroupLimitExceeded'),
