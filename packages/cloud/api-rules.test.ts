@@ -170,7 +170,7 @@ test('what this cloud does not offer is refused by name', async () => {
     [{ Placement: { Tenancy: 'host' } }, 'unsupported', "Tenancy 'host'"],
     [{ Placement: { AvailabilityZone: 'mars-1a' } }, 'invalid-parameter', 'mars-1a'],
     [{ NetworkInterfaces: [{ DeviceIndex: 1 }] }, 'invalid-combination', 'device index 0'],
-    [{ NetworkInterfaces: [{ DeviceIndex: 0, Ipv6AddressCount: 1 }] }, 'unsupported', 'Use Device'],
+    [{ NetworkInterfaces: [{ DeviceIndex: 0, Ipv4PrefixCount: 1 }] }, 'unsupported', 'Use Device'],
     [{ NetworkInterfaces: [{ SubnetId: `subnet-${NONE}` }] }, 'invalid-parameter', 'device index'],
     [{ InstanceType: 'p5.48xlarge' }, 'invalid-parameter', 'p5.48xlarge'],
     [{ UserData: '!!' }, 'malformed-input', 'BASE64'],

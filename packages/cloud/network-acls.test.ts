@@ -105,7 +105,7 @@ test('network ACLs go as EC2 lets them, and refuse what it refuses', async () =>
   await assert.rejects(add({ PortRange: undefined }), refused('missing-parameter', 'request'));
   await assert.rejects(add({ PortRange: { From: 9, To: 8 } }), refused('invalid-parameter'));
   await assert.rejects(add({ Protocol: '1' }), refused('missing-parameter', 'request', 'Icmp'));
-  await assert.rejects(add({ Ipv6CidrBlock: '::/0' }), refused('unsupported', 'action'));
+  await assert.rejects(add({ Ipv6CidrBlock: '::/0' }), refused('invalid-combination'));
   await add({});
   await assert.rejects(add({}), refused('duplicate', 'network-acl-entry', 'identified by 10'));
   const key = { NetworkAclId, RuleNumber: 11, Egress: false };

@@ -94,8 +94,8 @@ test('a group is refused where EC2 refuses it, with EC2’s words', async () => 
     refused('invalid-parameter', undefined, '70000'),
   );
   await assert.rejects(
-    allow({ IpProtocol: '-1', Ipv6Ranges: [{ CidrIpv6: '::/0' }] }),
-    refused('unsupported', undefined, 'IPv6'),
+    allow({ IpProtocol: '-1', PrefixListIds: [{ PrefixListId: 'pl-12345678' }] }),
+    refused('unsupported', undefined, 'prefix list'),
   );
   await assert.rejects(
     allow({ IpProtocol: '-1', UserIdGroupPairs: [{ GroupId: `sg-${NONE}` }] }),

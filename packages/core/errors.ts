@@ -59,6 +59,8 @@ export type ErrorResource =
   | 'security-group-rule'
   | 'permission'
   | 'vpc-cidr-association'
+  | 'subnet-cidr-association'
+  | 'egress-only-gateway'
   | 'default-vpc'
   | 'default-subnet'
   | 'internet-gateway'

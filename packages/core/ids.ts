@@ -15,6 +15,8 @@ export type IdPrefix =
   | 'sg'
   | 'sgr'
   | 'vpc-cidr-assoc'
+  | 'subnet-cidr-assoc'
+  | 'eigw'
   | 'igw'
   | 'rtb'
   | 'rtbassoc'
@@ -52,6 +54,8 @@ export type AddressAssociationId = ResourceId<'eipassoc'>;
 export type NatGatewayId = ResourceId<'nat'>;
 export type VpcPeeringConnectionId = ResourceId<'pcx'>;
 export type VpcCidrAssociationId = ResourceId<'vpc-cidr-assoc'>;
+export type SubnetCidrAssociationId = ResourceId<'subnet-cidr-assoc'>;
+export type EgressOnlyGatewayId = ResourceId<'eigw'>;
 export type LaunchTemplateId = ResourceId<'lt'>;
 export type ProfileAssociationId = ResourceId<'iip-assoc'>;
 export type PlacementGroupId = ResourceId<'pg'>;

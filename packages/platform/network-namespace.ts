@@ -69,18 +69,25 @@ function openIfPresent(path: string): number | undefined {
 
 // From asm-generic/socket.h.
 const AF_INET = 2;
-const SOCKET_TYPES = { tcp: 1, udp: 2 };
+const AF_INET6 = 10;
+const SOCKET_TYPES = { tcp: 1, udp: 2, udp6: 2 };
 const SOCK_CLOEXEC = 0o2000000;
 const SOCK_NONBLOCK = 0o4000;
 const SOCKADDR_IN_BYTES = 16;
+const SOCKADDR_IN6_BYTES = 28;
 
 /** A socket on every address of the name space, 0 for any port; what the caller does with it happens there. */
-export function bindInNamespace(name: string, port: number, kind: 'tcp' | 'udp' = 'tcp'): number {
-  const address = Buffer.alloc(SOCKADDR_IN_BYTES);
-  address.writeUInt16LE(AF_INET, 0);
+export function bindInNamespace(
+  name: string,
+  port: number,
+  kind: keyof typeof SOCKET_TYPES = 'tcp',
+): number {
+  const family = kind === 'udp6' ? AF_INET6 : AF_INET;
+  const address = Buffer.alloc(family === AF_INET6 ? SOCKADDR_IN6_BYTES : SOCKADDR_IN_BYTES);
+  address.writeUInt16LE(family, 0);
   address.writeUInt16BE(port, 2);
   return inNetworkNamespace(name, () => {
-    const fd = calls().socket(AF_INET, SOCKET_TYPES[kind] | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const fd = calls().socket(family, SOCKET_TYPES[kind] | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     check(fd, 'socket');
     try {
       check(calls().bind(fd, address, address.length), `bind ${port} in ${name}`);

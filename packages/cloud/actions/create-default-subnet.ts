@@ -30,6 +30,6 @@ export const createDefaultSubnet: Ec2Handler<'CreateDefaultSubnet'> = async (
     const id = await insertDefaultSubnet(change.tx, where, { ...app, zone });
     await touchVpc(change, vpc.id);
     const row = await getSubnet(change, context, id);
-    return { Subnet: renderSubnet({ row, tags: [], used: 0 }, app.region) };
+    return { Subnet: renderSubnet({ row, ipv6: undefined, tags: [], used: 0 }, app.region) };
   });
 };

@@ -23,6 +23,8 @@ export const createDefaultVpc: Ec2Handler<'CreateDefaultVpc'> = async (app, cont
     touched.vpcs.add(id);
     const row = await getVpc(tx, accountId, id);
     const cidrs = await listCidrsOf(tx, id);
-    return { Vpc: { ...renderVpc({ row, cidrs, tags: [] }), State: 'pending' } };
+    return {
+      Vpc: { ...renderVpc({ row, cidrs, ipv6Cidrs: [], tags: [] }, app.region), State: 'pending' },
+    };
   });
 };

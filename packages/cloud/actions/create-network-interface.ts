@@ -13,6 +13,7 @@ import { parseTagSpecifications } from '../app/tags.ts';
 import { changeNetwork } from '../app/vpc-capability.ts';
 import type { Ec2Handler } from './handler.ts';
 import { getInterfaceItem, renderWhole } from './interface-items.ts';
+import { parseIpv6Wish } from './ipv6-input.ts';
 import { parsePrivateAddresses } from './private-addresses.ts';
 
 const NOT_OFFERED = [
@@ -20,8 +21,6 @@ const NOT_OFFERED = [
   'Ipv4PrefixCount',
   'Ipv6Prefixes',
   'Ipv6PrefixCount',
-  'Ipv6Addresses',
-  'Ipv6AddressCount',
   'EnablePrimaryIpv6',
   'ConnectionTrackingSpecification',
   'Operator',
@@ -44,6 +43,7 @@ export const createNetworkInterface: Ec2Handler<'CreateNetworkInterface'> = asyn
     groupIds: parseIds(GROUP, input.Groups, 'SecurityGroupId'),
     description: checkInterfaceDescription(input.Description),
     ...parsePrivateAddresses(input),
+    ...parseIpv6Wish(input),
     tags,
   };
   const call = { action: 'CreateNetworkInterface', token: input.ClientToken, parameters: input };

@@ -4,6 +4,7 @@ import type { InstanceTypeInfo } from '@aws-sdk/client-ec2';
 import { MAX_VOLUMES } from '../app/attachments.ts';
 import type { FilterTable } from '../app/filters.ts';
 import { INSTANCE_TYPES, type InstanceType } from '../app/instance-types.ts';
+import { MAX_IPV6_ADDRESSES } from '../app/ipv6-addresses.ts';
 import { MAX_PRIVATE_ADDRESSES } from '../app/network-interfaces.ts';
 import { refuse } from '../app/refusals.ts';
 import type { Ec2Handler } from './handler.ts';
@@ -64,8 +65,8 @@ const FILTERS: FilterTable<InstanceType> = {
     'network-info.encryption-in-transit-supported': () => false,
     'network-info.flexible-ena-queues-support': () => 'unsupported',
     'network-info.ipv4-addresses-per-interface': () => MAX_PRIVATE_ADDRESSES,
-    'network-info.ipv6-addresses-per-interface': () => 0,
-    'network-info.ipv6-supported': () => false,
+    'network-info.ipv6-addresses-per-interface': () => MAX_IPV6_ADDRESSES,
+    'network-info.ipv6-supported': () => true,
     'network-info.maximum-network-cards': () => 1,
     'network-info.maximum-network-interfaces': (type) => type.maxInterfaces,
     'nitro-enclaves-support': () => 'unsupported',
@@ -142,8 +143,8 @@ function render(type: InstanceType): InstanceTypeInfo {
       MaximumNetworkCards: 1,
       DefaultNetworkCardIndex: 0,
       Ipv4AddressesPerInterface: MAX_PRIVATE_ADDRESSES,
-      Ipv6AddressesPerInterface: 0,
-      Ipv6Supported: false,
+      Ipv6AddressesPerInterface: MAX_IPV6_ADDRESSES,
+      Ipv6Supported: true,
       EnaSupport: 'unsupported',
       EfaSupported: false,
     },

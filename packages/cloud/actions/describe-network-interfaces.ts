@@ -55,7 +55,7 @@ const FILTERS: FilterTable<InterfaceItem> = {
     'group-name': ({ groups }) => groups.map((group) => group.name),
     'interface-type': ({ row }) =>
       row.isManaged === 1 ? ['nat_gateway', 'natGateway'] : 'interface',
-    'ipv6-addresses.ipv6-address': () => undefined,
+    'ipv6-addresses.ipv6-address': ({ ipv6Addresses }) => [...ipv6Addresses],
     'mac-address': ({ row }) => row.macAddress,
     'network-interface-id': ({ row }) => row.id,
     'operator.managed': () => false,

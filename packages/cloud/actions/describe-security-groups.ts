@@ -28,7 +28,7 @@ const OF_RULES: Readonly<Record<string, ReadRule>> = {
   'from-port': (rule) => rule.fromPort ?? undefined,
   'group-id': (rule) => rule.sourceGroupId ?? undefined,
   'group-name': (rule, groups) => groups.find((one) => one.id === rule.sourceGroupId)?.name,
-  'ipv6-cidr': () => undefined,
+  'ipv6-cidr': (rule) => rule.cidrIpv6 ?? undefined,
   'prefix-list-id': () => undefined,
   protocol: (rule) => rule.protocol,
   'to-port': (rule) => rule.toPort ?? undefined,

@@ -5,6 +5,7 @@ import { matchIds, parseIds, SUBNET } from '../app/resource-ids.ts';
 import { TagIndex } from '../app/tags.ts';
 import { zoneIdOf } from '../app/zone-ids.ts';
 import { listInterfaceAddresses } from '../store/interface-addresses.ts';
+import { listSubnetIpv6Cidrs } from '../store/ipv6.ts';
 import { listInterfaces } from '../store/network-interfaces.ts';
 import { listSubnets } from '../store/networks.ts';
 import { listTags } from '../store/tags.ts';
@@ -30,9 +31,9 @@ function filtersOf(region: string): FilterTable<SubnetItem> {
       'customer-owned-ipv4-pool': () => undefined,
       'enable-dns64': () => false,
       'enable-lni-at-device-index': () => undefined,
-      'ipv6-cidr-block-association.association-id': () => undefined,
-      'ipv6-cidr-block-association.ipv6-cidr-block': () => undefined,
-      'ipv6-cidr-block-association.state': () => undefined,
+      'ipv6-cidr-block-association.association-id': ({ ipv6 }) => ipv6?.id,
+      'ipv6-cidr-block-association.ipv6-cidr-block': ({ ipv6 }) => ipv6?.cidr,
+      'ipv6-cidr-block-association.state': ({ ipv6 }) => ipv6 && 'associated',
       'ipv6-native': () => false,
       'map-customer-owned-ip-on-launch': () => false,
       'map-public-ip-on-launch': ({ row }) => row.mapPublicIp === 1,
@@ -55,11 +56,13 @@ export const describeSubnets: Ec2Handler<'DescribeSubnets'> = async (app, contex
   const interfaces = await listInterfaces(app.store.query, accountId);
   const more = await listInterfaceAddresses(app.store.query, accountId);
   const taken = Map.groupBy([...interfaces, ...more], (one) => one.subnetId);
+  const blocks = await listSubnetIpv6Cidrs(app.store.query, accountId);
+  const ipv6 = new Map(blocks.map((one) => [one.subnetId, one]));
   const tags = new TagIndex(await listTags(app.store.query, accountId));
   const named = ids.length === 0 ? rows : matchIds(SUBNET, ids, rows);
   const shown = named.map((row): SubnetItem => {
     const used = (taken.get(row.id) ?? []).length;
-    return { row, tags: tags.of(row.id), used };
+    return { row, ipv6: ipv6.get(row.id), tags: tags.of(row.id), used };
   });
   const listing = {
     action: 'DescribeSubnets',

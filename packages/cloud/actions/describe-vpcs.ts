@@ -3,10 +3,12 @@
 import type { FilterTable } from '../app/filters.ts';
 import { matchIds, parseIds, VPC } from '../app/resource-ids.ts';
 import { TagIndex } from '../app/tags.ts';
+import { listVpcIpv6Cidrs } from '../store/ipv6.ts';
 import { listVpcs } from '../store/networks.ts';
 import { listTags } from '../store/tags.ts';
 import { listVpcCidrs } from '../store/vpcs.ts';
 import type { Ec2Handler } from './handler.ts';
+import { IPV6_POOL } from './render-ipv6.ts';
 import { renderVpc, type VpcItem } from './render-vpc.ts';
 import { selectPage } from './select-page.ts';
 
@@ -20,10 +22,11 @@ const FILTERS: FilterTable<VpcItem> = {
     'cidr-block-association.cidr-block': ({ cidrs }) => cidrs.map((one) => one.cidr),
     'cidr-block-association.state': ({ cidrs }) => cidrs.map(() => 'associated'),
     'dhcp-options-id': ({ row }) => row.dhcpOptionsId ?? 'default',
-    'ipv6-cidr-block-association.association-id': () => undefined,
-    'ipv6-cidr-block-association.ipv6-cidr-block': () => undefined,
-    'ipv6-cidr-block-association.ipv6-pool': () => undefined,
-    'ipv6-cidr-block-association.state': () => undefined,
+    'ipv6-cidr-block-association.association-id': ({ ipv6Cidrs }) => ipv6Cidrs.map((one) => one.id),
+    'ipv6-cidr-block-association.ipv6-cidr-block': ({ ipv6Cidrs }) =>
+      ipv6Cidrs.map((one) => one.cidr),
+    'ipv6-cidr-block-association.ipv6-pool': ({ ipv6Cidrs }) => ipv6Cidrs.map(() => IPV6_POOL),
+    'ipv6-cidr-block-association.state': ({ ipv6Cidrs }) => ipv6Cidrs.map(() => 'associated'),
     'is-default': ({ row }) => row.isDefault === 1,
     isDefault: ({ row }) => row.isDefault === 1,
     'owner-id': ({ row }) => row.accountId,
@@ -40,12 +43,17 @@ export const describeVpcs: Ec2Handler<'DescribeVpcs'> = async (app, context, inp
     await listVpcCidrs(app.store.query, context.accountId),
     (cidr) => cidr.vpcId,
   );
+  const ipv6Cidrs = Map.groupBy(
+    await listVpcIpv6Cidrs(app.store.query, context.accountId),
+    (cidr) => cidr.vpcId,
+  );
   const named = ids.length === 0 ? rows : matchIds(VPC, ids, rows);
   const { items, nextToken } = selectPage(
     named.map(
       (row): VpcItem => ({
         row,
         cidrs: cidrs.get(row.id) ?? [],
+        ipv6Cidrs: ipv6Cidrs.get(row.id) ?? [],
         tags: tags.of(row.id),
       }),
     ),
@@ -58,5 +66,5 @@ export const describeVpcs: Ec2Handler<'DescribeVpcs'> = async (app, context, inp
     },
     ids,
   );
-  return { Vpcs: items.map(renderVpc), NextToken: nextToken };
+  return { Vpcs: items.map((item) => renderVpc(item, app.region)), NextToken: nextToken };
 };

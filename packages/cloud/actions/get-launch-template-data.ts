@@ -38,7 +38,7 @@ function renderData(
       DeviceName,
       Ebs: { DeleteOnTermination: Ebs?.DeleteOnTermination },
     })),
-    NetworkInterfaces: interfaces.map(({ row: one, groups, morePrivateIps }) => ({
+    NetworkInterfaces: interfaces.map(({ row: one, groups, morePrivateIps, ipv6Addresses }) => ({
       DeviceIndex: one.deviceIndex,
       SubnetId: one.subnetId,
       Groups: groups.map(({ groupId }) => groupId),
@@ -48,6 +48,7 @@ function renderData(
       ...(morePrivateIps.length === 0
         ? {}
         : { SecondaryPrivateIpAddressCount: morePrivateIps.length }),
+      ...(ipv6Addresses.length === 0 ? {} : { Ipv6AddressCount: ipv6Addresses.length }),
     })),
     MetadataOptions: metadata,
     TagSpecifications:

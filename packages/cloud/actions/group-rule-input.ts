@@ -50,9 +50,9 @@ export function parseRule(
   groups: readonly SecurityGroupRow[],
 ): Permission {
   if (rule === undefined) throw missingParameter('SecurityGroupRule');
-  const { IpProtocol, FromPort, ToPort, CidrIpv4, ReferencedGroupId, Description } = rule;
+  const { IpProtocol, FromPort, ToPort, CidrIpv4, CidrIpv6, ReferencedGroupId } = rule;
+  const { Description } = rule;
   requireWholeRule(rule);
-  if (rule.CidrIpv6 !== undefined) throw notOffered('IPv6', 'Use CidrIpv4.');
   if (rule.PrefixListId !== undefined) throw notOffered('A prefix list');
   const pair = { GroupId: ReferencedGroupId, Description };
   const permission = {
@@ -60,6 +60,7 @@ export function parseRule(
     FromPort,
     ToPort,
     IpRanges: CidrIpv4 === undefined ? [] : [{ CidrIp: CidrIpv4, Description }],
+    Ipv6Ranges: CidrIpv6 === undefined ? [] : [{ CidrIpv6, Description }],
     UserIdGroupPairs: ReferencedGroupId === undefined ? [] : [pair],
   };
   return parsePermissions({ IpPermissions: [permission] }, groups)[0]!;

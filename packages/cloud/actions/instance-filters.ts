@@ -46,7 +46,6 @@ const NOTHING = [
   'host-id',
   'instance-lifecycle',
   'boot-mode',
-  'ipv6-address',
   'kernel-id',
   'metadata-options.http-protocol-ipv4',
   'network-performance-options.bandwidth-weighting',

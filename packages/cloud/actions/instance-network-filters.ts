@@ -24,6 +24,11 @@ export function networkFilters(region: string): Filters {
     'vpc-id': ({ row, interfaces: [first] }) => (first === undefined ? undefined : row.vpcId),
     'private-ip-address': primaryAddresses,
     'private-dns-name': names,
+    'ipv6-address': ipv6Addresses,
+    'network-interface.ipv6-address': ipv6Addresses,
+    'network-interface.ipv6-addresses.ipv6-address': ipv6Addresses,
+    'network-interface.ipv6-addresses.is-primary-ipv6': (record) =>
+      ipv6Addresses(record).map(() => false),
     'ip-address': (record) => publicAddresses(record).map((one) => one.publicIp),
     'source-dest-check': ({ interfaces: [first] }) => first && first.row.sourceDestCheck === 1,
     'network-interface.private-dns-name': names,
@@ -48,9 +53,6 @@ const NOTHING = [
   'network-interface.association.public-dns-name',
   'network-interface.deny-all-igw-traffic',
   'network-interface.ipv4-prefixes.ipv4-prefix',
-  'network-interface.ipv6-address',
-  'network-interface.ipv6-addresses.ipv6-address',
-  'network-interface.ipv6-addresses.is-primary-ipv6',
   'network-interface.ipv6-prefixes.ipv6-prefix',
   'network-interface.operator.principal',
   'network-interface.outpost-arn',
@@ -75,6 +77,10 @@ function primaryAddresses(record: InstanceRecord): string[] {
 
 function allAddresses(record: InstanceRecord): string[] {
   return record.interfaces.flatMap((one) => [one.row.privateIp, ...one.morePrivateIps]);
+}
+
+function ipv6Addresses(record: InstanceRecord): string[] {
+  return record.interfaces.flatMap((one) => one.ipv6Addresses);
 }
 
 /** Of the primary private addresses. */

@@ -10,6 +10,7 @@ import type { InstanceProfileTable } from '../store/iam-schema.ts';
 import { listProfilesOfInstances } from '../store/instance-profiles.ts';
 import { findInstances, listInstancesOf } from '../store/instances.ts';
 import { listAddressesOfAny } from '../store/interface-addresses.ts';
+import { listIpv6AddressesOfAny } from '../store/ipv6.ts';
 import type { ListedInstance } from '../store/listed-instances.ts';
 import { listInterfaceGroupsOfAny, listInterfacesOfAny } from '../store/network-interfaces.ts';
 import { listPlacementGroups } from '../store/placement-groups.ts';
@@ -69,11 +70,13 @@ async function listInterfaceRecords(
   const ids = rows.map((row) => row.id);
   const groups = Map.groupBy(await listInterfaceGroupsOfAny(db, instanceIds), (g) => g.interfaceId);
   const more = Map.groupBy(await listAddressesOfAny(db, ids), (one) => one.interfaceId);
+  const ipv6 = Map.groupBy(await listIpv6AddressesOfAny(db, ids), (one) => one.interfaceId);
   const addresses = Map.groupBy(await listAddressesOn(db, ids), (one) => one.interfaceId);
   const records = rows.map((row) => ({
     row,
     groups: groups.get(row.id) ?? [],
     morePrivateIps: (more.get(row.id) ?? []).map((one) => one.privateIp),
+    ipv6Addresses: (ipv6.get(row.id) ?? []).map((one) => one.address),
     addresses: addresses.get(row.id) ?? [],
   }));
   return Map.groupBy(records, ({ row }) => row.instanceId);

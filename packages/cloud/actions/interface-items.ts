@@ -7,6 +7,7 @@ import { INTERFACE } from '../app/resource-ids.ts';
 import { type Tag, TagIndex } from '../app/tags.ts';
 import { listAddresses } from '../store/addresses.ts';
 import { listInterfaceAddresses } from '../store/interface-addresses.ts';
+import { listIpv6Addresses } from '../store/ipv6.ts';
 import { listInterfaceGroups, listInterfaces } from '../store/network-interfaces.ts';
 import type { Queries } from '../store/store.ts';
 import { listTagsOfType } from '../store/tags.ts';
@@ -23,12 +24,14 @@ export async function listInterfaceItems(
 ): Promise<InterfaceItem[]> {
   const groups = Map.groupBy(await listInterfaceGroups(db, accountId), (one) => one.interfaceId);
   const more = Map.groupBy(await listInterfaceAddresses(db, accountId), (one) => one.interfaceId);
+  const ipv6 = Map.groupBy(await listIpv6Addresses(db, accountId), (one) => one.interfaceId);
   const addresses = Map.groupBy(await listAddresses(db, accountId), (one) => one.interfaceId);
   const tags = new TagIndex(await listTagsOfType(db, accountId, 'network-interface'));
   return (await listInterfaces(db, accountId)).map((row) => ({
     row,
     groups: groups.get(row.id) ?? [],
     morePrivateIps: (more.get(row.id) ?? []).map((one) => one.privateIp),
+    ipv6Addresses: (ipv6.get(row.id) ?? []).map((one) => one.address),
     addresses: addresses.get(row.id) ?? [],
     tags: tags.of(row.id),
   }));
@@ -72,6 +75,8 @@ export function renderWhole(item: InterfaceItem, region: string): NetworkInterfa
     InterfaceType: row.isManaged === 1 ? 'natGateway' : 'interface',
     AvailabilityZone: row.zone,
     RequesterManaged: row.isManaged === 1,
+    // EC2 shows the first one beside the list.
+    ...(item.ipv6Addresses[0] && { Ipv6Address: item.ipv6Addresses[0] }),
     ...attachment,
     TagSet: renderTags(item.tags),
   };

@@ -7,6 +7,7 @@ import type { InterfaceWish, LaunchedInterface } from '../app/launch-interfaces.
 import { checkInterfaceDescription } from '../app/network-interfaces.ts';
 import { invalidCombination, invalidValue, notOffered, refuseParameters } from '../app/refusals.ts';
 import { GROUP, INTERFACE, parseId, parseIds, SUBNET } from '../app/resource-ids.ts';
+import { parseIpv6Wish } from './ipv6-input.ts';
 import { parsePrivateAddresses } from './private-addresses.ts';
 
 type Input = Ec2Input<'RunInstances'>;
@@ -20,6 +21,8 @@ const OFFERED = [
   'PrivateIpAddress',
   'PrivateIpAddresses',
   'SecondaryPrivateIpAddressCount',
+  'Ipv6Addresses',
+  'Ipv6AddressCount',
   'Description',
   'DeleteOnTermination',
   'AssociatePublicIpAddress',
@@ -33,19 +36,23 @@ const OF_NEW = [
   'PrivateIpAddress',
   'PrivateIpAddresses',
   'SecondaryPrivateIpAddressCount',
+  'Ipv6Addresses',
+  'Ipv6AddressCount',
   'Description',
 ] as const;
 /** "You can specify true only if creating a new network interface when launching an instance." */
 const OF_NEW_IF_SET = ['AssociatePublicIpAddress', 'DeleteOnTermination'] as const;
 
-const OF_INSTANCE = ['SubnetId', 'SecurityGroupIds', 'SecurityGroups', 'PrivateIpAddress'] as const;
-/** As EC2 calls them in its refusal. */
+/** What an instance says of its only interface, and how EC2 calls it in its refusal. */
 const NAMES = {
   SubnetId: 'subnet ID',
   SecurityGroupIds: 'security groups',
   SecurityGroups: 'security groups',
   PrivateIpAddress: 'private IP address',
+  Ipv6Addresses: 'IPv6 addresses',
+  Ipv6AddressCount: 'IPv6 address count',
 } as const;
+const OF_INSTANCE = Object.keys(NAMES) as (keyof typeof NAMES)[];
 
 export function parseInterfaces(input: Input): InterfaceWish {
   const specs = input.NetworkInterfaces ?? [];
@@ -89,6 +96,7 @@ function ofInstance(input: Input): InterfaceWish {
     groupIds: parseIds(GROUP, input.SecurityGroupIds, 'SecurityGroupId'),
     groupNames: input.SecurityGroups ?? [],
     ...parsePrivateAddresses({ PrivateIpAddress: input.PrivateIpAddress }),
+    ...parseIpv6Wish(input),
     interfaceDescription: '',
     wantsPublicIp: undefined,
     deleteOnTermination: true,
@@ -113,6 +121,7 @@ function ofSpecification(spec: InstanceNetworkInterfaceSpecification): LaunchedI
     groupIds: parseIds(GROUP, spec.Groups, 'Groups'),
     groupNames: [],
     ...parsePrivateAddresses(spec),
+    ...parseIpv6Wish(spec),
     interfaceDescription: checkInterfaceDescription(spec.Description),
     wantsPublicIp: spec.AssociatePublicIpAddress,
     deleteOnTermination: spec.DeleteOnTermination ?? spec.NetworkInterfaceId === undefined,

@@ -18,8 +18,6 @@ const NOT_OFFERED = [
   'KernelId',
   'RamdiskId',
   'InstanceMarketOptions',
-  'Ipv6AddressCount',
-  'Ipv6Addresses',
   'EnablePrimaryIpv6',
   'CpuOptions',
   'ElasticGpuSpecification',

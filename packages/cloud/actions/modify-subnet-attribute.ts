@@ -1,5 +1,6 @@
 // Owns ModifySubnetAttribute: one attribute at a time, as in EC2.
 
+import { setAssignsIpv6 } from '../app/ipv6-blocks.ts';
 import { invalidCombination, missingParameter, notOffered } from '../app/refusals.ts';
 import { parseId, SUBNET } from '../app/resource-ids.ts';
 import { getSubnet, setMapPublicIp } from '../app/subnets.ts';
@@ -8,7 +9,6 @@ import type { Ec2Handler } from './handler.ts';
 
 /** Off they are anyway. */
 const OFF_ONLY = [
-  'AssignIpv6AddressOnCreation',
   'MapCustomerOwnedIpOnLaunch',
   'EnableDns64',
   'EnableResourceNameDnsARecordOnLaunch',
@@ -22,18 +22,21 @@ export const modifySubnetAttribute: Ec2Handler<'ModifySubnetAttribute'> = async 
   input,
 ) => {
   const id = parseId(SUBNET, input.SubnetId, 'SubnetId');
-  const { SubnetId: _id, MapPublicIpOnLaunch: map, ...others } = input;
+  const { SubnetId: _id, MapPublicIpOnLaunch: map, ...rest } = input;
+  const { AssignIpv6AddressOnCreation: assign, ...others } = rest;
+  const own = [map, assign].filter((one) => one !== undefined).length;
   const given = Object.entries(others).filter(([, value]) => value !== undefined);
-  if (given.length + (map === undefined ? 0 : 1) > 1) {
+  if (given.length + own > 1) {
     throw invalidCombination(
       'Fields for multiple attribute types specified; modify one at a time.',
     );
   }
   for (const [name] of given) refuseUnlessOff(name, others);
-  if (map === undefined && given.length === 0) throw missingParameter('MapPublicIpOnLaunch');
+  if (own + given.length === 0) throw missingParameter('MapPublicIpOnLaunch');
   await changeNetwork(app, context, async (change) => {
-    await getSubnet(change, context, id);
+    const row = await getSubnet(change, context, id);
     if (map?.Value !== undefined) await setMapPublicIp(change, id, map.Value);
+    if (assign?.Value !== undefined) await setAssignsIpv6(change, row, assign.Value);
   });
   return {};
 };

@@ -23,6 +23,7 @@ function shapeOf(rule: SecurityGroupRuleRow) {
     FromPort: rule.fromPort ?? -1,
     ToPort: rule.toPort ?? -1,
     ...(rule.cidrIpv4 === null ? {} : { CidrIpv4: rule.cidrIpv4 }),
+    ...(rule.cidrIpv6 === null ? {} : { CidrIpv6: rule.cidrIpv6 }),
     ...(rule.description === null ? {} : { Description: rule.description }),
   };
 }
@@ -69,7 +70,9 @@ function renderPermission(rules: readonly SecurityGroupRuleRow[]): IpPermission 
     IpRanges: rules.flatMap((rule) =>
       rule.cidrIpv4 === null ? [] : [{ CidrIp: rule.cidrIpv4, ...descriptionOf(rule) }],
     ),
-    Ipv6Ranges: [],
+    Ipv6Ranges: rules.flatMap((rule) =>
+      rule.cidrIpv6 === null ? [] : [{ CidrIpv6: rule.cidrIpv6, ...descriptionOf(rule) }],
+    ),
     PrefixListIds: [],
     UserIdGroupPairs: rules.flatMap((rule) =>
       rule.sourceGroupId === null

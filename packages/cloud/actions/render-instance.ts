@@ -123,6 +123,7 @@ function renderNetwork(record: InstanceRecord, region: string): Partial<Instance
     PrivateDnsName: privateDnsName(first.row.privateIp, region),
     PublicDnsName: '',
     PrivateIpAddress: first.row.privateIp,
+    ...(first.ipv6Addresses[0] && { Ipv6Address: first.ipv6Addresses[0] }),
     SubnetId: first.row.subnetId,
     VpcId: first.row.vpcId,
     SourceDestCheck: first.row.sourceDestCheck === 1,

@@ -9,11 +9,13 @@ import { privateDnsName } from '../app/addresses.ts';
 import type { InterfaceGroup } from '../store/network-interfaces.ts';
 import type { AddressRow } from '../store/network-schema.ts';
 import type { InterfaceRow } from '../store/schema.ts';
+import { renderIpv6Addresses } from './render-ipv6.ts';
 
 export interface InterfaceRecord {
   row: InterfaceRow;
   groups: readonly InterfaceGroup[];
   morePrivateIps: readonly string[];
+  ipv6Addresses: readonly string[];
   /** Public ones that are its own. */
   addresses: readonly AddressRow[];
 }
@@ -55,7 +57,7 @@ export function renderInterface(record: InterfaceRecord, region: string) {
       ...renderAssociation(record, privateIp),
     })),
     ...renderAssociation(record, row.privateIp),
-    Ipv6Addresses: [],
+    Ipv6Addresses: renderIpv6Addresses(record.ipv6Addresses),
     Groups: groups.map(renderGroup),
     Attachment: {
       AttachmentId: row.attachmentId,

@@ -5,11 +5,14 @@ import { parseBlock } from '@ironbark/core/ipv4.ts';
 import { countAssignable } from '../app/addresses.ts';
 import type { Tag } from '../app/tags.ts';
 import { zoneIdOf } from '../app/zone-ids.ts';
+import type { SubnetIpv6CidrTable } from '../store/ipv6-schema.ts';
 import type { SubnetRow } from '../store/schema.ts';
 import { tagsOf } from './render-instance.ts';
+import { renderSubnetIpv6 } from './render-ipv6.ts';
 
 export interface SubnetItem {
   row: SubnetRow;
+  ipv6: SubnetIpv6CidrTable | undefined;
   tags: readonly Tag[];
   /** How many addresses interfaces have. */
   used: number;
@@ -24,7 +27,7 @@ export function subnetArn({ id, accountId }: SubnetRow, region: string): string 
 }
 
 export function renderSubnet(item: SubnetItem, region: string): Subnet {
-  const { row, tags } = item;
+  const { row, ipv6, tags } = item;
   return {
     SubnetId: row.id,
     SubnetArn: subnetArn(row, region),
@@ -36,10 +39,10 @@ export function renderSubnet(item: SubnetItem, region: string): Subnet {
     AvailableIpAddressCount: countFree(item),
     DefaultForAz: row.isDefault === 1,
     MapPublicIpOnLaunch: row.mapPublicIp === 1,
-    AssignIpv6AddressOnCreation: false,
+    AssignIpv6AddressOnCreation: row.assignIpv6 === 1,
     EnableDns64: false,
     Ipv6Native: false,
-    Ipv6CidrBlockAssociationSet: [],
+    Ipv6CidrBlockAssociationSet: ipv6 === undefined ? [] : [renderSubnetIpv6(ipv6)],
     PrivateDnsNameOptionsOnLaunch: {
       HostnameType: 'ip-name',
       EnableResourceNameDnsARecord: false,

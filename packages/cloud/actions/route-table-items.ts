@@ -2,8 +2,10 @@
 
 import type { Route, RouteTable } from '@aws-sdk/client-ec2';
 import type { AccountId } from '@ironbark/core/ids.ts';
+import { isIpv6Text } from '@ironbark/core/ipv6.ts';
 import { type Tag, TagIndex } from '../app/tags.ts';
 import { listInternetGateways } from '../store/internet-gateways.ts';
+import { listVpcIpv6Cidrs } from '../store/ipv6.ts';
 import { listNatGateways } from '../store/nat-gateways.ts';
 import { listInterfaces } from '../store/network-interfaces.ts';
 import type { RouteRow, RouteTableAssociationRow, RouteTableRow } from '../store/network-schema.ts';
@@ -28,6 +30,7 @@ export async function listRouteTableItems(
 ): Promise<RouteTableItem[]> {
   const rows = await listRouteTables(db, accountId);
   const cidrs = Map.groupBy(await listVpcCidrs(db, accountId), (one) => one.vpcId);
+  const cidrs6 = Map.groupBy(await listVpcIpv6Cidrs(db, accountId), (one) => one.vpcId);
   const routes = Map.groupBy(await listRoutes(db, accountId), (one) => one.routeTableId);
   const associations = await listAssociations(db, accountId);
   const tags = new TagIndex(await listTagsOfType(db, accountId, 'route-table'));
@@ -36,6 +39,7 @@ export async function listRouteTableItems(
     row,
     associations: associations.filter((one) => one.routeTableId === row.id),
     routes: [
+      ...(cidrs6.get(row.vpcId) ?? []).map(({ cidr }) => localRoute(cidr)),
       ...(cidrs.get(row.vpcId) ?? []).map(({ cidr }) => localRoute(cidr)),
       ...(routes.get(row.id) ?? []).map((route) => renderRoute(route, row, living)),
     ],
@@ -69,9 +73,13 @@ async function loadTargets(db: Queries, accountId: AccountId): Promise<Targets> 
   };
 }
 
+function destinationOf(cidr: string): Route {
+  return isIpv6Text(cidr) ? { DestinationIpv6CidrBlock: cidr } : { DestinationCidrBlock: cidr };
+}
+
 function localRoute(cidr: string): Route {
   return {
-    DestinationCidrBlock: cidr,
+    ...destinationOf(cidr),
     GatewayId: 'local',
     Origin: 'CreateRouteTable',
     State: 'active',
@@ -83,8 +91,13 @@ function renderRoute(
   { vpcId }: RouteTableRow,
   { gateways, interfaces, peerings }: Targets,
 ): Route {
-  const shape = { DestinationCidrBlock: destination, Origin: 'CreateRoute' } as const;
-  const State = gateways.get(targetId) === vpcId ? 'active' : 'blackhole';
+  const shape = { ...destinationOf(destination), Origin: 'CreateRoute' } as const;
+  if (targetId.startsWith('eigw-')) {
+    return { ...shape, EgressOnlyInternetGatewayId: targetId, State: 'blackhole' };
+  }
+  // By IPv6 nothing leads out of a VPC.
+  const isOut = gateways.get(targetId) === vpcId && !isIpv6Text(destination);
+  const State = isOut ? 'active' : 'blackhole';
   if (targetId.startsWith('igw-')) return { ...shape, GatewayId: targetId, State };
   if (targetId.startsWith('nat-')) return { ...shape, NatGatewayId: targetId, State };
   if (targetId.startsWith('pcx-')) {

@@ -3,10 +3,12 @@
 import type { Ec2Action } from '@ironbark/protocol/ec2/types.ts';
 import { acceptVpcPeeringConnection } from './accept-vpc-peering-connection.ts';
 import { allocateAddress } from './allocate-address.ts';
+import { assignIpv6Addresses } from './assign-ipv6-addresses.ts';
 import { assignPrivateIpAddresses } from './assign-private-ip-addresses.ts';
 import { associateAddress } from './associate-address.ts';
 import { associateDhcpOptions } from './associate-dhcp-options.ts';
 import { associateRouteTable } from './associate-route-table.ts';
+import { associateSubnetCidrBlock } from './associate-subnet-cidr-block.ts';
 import { associateVpcCidrBlock } from './associate-vpc-cidr-block.ts';
 import { attachInternetGateway } from './attach-internet-gateway.ts';
 import { attachNetworkInterface } from './attach-network-interface.ts';
@@ -15,6 +17,7 @@ import { authorizeSecurityGroupIngress } from './authorize-security-group-ingres
 import { createDefaultSubnet } from './create-default-subnet.ts';
 import { createDefaultVpc } from './create-default-vpc.ts';
 import { createDhcpOptions } from './create-dhcp-options.ts';
+import { createEgressOnlyInternetGateway } from './create-egress-only-internet-gateway.ts';
 import { createInternetGateway } from './create-internet-gateway.ts';
 import { createNatGateway } from './create-nat-gateway.ts';
 import { createNetworkAcl } from './create-network-acl.ts';
@@ -27,6 +30,7 @@ import { createSubnet } from './create-subnet.ts';
 import { createVpc } from './create-vpc.ts';
 import { createVpcPeeringConnection } from './create-vpc-peering-connection.ts';
 import { deleteDhcpOptions } from './delete-dhcp-options.ts';
+import { deleteEgressOnlyInternetGateway } from './delete-egress-only-internet-gateway.ts';
 import { deleteInternetGateway } from './delete-internet-gateway.ts';
 import { deleteNatGateway } from './delete-nat-gateway.ts';
 import { deleteNetworkAcl } from './delete-network-acl.ts';
@@ -41,6 +45,7 @@ import { deleteVpcPeeringConnection } from './delete-vpc-peering-connection.ts';
 import { describeAddresses } from './describe-addresses.ts';
 import { describeAddressesAttribute } from './describe-addresses-attribute.ts';
 import { describeDhcpOptions } from './describe-dhcp-options.ts';
+import { describeEgressOnlyInternetGateways } from './describe-egress-only-internet-gateways.ts';
 import { describeInternetGateways } from './describe-internet-gateways.ts';
 import { describeNatGateways } from './describe-nat-gateways.ts';
 import { describeNetworkAcls } from './describe-network-acls.ts';
@@ -60,6 +65,7 @@ import { detachInternetGateway } from './detach-internet-gateway.ts';
 import { detachNetworkInterface } from './detach-network-interface.ts';
 import { disassociateAddress } from './disassociate-address.ts';
 import { disassociateRouteTable } from './disassociate-route-table.ts';
+import { disassociateSubnetCidrBlock } from './disassociate-subnet-cidr-block.ts';
 import { disassociateVpcCidrBlock } from './disassociate-vpc-cidr-block.ts';
 import { getSecurityGroupsForVpc } from './get-security-groups-for-vpc.ts';
 import type { Ec2Handler } from './handler.ts';
@@ -76,6 +82,7 @@ import { replaceRouteTableAssociation } from './replace-route-table-association.
 import { resetNetworkInterfaceAttribute } from './reset-network-interface-attribute.ts';
 import { revokeSecurityGroupEgress } from './revoke-security-group-egress.ts';
 import { revokeSecurityGroupIngress } from './revoke-security-group-ingress.ts';
+import { unassignIpv6Addresses } from './unassign-ipv6-addresses.ts';
 import { unassignPrivateIpAddresses } from './unassign-private-ip-addresses.ts';
 import { updateSecurityGroupRuleDescriptionsEgress } from './update-security-group-rule-descriptions-egress.ts';
 import { updateSecurityGroupRuleDescriptionsIngress } from './update-security-group-rule-descriptions-ingress.ts';
@@ -83,10 +90,12 @@ import { updateSecurityGroupRuleDescriptionsIngress } from './update-security-gr
 export const NETWORK_HANDLERS = {
   AcceptVpcPeeringConnection: acceptVpcPeeringConnection,
   AllocateAddress: allocateAddress,
+  AssignIpv6Addresses: assignIpv6Addresses,
   AssignPrivateIpAddresses: assignPrivateIpAddresses,
   AssociateAddress: associateAddress,
   AssociateDhcpOptions: associateDhcpOptions,
   AssociateRouteTable: associateRouteTable,
+  AssociateSubnetCidrBlock: associateSubnetCidrBlock,
   AssociateVpcCidrBlock: associateVpcCidrBlock,
   AttachInternetGateway: attachInternetGateway,
   AttachNetworkInterface: attachNetworkInterface,
@@ -95,6 +104,7 @@ export const NETWORK_HANDLERS = {
   CreateDefaultSubnet: createDefaultSubnet,
   CreateDefaultVpc: createDefaultVpc,
   CreateDhcpOptions: createDhcpOptions,
+  CreateEgressOnlyInternetGateway: createEgressOnlyInternetGateway,
   CreateInternetGateway: createInternetGateway,
   CreateNatGateway: createNatGateway,
   CreateNetworkAcl: createNetworkAcl,
@@ -107,6 +117,7 @@ export const NETWORK_HANDLERS = {
   CreateVpc: createVpc,
   CreateVpcPeeringConnection: createVpcPeeringConnection,
   DeleteDhcpOptions: deleteDhcpOptions,
+  DeleteEgressOnlyInternetGateway: deleteEgressOnlyInternetGateway,
   DeleteInternetGateway: deleteInternetGateway,
   DeleteNatGateway: deleteNatGateway,
   DeleteNetworkAcl: deleteNetworkAcl,
@@ -121,6 +132,7 @@ export const NETWORK_HANDLERS = {
   DescribeAddresses: describeAddresses,
   DescribeAddressesAttribute: describeAddressesAttribute,
   DescribeDhcpOptions: describeDhcpOptions,
+  DescribeEgressOnlyInternetGateways: describeEgressOnlyInternetGateways,
   DescribeInternetGateways: describeInternetGateways,
   DescribeNatGateways: describeNatGateways,
   DescribeNetworkAcls: describeNetworkAcls,
@@ -140,6 +152,7 @@ export const NETWORK_HANDLERS = {
   DetachNetworkInterface: detachNetworkInterface,
   DisassociateAddress: disassociateAddress,
   DisassociateRouteTable: disassociateRouteTable,
+  DisassociateSubnetCidrBlock: disassociateSubnetCidrBlock,
   DisassociateVpcCidrBlock: disassociateVpcCidrBlock,
   GetSecurityGroupsForVpc: getSecurityGroupsForVpc,
   ModifyNetworkInterfaceAttribute: modifyNetworkInterfaceAttribute,
@@ -155,6 +168,7 @@ export const NETWORK_HANDLERS = {
   ResetNetworkInterfaceAttribute: resetNetworkInterfaceAttribute,
   RevokeSecurityGroupEgress: revokeSecurityGroupEgress,
   RevokeSecurityGroupIngress: revokeSecurityGroupIngress,
+  UnassignIpv6Addresses: unassignIpv6Addresses,
   UnassignPrivateIpAddresses: unassignPrivateIpAddresses,
   UpdateSecurityGroupRuleDescriptionsEgress: updateSecurityGroupRuleDescriptionsEgress,
   UpdateSecurityGroupRuleDescriptionsIngress: updateSecurityGroupRuleDescriptionsIngress,

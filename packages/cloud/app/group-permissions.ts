@@ -3,6 +3,7 @@
 import type { IpPermission } from '@aws-sdk/client-ec2';
 import type { SecurityGroupId } from '@ironbark/core/ids.ts';
 import { parseCidr, renderCidr } from '@ironbark/core/ipv4.ts';
+import { parseCidr6, renderCidr6 } from '@ironbark/core/ipv6.ts';
 import type { SecurityGroupRow, SecurityGroupRuleRow } from '../store/schema.ts';
 import {
   invalidCombination,
@@ -17,7 +18,7 @@ import { GROUP, parseId } from './resource-ids.ts';
 /** What makes two rules of a group the same. */
 export type RuleShape = Pick<
   SecurityGroupRuleRow,
-  'protocol' | 'fromPort' | 'toPort' | 'cidrIpv4' | 'sourceGroupId'
+  'protocol' | 'fromPort' | 'toPort' | 'cidrIpv4' | 'cidrIpv6' | 'sourceGroupId'
 >;
 
 export interface Permission extends RuleShape {
@@ -36,8 +37,14 @@ export interface FlatPermission {
 }
 
 export const ALL_PROTOCOLS = '-1';
+const ICMPV6 = 'icmpv6';
 /** Those that EC2 answers by name. */
-const NAMES: Readonly<Record<string, string>> = { '1': 'icmp', '6': 'tcp', '17': 'udp' };
+const NAMES: Readonly<Record<string, string>> = {
+  '1': 'icmp',
+  '6': 'tcp',
+  '17': 'udp',
+  '58': ICMPV6,
+};
 const MAX_PERMISSIONS = 1_000;
 const MAX_PORT = 65_535;
 const ALL_ICMP = -1;
@@ -91,22 +98,31 @@ function parsePermission(
   permission: IpPermission,
   groups: readonly SecurityGroupRow[],
 ): Permission[] {
-  if ((permission.Ipv6Ranges ?? []).length > 0) throw notOffered('IPv6', 'Use IpRanges.');
   if ((permission.PrefixListIds ?? []).length > 0) throw notOffered('A prefix list');
   const what = parseProtocol(permission);
   const ranges = (permission.IpRanges ?? []).map(({ CidrIp, Description }) => ({
     ...what,
     cidrIpv4: parseRange(CidrIp),
+    cidrIpv6: null,
+    sourceGroupId: null,
+    description: parseDescription(Description),
+  }));
+  const ranges6 = (permission.Ipv6Ranges ?? []).map(({ CidrIpv6, Description }) => ({
+    ...what,
+    cidrIpv4: null,
+    cidrIpv6: parseRange6(CidrIpv6),
     sourceGroupId: null,
     description: parseDescription(Description),
   }));
   const pairs = (permission.UserIdGroupPairs ?? []).map((pair) => ({
     ...what,
     cidrIpv4: null,
+    cidrIpv6: null,
     sourceGroupId: findPeer(pair, groups),
     description: parseDescription(pair.Description),
   }));
-  if (ranges.length + pairs.length > 0) return [...ranges, ...pairs];
+  const all = [...ranges, ...ranges6, ...pairs];
+  if (all.length > 0) return all;
   throw missingParameter('ipRanges or groups in each of ipPermissions');
 }
 
@@ -121,11 +137,11 @@ export function parseProtocol({
   if (IpProtocol === undefined || IpProtocol === '') throw missingParameter('ipProtocol');
   const given = IpProtocol.toLowerCase();
   const protocol = given === 'all' ? ALL_PROTOCOLS : (NAMES[given] ?? given);
-  if (protocol === 'icmpv6' || protocol === '58') throw notOffered('IPv6', 'Use icmp.');
   if (protocol === 'tcp' || protocol === 'udp') {
     return { protocol, ...parsePorts(FromPort, ToPort) };
   }
-  if (protocol === 'icmp') return { protocol, ...parseIcmp(FromPort, ToPort) };
+  if (protocol === 'icmp' || protocol === ICMPV6)
+    return { protocol, ...parseIcmp(FromPort, ToPort) };
   const isNumber = /^(?:0|[1-9]\d{0,2})$/.test(protocol) && Number(protocol) <= 255;
   // Of every other protocol EC2 lets all through, whatever ports are given.
   if (protocol === ALL_PROTOCOLS || isNumber) return { protocol, fromPort: -1, toPort: -1 };
@@ -177,6 +193,13 @@ export function parseRange(text: string | undefined): string {
   throw refuse('invalid-parameter', 'request', `CIDR block ${text.slice(0, 64)} is malformed`);
 }
 
+function parseRange6(text: string | undefined): string {
+  if (text === undefined) throw missingParameter('cidrIpv6');
+  const cidr = parseCidr6(text);
+  if (cidr !== undefined) return renderCidr6(cidr);
+  throw refuse('invalid-parameter', 'request', `CIDR block ${text.slice(0, 64)} is malformed`);
+}
+
 /** "Up to 255 characters in length": API reference of IpRange. */
 export function parseDescription(text: string | undefined): string | null {
   if (text === undefined || text === '') return null;
@@ -212,14 +235,15 @@ function isOwnedBy(group: SecurityGroupRow, userId: string | undefined): boolean
 }
 
 export function keyOf(rule: RuleShape): string {
-  const { protocol, fromPort, toPort, cidrIpv4, sourceGroupId } = rule;
-  return JSON.stringify([protocol, fromPort ?? -1, toPort ?? -1, cidrIpv4, sourceGroupId]);
+  const { protocol, fromPort, toPort, cidrIpv4, cidrIpv6, sourceGroupId } = rule;
+  const peer = [cidrIpv4, cidrIpv6, sourceGroupId];
+  return JSON.stringify([protocol, fromPort ?? -1, toPort ?? -1, ...peer]);
 }
 
 /** EC2's own way to say which rule it is. */
 export function describeRule(rule: RuleShape): string {
-  const { protocol, fromPort, toPort, cidrIpv4, sourceGroupId } = rule;
-  const peer = cidrIpv4 ?? sourceGroupId;
+  const { protocol, fromPort, toPort, cidrIpv4, cidrIpv6, sourceGroupId } = rule;
+  const peer = cidrIpv4 ?? cidrIpv6 ?? sourceGroupId;
   if (protocol === ALL_PROTOCOLS) return `"peer: ${peer}, ALL, ALLOW"`;
   const ports = `from port: ${fromPort}, to port: ${toPort}`;
   return `"peer: ${peer}, ${protocol.toUpperCase()}, ${ports}, ALLOW"`;

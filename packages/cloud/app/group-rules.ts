@@ -131,9 +131,9 @@ function noSuchRule(): Error {
   return refuse('not-found', 'permission', message);
 }
 
-/** What is not offered is in no group: clients revoke EC2's own IPv6 rule from every new one. */
-function isOfNoRuleHere({ Ipv6Ranges = [], PrefixListIds = [] }: IpPermission): boolean {
-  return Ipv6Ranges.length + PrefixListIds.length > 0;
+/** What is not offered is in no group. */
+function isOfNoRuleHere({ PrefixListIds = [] }: IpPermission): boolean {
+  return PrefixListIds.length > 0;
 }
 
 export interface RuleChange {

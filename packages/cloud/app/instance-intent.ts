@@ -33,6 +33,8 @@ export interface InstanceRows {
   interfaces: readonly InterfaceRow[];
   groups: readonly { interfaceId: string; groupId: SecurityGroupId; name: string }[];
   morePrivateIps: readonly { interfaceId: string; privateIp: string }[];
+  ipv6Addresses: readonly { interfaceId: string; address: string }[];
+  subnetIpv6Cidrs: readonly { subnetId: string; cidr: string }[];
   /** Of all VPCs. */
   subnets: readonly SubnetRow[];
   attachments: readonly { attachment: AttachmentRow; volume: VolumeRow }[];
@@ -90,17 +92,21 @@ export function composeIntent(rows: InstanceRows, region: string): InstanceInten
 }
 
 function composeInterface(
-  { groups, subnets, morePrivateIps }: InstanceRows,
+  { groups, subnets, morePrivateIps, ipv6Addresses, subnetIpv6Cidrs }: InstanceRows,
   row: InterfaceRow,
   region: string,
 ): InterfaceIntent {
   const { id, deviceIndex, macAddress, privateIp, subnetId } = row;
   const own = groups.filter(({ interfaceId }) => interfaceId === id);
   const more = morePrivateIps.filter(({ interfaceId }) => interfaceId === id);
+  const own6 = ipv6Addresses.filter(({ interfaceId }) => interfaceId === id);
+  const block6 = subnetIpv6Cidrs.find((block) => block.subnetId === subnetId);
   return {
     ...{ id, deviceIndex, macAddress, privateIp, subnetId, profile: PARAVIRTUAL },
     hostname: privateDnsName(privateIp, region),
     privateIps: [privateIp, ...more.map((one) => one.privateIp)],
+    ...(own6.length > 0 && { ipv6Addresses: own6.map(({ address }) => address) }),
+    ...(block6 && { subnetIpv6Cidr: block6.cidr }),
     subnetCidr: subnets.find((subnet) => subnet.id === subnetId)!.cidr,
     securityGroups: own.map(({ name }) => name),
     securityGroupIds: own.map(({ groupId }) => groupId),

@@ -8,6 +8,7 @@ import { renderMac } from './addresses.ts';
 import type { App } from './app.ts';
 import type { Caller, Change } from './change.ts';
 import { checkInterfaceCount, requireFree } from './interface-attachments.ts';
+import { giveIpv6, type Ipv6Wish } from './ipv6-addresses.ts';
 import { addPrivateIps, checkGroupCount, getOwnInterface } from './network-interfaces.ts';
 import { chooseSubnet, findGroups, takeAddress } from './networks.ts';
 import { giveAutomaticAddress } from './public-addresses.ts';
@@ -16,7 +17,7 @@ import { setTags, type Tag } from './tags.ts';
 import { requireVpcNodes } from './vpc-capability.ts';
 import { touchPorts } from './vpc-changes.ts';
 
-export interface LaunchedInterface {
+export interface LaunchedInterface extends Ipv6Wish {
   deviceIndex: number;
   /** One that exists; the rest is for a new one. */
   interfaceId: InterfaceId | undefined;
@@ -60,7 +61,10 @@ export async function planInterfaces(
   const wishes = [first, ...moreInterfaces];
   checkInterfaceCount(place.instanceType, wishes.length);
   const isSingle = wishes.every(
-    (one) => one.interfaceId === undefined && !one.privateIp && one.morePrivateIps.length === 0,
+    (one) =>
+      one.interfaceId === undefined &&
+      !one.privateIp &&
+      one.morePrivateIps.length + one.ipv6Addresses.length === 0,
   );
   if (place.maxCount > 1 && !isSingle) {
     throw invalidCombination(
@@ -174,7 +178,9 @@ async function makeInterface(
   await insertInterface(tx, row, wish.groupIds);
   const { morePrivateIps: privateIps, moreCount: count } = wish;
   const more = { subnet, privateIps, count, spared };
-  await addPrivateIps(change, (await findInterface(tx, id))!, more);
+  const made = (await findInterface(tx, id))!;
+  await addPrivateIps(change, made, more);
+  await giveIpv6(app, change, made, { ...wish, isAssigned: subnet.assignIpv6 === 1 });
   await touchPorts(change, row.vpcId, [id]);
   await setTags(tx, accountId, id, tags);
   if (wish.wantsPublicIp === true) await giveAutomaticAddress(app, change, row);

@@ -1,14 +1,7 @@
 // Owns the rules of network interfaces: how one is made, what it can be set to, and how it goes.
 
-import type {
-  AccountId,
-  InstanceId,
-  InterfaceId,
-  SecurityGroupId,
-  SubnetId,
-} from '@ironbark/core/ids.ts';
+import type { AccountId, InterfaceId, SecurityGroupId, SubnetId } from '@ironbark/core/ids.ts';
 import { newId } from '@ironbark/platform/random.ts';
-import { raiseGeneration } from '../store/instances.ts';
 import {
   deleteInterfaceAddress,
   insertInterfaceAddress,
@@ -25,6 +18,8 @@ import type { Queries } from '../store/store.ts';
 import { renderMac } from './addresses.ts';
 import type { App } from './app.ts';
 import type { Caller, Change } from './change.ts';
+import { tellOfInterface } from './interface-changes.ts';
+import { giveIpv6, type Ipv6Wish } from './ipv6-addresses.ts';
 import { findGroups, takeAddress } from './networks.ts';
 import { letGoAll, letGoOf } from './public-addresses.ts';
 import { QUOTAS } from './quotas/catalogue.ts';
@@ -82,7 +77,7 @@ export function checkGroupCount(ids: readonly SecurityGroupId[]): void {
   );
 }
 
-export interface InterfaceWish {
+export interface InterfaceWish extends Ipv6Wish {
   subnetId: SubnetId;
   groupIds: readonly SecurityGroupId[];
   privateIp: string | undefined;
@@ -113,7 +108,9 @@ export async function createInterface(
     isManaged: 0,
   });
   const { morePrivateIps: privateIps, moreCount: count } = wish;
-  await addPrivateIps(change, (await findInterface(tx, id))!, { subnet, privateIps, count });
+  const row = (await findInterface(tx, id))!;
+  await addPrivateIps(change, row, { subnet, privateIps, count });
+  await giveIpv6(app, change, row, { ...wish, isAssigned: subnet.assignIpv6 === 1 });
   await setTags(tx, accountId, id, wish.tags);
   await touchVpc(change, subnet.vpcId);
   return id;
@@ -183,7 +180,7 @@ export async function addPrivateIps(
     await insertInterfaceAddress(tx, { interfaceId: row.id, subnetId: subnet.id, privateIp });
     added.push(privateIp);
   }
-  if (added.length > 0) await tellOfAddresses(change, row);
+  if (added.length > 0) await tellOfInterface(change, row);
   return added;
 }
 
@@ -220,12 +217,7 @@ export async function removePrivateIps(
     await letGoOf(change, row.id, privateIp);
     await deleteInterfaceAddress(tx, { interfaceId: row.id, privateIp });
   }
-  await tellOfAddresses(change, row);
-}
-
-async function tellOfAddresses(change: Change, row: InterfaceRow): Promise<void> {
-  await touchPorts(change, row.vpcId, [row.id]);
-  if (row.instanceId !== '') await tellInstance(change, row.instanceId);
+  await tellOfInterface(change, row);
 }
 
 /** An instance's guest reads its groups from its metadata. */
@@ -246,13 +238,7 @@ export async function changeGroups(
     row.id,
     groups.map((group) => group.id),
   );
-  await touchPorts(change, row.vpcId, [row.id]);
-  if (row.instanceId !== '') await tellInstance(change, row.instanceId);
-}
-
-async function tellInstance({ tx, touched }: Change, id: InstanceId): Promise<void> {
-  await raiseGeneration(tx, id);
-  touched.instances.add(id);
+  await tellOfInterface(change, row);
 }
 
 export async function removeInterface(

@@ -89,6 +89,16 @@ export const VPC_CIDR_ASSOCIATION = {
   resource: 'vpc-cidr-association',
   label: 'vpc CIDR block association ID',
 } as const;
+export const SUBNET_CIDR_ASSOCIATION = {
+  prefix: 'subnet-cidr-assoc',
+  resource: 'subnet-cidr-association',
+  label: 'subnet CIDR block association ID',
+} as const;
+export const EGRESS_ONLY_GATEWAY = {
+  prefix: 'eigw',
+  resource: 'egress-only-gateway',
+  label: 'eigw ID',
+} as const;
 export const INTERFACE_ATTACHMENT = {
   prefix: 'eni-attach',
   resource: 'interface-attachment',

@@ -7,6 +7,7 @@ import type {
   VpcPeeringConnectionId,
 } from '@ironbark/core/ids.ts';
 import { type Cidr, cidrContains, parseBlock, parseCidr, renderCidr } from '@ironbark/core/ipv4.ts';
+import { isIpv6Text } from '@ironbark/core/ipv6.ts';
 import { listInternetGateways } from '../store/internet-gateways.ts';
 import { listNatGateways } from '../store/nat-gateways.ts';
 import { findInterface, listInterfacesOf } from '../store/network-interfaces.ts';
@@ -16,6 +17,13 @@ import type { Queries } from '../store/store.ts';
 import { listCidrsOf } from '../store/vpcs.ts';
 import type { Caller, Change } from './change.ts';
 import { getInstance } from './instances.ts';
+import {
+  checkDestination6,
+  checkTargetFamily,
+  findEgressOnly,
+  isLocal6,
+  parseDestination6,
+} from './ipv6-routes.ts';
 import { peeringStateOf } from './peering-view.ts';
 import {
   invalidCombination,
@@ -54,6 +62,7 @@ export interface RouteTargetInput {
   NetworkInterfaceId?: string | undefined;
   InstanceId?: string | undefined;
   VpcPeeringConnectionId?: string | undefined;
+  EgressOnlyInternetGatewayId?: string | undefined;
 }
 
 const TARGETS = [
@@ -62,10 +71,10 @@ const TARGETS = [
   'NetworkInterfaceId',
   'InstanceId',
   'VpcPeeringConnectionId',
+  'EgressOnlyInternetGatewayId',
 ] as const;
 
 const NOT_OFFERED = [
-  'DestinationIpv6CidrBlock',
   'DestinationPrefixListId',
   'VpcEndpointId',
   'TransitGatewayId',
@@ -73,12 +82,20 @@ const NOT_OFFERED = [
   'CarrierGatewayId',
   'CoreNetworkArn',
   'OdbNetworkArn',
-  'EgressOnlyInternetGatewayId',
 ];
 
-export function parseDestination(input: { DestinationCidrBlock?: string | undefined }): string {
+export interface DestinationInput {
+  DestinationCidrBlock?: string | undefined;
+  DestinationIpv6CidrBlock?: string | undefined;
+}
+
+export function parseDestination(input: DestinationInput): string {
   refuseParameters(input, NOT_OFFERED);
-  const { DestinationCidrBlock: text } = input;
+  const { DestinationCidrBlock: text, DestinationIpv6CidrBlock: text6 } = input;
+  if (text !== undefined && text6 !== undefined) {
+    throw invalidCombination('Give one destination, of IPv4 or of IPv6.');
+  }
+  if (text6 !== undefined) return parseDestination6(text6);
   if (text === undefined) throw missingParameter('destinationCidrBlock');
   const cidr = text.includes('/') ? parseCidr(text) : undefined;
   if (cidr !== undefined) return renderCidr(cidr);
@@ -98,6 +115,10 @@ async function findTarget(
     throw missingParameter('gatewayId, natGatewayId, networkInterfaceId or vpcPeeringConnectionId');
   if (given.length > 1) throw invalidCombination(`Give one target, not ${given.join(' and ')}.`);
   const { GatewayId, NatGatewayId, NetworkInterfaceId, VpcPeeringConnectionId } = target;
+  const { EgressOnlyInternetGatewayId } = target;
+  if (EgressOnlyInternetGatewayId !== undefined) {
+    return findEgressOnly(tx, table, EgressOnlyInternetGatewayId);
+  }
   if (GatewayId !== undefined) return findGateway(tx, table, GatewayId);
   if (NatGatewayId !== undefined) return findNat(tx, caller.accountId, table, NatGatewayId);
   if (NetworkInterfaceId !== undefined) {
@@ -181,6 +202,8 @@ async function checkDestination(
   destination: string,
   targetId: RouteRow['targetId'],
 ): Promise<void> {
+  checkTargetFamily(destination, targetId);
+  if (isIpv6Text(destination)) return checkDestination6(tx, table, destination);
   const wanted = parseBlock(destination) as Cidr;
   for (const { cidr } of await listCidrsOf(tx, table.vpcId)) {
     if (cidr === destination) throw alreadyExists(destination);
@@ -240,7 +263,7 @@ export async function removeRoute(
   const { tx } = change;
   const table = await getRouteTable(tx, accountId, routeTableId);
   const isLocal = (await listCidrsOf(tx, table.vpcId)).some(({ cidr }) => cidr === destination);
-  if (isLocal) {
+  if (isLocal || (await isLocal6(tx, table, destination))) {
     throw invalidValue(
       'destinationCidrBlock',
       destination,

@@ -2,6 +2,7 @@
 
 import type { AccountId, SecurityGroupId, VpcId } from '@ironbark/core/ids.ts';
 import { newId, type RandomSource } from '@ironbark/platform/random.ts';
+import { listIpv6CidrsOf } from '../store/ipv6.ts';
 import type { SecurityGroupRow } from '../store/schema.ts';
 import {
   deleteGroup,
@@ -82,6 +83,8 @@ export async function createGroup(
   const row = { id: newId(app.random, 'sg'), accountId, vpcId: vpc.id, name, description };
   await insertGroup(tx, row);
   await insertEgressToAll(tx, row, app.random);
+  const hasIpv6 = (await listIpv6CidrsOf(tx, vpc.id)).length > 0;
+  if (hasIpv6) await insertIpv6EgressToAll(tx, row, app.random);
   await setTags(tx, accountId, row.id, tags);
   await touchVpc(change, vpc.id);
   return row;
@@ -90,21 +93,27 @@ export async function createGroup(
 /** "By default, a security group includes an outbound rule that allows all outbound traffic." */
 async function insertEgressToAll(
   tx: Queries,
-  { id: groupId, accountId }: SecurityGroupRow,
+  group: SecurityGroupRow,
   random: RandomSource,
 ): Promise<void> {
-  await insertGroupRule(tx, {
-    id: newId(random, 'sgr'),
-    accountId,
-    groupId,
-    isEgress: 1,
-    protocol: '-1',
-    fromPort: -1,
-    toPort: -1,
-    cidrIpv4: '0.0.0.0/0',
-    sourceGroupId: null,
-    description: null,
-  });
+  const to = { cidrIpv4: '0.0.0.0/0', cidrIpv6: null };
+  await insertGroupRule(tx, { ...everythingOut(group, random), ...to });
+}
+
+/** In a VPC with IPv6 "a rule that allows all outbound IPv6 traffic" besides. */
+export async function insertIpv6EgressToAll(
+  tx: Queries,
+  group: SecurityGroupRow,
+  random: RandomSource,
+): Promise<void> {
+  const to = { cidrIpv4: null, cidrIpv6: '::/0' };
+  await insertGroupRule(tx, { ...everythingOut(group, random), ...to });
+}
+
+function everythingOut({ id: groupId, accountId }: SecurityGroupRow, random: RandomSource) {
+  const all = { isEgress: 1, protocol: '-1', fromPort: -1, toPort: -1 } as const;
+  const id = newId(random, 'sgr');
+  return { id, accountId, groupId, ...all, sourceGroupId: null, description: null };
 }
 
 /** With its two rules: everything from its own members, and everything out. */
@@ -127,6 +136,7 @@ export async function insertDefaultGroup(
     fromPort: -1,
     toPort: -1,
     cidrIpv4: null,
+    cidrIpv6: null,
     sourceGroupId: id,
     description: null,
   });

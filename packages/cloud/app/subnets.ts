@@ -25,6 +25,7 @@ import { listCidrsOf } from '../store/vpcs.ts';
 import type { App } from './app.ts';
 import type { Caller, Change } from './change.ts';
 import { getVpc } from './find-vpc.ts';
+import { associateSubnetIpv6 } from './ipv6-blocks.ts';
 import { invalidValue, refuse } from './refusals.ts';
 import { matchIds, SUBNET } from './resource-ids.ts';
 import { setTags, type Tag } from './tags.ts';
@@ -38,6 +39,7 @@ const MAX_SUBNETS = 200;
 export interface SubnetWish {
   vpcId: VpcId;
   cidrBlock: string | undefined;
+  ipv6CidrBlock?: string | undefined;
   zone: string;
   tags: readonly Tag[];
 }
@@ -67,7 +69,7 @@ export async function createSubnet(
   app: App,
   { accountId }: Caller,
   change: Change,
-  { vpcId, cidrBlock, zone, tags }: SubnetWish,
+  { vpcId, cidrBlock, ipv6CidrBlock, zone, tags }: SubnetWish,
 ): Promise<SubnetRow> {
   const { tx } = change;
   const vpc = await getVpc(tx, accountId, vpcId);
@@ -97,10 +99,12 @@ export async function createSubnet(
     isDefault: 0,
     nextAddress: 0,
     mapPublicIp: 0,
+    assignIpv6: 0,
     aclId: null,
     aclAssociationId: null,
   } as const;
   await insertSubnet(tx, row);
+  if (ipv6CidrBlock !== undefined) await associateSubnetIpv6(app, change, row, ipv6CidrBlock);
   await setTags(tx, accountId, row.id, tags);
   await touchVpc(change, vpcId);
   return row;

@@ -33,6 +33,7 @@ export const RESOURCE_TYPES: Readonly<Record<string, string>> = {
   sg: 'security-group',
   sgr: 'security-group-rule',
   igw: 'internet-gateway',
+  eigw: 'egress-only-internet-gateway',
   rtb: 'route-table',
   eipalloc: 'elastic-ip',
   nat: 'natgateway',

@@ -1,7 +1,8 @@
 // Owns the document that tells nodes what one VPC is to be, composed from its rows.
 
-import type { InterfaceId } from '@ironbark/core/ids.ts';
+import type { InterfaceId, SubnetId } from '@ironbark/core/ids.ts';
 import { parseBlock, renderIpv4 } from '@ironbark/core/ipv4.ts';
+import { isIpv6Text, parseBlock6, renderIpv6 } from '@ironbark/core/ipv6.ts';
 import type {
   AclEntryIntent,
   GroupRuleIntent,
@@ -44,6 +45,7 @@ function composeFrame(rows: VpcRows, region: string): VpcFrame {
     id: vpc.id,
     networkNumber: vpc.networkNumber,
     cidrs: rows.cidrs.map(({ cidr }) => cidr),
+    ...(rows.ipv6Cidrs.length === 0 ? {} : { ipv6Cidrs: rows.ipv6Cidrs.map(({ cidr }) => cidr) }),
     hasDns: vpc.enableDnsSupport === 1,
     dhcp: composeDhcp(rows.dhcp, privateDomain(region)),
     nameDomain: privateDomain(region),
@@ -60,9 +62,17 @@ function composeSubnet(rows: VpcRows, subnet: SubnetRow): SubnetNetworkIntent {
     id,
     cidr,
     gatewayIp,
+    ...composeSubnetIpv6(rows, id),
     routes: composeRoutes(rows, subnet),
     acl: composeAcl(rows, subnet),
   };
+}
+
+/** The gateway is the first address, as of IPv4. */
+function composeSubnetIpv6(rows: VpcRows, id: SubnetId): Pick<SubnetNetworkIntent, 'ipv6'> {
+  const cidr = rows.subnetIpv6Cidrs.find(({ subnetId }) => subnetId === id)?.cidr;
+  if (cidr === undefined) return {};
+  return { ipv6: { cidr, gatewayIp: renderIpv6(parseBlock6(cidr)!.base + 1n) } };
 }
 
 /** Of the table that the subnet follows; the VPC's own blocks are in every table. */
@@ -75,6 +85,8 @@ function composeRoutes(rows: VpcRows, { id }: SubnetRow): RouteIntent[] {
   );
   const made = rows.routes
     .filter((route) => route.routeTableId === own?.routeTableId)
+    // Nothing leads out of a VPC by IPv6, and between its subnets there is always a way.
+    .filter(({ destination }) => !isIpv6Text(destination))
     .map((route) => ({ destination: route.destination, target: composeTarget(rows, route) }));
   return [...local, ...made];
 }
@@ -119,7 +131,8 @@ function composeGroups({ groups, rules }: VpcRows): SecurityGroupIntent[] {
 }
 
 function composeRule(rule: SecurityGroupRuleRow): GroupRuleIntent[] {
-  const { cidrIpv4, sourceGroupId, fromPort, toPort } = rule;
+  const { sourceGroupId, fromPort, toPort } = rule;
+  const cidr = rule.cidrIpv4 ?? rule.cidrIpv6;
   const protocol = Number(PROTOCOL_NUMBERS[rule.protocol] ?? rule.protocol);
   const hasPorts = Object.hasOwn(PROTOCOL_NUMBERS, rule.protocol);
   const isWhole = !hasPorts || fromPort === null || toPort === null;
@@ -127,16 +140,22 @@ function composeRule(rule: SecurityGroupRuleRow): GroupRuleIntent[] {
   if (sourceGroupId !== null) {
     return [{ protocol, ...ports, peer: { kind: 'group', groupId: sourceGroupId } }];
   }
-  if (cidrIpv4 === null) return [];
-  return [{ protocol, ...ports, peer: { kind: 'cidr', cidr: cidrIpv4 } }];
+  if (cidr === null) return [];
+  return [{ protocol, ...ports, peer: { kind: 'cidr', cidr } }];
 }
 
 /** Those that EC2 stores by name, and whose ports it heeds. */
-const PROTOCOL_NUMBERS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, icmp: 1 };
+const PROTOCOL_NUMBERS: Readonly<Record<string, number>> = {
+  tcp: 6,
+  udp: 17,
+  icmp: 1,
+  icmpv6: 58,
+};
 
 function composePorts(rows: VpcRows): PortIntent[] {
   const groups = Map.groupBy(rows.memberships, (one) => one.interfaceId);
   const more = Map.groupBy(rows.morePrivateIps, (one) => one.interfaceId);
+  const ipv6 = Map.groupBy(rows.ipv6Addresses, (one) => one.interfaceId);
   const publicIps = Map.groupBy(rows.addresses, (one) => one.interfaceId);
   return rows.ports.map((port) => ({
     interfaceId: port.id,
@@ -144,6 +163,7 @@ function composePorts(rows: VpcRows): PortIntent[] {
     nodeId: port.nodeId ?? undefined,
     macAddress: port.macAddress,
     privateIps: [port.privateIp, ...(more.get(port.id) ?? []).map((one) => one.privateIp)],
+    ...(ipv6.has(port.id) && { ipv6Addresses: ipv6.get(port.id)!.map((one) => one.address) }),
     publicIps: (publicIps.get(port.id) ?? []).map(({ privateIp, publicIp }) => ({
       privateIp: privateIp!,
       publicIp,

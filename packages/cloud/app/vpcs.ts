@@ -86,7 +86,12 @@ export async function createVpc(
 
 /** EC2 answers the same for all of these, and takes only what a VPC was made with along. */
 async function hasDependents(tx: Queries, id: VpcId): Promise<boolean> {
-  for (const table of ['subnet', 'internetGateway', 'networkInterface'] as const) {
+  for (const table of [
+    'subnet',
+    'internetGateway',
+    'egressOnlyGateway',
+    'networkInterface',
+  ] as const) {
     if (await hasRowsOf(tx, table, id)) return true;
   }
   if ((await listActivePeerings(tx, id)).length > 0) return true;

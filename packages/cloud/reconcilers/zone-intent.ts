@@ -12,6 +12,7 @@ import { composeIntent, type InstanceRows, planIntent } from '../app/instance-in
 import { listAttachmentsOf } from '../store/attachments.ts';
 import { findInstance, listUnforgottenIds, listUnsettledIds } from '../store/instances.ts';
 import { listAddressesOfAny } from '../store/interface-addresses.ts';
+import { listIpv6AddressesOfAny, listSubnetIpv6Cidrs } from '../store/ipv6.ts';
 import { listInterfaceGroupsOf, listInterfacesOf } from '../store/network-interfaces.ts';
 import { listAllSubnets } from '../store/networks.ts';
 import { listTagsOf } from '../store/tags.ts';
@@ -115,6 +116,11 @@ async function loadRows(app: App, id: InstanceId): Promise<InstanceRows | undefi
       db,
       interfaces.map((one) => one.id),
     ),
+    ipv6Addresses: await listIpv6AddressesOfAny(
+      db,
+      interfaces.map((one) => one.id),
+    ),
+    subnetIpv6Cidrs: await listSubnetIpv6Cidrs(db, instance.accountId),
     subnets,
     attachments: attachments.flatMap((attachment) => {
       const volume = volumes.find((one) => one.id === attachment.volumeId);

@@ -10,6 +10,7 @@ import type {
 } from '@ironbark/core/ids.ts';
 import type { Insertable } from 'kysely';
 import { inParts } from './in-parts.ts';
+import { deleteIpv6AddressesOf } from './ipv6.ts';
 import type { NetworkInterfaceTable } from './network-schema.ts';
 import { addUse } from './quotas.ts';
 import type { InterfaceRow } from './schema.ts';
@@ -173,6 +174,7 @@ export async function deleteInterface(
 ): Promise<void> {
   await db.deleteFrom('interfaceGroup').where('interfaceId', '=', id).execute();
   await db.deleteFrom('interfaceAddress').where('interfaceId', '=', id).execute();
+  await deleteIpv6AddressesOf(db, id);
   const gone = await db.deleteFrom('networkInterface').where('id', '=', id).executeTakeFirst();
   if (gone.numDeletedRows > 0n) await addUse(db, accountId, 'interfaces', -1);
   await db.deleteFrom('tag').where('resourceId', '=', id).execute();

@@ -5,6 +5,7 @@ import type {
   AddressAssociationId,
   AllocationId,
   DhcpOptionsId,
+  EgressOnlyGatewayId,
   InstanceId,
   InterfaceId,
   InternetGatewayId,
@@ -70,6 +71,8 @@ export interface SubnetTable {
   /** Where the search for a free address starts, so that a released one rests for as long as it can. */
   nextAddress: number;
   mapPublicIp: Generated<Flag>;
+  /** Interfaces that are made in it get an IPv6 address. */
+  assignIpv6: Generated<Flag>;
   /** null: its VPC's default one. */
   aclId: NetworkAclId | null;
   /** null: as follows from its own id. */
@@ -93,6 +96,7 @@ export interface SecurityGroupRuleTable {
   fromPort: number | null;
   toPort: number | null;
   cidrIpv4: string | null;
+  cidrIpv6: string | null;
   sourceGroupId: SecurityGroupId | null;
   description: string | null;
 }
@@ -159,11 +163,16 @@ export interface RouteTableAssociationTable {
   subnetId: SubnetId | null;
 }
 
-/** Those that were made; the local ones follow from the VPC's blocks. */
+/** Those that were made, of either family; the local ones follow from the VPC's blocks. */
 export interface RouteTable {
   routeTableId: RouteTableId;
   destination: string;
-  targetId: InternetGatewayId | NatGatewayId | InterfaceId | VpcPeeringConnectionId;
+  targetId:
+    | InternetGatewayId
+    | EgressOnlyGatewayId
+    | NatGatewayId
+    | InterfaceId
+    | VpcPeeringConnectionId;
 }
 
 export interface AddressTable {
@@ -228,6 +237,7 @@ export interface NetworkAclEntryTable {
   isAllowed: Flag;
   /** An IANA number, or -1 for all. */
   protocol: number;
+  /** Of either family, as its text shows. */
   cidr: string;
   /** For ICMP type and code, -1 for all; null: all. */
   fromPort: number | null;

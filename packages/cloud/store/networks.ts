@@ -2,6 +2,7 @@
 
 import type { AccountId, SubnetId, VpcId } from '@ironbark/core/ids.ts';
 import type { Insertable } from 'kysely';
+import { deleteSubnetIpv6Cidr } from './ipv6.ts';
 import type { SubnetTable, VpcTable } from './network-schema.ts';
 import type { SubnetRow, VpcRow } from './schema.ts';
 import type { Queries } from './store.ts';
@@ -100,6 +101,7 @@ export async function updateSubnet(
 }
 
 export async function deleteSubnetRow(db: Queries, id: SubnetId): Promise<void> {
+  await deleteSubnetIpv6Cidr(db, id);
   await db.deleteFrom('subnet').where('id', '=', id).execute();
 }
 

@@ -33,6 +33,7 @@ import type {
   ImageTable,
   RootDeviceType,
 } from './image-schema.ts';
+import type { Ipv6Schema } from './ipv6-schema.ts';
 import type { LaunchTemplateTable, LaunchTemplateVersionTable } from './launch-template-schema.ts';
 import type { NetworkMetricTable } from './network-metric-schema.ts';
 import type {
@@ -290,7 +291,7 @@ export interface NodeTable {
   opensGates: Flag;
 }
 
-export interface Schema extends IamSchema {
+export interface Schema extends IamSchema, Ipv6Schema {
   quota: QuotaTable;
   accountUse: AccountUseTable;
   account: AccountTable;

@@ -41,6 +41,7 @@ import { nodeRoom } from './migrations/0040-node-room.ts';
 import { imageDeclarations } from './migrations/0041-image-declarations.ts';
 import { alarmTags } from './migrations/0042-alarm-tags.ts';
 import { gates } from './migrations/0046-gates.ts';
+import { ipv6 } from './migrations/0048-ipv6.ts';
 import { vpcPeerings } from './migrations/0058-vpc-peerings.ts';
 import { forcedDetachments } from './migrations/0059-forced-detachments.ts';
 import type { Schema } from './schema.ts';
@@ -85,6 +86,7 @@ const MIGRATIONS: Migrations = {
   '0041-image-declarations': imageDeclarations,
   '0042-alarm-tags': alarmTags,
   '0046-gates': gates,
+  '0048-ipv6': ipv6,
   '0058-vpc-peerings': vpcPeerings,
   '0059-forced-detachments': forcedDetachments,
 };

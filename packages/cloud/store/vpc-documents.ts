@@ -6,6 +6,17 @@ import { findDhcpOptions } from './dhcp-options.ts';
 import { inParts } from './in-parts.ts';
 import { listAddressesOfAny, listInterfaceAddressesOfVpc } from './interface-addresses.ts';
 import { findGatewayOf } from './internet-gateways.ts';
+import {
+  listIpv6AddressesOfAny,
+  listIpv6AddressesOfVpc,
+  listIpv6CidrsOf,
+  listSubnetIpv6CidrsOf,
+} from './ipv6.ts';
+import type {
+  InterfaceIpv6AddressTable,
+  SubnetIpv6CidrTable,
+  VpcIpv6CidrTable,
+} from './ipv6-schema.ts';
 import { listNatGatewaysOf } from './nat-gateways.ts';
 import { listAclsOf, listEntriesOfVpc } from './network-acls.ts';
 import type {
@@ -46,11 +57,14 @@ export interface PortRows {
   memberships: { interfaceId: InterfaceId; groupId: SecurityGroupId }[];
   morePrivateIps: InterfaceAddressTable[];
   addresses: AddressRow[];
+  ipv6Addresses: InterfaceIpv6AddressTable[];
 }
 
 export interface VpcRows extends PortRows {
   vpc: VpcRow;
   cidrs: VpcCidrRow[];
+  ipv6Cidrs: VpcIpv6CidrTable[];
+  subnetIpv6Cidrs: SubnetIpv6CidrTable[];
   subnets: SubnetRow[];
   associations: RouteTableAssociationRow[];
   routes: RouteRow[];
@@ -83,6 +97,8 @@ export async function loadVpcRows(
   return {
     ...{ vpc, routes },
     cidrs: await listCidrsOf(db, id),
+    ipv6Cidrs: await listIpv6CidrsOf(db, id),
+    subnetIpv6Cidrs: await listSubnetIpv6CidrsOf(db, id),
     subnets: await listSubnetsOf(db, id),
     associations: await listAssociationsOf(db, id),
     gateway: await findGatewayOf(db, id),
@@ -104,6 +120,7 @@ async function loadPorts(db: Queries, id: VpcId): Promise<PortRows> {
     memberships: await listMemberships(db, id),
     morePrivateIps: await listInterfaceAddressesOfVpc(db, id),
     addresses: await listAddressesInVpc(db, id),
+    ipv6Addresses: await listIpv6AddressesOfVpc(db, id),
   };
 }
 
@@ -126,6 +143,7 @@ async function loadSomePorts(
     ),
     morePrivateIps: await listAddressesOfAny(db, only),
     addresses: await listAddressesOn(db, only),
+    ipv6Addresses: await listIpv6AddressesOfAny(db, only),
   };
 }
 

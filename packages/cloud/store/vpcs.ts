@@ -1,6 +1,7 @@
 // Owns the queries on what makes a VPC: its blocks, and what has to be gone before it goes.
 
 import type { AccountId, VpcCidrAssociationId, VpcId } from '@ironbark/core/ids.ts';
+import { deleteIpv6RowsOfVpc } from './ipv6.ts';
 import type { VpcCidrRow } from './network-schema.ts';
 import type { VpcRow } from './schema.ts';
 import type { Queries } from './store.ts';
@@ -31,6 +32,7 @@ export async function updateVpc(
 
 export async function deleteVpcRows(db: Queries, id: VpcId): Promise<void> {
   await db.deleteFrom('vpcCidr').where('vpcId', '=', id).execute();
+  await deleteIpv6RowsOfVpc(db, id);
   await db.deleteFrom('vpcPortChange').where('vpcId', '=', id).execute();
   await db.deleteFrom('vpc').where('id', '=', id).execute();
 }
@@ -52,7 +54,7 @@ export async function deleteVpcGone(db: Queries, id: VpcId): Promise<void> {
 /** What is in it: of these tables a row of the VPC's own keeps it. */
 export async function hasRowsOf(
   db: Queries,
-  table: 'subnet' | 'internetGateway' | 'networkInterface',
+  table: 'subnet' | 'internetGateway' | 'egressOnlyGateway' | 'networkInterface',
   id: VpcId,
 ): Promise<boolean> {
   const row = await db.selectFrom(table).select('id').where('vpcId', '=', id).executeTakeFirst();

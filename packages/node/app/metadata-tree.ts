@@ -66,6 +66,7 @@ function metaData(instance: InstanceIntent): MetadataDirectory {
     'instance-id': leaf(instance.id),
     'instance-life-cycle': leaf('on-demand'),
     'instance-type': leaf(metadata.instanceType),
+    ipv6: optionalLeaf(primary?.ipv6Addresses?.[0]),
     'local-hostname': leaf(metadata.hostname),
     'local-ipv4': optionalLeaf(primary?.privateIp),
     mac: optionalLeaf(primary?.macAddress),
@@ -111,9 +112,11 @@ function interfaces(instance: InstanceIntent): MetadataDirectory {
 
 function anInterface({ metadata }: InstanceIntent, one: InterfaceIntent): MetadataDirectory {
   const { securityGroups, securityGroupIds, subnetCidr } = { ...metadata, ...one };
+  const { ipv6Addresses, subnetIpv6Cidr } = one;
   return directory({
     'device-number': leaf(String(one.deviceIndex)),
     'interface-id': leaf(one.id),
+    ipv6s: optionalLeaf(ipv6Addresses?.join('\n')),
     'local-hostname': leaf(one.hostname ?? metadata.hostname),
     'local-ipv4s': leaf((one.privateIps ?? [one.privateIp]).join('\n')),
     mac: leaf(one.macAddress),
@@ -122,6 +125,7 @@ function anInterface({ metadata }: InstanceIntent, one: InterfaceIntent): Metada
     'security-groups': leaf(securityGroups.join('\n')),
     'subnet-id': leaf(one.subnetId),
     'subnet-ipv4-cidr-block': leaf(subnetCidr),
+    'subnet-ipv6-cidr-blocks': optionalLeaf(subnetIpv6Cidr),
     'vpc-id': leaf(metadata.vpcId),
     'vpc-ipv4-cidr-block': leaf(metadata.vpcCidr),
     'vpc-ipv4-cidr-blocks': leaf(metadata.vpcCidr),

@@ -1,6 +1,7 @@
 // Owns what a subnet's address service is told, of what the VPCs say and of which ports are here.
 
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
 import type { DnsmasqSpec } from './dnsmasq.ts';
 import type { PortRecord } from './port-records.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -21,15 +22,25 @@ export function addressServiceOf(
   const vpc = vpcs.find(({ subnets }) => subnets.some(({ id }) => id === subnet.id));
   const hasElsewhere = vpc !== undefined && overlays?.find(vpc.id) !== undefined;
   const mtu = hasElsewhere ? overlays?.mtuOf(vpc.id) : undefined;
+  const ipv6 = vpc?.subnets.find(({ id }) => id === subnet.id)?.ipv6;
   return {
     ...served,
     // To a port on another node a packet is wrapped into one of the nodes'.
     ports: mtu === undefined ? served.ports : served.ports.map((port) => narrowed(port, mtu)),
+    ...(ipv6 === undefined ? {} : { ipv6: { ...ipv6, leases: firstIpv6Of(vpc!) } }),
     hasDns: vpc?.hasDns ?? true,
     ...(hasElsewhere ? { namedBlocks: vpc.cidrs } : {}),
     ...(vpc === undefined ? {} : { dhcp: vpc.dhcp }),
     ...(resolvers === undefined ? {} : { resolvers }),
   };
+}
+
+/** What DHCPv6 gives: each port's first address. */
+export function firstIpv6Of({ ports }: Pick<VpcIntent, 'ports'>): Record<string, string> {
+  const leases = ports.flatMap(({ interfaceId, ipv6Addresses: [first] = [] }) =>
+    first === undefined ? [] : [[interfaceId, first] as const],
+  );
+  return Object.fromEntries(leases);
 }
 
 function narrowed(port: PortRecord, mtu: number): PortRecord {

@@ -3,7 +3,6 @@
 // derived from ids, so that a daemon that was killed takes all of it up again, and whatever is missing comes back at
 // the next call.
 
-import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { InterfaceId, SubnetId } from '@ironbark/core/ids.ts';
@@ -13,13 +12,14 @@ import type { Commands } from '@ironbark/platform/commands.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
-import { addressServiceOf } from './address-services.ts';
+import { addressServiceOf, firstIpv6Of } from './address-services.ts';
 import { endEveryDnsmasq, ensureDnsmasq, listDnsmasq, removeDnsmasq } from './dnsmasq.ts';
 import { governingVpcs, waysOf } from './governing-vpcs.ts';
 import { GroupBook } from './group-book.ts';
 import type { GroupScope } from './group-rules.ts';
 import type { PortAttachment, PortSpec } from './host-network.ts';
 import { ensureForwarding, RUN_DIRECTORY, restoreForwarding } from './ip-forwarding.ts';
+import { Ipv6Book } from './ipv6-book.ts';
 import { findLink, type Link, listLinks, removeLink, runIp } from './links.ts';
 import { isAnyCloudBridge, type NetworkNames } from './network-names.ts';
 import { type NetworkPlace, removeIfEmpty } from './network-place.ts';
@@ -31,10 +31,11 @@ import {
   renderPortRulesRemoval,
 } from './network-rules.ts';
 import { RuleBook, type RuleSet } from './nftables.ts';
+import { attachmentTo } from './port-attachment.ts';
 import { type PortRecord, PortRecords, recordOf } from './port-records.ts';
 import { isSameSender, type Sender, sendersOf } from './senders.ts';
 import { ensureSubnetBridge } from './subnet-bridge.ts';
-import { describeSubnet } from './subnet-facts.ts';
+import { describeSubnet, type SubnetRules } from './subnet-facts.ts';
 import { readSubnets, writeSubnets } from './subnet-records.ts';
 import type { Surroundings } from './surroundings.ts';
 import { ensureTap, isolatePort, plugTap, type TapSpec } from './tap.ts';
@@ -50,9 +51,6 @@ export interface BridgeNetworkOptions {
   hostPorts?: readonly number[];
 }
 
-/** More queues than this gain nothing in a guest and cost memory each. */
-const MAX_QUEUES = 8;
-
 export async function openBridgeNetwork(options: BridgeNetworkOptions): Promise<BridgeNetwork> {
   const { directory } = options.place;
   const ports = await PortRecords.open(join(directory, 'ports'));
@@ -66,6 +64,7 @@ export class BridgeNetwork {
   readonly #directory: string;
   readonly #rules: RuleBook;
   readonly #groups: GroupBook;
+  readonly #ipv6: Ipv6Book;
   readonly #ports: PortRecords;
   #subnets: readonly SubnetIntent[];
   #surroundings: Surroundings = { vpcs: [] };
@@ -83,6 +82,7 @@ export class BridgeNetwork {
     this.#subnets = subnets;
     this.#rules = new RuleBook(this.#commands, this.#directory);
     this.#groups = new GroupBook(options.names.groupTable, this.#rules);
+    this.#ipv6 = new Ipv6Book(options.names, this.#rules);
   }
 
   ensureSubnets(
@@ -103,7 +103,7 @@ export class BridgeNetwork {
       const [senders, services] = [this.#senders, this.#serviceOptions()];
       this.#surround(surroundings);
       if (this.#needsForwarding()) await ensureForwarding();
-      await this.#groups.put(this.#groupScope());
+      await this.#putGroups();
       await this.#rules.put(this.#cloudSet());
       for (const port of this.#ports.list()) {
         const { interfaceId: id } = port;
@@ -119,9 +119,10 @@ export class BridgeNetwork {
   /** What address services are told besides ports and subnets. */
   #serviceOptions(): string {
     const { resolvers, overlays } = this.#surroundings;
-    const options = this.#governing().map(({ id, cidrs, hasDns, dhcp }) => {
+    const options = this.#governing().map((vpc) => {
+      const { id, cidrs, hasDns, dhcp } = vpc;
       const far = overlays?.find(id) === undefined ? {} : { cidrs, mtu: overlays.mtuOf(id) };
-      return { id, hasDns, dhcp, ...far };
+      return { id, hasDns, dhcp, ipv6: firstIpv6Of(vpc), ...far };
     });
     return JSON.stringify({ resolvers, options });
   }
@@ -138,9 +139,10 @@ export class BridgeNetwork {
         await this.#ensureHost();
       }
       await this.#ports.put(recordOf(port));
-      const attachment = this.#attach(port);
+      const tap = this.#names.tap(port.interfaceId);
+      const attachment = attachmentTo(tap, port, this.#options.place.namespace);
       await this.#ensureTap(port, attachment.queues > 1 || attachment.vhost);
-      await this.#groups.put(this.#groupScope());
+      await this.#putGroups();
       await this.#ensureAddressServices();
       return attachment;
     });
@@ -156,7 +158,7 @@ export class BridgeNetwork {
       await this.#removeTap(this.#names.tap(id));
       await this.#ports.delete(id);
       if (record === undefined) return;
-      await this.#groups.put(this.#groupScope());
+      await this.#putGroups();
       await this.#ensureAddressServices();
     });
   }
@@ -239,7 +241,7 @@ export class BridgeNetwork {
 
   async #ensureHost(): Promise<void> {
     for (const subnet of this.#subnets) {
-      await ensureSubnetBridge(this.#options, this.#names, subnet);
+      await ensureSubnetBridge(this.#options, this.#names, this.#rulesOf(subnet));
     }
     if (this.#needsForwarding()) await ensureForwarding();
     await this.#ensureRules();
@@ -259,32 +261,47 @@ export class BridgeNetwork {
       .list()
       .filter(({ interfaceId }) => links.has(this.#names.tap(interfaceId)));
     const groups = this.#groups.whole(this.#groupScope());
+    const ipv6 = this.#ipv6.whole(this.#groupScope(), this.#ipv6Subnets());
     const portSets = taps.map((port) => this.#portSet(port));
     try {
-      await this.#rules.ensure([this.#cloudSet(), groups, ...portSets]);
+      await this.#rules.ensure([this.#cloudSet(), groups, ...ipv6, ...portSets]);
     } catch (error) {
       this.#groups.forget();
+      this.#ipv6.forget();
       throw error;
     }
   }
 
   #cloudSet(): RuleSet {
     const { metadataPort, hostPorts = [] } = this.#options;
-    const { vpcs, uplinks, wayOut } = this.#surroundings;
+    const { uplinks, wayOut } = this.#surroundings;
     const governing = this.#governing();
-    const subnets = this.#subnets.map((subnet) => ({
-      ...subnet,
-      bridge: this.#names.bridge(subnet.id),
-      nbdGuests: this.#nbdGuestsIn(subnet.id),
-      ...describeSubnet(vpcs, subnet.id),
-      ...waysOf(this.#surroundings, this.#names, subnet.id),
-    }));
+    const subnets = this.#subnets.map((subnet) => this.#rulesOf(subnet));
     return cloudRuleSet({
       ...{ table: this.#names.table, subnets, metadataPort, hostPorts },
       publicIps: governing.flatMap(({ ports }) => ports.flatMap(({ publicIps }) => publicIps)),
       ...(uplinks === undefined ? {} : { uplinks }),
       ...(wayOut === undefined ? {} : { wayOut }),
     });
+  }
+
+  #rulesOf(subnet: SubnetIntent): SubnetIntent & SubnetRules {
+    return {
+      ...subnet,
+      ...{ bridge: this.#names.bridge(subnet.id), nbdGuests: this.#nbdGuestsIn(subnet.id) },
+      ...describeSubnet(this.#surroundings.vpcs, subnet.id),
+      ...waysOf(this.#surroundings, this.#names, subnet.id),
+    };
+  }
+
+  /** None on the host, which routes no IPv6 of guests. */
+  #ipv6Subnets(): SubnetRules[] {
+    return this.#options.place.isHost ? [] : this.#subnets.map((one) => this.#rulesOf(one));
+  }
+
+  async #putGroups(): Promise<void> {
+    await this.#groups.put(this.#groupScope());
+    await this.#ipv6.put(this.#groupScope(), this.#ipv6Subnets());
   }
 
   #nbdGuestsIn(id: SubnetId): string[] {
@@ -335,18 +352,6 @@ export class BridgeNetwork {
       const served = { subnet, bridge, bridgeIndex, ports: this.#ports.list(), domains };
       await ensureDnsmasq(this.#dnsmasq(), addressServiceOf(served, this.#surroundings));
     }
-  }
-
-  #attach({ interfaceId, profile, vcpus }: PortSpec): PortAttachment & { kind: 'tap' } {
-    const isFast = profile.model === 'virtio-net' && profile.vhost === 'if-available';
-    const vhost = isFast && existsSync('/dev/vhost-net');
-    const wanted = profile.queues === 'vcpus' ? vcpus : profile.queues;
-    // QEMU 7.2 aborts on an assertion with several queues and no vhost.
-    const queues = vhost ? Math.max(1, Math.min(wanted, MAX_QUEUES)) : 1;
-    const interfaceName = this.#names.tap(interfaceId);
-    const { namespace } = this.#options.place;
-    const inside = namespace === undefined ? {} : { namespace };
-    return { kind: 'tap', interfaceName, queues, vhost, mtu: profile.mtu, ...inside };
   }
 
   async #ensureTap(port: PortSpec, multiQueue: boolean): Promise<void> {

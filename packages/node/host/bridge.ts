@@ -1,5 +1,7 @@
 // Owns the bridge of a subnet: it exists, has the gateway's address and nothing else, and is up.
 
+import type { SubnetIpv6 } from '@ironbark/protocol/internal/network-messages.ts';
+import { ensureBridgeIpv6 } from './bridge-ipv6.ts';
 import { type Link, listAddresses, runIp } from './links.ts';
 import { type NetworkPlace, putSettings } from './network-place.ts';
 
@@ -10,6 +12,7 @@ export interface BridgeSpec {
   gateway: string;
   /** For people who look at `ip link`. */
   alias: string;
+  ipv6?: SubnetIpv6;
 }
 
 export async function ensureBridge(
@@ -28,6 +31,8 @@ export async function ensureBridge(
     ]);
   }
   await putSettings(place, routerSettings(spec.name));
+  // Before the bridge is up: it would make an address by itself.
+  if (spec.ipv6 === undefined) await ensureBridgeIpv6(place, { ...spec, ipv6: undefined });
   const addresses = existing === undefined ? [] : await listAddresses(commands, spec.name);
   const strange = addresses.filter((address) => address !== spec.gateway);
   await runIp(commands, [
@@ -35,6 +40,7 @@ export async function ensureBridge(
     ...(addresses.includes(spec.gateway) ? [] : [`address add ${spec.gateway} brd + ${device}`]),
     `link set ${device} up`,
   ]);
+  if (spec.ipv6 !== undefined) await ensureBridgeIpv6(place, { ...spec, ipv6: spec.ipv6 });
 }
 
 /**
@@ -44,8 +50,6 @@ export async function ensureBridge(
  */
 function routerSettings(bridge: string): Record<string, string> {
   return {
-    // The networks of guests are IPv4; an address that the host makes up by itself would be a way around the rules.
-    [`ipv6/conf/${bridge}/disable_ipv6`]: '1',
     [`ipv4/conf/${bridge}/proxy_arp_pvlan`]: '1',
     // Of its subnet's guests some may be on other nodes, where another interface leads.
     [`ipv4/conf/${bridge}/proxy_arp`]: '1',

@@ -2,7 +2,7 @@
 
 import { maskOf, parseCidr, renderIpv4 } from '@ironbark/core/ipv4.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
-import type { DhcpIntent } from '@ironbark/protocol/internal/network-messages.ts';
+import type { DhcpIntent, SubnetIpv6 } from '@ironbark/protocol/internal/network-messages.ts';
 import { METADATA_ADDRESS } from './network-rules.ts';
 import type { PortRecord } from './port-records.ts';
 
@@ -30,6 +30,8 @@ export interface AddressService {
   resolvers?: string;
   /** Blocks whose every address has a name made of it, for guests on other nodes; none when absent. */
   namedBlocks?: readonly string[];
+  /** With the address of each port that has one, by the interface's id; absent: neither leases nor a router of IPv6. */
+  ipv6?: SubnetIpv6 & { leases: Readonly<Record<string, string>> };
 }
 
 /** dnsmasq changes its directory, so every path has to be absolute. */
@@ -60,6 +62,7 @@ export function renderArguments(
     `--dhcp-optsfile=${paths.options}`,
     `--dhcp-option=option:router,${subnet.gatewayIp}`,
     ...dhcpOptions(service),
+    ...ipv6Arguments(service),
     '--quiet-dhcp',
     `--domain=${subnet.domain}`,
     `--local=/${subnet.domain}/`,
@@ -71,6 +74,22 @@ export function renderArguments(
     `--cache-size=${DNS_CACHE_ENTRIES}`,
     ...(service.hasDns ? [] : ['--port=0']),
     ...(service.resolvers === undefined ? [] : [`--resolv-file=${service.resolvers}`]),
+  ];
+}
+
+/**
+ * Addresses are by DHCPv6 alone, and no neighbour is on the link: guests send everything to the router, which says every
+ * few minutes that it is there.
+ */
+function ipv6Arguments({ ipv6, dhcp, hasDns }: AddressService): string[] {
+  if (ipv6 === undefined) return [];
+  const [start, length] = ipv6.cidr.split('/');
+  // Guests with name servers of their own are told of no other.
+  const answersNames = hasDns && dhcp?.domainNameServers.includes('AmazonProvidedDNS') !== false;
+  return [
+    '--enable-ra',
+    `--dhcp-range=${start},static,off-link,${length},${LEASE_TIME}`,
+    `--dhcp-option=option6:dns-server${answersNames ? `,[${ipv6.gatewayIp}]` : ''}`,
   ];
 }
 
@@ -90,12 +109,17 @@ function dhcpOptions({ subnet, dhcp }: AddressService): string[] {
   ];
 }
 
-/** One line a port: MAC, a tag with its MTU, address, name. */
-export function renderLeases(ports: readonly PortRecord[]): string {
+/** One line a port: MAC, a tag with its MTU, addresses, name. */
+export function renderLeases(
+  ports: readonly PortRecord[],
+  ipv6: Readonly<Record<string, string>> = {},
+): string {
   return ports
     .map((port) => {
       const name = firstLabel(port.hostname);
-      return `${port.macAddress},set:mtu${port.mtu},${port.privateIp},${name}\n`;
+      const other = ipv6[port.interfaceId];
+      const addresses = other === undefined ? port.privateIp : `${port.privateIp},[${other}]`;
+      return `${port.macAddress},set:mtu${port.mtu},${addresses},${name}\n`;
     })
     .sort()
     .join('');

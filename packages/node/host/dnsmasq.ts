@@ -105,7 +105,7 @@ async function writeTables(paths: DnsmasqPaths, spec: DnsmasqSpec): Promise<bool
   const tables: [string, string][] = [
     [paths.options, renderOptions(own)],
     [paths.names, renderNames(spec.ports, spec.domains)],
-    [paths.leases, renderLeases(own)],
+    [paths.leases, renderLeases(own, spec.ipv6?.leases)],
   ];
   let hasChanged = false;
   for (const [path, text] of tables) {

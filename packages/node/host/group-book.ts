@@ -1,7 +1,8 @@
 // Owns which rules of security groups a place has in the kernel, so that a change of them is no more than a change.
 
+import type { Family } from './group-match.ts';
 import {
-  NO_GROUP_RULES,
+  noGroupRules,
   renderGroupChange,
   renderGroupTable,
   repairGroupPart,
@@ -9,37 +10,38 @@ import {
 import { type GroupRules, type GroupScope, planGroupRules } from './group-rules.ts';
 import type { RuleBook, RuleSet } from './nftables.ts';
 
-const ID = 'groups';
-
 export class GroupBook {
   readonly #table: string;
+  readonly #family: Family;
   readonly #rules: RuleBook;
-  #written: GroupRules = NO_GROUP_RULES;
+  #written: GroupRules;
   /** In parts, since all of it was written. */
   #isChanged = false;
 
-  constructor(table: string, rules: RuleBook) {
+  constructor(table: string, rules: RuleBook, family: Family = 'ip') {
     this.#table = table;
+    this.#family = family;
+    this.#written = noGroupRules(family);
     this.#rules = rules;
   }
 
   /** All of them, for a look at the kernel; from then on they are what changes are counted from. */
-  whole(scope: GroupScope): RuleSet {
+  whole(scope: Omit<GroupScope, 'family'>): RuleSet {
     if (this.#isChanged) this.#rules.assume(this.#set());
     this.#isChanged = false;
-    this.#written = planGroupRules(scope);
+    this.#written = planGroupRules({ ...scope, family: this.#family });
     return this.#set();
   }
 
   /** Only what has changed since they were written last. */
-  async put(scope: GroupScope): Promise<void> {
+  async put(scope: Omit<GroupScope, 'family'>): Promise<void> {
     const before = this.#written;
-    this.#written = planGroupRules(scope);
+    this.#written = planGroupRules({ ...scope, family: this.#family });
     const change = renderGroupChange(this.#table, before, this.#written);
     try {
       if (change === undefined) await this.#rules.put(this.#set());
       else if (change.text !== '') {
-        await this.#rules.change(`ip ${this.#table}`, change.text, change.parts);
+        await this.#rules.change(this.#place, change.text, change.parts);
         this.#isChanged = true;
       }
     } catch (error) {
@@ -51,9 +53,9 @@ export class GroupBook {
 
   /** Nobody knows what the kernel has: the next time all of it is written. */
   forget(): void {
-    this.#rules.distrust(ID);
+    this.#rules.distrust(this.#id);
     this.#isChanged = false;
-    this.#written = NO_GROUP_RULES;
+    this.#written = noGroupRules(this.#family);
   }
 
   #set(): RuleSet {
@@ -61,6 +63,14 @@ export class GroupBook {
     const text = renderGroupTable(this.#table, rules);
     const repair = (part: string, listed: string | undefined) =>
       repairGroupPart(this.#table, rules, part, listed);
-    return { id: ID, table: `ip ${this.#table}`, text, repair };
+    return { id: this.#id, table: this.#place, text, repair };
+  }
+
+  get #id(): string {
+    return this.#family === 'ip' ? 'groups' : 'groups6';
+  }
+
+  get #place(): string {
+    return `${this.#family} ${this.#table}`;
   }
 }

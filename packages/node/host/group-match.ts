@@ -5,9 +5,18 @@
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html
 
 import { parseCidr, renderCidr } from '@ironbark/core/ipv4.ts';
+import { isIpv6Text, parseCidr6, renderCidr6 } from '@ironbark/core/ipv6.ts';
 import type { GroupRuleIntent } from '@ironbark/protocol/internal/network-messages.ts';
 
 export type Direction = 'ingress' | 'egress';
+
+/** As nft calls them. */
+export type Family = 'ip' | 'ip6';
+
+/** Of a network, by its text. */
+export function familyOf(cidr: string): Family {
+  return isIpv6Text(cidr) ? 'ip6' : 'ip';
+}
 
 /** Bits of a connection's mark: the end that it comes from, or goes to, has let it through. */
 export const LET_OUT = '0x00100000';
@@ -23,19 +32,22 @@ const LAST_PORT = 65_535;
 const WITH_PORTS: ReadonlySet<number> = new Set([TCP, UDP, 33, 132, 136]);
 
 export interface MatchOptions {
+  family: Family;
   direction: Direction;
   /** Flows of TCP and UDP from or to everywhere are not remembered. */
   isOpenBack: boolean;
 }
 
-/** The rules, none for what IPv4 cannot carry. */
+/** The rules, none for what packets of that family cannot carry. */
 export function renderGroupRule(
   rule: GroupRuleIntent,
-  { direction, isOpenBack }: MatchOptions,
+  { family, direction, isOpenBack }: MatchOptions,
 ): string[] {
-  const match = protocolMatch(rule);
+  const { peer } = rule;
+  if (peer.kind === 'cidr' && familyOf(peer.cidr) !== family) return [];
+  const match = protocolMatch(rule, family);
   if (match === undefined) return [];
-  const parts = [peerMatch(rule, direction), match].filter((part) => part !== '');
+  const parts = [peerMatch(rule, { family, direction }), match].filter((part) => part !== '');
   const remember = `ct mark set ct mark or ${direction === 'ingress' ? LET_IN : LET_OUT} accept`;
   if (!isOpenBack || !isFromEverywhere(rule)) return [[...parts, remember].join(' ')];
   if (rule.protocol === TCP || rule.protocol === UDP) return [[...parts, 'accept'].join(' ')];
@@ -44,16 +56,25 @@ export function renderGroupRule(
 }
 
 /** Everything may go in this direction, so that the answers to any flow may. */
-export function opensEverything(rules: readonly GroupRuleIntent[]): boolean {
-  return rules.some((rule) => rule.protocol === ALL && isFromEverywhere(rule));
+export function opensEverything(rules: readonly GroupRuleIntent[], family: Family): boolean {
+  const isOfFamily = ({ peer }: GroupRuleIntent) =>
+    peer.kind === 'cidr' && familyOf(peer.cidr) === family;
+  return rules.some((rule) => rule.protocol === ALL && isOfFamily(rule) && isFromEverywhere(rule));
 }
 
 function isFromEverywhere({ peer }: GroupRuleIntent): boolean {
-  return peer.kind === 'cidr' && parseCidr(peer.cidr)?.prefix === 0;
+  return peer.kind === 'cidr' && isEverywhere(peer.cidr);
 }
 
-function peerMatch(rule: GroupRuleIntent, direction: Direction): string {
-  const field = direction === 'ingress' ? 'ip saddr' : 'ip daddr';
+export function isEverywhere(cidr: string): boolean {
+  return (parseCidr6(cidr) ?? parseCidr(cidr))?.prefix === 0;
+}
+
+function peerMatch(
+  rule: GroupRuleIntent,
+  { family, direction }: Pick<MatchOptions, 'family' | 'direction'>,
+): string {
+  const field = `${family} ${direction === 'ingress' ? 'saddr' : 'daddr'}`;
   if (rule.peer.kind === 'group') return `${field} @${memberSet(rule.peer.groupId)}`;
   return isFromEverywhere(rule) ? '' : `${field} ${normalCidr(rule.peer.cidr)}`;
 }
@@ -65,11 +86,13 @@ export function memberSet(groupId: string): string {
 
 export function protocolMatch(
   rule: Pick<GroupRuleIntent, 'protocol' | 'ports'>,
+  family: Family,
 ): string | undefined {
   const { protocol, ports } = rule;
   if (protocol === ALL) return '';
-  if (protocol === ICMPV6) return undefined;
-  if (protocol === ICMP) return icmpMatch(ports);
+  if (protocol === (family === 'ip' ? ICMPV6 : ICMP)) return undefined;
+  if (protocol === ICMP) return icmpMatch('icmp', ports);
+  if (protocol === ICMPV6) return icmpMatch('icmpv6', ports);
   const isWhole = ports === undefined || ports.from === ALL;
   if (isWhole || (ports.from === 0 && ports.to === LAST_PORT) || !WITH_PORTS.has(protocol)) {
     return `meta l4proto ${protocol}`;
@@ -78,14 +101,17 @@ export function protocolMatch(
   return `meta l4proto ${protocol} th dport ${range}`;
 }
 
-function icmpMatch(ports: GroupRuleIntent['ports']): string {
-  if (ports === undefined || ports.from === ALL) return `meta l4proto ${ICMP}`;
-  const code = ports.to === ALL ? '' : ` icmp code ${ports.to}`;
-  return `icmp type ${ports.from}${code}`;
+function icmpMatch(name: 'icmp' | 'icmpv6', ports: GroupRuleIntent['ports']): string {
+  if (ports === undefined || ports.from === ALL) {
+    return `meta l4proto ${name === 'icmp' ? ICMP : ICMPV6}`;
+  }
+  const code = ports.to === ALL ? '' : ` ${name} code ${ports.to}`;
+  return `${name} type ${ports.from}${code}`;
 }
 
 export function normalCidr(text: string): string {
-  const parsed = parseCidr(text);
-  if (parsed === undefined) throw new RangeError(`not a network: ${text}`);
-  return renderCidr(parsed);
+  const [parsed, other] = [parseCidr(text), parseCidr6(text)];
+  if (parsed !== undefined) return renderCidr(parsed);
+  if (other !== undefined) return renderCidr6(other);
+  throw new RangeError(`not a network: ${text}`);
 }

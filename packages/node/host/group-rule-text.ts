@@ -1,6 +1,6 @@
 // Owns the text of security groups for `nft`: the whole table, or only what has changed since.
 
-import { type Direction, LET_IN, LET_OUT } from './group-match.ts';
+import { type Direction, type Family, LET_IN, LET_OUT } from './group-match.ts';
 import type { GroupRules } from './group-rules.ts';
 
 /** After what drops for other reasons, before what lets through. */
@@ -8,36 +8,46 @@ const LEAVE_PRIORITY = -8;
 const ENTER_PRIORITY = -7;
 const DIRECTIONS = ['egress', 'ingress'] as const;
 
-export const NO_GROUP_RULES: GroupRules = {
-  governed: [],
-  members: new Map(),
-  chains: new Map(),
-  verdicts: { ingress: new Map(), egress: new Map() },
-};
+export function noGroupRules(family: Family): GroupRules {
+  const verdicts = { ingress: new Map(), egress: new Map() };
+  return { family, governed: [], members: new Map(), chains: new Map(), verdicts };
+}
+
+/** Of addresses, as nft calls it. */
+function typeOf(family: Family): string {
+  return family === 'ip' ? 'ipv4_addr' : 'ipv6_addr';
+}
 
 /** Replaces the whole table, in one transaction. */
 export function renderGroupTable(table: string, rules: GroupRules): string {
-  const remove = `add table ip ${table}\ndelete table ip ${table}\n`;
+  const [place, type] = [`${rules.family} ${table}`, typeOf(rules.family)];
+  const remove = `add table ${place}\ndelete table ${place}\n`;
   if (rules.governed.length === 0) return remove;
   const sets = [...rules.members].map(
-    ([name, addresses]) => `set ${name} {\ntype ipv4_addr;\n${elements(addresses)}}\n`,
+    ([name, addresses]) => `set ${name} {\ntype ${type};\n${elements(addresses)}}\n`,
   );
   const chains = [...rules.chains].map(
     ([name, lines]) => `chain ${name} {\n${lines.join('\n')}\n}\n`,
   );
   const maps = DIRECTIONS.map(
     (direction) =>
-      `map ${direction}-map {\ntype ipv4_addr : verdict;\n${elements(pairs(rules.verdicts[direction]))}}\n`,
+      `map ${direction}-map {\ntype ${type} : verdict;\n${elements(pairs(rules.verdicts[direction]))}}\n`,
   );
-  const governed = `set governed {\ntype ipv4_addr; flags interval; auto-merge;\n${elements(rules.governed)}}\n`;
-  const parts = [governed, ...sets, ...chains, ...maps, ...DIRECTIONS.map(baseChain)];
-  return `${remove}table ip ${table} {\n${parts.join('')}}\n`;
+  const governed = `set governed {\ntype ${type}; flags interval; auto-merge;\n${elements(rules.governed)}}\n`;
+  const parts = [
+    governed,
+    ...sets,
+    ...chains,
+    ...maps,
+    ...DIRECTIONS.map((each) => baseChain(rules.family, each)),
+  ];
+  return `${remove}table ${place} {\n${parts.join('')}}\n`;
 }
 
-function baseChain(direction: Direction): string {
+function baseChain(family: Family, direction: Direction): string {
   const isLeaving = direction === 'egress';
   const [own, other] = isLeaving ? [LET_OUT, LET_IN] : [LET_IN, LET_OUT];
-  const address = isLeaving ? 'ip saddr' : 'ip daddr';
+  const address = `${family} ${isLeaving ? 'saddr' : 'daddr'}`;
   const priority = isLeaving ? LEAVE_PRIORITY : ENTER_PRIORITY;
   return [
     `chain ${direction} {\ntype filter hook forward priority ${priority}; policy accept;`,
@@ -72,12 +82,13 @@ export function renderGroupChange(
   after: GroupRules,
 ): GroupChange | undefined {
   if (before.governed.join() !== after.governed.join()) return undefined;
-  const place = `ip ${table}`;
+  const place = `${after.family} ${table}`;
   const oldChains = absentIn(after.chains, before.chains);
   const oldSets = absentIn(after.members, before.members);
   const sets = [...after.members].map(([name, addresses]) => {
     const then = before.members.get(name);
-    const made = then === undefined ? [`add set ${place} ${name} { type ipv4_addr; }`] : [];
+    const made =
+      then === undefined ? [`add set ${place} ${name} { type ${typeOf(after.family)}; }`] : [];
     const changed = memberLines(`element ${place} ${name}`, then, addresses);
     return { part: `set ${name}`, made, changed };
   });
@@ -129,7 +140,7 @@ export function repairGroupPart(
   const wanted = kind === 'chain' ? rules.chains.get(name) : elementsOf(rules, name);
   if (wanted === undefined || listed === undefined) return wanted === listed ? '' : undefined;
   if (kind !== 'chain') return isSameSet(wanted, readElements(listed)) ? '' : undefined;
-  const place = `ip ${table} ${name}`;
+  const place = `${rules.family} ${table} ${name}`;
   return [`flush chain ${place}`, ...wanted.map((rule) => `add rule ${place} ${rule}`), ''].join(
     '\n',
   );

@@ -3,12 +3,12 @@ import { test } from 'node:test';
 import type { GroupRuleIntent } from '@ironbark/protocol/internal/network-messages.ts';
 import { ALL_IN, fromCidr, group, groupId, vpcId } from '../testing/vpc-intent.ts';
 import { renderGroupRule } from './group-match.ts';
-import { NO_GROUP_RULES, renderGroupChange } from './group-rule-text.ts';
+import { noGroupRules, renderGroupChange } from './group-rule-text.ts';
 import { planGroupRules } from './group-rules.ts';
 
 const KEPT = 'ct mark set ct mark or 0x00200000 accept';
 const render = (rule: GroupRuleIntent, isOpenBack = false) =>
-  renderGroupRule(rule, { direction: 'ingress', isOpenBack });
+  renderGroupRule(rule, { family: 'ip', direction: 'ingress', isOpenBack });
 const from = (cidr: string): GroupRuleIntent['peer'] => ({ kind: 'cidr', cidr });
 
 test('a rule is what EC2 means by it', () => {
@@ -77,5 +77,5 @@ test('a port that comes changes elements, and no rule', () => {
     ['add element', 'add element', 'add element'],
   );
   assert.equal(renderGroupChange('t', plan(3), plan(3))!.text, '');
-  assert.equal(renderGroupChange('t', NO_GROUP_RULES, plan(1)), undefined, 'all of it anew');
+  assert.equal(renderGroupChange('t', noGroupRules('ip'), plan(1)), undefined, 'all of it anew');
 });

@@ -11,10 +11,12 @@ import type { InterfaceId, SecurityGroupId } from '@ironbark/core/ids.ts';
 import type {
   PortIntent,
   SecurityGroupIntent,
+  SubnetNetworkIntent,
   VpcIntent,
 } from '@ironbark/protocol/internal/network-messages.ts';
 import {
   type Direction,
+  type Family,
   memberSet,
   normalCidr,
   opensEverything,
@@ -22,6 +24,7 @@ import {
 } from './group-match.ts';
 
 export interface GroupRules {
+  family: Family;
   /** Networks whose addresses have to be some port's. */
   governed: readonly string[];
   /** Set's name to addresses. */
@@ -33,6 +36,8 @@ export interface GroupRules {
 }
 
 export interface GroupScope {
+  /** Of the packets that are looked at; IPv4's when absent. */
+  family?: Family;
   /** Those whose packets this router forwards. */
   vpcs: readonly VpcIntent[];
   /** Every VPC that the node knows: groups of one may name those of a peer. */
@@ -44,15 +49,20 @@ export interface GroupScope {
 const COMBINATION_DIGITS = 12;
 const DIRECTIONS = ['ingress', 'egress'] as const;
 
-export function planGroupRules({ vpcs, known, isLocal }: GroupScope): GroupRules {
+export function planGroupRules({ family = 'ip', vpcs, known, isLocal }: GroupScope): GroupRules {
   const groups = new Map(vpcs.flatMap((vpc) => vpc.groups.map((group) => [group.id, group])));
   const chains = new Map<string, string[]>();
   const combinations = new Map<string, readonly string[]>();
   const jumps = { ingress: new Map<string, string>(), egress: new Map<string, string>() };
-  const open = { ingress: openGroups(groups, 'ingress'), egress: openGroups(groups, 'egress') };
-  const shared = { groups, chains, combinations, jumps, open };
+  const open = {
+    ingress: openGroups(groups, family, 'ingress'),
+    egress: openGroups(groups, family, 'egress'),
+  };
+  const shared = { family, groups, chains, combinations, jumps, open };
   const verdicts = { ingress: new Map<string, string>(), egress: new Map<string, string>() };
   for (const port of vpcs.flatMap((vpc) => vpc.ports)) {
+    const addresses = addressesOf(port, family);
+    if (addresses.length === 0) continue;
     const isHere = isLocal(port.interfaceId);
     // There may be a hundred thousand, and this is done at each change of one: nothing is made that need not be.
     const key = port.groupIds.length === 1 ? port.groupIds[0]! : port.groupIds.join(' ');
@@ -60,24 +70,35 @@ export function planGroupRules({ vpcs, known, isLocal }: GroupScope): GroupRules
       const verdict = isHere
         ? (jumps[direction].get(key) ?? addCombination({ direction, port, key, ...shared }))
         : 'accept';
-      for (const address of port.privateIps) verdicts[direction].set(address, verdict);
+      for (const address of addresses) verdicts[direction].set(address, verdict);
     }
   }
   const all = new Map<string, readonly string[]>([...chains, ...combinations]);
   return {
-    governed: vpcs.flatMap((vpc) => vpc.subnets.map(({ cidr }) => normalCidr(cidr))).sort(),
+    family,
+    governed: vpcs.flatMap((vpc) => vpc.subnets.flatMap((each) => blocksOf(each, family))).sort(),
     // Combinations only jump.
-    members: membersOf(namedSets(chains), known),
+    members: membersOf(namedSets(chains), known, family),
     chains: all,
     verdicts,
   };
 }
 
+function addressesOf(port: PortIntent, family: Family): readonly string[] {
+  return family === 'ip' ? port.privateIps : (port.ipv6Addresses ?? []);
+}
+
+function blocksOf({ cidr, ipv6 }: SubnetNetworkIntent, family: Family): string[] {
+  if (family === 'ip') return [normalCidr(cidr)];
+  return ipv6 === undefined ? [] : [normalCidr(ipv6.cidr)];
+}
+
 function openGroups(
   groups: ReadonlyMap<SecurityGroupId, SecurityGroupIntent>,
+  family: Family,
   direction: Direction,
 ): Set<SecurityGroupId> {
-  const all = [...groups.values()].filter((group) => opensEverything(group[direction]));
+  const all = [...groups.values()].filter((group) => opensEverything(group[direction], family));
   return new Set(all.map(({ id }) => id));
 }
 
@@ -120,6 +141,7 @@ function combinationOf(
 }
 
 interface CombinationScope {
+  family: Family;
   direction: Direction;
   port: PortIntent;
   groups: ReadonlyMap<SecurityGroupId, SecurityGroupIntent>;
@@ -150,13 +172,13 @@ function addCombination(scope: CombinationScope): string {
 }
 
 function addGroup(
-  { direction, chains }: CombinationScope,
+  { family, direction, chains }: CombinationScope,
   name: string,
   group: SecurityGroupIntent,
   isOpenBack: boolean,
 ): void {
   const rules = group[direction].flatMap((rule) =>
-    renderGroupRule(rule, { direction, isOpenBack }),
+    renderGroupRule(rule, { family, direction, isOpenBack }),
   );
   chains.set(name, [...new Set(rules)]);
 }
@@ -170,19 +192,20 @@ function namedSets(chains: ReadonlyMap<string, readonly string[]>): Set<string> 
 function membersOf(
   names: ReadonlySet<string>,
   known: readonly VpcIntent[],
+  family: Family,
 ): Map<string, Set<string>> {
   const members = new Map([...names].map((name) => [name, new Set<string>()]));
   /** Null: no rule names it. */
   const byGroup = new Map<SecurityGroupId, Set<string> | null>();
   for (const { ports } of known) {
-    for (const { groupIds, privateIps } of ports) {
-      for (const groupId of groupIds) {
+    for (const port of ports) {
+      for (const groupId of port.groupIds) {
         let set = byGroup.get(groupId);
         if (set === undefined) {
           set = members.get(memberSet(groupId)) ?? null;
           byGroup.set(groupId, set);
         }
-        if (set !== null) for (const address of privateIps) set.add(address);
+        if (set !== null) for (const address of addressesOf(port, family)) set.add(address);
       }
     }
   }

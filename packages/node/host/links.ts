@@ -80,9 +80,14 @@ export interface AddressRecord {
   addr_info: { family: string; local: string; prefixlen: number }[];
 }
 
-/** The IPv4 addresses of one interface as `address/prefix`. */
-export async function listAddresses(commands: Commands, name: string): Promise<string[]> {
-  const { stdout } = await commands.run('ip', ['-j', '-4', 'address', 'show', 'dev', name]);
+/** The addresses of one interface as `address/prefix`, of IPv4 unless told otherwise. */
+export async function listAddresses(
+  commands: Commands,
+  name: string,
+  family: 'inet' | 'inet6' = 'inet',
+): Promise<string[]> {
+  const args = ['-j', '-family', family, 'address', 'show', 'dev', name];
+  const { stdout } = await commands.run('ip', args);
   const records = JSON.parse(stdout || '[]') as AddressRecord[];
   return records.flatMap((record) =>
     (record.addr_info ?? []).map(({ local, prefixlen }) => `${local}/${prefixlen}`),

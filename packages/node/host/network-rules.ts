@@ -3,11 +3,13 @@
 // The `ip` table translates and protects the host. An accept in it does not overrule a drop in another table, so
 // a host whose own policy drops forwarded packets has to allow the bridges itself; `doctor` says so.
 // A port's chain sees every frame that the guest sends before the bridge does: whatever is not from the port's
-// own MAC and IP address, or not ARP or IPv4, never reaches anybody.
+// own MAC and IP addresses, or not ARP, IPv4 or, where the port has such addresses, IPv6, never reaches anybody.
 
+import { linkLocalOf } from '@ironbark/core/ipv6.ts';
 import { GUEST_NBD_PORT } from '@ironbark/protocol/internal/guest-targets.ts';
 import { aclChains } from './acl-rules.ts';
 import { normalCidr } from './group-match.ts';
+import { ipv6PortRules } from './ipv6-rules.ts';
 import type { NetworkNames } from './network-names.ts';
 import type { RuleSet } from './nftables.ts';
 import { betweenPeers, peerLinksOf } from './peer-rules.ts';
@@ -35,6 +37,7 @@ export interface PortRules {
   tap: string;
   macAddress: string;
   privateIps: readonly string[];
+  ipv6Addresses?: readonly string[];
   /** Networks of its VPC, for a port that routes: it may send with any address outside them. Absent: only its own. */
   routesOutside?: readonly string[];
   /** The host's address on the bridge, where the guest's frames of AoE go; absent: it may send none. */
@@ -68,7 +71,14 @@ function renderCloudRules(rules: CloudRules): string {
 
 export function renderCloudRulesRemoval(names: NetworkNames): string {
   const { table, groupTable, underlayTable } = names;
-  return [`ip ${table}`, `ip ${groupTable}`, `ip ${underlayTable}`, `netdev ${table}`]
+  return [
+    `ip ${table}`,
+    `ip ${groupTable}`,
+    `ip6 ${table}`,
+    `ip6 ${groupTable}`,
+    `ip ${underlayTable}`,
+    `netdev ${table}`,
+  ]
     .map((one) => `add table ${one}\ndelete table ${one}\n`)
     .join('');
 }
@@ -303,6 +313,7 @@ function routerRules(networks: readonly string[]): string[] {
 /** Replaces one port's chain. Adding before deleting makes it work whether the chain exists or not. */
 function renderPortRules(port: PortRules): string {
   const { table, tap, macAddress, privateIps, storageMac, routesOutside = [] } = port;
+  const { ipv6Addresses = [] } = port;
   const name = `netdev ${table} ${portChain(tap)}`;
   const hook = `type filter hook ingress device "${tap}" priority ${INGRESS_PRIORITY}; policy drop;`;
   const own = `{ ${privateIps.join(', ')} }`;
@@ -314,6 +325,7 @@ function renderPortRules(port: PortRules): string {
     `ether type ip ip saddr ${own} accept`,
     'ether type ip ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept',
     ...routerRules(routesOutside),
+    ...ipv6PortRules(ipv6Addresses, linkLocalOf(macAddress)),
     ...storageRules(storageMac),
   ];
   return [

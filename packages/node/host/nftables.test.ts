@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Commands, systemCommands } from '@ironbark/platform/commands.ts';
-import { NO_GROUP_RULES, repairGroupPart } from './group-rule-text.ts';
+import { noGroupRules, repairGroupPart } from './group-rule-text.ts';
 import { RuleBook } from './nftables.ts';
 
 /** A kernel that shows what the test says and keeps what it is told. */
@@ -37,7 +37,7 @@ test('a look after a change writes no more than what was changed, and all of it 
   const kernel = new Kernel();
   const book = new RuleBook(kernel.commands, directory);
   const verdicts = { ingress: new Map([['10.0.0.5', 'jump one']]), egress: new Map() };
-  const rules = { ...NO_GROUP_RULES, chains: new Map([['one', ['drop']]]), verdicts };
+  const rules = { ...noGroupRules('ip'), chains: new Map([['one', ['drop']]]), verdicts };
   const set = {
     id: 'groups',
     table: 'ip t',

@@ -5,14 +5,16 @@ import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts'
 
 export interface Sender {
   privateIps: readonly string[];
+  ipv6Addresses?: readonly string[];
   /** Networks of its VPC, for a port that routes: it may send with any address outside them. */
   routesOutside?: readonly string[];
 }
 
 export function sendersOf(vpcs: readonly VpcIntent[]): Map<InterfaceId, Sender> {
   const senders = vpcs.flatMap(({ cidrs, ports }) =>
-    ports.map(({ interfaceId, privateIps, checksSource }) => {
-      const sender = checksSource ? { privateIps } : { privateIps, routesOutside: cidrs };
+    ports.map(({ interfaceId, privateIps, ipv6Addresses = [], checksSource }) => {
+      const own = ipv6Addresses.length === 0 ? { privateIps } : { privateIps, ipv6Addresses };
+      const sender = checksSource ? own : { ...own, routesOutside: cidrs };
       return [interfaceId, sender] as const;
     }),
   );
@@ -22,6 +24,7 @@ export function sendersOf(vpcs: readonly VpcIntent[]): Map<InterfaceId, Sender> 
 export function isSameSender(one: Sender | undefined, other: Sender | undefined): boolean {
   return (
     isSameList(one?.privateIps, other?.privateIps) &&
+    isSameList(one?.ipv6Addresses, other?.ipv6Addresses) &&
     isSameList(one?.routesOutside, other?.routesOutside)
   );
 }

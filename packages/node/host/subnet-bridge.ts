@@ -5,6 +5,7 @@ import { parseCidr } from '@ironbark/core/ipv4.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { SubnetIpv6 } from '@ironbark/protocol/internal/network-messages.ts';
 import { ensureBridge } from './bridge.ts';
 import { describeClash, findClash } from './choose-cidr.ts';
 import { readHostNetworks } from './host-networks.ts';
@@ -15,7 +16,7 @@ import type { NetworkPlace } from './network-place.ts';
 export async function ensureSubnetBridge(
   context: { place: NetworkPlace; logger: Logger },
   names: NetworkNames,
-  subnet: SubnetIntent,
+  subnet: SubnetIntent & { ipv6?: SubnetIpv6 },
 ): Promise<void> {
   const name = names.bridge(subnet.id);
   const { place } = context;
@@ -30,6 +31,8 @@ export async function ensureSubnetBridge(
     macAddress: names.bridgeMac(subnet.id),
     gateway: `${subnet.gatewayIp}/${parseCidr(subnet.cidr)?.prefix}`,
     alias: subnet.id,
+    // The host's own IPv6 is not the cloud's affair: only name spaces route it.
+    ...(place.isHost || subnet.ipv6 === undefined ? {} : { ipv6: subnet.ipv6 }),
   };
   await ensureBridge(place, spec, existing);
 }

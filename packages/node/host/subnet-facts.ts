@@ -5,6 +5,7 @@ import { parseCidr } from '@ironbark/core/ipv4.ts';
 import type {
   AclEntryIntent,
   RouteIntent,
+  SubnetIpv6,
   VpcIntent,
 } from '@ironbark/protocol/internal/network-messages.ts';
 import type { PeerRules } from './peering-plan.ts';
@@ -27,13 +28,18 @@ export interface SubnetRules {
   peers?: readonly PeerRules[];
   /** Addresses of the guests that have volumes over NBD; none when absent. */
   nbdGuests?: readonly string[];
+  /** Absent: none. */
+  ipv6?: SubnetIpv6;
 }
 
-export function describeSubnet(vpcs: readonly VpcIntent[], id: SubnetId) {
+type SaidOfSubnet = Pick<SubnetRules, 'vpcId' | 'acl' | 'ipv6' | 'translated' | 'leaving'>;
+
+export function describeSubnet(vpcs: readonly VpcIntent[], id: SubnetId): SaidOfSubnet {
   const vpc = vpcs.find(({ subnets }) => subnets.some((subnet) => subnet.id === id));
   const subnet = vpc?.subnets.find((each) => each.id === id);
   if (vpc === undefined || subnet === undefined) return {};
-  return { vpcId: vpc.id, acl: subnet.acl, ...describeRoutes(subnet.routes) };
+  const { acl, ipv6, routes } = subnet;
+  return { vpcId: vpc.id, acl, ...(ipv6 && { ipv6 }), ...describeRoutes(routes) };
 }
 
 function describeRoutes(routes: readonly RouteIntent[]) {

@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import type { VpcId } from '@ironbark/core/ids.ts';
+import { isIpv6Text } from '@ironbark/core/ipv6.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import type {
   RouteIntent,
@@ -172,7 +173,7 @@ interface RouteScope {
 function renderRoutes({ routes }: SubnetNetworkIntent, scope: RouteScope): Map<string, string> {
   const local = scope.vpc.cidrs.map((cidr) => [normalCidr(cidr), 'throw *'] as const);
   const others = routes
-    .filter(({ target }) => target.kind !== 'local')
+    .filter(({ target, destination }) => target.kind !== 'local' && !isIpv6Text(destination))
     .map((route) => [normalCidr(route.destination), renderRoute(route, scope)] as const);
   // The main table's default is the name space's own way out.
   const last = scope.wayOut === undefined ? [] : [['0.0.0.0/0', 'unreachable *'] as const];

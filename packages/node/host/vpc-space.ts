@@ -35,12 +35,15 @@ export async function ensureSpace(context: SpaceContext, vpc: VpcIntent): Promis
   const name = names.space(vpc.id);
   if (!(await listNamespaces()).includes(name)) {
     await runIp(commands, [`netns add ${name}`]);
+    // Written again it would take the bridges' away from those that have it.
+    setNetworkSettings(name, { 'ipv6/conf/all/disable_ipv6': '1' });
   }
   setNetworkSettings(name, {
     'ipv4/ip_forward': '1',
     'ipv4/conf/all/send_redirects': '0',
-    'ipv6/conf/all/disable_ipv6': '1',
     'ipv6/conf/default/disable_ipv6': '1',
+    // What has IPv6 says so itself; nothing else listens to it.
+    'ipv6/conf/all/forwarding': '1',
   });
   await ensureWayOut(context, vpc);
   await routePublicAddresses(context, vpc);

@@ -71,11 +71,11 @@ export function arpFrame(
   return ethernet(addresses.toMac, addresses.fromMac, 0x0806, packet);
 }
 
-function uint16(value: number): Buffer {
+export function uint16(value: number): Buffer {
   return Buffer.from([value >>> 8, value & 0xff]);
 }
 
-function checksum(bytes: Buffer): number {
+export function checksum(bytes: Buffer): number {
   let sum = 0;
   for (let at = 0; at < bytes.length; at += 2) sum += bytes.readUInt16BE(at);
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);

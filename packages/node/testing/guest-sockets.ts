@@ -22,10 +22,14 @@ export class Talker implements AsyncDisposable {
     socket.on('error', () => {});
   }
 
-  static async open({ name }: Namespace, port: number): Promise<Talker> {
-    const socket = createSocket('udp4');
+  static async open(
+    { name }: Namespace,
+    port: number,
+    kind: 'udp' | 'udp6' = 'udp',
+  ): Promise<Talker> {
+    const socket = createSocket(kind === 'udp6' ? 'udp6' : 'udp4');
     await new Promise<void>((resolve) =>
-      socket.bind({ fd: bindInNamespace(name, port, 'udp') }, resolve),
+      socket.bind({ fd: bindInNamespace(name, port, kind) }, resolve),
     );
     return new Talker(socket);
   }

@@ -67,6 +67,10 @@ export interface InterfaceIntent {
   hostname?: string;
   /** All, the first one first. */
   privateIps?: string[];
+  /** The first one first; absent: none. */
+  ipv6Addresses?: string[];
+  /** Of its subnet; absent: none. */
+  subnetIpv6Cidr?: string;
   subnetCidr?: string;
   securityGroups?: string[];
   securityGroupIds?: string[];

@@ -18,7 +18,7 @@ export type RouteTarget =
   | { kind: 'blackhole' };
 
 export interface RouteIntent {
-  /** An IPv4 block; the longest that has an address wins. */
+  /** An IPv4 block; the longest that has an address wins. Nothing but a VPC's own blocks is routed by IPv6. */
   destination: string;
   target: RouteTarget;
 }
@@ -30,9 +30,17 @@ export interface AclEntryIntent {
   isAllowed: boolean;
   /** An IANA number, or -1 for all. */
   protocol: number;
+  /** Of either family, as its text shows; it matches packets of that one. */
   cidr: string;
   /** Both ends included; for ICMP type and code, -1 for all; absent: all. */
   ports?: { from: number; to: number };
+}
+
+export interface SubnetIpv6 {
+  /** A /64. */
+  cidr: string;
+  /** The node's own address in it. */
+  gatewayIp: string;
 }
 
 export interface SubnetNetworkIntent {
@@ -40,6 +48,8 @@ export interface SubnetNetworkIntent {
   cidr: string;
   /** The host's address in the subnet: the guests' router, name server and metadata service. */
   gatewayIp: string;
+  /** Absent: it has no IPv6. */
+  ipv6?: SubnetIpv6;
   routes: RouteIntent[];
   acl: AclEntryIntent[];
 }
@@ -50,7 +60,7 @@ export interface GroupRuleIntent {
   protocol: number;
   /** Both ends included; for ICMP type and code, -1 for all; absent: all. */
   ports?: { from: number; to: number };
-  /** The other end: a block of addresses, or whoever has a port in a group (of this VPC or of one it is peered with). */
+  /** The other end: a block of addresses of either family, or whoever has a port in a group (of this VPC or of one it is peered with). */
   peer: { kind: 'cidr'; cidr: string } | { kind: 'group'; groupId: SecurityGroupId };
 }
 
@@ -70,6 +80,8 @@ export interface PortIntent {
   macAddress: string;
   /** The primary one first. */
   privateIps: string[];
+  /** As RFC 5952 writes them, the first one first; absent: none. */
+  ipv6Addresses?: string[];
   /** One to one, both ways. */
   publicIps: { privateIp: string; publicIp: string }[];
   groupIds: SecurityGroupId[];
@@ -102,6 +114,8 @@ export interface VpcIntent {
   /** The VXLAN network that carries it between nodes: 1 to 2^24 - 1, one for each VPC of the cloud. */
   networkNumber: number;
   cidrs: string[];
+  /** Absent: none. */
+  ipv6Cidrs?: string[];
   /** The gateway answers names. */
   hasDns: boolean;
   dhcp: DhcpIntent;

@@ -11,6 +11,13 @@ import {
   parseBlock,
   parseIpv4,
 } from '@ironbark/core/ipv4.ts';
+import {
+  isGuestNetwork6,
+  parseBlock6,
+  parseIpv6,
+  renderCidr6,
+  renderIpv6,
+} from '@ironbark/core/ipv6.ts';
 
 /** Gives the value as what it has to be, or throws malformed-input that names `path`. */
 export type Check<T> = (value: unknown, path: string) => T;
@@ -149,6 +156,28 @@ export const guestNetwork: Check<string> = (value, path) => {
   const block = typeof value === 'string' ? parseBlock(value) : undefined;
   if (block !== undefined && isHostBlock(block)) return value as string;
   throw refuse(path, 'an IPv4 network of hosts');
+};
+
+/** What guests can have, written as the kernel shows it: texts are compared. */
+export const guestAddress6: Check<string> = (value, path) => {
+  const base = typeof value === 'string' ? parseIpv6(value) : undefined;
+  const isGuests = base !== undefined && isGuestNetwork6({ base, prefix: 128 });
+  if (isGuests && renderIpv6(base) === value) return value;
+  throw refuse(path, 'an IPv6 address of a guest, as RFC 5952 writes it');
+};
+
+export const guestNetwork6: Check<string> = (value, path) => {
+  const block = typeof value === 'string' ? parseBlock6(value) : undefined;
+  const isGuests = block !== undefined && isGuestNetwork6(block);
+  if (isGuests && renderCidr6(block) === value) return value;
+  throw refuse(path, 'an IPv6 network of guests, as RFC 5952 writes it');
+};
+
+/** Any block. */
+export const network6: Check<string> = (value, path) => {
+  const block = typeof value === 'string' ? parseBlock6(value) : undefined;
+  if (block !== undefined && renderCidr6(block) === value) return value;
+  throw refuse(path, 'an IPv6 network, as RFC 5952 writes it');
 };
 
 /** Any block. */

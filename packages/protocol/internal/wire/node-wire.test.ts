@@ -26,6 +26,7 @@ const vpc: VpcIntent = {
   id: 'vpc-0123456789abcdef0',
   networkNumber: 7,
   cidrs: ['10.0.0.0/16'],
+  ipv6Cidrs: ['fd12:3456:789a:bc00::/56'],
   hasDns: true,
   dhcp: { domainName: 'ec2.internal', domainNameServers: ['AmazonProvidedDNS'], ntpServers: [] },
   subnets: [
@@ -33,6 +34,7 @@ const vpc: VpcIntent = {
       id: 'subnet-0123456789abcdef1',
       cidr: '10.0.1.0/24',
       gatewayIp: '10.0.1.1',
+      ipv6: { cidr: 'fd12:3456:789a:bc01::/64', gatewayIp: 'fd12:3456:789a:bc01::1' },
       routes: [
         { destination: '10.0.0.0/16', target: { kind: 'local' } },
         { destination: '0.0.0.0/0', target: { kind: 'internet', masquerades: true } },
@@ -48,7 +50,10 @@ const vpc: VpcIntent = {
         { protocol: -1, peer: { kind: 'group', groupId: 'sg-0123456789abcdef0' } },
         { protocol: 6, ports: { from: 22, to: 22 }, peer: { kind: 'cidr', cidr: '0.0.0.0/0' } },
       ],
-      egress: [{ protocol: -1, peer: { kind: 'cidr', cidr: '0.0.0.0/0' } }],
+      egress: [
+        { protocol: -1, peer: { kind: 'cidr', cidr: '0.0.0.0/0' } },
+        { protocol: 58, peer: { kind: 'cidr', cidr: '::/0' } },
+      ],
     },
   ],
   ports: [
@@ -58,6 +63,7 @@ const vpc: VpcIntent = {
       nodeId: NODE_ID,
       macAddress: '02:00:00:00:00:01',
       privateIps: ['10.0.1.4'],
+      ipv6Addresses: ['fd12:3456:789a:bc01::4'],
       publicIps: [{ privateIp: '10.0.1.4', publicIp: '203.0.113.8' }],
       groupIds: ['sg-0123456789abcdef0'],
       checksSource: true,
@@ -223,6 +229,12 @@ test('what belongs to another node, another network or another volume is refused
   await assertRefused(replaced(['vpcs', 0, 'networkNumber'], 2 ** 24));
   await assertRefused(replaced(['vpcs', 0, 'ports', 0, 'privateIps', 0], '127.0.0.1'));
   await assertRefused(replaced(['vpcs', 0, 'subnets', 0, 'routes', 0, 'target'], { kind: 'x' }));
+  // Link-local, multicast, the node's own, and texts that the kernel would show otherwise.
+  for (const address of ['fe80::1', 'ff02::1', '::1', 'FD00::4', 'fd00:0::4', 'fd00::4; drop']) {
+    await assertRefused(replaced(['vpcs', 0, 'ports', 0, 'ipv6Addresses', 0], address));
+  }
+  await assertRefused(replaced(['vpcs', 0, 'ipv6Cidrs', 0], 'fe80::/64'));
+  await assertRefused(replaced(['vpcs', 0, 'subnets', 0, 'ipv6', 'cidr'], 'fd00::1/64'));
   const source = at('volumes', 0, 'source');
   const other = 'vol-0123456789abcdef1';
   await assertRefused(replaced([...source, 'socketPath'], '/run/docker.sock'));

@@ -9,6 +9,7 @@ import type {
   RouteIntent,
   RouteTarget,
   SecurityGroupIntent,
+  SubnetIpv6,
   SubnetNetworkIntent,
   VpcIntent,
 } from '../network-messages.ts';
@@ -17,12 +18,15 @@ import {
   type Check,
   either,
   flag,
+  guestAddress6,
   guestNetwork,
+  guestNetwork6,
   hostAddress,
   id,
   integer,
   list,
   network,
+  network6,
   object,
   oneOf,
   pattern,
@@ -85,7 +89,7 @@ const aclEntry = object<AclEntryIntent>({
   isEgress: flag,
   isAllowed: flag,
   protocol,
-  cidr: network,
+  cidr: either(network, network6),
   ports: { optional: ports },
 });
 
@@ -93,6 +97,9 @@ const subnet = object<SubnetNetworkIntent>({
   id: id('subnet'),
   cidr: guestNetwork,
   gatewayIp: hostAddress,
+  ipv6: {
+    optional: object<SubnetIpv6>({ cidr: guestNetwork6, gatewayIp: guestAddress6 }),
+  },
   routes: list(object<RouteIntent>({ destination: network, target }), MAX_ROUTES),
   acl: list(aclEntry, MAX_ENTRIES),
 });
@@ -103,7 +110,7 @@ const groupRule = object<GroupRuleIntent>({
   peer: either(
     object<Extract<GroupRuleIntent['peer'], { kind: 'cidr' }>>({
       kind: oneOf('cidr'),
-      cidr: network,
+      cidr: either(network, network6),
     }),
     object<Extract<GroupRuleIntent['peer'], { kind: 'group' }>>({
       kind: oneOf('group'),
@@ -129,6 +136,7 @@ const port = object<PortIntent>({
   nodeId: either(node, absent),
   macAddress: MAC_ADDRESS,
   privateIps: list(hostAddress, MAX_ADDRESSES),
+  ipv6Addresses: { optional: list(guestAddress6, MAX_ADDRESSES) },
   publicIps: list(object({ privateIp: hostAddress, publicIp: hostAddress }), MAX_ADDRESSES),
   groupIds: list(id('sg'), MAX_GROUPS_OF_PORT),
   checksSource: flag,
@@ -159,6 +167,7 @@ const FRAME = {
   id: id('vpc'),
   networkNumber: integer(1, MAX_NETWORK_NUMBER),
   cidrs: list(guestNetwork, MAX_BLOCKS),
+  ipv6Cidrs: { optional: list(guestNetwork6, MAX_BLOCKS) },
   hasDns: flag,
   dhcp,
   nameDomain: { optional: DOMAIN },
