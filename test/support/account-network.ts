@@ -36,6 +36,16 @@ export interface AccountNetwork {
   dhcpOptions: string;
   /** Of the default VPC. */
   mainGateway: string;
+  /** From `ownVpc` to `bareVpc`, not accepted yet. */
+  peering: string;
+  /** In `ownVpc`, without IPv6, and a block that it may have. */
+  plainSubnet: string;
+  ipv6Block: string;
+  /** Of `freeSubnet`, in which nobody has an address. */
+  ipv6Association: string;
+  /** Of `freeInterface`. */
+  ipv6Address: string;
+  egressOnly: string;
 }
 
 /** The same in every account: private networks may be. */
@@ -55,12 +65,16 @@ export async function makeAccountNetwork(ec2: Ec2Client): Promise<AccountNetwork
   const gateway = await makeGateway(ec2);
   await ec2.call('AttachInternetGateway', { InternetGatewayId: gateway, VpcId: own });
   const subnets = await Promise.all(
-    ['10.1.1.0/24', '10.1.2.0/24'].map((CidrBlock) =>
+    ['10.1.1.0/24', '10.1.2.0/24', '10.1.3.0/24'].map((CidrBlock) =>
       ec2.call('CreateSubnet', { VpcId: own, CidrBlock }),
     ),
   );
-  const [ownSubnet, freeSubnet] = subnets.map(({ Subnet }) => Subnet!.SubnetId!);
+  const [ownSubnet, freeSubnet, plainSubnet] = subnets.map(({ Subnet }) => Subnet!.SubnetId!);
   const { InternetGateways } = await ec2.call('DescribeInternetGateways', {});
+  const blocks = await makeIpv6(ec2, own, [ownSubnet!, freeSubnet!]);
+  const addresses = await makeAddresses(ec2, ownSubnet!);
+  const between = { VpcId: own, PeerVpcId: bare.Vpc!.VpcId! };
+  const asked = await ec2.call('CreateVpcPeeringConnection', between);
   return {
     bareVpc: bare.Vpc!.VpcId!,
     ownVpc: own,
@@ -70,13 +84,41 @@ export async function makeAccountNetwork(ec2: Ec2Client): Promise<AccountNetwork
     freeSubnet: freeSubnet!,
     ...(await makeRoutes(ec2, own, ownSubnet!, gateway)),
     ...(await makeGroup(ec2, own)),
-    ...(await makeAddresses(ec2, ownSubnet!)),
+    ...addresses,
     ...(await makeFollowed(ec2, own, freeSubnet!)),
+    ...{ plainSubnet: plainSubnet!, ...blocks },
+    ipv6Address: await giveIpv6(ec2, addresses.freeInterface),
+    peering: asked.VpcPeeringConnection!.VpcPeeringConnectionId!,
     mainGateway: InternetGateways!.find(
       (one) => one.Attachments![0] !== undefined && one.Attachments![0].VpcId !== own,
     )!.InternetGatewayId!,
     freeGateway: await makeGateway(ec2),
   };
+}
+
+async function makeIpv6(ec2: Ec2Client, VpcId: string, subnets: string[]) {
+  const wish = { VpcId, AmazonProvidedIpv6CidrBlock: true };
+  const { Ipv6CidrBlockAssociation: given } = await ec2.call('AssociateVpcCidrBlock', wish);
+  /** Numbers of two digits stand at the end of the first /64 of a /56. */
+  const blockOf = (number: number) => given!.Ipv6CidrBlock!.replace(/00::\/56$/, `0${number}::/64`);
+  const associations = await Promise.all(
+    subnets.map((SubnetId, index) =>
+      ec2.call('AssociateSubnetCidrBlock', { SubnetId, Ipv6CidrBlock: blockOf(index + 1) }),
+    ),
+  );
+  const { EgressOnlyInternetGateway } = await ec2.call('CreateEgressOnlyInternetGateway', {
+    VpcId,
+  });
+  return {
+    ipv6Block: blockOf(9),
+    ipv6Association: associations.at(-1)!.Ipv6CidrBlockAssociation!.AssociationId!,
+    egressOnly: EgressOnlyInternetGateway!.EgressOnlyInternetGatewayId!,
+  };
+}
+
+async function giveIpv6(ec2: Ec2Client, NetworkInterfaceId: string): Promise<string> {
+  const wish = { NetworkInterfaceId, Ipv6AddressCount: 1 };
+  return (await ec2.call('AssignIpv6Addresses', wish)).AssignedIpv6Addresses![0]!;
 }
 
 async function makeGateway(ec2: Ec2Client): Promise<string> {

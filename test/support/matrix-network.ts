@@ -8,7 +8,25 @@ type Input = Readonly<Record<string, unknown>>;
 const HTTPS = { ...SSH, FromPort: 443, ToPort: 443 };
 
 export const NETWORK_ROWS: Readonly<Record<string, (own: AccountResources) => Input>> = {
+  AcceptVpcPeeringConnection: (own) => ({ VpcPeeringConnectionId: own.peering }),
   AllocateAddress: () => ({}),
+  AssignIpv6Addresses: (own) => ({ NetworkInterfaceId: own.freeInterface, Ipv6AddressCount: 1 }),
+  AssociateSubnetCidrBlock: (own) => ({
+    SubnetId: own.plainSubnet,
+    Ipv6CidrBlock: own.ipv6Block,
+  }),
+  CreateEgressOnlyInternetGateway: (own) => ({ VpcId: own.ownVpc }),
+  CreateVpcPeeringConnection: (own) => ({ VpcId: own.bareVpc, PeerVpcId: own.vpc }),
+  DeleteEgressOnlyInternetGateway: (own) => ({ EgressOnlyInternetGatewayId: own.egressOnly }),
+  DeleteVpcPeeringConnection: (own) => ({ VpcPeeringConnectionId: own.peering }),
+  DescribeEgressOnlyInternetGateways: () => ({}),
+  DescribeVpcPeeringConnections: () => ({}),
+  DisassociateSubnetCidrBlock: (own) => ({ AssociationId: own.ipv6Association }),
+  RejectVpcPeeringConnection: (own) => ({ VpcPeeringConnectionId: own.peering }),
+  UnassignIpv6Addresses: (own) => ({
+    NetworkInterfaceId: own.freeInterface,
+    Ipv6Addresses: [own.ipv6Address],
+  }),
   AssociateDhcpOptions: (own) => ({ DhcpOptionsId: own.dhcpOptions, VpcId: own.bareVpc }),
   CreateDhcpOptions: () => ({ DhcpConfigurations: [{ Key: 'domain-name', Values: ['a.test'] }] }),
   CreateNetworkAcl: (own) => ({ VpcId: own.ownVpc }),
@@ -158,6 +176,8 @@ const ALLOCATION = ref((other) => other.allocation, 'InvalidAllocationID.NotFoun
 const GATEWAY = ref((other) => other.gateway, 'InvalidInternetGatewayID.NotFound');
 const TABLE = ref((other) => other.routeTable, 'InvalidRouteTableID.NotFound');
 const NAT = ref((other) => other.natGateway, 'NatGatewayNotFound');
+const PEERING = ref((other) => other.peering, 'InvalidVpcPeeringConnectionID.NotFound');
+const EGRESS_ONLY = ref((other) => other.egressOnly, 'InvalidGatewayID.NotFound');
 const TARGETS = ['GatewayId', 'NetworkInterfaceId', 'NatGatewayId', 'InstanceId'];
 const REFUSED = 'UnsupportedOperation';
 
@@ -170,6 +190,9 @@ const OF_ROUTE = {
   NetworkInterfaceId: target(INTERFACE.of, INTERFACE.code),
   NatGatewayId: target(NAT.of, NAT.code),
   InstanceId: target((other) => other.running, 'InvalidInstanceID.NotFound'),
+  VpcPeeringConnectionId: target(PEERING.of, PEERING.code),
+  // Here it is for an IPv4 block.
+  EgressOnlyInternetGatewayId: undefined,
 };
 
 function ofActions(names: readonly string[], references: object) {
@@ -184,6 +207,14 @@ function ofActions(names: readonly string[], references: object) {
 export const NETWORK_REFERENCES = {
   ...ofActions(['CreateRoute', 'ReplaceRoute'], OF_ROUTE),
   NetworkInterfaceId: INTERFACE,
+  EgressOnlyInternetGatewayId: EGRESS_ONLY,
+  'EgressOnlyInternetGatewayIds[]': EGRESS_ONLY,
+  VpcPeeringConnectionId: PEERING,
+  'VpcPeeringConnectionIds[]': PEERING,
+  'DisassociateSubnetCidrBlock AssociationId': ref(
+    (other) => other.ipv6Association,
+    'InvalidSubnetCidrBlockAssociationID.NotFound',
+  ),
   AttachmentId: ref((other) => other.interfaceAttachment, 'InvalidAttachmentID.NotFound'),
   'AssociateAddress NetworkInterfaceId': ref(INTERFACE.of, INTERFACE.code, ['InstanceId']),
   AllocationId: ALLOCATION,
@@ -249,12 +280,13 @@ export const NETWORK_REFERENCES = {
   GatewayId: undefined,
   CarrierGatewayId: undefined,
   DestinationPrefixListId: undefined,
-  EgressOnlyInternetGatewayId: undefined,
   IpamPoolId: undefined,
   Ipv4IpamPoolId: undefined,
   Ipv6IpamPoolId: undefined,
   LocalGatewayId: undefined,
   TransitGatewayId: undefined,
   VpcEndpointId: undefined,
-  VpcPeeringConnectionId: undefined,
+  // A request to another's VPC is made, and fails by itself where there is none.
+  PeerVpcId: undefined,
+  PeerOwnerId: undefined,
 };

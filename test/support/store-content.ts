@@ -6,10 +6,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { dataPaths } from '../../packages/cli/daemon/paths.ts';
 
 /**
- * What the cloud itself writes down without being asked: how full the host's disk is, what volumes do, and which key
- * was used.
+ * What the cloud itself writes down without being asked: how full the host's disk is, what volumes do, which key was
+ * used, and how much room is left, counted ahead.
  */
-const UNASKED = new Set(['node', 'volume_metric', 'key_use']);
+const UNASKED = new Set(['node', 'node_use', 'volume_metric', 'key_use']);
 
 /** Table to its rows; every table but those of `UNASKED`. */
 type Content = Record<string, string[]>;

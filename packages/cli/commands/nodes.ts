@@ -85,7 +85,7 @@ function renderInvitation(context: CliContext, invitation: JoinInvitation): stri
     '',
     `  sudo ./ironbark join ${endpoint}`,
     '',
-    'and when it asks, this token, which is a secret:',
+    'and when it asks, this token, which is for nobody else to see:',
     '',
     `  ${token}`,
     '',
