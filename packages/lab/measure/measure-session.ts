@@ -62,7 +62,7 @@ export class MeasureSession implements AsyncDisposable {
   static async open(options: SessionOptions): Promise<MeasureSession> {
     const session = new MeasureSession(options);
     try {
-      await session.#until(/^MARK (ready)$/m, READY_TIMEOUT_MS);
+      await session.#until(/^MARK (ready)$/m, { timeoutMs: READY_TIMEOUT_MS });
       return session;
     } catch (error) {
       await session[Symbol.asyncDispose]();
@@ -84,7 +84,7 @@ export class MeasureSession implements AsyncDisposable {
     const sentMs = clock.monotonicMs();
     process.stdin.write(renderCommand(command));
     try {
-      const { before, word } = await this.#until(/^MARK end (\d{1,3})$/m, timeoutMs);
+      const { before, word } = await this.#until(/^MARK end (\d{1,3})$/m, { timeoutMs });
       return { text: before, exitCode: Number(word), tookMs: clock.monotonicMs() - sentMs };
     } catch (error) {
       if (error instanceof SessionError || signal.aborted) throw error;
@@ -97,7 +97,9 @@ export class MeasureSession implements AsyncDisposable {
   async #stop(): Promise<void> {
     this.#text = '';
     this.#options.process.stdin.write('\n');
-    await this.#until(/^MARK end (\d{1,3})$/m, STOP_TIMEOUT_MS).catch(() => {
+    // What it prints until it is dead is passed over, however much it is.
+    const wait = { timeoutMs: STOP_TIMEOUT_MS, mostBytes: Number.POSITIVE_INFINITY };
+    await this.#until(/^MARK end (\d{1,3})$/m, wait).catch(() => {
       throw new SessionError('nobody answers any more');
     });
   }
@@ -109,7 +111,10 @@ export class MeasureSession implements AsyncDisposable {
     this.#wake();
   }
 
-  async #until(pattern: RegExp, timeoutMs: number): Promise<{ before: string; word: string }> {
+  async #until(
+    pattern: RegExp,
+    { timeoutMs, mostBytes = MAX_TEXT_BYTES }: { timeoutMs: number; mostBytes?: number },
+  ): Promise<{ before: string; word: string }> {
     const { mark, clock, signal } = this.#options;
     const wanted = new RegExp(pattern.source.replace('MARK', mark), pattern.flags);
     const deadlineMs = clock.monotonicMs() + timeoutMs;
@@ -118,7 +123,7 @@ export class MeasureSession implements AsyncDisposable {
       if (match !== null) return { before: this.#text.slice(0, match.index), word: match[1]! };
       signal.throwIfAborted();
       this.#requireThere();
-      if (this.#text.length > MAX_TEXT_BYTES) throw new Error('it prints without an end');
+      if (this.#text.length > mostBytes) throw new Error('it prints without an end');
       const leftMs = deadlineMs - clock.monotonicMs();
       if (leftMs <= 0) throw new Error(`it did not end within ${Math.round(timeoutMs / 1_000)} s`);
       await this.#change(leftMs);
