@@ -44,7 +44,9 @@ export async function runGateway(
     nowMs: () => clock.nowMs(),
   }).child({ service: 'gateway', gateway: contents.name });
   await using running = new AsyncDisposableStack();
-  const link = running.use(new GatewayLink({ ...contents, clock, logger }));
+  const link = running.use(
+    new GatewayLink({ ...contents, version: context.version, clock, logger }),
+  );
   await requireWelcome(context, link, contents);
   const { identity, envelopes, audit } = link.services;
   const objects = running.use(
@@ -63,10 +65,12 @@ export async function runGateway(
       terminal.dim('until it is ended: Ctrl-C, or SIGTERM'),
     ].join('\n'),
   );
-  await new Promise<void>((done) => {
+  const interrupted = new Promise<void>((done) => {
     if (ended.aborted) done();
     ended.addEventListener('abort', () => done(), { once: true });
   });
+  const other = await Promise.race([interrupted, link.otherVersion]);
+  if (other !== undefined) throw otherVersion(context, other.version);
 }
 
 async function requireWelcome(
@@ -90,9 +94,12 @@ async function requireWelcome(
       'make another file there: ironbark gateways invite NAME FILE',
     ]);
   }
-  if (hello.version === version) return;
-  throw new Problem(
-    `this host has Ironbark ${version} and the cloud ${hello.version}, which may keep objects differently`,
+  if (hello.version !== version) throw otherVersion({ version }, hello.version);
+}
+
+function otherVersion({ version }: Pick<CliContext, 'version'>, ofCloud: string): Problem {
+  return new Problem(
+    `this host has Ironbark ${version} and the cloud ${ofCloud}, which may keep objects differently`,
     ['use the same version on both'],
   );
 }

@@ -32,6 +32,7 @@ import {
   readGatewayList,
   saveGatewayList,
 } from './gateway-list.ts';
+import { GatewayRecords } from './gateway-records.ts';
 
 export interface GatewayDoorOptions {
   /** The file of the list. */
@@ -62,6 +63,8 @@ export class GatewayDoor implements GatewayAdmin, AsyncDisposable {
   readonly #stop = new AbortController();
   /** By the gateway's fingerprint. */
   readonly #visits = new Map<string, Set<Visit>>();
+  /** By the gateway's fingerprint. */
+  readonly #records = new Map<string, GatewayRecords>();
   #list: GatewayList | undefined;
   #listener: TlsListener | undefined;
   #again: Promise<void> = Promise.resolve();
@@ -114,6 +117,7 @@ export class GatewayDoor implements GatewayAdmin, AsyncDisposable {
     const described = this.#describe(gone);
     await this.#keep({ ...list, gateways: list.gateways.filter((each) => each !== gone) });
     for (const { end } of this.#visits.get(gone.fingerprint) ?? []) end.abort();
+    this.#records.delete(gone.fingerprint);
     this.#options.logger.info('a gateway was removed', { name });
     return described;
   }
@@ -126,9 +130,10 @@ export class GatewayDoor implements GatewayAdmin, AsyncDisposable {
   /** Gateways that were invited go on coming to the address that they know: moving the door is for one without any. */
   async #listenAt(host?: string, port?: number): Promise<GatewayList> {
     const list = this.#list ?? newGatewayList(this.#options);
-    const wanted = { host: host ?? list.host, port: port ?? (host === undefined ? list.port : 0) };
+    const isHost = host === undefined || host === list.host;
+    const wanted = { host: host ?? list.host, port: port ?? (isHost ? list.port : 0) };
     if (wanted.host === '') throw noAddress();
-    const isSame = wanted.host === list.host && (port ?? list.port) === list.port;
+    const isSame = isHost && wanted.port === list.port;
     if (isSame && this.#listener !== undefined) return list;
     const isMove = list.gateways.length > 0 && !isSame;
     if (isMove) throw otherAddress(list);
@@ -193,7 +198,9 @@ export class GatewayDoor implements GatewayAdmin, AsyncDisposable {
     const known = this.#list?.gateways.find((each) => each.fingerprint === fingerprint);
     const { services, version, logger, clock } = this.#options;
     const verbs =
-      known === undefined ? removedGatewayVerbs(version) : gatewayVerbs(services, version);
+      known === undefined
+        ? removedGatewayVerbs(version)
+        : gatewayVerbs({ ...services, audit: this.#recordsOf(known) }, version);
     const handler = createCallHandler({ logger, verbs, maxInputBytes: MAX_INPUT_BYTES });
     const visit = { end: new AbortController(), address: socket.remoteAddress };
     const visits = this.#visits.get(fingerprint) ?? new Set();
@@ -205,6 +212,14 @@ export class GatewayDoor implements GatewayAdmin, AsyncDisposable {
       visits.delete(visit);
       if (visits.size === 0) this.#visits.delete(fingerprint);
     }
+  }
+
+  #recordsOf({ name, fingerprint }: KnownGateway): GatewayRecords {
+    const { services, clock, logger } = this.#options;
+    const found = this.#records.get(fingerprint);
+    const records = found ?? new GatewayRecords({ name, audit: services.audit, clock, logger });
+    this.#records.set(fingerprint, records);
+    return records;
   }
 
   #describe({ name, fingerprint, invitedAtMs }: KnownGateway): ListedGateway {

@@ -31,14 +31,17 @@ export interface GatewayFile {
 }
 
 export async function requireNoFile(path: string): Promise<void> {
-  if (!(await exists(path))) return;
-  throw new Problem(`${path} is there already`, ['name a file that is not there yet']);
+  if (await exists(path)) throw isThere(path);
 }
 
-/** For its owner alone to read. */
+function isThere(path: string): Problem {
+  return new Problem(`${path} is there already`, ['name a file that is not there yet']);
+}
+
+/** For its owner alone to read. Throws a Problem where something of that name is there, whatever it is. */
 export async function writeGatewayFile(path: string, contents: GatewayFile): Promise<void> {
   const isWritten = await createFile(path, `${JSON.stringify(contents, null, 2)}\n`);
-  if (!isWritten) await requireNoFile(path);
+  if (!isWritten) throw isThere(path);
 }
 
 export async function readGatewayFile(path: string): Promise<GatewayFile> {

@@ -1,45 +1,40 @@
 // Owns a gateway's way to its cloud: one connection, made when it is needed and again after it broke. Nothing that the
 // cloud answers is kept, so that a key or a policy that is changed there counts here at once.
 
-import type { TLSSocket } from 'node:tls';
 import { isServiceError, ServiceError } from '@ironbark/core/errors.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import { type CallSession, openCallSession } from '@ironbark/platform/http/call-session.ts';
 import { dialFront } from '@ironbark/platform/http/tls-listener.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import { Turns } from '@ironbark/platform/turns.ts';
-import {
-  type AuditEvent,
-  type AuditLog,
-  mayHaveChanged,
-} from '@ironbark/protocol/internal/audit-log.ts';
+import type { AuditEvent } from '@ironbark/protocol/internal/audit-log.ts';
 import {
   GATEWAY_SESSION,
   type GatewayHello,
   type GatewayServices,
 } from '@ironbark/protocol/internal/gateway-messages.ts';
 import {
-  cutRecord,
-  MAX_RECORDS,
   remoteEnvelopes,
   remoteIdentity,
   sayHello,
   sendRecords,
 } from '@ironbark/protocol/internal/wire/gateway-wire.ts';
 import type { GatewayFile } from './gateway-file.ts';
+import { RecordBatches } from './record-batches.ts';
 
+/** Until the cloud has said hello. */
 const DIAL_MS = 5_000;
+/** After a dial that failed whoever asks is told at once. */
+const DIAL_PAUSE_MS = 2_000;
 const CALL_MS = 15_000;
 /** A key with every policy that its user, groups, role and session may have. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 /** At once; the other side takes 256. */
 const MOST_CALLS = 128;
-/** Records that wait; the calls of more are answered when there is room. */
-const MAX_WAITING = 10_000;
-/** Of a batch; the other side takes four times as much. */
-const MAX_BATCH_BYTES = 1024 * 1024;
 
 export interface GatewayLinkOptions extends Pick<GatewayFile, 'front' | 'authority' | 'identity'> {
+  /** Of Ironbark, here. */
+  version: string;
   clock: Clock;
   logger: Logger;
 }
@@ -51,6 +46,8 @@ export class GatewayLink implements AsyncDisposable {
   readonly #records: RecordBatches;
   #session: Promise<CallSession> | undefined;
   #isAway = false;
+  #failed: { atMs: number; error: unknown } | undefined;
+  readonly #otherVersion = Promise.withResolvers<GatewayHello>();
 
   constructor(options: GatewayLinkOptions) {
     this.#options = options;
@@ -58,7 +55,8 @@ export class GatewayLink implements AsyncDisposable {
     this.#turns = new Turns({ most: MOST_CALLS, patienceMs: CALL_MS, clock });
     const transport = { call: (verb: string, input?: unknown) => this.call(verb, input) };
     const envelopes = remoteEnvelopes(transport);
-    this.#records = new RecordBatches((events) => sendRecords(transport, events), logger);
+    const send = (events: AuditEvent[]) => sendRecords(transport, events);
+    this.#records = new RecordBatches({ send, clock, logger });
     this.services = {
       identity: remoteIdentity(transport, (error) => {
         logger.debug('the use of a key was not noted', { error });
@@ -69,7 +67,12 @@ export class GatewayLink implements AsyncDisposable {
   }
 
   hello(): Promise<GatewayHello> {
-    return sayHello(this);
+    return sayHello(this, this.#options.version);
+  }
+
+  /** Resolves when the cloud, after it was away, has another version of Ironbark than this host. */
+  get otherVersion(): Promise<GatewayHello> {
+    return this.#otherVersion.promise;
   }
 
   /** What the cloud refuses is thrown as it is; that it is away as `unavailable`. */
@@ -89,23 +92,49 @@ export class GatewayLink implements AsyncDisposable {
   }
 
   async #dial(): Promise<CallSession> {
-    const { clock, logger, front, authority, identity } = this.#options;
-    const dialled = { ...front, authority, identity, protocol: GATEWAY_SESSION };
-    let socket: TLSSocket;
+    const { clock, logger, front } = this.#options;
+    const failed = this.#failed;
     try {
-      socket = await dialFront({ ...dialled, timeoutMs: DIAL_MS, clock });
+      if (failed !== undefined && clock.monotonicMs() - failed.atMs < DIAL_PAUSE_MS) {
+        throw failed.error;
+      }
+      const session = await this.#open();
+      void session.ended.then(() => {
+        this.#session = undefined;
+      });
+      this.#failed = undefined;
+      if (this.#isAway) logger.info('the cloud can be reached again', { ...front });
+      this.#isAway = false;
+      return session;
     } catch (error) {
       this.#session = undefined;
+      if (error !== failed?.error) this.#failed = { atMs: clock.monotonicMs(), error };
       throw error;
     }
+  }
+
+  /** A cloud that was away may have come back as another one. */
+  async #open(): Promise<CallSession> {
+    const { clock, front, authority, identity, version } = this.#options;
+    const dialled = { ...front, authority, identity, protocol: GATEWAY_SESSION };
+    const socket = await dialFront({ ...dialled, timeoutMs: DIAL_MS, clock });
     const limits = { clock, timeoutMs: CALL_MS, maxAnswerBytes: MAX_ANSWER_BYTES };
     const session = openCallSession(socket, { ...limits, mostOfVerb: MOST_CALLS });
-    void session.ended.then(() => {
-      this.#session = undefined;
-    });
-    if (this.#isAway) logger.info('the cloud can be reached again', { ...front });
-    this.#isAway = false;
-    return session;
+    const done = new AbortController();
+    clock.sleep(DIAL_MS, done.signal).then(
+      () => session[Symbol.dispose](),
+      () => {},
+    );
+    try {
+      const hello = await sayHello(session, version);
+      if (hello.version !== version) this.#otherVersion.resolve(hello);
+      return session;
+    } catch (error) {
+      session[Symbol.dispose]();
+      throw error;
+    } finally {
+      done.abort();
+    }
   }
 
   #noteAway(error: unknown): void {
@@ -126,60 +155,4 @@ function away(cause: unknown): ServiceError {
     message: 'The cloud that knows who may do what cannot be reached just now. Please try again.',
     cause,
   });
-}
-
-interface WaitingRecord {
-  event: AuditEvent;
-  sizeBytes: number;
-  sent: PromiseWithResolvers<void>;
-}
-
-/** Records go in batches, one after another: what comes while one is under way is the next. */
-class RecordBatches implements AuditLog {
-  readonly #send: (events: AuditEvent[]) => Promise<void>;
-  readonly #logger: Logger;
-  readonly #waiting: WaitingRecord[] = [];
-  #sending: Promise<void> | undefined;
-
-  constructor(send: (events: AuditEvent[]) => Promise<void>, logger: Logger) {
-    this.#send = send;
-    this.#logger = logger;
-  }
-
-  async record(whole: AuditEvent): Promise<void> {
-    const event = cutRecord(whole);
-    const sent = Promise.withResolvers<void>();
-    sent.promise.catch(() => {});
-    this.#waiting.push({ event, sizeBytes: JSON.stringify(event).length, sent });
-    this.#sending ??= this.#sendAll();
-    if (mayHaveChanged(event) || this.#waiting.length > MAX_WAITING) await sent.promise;
-  }
-
-  async ended(): Promise<void> {
-    await this.#sending;
-  }
-
-  async #sendAll(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const batch = this.#take();
-      try {
-        await this.#send(batch.map(({ event }) => event));
-        for (const { sent } of batch) sent.resolve();
-      } catch (error) {
-        this.#logger.warn('calls were not recorded', { count: batch.length, error });
-        for (const { sent } of batch) sent.reject(error);
-      }
-    }
-    this.#sending = undefined;
-  }
-
-  #take(): WaitingRecord[] {
-    let sizeBytes = 0;
-    const most = this.#waiting.slice(0, MAX_RECORDS);
-    const end = most.findIndex((each) => {
-      sizeBytes += each.sizeBytes;
-      return sizeBytes > MAX_BATCH_BYTES;
-    });
-    return this.#waiting.splice(0, end === -1 ? most.length : Math.max(end, 1));
-  }
 }

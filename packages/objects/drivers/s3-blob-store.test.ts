@@ -18,6 +18,7 @@ const PATIENT: EngineLimits = {
   most: { reads: 2, uploads: 2, calls: 2, gathered: 1 },
   smallBytes: 64 * MIB,
   patienceMs: 60_000,
+  gatherMs: 60_000,
   letGoMs: 60_000,
 };
 
@@ -248,4 +249,18 @@ test('few uploads are gathered in memory at once; others are told to slow down',
   assert.equal(kept.size, 1);
   const again = { ...input, chunks: oneChunk(systemRandom.bytes(7)) };
   assert.equal((await store.write(again)).sizeBytes, 7);
+});
+
+test('who sends a small body too slowly is told so, and what it held is there for others', async (t) => {
+  const limits = { ...PATIENT, smallBytes: MIB, gatherMs: 100, patienceMs: 5_000 };
+  const { store } = await startEngine(t, limits);
+  async function* trickle() {
+    yield Buffer.alloc(1);
+    await new Promise(() => {});
+  }
+  const sizes = { lengthBytes: MIB, maxBytes: MIB };
+  const slow = store.write({ id: 'e'.repeat(32), chunks: trickle(), ...sizes });
+  const told = assert.rejects(slow, (error) => isServiceError(error, 'timeout'));
+  await write(store, systemRandom.bytes(MIB));
+  await told;
 });

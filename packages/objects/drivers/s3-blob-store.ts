@@ -111,11 +111,18 @@ export class S3BlobStore implements BlobStore {
     sizeBytes: number,
   ): Promise<StoredBlob> {
     using _ = await this.#engine.takeRoom(seal === undefined ? sizeBytes : 2 * sizeBytes);
-    const whole = await gather(chunks, sizeBytes);
+    const whole = await this.#gather(chunks, sizeBytes);
     await digests?.update(whole);
     const kept = seal?.(whole) ?? whole;
     await this.#ask({ method: 'PUT', key }, kept);
     return { id, sizeBytes, blockCrcs: encodeCrcs(sizeBytes === 0 ? [] : [crc32(kept)]) };
+  }
+
+  /** Within a time: who sends slowly keeps the room from others. */
+  async #gather(chunks: AsyncIterable<Uint8Array>, sizeBytes: number): Promise<Buffer> {
+    using limit = this.#engine.limitGathering();
+    const timed = withDeadline(chunks, limit.late);
+    return await gather(timed, sizeBytes);
   }
 
   async #writeParts(key: string, input: WriteBlobInput): Promise<StoredBlob> {
@@ -268,6 +275,29 @@ export async function ensureEngineBucket(engine: S3Engine): Promise<void> {
     if (!(error instanceof EngineError) || error.status !== 404) throw error;
   }
   await engine.call({ method: 'PUT' });
+}
+
+/** Where `late` rejects it ends with that, also while no chunk comes; whoever makes the chunks ends when the next one does. */
+async function* withDeadline(
+  chunks: AsyncIterable<Uint8Array>,
+  late: Promise<never>,
+): AsyncGenerator<Uint8Array> {
+  const source = chunks[Symbol.asyncIterator]();
+  let next: Promise<IteratorResult<Uint8Array>> | undefined;
+  try {
+    for (;;) {
+      next = source.next();
+      const { value, done } = await Promise.race([next, late]);
+      next = undefined;
+      if (done === true) return;
+      yield value;
+    }
+  } finally {
+    next?.then(({ value }) => value !== undefined && giveBack(value)).catch(() => {});
+    const ended = Promise.resolve(source.return?.()).catch(() => {});
+    // It waits for a chunk that may never come.
+    if (next === undefined) await ended;
+  }
 }
 
 async function gather(chunks: AsyncIterable<Uint8Array>, sizeBytes: number): Promise<Buffer> {

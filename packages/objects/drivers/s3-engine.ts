@@ -54,6 +54,8 @@ export interface EngineLimits {
   smallBytes: number;
   /** For a connection, or for room; then whoever asks is told to slow down. */
   patienceMs: number;
+  /** For the sender of such a body, who holds room that others wait for. */
+  gatherMs: number;
   /** After it a connection whose bytes nobody takes is closed, and another one opened when somebody does. */
   letGoMs: number;
 }
@@ -62,6 +64,7 @@ const LIMITS: EngineLimits = {
   most: { reads: 128, uploads: 64, calls: 64, gathered: 64 },
   smallBytes: 128 * MIB,
   patienceMs: 15_000,
+  gatherMs: 30_000,
   letGoMs: 2_000,
 };
 /** Nothing is heard for so long: longer than a sender of ours may stall, whose bytes are passed on as they come. */
@@ -143,6 +146,16 @@ export class S3Engine implements Disposable {
     const room = await this.#small.take(bytes);
     if (room === undefined) throw crowded();
     return room;
+  }
+
+  /** Around the gathering of a body that has room: rejects `late` when it takes too long. */
+  limitGathering(): { late: Promise<never> } & Disposable {
+    const end = new AbortController();
+    const late = this.#clock.sleep(this.#limits.gatherMs, end.signal).then(() => {
+      throw slowSender();
+    });
+    late.catch(() => {});
+    return { late, [Symbol.dispose]: () => end.abort() };
   }
 
   /** Until its connection is free for the next. */
@@ -239,6 +252,13 @@ function crowded(): ServiceError {
   return new ServiceError({
     ...{ kind: 'throttled', resource: 'host' },
     message: 'All that may use the object engine at once do. Please reduce your request rate.',
+  });
+}
+
+function slowSender(): ServiceError {
+  return new ServiceError({
+    ...{ kind: 'timeout', resource: 'request' },
+    message: 'The bytes of this request did not come within the timeout period.',
   });
 }
 

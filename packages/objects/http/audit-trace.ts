@@ -7,12 +7,10 @@ import {
   type AuditResource,
   describeCall,
   findClaimedKey,
+  isAboutBuckets,
 } from '@ironbark/protocol/internal/audit-log.ts';
 import type { VerifiedRequest } from '@ironbark/protocol/sigv4/verify.ts';
 import type { RequestAddress } from './request.ts';
-
-/** CloudTrail counts these among the data events although they name no object. */
-const DATA_OPERATIONS = /^(ListObject|ListMultipart|DeleteObjects)/;
 
 export class AuditTrace {
   operation: string | undefined;
@@ -51,8 +49,7 @@ export class AuditTrace {
 
   /** Anybody can send what is refused unproven: it must not push out the records of what happened. */
   #isManagement(): boolean {
-    if (this.verified === undefined || this.address?.level === 'object') return false;
-    return !DATA_OPERATIONS.test(this.operation ?? '');
+    return this.verified !== undefined && isAboutBuckets(this.operation ?? '');
   }
 
   #resources(): AuditResource[] {

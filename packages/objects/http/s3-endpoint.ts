@@ -42,7 +42,9 @@ export function createS3Handler(options: EndpointOptions): HttpHandler {
     const access = new AccessTrace(options.context);
     const finish = beginCount(options.context, request);
     let outcome: Outcome = { status: 0 };
+    let isRecorded = false;
     const record = ({ status, errorCode }: Outcome) => {
+      isRecorded = true;
       outcome = { status, ...(errorCode === undefined ? {} : { errorCode }) };
       return options.audit.record(trace.describe(exchange, options.context, outcome));
     };
@@ -55,10 +57,13 @@ export function createS3Handler(options: EndpointOptions): HttpHandler {
       if (isStream(answer.body)) await record(answer);
     } catch (error) {
       logFailure(options, exchange, error);
-      // Who has failed is told so, also where that cannot be written down.
-      await record(describeOutcome(error)).catch((failure: unknown) => {
-        logFailure(options, exchange, failure);
-      });
+      const failed = describeOutcome(error);
+      // What the call did stays what it did, where it could not be recorded in time or its answer not be sent.
+      if (isRecorded) outcome = failed;
+      else {
+        // Who has failed is told so, also where that cannot be written down.
+        await record(failed).catch((failure: unknown) => logFailure(options, exchange, failure));
+      }
       sendError(exchange, error);
     }
     discardRest(exchange);

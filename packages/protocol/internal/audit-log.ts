@@ -74,13 +74,16 @@ export interface AuditedCall {
   errorCode?: string | undefined;
 }
 
+/** `eventName` of a request that was refused before it was read. */
+const NO_ACTION = 'Unknown';
+
 export function describeCall(call: AuditedCall): AuditEvent {
   const { action, resources, errorCode, userAgent } = call;
   const omitted = resources.length - MAX_RESOURCES;
   return {
     eventTime: new Date(call.nowMs).toISOString(),
     eventSource: `${call.service}.amazonaws.com`,
-    eventName: action ?? 'Unknown',
+    eventName: action ?? NO_ACTION,
     awsRegion: call.region,
     sourceIPAddress: call.sourceAddress ?? '',
     ...(userAgent === undefined ? {} : { userAgent: userAgent.slice(0, MAX_TEXT) }),
@@ -95,14 +98,22 @@ export function describeCall(call: AuditedCall): AuditEvent {
   };
 }
 
-/** The refusal of a request changed nothing; anything else of a call that is not for reading may have. */
-export function mayHaveChanged({ readOnly, httpStatus }: AuditEvent): boolean {
+/**
+ * The refusal of a request changed nothing, nor did what was no action yet; anything else of a call that is not for reading
+ * may have.
+ */
+export function mayHaveChanged({ eventName, readOnly, httpStatus }: AuditEvent): boolean {
   const isRefused = httpStatus >= 400 && httpStatus < 500;
-  return !readOnly && !isRefused;
+  return !readOnly && !isRefused && eventName !== NO_ACTION;
 }
 
 export function isReadOnly(action: string): boolean {
   return /^(Describe|Get|List|Head|Lookup)/.test(action);
+}
+
+/** Of S3's actions those about buckets; CloudTrail counts all others among the data events, although some name no object. */
+export function isAboutBuckets(action: string): boolean {
+  return /Bucket|PublicAccessBlock$|ObjectLockConfiguration$/.test(action);
 }
 
 function describeIdentity({ caller, claimedKeyId }: AuditedCall): AuditIdentity {

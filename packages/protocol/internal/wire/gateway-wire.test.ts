@@ -56,12 +56,12 @@ function cloud() {
     const answer = await verbs[verb]!(JSON.parse(JSON.stringify(input)));
     return JSON.parse(JSON.stringify(answer ?? null));
   };
-  return { recorded, uses, call };
+  return { recorded, uses, call, ready: () => call('hello', { version: '1.0' }) };
 }
 
 test('a gateway learns who has a key, and notes its use once in a while', async () => {
   const { call, uses } = cloud();
-  assert.deepEqual(await sayHello({ call }), { isGateway: true, version: '1.0' });
+  assert.deepEqual(await sayHello({ call }, '1.0'), { isGateway: true, version: '1.0' });
   const identity = remoteIdentity({ call }, assert.ifError);
   assert.deepEqual(await identity.findAccessKey(RECORD.accessKeyId), RECORD);
   assert.equal(await identity.findAccessKey('AKIANOBODYNOBODYNOBO'), undefined);
@@ -74,7 +74,8 @@ test('a gateway learns who has a key, and notes its use once in a while', async 
 });
 
 test('the keyring opens keys of accounts to gateways, and nothing else', async () => {
-  const { call } = cloud();
+  const { call, ready } = cloud();
+  await ready();
   const envelopes = remoteEnvelopes({ call });
   const key = Buffer.alloc(32, 7);
   const envelope = await envelopes.close(PURPOSE, key);
@@ -86,7 +87,8 @@ test('the keyring opens keys of accounts to gateways, and nothing else', async (
 });
 
 test('a gateway records calls of S3, and none that change something as reading', async () => {
-  const { call, recorded } = cloud();
+  const { call, recorded, ready } = cloud();
+  await ready();
   await call('record', { events: [EVENT, { ...EVENT, eventName: 'GetObject', readOnly: true }] });
   assert.equal(recorded.length, 2);
   for (const wrong of [
@@ -101,7 +103,8 @@ test('a gateway records calls of S3, and none that change something as reading',
 });
 
 test('however long what a client has named is, its call is recorded', async () => {
-  const { call, recorded } = cloud();
+  const { call, recorded, ready } = cloud();
+  await ready();
   const long = 'k'.repeat(100_000);
   const event = {
     ...EVENT,
@@ -112,4 +115,31 @@ test('however long what a client has named is, its call is recorded', async () =
   await call('record', { events: [cutRecord(event), EVENT] });
   assert.equal(recorded.length, 2);
   assert.match(recorded[0]!.resources[0]!.ARN, /^arn:aws:s3:::b\/k{2000}/);
+});
+
+test('a gateway of another version is told which one the cloud has, and nothing else', async () => {
+  const { call, recorded } = cloud();
+  for (const greeting of [undefined, {}, { version: '0.9' }]) {
+    if (greeting !== undefined) assert.equal((await call('hello', greeting)).version, '1.0');
+    for (const [verb, input] of [
+      ['findAccessKey', { accessKeyId: RECORD.accessKeyId }],
+      ['record', { events: [EVENT] }],
+    ] as const) {
+      await assert.rejects(call(verb, input), (error) => isServiceError(error, 'incorrect-state'));
+    }
+  }
+  assert.deepEqual(recorded, []);
+});
+
+test('which records are kept with those about the cloud is not for a gateway to say', async () => {
+  const { call, recorded, ready } = cloud();
+  await ready();
+  const claims = { ...EVENT, managementEvent: true };
+  const bucket = { ...EVENT, eventName: 'CreateBucket' };
+  const unproven = { ...bucket, managementEvent: true, userIdentity: { type: 'Unknown' } };
+  await call('record', { events: [claims, bucket, unproven] });
+  assert.deepEqual(
+    recorded.map(({ managementEvent }) => managementEvent),
+    [false, true, false],
+  );
 });

@@ -6,6 +6,7 @@ import {
   type AuditEvent,
   type AuditIdentity,
   type AuditResource,
+  isAboutBuckets,
   isReadOnly,
 } from '../audit-log.ts';
 import type { AwaitedEnvelopes } from '../envelopes.ts';
@@ -30,6 +31,7 @@ export const MAX_RECORDS = 100;
 const MAX_ARN = 2_048;
 const MAX_TEXT = 256;
 
+const greeting = object<{ version?: string }>({ version: { optional: text(64) } });
 const keyQuestion = object<{ accessKeyId: string }>({ accessKeyId: KEY_ID });
 const limitQuestion = object<{ accountId: string }>({ accountId: ACCOUNT });
 const use = object<{ accessKeyId: string; region: string; atMs: number }>({
@@ -72,11 +74,34 @@ const records = object<{ events: AuditEvent[] }>({
   ),
 });
 
-/** `version`: of the cloud's Ironbark. */
+/** For one connection; `version`: of the cloud's Ironbark. Who has not said hello as one of the same is told nothing else. */
 export function gatewayVerbs(services: GatewayServices, version: string): VerbTable {
+  let isSame = false;
+  const guarded = Object.entries(sameVersionVerbs(services)).map(([name, verb]) => {
+    const guard = async (input: unknown) => {
+      if (!isSame) throw otherVersion(version);
+      return await verb(input);
+    };
+    return [name, guard] as const;
+  });
+  const hello = async (input: unknown) => {
+    isSame = greeting(input, '').version === version;
+    return { isGateway: true, version } satisfies GatewayHello;
+  };
+  return { hello, ...Object.fromEntries(guarded) };
+}
+
+function otherVersion(version: string): ServiceError {
+  return new ServiceError({
+    kind: 'incorrect-state',
+    resource: 'host',
+    message: `The cloud has Ironbark ${version}, and the gateway another one; use the same version on both.`,
+  });
+}
+
+function sameVersionVerbs(services: GatewayServices): VerbTable {
   const { identity, audit } = services;
   return {
-    hello: async () => ({ isGateway: true, version }) satisfies GatewayHello,
     findAccessKey: async (input) =>
       (await identity.findAccessKey(keyQuestion(input, '').accessKeyId)) ?? null,
     findBucketLimit: async (input) => {
@@ -102,9 +127,15 @@ export function gatewayVerbs(services: GatewayServices, version: string): VerbTa
         // What it says of itself decides how durable it is kept.
         if (event.readOnly && !isReadOnly(event.eventName)) throw refuse('readOnly', 'false');
       }
-      await Promise.all(events.map((event) => audit.record(event)));
+      await Promise.all(events.map((event) => audit.record(classify(event))));
     },
   };
+}
+
+/** Which chain a record is kept in is not for a gateway to say; what nobody proved must not push out what happened. */
+function classify(event: AuditEvent): AuditEvent {
+  const isProven = event.userIdentity.type !== 'Unknown';
+  return { ...event, managementEvent: isProven && isAboutBuckets(event.eventName) };
 }
 
 /** To one whose certificate is of this cloud and which is on its list no more. */
@@ -124,8 +155,9 @@ function requireKeyring({ envelopes }: GatewayServices): AwaitedEnvelopes {
 
 const helloAnswer = object<GatewayHello>({ isGateway: flag, version: text(64) });
 
-export async function sayHello(transport: Transport): Promise<GatewayHello> {
-  return helloAnswer(await transport.call('hello'), '');
+/** `version`: of the gateway's Ironbark. */
+export async function sayHello(transport: Transport, version: string): Promise<GatewayHello> {
+  return helloAnswer(await transport.call('hello', { version }), '');
 }
 
 /** At most {@link MAX_RECORDS}, each of which {@link cutRecord} has made. */
