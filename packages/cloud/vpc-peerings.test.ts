@@ -141,6 +141,41 @@ test('what overlaps, or is not there, fails; another region is refused by name',
   assert.equal(found.VpcPeeringConnections!.length, 2);
 });
 
+test('a VPC is not peered with two others of the same addresses', async () => {
+  await using t = await TestCloud.start();
+  const own = await makeVpc(t, '10.1.0.0/16');
+  const [one, same] = [await makeVpc(t, '10.2.0.0/16'), await makeVpc(t, '10.2.128.0/24')];
+  const accept = (id: string) =>
+    t.call('AcceptVpcPeeringConnection', { VpcPeeringConnectionId: id });
+  const byName = refused('unsupported', 'action', 'the same addresses');
+  await accept(await ask(t, own, one));
+  const second = await ask(t, own, same);
+  await assert.rejects(accept(second), byName);
+  assert.equal((await show(t, second)).Status!.Code, 'pending-acceptance');
+  const apart = await makeVpc(t, '10.3.0.0/16');
+  await accept(await ask(t, apart, own));
+  const more = { VpcId: apart, CidrBlock: '10.2.0.0/24' };
+  await assert.rejects(t.call('AssociateVpcCidrBlock', more), byName);
+  await t.call('AssociateVpcCidrBlock', { ...more, CidrBlock: '10.4.0.0/24' });
+});
+
+test('of requests that failed an account has so many, and an owner is an account', async () => {
+  await using t = await TestCloud.start();
+  const own = await makeVpc(t, '10.1.0.0/16');
+  const absent = 'vpc-0123456789abcdef0';
+  await assert.rejects(
+    ask(t, own, absent, { PeerOwnerId: 'someone' }),
+    refused('invalid-parameter', 'request', 'peerOwnerId'),
+  );
+  let last = '';
+  for (let made = 0; made < 130; made += 1) {
+    last = await ask(t, own, absent, { PeerOwnerId: '999999999999' });
+  }
+  const found = (await t.call('DescribeVpcPeeringConnections', {})).VpcPeeringConnections!;
+  assert.equal(found.length, 125);
+  assert.ok(found.some((each) => each.VpcPeeringConnectionId === last));
+});
+
 test('what has ended is shown for as long as AWS shows it, to each side', () => {
   const asked = { accountId: ONE, accepterAccountId: OTHER, createdAt: 0 };
   const row = (status: VpcPeeringRow['status'], endedBy: string | null = null) =>

@@ -73,3 +73,21 @@ test('a measurement that nobody renews is ended, and one that a stop or a crash 
   assert.equal(await isClosed(), true);
   await assert.doesNotReject(harness.storage.measured.begin(ID));
 });
+
+test('measured volumes keep no others from their work, are two at most, and no backup begins', async () => {
+  await using harness = await startReady();
+  const { measured } = harness.storage;
+  for (const place of [2, 3]) {
+    await harness.put(volume(place));
+    await harness.untilVolume(volumeId(place), ({ state }) => state === 'ready');
+  }
+  await measured.begin(ID);
+  await measured.begin(volumeId(2));
+  await assert.rejects(measured.begin(volumeId(3)), isRefused(/2 volumes are being measured/));
+  await assert.rejects(harness.storage.holdVolumes(), isRefused(/is being measured/));
+  await harness.put(volume(1, { generation: 2, exportTo: NODE }));
+  await harness.until('no worker to wait for it', async () => harness.storage.isQuiet());
+  await measured.end(ID);
+  await harness.untilVolume(ID, (each) => each.export !== undefined);
+  await measured.end(volumeId(2));
+});

@@ -102,6 +102,7 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
     locks: new VolumeLocks(),
     sources: new SourceGates(),
     filling: new Set(),
+    measuring: new Set(),
     changed: () => {
       for (const listener of listeners) listener();
     },

@@ -51,7 +51,8 @@ export async function measureVolumeOnDemand(
   const watch = await watchHost(context, isElsewhere ? '/proc' : dataPaths(dataDir).storage);
   const outcome = await terminal.step('Measuring', (onProgress) =>
     measureVolume({
-      ...{ commands: context.commands, volume, plan, signal, onProgress, watch },
+      ...{ commands: context.commands, clock: context.clock, volume, plan, signal },
+      ...{ onProgress, watch },
       repeat: flags.repeat,
     }),
   );

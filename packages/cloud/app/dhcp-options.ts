@@ -1,7 +1,7 @@
 // Owns the rules of DHCP option sets: what one may say, and which VPC has which.
 
 import type { AccountId, DhcpOptionsId, VpcId } from '@ironbark/core/ids.ts';
-import { parseIpv4 } from '@ironbark/core/ipv4.ts';
+import { isUnicast, parseIpv4 } from '@ironbark/core/ipv4.ts';
 import { newId } from '@ironbark/platform/random.ts';
 import type { DhcpIntent } from '@ironbark/protocol/internal/network-messages.ts';
 import {
@@ -65,7 +65,13 @@ function checkConfiguration({ key, values }: DhcpConfiguration): void {
   throw invalidValue('DhcpConfiguration.Value', text, `${key} takes ${check.says}.`);
 }
 
-const isAddress = (text: string) => parseIpv4(text) !== undefined;
+/** As nodes take it. Nobody answers at AWS's own link-local addresses of servers (169.254.169.253 and .123) here. */
+function isAddress(text: string): boolean {
+  const address = parseIpv4(text);
+  return address !== undefined && isUnicast(address);
+}
+
+const isNameServer = (text: string) => text === OWN_DNS || isAddress(text);
 
 const CHECKS: Readonly<
   Record<string, { most: number; says: string; holds: (value: string) => boolean }>
@@ -77,17 +83,17 @@ const CHECKS: Readonly<
   },
   'domain-name-servers': {
     most: MAX_SERVERS,
-    says: `up to ${MAX_SERVERS} IPv4 addresses or ${OWN_DNS}`,
-    holds: (text) => text === OWN_DNS || isAddress(text),
+    says: `up to ${MAX_SERVERS} IPv4 addresses that hosts can have, or ${OWN_DNS}`,
+    holds: isNameServer,
   },
   'ntp-servers': {
     most: MAX_SERVERS,
-    says: `up to ${MAX_SERVERS} IPv4 addresses`,
+    says: `up to ${MAX_SERVERS} IPv4 addresses that hosts can have`,
     holds: isAddress,
   },
   'netbios-name-servers': {
     most: MAX_SERVERS,
-    says: `up to ${MAX_SERVERS} IPv4 addresses`,
+    says: `up to ${MAX_SERVERS} IPv4 addresses that hosts can have`,
     holds: isAddress,
   },
   'netbios-node-type': {
@@ -149,7 +155,10 @@ export function configurationsOf(row: DhcpOptionsRow): DhcpConfiguration[] {
   return JSON.parse(row.configurations) as DhcpConfiguration[];
 }
 
-/** What a set says is all that guests are told, but for a domain: without one it is the cloud's own. */
+/**
+ * What a set says is all that guests are told, but for a domain: without one it is the cloud's own. Addresses that no host can
+ * have, which sets of earlier versions may hold, are left out: nodes would refuse all that they are told.
+ */
 export function composeDhcp(row: DhcpOptionsRow | undefined, domain: string): DhcpIntent {
   if (row === undefined) {
     return { domainName: domain, domainNameServers: [OWN_DNS], ntpServers: [] };
@@ -157,13 +166,14 @@ export function composeDhcp(row: DhcpOptionsRow | undefined, domain: string): Dh
   const configurations = configurationsOf(row);
   const of = (key: string) => configurations.find((one) => one.key === key)?.values ?? [];
   const domains = of('domain-name');
-  const [servers, nodeType] = [of('netbios-name-servers'), of('netbios-node-type')[0]];
+  const servers = of('netbios-name-servers').filter(isAddress);
+  const nodeType = of('netbios-node-type')[0];
   const hasNetbios = servers.length > 0 || nodeType !== undefined;
   const typed = nodeType === undefined ? {} : { nodeType: Number(nodeType) };
   return {
     domainName: domains.length === 0 ? domain : domains.join(' '),
-    domainNameServers: of('domain-name-servers'),
-    ntpServers: of('ntp-servers'),
+    domainNameServers: of('domain-name-servers').filter(isNameServer),
+    ntpServers: of('ntp-servers').filter(isAddress),
     ...(hasNetbios ? { netbios: { servers, ...typed } } : {}),
   };
 }

@@ -1,13 +1,14 @@
 // Owns the rules of peerings between VPCs: who may ask, answer and end one.
 
 import type { AccountId, VpcId, VpcPeeringConnectionId } from '@ironbark/core/ids.ts';
-import { type Cidr, cidrsOverlap, parseBlock } from '@ironbark/core/ipv4.ts';
+import { type Cidr, cidrsOverlap, parseBlock, renderCidr } from '@ironbark/core/ipv4.ts';
 import { newId } from '@ironbark/platform/random.ts';
 import type { VpcPeeringRow } from '../store/network-schema.ts';
 import { findVpc } from '../store/networks.ts';
 import type { Queries } from '../store/store.ts';
 import { deleteTags } from '../store/tags.ts';
 import {
+  deleteEndedBeyond,
   deletePeeringsBefore,
   insertPeering,
   listPeerings,
@@ -19,7 +20,7 @@ import type { App } from './app.ts';
 import type { Caller, Change } from './change.ts';
 import { getVpc } from './find-vpc.ts';
 import { forgettable, isPeeringShown, peeringStateOf, peerOf } from './peering-view.ts';
-import { refuse } from './refusals.ts';
+import { notOffered, refuse } from './refusals.ts';
 import { matchIds, VPC_PEERING } from './resource-ids.ts';
 import { setTags, type Tag } from './tags.ts';
 import { touchVpc } from './vpc-changes.ts';
@@ -27,6 +28,8 @@ import { touchVpc } from './vpc-changes.ts';
 /** "Amazon VPC quotas": active peerings per VPC, raised as far as AWS does, and requests that nobody has answered. */
 const MAX_ACTIVE = 125;
 const MAX_OUTSTANDING = 25;
+/** Asked for by an account and ended, of which it is still shown: as many as it can have active with one VPC. */
+const MAX_ENDED = MAX_ACTIVE;
 
 export interface PeeringWish {
   vpcId: VpcId;
@@ -64,7 +67,10 @@ export async function createPeering(
   { tx, nowMs }: Change,
   { vpcId, accepterVpcId, accepterAccountId, tags }: PeeringWish,
 ): Promise<VpcPeeringConnectionId> {
-  for (const id of await deletePeeringsBefore(tx, forgettable(nowMs))) await deleteTags(tx, id);
+  const forgotten = await deletePeeringsBefore(tx, forgettable(nowMs));
+  // With the new one, if it fails.
+  forgotten.push(...(await deleteEndedBeyond(tx, accountId, MAX_ENDED - 1)));
+  for (const id of forgotten) await deleteTags(tx, id);
   await getVpc(tx, accountId, vpcId);
   // Whether another account has such a VPC is nobody's business.
   if (accepterAccountId === accountId) await getVpc(tx, accountId, accepterVpcId);
@@ -128,18 +134,47 @@ async function doOverlap(tx: Queries, one: VpcId, other: VpcId): Promise<boolean
   return own.some(({ cidr }) => blocks.some((block) => cidrsOverlap(parseBlock(cidr)!, block)));
 }
 
-/** A VPC that the VPC is peered with and that has some of these addresses. */
+/** A VPC, but for one, that the VPC is peered with and that has some of these addresses. */
 export async function findPeerWithin(
   tx: Queries,
   vpcId: VpcId,
   cidr: Cidr,
+  except?: VpcId,
 ): Promise<VpcId | undefined> {
   for (const row of await listActivePeerings(tx, vpcId)) {
     const peer = peerOf(row, vpcId);
+    if (peer === except) continue;
     const blocks = await listCidrsOf(tx, peer);
     if (blocks.some((block) => cidrsOverlap(parseBlock(block.cidr)!, cidr))) return peer;
   }
   return undefined;
+}
+
+/** A node keeps one account of a VPC's connections: those with two peers of the same addresses would be one. */
+async function refuseSameAddresses(tx: Queries, vpcId: VpcId, next: VpcId): Promise<void> {
+  for (const { cidr } of await listCidrsOf(tx, next)) {
+    await refusePeerWithin(tx, vpcId, { cidr: parseBlock(cidr)!, except: next });
+  }
+}
+
+/** For a block that the VPC is to get: what {@link refuseSameAddresses} is for a VPC that is to be peered. */
+export async function refuseForPeersOf(tx: Queries, vpcId: VpcId, cidr: Cidr): Promise<void> {
+  for (const row of await listActivePeerings(tx, vpcId)) {
+    await refusePeerWithin(tx, peerOf(row, vpcId), { cidr, except: vpcId });
+  }
+}
+
+async function refusePeerWithin(
+  tx: Queries,
+  vpcId: VpcId,
+  { cidr, except }: { cidr: Cidr; except: VpcId },
+): Promise<void> {
+  const other = await findPeerWithin(tx, vpcId, cidr, except);
+  if (other === undefined) return;
+  throw notOffered(
+    'Peering a VPC with two others that have the same addresses',
+    `${vpcId} has an active peering with another VPC that has addresses of ${renderCidr(cidr)}.`,
+  );
 }
 
 /** Only who was asked says yes or no. */
@@ -185,6 +220,8 @@ export async function acceptPeering(
     return { ...row, ...values };
   }
   for (const side of [vpcId, accepterVpcId]) await requireRoom(tx, side);
+  await refuseSameAddresses(tx, vpcId, accepterVpcId);
+  await refuseSameAddresses(tx, accepterVpcId, vpcId);
   await updatePeering(tx, id, { status: 'active' });
   await touchBoth(change, row);
   return { ...row, status: 'active' };

@@ -39,7 +39,12 @@ import { DEFAULT_GROUP, eraseGroupsOf, insertDefaultGroup } from './security-gro
 import { setTags, type Tag } from './tags.ts';
 import { touchVpc } from './vpc-changes.ts';
 import { outOfRange, parseVpcBlock } from './vpc-cidrs.ts';
-import { endRequestsOf, findPeerWithin, listActivePeerings } from './vpc-peerings.ts';
+import {
+  endRequestsOf,
+  findPeerWithin,
+  listActivePeerings,
+  refuseForPeersOf,
+} from './vpc-peerings.ts';
 
 /** "Amazon VPC quotas": IPv4 CIDR blocks per VPC. */
 const MAX_BLOCKS = 5;
@@ -149,6 +154,7 @@ export async function associateCidr(
   if (peer !== undefined) {
     throw outOfRange(cidr, 'vpc', ` It overlaps a block of ${peer}, which the VPC is peered with.`);
   }
+  await refuseForPeersOf(tx, vpcId, cidr);
   if (blocks.length >= MAX_BLOCKS) {
     throw refuse(
       'limit-exceeded',

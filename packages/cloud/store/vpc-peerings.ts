@@ -37,7 +37,10 @@ export async function updatePeering(
   await db.updateTable('vpcPeering').set(values).where('id', '=', id).execute();
 }
 
-/** Those that ended before, or that were asked for before and never answered; answers which. */
+/** As many as one statement can name in every dialect, with room; the next call takes the next ones. */
+const DELETED_AT_ONCE = 500;
+
+/** Of those that ended before, or that were asked for before and never answered, the first ones; answers which. */
 export async function deletePeeringsBefore(
   db: Queries,
   { endedAt, askedAt }: { endedAt: number; askedAt: number },
@@ -51,7 +54,35 @@ export async function deletePeeringsBefore(
         eb.and([eb('status', '=', 'pending-acceptance'), eb('createdAt', '<', askedAt)]),
       ]),
     )
+    .orderBy('id')
+    .limit(DELETED_AT_ONCE)
     .execute();
+  return deletePeerings(db, gone);
+}
+
+/** Of what the account asked for and has ended, all but the newest, of which so many are left; answers which. */
+export async function deleteEndedBeyond(
+  db: Queries,
+  accountId: AccountId,
+  left: number,
+): Promise<VpcPeeringConnectionId[]> {
+  const gone = await db
+    .selectFrom('vpcPeering')
+    .select('id')
+    .where('accountId', '=', accountId)
+    .where('endedAt', 'is not', null)
+    .orderBy('endedAt', 'desc')
+    .orderBy('id')
+    .limit(DELETED_AT_ONCE)
+    .offset(left)
+    .execute();
+  return deletePeerings(db, gone);
+}
+
+async function deletePeerings(
+  db: Queries,
+  gone: readonly Pick<VpcPeeringRow, 'id'>[],
+): Promise<VpcPeeringConnectionId[]> {
   const ids = gone.map(({ id }) => id);
   if (ids.length > 0) await db.deleteFrom('vpcPeering').where('id', 'in', ids).execute();
   return ids;

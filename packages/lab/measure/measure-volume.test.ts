@@ -37,10 +37,12 @@ const disk: WritableDisk = {
     bytes.fill(0, offset, offset + length);
   },
   trim: () => {},
-  flush: () => {
+  flush: async () => {
     seen.flushes += 1;
+    if (flushMs > 0) await systemClock.sleep(flushMs);
   },
 };
+let flushMs = 0;
 const sockets = new Set<Socket>();
 let folder: string;
 let server: Server;
@@ -68,7 +70,7 @@ beforeEach(() => {
 function measure(plan: Partial<VolumePlan>, run: Partial<VolumeRun> = {}) {
   return measureVolume({
     plan: { workload: 'dd', directions: ['read'], sizeBytes: SIZE_BYTES, seconds: 1, ...plan },
-    ...{ commands: systemCommands, volume, repeat: 2, onProgress: () => {} },
+    ...{ commands: systemCommands, clock: systemClock, volume, repeat: 2, onProgress: () => {} },
     signal: new AbortController().signal,
     watch: async (_job, work) => ({
       ran: await work(),
@@ -93,6 +95,16 @@ test('writing stays within the size, writes no zeros, and is flushed', async () 
   await measure({ directions: ['write'] }, { repeat: 1 });
   assert.deepEqual([seen.writes, seen.furthest], [32, SIZE_BYTES]);
   assert.ok(seen.flushes >= 1 && bytes.subarray(0, SIZE_BYTES).every((byte) => byte !== 0));
+});
+
+test('what is written counts once it is flushed', async (t) => {
+  flushMs = 500;
+  t.after(() => {
+    flushMs = 0;
+  });
+  const { rows } = await measure({ directions: ['write'] }, { repeat: 1 });
+  const seconds = SIZE_BYTES / 1e6 / rows[0]!.mbps!;
+  assert.ok(seconds > 0.4, `${seconds} s`);
 });
 
 test('requests apart from each other come back to the beginning, and a limit that is nowhere near holds nothing', async () => {

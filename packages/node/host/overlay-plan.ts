@@ -5,6 +5,9 @@ import type { NodeId, VpcId } from '@ironbark/core/ids.ts';
 import { cidrContains, parseCidr, parseIpv4 } from '@ironbark/core/ipv4.ts';
 import type { PortIntent, VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
 
+/** By address, the nodes that a packet from it may come from: two peers of a VPC may have one block. */
+export type Senders = ReadonlyMap<string, string | readonly string[]>;
+
 export interface Overlay {
   vpcId: VpcId;
   networkNumber: number;
@@ -15,7 +18,7 @@ export interface Overlay {
   /** By private address of a port on another node, that node's address. */
   remotes: ReadonlyMap<string, string>;
   /** Those, and ports of peers on other nodes: whose packets come over this network, and from which node. */
-  senders: ReadonlyMap<string, string>;
+  senders: Senders;
   /** Nodes that have a port which sends for others, too: from outside the VPC. */
   routers: ReadonlySet<string>;
 }
@@ -54,7 +57,7 @@ export function planOverlay(
   }
   const here = { nodeId, places, underlayAddress };
   const foreign = peers.flatMap((peer) => [...sendersOf(peer, here)]);
-  const senders = foreign.length === 0 ? remotes : new Map([...foreign, ...remotes]);
+  const senders = foreign.length === 0 ? remotes : joinSenders(remotes, foreign);
   if (senders.size === 0) return undefined;
   const { id: vpcId, networkNumber, cidrs } = vpc;
   return { vpcId, networkNumber, underlayAddress, cidrs, remotes, senders, routers };
@@ -81,6 +84,21 @@ function* sendersOf(
   }
 }
 
+function joinSenders(own: ReadonlyMap<string, string>, more: [string, string][]): Senders {
+  const all = new Map<string, string | readonly string[]>(own);
+  for (const [address, node] of more) {
+    const known = nodesAt(all, address);
+    if (!known.includes(node)) all.set(address, known.length === 0 ? node : [...known, node]);
+  }
+  return all;
+}
+
+/** The nodes that a packet from the address may come from. */
+export function nodesAt(senders: Senders | undefined, address: string): readonly string[] {
+  const found = senders?.get(address) ?? [];
+  return typeof found === 'string' ? [found] : found;
+}
+
 export function isElsewhere({ nodeId }: PortIntent, own: NodeId | undefined): boolean {
   return own !== undefined && nodeId !== undefined && nodeId !== own;
 }
@@ -92,7 +110,7 @@ export function nextNodeOf(overlay: Overlay | undefined, port: PortIntent): stri
 
 /** Other nodes' addresses, each once. */
 export function nodesOf({ senders }: Pick<Overlay, 'senders'>): Set<string> {
-  return new Set(senders.values());
+  return new Set([...senders.values()].flat());
 }
 
 /** The hardware address of every overlay's end on a node: whoever knows where a node is knows it. */

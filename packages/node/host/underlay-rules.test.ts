@@ -126,3 +126,23 @@ test('a set of other elements than it should have is written anew', () => {
   assert.equal(repairUnderlayPart(rules, 'set members', ''), undefined);
   assert.equal(repairUnderlayPart(rules, 'set members', undefined), undefined);
 });
+
+test('two peers of one block have their packets taken from the node of each', () => {
+  const own = vpc(port(4, 'node-1'));
+  const peer = (nodeId: NodeId, place = 9) => ({
+    ...vpc(port(place, nodeId, { privateIps: ['10.9.0.5'] })),
+    cidrs: ['10.9.0.0/16'],
+  });
+  const rules = (...peers: VpcIntent[]) =>
+    planUnderlayRules([planOverlay(own, 'node-1', { peers })!]);
+  const [both, one] = [rules(peer('node-2'), peer('node-3')), rules(peer('node-2'))];
+  const third = '192.0.2.3 . 0x7 . 0xa090005';
+  const second = '192.0.2.2 . 0x7 . 0xa090005';
+  const listed = `\telements = { ${second},\n ${third} }\n`;
+  assert.equal(repairUnderlayPart(both, 'set members', listed), '');
+  assert.ok(
+    renderUnderlayChange('t', one, both)!.text.endsWith(`add element ip t members { ${third} }\n`),
+  );
+  const { text } = renderUnderlayChange('t', both, one)!;
+  assert.ok(text.includes(`delete element ip t members { ${third} }\n`) && !text.includes(second));
+});

@@ -5,7 +5,7 @@
 // the network's number in the last but one three, 14 of Ethernet, then IPv4. nft has words for them only since 1.0.8.
 
 import { parseCidr } from '@ironbark/core/ipv4.ts';
-import { hexOf, nodesOf, type Overlay, overlayMac } from './overlay-plan.ts';
+import { hexOf, nodesAt, nodesOf, type Overlay, overlayMac, type Senders } from './overlay-plan.ts';
 
 /** RFC 7348: the port that IANA gives to VXLAN. */
 export const VXLAN_PORT = 4_789;
@@ -28,7 +28,7 @@ export interface UnderlayRules {
   /** Hardware address of this node's ends. */
   ownMacs: readonly string[];
   /** By number: who sends from elsewhere, and on which node. As elements they are only written where they are asked for. */
-  remotes: ReadonlyMap<number, ReadonlyMap<string, string>>;
+  remotes: ReadonlyMap<number, Senders>;
   /** Elements, as those of the members. */
   nodes: ReadonlySet<string>;
   chain: readonly string[];
@@ -61,7 +61,9 @@ function memberElement(networkNumber: number, address: string, node: string): st
 function membersOf({ remotes }: UnderlayRules): Set<string> {
   return new Set(
     [...remotes].flatMap(([networkNumber, all]) =>
-      Array.from(all, ([address, node]) => memberElement(networkNumber, address, node)),
+      [...all.keys()].flatMap((address) =>
+        nodesAt(all, address).map((node) => memberElement(networkNumber, address, node)),
+      ),
     ),
   );
 }
@@ -72,8 +74,11 @@ function membersOnlyIn(one: UnderlayRules, other: UnderlayRules): string[] {
   for (const [networkNumber, remotes] of one.remotes) {
     const others = other.remotes.get(networkNumber);
     if (remotes === others) continue;
-    for (const [address, node] of remotes) {
-      if (others?.get(address) !== node) members.push(memberElement(networkNumber, address, node));
+    for (const [address, here] of remotes) {
+      if (others?.get(address) === here) continue;
+      const there = nodesAt(others, address);
+      const only = nodesAt(remotes, address).filter((node) => !there.includes(node));
+      members.push(...only.map((node) => memberElement(networkNumber, address, node)));
     }
   }
   return members;

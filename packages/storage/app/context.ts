@@ -41,6 +41,8 @@ export interface StorageContext {
   sources: SourceGates;
   /** Volumes that the rest of their snapshot is being copied to. */
   filling: Set<VolumeId>;
+  /** Volumes that are being measured: nothing else is done for them until the end. */
+  measuring: Set<VolumeId>;
   /** Absent: all nodes are on this host. */
   nearness?: Nearness;
   /** Tells listeners that the report has changed. */

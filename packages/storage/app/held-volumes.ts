@@ -1,6 +1,7 @@
 // Owns holding volumes still for a backup: each as it was at one moment, while guests write on. A hold is known to
 // nobody but this process; what is left of one after a crash is let go at the next start.
 
+import { ServiceError } from '@ironbark/core/errors.ts';
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import { MIB } from '@ironbark/core/units.ts';
 import { newId, type RandomSource } from '@ironbark/platform/random.ts';
@@ -46,6 +47,7 @@ export async function holdVolumes(
   context: StorageContext,
   random: RandomSource,
 ): Promise<HeldVolumes> {
+  refuseWhileMeasured(context);
   const held = new Map<VolumeId, Hold>();
   const letGo = async () => {
     for (const [id, { point }] of held) await thaw(context, id, point);
@@ -70,6 +72,14 @@ export async function holdVolumes(
     },
     [Symbol.asyncDispose]: letGo,
   };
+}
+
+/** Guests' volumes would stay frozen for as long as the measurement takes. */
+function refuseWhileMeasured({ measuring }: StorageContext): void {
+  const [id] = measuring;
+  if (id === undefined) return;
+  const message = `${id} is being measured: volumes are not held until that has ended`;
+  throw new ServiceError({ kind: 'incorrect-state', resource: 'volume', message });
 }
 
 /** Undefined for a volume that has no contents. */

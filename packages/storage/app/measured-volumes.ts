@@ -37,6 +37,9 @@ const LEASE_MS = 15_000;
 /** Whoever attaches it meanwhile waits no longer than this, whoever renews. */
 const MOST_MS = 900_000;
 
+/** More would only measure each other. */
+const MOST_AT_A_TIME = 2;
+
 export class MeasuredVolumes implements AsyncDisposable {
   readonly #context: StorageContext;
   readonly #measuring = new Map<VolumeId, Measuring>();
@@ -56,6 +59,9 @@ export class MeasuredVolumes implements AsyncDisposable {
         `It is being measured, or a measurement was cut short in the last ${seconds} s.`,
       );
     }
+    if (this.#measuring.size >= MOST_AT_A_TIME) {
+      throw refuse(id, `${MOST_AT_A_TIME} volumes are being measured already.`);
+    }
     const over = Promise.withResolvers<void>();
     const opened = Promise.withResolvers<Omit<MeasuredVolume, 'leaseMs'>>();
     const ended = this.#context.locks.run(id, async () => {
@@ -70,11 +76,13 @@ export class MeasuredVolumes implements AsyncDisposable {
     });
     const measuring = { end: over.resolve, ended, lease: new AbortController() };
     this.#measuring.set(id, measuring);
+    this.#context.measuring.add(id);
     const done = new AbortController();
     void ended.finally(() => {
       done.abort();
       measuring.lease.abort();
       this.#measuring.delete(id);
+      this.#context.measuring.delete(id);
       this.#context.pokeVolume(id);
     });
     const volume = await opened.promise;

@@ -40,8 +40,10 @@ export function createVolumeReconciler(context: StorageContext): Reconciler {
   return {
     name: 'volume',
     listKeys: async () => (await listVolumes(context.database.query)).map((row) => row.id),
-    reconcile: (key, signal) => {
+    reconcile: async (key, signal) => {
       const id = key as VolumeId;
+      // Its end pokes; whoever waited for it at the lock would keep a worker from other volumes.
+      if (context.measuring.has(id)) return { kind: 'again', afterMs: WAIT_MS };
       return context.locks.run(id, () => reconcileVolume(context, id, signal));
     },
   };
