@@ -80,7 +80,10 @@ export class GatewayLink implements AsyncDisposable {
     const giveBack = await this.#turns.take();
     if (giveBack === undefined) throw away(new Error('too many calls at once'));
     try {
-      this.#session ??= this.#dial();
+      if (this.#session === undefined) {
+        this.#requirePause();
+        this.#session = this.#dial();
+      }
       return await (await this.#session).call(verb, input);
     } catch (error) {
       if (isServiceError(error)) throw error;
@@ -91,13 +94,16 @@ export class GatewayLink implements AsyncDisposable {
     }
   }
 
+  /** Soon after one that failed nobody dials. */
+  #requirePause(): void {
+    const failed = this.#failed;
+    if (failed === undefined) return;
+    if (this.#options.clock.monotonicMs() - failed.atMs < DIAL_PAUSE_MS) throw failed.error;
+  }
+
   async #dial(): Promise<CallSession> {
     const { clock, logger, front } = this.#options;
-    const failed = this.#failed;
     try {
-      if (failed !== undefined && clock.monotonicMs() - failed.atMs < DIAL_PAUSE_MS) {
-        throw failed.error;
-      }
       const session = await this.#open();
       void session.ended.then(() => {
         this.#session = undefined;
@@ -108,7 +114,7 @@ export class GatewayLink implements AsyncDisposable {
       return session;
     } catch (error) {
       this.#session = undefined;
-      if (error !== failed?.error) this.#failed = { atMs: clock.monotonicMs(), error };
+      this.#failed = { atMs: clock.monotonicMs(), error };
       throw error;
     }
   }
