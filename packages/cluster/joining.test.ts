@@ -29,7 +29,14 @@ test('a host joins with a token, answers calls, and fetches the images of its in
   );
   assert.equal(summary?.reachesVolumes, false);
   const asked = { id: 'vol-00000000000000001', opening: 1 };
-  assert.deepEqual(await host.ask('findGate', asked), { ...ACCESS, key: host.nodeId });
+  const { sizeBytes, ...before } = { ...ACCESS, key: host.nodeId };
+  assert.deepEqual(
+    await host.ask('findGate', asked),
+    before,
+    'as who asks in the old way reads it',
+  );
+  const withSize = await host.ask('findGate', { ...asked, withSize: true });
+  assert.deepEqual(withSize, { ...before, sizeBytes });
 });
 
 test('a token is good for one host, and nobody else’s is', async () => {

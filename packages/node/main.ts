@@ -157,7 +157,7 @@ async function createContext(
   options: NodeOptions,
   { users, driver }: { users: GuestUsers; driver: HypervisorDriver },
 ): Promise<InstanceContext> {
-  const { dataDir, clock, random, logger, network } = options;
+  const { dataDir, clock, random, logger, network, gates } = options;
   const intents = await IntentStore.open(dataDir, options.nodeId);
   const records = await RecordStore.open(dataDir);
   const slots = new GuestSlots(records.list().map(({ id, slot }) => [id, slot] as const));
@@ -171,7 +171,7 @@ async function createContext(
   const stores = { intents, records, files, slots, users };
   const aroundStep = options.aroundStep ?? takeStep;
   const host = { driver, ports, memory, console, ...openGuestVolumes(options, records) };
-  return { dataDir, clock, random, logger, aroundStep, ...stores, ...host };
+  return { dataDir, clock, random, logger, aroundStep, gates, ...stores, ...host };
 }
 
 async function createFiles(options: NodeOptions): Promise<GuestFiles> {

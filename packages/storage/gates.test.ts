@@ -70,7 +70,7 @@ test('the gate opens after the volume and closes before it', async () => {
     ...['export', 'open 198.51.100.1 1'],
     ...['close', 'unexport'],
     ...['close', 'stop'],
-    ...['end', 'grow'],
+    ...['grow', 'end'],
     ...['close', 'export'],
   ]);
 });
@@ -79,7 +79,7 @@ test('a gate that is shorter than its volume counts as none, and is closed all t
   const seen = async (served: TargetFacts, sizeBytes: number) => {
     const below = { inspect: async () => served } as Partial<BlockTarget> as BlockTarget;
     const access = { port: 1, user: 'attachment', key: '', sizeBytes };
-    const gates = { ...gatesThat([]), find: async () => access };
+    const gates = { ...gatesThat([]), isThere: async () => true, find: async () => access };
     return (await gatedTarget(below, gates).inspect(VOLUME)).isGated === true;
   };
   assert.equal(await seen({ ...SERVED, sizeBytes: 2 }, 1), false);
@@ -112,6 +112,7 @@ function gatesThat(done: string[]): NbdGates {
     close: async () => void done.push('close'),
     end: async () => void done.push('end'),
     list: async () => [],
+    isThere: async () => false,
     find: async () => undefined,
     onExit: () => () => {},
     detach: () => {},

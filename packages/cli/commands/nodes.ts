@@ -149,8 +149,11 @@ async function confirmLoss(context: CliContext, daemon: AdminApi, name: string):
   terminal.warn(
     `${node.name} is removed with its ${node.instances} instances${ids === '' ? '' : `: ${ids}`}`,
   );
-  terminal.warn('they are terminated, and what is on their root disks is lost to the cloud');
-  terminal.warn('volumes are detached; addresses and interfaces go as with any termination');
+  terminal.warn('they are terminated, and root disks that are no volumes are lost to the cloud');
+  terminal.warn(
+    'volumes, root volumes too, are detached and kept, whatever DeleteOnTermination says',
+  );
+  terminal.warn('addresses and interfaces go as with any termination');
   terminal.warn('if the host still runs, switch it off first: its guests do not end by this');
   if (await terminal.confirm(`Remove ${node.name} for good?`)) return;
   throw new Problem('nothing was removed', again);
@@ -159,7 +162,7 @@ async function confirmLoss(context: CliContext, daemon: AdminApi, name: string):
 function renderLost({ name, instances }: ZoneNode): string {
   return [
     `${name} is no node any more; its certificate is worth nothing.`,
-    `Its ${instances} instances are being terminated, and their volumes come free.`,
+    `Its ${instances} instances are being terminated, and their volumes are detached and kept.`,
     'If the host comes back: ironbark leave, there',
   ].join('\n');
 }

@@ -13,6 +13,7 @@ import { remoteImageSource } from '@ironbark/protocol/internal/wire/objects-wire
 import { type JoinedConfig, renderFront } from '../cloud-config.ts';
 import { type ControllersAdmin, remoteAdmin } from './controllers-admin.ts';
 import type { DaemonParts } from './daemon-parts.ts';
+import { endJoinedNode } from './end-joined-node.ts';
 import { FrontLink } from './front-link.ts';
 import { readNodeIdentity } from './node-identity.ts';
 import { openNode } from './open-node.ts';
@@ -59,9 +60,11 @@ export async function composeJoinedNode(
   let hasEnded = false;
   /** Guests, their volumes and the network go; disks and documents stay. */
   const end = async (timeoutMs: number) => {
-    await node.halt({ timeoutMs });
-    await clients?.endAll();
-    await network.removeAll();
+    await endJoinedNode({
+      guests: () => node.halt({ timeoutMs }),
+      volumes: async () => await clients?.endAll(),
+      network: () => network.removeAll(),
+    });
     hasEnded = true;
   };
   const link = starting.use(

@@ -1,6 +1,7 @@
 // Owns what follows when a guest ends by itself or cannot be started.
 
 import type { InstanceObservation } from '@ironbark/protocol/internal/instance-messages.ts';
+import { listAttachmentsOf, updateAttachment } from '../store/attachments.ts';
 import type { InstanceRow } from '../store/schema.ts';
 import type { Change } from './change.ts';
 import { hasReachedStop } from './instance-view.ts';
@@ -65,6 +66,7 @@ export async function applyOutcome(
 ): Promise<void> {
   if (outcome.kind === 'none') return;
   if (outcome.kind === 'failed') {
+    if (instance.observedPower === 'terminated') await keepVolumes(change, instance);
     await failInstance(change, instance, 'Server.InternalError', outcome.reason);
     return;
   }
@@ -73,6 +75,13 @@ export async function applyOutcome(
     stateReasonMessage: 'Client.InstanceInitiatedShutdown: Instance initiated shutdown',
     transitionReason: '',
   });
+}
+
+/** Nobody asked for its end, and its volumes are elsewhere, unharmed: they are detached, whatever was to go with it. */
+async function keepVolumes({ tx }: Change, { id }: InstanceRow): Promise<void> {
+  for (const attachment of await listAttachmentsOf(tx, id)) {
+    await updateAttachment(tx, attachment, { deleteOnTermination: 0 });
+  }
 }
 
 /**

@@ -132,6 +132,11 @@ export class Membership implements Disposable {
     return (await findJoinedByFingerprint(this.#context.database.query, fingerprint))?.id;
   }
 
+  /** At this moment, whatever connections it has. */
+  has(id: NodeId): boolean {
+    return this.#links.has(id);
+  }
+
   /** It was one, and was removed with what was on it. */
   async wasLost(fingerprint: string): Promise<boolean> {
     return await isLostNode(this.#context.database.query, fingerprint);

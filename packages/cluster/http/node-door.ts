@@ -12,7 +12,7 @@ import { type HttpHandler, serveTaken } from '@ironbark/platform/http/server.ts'
 import { findPeer, listenTls, type TlsListener } from '@ironbark/platform/http/tls-listener.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { GateKeeper } from '@ironbark/protocol/internal/nbd-gates.ts';
-import { gateKeyCheck } from '@ironbark/protocol/internal/wire/gate-wire.ts';
+import { answerForGate, gateKeyCheck } from '@ironbark/protocol/internal/wire/gate-wire.ts';
 import { joinRequestCheck } from '@ironbark/protocol/internal/wire/join-wire.ts';
 import {
   type ImageSource,
@@ -115,9 +115,22 @@ function createHandler(
   const verbs: VerbTable = {
     hello: async () => ({ isNode: true }),
     leave: async () => await membership.remove(id),
-    findGate: async (input) => (await gates?.findGate(id, gateKeyCheck(input, ''))) ?? null,
+    findGate: async (input) => {
+      const { withSize = false, ...key } = gateKeyCheck(input, '');
+      // Connections outlive a removal.
+      if (!membership.has(id)) throw notMember();
+      return answerForGate({ ...key, withSize }, await gates?.findGate(id, key));
+    },
   };
   return createCallHandler({ ...shared, verbs, byteVerbs: imageSourceBytes(own) });
+}
+
+function notMember(): ServiceError {
+  return new ServiceError({
+    kind: 'not-authorized',
+    resource: 'node',
+    message: 'This host is no node of the cloud any more.',
+  });
 }
 
 /** One that was removed as lost is told so: what still runs there has to end. */

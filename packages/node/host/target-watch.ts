@@ -18,7 +18,13 @@ export interface TargetWatch extends Disposable {
 
 export interface GateOptions {
   /** What has volumes of another host; stays the caller's. Absent: all are served on this one. */
-  gates?: { follow(targets: readonly WatchedTarget[]): void } | undefined;
+  gates?:
+    | {
+        follow(targets: readonly WatchedTarget[]): void;
+        /** False while a guest that asked there for so many bytes would wait with all that it is. */
+        isLongEnough(target: WatchedTarget): boolean;
+      }
+    | undefined;
 }
 
 export interface TargetWatchOptions extends GateOptions {

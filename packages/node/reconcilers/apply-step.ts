@@ -3,6 +3,7 @@
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { InterfaceId, VolumeId } from '@ironbark/core/ids.ts';
 import type { NicProfile } from '@ironbark/core/io-profile.ts';
+import { notServed } from '@ironbark/protocol/internal/block-target.ts';
 import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { GuestHandle } from '../drivers/hypervisor-driver.ts';
 import { instanceLayout } from '../store/instance-layout.ts';
@@ -119,7 +120,12 @@ async function growVolume(
 ): Promise<void> {
   const volume = intent.volumes.find((candidate) => candidate.volumeId === volumeId);
   if (volume === undefined) throw new Error(`${intent.id} has no volume ${volumeId}`);
-  await context.driver.growDisk(handleOf(context, intent), volumeId, volume.sizeBytes);
+  const { source, sizeBytes } = volume;
+  const isReady =
+    source.kind !== 'nbd-unix' ||
+    (context.gates?.isLongEnough({ socketPath: source.socketPath, sizeBytes }) ?? true);
+  if (!isReady) throw notServed(undefined);
+  await context.driver.growDisk(handleOf(context, intent), volumeId, sizeBytes);
 }
 
 async function unplugVolume(

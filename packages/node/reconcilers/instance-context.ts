@@ -17,10 +17,11 @@ import type { GuestVolumes } from '../app/guest-volumes.ts';
 import type { MemoryLedger } from '../app/memory.ts';
 import type { Ports } from '../app/ports.ts';
 import type { GuestHandle, HypervisorDriver } from '../drivers/hypervisor-driver.ts';
+import type { GateOptions } from '../host/target-watch.ts';
 import type { IntentStore } from '../store/intent.ts';
 import type { InstanceRecord, RecordStore } from '../store/records.ts';
 
-export interface InstanceContext {
+export interface InstanceContext extends GateOptions {
   dataDir: string;
   clock: Clock;
   random: RandomSource;

@@ -42,6 +42,8 @@ export interface NbdGates {
   /** When this resolves whoever came through it is cut off, and the key is worth nothing. */
   close(id: VolumeId): Promise<void>;
   list(): Promise<VolumeId[]>;
+  /** There is something to close: a gate that serves, is to serve again, or is of another version. */
+  isThere(id: VolumeId): Promise<boolean>;
   /** Undefined while none is served. */
   find(id: VolumeId): Promise<GateAccess | undefined>;
   /** Ends it and keeps its key and port: whoever came through it waits for the next one. */

@@ -37,9 +37,10 @@ export function gatedTarget(below: BlockTarget, gates: NbdGates): BlockTarget {
       await below.stop(id);
     },
     grow: async (id, sizeBytes, options) => {
+      // Growth that fails takes the volume from nobody.
+      await below.grow(id, sizeBytes, options);
       // A gate keeps the length that it began with: the next look finds it gone, and starts another.
       await gates.end(id);
-      await below.grow(id, sizeBytes, options);
     },
     onExit: (listener) => {
       const stops = [below.onExit(listener), gates.onExit(listener)];
@@ -58,8 +59,10 @@ async function inspect(below: BlockTarget, gates: NbdGates, id: VolumeId): Promi
   const facts = await below.inspect(id);
   const gate = await gates.find(id);
   // One of another length is as good as none to whoever may come in, and is to be closed for whoever may not.
-  if (gate === undefined || (facts.exported && gate.sizeBytes !== facts.sizeBytes)) return facts;
-  return { ...facts, isGated: true };
+  const isGated = facts.exported
+    ? gate !== undefined && gate.sizeBytes === facts.sizeBytes
+    : await gates.isThere(id);
+  return isGated ? { ...facts, isGated } : facts;
 }
 
 async function exportVolume(

@@ -84,7 +84,7 @@ class Gates implements NbdGates {
   async close(id: VolumeId): Promise<void> {
     const at = (path: string) => join(this.#host.dataDir, path);
     const { directory, pidFile, log } = gatePaths(id);
-    if (!(await this.#isMade(id))) return;
+    if (!(await this.isThere(id))) return;
     await this.end(id);
     for (const path of [pidFile, log]) await removeFile(at(path));
     // The last: while it is there a gate may be.
@@ -92,7 +92,7 @@ class Gates implements NbdGates {
   }
 
   async end(id: VolumeId): Promise<void> {
-    if (!(await this.#isMade(id))) return;
+    if (!(await this.isThere(id))) return;
     this.#running.delete(id);
     for (let time = 0; time < FIND_TIMES; time += 1) {
       const [found] = await findMarked(markIn(this.#host, gateMark(id)));
@@ -108,7 +108,7 @@ class Gates implements NbdGates {
   }
 
   async find(id: VolumeId): Promise<GateAccess | undefined> {
-    if (!(await this.#isMade(id)) || (await this.#find(id)) === undefined) return undefined;
+    if (!(await this.isThere(id)) || (await this.#find(id)) === undefined) return undefined;
     const host = this.#host;
     const [port, key] = [await readPort(host, id), await readKey(host, id)];
     const sizeBytes = await readNumber(host, gatePaths(id).size);
@@ -128,7 +128,7 @@ class Gates implements NbdGates {
   }
 
   /** It runs, or did when it was heard of last. */
-  #isMade(id: VolumeId): Promise<boolean> {
+  isThere(id: VolumeId): Promise<boolean> {
     return exists(join(this.#host.dataDir, gatePaths(id).directory));
   }
 

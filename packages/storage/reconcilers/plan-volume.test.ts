@@ -132,6 +132,12 @@ const cases: [string, DesiredVolume, ObservedVolume, string][] = [
   ['a file that is gone is never made anew', present, { ...nothing, state: 'ready' }, 'note-lost'],
   ['a longer volume is grown', { ...present, sizeBytes: 2 * GIB }, ready, 'grow'],
   ['a shorter wish changes nothing', { ...present, sizeBytes: 1 }, ready, 'settled'],
+  [
+    'what has no gate gets one before it is grown, which may fail',
+    { ...toA, throughGate: true, sizeBytes: 2 * GIB },
+    open,
+    'export',
+  ],
   ['a target that was not told is told', toA, { ...open, target: short }, 'grow'],
   ['a point in time keeps it short', larger, { ...ready, target: frozen }, 'wait'],
   ['and whoever has it open too', { ...larger, exportTo: 'node-a' }, openAndFrozen, 'wait'],

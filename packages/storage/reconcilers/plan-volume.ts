@@ -112,13 +112,14 @@ export function planVolume(desired: DesiredVolume, observed: ObservedVolume): Vo
   if (mayGrow && desired.isEncrypted === true) return step('grow');
   const layer = planLayer(observed);
   if (layer !== undefined) return layer;
+  // Before it grows: growth that fails keeps it from nobody.
+  if (openFor !== undefined && !isServed(desired, observed)) return step('export');
+  const { openings = [], target } = observed;
+  if (listLacking(openTo, openings, target.openings ?? []).length > 0) return step('open');
   if (mayGrow) return step('grow');
   if (openFor === undefined && openTo.length === 0) {
     return planClone(observed) ?? (isShort ? WAIT : planIdle(observed));
   }
-  if (openFor !== undefined && !isServed(desired, observed)) return step('export');
-  const { openings = [], target } = observed;
-  if (listLacking(openTo, openings, target.openings ?? []).length > 0) return step('open');
   if (isLimitedOtherwise(desired, observed)) return step('limit');
   // It is open by now: whoever copies has the image to itself until then.
   return planClone(observed) ?? (isShort ? WAIT : SETTLED);

@@ -2,8 +2,8 @@
 // in there with TLS and the key of the attachment, and serves a Unix socket here; a guest itself has no network.
 
 import type { VolumeId } from '@ironbark/core/ids.ts';
-import type { GateAccess } from '@ironbark/protocol/internal/nbd-gates.ts';
-import type { GateKey } from '@ironbark/protocol/internal/wire/gate-wire.ts';
+
+import type { GateKey, KnownGate } from '@ironbark/protocol/internal/wire/gate-wire.ts';
 
 export const CLIENT = 'qemu-storage-daemon';
 
@@ -47,7 +47,7 @@ const NAME = /^(vol-[0-9a-f]+)\.([1-9][0-9]*)$/;
 const RECONNECT_DELAY_S = 24 * 60 * 60;
 
 /** IPv4 of the front end, and what it told of the gate. */
-export interface GatePlace extends GateAccess {
+export interface GatePlace extends KnownGate {
   host: string;
 }
 

@@ -10,8 +10,7 @@ import { join } from 'node:path';
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
-import type { GateAccess } from '@ironbark/protocol/internal/nbd-gates.ts';
-import type { GateKey } from '@ironbark/protocol/internal/wire/gate-wire.ts';
+import type { GateKey, KnownGate } from '@ironbark/protocol/internal/wire/gate-wire.ts';
 import { clientName, clientPaths, type GatePlace, parseClientName } from './client-arguments.ts';
 import {
   type ClientHost,
@@ -36,7 +35,7 @@ export interface GateClientsOptions {
   /** IPv4 of the front end as it is reached from here. */
   findFront(): Promise<string>;
   /** Undefined: the attachment is over. Throws while that cannot be said. */
-  findGate(key: GateKey): Promise<GateAccess | undefined>;
+  findGate(key: GateKey): Promise<KnownGate | undefined>;
 }
 
 /** How soon the end of a client is seen; its guest waits, and loses nothing. */
@@ -53,6 +52,8 @@ export class GateClients implements AsyncDisposable {
   readonly #known = new Map<string, GateKey>();
   readonly #askAtMs = new Map<string, number>();
   readonly #problems = new Map<string, string>();
+  /** What those that serve were told last. */
+  readonly #lengths = new Map<string, number>();
   /** With their lengths. */
   #wanted = new Map<string, number>();
   #pause = new AbortController();
@@ -72,6 +73,16 @@ export class GateClients implements AsyncDisposable {
   /** Where guests find a volume. */
   socketOf = (id: VolumeId, opening: number): string =>
     join(this.#options.host.directory, clientPaths({ id, opening }).exported);
+
+  /**
+   * A guest may ask what is at this socket for a volume of so many bytes. While its gate is shorter it is on its way
+   * out, and whoever asked would wait for the next one with its whole guest. True of what is no client's.
+   */
+  isLongEnough = ({ socketPath, sizeBytes }: FollowedVolume): boolean => {
+    const key = parseClientName(SOCKET.exec(socketPath)?.[1] ?? '');
+    if (key === undefined || this.socketOf(key.id, key.opening) !== socketPath) return true;
+    return (this.#lengths.get(clientName(key)) ?? 0) >= sizeBytes;
+  };
 
   /** What the document names, all of it. */
   follow(volumes: Iterable<FollowedVolume>): void {
@@ -128,7 +139,9 @@ export class GateClients implements AsyncDisposable {
     const place = await this.#findPlace(key, { serves });
     if (place === undefined) return await this.#remove(key);
     await ensureClient(host, key, place);
-    const isAsWanted = place.sizeBytes >= (this.#wanted.get(name) ?? Number.POSITIVE_INFINITY);
+    const length = place.sizeBytes ?? Number.POSITIVE_INFINITY;
+    const isAsWanted = length >= (this.#wanted.get(name) ?? Number.POSITIVE_INFINITY);
+    this.#lengths.set(name, length);
     const askMs = isAsWanted ? ASK_SERVING_MS : ASK_SOON_MS;
     this.#askAtMs.set(name, clock.monotonicMs() + askMs);
   }
@@ -150,6 +163,7 @@ export class GateClients implements AsyncDisposable {
     const name = clientName(key);
     await removeClient(this.#options.host, key);
     this.#askAtMs.delete(name);
+    this.#lengths.delete(name);
     // The document may be older than the word of the front end, or newer: it is asked again.
     if (!this.#wanted.has(name)) this.#known.delete(name);
   }
