@@ -116,7 +116,9 @@ test('an encrypted volume grows under its host, by zeros', async () => {
   const sizeBytes = 21 * MIB;
   await harness.put(volume(1, { ...SEALED, exportTo: NODE, sizeBytes, generation: 2 }));
   const grown = await harness.untilVolume(VOLUME, (each) => each.generation === 2);
-  await qemuIo(grown, 'read -P 0x11 0 16M', 'read -P 0 16M 5M', 'write -P 0x22 20M 1M');
+  await qemuIo(grown, 'read -P 0x11 0 16M', 'read -P 0 16M 5M');
+  // By itself: what is cut off by the daemon's end is done once more, and would read what it has written.
+  await qemuIo(grown, 'write -P 0x22 20M 1M');
   assert.equal((await stat(filePath(harness))).size, sizeBytes + LUKS_HEADER_BYTES);
   process.kill(await daemonPid(harness, VOLUME), 'SIGKILL');
   await harness.untilDone(grown, 'read -P 0x11 0 16M', 'read -P 0 16M 4M', 'read -P 0x22 20M 1M');
