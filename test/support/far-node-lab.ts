@@ -8,7 +8,7 @@ import { type ClientHost, openClientHost } from '@ironbark/node/drivers/gates/cl
 import { type FollowedVolume, GateClients } from '@ironbark/node/drivers/gates/gate-clients.ts';
 import { Namespace } from '@ironbark/node/testing/guest-namespace.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
-import { type Commands, systemCommands } from '@ironbark/platform/commands.ts';
+import { CommandError, type Commands, systemCommands } from '@ironbark/platform/commands.ts';
 import { CLEAN_ENVIRONMENT } from '@ironbark/platform/confinement.ts';
 import { writeUnsynced } from '@ironbark/platform/files.ts';
 import { createLogger } from '@ironbark/platform/logger.ts';
@@ -41,6 +41,8 @@ export interface Writer extends AsyncDisposable {
   /** Some writes that were asked for from now on have ended, and none failed. */
   untilMore(): Promise<void>;
 }
+
+const REFUSED = /can't open: [^\n]*Connection refused/;
 
 export class FarNodeLab implements AsyncDisposable {
   readonly harness: Harness;
@@ -190,9 +192,15 @@ export class FarNodeLab implements AsyncDisposable {
     await this.harness.until('the client serves', () => isListening(this.socket));
     const commands = steps.flatMap((step) => ['-c', step]);
     const args = [...commands, '--image-opts', this.#patientImage];
-    const { stdout } = await systemCommands.run('qemu-io', args, {
-      timeoutMs: this.#patienceS * 1_000,
-    });
+    const timeoutMs = this.#patienceS * 1_000;
+    // One that listened a moment ago may make way for another: nothing was asked of it yet.
+    const attempt = () =>
+      systemCommands.run('qemu-io', args, { timeoutMs }).catch((error: unknown) => {
+        if (error instanceof CommandError && REFUSED.test(error.message)) return undefined;
+        throw error;
+      });
+    const wait = { clock: systemClock, timeoutMs, intervalMs: 20, what: 'the client' };
+    const { stdout } = await waitFor(attempt, wait);
     if (/failed/i.test(stdout)) throw new Error(stdout);
   }
 
