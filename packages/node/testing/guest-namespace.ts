@@ -1,6 +1,6 @@
 // Owns network namespaces that play guests and the world outside in tests of the host's network.
 
-import { systemCommands } from '@ironbark/platform/commands.ts';
+import { CommandError, systemCommands } from '@ironbark/platform/commands.ts';
 import type { PortSpec } from '../host/host-network.ts';
 import { createNetworkNames } from '../host/network-names.ts';
 
@@ -12,6 +12,8 @@ export function whyNoNamespaces(): string | false {
 
 export class Namespace implements AsyncDisposable {
   readonly name: string;
+  /** The ends that stand on the host. */
+  readonly #hostEnds: string[] = [];
 
   private constructor(name: string) {
     this.name = name;
@@ -29,6 +31,7 @@ export class Namespace implements AsyncDisposable {
     const address = macAddress === undefined ? [] : ['address', macAddress];
     const peer = ['peer', 'name', 'eth0', ...address, 'netns', this.name];
     await run('link', 'add', hostEnd, 'type', 'veth', ...peer);
+    this.#hostEnds.push(hostEnd);
     await run('link', 'set', hostEnd, 'up');
     await this.ip('link', 'set', 'eth0', 'up');
   }
@@ -57,7 +60,9 @@ export class Namespace implements AsyncDisposable {
     return stdout.trim();
   }
 
+  /** The kernel takes a name space apart in its own time, and its pairs with it: those on the host go first, at once. */
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const end of this.#hostEnds) await run('link', 'delete', 'dev', end).catch(ignoreGone);
     await run('netns', 'delete', this.name);
   }
 }
@@ -77,6 +82,11 @@ export async function createGuestIn(
   await run('-n', space, 'link', 'set', tap, 'up');
   await guest.ip('link', 'set', 'eth0', 'up');
   return guest;
+}
+
+/** Who had the other end may have taken it away. */
+function ignoreGone(error: unknown): void {
+  if (!(error instanceof CommandError && error.stderr.includes('Cannot find device'))) throw error;
 }
 
 async function run(...args: string[]): Promise<string> {
