@@ -18,6 +18,7 @@ import {
   volumeId,
 } from '@ironbark/storage/testing/harness.ts';
 import { type CephCluster, POOL, USER } from './ceph-cluster.ts';
+import { describeImage } from './ceph-images.ts';
 import { eventually } from './cloud-under-test.ts';
 
 /** Unless told otherwise. */
@@ -42,7 +43,10 @@ export class PointLab implements AsyncDisposable {
   readonly #wishes = new Map<number, VolumeWish>();
   readonly #snapshots = new Map<number, SnapshotWish>();
 
-  private constructor(harness: Harness, explain: (line: string) => void) {
+  readonly #ceph: CephCluster;
+
+  private constructor(ceph: CephCluster, harness: Harness, explain: (line: string) => void) {
+    this.#ceph = ceph;
     this.harness = harness;
     this.explain = explain;
   }
@@ -71,7 +75,7 @@ export class PointLab implements AsyncDisposable {
       return result;
     };
     const harness = await Harness.start({ backends, drivers, aroundStep });
-    const lab = new PointLab(harness, explain);
+    const lab = new PointLab(ceph, harness, explain);
     made.lab = lab;
     const { objects } = lab.harness;
     const get = objects.getObject.bind(objects);
@@ -169,7 +173,7 @@ export class PointLab implements AsyncDisposable {
     await qemuIo((await this.see(digit))!, ...steps, 'flush');
   }
 
-  /** How many runs are not as they should be. */
+  /** How many runs are not as they should be. Of one that is wrong all is told that Ceph says of its image. */
   async countWrong(digit: number, ...runs: Run[]): Promise<number> {
     const seen = (await this.see(digit))!;
     let wrong = 0;
@@ -179,6 +183,7 @@ export class PointLab implements AsyncDisposable {
         wrong += 1;
       });
     }
+    if (wrong > 0) this.explain(await describeImage(this.#ceph, volumeId(digit)));
     return wrong;
   }
 

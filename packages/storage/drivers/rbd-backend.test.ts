@@ -13,13 +13,15 @@ import {
 } from '@ironbark/platform/commands.ts';
 import { RbdBackend } from './rbd-backend.ts';
 import { RbdCommand } from './rbd-command.ts';
-import { readPercent } from './rbd-flatten.ts';
+import { planWhole, readPercent } from './rbd-flatten.ts';
+import type { ImageFacts } from './rbd-images.ts';
 import { takePoint } from './rbd-points.ts';
 
 const SETTINGS = { pool: 'volumes', user: 'us', confPath: '/c', keyringPath: '/k' };
 const LOGIN = ['--conf', '/c', '--id', 'us', '--keyring', '/k'];
 const ONE = 'vol-00000000000000001';
 const TWO = 'vol-00000000000000002';
+const MAP = 'object-map fast-diff';
 const POINT = { id: ONE, snapshotId: 'snap-00000000000000001' } as const;
 const FEATURES = 'layering,exclusive-lock,object-map,fast-diff,deep-flatten';
 
@@ -71,9 +73,13 @@ function record(answers: Record<string, Answer> = {}) {
   return { backend, commands, asked, started, answers };
 }
 
+function until(what: string, probe: () => Promise<boolean>): Promise<unknown> {
+  return waitFor(probe, { clock: systemClock, timeoutMs: 2_000, intervalMs: 1, what });
+}
+
 const ABSENT = { code: 2 };
 const SAME = { pointBytes: 1024, sizeBytes: 1024 };
-const CLONE = `clone --rbd-default-clone-format 2 --image-feature ${FEATURES} volumes/${ONE}@${POINT.snapshotId} volumes/${TWO}.new`;
+const CLONE = `clone --rbd-default-clone-format 2 --image-feature layering,exclusive-lock,deep-flatten volumes/${ONE}@${POINT.snapshotId} volumes/${TWO}.new`;
 
 test('an image is made with what clones and differences need', async () => {
   const { backend, asked } = record({ info: ABSENT });
@@ -202,22 +208,54 @@ test('points of volumes are found among all else that a pool has', async () => {
 });
 
 test('two clones at a time are made whole, with progress, and one that fails is shown', async () => {
-  const { backend, started } = record({ info: { stdout: '{"size":1,"parent":{}}' } });
+  const { backend, started, answers } = record({ info: { stdout: '{"size":1,"parent":{}}' } });
   const ids = [ONE, TWO, 'vol-00000000000000003'] as const;
   for (const id of ids) await backend.points.flatten(id);
   await backend.points.flatten(ONE);
-  const until = (what: string, probe: () => Promise<boolean>) =>
-    waitFor(probe, { clock: systemClock, timeoutMs: 2_000, intervalMs: 1, what });
   await until('two to begin', async () => started.length === 2);
   started[0]!.stderr.write('Image flatten: 12% complete...\rImage flatten: 30% complete...');
   await until('progress', async () => (await backend.points.inspectClone(ONE)).percent === 30);
   started[1]!.end(5);
   await until('the third', async () => started.length === 3);
   assert.equal((await backend.points.inspectClone(TWO)).state, 'failed');
+  answers['info'] = { stdout: JSON.stringify({ size: 1, features: FEATURES.split(',') }) };
   started[0]!.end(0);
-  await until('the end', async () => (await backend.points.inspectClone(ONE)).state === 'idle');
+  await until('the end', async () => (await backend.points.inspectClone(ONE)).state === 'done');
   await backend[Symbol.asyncDispose]();
   assert.equal(await started[2]!.ended, 'SIGKILL');
+});
+
+test('a clone has no map of objects until it reads from nothing else, and a true one then', () => {
+  const [all, bare] = [FEATURES.split(','), ['layering', 'exclusive-lock', 'deep-flatten']];
+  const mapless = { size: 1, features: bare };
+  const next = (image: ImageFacts) => planWhole(image)?.('p/i').join(' ');
+  assert.equal(next({ ...mapless, parent: {} }), 'flatten p/i');
+  assert.equal(next({ ...mapless, parent: {}, features: all }), `feature disable p/i ${MAP}`);
+  assert.equal(next(mapless), `feature enable p/i ${MAP}`);
+  const flags = ['object map invalid', 'fast diff invalid'];
+  const rebuilt = 'object-map rebuild --no-progress p/i';
+  assert.equal(next({ size: 1, features: all, flags }), rebuilt);
+  assert.equal(next({ size: 1, features: all, flags: [] }), undefined);
+});
+
+test('a clone that reads from nothing else is not whole before its map of objects is', async () => {
+  const says = (features: string[], flags: string[]) => ({
+    stdout: JSON.stringify({ size: 1, features, flags }),
+  });
+  const { backend, asked, started, answers } = record({ info: says(['layering'], []) });
+  assert.deepEqual(await backend.points.inspectClone(ONE), { state: 'idle', percent: 100 });
+  await backend.points.flatten(ONE);
+  const all = FEATURES.split(',');
+  for (const [step, flags] of [['object map invalid'], []].entries()) {
+    await until('the next step', async () => started.length === step + 1);
+    answers['info'] = says(all, flags);
+    started[step]!.end(0);
+  }
+  await until('the end', async () => (await backend.points.inspectClone(ONE)).state === 'done');
+  assert.deepEqual(
+    asked.filter((line) => !line.startsWith('info')),
+    [`feature enable volumes/${ONE} ${MAP}`, `object-map rebuild --no-progress volumes/${ONE}`],
+  );
 });
 
 test('what a program shows is its last figure', () => {

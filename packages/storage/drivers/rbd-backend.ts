@@ -12,13 +12,14 @@ import {
   type StagedSpace,
   type StagedVolume,
 } from '@ironbark/protocol/internal/staged-backend.ts';
-import { RbdClones, readImage, removeImage, resizeImage, UNFINISHED } from './rbd-clones.ts';
+import { RbdClones } from './rbd-clones.ts';
 import {
   type CephSettings,
   IMAGE_FEATURES,
   RbdCommand,
   requireCephSettings,
 } from './rbd-command.ts';
+import { readImage, removeImage, resizeImage, UNFINISHED } from './rbd-images.ts';
 import { RbdWriters } from './rbd-writers.ts';
 
 /** The report asks often, and each answer takes a process. */

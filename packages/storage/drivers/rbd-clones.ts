@@ -14,19 +14,14 @@ import {
 } from '@ironbark/protocol/internal/staged-backend.ts';
 import {
   ALREADY_THERE,
-  IMAGE_FEATURES,
+  CLONE_FEATURES,
   NOT_EMPTY,
   NOT_FOUND,
   type RbdCommand,
 } from './rbd-command.ts';
-import { RbdFlattenings } from './rbd-flatten.ts';
+import { planWhole, RbdFlattenings } from './rbd-flatten.ts';
+import { readImage, removeImage, resizeImage, UNFINISHED } from './rbd-images.ts';
 import { dropPoint, listAllPoints, pointName } from './rbd-points.ts';
-
-export interface ImageFacts {
-  size: number;
-  /** What it still reads from. */
-  parent?: object;
-}
 
 export class RbdClones implements StoragePoints, AsyncDisposable {
   readonly #rbd: RbdCommand;
@@ -73,8 +68,9 @@ export class RbdClones implements StoragePoints, AsyncDisposable {
     if (found !== undefined) return found;
     if (this.#fresh.has(id)) return { state: 'idle', percent: 0 };
     const image = await readImage(this.#rbd, id);
-    if (image?.parent !== undefined) return { state: 'idle', percent: 0 };
-    return { state: 'done', percent: DONE_PERCENT };
+    const isWhole = image === undefined || planWhole(image) === undefined;
+    if (isWhole) return { state: 'done', percent: DONE_PERCENT };
+    return { state: 'idle', percent: image.parent === undefined ? DONE_PERCENT : 0 };
   }
 
   async flatten(id: VolumeId): Promise<void> {
@@ -118,25 +114,4 @@ export class RbdClones implements StoragePoints, AsyncDisposable {
   }
 }
 
-/** Of an image that is being made. */
-export const UNFINISHED = '.new';
-
-const CLONE = ['clone', '--rbd-default-clone-format', '2', '--image-feature', IMAGE_FEATURES];
-
-export async function readImage(rbd: RbdCommand, name: string): Promise<ImageFacts | undefined> {
-  const text = await rbd.run('rbd', ['info', '--format', 'json', rbd.imageSpec(name)]);
-  return text === undefined ? undefined : (JSON.parse(text) as ImageFacts);
-}
-
-export async function resizeImage(rbd: RbdCommand, name: string, bytes: number): Promise<void> {
-  await rbd.must(['resize', '--no-progress', '--size', `${bytes}B`, rbd.imageSpec(name)]);
-}
-
-/** With its points in time. One that clones read from is out of the way, and ends with the last of them. */
-export async function removeImage(rbd: RbdCommand, name: string): Promise<void> {
-  const spec = rbd.imageSpec(name);
-  const purged = await rbd.run('rbd', ['snap', 'purge', '--no-progress', spec]);
-  if (purged === undefined) return;
-  const { exitCode } = await rbd.remove(['rm', '--no-progress', spec], [NOT_FOUND, NOT_EMPTY]);
-  if (exitCode === NOT_EMPTY) await rbd.run('rbd', ['trash', 'mv', spec]);
-}
+const CLONE = ['clone', '--rbd-default-clone-format', '2', '--image-feature', CLONE_FEATURES];

@@ -41,6 +41,9 @@ export const NOT_EMPTY = 39;
  * knowing what has changed without reading it, and flattening a clone with the points in time that it has.
  */
 export const IMAGE_FEATURES = 'layering,exclusive-lock,object-map,fast-diff,deep-flatten';
+/** Ceph's map of what objects an image has, which a clone gets once it is whole (rbd-flatten.ts). */
+export const MAP_FEATURES = ['object-map', 'fast-diff'] as const;
+export const CLONE_FEATURES = 'layering,exclusive-lock,deep-flatten';
 
 export function requireCephSettings(settings: CephSettings): void {
   const { pool, user, confPath, keyringPath } = settings;

@@ -1,11 +1,22 @@
 // Owns giving clones what they lack of the image that they were cloned from, a few at a time. Whoever has the image open
 // does it, or the program itself; one that is cut short is gone on with by beginning again.
+//
+//   clone --flatten--> reads from nothing else --feature enable, object-map rebuild--> whole
+//
+// A clone has no map of objects (Ceph's object-map) before it reads from nothing else. Ceph notes an object there before it
+// makes it, a client that dies in between leaves the note, and the next flatten passes over all that is noted: those bytes
+// would read as zeros once the parent is let go (ceph/ceph#61129; `object-map check` and `rebuild` keep such notes). And
+// whoever has a point in time of a clone open goes on with the map that it had then, after what was not in it has
+// been copied and the parent is gone (ceph/ceph#70143).
 
 import type { VolumeId } from '@ironbark/core/ids.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { AttachedProcess } from '@ironbark/platform/commands.ts';
-import type { CloneFacts } from '@ironbark/protocol/internal/staged-backend.ts';
-import type { RbdCommand } from './rbd-command.ts';
+import { type CloneFacts, DONE_PERCENT } from '@ironbark/protocol/internal/staged-backend.ts';
+import { MAP_FEATURES, type RbdCommand } from './rbd-command.ts';
+import { type ImageFacts, readImage } from './rbd-images.ts';
+
+type Step = (imageSpec: string) => string[];
 
 interface Flattening {
   state: 'waiting' | 'running' | 'failed';
@@ -18,6 +29,8 @@ interface Flattening {
 const AT_A_TIME = 2;
 /** How long a failure is shown before it may be tried again. */
 const FAILED_FOR_MS = 10_000;
+/** Of the way from any state of a clone to the end, with one to spare that somebody else has undone. */
+const MOST_STEPS = 5;
 const PROGRESS = /(\d{1,3})% complete/g;
 
 export class RbdFlattenings implements AsyncDisposable {
@@ -81,7 +94,23 @@ export class RbdFlattenings implements AsyncDisposable {
   }
 
   async #flatten(id: VolumeId, flattening: Flattening): Promise<boolean> {
-    const process = await this.#rbd.start(['flatten', this.#rbd.imageSpec(id)]);
+    for (let steps = 0; steps < MOST_STEPS; steps += 1) {
+      const image = await readImage(this.#rbd, id);
+      if (image === undefined) return false;
+      const step = planWhole(image);
+      if (step === undefined) return true;
+      if (this.#all.get(id) !== flattening) return false;
+      if (image.parent === undefined) flattening.percent = DONE_PERCENT;
+      if (!(await this.#follow(step(this.#rbd.imageSpec(id)), { id, flattening }))) return false;
+    }
+    return false;
+  }
+
+  async #follow(
+    args: readonly string[],
+    { id, flattening }: { id: VolumeId; flattening: Flattening },
+  ): Promise<boolean> {
+    const process = await this.#rbd.start(args);
     flattening.process = process;
     // It was ended before it had begun.
     if (this.#all.get(id) !== flattening) process.kill('SIGKILL');
@@ -91,6 +120,19 @@ export class RbdFlattenings implements AsyncDisposable {
     }
     return (await process.ended) === 0;
   }
+}
+
+/** What is asked of `rbd` next for a clone; undefined when it is whole. */
+export function planWhole({ parent, features = [], flags = [] }: ImageFacts): Step | undefined {
+  const mapped = MAP_FEATURES.filter((feature) => features.includes(feature));
+  const lacking = MAP_FEATURES.filter((feature) => !features.includes(feature));
+  if (parent !== undefined && mapped.length > 0) {
+    return (spec) => ['feature', 'disable', spec, ...mapped];
+  }
+  if (parent !== undefined) return (spec) => ['flatten', spec];
+  if (lacking.length > 0) return (spec) => ['feature', 'enable', spec, ...lacking];
+  if (flags.length === 0) return undefined;
+  return (spec) => ['object-map', 'rebuild', '--no-progress', spec];
 }
 
 /** The last of what a program that shows its progress has said. */

@@ -1,6 +1,7 @@
-// Owns the suite of volumes in Ceph: points in time and clones (points.ts), volumes in use on another host (gates.ts), and a
-// real guest of a whole cloud that writes while disks of the cluster are killed and come back. `--only points`, `gates` and
-// `guest` run one of them. The packages of a whole Ceph are some 50 MB, so this is by command and installs them itself.
+// Owns the suite of volumes in Ceph: points in time and clones (points.ts), clones whose flattening is cut short
+// (flattening.ts), volumes in use on another host (gates.ts), and a real guest of a whole cloud that writes while disks of
+// the cluster are killed and come back. `--only points`, `flattening`, `gates` and `guest` run one of them. The packages of
+// a whole Ceph are some 50 MB, so this is by command and installs them itself.
 
 import { CephCluster, installCeph, POOL } from '../../support/ceph-cluster.ts';
 import { CloudUnderTest, eventually } from '../../support/cloud-under-test.ts';
@@ -22,18 +23,21 @@ import {
   deleteVolume,
   detachVolume,
 } from '../../support/volumes.ts';
+import { measureFlattening } from './flattening.ts';
 import { measureGates } from './gates.ts';
 import { countLeft, measurePoints } from './points.ts';
 
 /** A pause that nobody takes for a slow write. */
 const STALL_S = 5;
 
-export async function cephSuite({ explain, only }: SuiteOptions): Promise<Figure[]> {
+export async function cephSuite(options: SuiteOptions): Promise<Figure[]> {
+  const { explain, only, seed, count: rounds } = options;
   await installCeph(explain);
   await using ceph = await CephCluster.start();
   explain('a monitor, a manager and three disks are there');
   const is = (part: string) => only === undefined || only === part;
   const figures = is('points') ? await measurePoints(ceph, explain) : [];
+  if (is('flattening')) figures.push(...(await measureFlattening(ceph, { rounds, seed, explain })));
   if (is('gates')) figures.push(...(await measureGates(ceph, explain)));
   if (is('guest')) figures.push(...(await measureGuest(ceph, explain)));
   return [...figures, ...(await countLeft(ceph))];
