@@ -217,6 +217,28 @@ test('a volume that is lost while it is changed fails its change', async () => {
   assert.equal(failed.StatusMessage, 'planted');
 });
 
+test('a change that there is no room for has failed, the volume is what it was, and can be changed and attached', async () => {
+  await using t = await TestCloud.start({ failGrowth: ({ sizeBytes }) => sizeBytes > 8 * GIB });
+  const { VolumeId } = await t.call('CreateVolume', { ...ZONE, Size: 4 });
+  await t.settleVolume(VolumeId!, 'available');
+  await t.call('ModifyVolume', { VolumeId: VolumeId!, Size: 16, VolumeType: 'gp3', Iops: 4_000 });
+  const failed = await settleModification(t, VolumeId!, 'failed');
+  assert.deepEqual(
+    [failed.StatusMessage, failed.Progress, failed.OriginalSize, failed.TargetSize],
+    ['no room', 0, 4, 16],
+  );
+  assert.ok(failed.EndTime! >= failed.StartTime!);
+  const { Size, VolumeType, State } = await t.describeVolume(VolumeId!);
+  assert.deepEqual([Size, VolumeType, State], [4, 'gp2', 'available']);
+  await t.settle('the storage to hear that', async () => {
+    return t.storage.findIntent(VolumeId as `vol-${string}`)?.sizeBytes === 4 * GIB;
+  });
+  assert.equal(t.storage.limitsOf(VolumeId!)?.iops, 100);
+  await t.call('ModifyVolume', { VolumeId: VolumeId!, Size: 8 });
+  await settleModification(t, VolumeId!, 'completed');
+  assert.equal((await t.describeVolume(VolumeId!)).Size, 8);
+});
+
 test('a launch orders volumes with the same rules', async () => {
   await using t = await TestCloud.start();
   const image = await t.registerImage();

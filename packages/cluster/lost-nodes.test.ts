@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { CALL_SESSION } from '@ironbark/platform/http/call-session.ts';
-import { type Host, INSTANCE, JoinedZone } from './testing/joined-zone.ts';
+import { findGate } from './http/node-door.ts';
+import { ACCESS, type Host, INSTANCE, JoinedZone } from './testing/joined-zone.ts';
 
 const LOST = { name: 'n1', isLost: true };
 
@@ -21,6 +23,16 @@ async function zoneWithInstance(): Promise<{ zone: JoinedZone; host: Host }> {
 async function powers(zone: JoinedZone): Promise<string[]> {
   const { instances } = await zone.cluster.client.changesSince(0);
   return instances.map(({ observation }) => observation.power);
+}
+
+/** The end of its connection may be seen a moment later. */
+function removeOnceAway(zone: JoinedZone): Promise<boolean> {
+  return zone.until('the node may be removed', () =>
+    zone.admin.removeNode(LOST).then(
+      () => true,
+      () => false,
+    ),
+  );
 }
 
 async function loseHost(zone: JoinedZone, host: Host): Promise<void> {
@@ -66,6 +78,35 @@ test('a lost node that comes back is sent away, told why, and gets nothing', asy
   assert.deepEqual(await powers(zone), ['terminated']);
   await using other = await zone.join('n1');
   assert.notEqual(other.nodeId, host.nodeId, 'its name is free');
+});
+
+test('connections that a lost node still has end with it, and it is told of no gate that it has asked for before', async () => {
+  const { zone, host } = await zoneWithInstance();
+  await using _ = zone;
+  const asked = { id: 'vol-00000000000000001', opening: 1 };
+  assert.ok(await host.ask('findGate', asked));
+  // Beside the one by which it is heard of.
+  const kept = await host.dial('http/1.1');
+  await loseHost(zone, host);
+  assert.equal(kept.resume().destroyed, false);
+  await removeOnceAway(zone);
+  // By itself it would be closed after 20 s without a request.
+  const timing = { clock: systemClock, timeoutMs: 5_000, what: 'the end of a connection' };
+  await waitFor(() => kept.destroyed, timing);
+  await assert.rejects(host.ask('findGate', asked), /no such call/);
+
+  let isNode = true;
+  const answer = Promise.withResolvers<typeof ACCESS & { key: string }>();
+  const options = {
+    membership: { has: () => isNode },
+    gates: { findGate: () => answer.promise },
+  };
+  const answers = Promise.allSettled([findGate(options, host.nodeId, asked)]);
+  isNode = false;
+  answer.resolve({ ...ACCESS, key: 'ab'.repeat(32) });
+  const [answered] = await answers;
+  assert.equal(answered.status, 'rejected');
+  assert.match(String(answered.reason), /no node of the cloud any more/);
 });
 
 test('a node that is there, or may be on its way, is not lost', async () => {
@@ -125,12 +166,7 @@ test('a report that was under way while its node was removed changes nothing', a
   await zone.untilState('n1', 'away');
   // The link is cut in the moment of the removal: what was asked before may still be answered.
   const hangingUp = host.hangUp();
-  await zone.until('the node may be removed', () =>
-    zone.admin.removeNode(LOST).then(
-      () => true,
-      () => false,
-    ),
-  );
+  await removeOnceAway(zone);
   answer.resolve();
   await hangingUp;
   assert.deepEqual(await powers(zone), ['terminated']);

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { MIB } from '@ironbark/core/units.ts';
 import { systemCommands } from '@ironbark/platform/commands.ts';
 import {
+  ACCOUNT,
   Harness,
   holdUploads,
   NODE,
@@ -38,6 +39,46 @@ test('a volume that does not fit fails with the numbers, and leaves no file', {
   await harness.put(volume(2, { generation: 2, desired: 'absent', sizeBytes: 512 * MIB }));
   await harness.untilVolume(volumeId(2), (each) => each.state === 'absent');
 });
+
+for (const kind of [{}, { encryptedFor: ACCOUNT }]) {
+  const what = kind.encryptedFor === undefined ? 'a volume' : 'an encrypted volume';
+  test(`${what} that there is no room to grow is as it was, and is opened`, { skip }, async () => {
+    await using disk = await SmallDisk.make();
+    let isFooled = false;
+    await using harness = await Harness.start({
+      dataDir: disk.dataDir,
+      // At the second time fallocate itself meets the full disk.
+      drivers: (drivers) => {
+        const { space } = drivers.backend;
+        const endless = async () => ({ totalBytes: 2 ** 40, freeBytes: 2 ** 40 });
+        drivers.backend.space = () => (isFooled ? endless() : space.call(drivers.backend));
+        return drivers;
+      },
+    });
+    const wish = { ...kind, sizeBytes: 32 * MIB };
+    await harness.put(volume(1, wish));
+    await harness.untilVolume(volumeId(1), (each) => each.state === 'ready');
+    const longer = { ...wish, sizeBytes: 512 * MIB };
+    await harness.put(volume(1, { ...longer, generation: 2 }));
+    const refused = await harness.untilVolume(volumeId(1), (each) => each.generation === 2);
+    assert.deepEqual([refused.hasFailedToGrow, refused.state], [true, 'ready']);
+    assert.match(refused.reason ?? '', /less than the 480 MiB that were asked for/);
+    isFooled = true;
+    await harness.put(volume(1, { ...longer, generation: 3, exportTo: NODE }));
+    const seen = await harness.untilVolume(volumeId(1), (each) => each.generation === 3);
+    assert.deepEqual([seen.hasFailedToGrow, seen.isAway], [true, undefined]);
+    assert.match(seen.reason ?? '', /no room for 480 MiB more/);
+    await qemuIo(seen, 'write -P 0x11 0 32M', 'flush');
+    await assert.rejects(qemuIo(seen, 'read 32M 512'));
+    await harness.put(volume(1, { ...wish, generation: 4, exportTo: NODE }));
+    const back = await harness.untilVolume(volumeId(1), (each) => each.generation === 4);
+    assert.deepEqual([back.hasFailedToGrow, back.reason], [undefined, undefined]);
+    await harness.put(volume(1, { ...wish, sizeBytes: 36 * MIB, generation: 5, exportTo: NODE }));
+    const grown = await harness.untilVolume(volumeId(1), (each) => each.generation === 5);
+    assert.equal(grown.hasFailedToGrow, undefined);
+    await harness.untilDone(grown, 'read -P 0x11 0 32M', 'read -P 0 32M 4M');
+  });
+}
 
 test('space that goes while a volume is made is an honest failure too', { skip }, async () => {
   await using disk = await SmallDisk.make();

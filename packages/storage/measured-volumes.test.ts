@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { MIB } from '@ironbark/core/units.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import type { VolumeStorageObservation } from '@ironbark/protocol/internal/storage-client.ts';
 import { exportSocketPath } from './drivers/export-sockets.ts';
@@ -10,6 +11,7 @@ import {
   NODE,
   qemuIo,
   snapshot,
+  snapshotId,
   volume,
   volumeId,
 } from './testing/harness.ts';
@@ -90,4 +92,57 @@ test('measured volumes keep no others from their work, are two at most, and no b
   await measured.end(ID);
   await harness.untilVolume(ID, (each) => each.export !== undefined);
   await measured.end(volumeId(2));
+});
+
+test('a snapshot does not wait for a measurement: that is given up, and told why', async () => {
+  await using harness = await startReady();
+  const { measured } = harness.storage;
+  const { opening } = await measured.begin(ID);
+  const opened = openedAt(harness, opening);
+  await qemuIo(opened, 'write -P 0x11 0 64k', 'flush');
+  await harness.put(snapshot(1));
+  await harness.untilCompleted(snapshotId(1));
+  assert.throws(
+    () => measured.renew(ID),
+    isRefused(/given up: a snapshot of the volume was asked/),
+  );
+  await assert.rejects(qemuIo(opened, 'read 0 64k'));
+  const block = await harness.storage.snapshots.readBlock(snapshotId(1), 0);
+  assert.deepEqual(block.subarray(0, 65_536), Buffer.alloc(65_536, 0x11));
+  // One that is complete holds nothing, and is looked at without waiting for the next measurement.
+  await measured.begin(ID);
+  await harness.put(volume(2), snapshot(2, { volumeId: volumeId(2) }));
+  await harness.untilCompleted(snapshotId(2));
+  await harness.put(snapshot(1, { generation: 2, desired: 'absent' }));
+  await harness.untilSnapshot(snapshotId(1), ({ state }) => state === 'absent');
+  measured.renew(ID);
+  await measured.end(ID);
+  await harness.put(volume(1, { generation: 2, exportTo: NODE }));
+  await harness.untilVolume(ID, (each) => each.export !== undefined);
+});
+
+test('nothing is measured that a backup holds, or that the storage is at work on for longer', async () => {
+  let working: Promise<void> | undefined;
+  await using harness = await startReady({
+    aroundStep: async (name: string, work: () => Promise<unknown>) => {
+      if (name === 'volume/grow') await working;
+      return await work();
+    },
+  });
+  const { measured } = harness.storage;
+  {
+    await using _held = await harness.storage.holdVolumes();
+    await assert.rejects(measured.begin(ID), isRefused(/A backup holds the volumes still/));
+  }
+  await measured.begin(ID);
+  await measured.end(ID);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  working = promise;
+  await harness.put(volume(1, { generation: 2, sizeBytes: 17 * MIB }));
+  await assert.rejects(measured.begin(ID), isRefused(/at work on it; try again/));
+  resolve();
+  await harness.untilVolume(ID, ({ generation }) => generation === 2);
+  await harness.untilQuiet();
+  await measured.begin(ID);
+  await measured.end(ID);
 });

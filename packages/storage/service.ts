@@ -102,7 +102,8 @@ export async function runStorage(parts: StorageParts): Promise<Storage> {
     locks: new VolumeLocks(),
     sources: new SourceGates(),
     filling: new Set(),
-    measuring: new Set(),
+    measuring: new Map(),
+    holds: new Set(),
     changed: () => {
       for (const listener of listeners) listener();
     },

@@ -107,6 +107,27 @@ for (const [what, kind] of [
   });
 }
 
+test('a guest is let ask for a new length once what answers there has it, and not before', {
+  skip,
+}, async () => {
+  await using lab = await FarNodeLab.make({ hosts: HOSTS });
+  await lab.attach();
+  const longer = 72 * MIB;
+  await lab.harness.until('its length to be known', () => lab.isLongEnough(64 * MIB));
+  assert.equal(await lab.readSize(), 64 * MIB);
+  assert.equal(lab.isLongEnough(longer), false);
+  // The storage is done, and the node has not heard: its client is the old one.
+  await lab.put(2, { exportTo: NODE, sizeBytes: longer });
+  await lab.harness.untilVolume(VOLUME, (each) => each.generation === 2);
+  lab.follow([{ socketPath: lab.socket, sizeBytes: longer }]);
+  await lab.harness.until('the new length', () => lab.isLongEnough(longer));
+  assert.equal(await lab.readSize(), longer);
+  // One that has just come up knows nothing yet, and says so.
+  await lab.restartNode();
+  assert.equal(lab.isLongEnough(longer), false);
+  await lab.harness.until('the length once more', () => lab.isLongEnough(longer));
+});
+
 async function checkSealed(lab: FarNodeLab): Promise<void> {
   await untilFilled(lab.harness, VOLUME);
   const marker = await Marker.make(lab.harness, 64 * 1024);

@@ -1,7 +1,7 @@
 // Needs qemu-storage-daemon. Each opening of a volume that several guests have has a socket of its own.
 
 import assert from 'node:assert/strict';
-import { access, chown, readdir, stat } from 'node:fs/promises';
+import { access, chown, readdir, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { InstanceId } from '@ironbark/core/ids.ts';
@@ -189,4 +189,22 @@ test('a relay, or the daemon behind all, that is killed is replaced at the same 
     (await harness.volume(VOLUME))!.openings!.map(({ instanceId }) => instanceId),
     [A, B],
   );
+});
+
+test('a relay of before its volume grew makes way, where all else died between the file and its target', async () => {
+  await using harness = await Harness.start();
+  const sockets = await share(harness, 1, [A]);
+  const before = await open(sockets.get(A));
+  assert.ok(await before.write(0, Buffer.alloc(SECTOR, 1)));
+  const relay = await relayPid(harness, 1);
+  await harness.stop();
+  process.kill(await daemonPid(harness, VOLUME), 'SIGKILL');
+  await truncate(join(harness.dataDir, 'volumes', `${VOLUME}.raw`), 24 * MIB);
+  await harness.restart();
+  await share(harness, 2, [A], { sizeBytes: 24 * MIB });
+  const disk = await reopen(harness, sockets.get(A));
+  assert.ok(await disk.write(20 * MIB, Buffer.alloc(SECTOR, 2)));
+  assert.deepEqual(await disk.read(0, SECTOR), Buffer.alloc(SECTOR, 1));
+  assert.notEqual(await relayPid(harness, 1), relay);
+  disk.close();
 });

@@ -129,11 +129,20 @@ export class FarNodeLab implements AsyncDisposable {
     await this.harness.untilVolume(VOLUME, (each) => each.generation === generation);
     this.follow([{ socketPath: this.socket, sizeBytes }]);
     await this.harness.until('a longer disk there', async () => {
-      const uri = this.#uri;
-      const info = ['info', '--output', 'json', '-f', 'raw', uri];
-      const { stdout } = await systemCommands.run('qemu-img', info).catch(() => ({ stdout: '{}' }));
-      return JSON.parse(stdout)['virtual-size'] === sizeBytes;
+      return (await this.readSize().catch(() => undefined)) === sizeBytes;
     });
+  }
+
+  /** What its node says of a volume of this length before it lets a guest ask there. */
+  isLongEnough(sizeBytes: number): boolean {
+    return this.#node.isLongEnough({ socketPath: this.socket, sizeBytes });
+  }
+
+  /** As a guest that asked there now would find it. */
+  async readSize(): Promise<number> {
+    const info = ['info', '--output', 'json', '-f', 'raw', this.#uri];
+    const { stdout } = await systemCommands.run('qemu-img', info);
+    return JSON.parse(stdout)['virtual-size'];
   }
 
   /** What its node hears of it now. */

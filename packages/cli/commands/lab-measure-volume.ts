@@ -59,7 +59,8 @@ export async function measureVolumeOnDemand(
   const unwritten = plan.directions.includes('read')
     ? await unwrittenShare({ commands: context.commands, volume, plan, signal }).catch(() => 0)
     : 0;
-  const lost = lease.signal.aborted ? { failure: 'the daemon gave the measurement up' } : {};
+  const isCut = lease.signal.aborted || outcome.failure !== undefined;
+  const lost = isCut ? await findLoss(daemon, id) : {};
   const measured: Measured = {
     ...{ format: 'ironbark-lab-measure/1', target: id, workload: plan.workload },
     ...(unwritten > 0 ? { unwrittenShare: unwritten } : {}),
@@ -147,6 +148,16 @@ function holdLease(
       if (!lost.signal.aborted) await daemon.endVolumeMeasure({ id });
     },
   };
+}
+
+/** What ends because the volume was closed under it does so before a renewal says why. */
+async function findLoss(daemon: AdminApi, id: VolumeId): Promise<{ failure?: string }> {
+  try {
+    await daemon.renewVolumeMeasure({ id });
+    return {};
+  } catch (error) {
+    return { failure: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 async function reach(

@@ -8,6 +8,7 @@ import type {
 } from '@ironbark/protocol/internal/storage-client.ts';
 import type { App } from '../app/app.ts';
 import { type Change, change } from '../app/change.ts';
+import { takeBackGrowth } from '../app/failed-growth.ts';
 import { type SnapshotRow, toFlag, type VolumeRow } from '../store/schema.ts';
 import { findSnapshot, listAllSnapshots, updateSnapshot } from '../store/snapshots.ts';
 import { findVolume, listAllVolumes, updateVolume } from '../store/volumes.ts';
@@ -93,6 +94,7 @@ async function recordVolume(
   const awaySince = observation.isAway === true ? (row.awaySince ?? nowMs) : null;
   await updateVolume(tx, row.id, { ...volumeColumns(observation), awaySince });
   await recordOpenings(tx, observation);
+  if (observation.hasFailedToGrow === true) await takeBackGrowth(tx, observation, nowMs);
   touched.volumes.add(row.id);
   if (row.snapshotId !== null) touched.snapshots.add(row.snapshotId);
 }

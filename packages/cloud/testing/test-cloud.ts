@@ -30,6 +30,7 @@ export interface TestCloudOptions {
   failAt?: (step: string) => void;
   failStart?: (id: string) => boolean;
   failVolume?: (id: string) => boolean;
+  failGrowth?: (intent: { sizeBytes: number }) => boolean;
   /** How many; one when absent. */
   nodes?: number;
   memoryMib?: number;
@@ -84,6 +85,7 @@ export class TestCloud implements AsyncDisposable {
       },
       ...(options.failAt === undefined ? {} : { failAt: options.failAt }),
       ...(options.failVolume === undefined ? {} : { failVolume: options.failVolume }),
+      ...(options.failGrowth === undefined ? {} : { failGrowth: options.failGrowth }),
     });
   }
 

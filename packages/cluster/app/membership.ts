@@ -70,6 +70,7 @@ export class Membership implements Disposable {
   readonly #terms: CloudTerms;
   readonly #version: string;
   readonly #links = new Map<NodeId, NodeLink>();
+  readonly #removals = new Set<(id: NodeId) => void>();
   /** By address. */
   readonly #refusals = new Map<string, { count: number; sinceMs: number }>();
 
@@ -135,6 +136,12 @@ export class Membership implements Disposable {
   /** At this moment, whatever connections it has. */
   has(id: NodeId): boolean {
     return this.#links.has(id);
+  }
+
+  /** Called once it is no node any more; for whoever has connections of it. */
+  onRemoval(listener: (id: NodeId) => void): () => void {
+    this.#removals.add(listener);
+    return () => this.#removals.delete(listener);
   }
 
   /** It was one, and was removed with what was on it. */
@@ -253,6 +260,7 @@ export class Membership implements Disposable {
     this.#context.removeNode(id);
     this.#links.get(id)?.[Symbol.dispose]();
     this.#links.delete(id);
+    for (const listener of this.#removals) listener(id);
     this.#context.logger.info('a node was removed', { id, name });
     this.#context.nodesChanged();
   }

@@ -12,7 +12,11 @@ import { type HttpHandler, serveTaken } from '@ironbark/platform/http/server.ts'
 import { findPeer, listenTls, type TlsListener } from '@ironbark/platform/http/tls-listener.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { GateKeeper } from '@ironbark/protocol/internal/nbd-gates.ts';
-import { answerForGate, gateKeyCheck } from '@ironbark/protocol/internal/wire/gate-wire.ts';
+import {
+  answerForGate,
+  gateKeyCheck,
+  type KnownGate,
+} from '@ironbark/protocol/internal/wire/gate-wire.ts';
 import { joinRequestCheck } from '@ironbark/protocol/internal/wire/join-wire.ts';
 import {
   type ImageSource,
@@ -50,6 +54,8 @@ export async function openNodeDoor(options: NodeDoorOptions): Promise<TlsListene
     handlers.get(request.socket)!.handle(request, response);
   const requests = serveTaken({ logger, handler });
   const strangers = serveTaken({ logger, handler, ...STRANGERS });
+  const peers = new PeerSockets();
+  const stopFollowing = membership.onRemoval((id) => peers.endAll(id));
   const take = async (socket: TLSSocket) => {
     const fingerprint = findPeer(socket);
     const id = fingerprint === undefined ? undefined : await membership.findNode(fingerprint);
@@ -64,7 +70,12 @@ export async function openNodeDoor(options: NodeDoorOptions): Promise<TlsListene
     const wasLost =
       id === undefined && fingerprint !== undefined && (await membership.wasLost(fingerprint));
     if (socket.destroyed) return;
-    const peer = { id, address: socket.remoteAddress ?? '', wasLost };
+    // It may have been removed since it was looked up.
+    if (id !== undefined && !membership.has(id)) return refuse(socket, options);
+    if (id !== undefined) peers.add(id, socket);
+    const leaving: Peer['leaving'] = (work) =>
+      id === undefined ? work() : peers.without(id, socket, work);
+    const peer = { id, address: socket.remoteAddress ?? '', wasLost, leaving };
     handlers.set(socket, createHandler(options, peer));
     (id === undefined ? strangers : requests).take(socket);
   };
@@ -79,11 +90,45 @@ export async function openNodeDoor(options: NodeDoorOptions): Promise<TlsListene
     },
   });
   const dispose = async () => {
+    stopFollowing();
     await requests[Symbol.asyncDispose]();
     await strangers[Symbol.asyncDispose]();
     await listener[Symbol.asyncDispose]();
   };
   return { port: listener.port, [Symbol.asyncDispose]: dispose };
+}
+
+/** Connections by which nodes ask: what they were let in as ends with their removal. */
+class PeerSockets {
+  readonly #sockets = new Map<NodeId, Set<TLSSocket>>();
+
+  add(id: NodeId, socket: TLSSocket): void {
+    const all = this.#sockets.get(id) ?? new Set();
+    this.#sockets.set(id, all.add(socket));
+    socket.once('close', () => {
+      all.delete(socket);
+      if (all.size === 0 && this.#sockets.get(id) === all) this.#sockets.delete(id);
+    });
+  }
+
+  /** While it asks for its own removal it is to hear the answer. */
+  async without<Result>(
+    id: NodeId,
+    socket: TLSSocket,
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    this.#sockets.get(id)?.delete(socket);
+    try {
+      return await work();
+    } catch (error) {
+      if (!socket.destroyed) this.add(id, socket);
+      throw error;
+    }
+  }
+
+  endAll(id: NodeId): void {
+    for (const socket of this.#sockets.get(id) ?? []) socket.destroy();
+  }
 }
 
 /** Of a node that was removed, or nobody's. */
@@ -93,9 +138,17 @@ function refuse(socket: TLSSocket, { logger }: NodeDoorOptions): void {
   socket.destroy();
 }
 
+interface Peer {
+  id: NodeId | undefined;
+  address: string;
+  wasLost: boolean;
+  /** Does what removes it; its own connection stays for the answer. */
+  leaving<Result>(work: () => Promise<Result>): Promise<Result>;
+}
+
 function createHandler(
   options: NodeDoorOptions,
-  { id, address, wasLost }: { id: NodeId | undefined; address: string; wasLost: boolean },
+  { id, address, wasLost, leaving }: Peer,
 ): CallHandler {
   const { membership, images, gates, logger } = options;
   const shared = { logger, maxInputBytes: MAX_INPUT_BYTES };
@@ -114,15 +167,22 @@ function createHandler(
   };
   const verbs: VerbTable = {
     hello: async () => ({ isNode: true }),
-    leave: async () => await membership.remove(id),
-    findGate: async (input) => {
-      const { withSize = false, ...key } = gateKeyCheck(input, '');
-      // Connections outlive a removal.
-      if (!membership.has(id)) throw notMember();
-      return answerForGate({ ...key, withSize }, await gates?.findGate(id, key));
-    },
+    leave: () => leaving(() => membership.remove(id)),
+    findGate: (input) => findGate({ membership, gates }, id, input),
   };
   return createCallHandler({ ...shared, verbs, byteVerbs: imageSourceBytes(own) });
+}
+
+/** What a node is told of the way to a volume: nothing once it was removed, also when it asked before. */
+export async function findGate(
+  { membership, gates }: { membership: Pick<Membership, 'has'>; gates: GateKeeper | undefined },
+  id: NodeId,
+  input: unknown,
+): Promise<KnownGate | null> {
+  const { withSize = false, ...key } = gateKeyCheck(input, '');
+  const access = await gates?.findGate(id, key);
+  if (!membership.has(id)) throw notMember();
+  return answerForGate({ ...key, withSize }, access);
 }
 
 function notMember(): ServiceError {

@@ -67,6 +67,8 @@ export interface VolumeStorageObservation {
   openings?: { instanceId: InstanceId; export: BlockExport }[];
   /** Whoever has it open waits: what serves it does not answer, or does not start. */
   isAway?: boolean;
+  /** It could not become as long as the newest intent says, for `reason`, and stays as it was: the wish is to be taken back. */
+  hasFailedToGrow?: boolean;
 }
 
 export interface SnapshotStorageObservation {

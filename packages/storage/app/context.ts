@@ -41,8 +41,10 @@ export interface StorageContext {
   sources: SourceGates;
   /** Volumes that the rest of their snapshot is being copied to. */
   filling: Set<VolumeId>;
-  /** Volumes that are being measured: nothing else is done for them until the end. */
-  measuring: Set<VolumeId>;
+  /** Volumes that are being measured: nothing else is done for them until the end, which each brings about by a call. */
+  measuring: Map<VolumeId, (why: string) => void>;
+  /** One for each backup that holds volumes still, or is about to. */
+  holds: Set<symbol>;
   /** Absent: all nodes are on this host. */
   nearness?: Nearness;
   /** Tells listeners that the report has changed. */

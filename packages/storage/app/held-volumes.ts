@@ -48,15 +48,19 @@ export async function holdVolumes(
   random: RandomSource,
 ): Promise<HeldVolumes> {
   refuseWhileMeasured(context);
+  // Nobody begins to measure one that is to be held in a moment.
+  const hold = Symbol('hold');
+  context.holds.add(hold);
   const held = new Map<VolumeId, Hold>();
   const letGo = async () => {
     for (const [id, { point }] of held) await thaw(context, id, point);
+    context.holds.delete(hold);
   };
   try {
     for (const { id } of await listVolumes(context.database.query)) {
       const point = newId(random, 'snap');
-      const hold = await freeze(context, id, point);
-      if (hold !== undefined) held.set(id, hold);
+      const frozen = await freeze(context, id, point);
+      if (frozen !== undefined) held.set(id, frozen);
     }
   } catch (error) {
     await letGo();
@@ -76,7 +80,7 @@ export async function holdVolumes(
 
 /** Guests' volumes would stay frozen for as long as the measurement takes. */
 function refuseWhileMeasured({ measuring }: StorageContext): void {
-  const [id] = measuring;
+  const [id] = measuring.keys();
   if (id === undefined) return;
   const message = `${id} is being measured: volumes are not held until that has ended`;
   throw new ServiceError({ kind: 'incorrect-state', resource: 'volume', message });

@@ -1,8 +1,9 @@
 // Owns opening a volume that nobody has for one who measures it, by the way by which a host would open it. Until the end
-// whatever else there is to do for the volume waits: attaching it, a snapshot, its end. It is known to nobody but this process:
-// what a crash leaves open the volume's reconciler closes at the next start, since nobody is to have it.
+// whatever else there is to do for the volume waits: attaching it, its end. A snapshot does not: the measurement is given up.
+// It is known to nobody but this process: what a crash leaves open the volume's reconciler closes at the next start, since
+// nobody is to have it.
 //
-//   begin --> open, under the volume's lock --> end, or not renewed for so long, or so long in all --> closed
+//   begin --> open, under the volume's lock --> end, or not renewed for so long, or so long in all, or a snapshot --> closed
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { VolumeId } from '@ironbark/core/ids.ts';
@@ -37,12 +38,20 @@ const LEASE_MS = 15_000;
 /** Whoever attaches it meanwhile waits no longer than this, whoever renews. */
 const MOST_MS = 900_000;
 
+/** A point in time is of the moment in which it is asked for, as near as that can be. */
+export const SNAPSHOT_WANTED = 'a snapshot of the volume was asked for.';
+/** For whoever works on the volume in passing. What takes longer is not waited for. */
+const FREE_WITHIN_MS = 3_000;
+const FREE_POLL_MS = 20;
+
 /** More would only measure each other. */
 const MOST_AT_A_TIME = 2;
 
 export class MeasuredVolumes implements AsyncDisposable {
   readonly #context: StorageContext;
   readonly #measuring = new Map<VolumeId, Measuring>();
+  /** Why measurements were given up that may not have heard of it. */
+  readonly #givenUp = new Map<VolumeId, string>();
   #isOver = false;
 
   constructor(context: StorageContext) {
@@ -51,17 +60,9 @@ export class MeasuredVolumes implements AsyncDisposable {
 
   /** Throws ServiceError where somebody has the volume, or it is being worked on. */
   async begin(id: VolumeId): Promise<MeasuredVolume> {
-    if (this.#isOver) throw refuse(id, 'The cloud is going down.');
-    if (this.#measuring.has(id)) {
-      const seconds = LEASE_MS / 1_000;
-      throw refuse(
-        id,
-        `It is being measured, or a measurement was cut short in the last ${seconds} s.`,
-      );
-    }
-    if (this.#measuring.size >= MOST_AT_A_TIME) {
-      throw refuse(id, `${MOST_AT_A_TIME} volumes are being measured already.`);
-    }
+    this.#requireTurn(id);
+    await this.#untilFree(id);
+    this.#requireTurn(id);
     const over = Promise.withResolvers<void>();
     const opened = Promise.withResolvers<Omit<MeasuredVolume, 'leaseMs'>>();
     const ended = this.#context.locks.run(id, async () => {
@@ -75,8 +76,12 @@ export class MeasuredVolumes implements AsyncDisposable {
       await close(this.#context, id);
     });
     const measuring = { end: over.resolve, ended, lease: new AbortController() };
+    this.#givenUp.delete(id);
     this.#measuring.set(id, measuring);
-    this.#context.measuring.add(id);
+    this.#context.measuring.set(id, (why) => {
+      this.#givenUp.set(id, why);
+      measuring.end();
+    });
     const done = new AbortController();
     void ended.finally(() => {
       done.abort();
@@ -91,10 +96,41 @@ export class MeasuredVolumes implements AsyncDisposable {
     return { ...volume, leaseMs: LEASE_MS };
   }
 
+  #requireTurn(id: VolumeId): void {
+    if (this.#isOver) throw refuse(id, 'The cloud is going down.');
+    if (this.#context.holds.size > 0) {
+      throw refuse(id, 'A backup holds the volumes still; measure it once that has ended.');
+    }
+    if (this.#measuring.has(id)) {
+      const seconds = LEASE_MS / 1_000;
+      throw refuse(
+        id,
+        `It is being measured, or a measurement was cut short in the last ${seconds} s.`,
+      );
+    }
+    if (this.#measuring.size >= MOST_AT_A_TIME) {
+      throw refuse(id, `${MOST_AT_A_TIME} volumes are being measured already.`);
+    }
+  }
+
+  /** It is seen free in the moment in which this resolves. */
+  async #untilFree(id: VolumeId): Promise<void> {
+    const { clock, locks } = this.#context;
+    const untilMs = clock.monotonicMs() + FREE_WITHIN_MS;
+    while (locks.isTaken(id)) {
+      if (clock.monotonicMs() >= untilMs) {
+        throw refuse(id, 'The storage is at work on it; try again once that is done.');
+      }
+      await clock.sleep(FREE_POLL_MS);
+    }
+  }
+
   renew(id: VolumeId): void {
     const measuring = this.#measuring.get(id);
-    if (measuring === undefined) {
-      throw refuse(id, 'The measurement was given up: it took too long, or was not heard of.');
+    const why = this.#givenUp.get(id);
+    if (measuring === undefined || why !== undefined) {
+      const cause = why ?? 'it took too long, or was not heard of.';
+      throw refuse(id, `The measurement was given up: ${cause}`);
     }
     measuring.lease.abort();
     measuring.lease = new AbortController();
@@ -161,7 +197,9 @@ async function whyNot(
   const facts = await context.backend.inspect(row.id);
   if (facts?.sizeBytes !== row.size_bytes) return 'It is being made longer, or its disk is lost.';
   const unfinished = await listUnfinishedSnapshots(context.database.query, row.id);
-  return unfinished.length === 0 ? undefined : 'A snapshot of it is being taken.';
+  if (unfinished.length > 0) return 'A snapshot of it is being taken.';
+  const { frozen } = await context.target.inspect(row.id);
+  return frozen.length === 0 ? undefined : 'A backup or a snapshot has not let go of it yet.';
 }
 
 async function close(context: StorageContext, id: VolumeId): Promise<void> {
@@ -172,6 +210,15 @@ async function close(context: StorageContext, id: VolumeId): Promise<void> {
     // Its reconciler tries again: nobody is to have it.
     context.logger.warn('a measured volume was not closed', { id, error });
   }
+}
+
+/** Somebody who may not wait for it is to have these volumes next: it is over as soon as it is closed. */
+export function endMeasuring(
+  { measuring }: Pick<StorageContext, 'measuring'>,
+  ids: readonly VolumeId[],
+  why: string,
+): void {
+  for (const id of ids) measuring.get(id)?.(why);
 }
 
 function refuse(id: VolumeId, why: string): ServiceError {

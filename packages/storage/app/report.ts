@@ -12,7 +12,7 @@ import type {
   VolumeStorageObservation,
 } from '@ironbark/protocol/internal/storage-client.ts';
 import { listSnapshots, type SnapshotRow } from '../store/snapshots.ts';
-import { listVolumes, type VolumeRow } from '../store/volumes.ts';
+import { hasFailedToGrow, listVolumes, type VolumeRow } from '../store/volumes.ts';
 import type { StorageContext } from './context.ts';
 import { openingsOf } from './openings.ts';
 import { measureSpace } from './space.ts';
@@ -48,15 +48,17 @@ async function reportBackends(context: StorageContext): Promise<BackendReport[]>
 
 export function observeVolume(row: VolumeRow): VolumeStorageObservation {
   const leaving = row.desired === 'absent' && row.observed_state !== 'absent';
+  const reason = hasFailedToGrow(row) ? row.growth_problem : row.reason;
   return {
     id: row.id,
     generation: row.observed_generation,
     state: leaving ? 'deleting' : row.observed_state,
     progressPercent: row.progress_percent,
-    ...(row.reason === null ? {} : { reason: row.reason }),
+    ...(reason === null ? {} : { reason }),
     ...(row.export === null ? {} : { export: JSON.parse(row.export) as BlockExport }),
     ...observeOpenings(row),
     ...(row.away === 1 ? { isAway: true } : {}),
+    ...(hasFailedToGrow(row) ? { hasFailedToGrow: true } : {}),
   };
 }
 

@@ -3,7 +3,7 @@
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { MIB, renderBytes } from '@ironbark/core/units.ts';
 import type { VolumeBackend } from '../drivers/volume-backend.ts';
-import type { VolumeRow } from '../store/volumes.ts';
+import { hasFailedToGrow, type VolumeRow } from '../store/volumes.ts';
 
 /** Left for what snapshots put aside and for the state store, which must not run dry for a volume. */
 const RESERVE_FRACTION = 1 / 50;
@@ -27,11 +27,15 @@ export async function measureSpace(
   return { totalBytes, claimableBytes: Math.max(0, left) };
 }
 
-/** Throws out-of-space unless a volume can be made without taking what others were promised. */
+/**
+ * Throws out-of-space unless a volume can be made, or become longer by `moreBytes`, without taking what others were
+ * promised.
+ */
 export async function requireSpace(
   backend: VolumeBackend,
   volume: VolumeRow,
   others: readonly VolumeRow[],
+  moreBytes = volume.size_bytes,
 ): Promise<void> {
   // The other backends find room while they make it, or say that there is none.
   if (volume.backend !== 'file') return;
@@ -42,7 +46,7 @@ export async function requireSpace(
   throw new ServiceError({
     kind: 'out-of-space',
     resource: 'volume',
-    message: `The storage has ${renderBytes(claimableBytes)} left, which is less than the ${renderBytes(volume.size_bytes)} that were asked for.`,
+    message: `The storage has ${renderBytes(claimableBytes)} left, which is less than the ${renderBytes(moreBytes)} that were asked for.`,
   });
 }
 
@@ -59,5 +63,6 @@ async function promisedBytes(backend: VolumeBackend, row: VolumeRow): Promise<nu
   if (row.observed_state === 'absent' || row.observed_state === 'failed') return 0;
   const facts = await backend.inspect(row.id);
   if (facts === undefined && row.desired === 'absent') return 0;
-  return Math.max(0, row.size_bytes - (facts?.allocatedBytes ?? 0));
+  const wholeBytes = hasFailedToGrow(row) ? (facts?.sizeBytes ?? 0) : row.size_bytes;
+  return Math.max(0, wholeBytes - (facts?.allocatedBytes ?? 0));
 }

@@ -5,6 +5,11 @@ import type { VolumeId } from '@ironbark/core/ids.ts';
 export class VolumeLocks {
   readonly #tails = new Map<VolumeId, Promise<void>>();
 
+  /** Whoever asked now would wait. */
+  isTaken(id: VolumeId): boolean {
+    return this.#tails.has(id);
+  }
+
   async run<Result>(id: VolumeId, work: () => Promise<Result>): Promise<Result> {
     const before = this.#tails.get(id) ?? Promise.resolve();
     const { promise: mine, resolve: release } = Promise.withResolvers<void>();

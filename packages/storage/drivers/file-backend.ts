@@ -16,7 +16,13 @@ import {
   writeFully,
 } from '@ironbark/platform/files.ts';
 import { claimSpace } from '@ironbark/platform/libc.ts';
-import type { BackendSpace, VolumeBackend, VolumeContent, VolumeFacts } from './volume-backend.ts';
+import type {
+  BackendSpace,
+  MakeOptions,
+  VolumeBackend,
+  VolumeContent,
+  VolumeFacts,
+} from './volume-backend.ts';
 
 export interface FileBackendOptions {
   directory: string;
@@ -85,12 +91,18 @@ class FileBackend implements VolumeBackend {
     });
   }
 
-  async grow(id: VolumeId, sizeBytes: number): Promise<void> {
+  async grow(id: VolumeId, sizeBytes: number, { ownBytes }: MakeOptions = {}): Promise<void> {
     const before = await this.inspect(id);
     if (before === undefined || before.sizeBytes >= sizeBytes) return;
     await explainFull(sizeBytes - before.sizeBytes, async () => {
       await using handle = await open(this.#path(id), 'r+');
-      await this.#claim(handle, sizeBytes);
+      try {
+        await this.#claim(handle, sizeBytes);
+      } catch (error) {
+        // A file system that becomes full meanwhile has made it longer by what it had.
+        await handle.truncate(Math.min(before.sizeBytes, ownBytes ?? before.sizeBytes));
+        throw error;
+      }
     });
     await syncFile(this.#path(id));
   }

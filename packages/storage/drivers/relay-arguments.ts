@@ -36,20 +36,27 @@ export function parseRelayName(name: string): RelayKey | undefined {
 }
 
 const NAME = /^(vol-[0-9a-f]+)\.([1-9][0-9]*)$/;
+/** What it has of the volume's daemon. */
+export const RELAYED_NODE = 'volume';
 /** As long as a guest waits for its volume (decision 0002). */
 const RECONNECT_DELAY_S = 24 * 60 * 60;
 
 export function relayArguments(key: RelayKey): string[] {
   const { ownSocket, controlSocket } = relayPaths(key);
   const server = { type: 'unix', path: daemonPaths(key.id).privateSocket };
-  const node = { driver: 'nbd', 'node-name': 'volume', server, export: sharedExport(key.opening) };
+  const node = {
+    driver: 'nbd',
+    'node-name': RELAYED_NODE,
+    server,
+    export: sharedExport(key.opening),
+  };
   return [
     '--blockdev',
     JSON.stringify({ ...node, 'reconnect-delay': RECONNECT_DELAY_S, discard: 'unmap' }),
     '--nbd-server',
     `addr.type=unix,addr.path=${ownSocket},max-connections=0`,
     '--export',
-    `type=nbd,id=relay,node-name=volume,name=${key.id},writable=on`,
+    `type=nbd,id=relay,node-name=${RELAYED_NODE},name=${key.id},writable=on`,
     '--chardev',
     `socket,id=control,path=${controlSocket},server=on,wait=off`,
     '--monitor',

@@ -66,7 +66,7 @@ async function inspect(below: BlockTarget, relays: Relays, id: VolumeId): Promis
   const { openings = [], ...facts } = await below.inspect(id);
   const served: number[] = [];
   for (const opening of openings) {
-    if (await relays.isServing({ id, opening })) served.push(opening);
+    if (await relays.isServing({ id, opening }, facts.sizeBytes)) served.push(opening);
   }
   return served.length === 0 ? facts : { ...facts, openings: served };
 }
@@ -78,7 +78,10 @@ async function exportVolume(
   how: Opening,
 ): Promise<ExportedVolume> {
   const exported = await below.export(id, how);
-  if (how.isShared === true) await relays.ensure({ id, opening: how.opening });
+  if (how.isShared === true) {
+    const { sizeBytes } = await below.inspect(id);
+    await relays.ensure({ id, opening: how.opening }, sizeBytes);
+  }
   return exported;
 }
 

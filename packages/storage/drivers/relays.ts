@@ -21,10 +21,12 @@ import {
 import { connectQmp, type QmpClient } from '@ironbark/platform/qmp.ts';
 import { leadTo, readSecondName } from '@ironbark/platform/sockets.ts';
 import type { DaemonHost } from './daemon-host.ts';
+import { readNodeSize } from './daemon-limits.ts';
 import { confinedDaemon, markIn, startServing } from './daemon-process.ts';
 import { exportSocketPath, listNames } from './export-sockets.ts';
 import {
   parseRelayName,
+  RELAYED_NODE,
   RELAYS,
   type RelayKey,
   relayArguments,
@@ -59,14 +61,14 @@ export class Relays {
     return (await this.list()).filter((key) => key.id === id);
   }
 
-  /** It runs, and its guest is led to it. */
-  async isServing(key: RelayKey): Promise<boolean> {
-    return (await this.#find(key)) !== undefined && (await this.#isLed(key));
+  /** It runs, its guest is led to it, and it is as long as its volume: it keeps the length that it began with. */
+  async isServing(key: RelayKey, sizeBytes: number | undefined): Promise<boolean> {
+    return (await this.#isAsLong(key, sizeBytes)) && (await this.#isLed(key));
   }
 
-  /** The volume's daemon has its export by now. Repeats safely. */
-  async ensure(key: RelayKey): Promise<void> {
-    if ((await this.#find(key)) === undefined) await this.#start(key);
+  /** The volume's daemon has its export by now. Repeats safely; one of another length makes way for the next. */
+  async ensure(key: RelayKey, sizeBytes: number | undefined): Promise<void> {
+    if (!(await this.#isAsLong(key, sizeBytes))) await this.#start(key);
     if (!(await this.#isLed(key))) await this.#lead(key);
   }
 
@@ -135,6 +137,13 @@ export class Relays {
       if (hasCode(error, 'ENOENT') || hasCode(error, 'ECONNREFUSED')) return undefined;
       throw error;
     }
+  }
+
+  /** Undefined: it is not known how long the volume is. */
+  async #isAsLong(key: RelayKey, sizeBytes: number | undefined): Promise<boolean> {
+    const qmp = await this.#find(key);
+    if (qmp === undefined) return false;
+    return sizeBytes === undefined || (await readNodeSize(qmp, RELAYED_NODE)) === sizeBytes;
   }
 
   /** By its number, and by looking where none was written down. */

@@ -59,7 +59,9 @@ export function sealBackend(inner: VolumeBackend, options: SealOptions): VolumeB
       const seal = await findSeal(id);
       if (seal === undefined) return inner.grow(id, sizeBytes);
       const keys = await seal.openKeys();
-      await inner.grow(id, sizeBytes + LUKS_HEADER_BYTES);
+      const own =
+        seal.sealedBytes === null ? {} : { ownBytes: seal.sealedBytes + LUKS_HEADER_BYTES };
+      await inner.grow(id, sizeBytes + LUKS_HEADER_BYTES, own);
       if (making?.isMapped === true) return;
       const range = { from: seal.sealedBytes ?? 0, to: sizeBytes };
       await inner.overwrite(id, sealZeros(keys, range, options));

@@ -25,6 +25,8 @@ export interface MakeOptions {
   onProgress?: (percent: number) => Promise<void>;
   /** Its target keeps a map of what is written, so what is not need not be zeros. */
   isMapped?: boolean;
+  /** Of one that becomes longer: what lies behind these of its bytes was left by a growth that was cut short. */
+  ownBytes?: number;
 }
 
 /** Every call is idempotent. A full backend throws out-of-space and leaves nothing behind. */
@@ -40,7 +42,7 @@ export interface VolumeBackend {
     sizeBytes: number,
     contents: AsyncIterable<VolumeContent>,
   ): Promise<void>;
-  /** Makes a volume longer; the new bytes are zeros. */
+  /** Makes a volume longer; the new bytes are zeros. One for which there is no room is as long as it was. */
   grow(id: VolumeId, sizeBytes: number, options?: MakeOptions): Promise<void>;
   /** Writes into a volume, where nobody has it open; durable when it resolves. Files alone offer it. */
   overwrite(id: VolumeId, contents: AsyncIterable<VolumeContent>): Promise<void>;

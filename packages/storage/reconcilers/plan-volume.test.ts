@@ -109,6 +109,13 @@ const cases: [string, DesiredVolume, ObservedVolume, string][] = [
     { ...lazy, target: NO_TARGET },
     'grow',
   ],
+  [
+    'one that could not be grown is opened all the same',
+    { ...larger, exportTo: 'node-a', isEncrypted: true, hasFailedToGrow: true },
+    ready,
+    'export',
+  ],
+  ['and not grown again for that wish', { ...larger, hasFailedToGrow: true }, ready, 'settled'],
   ['the target stays up for it', present, filling('running'), 'settled'],
   ['the end is written down', toA, filling('done'), 'note-filled'],
   ['then the layer goes', toA, { ...filling('done'), isFilled: true }, 'unlayer'],

@@ -18,6 +18,8 @@ import { listLacking, listUnwanted, type Opening } from '../app/openings.ts';
 export interface DesiredVolume {
   presence: 'present' | 'absent';
   sizeBytes: number;
+  /** It could not become so long: it stays as it is. */
+  hasFailedToGrow?: boolean;
   /** How far the snapshot is that a new volume starts with; undefined when it starts with zeros. */
   source?: 'unfinished' | 'complete' | 'unusable';
   exportTo?: NodeId;
@@ -135,7 +137,9 @@ function isServed(
 }
 
 /** Also when only the backend has grown, and the target has not been told. */
-function isShorter({ sizeBytes }: DesiredVolume, observed: ObservedVolume): boolean {
+function isShorter(desired: DesiredVolume, observed: ObservedVolume): boolean {
+  if (desired.hasFailedToGrow === true) return false;
+  const { sizeBytes } = desired;
   const { sizeBytes: own = 0, target } = observed;
   return own < sizeBytes || (target.sizeBytes ?? own) < sizeBytes;
 }

@@ -4,6 +4,7 @@
 import type { SnapshotId, VolumeId } from '@ironbark/core/ids.ts';
 import type { StorageContext } from '../app/context.ts';
 import { ensureLayer } from '../app/layers.ts';
+import { endMeasuring, SNAPSHOT_WANTED } from '../app/measured-volumes.ts';
 import { isLetIn } from '../app/openings.ts';
 import { notePoint } from '../store/points.ts';
 import { findSnapshotsEver, type SnapshotRow, updateSnapshot } from '../store/snapshots.ts';
@@ -46,6 +47,7 @@ export async function freezeSet(context: StorageContext, id: SnapshotId): Promis
   const [row] = await findSnapshotsEver(context.database.query, [id]);
   const { rows } = await listWaitingTogether(context, row!);
   const volumes = [...new Set(rows.map((each) => each.volume_id))].sort();
+  endMeasuring(context, volumes, SNAPSHOT_WANTED);
   await lockAll(context, volumes, async () => {
     const [now] = await findSnapshotsEver(context.database.query, [id]);
     if (now?.frozen_epoch !== null) return;

@@ -6,6 +6,7 @@ import type { Updateable } from 'kysely';
 import type { StorageContext } from '../app/context.ts';
 import { isFinal } from '../app/final-errors.ts';
 import { ensureLayer } from '../app/layers.ts';
+import { endMeasuring, SNAPSHOT_WANTED } from '../app/measured-volumes.ts';
 import { isLetIn } from '../app/openings.ts';
 import type { Slots } from '../app/slots.ts';
 import { BLOCK_BYTES } from '../app/snapshot-manifest.ts';
@@ -89,8 +90,11 @@ async function observe(context: StorageContext, row: SnapshotRow): Promise<Obser
 }
 
 /** A copy has nothing to let go of. */
-async function isHeld({ target, locks }: StorageContext, row: SnapshotRow): Promise<boolean> {
+async function isHeld(context: StorageContext, row: SnapshotRow): Promise<boolean> {
   if (row.copy_of !== null) return row.observed_state === 'pending' && row.desired === 'present';
+  const { target, locks, measuring } = context;
+  // No point in time is held of one that is being measured, and its lock is not free.
+  if (measuring.has(row.volume_id)) return false;
   const { frozen } = await locks.run(row.volume_id, () => target.inspect(row.volume_id));
   return frozen.includes(row.id);
 }
@@ -219,6 +223,7 @@ const POINT_LOST =
 async function freeze(context: StorageContext, row: SnapshotRow): Promise<void> {
   // One that had its point in time and lost it has its own again: nobody has written since.
   if (row.together !== null && row.frozen_epoch === null) return freezeSet(context, row.id);
+  endMeasuring(context, [row.volume_id], SNAPSHOT_WANTED);
   await context.locks.run(row.volume_id, async () => {
     const volume = await findVolume(context.database.query, row.volume_id);
     // It may have gone while this waited for its turn; the next look sees that.

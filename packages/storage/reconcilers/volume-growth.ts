@@ -1,7 +1,8 @@
 // Owns making volumes longer: what they grow by reads as zeros at once, for encrypted ones too.
 
 import type { StorageContext } from '../app/context.ts';
-import { updateVolume, type VolumeRow } from '../store/volumes.ts';
+import { requireSpace } from '../app/space.ts';
+import { listVolumes, updateVolume, type VolumeRow } from '../store/volumes.ts';
 
 /**
  * The target can serve it before all of its bytes are written. What is not encrypted on a disk of its own is zeroed first,
@@ -14,6 +15,7 @@ export function fillsLazily({ target }: StorageContext, row: VolumeRow): boolean
 
 export async function growVolume(context: StorageContext, row: VolumeRow): Promise<void> {
   const { id, size_bytes: sizeBytes } = row;
+  await requireRoom(context, row);
   if (row.encrypted_for !== null && fillsLazily(context, row)) return growOverZeros(context, row);
   await context.backend.grow(id, sizeBytes);
   if (row.encrypted_for !== null) await record(context, row, { sealed_bytes: sizeBytes });
@@ -40,6 +42,15 @@ async function growOverZeros(context: StorageContext, row: VolumeRow): Promise<v
   await context.target.unlayer(id);
   const layer = { is_filled: 0, source_name: null, written_bytes: before.sizeBytes };
   await record(context, row, { ...longer, ...layer, progress_percent: 0 });
+}
+
+/** None is asked for again by one that was cut short and has it already. */
+async function requireRoom(context: StorageContext, row: VolumeRow): Promise<void> {
+  const { sizeBytes = row.size_bytes } = (await context.backend.inspect(row.id)) ?? {};
+  const moreBytes = row.size_bytes - sizeBytes;
+  if (moreBytes <= 0) return;
+  const others = await listVolumes(context.database.query);
+  await requireSpace(context.backend, row, others, moreBytes);
 }
 
 async function record(

@@ -15,7 +15,13 @@ import { requireSpace } from '../app/space.ts';
 import { listPointsOf } from '../store/points.ts';
 import type { VolumeTable } from '../store/schema.ts';
 import { findSnapshot, listUnfinishedSnapshots } from '../store/snapshots.ts';
-import { findVolume, listVolumes, updateVolume, type VolumeRow } from '../store/volumes.ts';
+import {
+  findVolume,
+  hasFailedToGrow,
+  listVolumes,
+  updateVolume,
+  type VolumeRow,
+} from '../store/volumes.ts';
 import {
   type DesiredVolume,
   type ObservedVolume,
@@ -73,6 +79,7 @@ async function readDesired(context: StorageContext, row: VolumeRow): Promise<Des
   return {
     presence: row.desired,
     sizeBytes: row.size_bytes,
+    hasFailedToGrow: hasFailedToGrow(row),
     ...(source === undefined ? {} : { source }),
     ...(row.export_to === null ? {} : { exportTo: row.export_to }),
     ...(isForGate(context, row) ? { throughGate: true } : {}),
@@ -183,8 +190,6 @@ async function applyStep(
     if (!isFinal(error)) throw error;
     context.logger.warn('volume step failed for good', { id: row.id, step, error });
     await FAILURES[step]?.(context, row, error.message);
-    // What holds bytes is not given up for being too short: there may be room later.
-    if (step === 'grow') await record(context, row.id, { reason: error.message });
     if (FAILURES[step] === undefined) throw error;
   }
 }
@@ -280,6 +285,9 @@ const FAILURES: Partial<
   create: fail,
   'create-empty': fail,
   fill: fail,
+  // What holds bytes is not given up for being too short: it is as it was, and whoever has it goes on.
+  grow: (context, row, reason) =>
+    record(context, row.id, { failed_growth: row.generation, growth_problem: reason }),
 };
 
 /** All of its bytes are to come yet, which is known before there is a file. */
@@ -330,7 +338,11 @@ async function exportVolume(context: StorageContext, row: VolumeRow): Promise<vo
   const how = { opening, ...limitsOfRow(row), ...sealed, ...gate };
   const exported = await context.target.export(row.id, how);
   const place = { export: JSON.stringify(exported.export), engine: exported.engine };
-  await record(context, row.id, { ...reached(row), ...place, reason: null, away: 0 });
+  // One that is still to become longer is not what was wished.
+  const { sizeBytes = 0 } = (await context.backend.inspect(row.id)) ?? {};
+  const isThere = sizeBytes >= row.size_bytes || hasFailedToGrow(row);
+  const news = { ...(isThere ? reached(row) : {}), ...place, reason: null, away: 0 };
+  await record(context, row.id, news);
 }
 
 function reached(row: VolumeRow): { observed_generation: number } {

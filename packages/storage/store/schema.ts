@@ -16,6 +16,7 @@ import { addWrittenSnapshots } from './migrations/0010-written-snapshots.ts';
 import { addSharedVolumes } from './migrations/0011-shared-volumes.ts';
 import { addStoragePoints } from './migrations/0013-storage-points.ts';
 import { addGrownVolumes } from './migrations/0015-grown-volumes.ts';
+import { addFailedGrowths } from './migrations/0016-failed-growths.ts';
 
 export type Presence = StorageVolumeIntent['desired'];
 
@@ -66,6 +67,10 @@ export interface VolumeTable {
   written_bytes: number | null;
   /** 1 while the storage may still read some of its bytes from the point in time that it is a clone of. */
   is_clone: number;
+  /** The generation that it could not become as long for as it says; null: none. It is as it was before that. */
+  failed_growth: number | null;
+  /** Why, for people. */
+  growth_problem: string | null;
 }
 
 export interface SnapshotTable {
@@ -166,4 +171,5 @@ export const STORAGE_MIGRATIONS: Migrations = {
   '0011-shared-volumes': { up: addSharedVolumes },
   '0013-storage-points': { up: addStoragePoints },
   '0015-grown-volumes': { up: addGrownVolumes },
+  '0016-failed-growths': { up: addFailedGrowths },
 };

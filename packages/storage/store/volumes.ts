@@ -18,6 +18,11 @@ export function findVolume(db: Queries, id: VolumeId): Promise<VolumeRow | undef
     .executeTakeFirst();
 }
 
+/** It is not to be tried again before there is another wish. */
+export function hasFailedToGrow(row: Pick<VolumeRow, 'generation' | 'failed_growth'>): boolean {
+  return row.failed_growth === row.generation;
+}
+
 /** Of a volume that is not known: where files are, and are looked for. */
 export async function backendOf(db: Queries, id: VolumeId): Promise<BackendName> {
   const row = await db
@@ -71,6 +76,8 @@ export async function putVolumeIntent(db: Queries, intent: StorageVolumeIntent):
     sealed_bytes: null,
     written_bytes: null,
     is_clone: 0,
+    failed_growth: null,
+    growth_problem: null,
   };
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('volume')

@@ -21,6 +21,8 @@ export interface StorageDoubleOptions {
   checkUnexport?: (id: VolumeId, instanceId?: InstanceId) => void;
   /** True: making this volume ends as `failed`. */
   failVolume?: (id: VolumeId) => boolean;
+  /** True: there is no room for a volume to become so long. */
+  failGrowth?: (intent: StorageVolumeIntent) => boolean;
 }
 
 interface Kept<Intent, Observation> {
@@ -147,7 +149,9 @@ export class StorageDouble implements StorageClient {
       this.#checkSource(intent, observation);
       const exported = { kind: 'nbd-unix', socketPath: `/${id}`, exportName: id } as const;
       const place = intent.exportTo === undefined ? {} : { export: exported };
-      volume.observation = { ...base, state: 'ready', ...place, ...openings };
+      const hasFailed = this.#options.failGrowth?.(intent) === true;
+      const problem = hasFailed ? { hasFailedToGrow: true, reason: 'no room' } : {};
+      volume.observation = { ...base, state: 'ready', ...place, ...openings, ...problem };
     }
     this.#changed();
   }
