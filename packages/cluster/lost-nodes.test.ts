@@ -135,3 +135,33 @@ test('a report that was under way while its node was removed changes nothing', a
   await hangingUp;
   assert.deepEqual(await powers(zone), ['terminated']);
 });
+
+const ON_VOLUME = { rootDisk: { volumeId: 'vol-00000000000000001' } };
+
+test('a node that has none but stopped instances on volumes is removed, and each is said to have lost its node', async () => {
+  const { zone, host } = await zoneWithInstance();
+  await using _ = zone;
+  await zone.place(host.nodeId, 'stopped', { ...ON_VOLUME, generation: 2 });
+  const isStopped = async () => (await powers(zone)).join() === 'stopped';
+  await zone.until('its end', isStopped);
+  await zone.place(host.nodeId, 'stopped', { generation: 3 });
+  await zone.until('it is on no volume now', async () => {
+    const { instances } = await zone.cluster.client.changesSince(0);
+    return instances[0]!.observation.generation === 3;
+  });
+  await assert.rejects(zone.admin.removeNode({ name: 'n1' }), { kind: 'in-use' });
+  await zone.place(host.nodeId, 'stopped', { ...ON_VOLUME, generation: 4 });
+  await zone.until('the node may be removed', () =>
+    zone.admin.removeNode({ name: 'n1' }).then(
+      () => true,
+      () => false,
+    ),
+  );
+  const [{ observation, isNodeGone } = assert.fail()] = (await zone.cluster.client.changesSince(0))
+    .instances;
+  assert.deepEqual([observation.power, observation.generation], ['terminated', 4]);
+  assert.match(observation.reason!, /node n1 was removed/);
+  assert.equal(isNodeGone, true);
+  await zone.place('node-front', 'running', { ...ON_VOLUME, generation: 5 });
+  await zone.until('it runs at the front', async () => (await powers(zone)).join() === 'running');
+});
