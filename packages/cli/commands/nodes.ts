@@ -131,7 +131,7 @@ export async function removeNode(
   context.terminal.result(
     node,
     () =>
-      `${node.name} is no node any more; its certificate is worth nothing. There: ironbark leave`,
+      `${node.name} is no node any more; its certificate is worth nothing. There: ironbark leave${node.instances === 0 ? '' : `\nIts ${node.instances} stopped instances start on other nodes.`}`,
   );
 }
 
