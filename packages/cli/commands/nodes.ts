@@ -128,11 +128,14 @@ export async function removeNode(
     context.terminal.result(node, () => renderLost(node));
     return;
   }
-  context.terminal.result(
-    node,
-    () =>
-      `${node.name} is no node any more; its certificate is worth nothing. There: ironbark leave${node.instances === 0 ? '' : `\nIts ${node.instances} stopped instances start on other nodes.`}`,
-  );
+  context.terminal.result(node, () => renderRemoved(node));
+}
+
+function renderRemoved({ name, instances }: ZoneNode): string {
+  const gone = `${name} is no node any more; its certificate is worth nothing. There: ironbark leave`;
+  return instances === 0
+    ? gone
+    : `${gone}\nIts ${instances} stopped instances start on other nodes.`;
 }
 
 async function confirmLoss(context: CliContext, daemon: AdminApi, name: string): Promise<void> {
