@@ -165,3 +165,22 @@ test('a node that has none but stopped instances on volumes is removed, and each
   await zone.place('node-front', 'running', { ...ON_VOLUME, generation: 5 });
   await zone.until('it runs at the front', async () => (await powers(zone)).join() === 'running');
 });
+
+test('an instance that is lost once more is over on the node that was lost last', async () => {
+  const { zone, host } = await zoneWithInstance();
+  await using _ = zone;
+  await loseHost(zone, host);
+  await zone.admin.removeNode(LOST);
+  const other = await zone.join('n2');
+  await zone.untilState('n2', 'ready');
+  await other.hangUp();
+  await zone.place(other.nodeId, 'running', { ...ON_VOLUME, generation: 5 });
+  zone.clock.aheadMs += 31_000;
+  await zone.untilState('n2', 'away');
+  await zone.admin.removeNode({ name: 'n2', isLost: true });
+  const { instances } = await zone.cluster.client.changesSince(0);
+  assert.deepEqual(
+    instances.map(({ nodeId, observation }) => [nodeId, observation.power, observation.generation]),
+    [[other.nodeId, 'terminated', 5]],
+  );
+});

@@ -98,8 +98,9 @@ async function writeEnd(
 ): Promise<void> {
   const { id, generation, rebootCount } = intent;
   const seen = await findObservation(tx, id);
-  if (seen !== undefined && (JSON.parse(seen.observation) as InstanceObservation).power === OVER)
-    return;
+  // What is over on another one may run here.
+  const isOver = (said: string) => (JSON.parse(said) as InstanceObservation).power === OVER;
+  if (seen?.node_id === nodeId && isOver(seen.observation)) return;
   const node = await findNode(tx, nodeId);
   const summary = node === undefined ? undefined : summaryOf(node);
   const observation: InstanceObservation = {
