@@ -29,8 +29,8 @@ Examples:
   ironbark nodes                       the hosts of this cloud, and what they have
   ironbark nodes token                 the line to type on another host, and its token
   ironbark nodes drain shelf-2         before it is repaired: no new instances
-  ironbark nodes remove shelf-2        once its instances are terminated
-  ironbark nodes remove shelf-2 --lost its host is gone, and its instances with it`,
+  ironbark nodes remove shelf-2        once its instances are terminated, or stopped with roots on volumes
+  ironbark nodes remove shelf-2 --lost its host is gone`,
 
   'ironbark gateways': `Examples:
   ironbark gateways                              those that were invited, and whether they are there

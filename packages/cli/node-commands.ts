@@ -89,9 +89,12 @@ function addFrontCommands(program: Command, context: MakeContext): void {
   }
   nodes
     .command('remove')
-    .description('let it in no more; it must have no instances')
+    .description('let it in no more; it must have no instances but stopped ones on volumes')
     .argument('<node>', 'name or id')
-    .option('--lost', 'it is away for good: its instances are terminated with it')
+    .option(
+      '--lost',
+      'it is away for good: its instances end with it, or stop if their roots are volumes',
+    )
     .option('-y, --yes', 'with --lost: do not ask')
     .action(async (node: string, flags: RemoveFlags, command: Command) => {
       await (await load()).removeNode(context(command), node, flags);

@@ -171,3 +171,52 @@ test('a report that was under way while its node was removed changes nothing', a
   await hangingUp;
   assert.deepEqual(await powers(zone), ['terminated']);
 });
+
+const ON_VOLUME = { rootDisk: { volumeId: 'vol-00000000000000001' } };
+
+test('a node that has none but stopped instances on volumes is removed, and each is said to have lost its node', async () => {
+  const { zone, host } = await zoneWithInstance();
+  await using _ = zone;
+  await zone.place(host.nodeId, 'stopped', { ...ON_VOLUME, generation: 2 });
+  const isStopped = async () => (await powers(zone)).join() === 'stopped';
+  await zone.until('its end', isStopped);
+  await zone.place(host.nodeId, 'stopped', { generation: 3 });
+  await zone.until('it is on no volume now', async () => {
+    const { instances } = await zone.cluster.client.changesSince(0);
+    return instances[0]!.observation.generation === 3;
+  });
+  await assert.rejects(zone.admin.removeNode({ name: 'n1' }), { kind: 'in-use' });
+  await zone.place(host.nodeId, 'stopped', { ...ON_VOLUME, generation: 4 });
+  await zone.until('the node may be removed', () =>
+    zone.admin.removeNode({ name: 'n1' }).then(
+      () => true,
+      () => false,
+    ),
+  );
+  const [{ observation, isNodeGone } = assert.fail()] = (await zone.cluster.client.changesSince(0))
+    .instances;
+  assert.deepEqual([observation.power, observation.generation], ['terminated', 4]);
+  assert.match(observation.reason!, /node n1 was removed/);
+  assert.equal(isNodeGone, true);
+  await zone.place('node-front', 'running', { ...ON_VOLUME, generation: 5 });
+  await zone.until('it runs at the front', async () => (await powers(zone)).join() === 'running');
+});
+
+test('an instance that is lost once more is over on the node that was lost last', async () => {
+  const { zone, host } = await zoneWithInstance();
+  await using _ = zone;
+  await loseHost(zone, host);
+  await zone.admin.removeNode(LOST);
+  const other = await zone.join('n2');
+  await zone.untilState('n2', 'ready');
+  await other.hangUp();
+  await zone.place(other.nodeId, 'running', { ...ON_VOLUME, generation: 5 });
+  zone.clock.aheadMs += 31_000;
+  await zone.untilState('n2', 'away');
+  await zone.admin.removeNode({ name: 'n2', isLost: true });
+  const { instances } = await zone.cluster.client.changesSince(0);
+  assert.deepEqual(
+    instances.map(({ nodeId, observation }) => [nodeId, observation.power, observation.generation]),
+    [[other.nodeId, 'terminated', 5]],
+  );
+});

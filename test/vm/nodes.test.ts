@@ -29,6 +29,7 @@ let cloud: CloudUnderTest;
 let host: Namespace;
 let dataDir = '';
 let guestId: `i-${string}`;
+let rootedId: `i-${string}`;
 
 before(async () => {
   if (skip !== false) return;
@@ -148,6 +149,45 @@ test('a guest whose root disk is a volume of the front end runs there, and start
   await eventually('its start', isIn('running'), { timeoutMs: BOOT_LIMIT_MS });
   await eventually('its ssh server', () => answersSsh(guest.run), { timeoutMs: BOOT_LIMIT_MS });
   assert.equal(await guest.run('cat /root/kept'), 'kept');
+  rootedId = instanceId;
+});
+
+test('drained, its host has it no more: it starts at the front end, with its disk and its address', {
+  skip,
+}, async () => {
+  const ec2 = cloud.ec2();
+  const describe = async () => {
+    const { Reservations } = await ec2.call('DescribeInstances', { InstanceIds: [rootedId] });
+    return Reservations![0]!.Instances![0]!;
+  };
+  const untilState = (state: string) =>
+    eventually(`it is ${state}`, async () => (await describe()).State!.Name === state, {
+      timeoutMs: BOOT_LIMIT_MS,
+    });
+  const { PrivateIpAddress } = await describe();
+  await ec2.call('StopInstances', { InstanceIds: [rootedId] });
+  await untilState('stopped');
+  const admin = await getDaemon(cloud.dataDir);
+  const front = (await admin.listNodes()).find(({ isFront }) => isFront)!;
+  await admin.drainNode({ name: 'n1' });
+  await admin.resumeNode({ name: front.nodeId });
+  await eventually('a start', () =>
+    ec2.call('StartInstances', { InstanceIds: [rootedId] }).then(
+      () => true,
+      () => false,
+    ),
+  );
+  await untilState('running');
+  assert.equal((await describe()).PrivateIpAddress, PrivateIpAddress);
+  const guest = await logInTo(cloud, { id: rootedId, host: PrivateIpAddress! });
+  await eventually('its ssh server', () => answersSsh(guest.run), { timeoutMs: BOOT_LIMIT_MS });
+  assert.equal(await guest.run('cat /root/kept'), 'kept');
+  const left = async () => [
+    ...(await readdir(join(dataDir, 'node/instances'))),
+    ...(await readdir(join(dataDir, 'node/gates/clients'))),
+  ];
+  await eventually('nothing of it is left there', async () => (await left()).length === 0);
+  assert.equal((await admin.listNodes()).find(({ isFront }) => isFront)!.instances, 1);
 });
 
 test('nothing of the node listens to the front end’s side', { skip }, async () => {
@@ -160,9 +200,7 @@ test('nothing of the node listens to the front end’s side', { skip }, async ()
 test('the host leaves once its instance is gone, and nothing of it is left', { skip }, async () => {
   const ec2 = cloud.ec2();
   const admin = await getDaemon(cloud.dataDir);
-  const { elsewhere } = await cloud.status();
-  const InstanceIds = elsewhere!.flatMap(({ instances }) => instances.map(({ id }) => id));
-  await ec2.call('TerminateInstances', { InstanceIds });
+  await ec2.call('TerminateInstances', { InstanceIds: [rootedId] });
   const isEmpty = async () => (await admin.listNodes()).every(({ instances }) => instances === 0);
   await eventually('no instances', isEmpty);
   await there('leave');

@@ -111,7 +111,7 @@ export async function resumeNode(context: CliContext, name: string): Promise<voi
 }
 
 export interface RemoveFlags {
-  /** It is away for good: its instances are over with it. */
+  /** It is away for good. */
   lost?: boolean;
   yes?: boolean;
 }
@@ -128,11 +128,14 @@ export async function removeNode(
     context.terminal.result(node, () => renderLost(node));
     return;
   }
-  context.terminal.result(
-    node,
-    () =>
-      `${node.name} is no node any more; its certificate is worth nothing. There: ironbark leave`,
-  );
+  context.terminal.result(node, () => renderRemoved(node));
+}
+
+function renderRemoved({ name, instances }: ZoneNode): string {
+  const gone = `${name} is no node any more; its certificate is worth nothing. There: ironbark leave`;
+  return instances === 0
+    ? gone
+    : `${gone}\nIts ${instances} stopped instances start on other nodes.`;
 }
 
 async function confirmLoss(context: CliContext, daemon: AdminApi, name: string): Promise<void> {
@@ -149,11 +152,12 @@ async function confirmLoss(context: CliContext, daemon: AdminApi, name: string):
   terminal.warn(
     `${node.name} is removed with its ${node.instances} instances${ids === '' ? '' : `: ${ids}`}`,
   );
-  terminal.warn('they are terminated, and root disks that are no volumes are lost to the cloud');
   terminal.warn(
-    'volumes, root volumes too, are detached and kept, whatever DeleteOnTermination says',
+    'those whose root disks are volumes are stopped, and can be started on other nodes',
   );
-  terminal.warn('addresses and interfaces go as with any termination');
+  terminal.warn('the others are terminated, and their root disks are lost to the cloud');
+  terminal.warn('their volumes are detached and kept, whatever DeleteOnTermination says');
+  terminal.warn('their addresses and interfaces go as with any termination');
   terminal.warn('if the host still runs, switch it off first: its guests do not end by this');
   if (await terminal.confirm(`Remove ${node.name} for good?`)) return;
   throw new Problem('nothing was removed', again);
@@ -162,7 +166,8 @@ async function confirmLoss(context: CliContext, daemon: AdminApi, name: string):
 function renderLost({ name, instances }: ZoneNode): string {
   return [
     `${name} is no node any more; its certificate is worth nothing.`,
-    `Its ${instances} instances are being terminated, and their volumes are detached and kept.`,
+    `Its ${instances} instances end there: those whose root disks are volumes are stopped, and start on other nodes.`,
+    'The others are terminated, and their volumes are detached and kept.',
     'If the host comes back: ironbark leave, there',
   ].join('\n');
 }

@@ -2,6 +2,7 @@
 // or the node; the effects are theirs.
 //
 //   attach:  export at the storage -> offer to the node -> seen attached
+//            (instance on no node: unexport -> export to the next one)
 //   detach:  withdraw from the node -> unexport at the storage -> gone (and deleted, if it was to go with
 //            its instance, and no other instance has it)
 
@@ -80,7 +81,7 @@ function planAttach(
     return { kind: 'fail-launch', reason: `Volume ${volume.id} could not be made. ${reason}` };
   }
   const { nodeId } = instance;
-  if (nodeId === null) return WAIT;
+  if (nodeId === null) return planWithoutNode(attachment, volume, instance);
   if (volume.desiredExportTo !== nodeId) return { kind: 'export', nodeId };
   const isReached = volume.observedGeneration >= volume.generation;
   if (!isReached || volume.observedExport === null) return WAIT;
@@ -89,6 +90,17 @@ function planAttach(
   }
   const isNews = attachment.observed === 'attaching' && isSeenAttached(volume, instance);
   return isNews ? { kind: 'mark-attached' } : WAIT;
+}
+
+/** Nobody has it open, and one that is off gets it with its next node. */
+function planWithoutNode(
+  attachment: AttachmentFacts,
+  volume: VolumeFacts,
+  instance: InstanceFacts,
+): AttachmentStep {
+  if (volume.desiredExportTo !== null) return { kind: 'unexport' };
+  const isOff = instance.desiredPower === 'stopped' && volume.observedState === 'ready';
+  return isOff && attachment.observed === 'attaching' ? { kind: 'mark-attached' } : WAIT;
 }
 
 /** A stopped instance has the volume once its node has taken note; it opens it at the next start. */

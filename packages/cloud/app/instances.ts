@@ -12,15 +12,15 @@ import { findInstances, updateInstance } from '../store/instances.ts';
 import type { AttachmentRow, DesiredPower, InstanceRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
 import type { App } from './app.ts';
-import { demandOf, loadRoomFor } from './capacity.ts';
 import type { Caller, Change } from './change.ts';
 import { dissociateProfile } from './iam/profile-associations.ts';
 import { viewState } from './instance-view.ts';
-import { listShortages } from './place-instances.ts';
+import { leaveNode, placedOn } from './node-leaving.ts';
 import { QUOTAS } from './quotas/catalogue.ts';
 import { requireWithin } from './quotas/limits.ts';
 import { refuse } from './refusals.ts';
 import { INSTANCE, matchIds } from './resource-ids.ts';
+import { chooseStartNode } from './start-place.ts';
 
 export interface StateChange {
   id: InstanceId;
@@ -112,22 +112,11 @@ export async function requireRootVolume(tx: Queries, instance: InstanceRow): Pro
 
 async function startOne(app: App, change: Change, instance: InstanceRow): Promise<void> {
   if (instance.rootDeviceType === 'ebs') await requireRootVolume(change.tx, instance);
-  await checkNodeHasRoom(app, change.tx, instance);
-  await setPower(change, instance, 'running', { launchedAt: change.nowMs, ...NO_REASON });
-}
-
-/** Its disk is on one node, so only that node can start it. */
-async function checkNodeHasRoom(app: App, tx: Queries, instance: InstanceRow): Promise<void> {
-  if (instance.nodeId === null) return;
-  const room = await loadRoomFor(app, tx, instance);
-  const demand = { ...demandOf(instance), rootDiskBytes: 0 };
-  const shortages = room === undefined ? ['is not known'] : listShortages(demand, room);
-  if (shortages.length === 0) return;
-  throw refuse(
-    'insufficient-capacity',
-    'instance',
-    `Insufficient capacity: the node of instance '${instance.id}' ${shortages.join(' and ')}.`,
-  );
+  const nodeId = await chooseStartNode(app, change.tx, instance);
+  const isElsewhere = nodeId !== instance.nodeId;
+  if (isElsewhere) await leaveNode(change, instance);
+  const place = isElsewhere ? placedOn(nodeId) : {};
+  await setPower(change, instance, 'running', { launchedAt: change.nowMs, ...NO_REASON, ...place });
 }
 
 export async function stopInstances(

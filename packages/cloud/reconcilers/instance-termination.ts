@@ -48,7 +48,8 @@ function release(app: App, { id, vpcId }: InstanceRow): Promise<void> {
   });
 }
 
-async function forget(app: App, { id, nodeId }: InstanceRow): Promise<void> {
-  if (nodeId !== null) await app.cluster.forgetInstances([id]);
+/** The zone may know one without a node by the one that it was on before. */
+async function forget(app: App, { id }: InstanceRow): Promise<void> {
+  await app.cluster.forgetInstances([id]);
   await change(app, ({ tx, nowMs }) => updateInstance(tx, id, { forgottenAt: nowMs }));
 }

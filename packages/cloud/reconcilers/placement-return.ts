@@ -4,10 +4,8 @@ import { isServiceError } from '@ironbark/core/errors.ts';
 import type { App } from '../app/app.ts';
 import { refreshNodes } from '../app/capacity.ts';
 import { change } from '../app/change.ts';
-import { touchPorts } from '../app/vpc-changes.ts';
-import { listAttachmentsOf, updateAttachment } from '../store/attachments.ts';
+import { leaveNode } from '../app/node-leaving.ts';
 import { findInstance, unplaceInstance } from '../store/instances.ts';
-import { listInterfacesOf } from '../store/network-interfaces.ts';
 import type { InstanceRow } from '../store/schema.ts';
 
 /**
@@ -26,18 +24,8 @@ export async function returnPlacement(
     const { tx, touched } = inside;
     const row = await findInstance(tx, id);
     if (row === undefined || row.nodeId !== nodeId || row.observedPower !== null) return false;
+    await leaveNode(inside, row);
     await unplaceInstance(tx, id);
-    const interfaces = await listInterfacesOf(tx, id);
-    await touchPorts(
-      inside,
-      row.vpcId,
-      interfaces.map((one) => one.id),
-    );
-    for (const attachment of await listAttachmentsOf(tx, id)) {
-      await updateAttachment(tx, attachment, { offeredExport: null });
-      touched.volumes.add(attachment.volumeId);
-    }
-    touched.instances.add(id);
     touched.placement = true;
     return true;
   });

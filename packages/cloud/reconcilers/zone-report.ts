@@ -7,6 +7,7 @@ import type { InstanceObservation } from '@ironbark/protocol/internal/instance-m
 import type { App } from '../app/app.ts';
 import { refreshNodes, refreshSomeNodes } from '../app/capacity.ts';
 import { type Change, change } from '../app/change.ts';
+import { leaveGoneNode, outlivesNode } from '../app/gone-nodes.ts';
 import { listAttachmentsOf } from '../store/attachments.ts';
 import { findInstance, listUnplaced, updateInstance } from '../store/instances.ts';
 import { type InstanceRow, toFlag } from '../store/schema.ts';
@@ -53,14 +54,17 @@ export function createZoneReport(app: App): Reconciler {
 /** Answers the instances that the zone still has although they are over and done with here. */
 async function record(inside: Change, changes: ZoneChanges): Promise<InstanceId[]> {
   const strays: InstanceId[] = [];
-  for (const { nodeId, observation } of changes.instances) {
+  for (const { nodeId, observation, isNodeGone = false } of changes.instances) {
     const { id, power } = observation;
     const instance = await findInstance(inside.tx, id);
     const isOver = instance === undefined || instance.forgottenAt !== null;
     if (isOver && power === 'terminated') strays.push(id);
     // Another node's word does not count, nor does anything after the end.
     const isCurrent = instance?.nodeId === nodeId && instance.terminatedAt === null;
-    if (instance !== undefined && isCurrent) await recordOne(inside, instance, observation);
+    if (instance === undefined || !isCurrent) continue;
+    const isLeft = isNodeGone && power === 'terminated' && outlivesNode(instance);
+    if (isLeft) await leaveGoneNode(inside, instance, observation);
+    else await recordOne(inside, instance, observation);
   }
   return strays;
 }

@@ -1,5 +1,5 @@
-// Owns the end of a node that is lost with what is on it: its certificate is worth nothing, and the zone's word for each
-// of its instances is, from then on, that it is over.
+// Owns the end of nodes that leave instances behind: the certificate is worth nothing, and the zone's word for each
+// instance is, from then on, that it is over there.
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { NodeId } from '@ironbark/core/ids.ts';
@@ -50,12 +50,45 @@ export async function writeLost(
   { id, name, fingerprint }: Pick<JoinedNodeRow, 'id' | 'name' | 'fingerprint'>,
 ): Promise<void> {
   const nowMs = clock.nowMs();
-  const reason = `The node ${name} was lost, and the instance with it.`;
-  for (const intent of await listIntents(tx, id)) await writeEnd(tx, id, { intent, reason });
+  for (const intent of await listIntents(tx, id)) {
+    const what = isOnVolume(intent) ? '' : ', and the instance with it';
+    await writeEnd(tx, id, { intent, reason: `The node ${name} was lost${what}.` });
+  }
   await deleteJoinedNode(tx, id);
   await deleteNode(tx, id);
   await addLostNode(tx, { id, name, fingerprint, removed_at: nowMs });
   await bumpIntents(tx, nowMs);
+}
+
+/**
+ * The same of a node that is there, with nothing on it that another one could not have: instances that are off, and whose
+ * disks are volumes. Answers how many others it has; nothing is written then.
+ */
+export async function writeRemoved(
+  tx: Kysely<ClusterSchema>,
+  { id, name }: Pick<JoinedNodeRow, 'id' | 'name'>,
+): Promise<number> {
+  const intents = await listIntents(tx, id);
+  const areFree = await Promise.all(intents.map((intent) => isFree(tx, intent)));
+  const count = areFree.filter((isIt) => !isIt).length;
+  if (count > 0) return count;
+  const reason = `The node ${name} was removed.`;
+  for (const intent of intents) await writeEnd(tx, id, { intent, reason });
+  await deleteJoinedNode(tx, id);
+  await deleteNode(tx, id);
+  return 0;
+}
+
+async function isFree(tx: Kysely<ClusterSchema>, intent: InstanceIntent): Promise<boolean> {
+  if (intent.power !== 'stopped' || !isOnVolume(intent)) return false;
+  const seen = await findObservation(tx, intent.id);
+  if (seen === undefined) return false;
+  const { power, generation } = JSON.parse(seen.observation) as InstanceObservation;
+  return power === 'stopped' && generation >= intent.generation;
+}
+
+function isOnVolume({ rootDisk }: InstanceIntent): boolean {
+  return rootDisk?.volumeId !== undefined;
 }
 
 async function writeEnd(
@@ -65,8 +98,9 @@ async function writeEnd(
 ): Promise<void> {
   const { id, generation, rebootCount } = intent;
   const seen = await findObservation(tx, id);
-  if (seen !== undefined && (JSON.parse(seen.observation) as InstanceObservation).power === OVER)
-    return;
+  // What is over on another one may run here.
+  const isOver = (said: string) => (JSON.parse(said) as InstanceObservation).power === OVER;
+  if (seen?.node_id === nodeId && isOver(seen.observation)) return;
   const node = await findNode(tx, nodeId);
   const summary = node === undefined ? undefined : summaryOf(node);
   const observation: InstanceObservation = {

@@ -20,19 +20,18 @@ import { joinedNodeClient } from '@ironbark/protocol/internal/wire/joined-node.t
 import { findDoor } from '../store/door.ts';
 import {
   addJoinedNode,
-  deleteJoinedNode,
   findJoinedByFingerprint,
   findJoinedByName,
   type JoinedNodeRow,
   listJoinedNodes,
 } from '../store/joined-nodes.ts';
 import { isLostNode } from '../store/lost-nodes.ts';
-import { deleteNode, ensureNode, listNodes, setDraining } from '../store/nodes.ts';
+import { ensureNode, listNodes, setDraining } from '../store/nodes.ts';
 import { listChangesAfter } from '../store/observations.ts';
 import { countPlacedOn, listIntents } from '../store/placed-instances.ts';
 import type { ClusterContext } from './context.ts';
 import { takeJoinToken } from './join-tokens.ts';
-import { requireLost, writeLost } from './lost-nodes.ts';
+import { requireLost, writeLost, writeRemoved } from './lost-nodes.ts';
 import { NodeLink } from './node-link.ts';
 import { describeNodes } from './nodes.ts';
 
@@ -221,10 +220,8 @@ export class Membership implements Disposable {
     if (node.isFront) throw refused(`${node.name} is the front end’s own node and stays.`);
     const { nodeId: id } = node;
     await this.#context.database.transaction(async (tx) => {
-      const count = await countPlacedOn(tx, id);
+      const count = await writeRemoved(tx, { id, name: node.name });
       if (count > 0) throw stillUsed(node.name, count);
-      await deleteJoinedNode(tx, id);
-      await deleteNode(tx, id);
     });
     this.#drop(node);
     return node;
@@ -347,7 +344,7 @@ function stillUsed(name: string, count: number): ServiceError {
   return new ServiceError({
     kind: 'in-use',
     resource: 'node',
-    message: `The node ${name} has ${count} instances; terminate them first.`,
+    message: `The node ${name} has ${count} instances that only it can have; terminate them first, or stop those whose root disks are volumes.`,
   });
 }
 

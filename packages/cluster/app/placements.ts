@@ -8,10 +8,11 @@ import type {
   SubnetIntent,
 } from '@ironbark/protocol/internal/instance-messages.ts';
 import { bumpIntents, findNode } from '../store/nodes.ts';
-import { findObservation, removeObservation } from '../store/observations.ts';
+import { findObservation, type ObservationRow, removeObservation } from '../store/observations.ts';
 import {
   findPlacement,
   forgetPlacedInstance,
+  leavePlacedInstance,
   purgeForgottenInstances,
   putPlacedInstance,
 } from '../store/placed-instances.ts';
@@ -57,9 +58,14 @@ export async function forgetInstances(context: ClusterContext, ids: InstanceId[]
     const nodes = new Set<NodeId>();
     for (const id of ids) {
       const seen = await findObservation(tx, id);
-      if (seen === undefined || !isTerminated(seen.observation)) continue;
+      const power = seen === undefined ? undefined : powerOf(seen);
+      if (seen === undefined || (power !== 'terminated' && power !== 'stopped')) continue;
       const nodeId = await findPlacement(tx, id);
+      // It ended where it was before.
+      if (nodeId !== undefined && nodeId !== seen.node_id) continue;
       if (nodeId !== undefined) nodes.add(nodeId);
+      // What is off and over for the cloud was to be elsewhere, and came to no other node.
+      if (nodeId !== undefined && power === 'stopped') await leavePlacedInstance(tx, id);
       await forgetPlacedInstance(tx, id, nowMs);
       await removeObservation(tx, id);
     }
@@ -70,8 +76,8 @@ export async function forgetInstances(context: ClusterContext, ids: InstanceId[]
   for (const id of changed) context.pokeIntent(id);
 }
 
-function isTerminated(observation: string): boolean {
-  return (JSON.parse(observation) as InstanceObservation).power === 'terminated';
+function powerOf({ observation }: ObservationRow): InstanceObservation['power'] {
+  return (JSON.parse(observation) as InstanceObservation).power;
 }
 
 function requireNode(context: ClusterContext, id: NodeId): void {

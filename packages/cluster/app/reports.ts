@@ -1,8 +1,12 @@
 // Owns writing down what nodes report: only what has changed, each change with the next number.
 
 import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
-import type { NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
+import type {
+  InstanceObservation,
+  NodeReport,
+} from '@ironbark/protocol/internal/instance-messages.ts';
 import type { Kysely } from 'kysely';
+import { endLeftInstance } from '../store/left-instances.ts';
 import {
   bumpIntents,
   findNode,
@@ -11,13 +15,12 @@ import {
   summaryOf,
 } from '../store/nodes.ts';
 import { findObservation, putObservation } from '../store/observations.ts';
-import { findPlacement } from '../store/placed-instances.ts';
+import { findPlace } from '../store/placed-instances.ts';
 import type { ClusterSchema } from '../store/schema.ts';
 import { nextChange } from '../store/zone.ts';
 import type { ClusterContext } from './context.ts';
 
-interface Candidate {
-  id: InstanceId;
+interface Candidate extends Pick<InstanceObservation, 'id' | 'power' | 'heardGeneration'> {
   observation: string;
 }
 
@@ -42,7 +45,7 @@ export class ReportRecorder {
     const { instances, reportedAt: _reportedAt, ...said } = report;
     const summary = this.#placed(nodeId, said);
     const candidates = instances
-      .map((each) => ({ id: each.id, observation: JSON.stringify(each) }))
+      .map((each): Candidate => ({ ...each, observation: JSON.stringify(each) }))
       .filter((each) => !this.#isRecorded(nodeId, each));
     this.#context.health.hear(nodeId, summary);
     const summaryIsNews = this.#summaries.get(nodeId) !== essenceOf(summary);
@@ -52,7 +55,10 @@ export class ReportRecorder {
         // It was removed while it spoke: what was written of its instances then stands.
         if ((await findNode(tx, nodeId)) === undefined) return undefined;
         const hasMoved = summaryIsNews && (await this.#recordSummary(tx, nodeId, summary));
-        return { hasMoved, ...(await recordObservations(tx, nodeId, candidates)) };
+        const seen = await recordObservations(tx, nodeId, candidates);
+        // Its document has more to end than is left there.
+        if (seen.hasEnded) await bumpIntents(tx, this.#context.clock.nowMs(), [nodeId]);
+        return { hasMoved, ...seen };
       });
     const recorded = await this.#context.aroundStep('node-report/record', write);
     if (recorded === undefined) return;
@@ -60,6 +66,7 @@ export class ReportRecorder {
     for (const each of recorded.same) this.#remember(nodeId, each);
     for (const each of recorded.news) this.#remember(nodeId, each);
     if (recorded.news.length > 0) this.#context.changed();
+    if (recorded.hasEnded) this.#context.pokeIntent(nodeId);
     const concerned = recorded.hasMoved ? this.#context.nodes.keys() : [nodeId];
     if (summaryIsNews) for (const id of concerned) this.#context.pokeIntent(id);
   }
@@ -113,17 +120,26 @@ export class ReportRecorder {
   }
 }
 
-/** Instances that are not placed on the node, or not any more, are none of this zone's news. */
+/**
+ * Instances that are not placed on the node, or not any more, are none of this zone's news; nor is what it says of one that
+ * has left it and come back, as long as it has not heard of that.
+ */
 async function recordObservations(
   tx: Kysely<ClusterSchema>,
   nodeId: NodeId,
   candidates: readonly Candidate[],
-): Promise<{ news: Candidate[]; same: Candidate[] }> {
+): Promise<{ news: Candidate[]; same: Candidate[]; hasEnded: boolean }> {
   const news: Candidate[] = [];
   const same: Candidate[] = [];
+  let hasEnded = false;
   for (const candidate of candidates) {
     const { id, observation } = candidate;
-    if ((await findPlacement(tx, id)) !== nodeId) continue;
+    const place = await findPlace(tx, id);
+    if (place?.node_id !== nodeId) {
+      if (await noteEnd(tx, nodeId, candidate)) hasEnded = true;
+      continue;
+    }
+    if (candidate.heardGeneration < place.since_generation) continue;
     const known = await findObservation(tx, id);
     if (known?.node_id === nodeId && known.observation === observation) {
       same.push(candidate);
@@ -133,7 +149,16 @@ async function recordObservations(
     await putObservation(tx, { id, node_id: nodeId, observation, change_sequence: change });
     news.push(candidate);
   }
-  return { news, same };
+  return { news, same, hasEnded };
+}
+
+/** True when an instance that is elsewhere now has nothing left on the node. */
+async function noteEnd(
+  tx: Kysely<ClusterSchema>,
+  nodeId: NodeId,
+  { id, power, heardGeneration: generation }: Candidate,
+): Promise<boolean> {
+  return power === 'terminated' && (await endLeftInstance(tx, nodeId, { id, generation }));
 }
 
 /** Free space changes with every report and is worth no write; the newest is kept in memory. */

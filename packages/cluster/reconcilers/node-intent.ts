@@ -9,6 +9,7 @@ import type { ClusterContext } from '../app/context.ts';
 import { withinDeadline } from '../app/deadline.ts';
 import { locateNodes } from '../app/locations.ts';
 import { buildsVpcs } from '../app/vpcs.ts';
+import { listLeftIntents } from '../store/left-instances.ts';
 import { findNode, type NodeRow } from '../store/nodes.ts';
 import { listIntents } from '../store/placed-instances.ts';
 import type { KnownVpc } from '../store/vpcs.ts';
@@ -61,7 +62,7 @@ async function buildIntent(context: ClusterContext, node: NodeRow): Promise<Node
       news.vpcVersions.push({ id: vpc.intent.id, generation: vpc.generation });
     }
   }
-  const instances = await listIntents(db, nodeId);
+  const instances = [...(await listIntents(db, nodeId)), ...(await listLeftIntents(db, nodeId))];
   return { nodeId, generation, subnets, ...news, vpcChanges, instances };
 }
 

@@ -75,6 +75,8 @@ export async function setDraining(db: Queries, id: NodeId, isDraining: boolean):
     .execute();
 }
 
+/** With all that it was to end. */
 export async function deleteNode(db: Queries, id: NodeId): Promise<void> {
+  await db.deleteFrom('left_instance').where('node_id', '=', id).execute();
   await db.deleteFrom('node').where('id', '=', id).execute();
 }

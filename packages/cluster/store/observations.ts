@@ -1,6 +1,7 @@
 // Owns what was seen of instances, in the order in which it changed.
 
-import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
+import type { InstanceId } from '@ironbark/core/ids.ts';
+import type { ZoneObservation } from '@ironbark/protocol/internal/cluster-client.ts';
 import type { InstanceObservation } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { Kysely, Selectable } from 'kysely';
 import type { ClusterSchema, ObservationTable } from './schema.ts';
@@ -24,18 +25,17 @@ export async function removeObservation(db: Queries, id: InstanceId): Promise<vo
   await db.deleteFrom('observation').where('id', '=', id).execute();
 }
 
-export async function listChangesAfter(
-  db: Queries,
-  cursor: number,
-): Promise<{ nodeId: NodeId; observation: InstanceObservation }[]> {
+export async function listChangesAfter(db: Queries, cursor: number): Promise<ZoneObservation[]> {
   const rows = await db
     .selectFrom('observation')
-    .select(['node_id', 'observation'])
+    .leftJoin('node', 'node.id', 'observation.node_id')
+    .select(['observation.node_id', 'observation.observation', 'node.id as known_node'])
     .where('change_sequence', '>', cursor)
     .orderBy('change_sequence')
     .execute();
   return rows.map((row) => ({
     nodeId: row.node_id,
     observation: JSON.parse(row.observation) as InstanceObservation,
+    ...(row.known_node === null ? { isNodeGone: true as const } : {}),
   }));
 }

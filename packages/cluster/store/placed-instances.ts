@@ -4,16 +4,21 @@ import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
 import type { PlacedInstance } from '@ironbark/protocol/internal/cluster-client.ts';
 import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { Kysely } from 'kysely';
+import { deleteLeftInstance, putLeftInstance } from './left-instances.ts';
+import { findNode } from './nodes.ts';
 import type { ClusterSchema } from './schema.ts';
 
 type Queries = Kysely<ClusterSchema>;
 
-/** The nodes whose documents change by it; none when the intent is not news. */
+/**
+ * The nodes whose documents change by it; none when the intent is not news. Where it was before has what is left of it to
+ * end, and none of its words about it counts from then on.
+ */
 export async function putPlacedInstance(db: Queries, placed: PlacedInstance): Promise<NodeId[]> {
   const { intent, nodeId } = placed;
   const known = await db
     .selectFrom('placed_instance')
-    .select(['node_id', 'generation', 'forgotten_at'])
+    .select(['node_id', 'generation', 'intent', 'forgotten_at', 'since_generation'])
     .where('id', '=', intent.id)
     .executeTakeFirst();
   if (
@@ -22,19 +27,37 @@ export async function putPlacedInstance(db: Queries, placed: PlacedInstance): Pr
   ) {
     return [];
   }
+  const hasMoved = known !== undefined && known.node_id !== nodeId;
   const row = {
     id: intent.id,
     node_id: nodeId,
     generation: intent.generation,
     intent: JSON.stringify(intent),
     forgotten_at: null,
+    since_generation: hasMoved ? intent.generation : (known?.since_generation ?? 0),
   };
   await db
     .insertInto('placed_instance')
     .values(row)
     .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
     .execute();
-  return known === undefined || known.node_id === nodeId ? [nodeId] : [nodeId, known.node_id];
+  if (!hasMoved) return [nodeId];
+  await deleteLeftInstance(db, { nodeId, id: intent.id });
+  await leaveNode(db, known, intent);
+  return [nodeId, known.node_id];
+}
+
+/** A node that is none any more has nothing to be told. */
+async function leaveNode(
+  db: Queries,
+  before: { node_id: NodeId; intent: string },
+  { id, generation }: Pick<InstanceIntent, 'id' | 'generation'>,
+): Promise<void> {
+  if ((await findNode(db, before.node_id)) === undefined) return;
+  const known = JSON.parse(before.intent) as InstanceIntent;
+  const ending: InstanceIntent = { ...known, generation, power: 'terminated', volumes: [] };
+  const intent = JSON.stringify(ending);
+  await putLeftInstance(db, { node_id: before.node_id, id, generation, intent });
 }
 
 export async function listIntents(db: Queries, nodeId: NodeId): Promise<InstanceIntent[]> {
@@ -56,6 +79,19 @@ export async function findPlacement(db: Queries, id: InstanceId): Promise<NodeId
     .where('forgotten_at', 'is', null)
     .executeTakeFirst();
   return row?.node_id;
+}
+
+/** Whose word counts: that of this node, of an intent at least as new. */
+export function findPlace(
+  db: Queries,
+  id: InstanceId,
+): Promise<{ node_id: NodeId; since_generation: number } | undefined> {
+  return db
+    .selectFrom('placed_instance')
+    .select(['node_id', 'since_generation'])
+    .where('id', '=', id)
+    .where('forgotten_at', 'is', null)
+    .executeTakeFirst();
 }
 
 export async function listPlacedOn(db: Queries, nodeId: NodeId): Promise<InstanceId[]> {
@@ -91,6 +127,16 @@ export async function forgetPlacedInstance(
     .where('id', '=', id)
     .where('forgotten_at', 'is', null)
     .execute();
+}
+
+/** It is off and over, and its node is to end what it has of it. */
+export async function leavePlacedInstance(db: Queries, id: InstanceId): Promise<void> {
+  const known = await db
+    .selectFrom('placed_instance')
+    .select(['node_id', 'generation', 'intent'])
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow();
+  await leaveNode(db, known, { id, generation: known.generation + 1 });
 }
 
 export async function purgeForgottenInstances(db: Queries, beforeMs: number): Promise<void> {

@@ -2,11 +2,13 @@
 
 import type { InstanceId, InterfaceId, NodeId, VpcId } from '@ironbark/core/ids.ts';
 import type { Migrations } from '@ironbark/platform/database/database.ts';
+import type { ColumnType } from 'kysely';
 import { createClusterTables } from './migrations/0001-cluster.ts';
 import { vpcs } from './migrations/0002-vpcs.ts';
 import { joinedNodes } from './migrations/0003-joined-nodes.ts';
 import { vpcPorts } from './migrations/0036-vpc-ports.ts';
 import { lostNodes } from './migrations/0039-lost-nodes.ts';
+import { leftInstances } from './migrations/0064-left-instances.ts';
 
 /** The zone's one row: what is the same on every node, and the number of the newest change. */
 export interface ZoneTable {
@@ -73,6 +75,17 @@ export interface PlacedInstanceTable {
   /** InstanceIntent as JSON. */
   intent: string;
   forgotten_at: number | null;
+  /** The first generation that was for this node; 0: it has been on no other one. */
+  since_generation: ColumnType<number, number | undefined, number>;
+}
+
+/** It was on this node and is elsewhere now. */
+export interface LeftInstanceTable {
+  node_id: NodeId;
+  id: InstanceId;
+  generation: number;
+  /** InstanceIntent as JSON: to end what the node has of it. */
+  intent: string;
 }
 
 export interface ObservationTable {
@@ -105,6 +118,7 @@ export interface ClusterSchema {
   zone: ZoneTable;
   node: NodeTable;
   placed_instance: PlacedInstanceTable;
+  left_instance: LeftInstanceTable;
   observation: ObservationTable;
   vpc: VpcTable;
   door: DoorTable;
@@ -120,4 +134,5 @@ export const CLUSTER_MIGRATIONS: Migrations = {
   '0003-joined-nodes': joinedNodes,
   '0036-vpc-ports': vpcPorts,
   '0039-lost-nodes': lostNodes,
+  '0064-left-instances': leftInstances,
 };

@@ -164,12 +164,13 @@ export class JoinedZone implements AsyncDisposable {
     return host;
   }
 
-  async place(nodeId: NodeId, power: 'running' | 'terminated'): Promise<void> {
+  async place(nodeId: NodeId, power: InstanceIntent['power'], changes: object = {}): Promise<void> {
     const blob = { bucket: 'images', key: 'root', sizeBytes: 1, sha256: '', unpackedBytes: 1 };
     const intent = {
       ...{ id: INSTANCE, generation: power === 'running' ? 1 : 2, power, forceStop: false },
       ...{ rebootCount: 0, vcpus: 1, memoryMib: 512, interfaces: [], volumes: [] },
       image: { id: 'ami-1', root: { ...blob, encoding: 'raw' } },
+      ...changes,
     };
     // The Cluster Controller passes disks and metadata on without looking at them.
     const whole = intent as unknown as InstanceIntent;

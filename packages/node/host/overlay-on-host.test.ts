@@ -221,6 +221,30 @@ describe('default VPCs on two nodes', { skip }, () => {
     );
   });
 
+  test('a node answers for a public address only while the port is there, whatever its document says', async () => {
+    const publicIp = '203.0.113.10';
+    const { host, network } = fabric.node(2);
+    const told = withSubnet(1).map((vpc) => ({
+      ...vpc,
+      ports: vpc.ports.map((port) => {
+        const privateIp = port.privateIps[0]!;
+        return port.interfaceId === portId(8)
+          ? { ...port, publicIps: [{ privateIp, publicIp }] }
+          : port;
+      }),
+    }));
+    const answers = async () => (await host.ip('neigh', 'show', 'proxy')).includes(publicIp);
+    await network.ensureSubnets([1, 2].map(subnetOf), told);
+    const seen = [await answers()];
+    const place = { privateIp: '10.211.1.8', macAddress: '02:aa:00:03:00:08' };
+    await network.ensurePort({ ...portSpec('there'), ...place, interfaceId: portId(8) });
+    seen.push(await answers());
+    await network.removePort(portId(8));
+    seen.push(await answers());
+    assert.deepEqual(seen, [false, true, false]);
+    await tell(vpcs());
+  });
+
   test('a network that is taken off its host leaves no rule, interface or route', async () => {
     const { network, commands, names, host } = fabric.node(1);
     await network.removeAll();

@@ -2,7 +2,7 @@
 // the other nodes: whoever asks there who has one finds the node of its guest, wherever that was before.
 
 import { join } from 'node:path';
-import type { NodeId } from '@ironbark/core/ids.ts';
+import type { InterfaceId, NodeId } from '@ironbark/core/ids.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import { readFileIfPresent, replaceFile } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
@@ -23,17 +23,24 @@ export interface PublicAddresses {
   addresses: ReadonlyMap<string, string | undefined>;
 }
 
-/** `routed`: VPCs that the host routes itself; a name space has its routes already. */
+/**
+ * Of `ports`, those that are there: a guest that is off has none, and may be on another node by now, which this one need not
+ * have heard. `routed`: VPCs that the host routes itself; a name space has its routes already.
+ */
 export function planPublicAddresses(
   vpcs: readonly VpcIntent[],
   own: NodeId | undefined,
-  { names, routed }: { names: NetworkNames; routed: ReadonlySet<string> },
+  {
+    names,
+    routed,
+    ports: present,
+  }: { names: NetworkNames; routed: ReadonlySet<string>; ports: ReadonlySet<InterfaceId> },
 ): PublicAddresses {
   const places = vpcs.flatMap(({ locations = [] }) => locations);
   const underlayAddress = places.find(({ nodeId }) => nodeId === own)?.underlayAddress;
   const here = vpcs.flatMap(({ id, ports }) =>
     ports
-      .filter(({ nodeId }) => nodeId === own)
+      .filter(({ nodeId, interfaceId }) => nodeId === own && present.has(interfaceId))
       .flatMap(({ subnetId, publicIps }) =>
         publicIps.map(({ publicIp }) => {
           const device = routed.has(id) ? names.bridge(subnetId) : undefined;
@@ -42,6 +49,11 @@ export function planPublicAddresses(
       ),
   );
   return { underlayAddress, addresses: new Map(underlayAddress === undefined ? [] : here) };
+}
+
+export function hasPublicAddress(vpcs: readonly VpcIntent[], id: InterfaceId): boolean {
+  const ports = vpcs.flatMap((vpc) => vpc.ports.find((port) => port.interfaceId === id) ?? []);
+  return ports.some(({ publicIps }) => publicIps.length > 0);
 }
 
 /** `directory`: remembers which are this cloud's; another's on the same host look the same, and stay. */

@@ -17,6 +17,7 @@ import { isPassedThrough, type Peers, planPeers } from './peering-plan.ts';
 import { type PortCounters, readPortCounters } from './port-counters.ts';
 import {
   ensurePublicNeighbours,
+  hasPublicAddress,
   type PublicAddresses,
   planPublicAddresses,
 } from './public-neighbours.ts';
@@ -135,7 +136,7 @@ class VpcNetworks implements HostNetwork {
         await this.#ensureHostRoutes();
       }
       for (const vpc of this.#ownSpaced()) await this.#changeSpace(vpc);
-      const { underlayAddress, addresses } = this.#publicAddresses();
+      const { underlayAddress, addresses } = await this.#publicAddresses();
       const shape = JSON.stringify([underlayAddress, ...addresses]);
       if (shape !== this.#publicShape) await this.#ensurePublicNeighbours();
     });
@@ -143,9 +144,12 @@ class VpcNetworks implements HostNetwork {
 
   async ensurePort(port: PortSpec): Promise<PortAttachment> {
     const vpc = this.#ownVpcOf(port.subnet.id);
-    if (vpc === undefined) return this.#host.ensurePort(port);
-    const space = await this.#inTurn(() => this.#ensureSpace(vpc, { isNeeded: true }));
-    return space!.network.ensurePort(port);
+    const space = vpc && (await this.#inTurn(() => this.#ensureSpace(vpc, { isNeeded: true })));
+    const attachment = await (space?.network ?? this.#host).ensurePort(port);
+    if (hasPublicAddress(this.#vpcs, port.interfaceId)) {
+      await this.#inTurn(() => this.#ensurePublicNeighbours());
+    }
+    return attachment;
   }
 
   /** Frames of guests in a name space of their VPC's do not reach the host. */
@@ -153,7 +157,16 @@ class VpcNetworks implements HostNetwork {
     return this.#ownVpcOf(id) === undefined ? this.#host.hostInterface(id) : undefined;
   }
 
-  async removePort(id: InterfaceId): Promise<void> {
+  removePort(id: InterfaceId): Promise<void> {
+    if (!hasPublicAddress(this.#vpcs, id)) return this.#removePort(id);
+    // Another node may have the guest from then on.
+    return this.#inTurn(async () => {
+      await this.#ensurePublicNeighbours(id);
+      await this.#removePort(id);
+    });
+  }
+
+  async #removePort(id: InterfaceId): Promise<void> {
     for (const { network } of this.#spaces.values()) {
       if ((await network.listPorts()).includes(id)) return network.removePort(id);
     }
@@ -221,13 +234,15 @@ class VpcNetworks implements HostNetwork {
     }));
   }
 
-  #publicAddresses(): PublicAddresses {
+  async #publicAddresses(leaving?: InterfaceId): Promise<PublicAddresses> {
     const routed = new Set<string>(this.#hostVpcs().map(({ id }) => id));
-    return planPublicAddresses(this.#vpcs, this.#options.nodeId, { names: this.#names, routed });
+    const ports = new Set((await this.listPorts()).filter((id) => id !== leaving));
+    const here = { names: this.#names, routed, ports };
+    return planPublicAddresses(this.#vpcs, this.#options.nodeId, here);
   }
 
-  async #ensurePublicNeighbours(): Promise<void> {
-    const wanted = this.#publicAddresses();
+  async #ensurePublicNeighbours(leaving?: InterfaceId): Promise<void> {
+    const wanted = await this.#publicAddresses(leaving);
     await ensurePublicNeighbours(this.#hostPlace, this.#names, wanted, this.#options.logger);
     this.#publicShape = JSON.stringify([wanted.underlayAddress, ...wanted.addresses]);
   }

@@ -54,7 +54,14 @@ export interface ZoneChanges {
   cursor: number;
   /** Another one after a node was lost, came back, was drained, resumed or removed. */
   nodesGeneration: number;
-  instances: { nodeId: NodeId; observation: InstanceObservation }[];
+  instances: ZoneObservation[];
+}
+
+export interface ZoneObservation {
+  nodeId: NodeId;
+  observation: InstanceObservation;
+  /** The node was removed from the zone: what is said to have ended there ended with it, and nobody had asked for that. */
+  isNodeGone?: true;
 }
 
 export interface ClusterClient {
@@ -65,9 +72,12 @@ export interface ClusterClient {
   /** The same of what has changed in them. Answers those of which it knows another generation: they are needed whole. */
   changeVpcs(changes: VpcChange[]): Promise<VpcId[]>;
   forgetVpcs(ids: VpcId[]): Promise<void>;
-  /** Upserts intents; an older generation than the stored one is ignored. */
+  /**
+   * Upserts intents; an older generation than the stored one is ignored. One that comes for another node than before has to
+   * be known to be off at that one, which is told that it is over there.
+   */
   putInstances(placed: PlacedInstance[]): Promise<void>;
-  /** Drops instances whose observed power is terminated. */
+  /** Drops instances whose observed power is terminated, and stopped ones that are over: their nodes end those. */
   forgetInstances(ids: InstanceId[]): Promise<void>;
   /** All nodes that have reported, or those of them that are named. */
   describeNodes(only?: readonly NodeId[]): Promise<NodeSummary[]>;

@@ -127,7 +127,8 @@ export class ClusterDouble implements ClusterClient {
     this.#fail('forgetInstances before');
     for (const id of ids) {
       const power = this.#guests.get(id)?.observation.power;
-      if (power !== undefined && power !== 'terminated') throw new Error(`${id} is ${power}`);
+      const isOff = power === undefined || power === 'terminated' || power === 'stopped';
+      if (!isOff) throw new Error(`${id} is ${power}`);
       this.#guests.delete(id);
     }
     this.#fail('forgetInstances after');
@@ -141,7 +142,11 @@ export class ClusterDouble implements ClusterClient {
   async changesSince(cursor: number): ReturnType<ClusterClient['changesSince']> {
     this.#fail('changesSince');
     const changed = [...this.#guests.values()].filter((guest) => guest.changedAt > cursor);
-    const instances = changed.map(({ nodeId, observation }) => ({ nodeId, observation }));
+    const instances = changed.map(({ nodeId, observation }) => ({
+      nodeId,
+      observation,
+      ...(this.#lost.has(nodeId) ? { isNodeGone: true as const } : {}),
+    }));
     const nodesGeneration = this.#nodesGeneration;
     return { cursor: this.#cursor, nodesGeneration, instances: structuredClone(instances) };
   }
@@ -223,7 +228,7 @@ export class ClusterDouble implements ClusterClient {
       const observation = initialObservation(intent.id);
       this.#guests.set(intent.id, { nodeId, intent, observation, changedAt: 0, willFail });
     } else if (intent.generation > guest.intent.generation) {
-      if (guest.nodeId !== nodeId) throw new Error(`${intent.id} moved to another node`);
+      if (guest.nodeId !== nodeId) moveGuest(guest, nodeId);
       const isStart = intent.power === 'running' && guest.intent.power !== 'running';
       if (isStart) guest.willFail = this.#options.failStart?.(intent.id) === true;
       guest.intent = intent;
@@ -289,6 +294,14 @@ export class ClusterDouble implements ClusterClient {
   #fail(step: string): void {
     this.#options.failAt?.(`cluster ${step}`);
   }
+}
+
+/** Nothing of it may run where it was. */
+function moveGuest(guest: Guest, nodeId: NodeId): void {
+  const { id, power } = guest.observation;
+  if (power !== 'stopped' && power !== 'terminated') throw new Error(`${id} is ${power} and moves`);
+  guest.nodeId = nodeId;
+  guest.observation = initialObservation(id);
 }
 
 function plugged(id: InterfaceId): InterfaceObservation {
