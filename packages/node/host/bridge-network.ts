@@ -97,6 +97,19 @@ export class BridgeNetwork {
     });
   }
 
+  /** Nothing of it was made, or all of it is gone: at most the rules of {@link putRulesAlone}. */
+  get isBare(): boolean {
+    return this.#subnets.length === 0;
+  }
+
+  /** Of subnets without guests here, whose place packets to other nodes go through: rules, and nothing that they speak of. */
+  putRulesAlone(subnets: readonly SubnetIntent[], surroundings: Surroundings): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#surround(surroundings);
+      await this.#rules.ensure([this.#cloudSet(subnets)]);
+    });
+  }
+
   /** Takes what has changed in the VPCs to the kernel, without a look at what it has. */
   putSurroundings(surroundings: Surroundings): Promise<void> {
     return this.#inTurn(async () => {
@@ -272,14 +285,16 @@ export class BridgeNetwork {
     }
   }
 
-  #cloudSet(): RuleSet {
+  #cloudSet(all: readonly SubnetIntent[] = this.#subnets): RuleSet {
     const { metadataPort, hostPorts = [] } = this.#options;
     const { uplinks, wayOut } = this.#surroundings;
-    const governing = this.#governing();
-    const subnets = this.#subnets.map((subnet) => this.#rulesOf(subnet));
+    const subnets = all.map((subnet) => this.#rulesOf(subnet));
     return cloudRuleSet({
-      ...{ table: this.#names.table, subnets, metadataPort, hostPorts },
-      publicIps: governing.flatMap(({ ports }) => ports.flatMap(({ publicIps }) => publicIps)),
+      ...{ table: this.#names.table, anyPeerLink: this.#names.anyPeerLink },
+      ...{ subnets, metadataPort, hostPorts },
+      publicIps: this.#governing().flatMap(({ ports }) =>
+        ports.flatMap(({ publicIps }) => publicIps),
+      ),
       ...(uplinks === undefined ? {} : { uplinks }),
       ...(wayOut === undefined ? {} : { wayOut }),
     });
