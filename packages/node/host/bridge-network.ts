@@ -104,9 +104,9 @@ export class BridgeNetwork {
 
   /** Of subnets without guests here, whose place packets to other nodes go through: rules, and nothing that they speak of. */
   putRulesAlone(subnets: readonly SubnetIntent[], surroundings: Surroundings): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#inTurn(() => {
       this.#surround(surroundings);
-      await this.#rules.ensure([this.#cloudSet(subnets)]);
+      return this.#rules.ensure([this.#cloudSet(subnets)]);
     });
   }
 
@@ -217,8 +217,7 @@ export class BridgeNetwork {
   }
 
   #dnsmasq() {
-    const { clock } = this.#options;
-    return { commands: this.#commands, clock, directory: this.#directory };
+    return { commands: this.#commands, clock: this.#options.clock, directory: this.#directory };
   }
 
   async #isAnyCloudLeft(): Promise<boolean> {
@@ -226,9 +225,8 @@ export class BridgeNetwork {
   }
 
   #isOurs({ name }: Link): boolean {
-    const names = this.#names;
-    if (names.isPeerLink(name)) return true;
-    return names.isBridge(name) || names.isTap(name) || names.isUplink(name);
+    const { isBridge, isTap, isUplink, isPeerLink } = this.#names;
+    return [isBridge, isTap, isUplink, isPeerLink].some((isOne) => isOne(name));
   }
 
   async #rememberSubnets(subnets: readonly SubnetIntent[]): Promise<void> {
@@ -289,9 +287,9 @@ export class BridgeNetwork {
     const { metadataPort, hostPorts = [] } = this.#options;
     const { uplinks, wayOut } = this.#surroundings;
     const subnets = all.map((subnet) => this.#rulesOf(subnet));
+    const { table, anyPeerLink } = this.#names;
     return cloudRuleSet({
-      ...{ table: this.#names.table, anyPeerLink: this.#names.anyPeerLink },
-      ...{ subnets, metadataPort, hostPorts },
+      ...{ table, anyPeerLink, subnets, metadataPort, hostPorts },
       publicIps: this.#governing().flatMap(({ ports }) =>
         ports.flatMap(({ publicIps }) => publicIps),
       ),
@@ -388,9 +386,8 @@ export class BridgeNetwork {
 
   async #removeTap(name: string): Promise<void> {
     await removeLink(this.#commands, name);
-    const { table } = this.#names;
-    const set = portRuleSetName({ table, tap: name });
-    await this.#rules.remove(set, renderPortRulesRemoval(table, name));
+    const set = portRuleSetName({ table: this.#names.table, tap: name });
+    await this.#rules.remove(set, renderPortRulesRemoval(this.#names.table, name));
   }
 
   async #forget(): Promise<void> {
