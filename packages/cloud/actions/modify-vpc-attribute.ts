@@ -1,4 +1,5 @@
-// Owns ModifyVpcAttribute: one attribute at a time, as in EC2.
+// Owns ModifyVpcAttribute: one attribute at a time, as in EC2. Of EnableDnsHostnames nothing follows (docs/guides/network.md):
+// there is no public zone for names. It is taken, as clients set it for each VPC and look whether it stays.
 
 import { getVpc } from '../app/find-vpc.ts';
 import { invalidCombination, missingParameter, notOffered } from '../app/refusals.ts';

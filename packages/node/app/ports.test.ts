@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import type { InstanceIntent } from '@ironbark/protocol/internal/instance-messages.ts';
+import type { HostNetwork } from '../host/host-network.ts';
 import { SimulatedNetwork } from '../host/simulated-network.ts';
 import { IntentStore } from '../store/intent.ts';
 import { instanceIntent } from '../testing/instance-intent.ts';
@@ -12,10 +13,13 @@ import { Ports } from './ports.ts';
 
 class CountingNetwork extends SimulatedNetwork {
   looks = 0;
+  readonly kept: (boolean | undefined)[] = [];
 
-  override async ensureSubnets(...args: Parameters<SimulatedNetwork['ensureSubnets']>) {
+  override async ensureSubnets(...args: Parameters<HostNetwork['ensureSubnets']>) {
+    const [subnets, , how] = args;
     this.looks += 1;
-    await super.ensureSubnets(...args);
+    this.kept.push(how?.isKept);
+    await super.ensureSubnets(subnets);
   }
 }
 
@@ -40,6 +44,17 @@ test('what was taken off the host is looked for again after a while, not at ever
   assert.equal(network.looks, 1);
   await ports.repairSubnets();
   assert.equal(network.looks, 2);
+});
+
+test('the network hears whether the controller has spoken since the node came up', async () => {
+  await using opened = await openIntents();
+  const network = new CountingNetwork();
+  const ports = new Ports(network, opened.intents, systemClock);
+  await ports.ensureSubnets();
+  const nothing = { subnets: [], vpcs: [], instances: [] };
+  await opened.intents.put({ nodeId: 'node-1', generation: 1, ...nothing }, () => false);
+  await new Ports(network, opened.intents, systemClock).ensureSubnets();
+  assert.deepEqual(network.kept, [true, false]);
 });
 
 test('a terminated instance leaves a port alone that is of another by now', async () => {

@@ -107,10 +107,10 @@ export class Ports {
 
   /** One attempt at a time. */
   #makeSubnets(): Promise<void> {
-    const { subnets: wanted, vpcs } = this.#intents;
+    const { subnets: wanted, vpcs, isKept } = this.#intents;
     this.#vpcs = vpcs;
     const before = this.#subnets?.made.catch(() => {}) ?? Promise.resolve();
-    const made = before.then(() => this.#network.ensureSubnets(wanted, vpcs));
+    const made = before.then(() => this.#network.ensureSubnets(wanted, vpcs, { isKept }));
     const attempt = { wanted, made, sinceMs: this.#clock.monotonicMs() };
     made.catch(() => {
       if (this.#subnets === attempt) this.#subnets = undefined;

@@ -97,6 +97,19 @@ export class BridgeNetwork {
     });
   }
 
+  /** Nothing of it was made, or all of it is gone: at most the rules of {@link putRulesAlone}. */
+  get isBare(): boolean {
+    return this.#subnets.length === 0;
+  }
+
+  /** Of subnets without guests here, whose place packets to other nodes go through: rules, and nothing that they speak of. */
+  putRulesAlone(subnets: readonly SubnetIntent[], surroundings: Surroundings): Promise<void> {
+    return this.#inTurn(() => {
+      this.#surround(surroundings);
+      return this.#rules.ensure([this.#cloudSet(subnets)]);
+    });
+  }
+
   /** Takes what has changed in the VPCs to the kernel, without a look at what it has. */
   putSurroundings(surroundings: Surroundings): Promise<void> {
     return this.#inTurn(async () => {
@@ -204,8 +217,7 @@ export class BridgeNetwork {
   }
 
   #dnsmasq() {
-    const { clock } = this.#options;
-    return { commands: this.#commands, clock, directory: this.#directory };
+    return { commands: this.#commands, clock: this.#options.clock, directory: this.#directory };
   }
 
   async #isAnyCloudLeft(): Promise<boolean> {
@@ -213,9 +225,8 @@ export class BridgeNetwork {
   }
 
   #isOurs({ name }: Link): boolean {
-    const names = this.#names;
-    if (names.isPeerLink(name)) return true;
-    return names.isBridge(name) || names.isTap(name) || names.isUplink(name);
+    const { isBridge, isTap, isUplink, isPeerLink } = this.#names;
+    return [isBridge, isTap, isUplink, isPeerLink].some((isOne) => isOne(name));
   }
 
   async #rememberSubnets(subnets: readonly SubnetIntent[]): Promise<void> {
@@ -272,14 +283,16 @@ export class BridgeNetwork {
     }
   }
 
-  #cloudSet(): RuleSet {
+  #cloudSet(all: readonly SubnetIntent[] = this.#subnets): RuleSet {
     const { metadataPort, hostPorts = [] } = this.#options;
     const { uplinks, wayOut } = this.#surroundings;
-    const governing = this.#governing();
-    const subnets = this.#subnets.map((subnet) => this.#rulesOf(subnet));
+    const subnets = all.map((subnet) => this.#rulesOf(subnet));
+    const { table, anyPeerLink } = this.#names;
     return cloudRuleSet({
-      ...{ table: this.#names.table, subnets, metadataPort, hostPorts },
-      publicIps: governing.flatMap(({ ports }) => ports.flatMap(({ publicIps }) => publicIps)),
+      ...{ table, anyPeerLink, subnets, metadataPort, hostPorts },
+      publicIps: this.#governing().flatMap(({ ports }) =>
+        ports.flatMap(({ publicIps }) => publicIps),
+      ),
       ...(uplinks === undefined ? {} : { uplinks }),
       ...(wayOut === undefined ? {} : { wayOut }),
     });
@@ -373,9 +386,8 @@ export class BridgeNetwork {
 
   async #removeTap(name: string): Promise<void> {
     await removeLink(this.#commands, name);
-    const { table } = this.#names;
-    const set = portRuleSetName({ table, tap: name });
-    await this.#rules.remove(set, renderPortRulesRemoval(table, name));
+    const set = portRuleSetName({ table: this.#names.table, tap: name });
+    await this.#rules.remove(set, renderPortRulesRemoval(this.#names.table, name));
   }
 
   async #forget(): Promise<void> {

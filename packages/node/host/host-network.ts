@@ -51,8 +51,13 @@ export interface HostNetwork extends AsyncDisposable {
   /**
    * Makes the subnets' bridges, address service and translation, and removes those not in the list. A VPC with one of
    * the subnets is routed by the host itself; any other has a name space of its own, once it has a port here.
+   * `isKept`: it is what was known before this process began, and nobody has said since that it still holds.
    */
-  ensureSubnets(subnets: readonly SubnetIntent[], vpcs?: readonly VpcIntent[]): Promise<void>;
+  ensureSubnets(
+    subnets: readonly SubnetIntent[],
+    vpcs?: readonly VpcIntent[],
+    how?: { isKept?: boolean },
+  ): Promise<void>;
   /** Takes what has changed in the VPCs, such as who is in which group, to the host, without a look at all of it. */
   putVpcs(vpcs: readonly VpcIntent[]): Promise<void>;
   /** Makes the port and its lease, or repairs it. Idempotent. */

@@ -1,5 +1,5 @@
 // Owns the text of the nftables rules for IPv6 in a VPC's name space: what its router takes, what it passes on between
-// subnets, and what each port may send. Nothing leaves the VPC by IPv6 or comes into it.
+// subnets and to the VPC's ports on other nodes, and what each port may send. Nothing leaves the VPC by IPv6 or comes into it.
 //
 // Guests reach no other guest on the link, only the router: their neighbours, routers and servers are what this lets
 // through to it. It takes no router advertisement and no redirect from anybody (`bridge-ipv6.ts`).
@@ -23,13 +23,15 @@ interface Subnet6 {
   bridge: string;
   cidr: string;
   gatewayIp: string;
+  /** What leads to ports on other nodes. */
+  overlay: string | undefined;
   acl: NonNullable<SubnetRules['acl']>;
 }
 
 function renderTable(table: string, all: readonly SubnetRules[]): string {
   const header = `add table ip6 ${table}\ndelete table ip6 ${table}\n`;
-  const subnets = all.flatMap(({ bridge, ipv6, acl = [] }): Subnet6[] =>
-    ipv6 === undefined ? [] : [{ bridge, ...ipv6, acl }],
+  const subnets = all.flatMap(({ bridge, ipv6, overlay, acl = [] }): Subnet6[] =>
+    ipv6 === undefined ? [] : [{ bridge, ...ipv6, overlay, acl }],
   );
   if (subnets.length === 0) return header;
   const chains = [input, noRedirects, senders, forward].map((render) => render(subnets));
@@ -41,7 +43,11 @@ function chain(name: string, hook: string, policy: string, lines: readonly strin
 }
 
 function bridges(subnets: readonly Subnet6[]): string {
-  return `{ ${subnets.map(({ bridge }) => `"${bridge}"`).join(', ')} }`;
+  return named(subnets.map(({ bridge }) => bridge));
+}
+
+function named(interfaces: readonly string[]): string {
+  return `{ ${interfaces.map((name) => `"${name}"`).join(', ')} }`;
 }
 
 /** Neighbours, leases, names and echoes; everything else of the router is IPv4's. */
@@ -65,19 +71,32 @@ function noRedirects(): string {
   return chain('redirects', hook, 'accept', ['icmpv6 type nd-redirect drop']);
 }
 
-/** A guest's address comes from its bridge alone, and nothing else comes from there. */
+/** A guest's address comes from its bridge or from another node, and nothing else comes from there. */
 function senders(subnets: readonly Subnet6[]): string {
-  const lines = subnets.flatMap(({ bridge, cidr }) => [
-    `iifname != "${bridge}" ip6 saddr ${cidr} drop`,
+  const lines = subnets.flatMap(({ bridge, cidr, overlay }) => [
+    `iifname != ${named([bridge, ...(overlay === undefined ? [] : [overlay])])} ip6 saddr ${cidr} drop`,
     `iifname "${bridge}" ip6 saddr != ${cidr} drop`,
   ]);
   return chain('senders', `forward priority ${SENDER_PRIORITY}`, 'accept', lines);
 }
 
+/** From other nodes to this one's guests, and no further. */
 function forward(subnets: readonly Subnet6[]): string {
   const own = bridges(subnets);
-  const lines = [`iifname ${own} oifname ${own} accept`];
+  const overlays = new Set(subnets.flatMap(({ overlay }) => overlay ?? []));
+  const lines = [
+    `iifname ${own} oifname ${own} accept`,
+    ...[...overlays].flatMap((overlay) => [
+      `iifname "${overlay}" ip6 saddr != ${listed(subnets)} drop`,
+      `iifname "${overlay}" oifname ${own} accept`,
+      `iifname ${own} oifname "${overlay}" accept`,
+    ]),
+  ];
   return chain('forward', `forward priority ${FILTER_PRIORITY}`, 'drop', lines);
+}
+
+function listed(subnets: readonly Subnet6[]): string {
+  return `{ ${subnets.map(({ cidr }) => cidr).join(', ')} }`;
 }
 
 /**

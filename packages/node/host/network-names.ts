@@ -25,6 +25,8 @@ export interface NetworkNames {
   overlay(vpcId: string): string;
   /** In the place of one VPC: what leads to the place of another that it is peered with. */
   peerLink(vpcId: string, peerId: string): string;
+  /** All of those, as nftables says it. */
+  readonly anyPeerLink: string;
   /** Of either end of that way, or of any other pair that a text stands for. */
   mac(text: string): string;
   isBridge(interfaceName: string): boolean;
@@ -65,6 +67,7 @@ export function createNetworkNames(cloudId: string): NetworkNames {
     uplink: (id) => uplinkPrefix + shortHash(id, ID_DIGITS),
     overlay: (id) => overlayPrefix + shortHash(id, ID_DIGITS),
     peerLink: (id, peerId) => peerPrefix + shortHash(`${id} ${peerId}`, ID_DIGITS),
+    anyPeerLink: `${peerPrefix}*`,
     mac,
     isSpace: (name) => name.startsWith(spacePrefix) && name.length === length,
     isUplink: (name) => name.startsWith(uplinkPrefix) && name.length === length,

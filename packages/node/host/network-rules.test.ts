@@ -47,3 +47,17 @@ test('A31: packets between the subnets of different accounts are dropped before 
 test('one subnet alone is not cut off from itself', () => {
   assert.doesNotMatch(rulesOf('ib0'), /oifname \{[^}]*\} drop/);
 });
+
+test('over a way to a peer that no subnet has nothing goes, and nothing of any reaches the node', () => {
+  const subnet = { bridge: 'ib0', cidr: '10.0.0.0/24', gatewayIp: '10.0.0.1' };
+  const peers = [{ link: 'ib1p2', own: ['10.0.0.0/16'], theirs: ['10.9.0.0/16'] }];
+  const subnets = [{ ...subnet, vpcCidr: '10.0.0.0/16', peers }];
+  const shape = { table: 'x', anyPeerLink: 'ib1p*', metadataPort: 1, hostPorts: [] };
+  const { text } = cloudRuleSet({ ...shape, subnets });
+  for (const end of ['iifname', 'oifname']) {
+    assert.ok(text.includes(`\n${end} "ib1p*" ${end} != { "ib1p2" } drop\n`));
+  }
+  assert.ok(text.split('chain input')[1]!.includes('\niifname "ib1p*" drop\n'));
+  const none = cloudRuleSet({ ...shape, subnets: [{ ...subnet, vpcCidr: '10.0.0.0/16' }] });
+  assert.ok(none.text.includes('\noifname "ib1p*" drop\n'));
+});

@@ -30,6 +30,8 @@ export interface CloudRules {
   uplinks?: readonly string[];
   /** In such a name space: the interface that leads out of it. */
   wayOut?: string;
+  /** A pattern of the cloud's ways to peers: over those that no subnet has, nothing goes. */
+  anyPeerLink?: string;
 }
 
 export interface PortRules {
@@ -145,9 +147,7 @@ function input(rules: CloudRules): string {
   const { wayOut } = rules;
   const lines = [
     // From other nodes and from peers come packets for guests, and none for this node.
-    ...[...overlaysOf(rules.subnets), ...peerLinksOf(rules.subnets)].map(
-      (name) => `iifname "${name}" drop`,
-    ),
+    ...[...overlaysOf(rules.subnets), ...peersOf(rules)].map((name) => `iifname "${name}" drop`),
     `iifname != ${bridges(rules, 'lo')} tcp dport ${rules.metadataPort} drop`,
     ...gatewayInput(rules),
     // Nothing that comes in by the way out is for the name space itself, but answers.
@@ -159,6 +159,10 @@ function input(rules: CloudRules): string {
     'reject',
   ];
   return chain('input', `filter hook input priority ${FILTER_PRIORITY}`, lines);
+}
+
+function peersOf({ subnets, anyPeerLink }: CloudRules): string[] {
+  return anyPeerLink === undefined ? peerLinksOf(subnets) : [anyPeerLink];
 }
 
 /** A socket that is bound to the gateway's address also takes what comes in elsewhere. */
@@ -220,7 +224,7 @@ function forward(rules: CloudRules): string {
       ? [`iifname ${ours} oifname != ${ours} udp dport ${VXLAN_PORT} drop`]
       : []),
     ...fromOtherNodes(rules),
-    ...betweenPeers(subnets),
+    ...betweenPeers(subnets, rules.anyPeerLink),
     ...(wayOut === undefined ? [] : spaceForward({ subnets, publicIps, wayOut })),
     ...subnets.flatMap((subnet) => betweenSubnets(subnet, rules)),
     ...betweenVpcs(rules),

@@ -6,6 +6,12 @@ import { ServiceError } from '@ironbark/core/errors.ts';
 import { CommandError, type Commands } from '@ironbark/platform/commands.ts';
 import { ROUTER_ADDRESS, runIp } from './links.ts';
 import { type NetworkPlace, putSettings } from './network-place.ts';
+import {
+  changedRoutes6,
+  ensureOverlayIpv6,
+  ipv6SettingsOf,
+  neighbourLine6,
+} from './overlay-ipv6.ts';
 import { nodesOf, type Overlay, overlayMac } from './overlay-plan.ts';
 import { findUnderlay, PROTOCOL } from './underlay.ts';
 import { VXLAN_OVERHEAD, VXLAN_PORT } from './underlay-rules.ts';
@@ -41,6 +47,8 @@ export class OverlayLink {
     await this.#ensureNeighbours(overlay);
     await this.#ensureForwarding(overlay);
     await this.#ensureRoutes(overlay);
+    const { name, place } = this.#context;
+    await ensureOverlayIpv6(place, name, overlay);
     this.#made = overlay;
     return mtu;
   }
@@ -56,7 +64,10 @@ export class OverlayLink {
     this.#made = undefined;
     await runIp(
       place.commands,
-      come.map((node) => neighbourLine('replace', node, name)),
+      come.flatMap((node) => [
+        neighbourLine('replace', node, name),
+        ...neighbourLine6('replace', node, name, overlay),
+      ]),
     );
     await runBridge(place.commands, [
       ...come.map((node) => forwardingLine('replace', entryOf(node), name)),
@@ -64,7 +75,11 @@ export class OverlayLink {
     ]);
     await runIp(place.commands, [
       ...changedRoutes(made, overlay, name),
-      ...gone.map((node) => neighbourLine('delete', node, name)),
+      ...changedRoutes6(made, overlay, name),
+      ...gone.flatMap((node) => [
+        neighbourLine('delete', node, name),
+        ...neighbourLine6('delete', node, name, overlay),
+      ]),
     ]);
     this.#made = overlay;
     return true;
@@ -85,7 +100,7 @@ export class OverlayLink {
         throw isTaken(error) ? takenNumber(overlay) : error;
       });
     }
-    await putSettings(place, settingsOf(name));
+    await putSettings(place, { ...settingsOf(name), ...ipv6SettingsOf(name, overlay) });
     const isRight = isOurs && found.mtu === mtu && found.flags.includes('UP');
     if (isRight) return;
     await runIp(place.commands, [
@@ -198,12 +213,16 @@ function isDeviceOf({ address, linkinfo }: DeviceRecord, overlay: Overlay): bool
 }
 
 function isSameDevice(one: Overlay, other: Overlay): boolean {
-  return one.networkNumber === other.networkNumber && one.underlayAddress === other.underlayAddress;
+  const hasIpv6 = ({ remotes6 }: Overlay) => remotes6.size > 0;
+  return (
+    one.networkNumber === other.networkNumber &&
+    one.underlayAddress === other.underlayAddress &&
+    hasIpv6(one) === hasIpv6(other)
+  );
 }
 
 function settingsOf(name: string): Record<string, string> {
   return {
-    [`ipv6/conf/${name}/disable_ipv6`]: '1',
     [`ipv4/conf/${name}/send_redirects`]: '0',
     // What a router on another node passes on, or a peer's guests send, comes from where another interface leads. Who may
     // send what the rules on the underlay say; a host may be stricter by itself.

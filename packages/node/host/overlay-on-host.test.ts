@@ -5,7 +5,11 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { InterfaceId, SubnetId } from '@ironbark/core/ids.ts';
 import { PARAVIRTUAL } from '@ironbark/core/io-profile.ts';
+import { parseIpv4 } from '@ironbark/core/ipv4.ts';
+import { inNetworkNamespace } from '@ironbark/platform/network-namespace.ts';
+import { openPacketSocket } from '@ironbark/platform/packet-socket.ts';
 import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
+import { receiveRaw } from '../testing/frames.ts';
 import { type Namespace, whyNoNamespaces } from '../testing/guest-namespace.ts';
 import { Talker } from '../testing/guest-sockets.ts';
 import { NodeFabric } from '../testing/node-fabric.ts';
@@ -19,6 +23,7 @@ if (skip !== false) process.emitWarning(skip);
 const CIDR = '10.211.0.0/16';
 const PORT = 4_000;
 const NEVER_MS = 250;
+const ARP = 0x0806;
 
 /** The node of each, and its VPC; addresses follow. */
 const PLACES = {
@@ -242,6 +247,35 @@ describe('default VPCs on two nodes', { skip }, () => {
     await network.removePort(portId(8));
     seen.push(await answers());
     assert.deepEqual(seen, [false, true, false]);
+    await tell(vpcs());
+  });
+
+  test('a node that came up leaves a public address to whoever answers, and announces none unasked', async () => {
+    const publicIp = '203.0.113.19';
+    const { network, host } = fabric.node(2);
+    const told = vpcs([{ privateIp: addressOf('there'), publicIp }]);
+    const come = (isKept: boolean) => network.ensureSubnets([1, 2].map(subnetOf), told, { isKept });
+    const isAnswered = async () => (await host.ip('neigh', 'show', 'proxy')).includes(publicIp);
+    const link = JSON.parse(await fabric.stranger.ip('-j', 'link', 'show', 'dev', 'eth0'));
+    const wire = inNetworkNamespace(fabric.stranger.name, () =>
+      openPacketSocket({ interfaceIndex: link[0].ifindex, protocol: ARP }),
+    );
+    const announced = () =>
+      receiveRaw(wire.fd).some((frame) => frame.readUInt32BE(28) === parseIpv4(publicIp));
+    try {
+      // Its new node's, by now.
+      await fabric.stranger.ip('address', 'add', `${publicIp}/32`, 'dev', 'eth0');
+      await come(true);
+      assert.equal(await isAnswered(), false);
+      await fabric.stranger.ip('address', 'delete', `${publicIp}/32`, 'dev', 'eth0');
+      await come(true);
+      assert.equal(await isAnswered(), true);
+      assert.equal(announced(), false);
+      await come(false);
+      assert.equal(announced(), true);
+    } finally {
+      wire.close();
+    }
     await tell(vpcs());
   });
 

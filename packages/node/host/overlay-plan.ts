@@ -3,6 +3,7 @@
 
 import type { NodeId, VpcId } from '@ironbark/core/ids.ts';
 import { cidrContains, parseCidr, parseIpv4 } from '@ironbark/core/ipv4.ts';
+import { cidr6Contains, linkLocalOf, parseCidr6 } from '@ironbark/core/ipv6.ts';
 import type { PortIntent, VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
 
 /** By address, the nodes that a packet from it may come from: two peers of a VPC may have one block. */
@@ -17,7 +18,12 @@ export interface Overlay {
   cidrs: readonly string[];
   /** By private address of a port on another node, that node's address. */
   remotes: ReadonlyMap<string, string>;
-  /** Those, and ports of peers on other nodes: whose packets come over this network, and from which node. */
+  /**
+   * The same of IPv6, with the nodes' IPv4 addresses. None where nobody here has IPv6, or the host routes the VPC: only name
+   * spaces have it.
+   */
+  remotes6: ReadonlyMap<string, string>;
+  /** Those of IPv4, and ports of peers on other nodes: whose packets come over this network, and from which node. */
   senders: Senders;
   /** Nodes that have a port which sends for others, too: from outside the VPC. */
   routers: ReadonlySet<string>;
@@ -44,6 +50,8 @@ export function planOverlay(
   const underlayAddress = nodeId === undefined ? undefined : places.get(nodeId);
   if (underlayAddress === undefined) return undefined;
   const remotes = new Map<string, string>();
+  const remotes6 = new Map<string, string>();
+  const hasIpv6 = within === undefined && vpc.ports.some((port) => hasIpv6On(port, nodeId));
   const routers = new Set<string>();
   const blocks = within?.map((cidr) => parseCidr(cidr)!);
   const isInside = (address: string) =>
@@ -53,6 +61,7 @@ export function planOverlay(
     if (place === undefined || place === underlayAddress) continue;
     const addresses = port.privateIps.filter(isInside);
     for (const address of addresses) remotes.set(address, place);
+    if (hasIpv6) for (const each of ipv6Of(vpc, port)) remotes6.set(each, place);
     if (!port.checksSource && addresses.length > 0) routers.add(place);
   }
   const here = { nodeId, places, underlayAddress };
@@ -60,7 +69,21 @@ export function planOverlay(
   const senders = foreign.length === 0 ? remotes : joinSenders(remotes, foreign);
   if (senders.size === 0) return undefined;
   const { id: vpcId, networkNumber, cidrs } = vpc;
-  return { vpcId, networkNumber, underlayAddress, cidrs, remotes, senders, routers };
+  const ways = { remotes, remotes6, senders, routers };
+  return { vpcId, networkNumber, underlayAddress, cidrs, ...ways };
+}
+
+function hasIpv6On({ nodeId, ipv6Addresses = [] }: PortIntent, own: NodeId | undefined): boolean {
+  return nodeId === own && ipv6Addresses.length > 0;
+}
+
+/** Those within the VPC's own networks. */
+function ipv6Of({ ipv6Cidrs = [] }: VpcIntent, { ipv6Addresses = [] }: PortIntent): string[] {
+  if (ipv6Addresses.length === 0) return [];
+  const blocks = ipv6Cidrs.map((cidr) => parseCidr6(cidr)!);
+  return ipv6Addresses.filter((address) =>
+    blocks.some((block) => cidr6Contains(block, parseCidr6(`${address}/128`)!)),
+  );
 }
 
 interface Here {
@@ -116,6 +139,11 @@ export function nodesOf({ senders }: Pick<Overlay, 'senders'>): Set<string> {
 /** The hardware address of every overlay's end on a node: whoever knows where a node is knows it. */
 export function overlayMac(underlayAddress: string): string {
   return `06:00:${hexOf(underlayAddress).match(/../g)!.join(':')}`;
+}
+
+/** How that end is called by IPv6, and not beyond the overlay. */
+export function overlayLinkLocal(underlayAddress: string): string {
+  return linkLocalOf(overlayMac(underlayAddress));
 }
 
 /** Eight digits. */

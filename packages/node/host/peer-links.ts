@@ -1,5 +1,6 @@
 // Owns the ways between the places of two VPCs on one node: a pair of interfaces for each peering, one end in each place.
-// They have no addresses; what goes over them the route tables of the subnets and the rules of both places say.
+// They have no addresses; what goes over them the route tables of the subnets and the rules of both places say. An end
+// is up once the rules of its own place know it, not before.
 
 import { STORAGE_MTU } from '@ironbark/core/io-profile.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
@@ -25,8 +26,10 @@ export interface PeerLinksOptions {
 
 export class PeerLinks {
   readonly #options: PeerLinksOptions;
-  /** Ends that are there, by name. */
-  readonly #made = new Set<string>();
+  /** Ends that are up, by name. */
+  readonly #raised = new Set<string>();
+  /** By VPC, the ends in its place that the rules there know. */
+  readonly #ruled = new Map<string, ReadonlySet<string>>();
 
   constructor(options: PeerLinksOptions) {
     this.#options = options;
@@ -35,13 +38,25 @@ export class PeerLinks {
   /** How a packet of the one gets to the other; undefined where there is no way. */
   routeTo(vpcId: string, peerId: string): string | undefined {
     const link = this.#options.names.peerLink(vpcId, peerId);
-    return this.#made.has(link) ? `via ${NEXT_HOP} dev ${link} onlink` : undefined;
+    return this.#raised.has(link) ? `via ${NEXT_HOP} dev ${link} onlink` : undefined;
   }
 
-  /** Makes or repairs the ways of a VPC, with a look at the kernel. Answers the peers that have a way to it since now. */
+  /** Whatever its place's rules said, nobody knows now: its ends stay down until {@link ensure} is called for it. */
+  distrust(vpcId: string): void {
+    this.#ruled.delete(vpcId);
+  }
+
+  /**
+   * Makes or repairs the ways of a VPC, with a look at the kernel. Call it once the rules of its place are written for these
+   * peers. Answers the peers that have a way to it since now.
+   */
   async ensure(vpc: VpcIntent, peers: Peers): Promise<VpcIntent[]> {
     const own = this.#options.placeOf(vpc);
     if (own === undefined) return [];
+    const links = (peers.get(vpc.id) ?? []).map(({ id }) =>
+      this.#options.names.peerLink(vpc.id, id),
+    );
+    this.#ruled.set(vpc.id, new Set(links));
     const changed: VpcIntent[] = [];
     // One that was deleted by hand is made again in its turn, and its ways with it.
     const there = await listNamespaces();
@@ -64,7 +79,7 @@ export class PeerLinks {
     for (const { name } of await listLinks(place.commands)) {
       if (!names.isPeerLink(name) || wanted.has(name)) continue;
       await removeLink(place.commands, name);
-      this.#made.delete(name);
+      this.#raised.delete(name);
     }
   }
 
@@ -82,11 +97,15 @@ export class PeerLinks {
     const mtu = Math.min(mtuOf(vpc.id) ?? STORAGE_MTU, mtuOf(peer.id) ?? STORAGE_MTU);
     const found = [await findLink(own.commands, near), await findLink(other.commands, far)];
     const isWhole = found.every((link) => link !== undefined);
-    const isKnown = this.#made.has(near) && this.#made.has(far);
     if (!isWhole) await make(names, commands, ends);
-    for (const end of ends) await raise(names, end, mtu);
-    this.#made.add(near).add(far);
-    return !(isWhole && isKnown);
+    const isKnown = isWhole && this.#raised.has(far);
+    const isRuled = this.#ruled.get(peer.id)?.has(far) === true;
+    if (!isWhole) this.#raised.delete(far);
+    for (const end of isRuled ? ends : ends.slice(0, 1)) {
+      await raise(names, end, mtu);
+      this.#raised.add(end.name);
+    }
+    return isRuled && !isKnown;
   }
 }
 

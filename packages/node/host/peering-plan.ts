@@ -1,20 +1,29 @@
-// Owns which VPCs of a node reach each other over a peering: those of which each names the other. What only one side
-// says is not so, or not any more.
+// Owns which VPCs of a node reach each other over a peering: those of which each names the other, and one has guests
+// here. What only one side says is not so, or not any more.
 
 import type { NodeId } from '@ironbark/core/ids.ts';
-import { cidrContains, parseCidr } from '@ironbark/core/ipv4.ts';
-import type { RouteIntent, VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
+import { type Cidr, cidrContains, parseCidr, renderCidr } from '@ironbark/core/ipv4.ts';
+import { isIpv6Text } from '@ironbark/core/ipv6.ts';
+import type {
+  RouteIntent,
+  SubnetNetworkIntent,
+  VpcIntent,
+} from '@ironbark/protocol/internal/network-messages.ts';
 import { normalCidr } from './group-match.ts';
 import type { NetworkNames } from './network-names.ts';
 
 /** By VPC, those that it is peered with. */
 export type Peers = ReadonlyMap<string, readonly VpcIntent[]>;
 
-export function planPeers(vpcs: readonly VpcIntent[]): Peers {
+/** `nodeId`: of this node. Between two VPCs without guests here nothing goes here: a packet changes VPCs where it comes from. */
+export function planPeers(vpcs: readonly VpcIntent[], nodeId?: NodeId): Peers {
   const known = new Map<string, VpcIntent>(vpcs.map((vpc) => [vpc.id, vpc]));
   const all = vpcs.flatMap((vpc) => {
     const peers = (vpc.peers ?? []).flatMap((id) => known.get(id) ?? []);
-    const both = peers.filter((peer) => peer !== vpc && arePeered(vpc, peer));
+    const hasGuests = peers.length > 0 && hasPortOn(vpc, nodeId);
+    const both = peers.filter(
+      (peer) => peer !== vpc && arePeered(vpc, peer) && (hasGuests || hasPortOn(peer, nodeId)),
+    );
     return both.length === 0 ? [] : [[vpc.id, both] as const];
   });
   return new Map(all);
@@ -46,18 +55,78 @@ export interface PeerRules {
   /** Networks of the VPC whose place it is in. */
   own: readonly string[];
   theirs: readonly string[];
+  /** Senders, and networks of the place's own VPC from which no way leads back to them over this one. */
+  notBack?: readonly NotBack[];
+}
+
+export interface NotBack {
+  from: string;
+  /** Parts of it to which there is a way back. */
+  except: readonly string[];
+  to: string;
 }
 
 export function peerRulesOf(
-  { id, cidrs }: VpcIntent,
+  vpc: VpcIntent,
   peers: Peers | undefined,
   names: Pick<NetworkNames, 'peerLink'>,
 ): PeerRules[] {
-  return (peers?.get(id) ?? []).map((peer) => ({
-    link: names.peerLink(id, peer.id),
-    own: cidrs.map(normalCidr),
-    theirs: peer.cidrs.map(normalCidr),
-  }));
+  const all = peers?.get(vpc.id) ?? [];
+  return all.map((peer) => {
+    const notBack = sharedBlocks(peer, all).flatMap((block) =>
+      vpc.subnets.flatMap((subnet) => withoutWayBack(block, subnet, peer)),
+    );
+    return {
+      link: names.peerLink(vpc.id, peer.id),
+      own: vpc.cidrs.map(normalCidr),
+      theirs: peer.cidrs.map(normalCidr),
+      ...(notBack.length === 0 ? {} : { notBack }),
+    };
+  });
+}
+
+/** What another peer of the same VPC has, too. */
+function sharedBlocks(peer: VpcIntent, all: readonly VpcIntent[]): Cidr[] {
+  const blocksOf = ({ cidrs }: VpcIntent) => cidrs.map((cidr) => parseCidr(cidr)!);
+  const others = all.filter((other) => other !== peer).flatMap(blocksOf);
+  return blocksOf(peer).flatMap((own) =>
+    others.flatMap((other) => {
+      if (cidrContains(own, other)) return [other];
+      return cidrContains(other, own) ? [own] : [];
+    }),
+  );
+}
+
+/**
+ * Two peers with the same addresses are told apart by where the subnet's routes lead: who would not get the answers sends
+ * nothing there, so that in a place no flow of the one is taken for one of the other.
+ */
+function withoutWayBack(block: Cidr, subnet: SubnetNetworkIntent, peer: VpcIntent): NotBack[] {
+  const routes = subnet.routes
+    .filter(({ destination }) => !isIpv6Text(destination))
+    .map(({ destination, target }) => {
+      const leadsBack = target.kind === 'peering' && target.vpcId === peer.id;
+      return { network: parseCidr(destination)!, leadsBack };
+    });
+  const within = routes.filter(({ network }) => isWithin(block, network));
+  const around = routes
+    .filter(({ network }) => cidrContains(network, block))
+    .toSorted((a, b) => b.network.prefix - a.network.prefix);
+  const parts = [{ network: block, leadsBack: around[0]?.leadsBack === true }, ...within];
+  return parts
+    .filter(({ leadsBack }) => !leadsBack)
+    .map(({ network }) => ({
+      from: renderCidr(network),
+      except: within
+        .filter((one) => one.leadsBack && isWithin(network, one.network))
+        .map((one) => renderCidr(one.network)),
+      to: normalCidr(subnet.cidr),
+    }));
+}
+
+/** And not all of it. */
+function isWithin(whole: Cidr, part: Cidr): boolean {
+  return part.prefix > whole.prefix && cidrContains(whole, part);
 }
 
 /** All that the route is for is the peer's. */

@@ -4,13 +4,15 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { InterfaceId, SubnetId } from '@ironbark/core/ids.ts';
 import { PARAVIRTUAL } from '@ironbark/core/io-profile.ts';
+import { systemCommands } from '@ironbark/platform/commands.ts';
+import { commandsInNamespace } from '@ironbark/platform/network-namespace.ts';
 import type { RouteIntent, VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
 import { FETCH, type Namespace, whyNoNamespaces } from '../testing/guest-namespace.ts';
 import { Talker } from '../testing/guest-sockets.ts';
 import { NodeFabric } from '../testing/node-fabric.ts';
 import { ALL_IN, fromGroup, group, portIntent, vpcId, vpcIntent } from '../testing/vpc-intent.ts';
 import type { PortSpec } from './host-network.ts';
-import { peerNetworksIn, planPeers } from './peering-plan.ts';
+import { peerNetworksIn, peerRulesOf, planPeers } from './peering-plan.ts';
 
 const skip = whyNoNamespaces();
 if (skip !== false) process.emitWarning(skip);
@@ -24,9 +26,10 @@ const PLACES = {
   b: { number: 2, vpc: 2, node: 1 },
   bFar: { number: 3, vpc: 2, node: 2 },
   c: { number: 4, vpc: 3, node: 1 },
+  late: { number: 5, vpc: 1, node: 2 },
 } as const;
 type Name = keyof typeof PLACES;
-const NAMES = Object.keys(PLACES) as Name[];
+const NAMES: readonly Name[] = ['a', 'b', 'bFar', 'c'];
 const HOST_ROUTED = 3;
 const VPCS = [1, 2, 3];
 
@@ -41,9 +44,11 @@ describe('VPCs that are peered', { skip }, () => {
   let fabric: NodeFabric;
   const guests = new Map<Name, Namespace>();
   const talkers = new Map<Name, Talker>();
+  /** Name spaces with a metadata service. */
+  const served = new Set<string>();
 
   before(async () => {
-    fabric = await NodeFabric.create({ label: 'pcx', nodes: 2 });
+    fabric = await NodeFabric.create({ label: 'pcx', nodes: 2, changes: { serveMetadata } });
     await tell(vpcs(ALL_PAIRS));
     for (const name of NAMES) await plug(name);
     await tell(vpcs(ALL_PAIRS));
@@ -53,6 +58,11 @@ describe('VPCs that are peered', { skip }, () => {
     for (const each of talkers.values()) await each[Symbol.asyncDispose]();
     await fabric[Symbol.asyncDispose]();
   });
+
+  async function serveMetadata(_vpcId: string, namespace: string) {
+    served.add(namespace);
+    return { [Symbol.asyncDispose]: async () => void served.delete(namespace) };
+  }
 
   async function plug(name: Name): Promise<void> {
     const { vpc, node } = PLACES[name];
@@ -73,8 +83,12 @@ describe('VPCs that are peered', { skip }, () => {
     return talkers.get(from)!.reaches(ipOf(to), PORT, NEVER_MS);
   }
 
-  function vpcs(pairs: Pairs, changes: { ingress?: Parameters<typeof group>[1] } = {}) {
-    const { ingress = [ALL_IN] } = changes;
+  interface Changes {
+    ingress?: Parameters<typeof group>[1];
+    more?: Name[];
+  }
+
+  function vpcs(pairs: Pairs, { ingress = [ALL_IN], more = [] }: Changes = {}) {
     return VPCS.map((number) => {
       const peers = pairs.flatMap(([one, other]) =>
         one === number ? [other] : other === number ? [one] : [],
@@ -84,9 +98,11 @@ describe('VPCs that are peered', { skip }, () => {
         const next = peers.includes(other) ? other : (peers[0] ?? other);
         return toPeer(cidrOf(other), next);
       });
-      const ports = NAMES.filter((name) => PLACES[name].vpc === number).map((name) =>
-        portIntent(portSpec(name), [number], { nodeId: `node-${PLACES[name].node}` }),
-      );
+      const ports = [...NAMES, ...more]
+        .filter((name) => PLACES[name].vpc === number)
+        .map((name) =>
+          portIntent(portSpec(name), [number], { nodeId: `node-${PLACES[name].node}` }),
+        );
       const subnets = [{ ...subnetOf(number), routes }];
       const groups = [group(number, number === 2 ? ingress : [ALL_IN])];
       const shape = { number, cidr: cidrOf(number), subnets, groups, ports };
@@ -155,6 +171,68 @@ describe('VPCs that are peered', { skip }, () => {
     assert.equal(await reaches('c', 'a'), true);
   });
 
+  test('a peer without guests on a node costs a router there, until it has one', async () => {
+    const { names, commands, network } = fabric.node(2);
+    const space = names.space(vpcId(1));
+    const [bridge, link] = [names.bridge(subnetOf(1).id), names.peerLink(vpcId(1), vpcId(2))];
+    const interfaces = async () => {
+      const { stdout } = await commands.run('ip', ['-n', space, '-j', 'link', 'show']);
+      return (JSON.parse(stdout) as { ifname: string }[]).map(({ ifname }) => ifname).sort();
+    };
+    const passage = ['lo', link, names.overlay(vpcId(1))].sort();
+    assert.deepEqual(await interfaces(), passage);
+    assert.equal(served.has(space), false);
+    const all = vpcs(ALL_PAIRS, { more: ['late'] });
+    await tell(all, 'change');
+    await plug('late');
+    await tell(all);
+    assert.ok((await interfaces()).includes(bridge) && served.has(space));
+    assert.equal(await reaches('late', 'b'), true);
+    assert.equal(await reaches('bFar', 'late'), true);
+    assert.equal(await reaches('bFar', 'a'), true);
+    await talkers.get('late')![Symbol.asyncDispose]();
+    talkers.delete('late');
+    await network.removePort(portSpec('late').interfaceId);
+    await tell(vpcs(ALL_PAIRS));
+    assert.deepEqual(await interfaces(), passage);
+    assert.equal(served.has(space), false);
+    assert.equal(await reaches('bFar', 'a'), true);
+  });
+
+  test('an end of a way is up only while the rules of its own place know it', async () => {
+    const { names, commands } = fabric.node(1);
+    const places = [
+      { prefix: [], spaced: commands, links: [[3, 1]] },
+      ...[1, 2].map((number) => ({
+        prefix: ['-n', names.space(vpcId(number))],
+        spaced: commandsInNamespace(systemCommands, names.space(vpcId(number))),
+        links:
+          number === 1
+            ? [
+                [1, 2],
+                [1, 3],
+              ]
+            : [[2, 1]],
+      })),
+    ];
+    const seen: string[] = [];
+    const look = async () => {
+      for (const { prefix, spaced, links } of places) {
+        const up = (await commands.run('ip', [...prefix, 'link', 'show', 'up'])).stdout;
+        const rules = (await spaced.run('nft', ['list', 'table', 'ip', names.table])).stdout;
+        const ends = links.map(([from, to]) => names.peerLink(vpcId(from!), vpcId(to!)));
+        for (const end of ends) if (up.includes(end) && !rules.includes(end)) seen.push(end);
+      }
+    };
+    await tell(vpcs([]), 'change');
+    fabric.watch(1, look);
+    await tell(vpcs(ALL_PAIRS), 'change');
+    fabric.watch(1, undefined);
+    assert.deepEqual(seen, []);
+    assert.equal(await reaches('a', 'b'), true);
+    assert.equal(await reaches('c', 'a'), true);
+  });
+
   test('a peering that is deleted cuts, and leaves no way behind', async () => {
     await tell(vpcs([[1, 3]]), 'change');
     assert.equal(await reaches('a', 'b'), false);
@@ -187,14 +265,53 @@ test('a route that is for more than the peer has leads there for what it has, an
 });
 
 test('peers are VPCs that both say so, and that the node knows', () => {
-  const vpc = (number: number, ...peers: number[]) =>
-    ({ id: vpcId(number), peers: peers.map(vpcId), subnets: [subnetOf(number)] }) as VpcIntent;
-  const peers = planPeers([vpc(1, 2, 3, 9, 1), vpc(2, 1), vpc(3)]);
-  const ids = [...peers].map(([id, all]) => [id, all.map((each) => each.id)]);
-  assert.deepEqual(ids, [
+  const vpc = (number: number, ...peers: number[]) => {
+    const ports = [{ nodeId: `node-${number}` }];
+    const shape = { id: vpcId(number), peers: peers.map(vpcId), subnets: [subnetOf(number)] };
+    return { ...shape, ports } as VpcIntent;
+  };
+  const all = [vpc(1, 2, 3, 9, 1), vpc(2, 1), vpc(3)];
+  const idsOn = (nodeId?: `node-${string}`) =>
+    [...planPeers(all, nodeId)].map(([id, peers]) => [id, peers.map((each) => each.id)]);
+  const both = [
     [vpcId(1), [vpcId(2)]],
     [vpcId(2), [vpcId(1)]],
-  ]);
+  ];
+  assert.deepEqual(idsOn(), both);
+  assert.deepEqual(idsOn('node-1'), both);
+  assert.deepEqual(idsOn('node-3'), []);
+});
+
+test('of two peers with the same addresses a subnet hears the one that its routes lead back to', () => {
+  const peer = (number: number) => ({ id: vpcId(number), cidrs: ['10.9.0.0/16'] }) as VpcIntent;
+  const [one, other] = [peer(2), peer(3)];
+  const subnet = (third: number, ...routes: RouteIntent[]) =>
+    ({ cidr: `10.1.${third}.0/24`, routes }) as unknown as VpcIntent['subnets'][number];
+  const [first, second, both] = [
+    subnet(1, toPeer('10.9.0.0/16', 2)),
+    subnet(2, toPeer('10.8.0.0/15', 3)),
+    subnet(3, toPeer('10.9.0.0/16', 3), toPeer('10.9.5.0/24', 2)),
+  ];
+  const subnets = [first!, second!, both!];
+  const hub = { id: vpcId(1), cidrs: ['10.1.0.0/16'], subnets } as VpcIntent;
+  const names = { peerLink: (_from: string, to: string) => to };
+  const rules = peerRulesOf(hub, new Map([[hub.id, [one, other]]]), names);
+  const whole = { from: '10.9.0.0/16', except: [] };
+  assert.deepEqual(
+    rules.map(({ notBack }) => notBack),
+    [
+      [
+        { ...whole, to: '10.1.2.0/24' },
+        { ...whole, except: ['10.9.5.0/24'], to: '10.1.3.0/24' },
+      ],
+      [
+        { ...whole, to: '10.1.1.0/24' },
+        { from: '10.9.5.0/24', except: [], to: '10.1.3.0/24' },
+      ],
+    ],
+  );
+  const alone = peerRulesOf(hub, new Map([[hub.id, [one]]]), names);
+  assert.equal(alone[0]!.notBack, undefined);
 });
 
 function cidrOf(number: number): string {

@@ -1,40 +1,44 @@
 // Owns that a node answers for the public addresses of its own guests, and for no others, on the network that it shares with
 // the other nodes: whoever asks there who has one finds the node of its guest, wherever that was before.
+//
+// A node that comes up runs from what it has kept, and an address may have moved meanwhile. Until its controller has spoken
+// it answers only where nobody else does, and announces nothing.
 
 import { join } from 'node:path';
 import type { InterfaceId, NodeId } from '@ironbark/core/ids.ts';
+import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import { readFileIfPresent, replaceFile } from '@ironbark/platform/files.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
 import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
-import { announceAddresses } from './announce-addresses.ts';
+import { announceAddresses, findAnswered } from './announce-addresses.ts';
 import { runIp } from './links.ts';
 import type { NetworkNames } from './network-names.ts';
 import type { NetworkPlace } from './network-place.ts';
-import { findUnderlay, PROTOCOL } from './underlay.ts';
+import { findUnderlay, PROTOCOL, type Underlay } from './underlay.ts';
 
 /** The addresses that this cloud has answered for. */
 const FILE = 'public-neighbours.json';
 
-export interface PublicAddresses {
+interface PublicAddresses {
   /** Of this node; undefined: it shares no network with others. */
   underlayAddress: string | undefined;
   /** To each the interface behind which its guest is, where no route leads there otherwise. */
   addresses: ReadonlyMap<string, string | undefined>;
 }
 
-/**
- * Of `ports`, those that are there: a guest that is off has none, and may be on another node by now, which this one need not
- * have heard. `routed`: VPCs that the host routes itself; a name space has its routes already.
- */
-export function planPublicAddresses(
+export interface Here {
+  /** VPCs that the host routes itself; a name space has its routes already. */
+  routed: ReadonlySet<string>;
+  /** A guest that is off has none, and may be on another node by now, which this one need not have heard. */
+  ports: ReadonlySet<InterfaceId>;
+}
+
+/** Of the ports that are here. */
+function planPublicAddresses(
   vpcs: readonly VpcIntent[],
   own: NodeId | undefined,
-  {
-    names,
-    routed,
-    ports: present,
-  }: { names: NetworkNames; routed: ReadonlySet<string>; ports: ReadonlySet<InterfaceId> },
+  { names, routed, ports: present }: Here & { names: NetworkNames },
 ): PublicAddresses {
   const places = vpcs.flatMap(({ locations = [] }) => locations);
   const underlayAddress = places.find(({ nodeId }) => nodeId === own)?.underlayAddress;
@@ -56,34 +60,98 @@ export function hasPublicAddress(vpcs: readonly VpcIntent[], id: InterfaceId): b
   return ports.some(({ publicIps }) => publicIps.length > 0);
 }
 
-/** `directory`: remembers which are this cloud's; another's on the same host look the same, and stay. */
-export async function ensurePublicNeighbours(
-  place: Pick<NetworkPlace, 'commands' | 'directory' | 'namespace'>,
-  names: NetworkNames,
-  { underlayAddress, addresses }: PublicAddresses,
-  logger: Logger,
-): Promise<void> {
-  const { commands, directory } = place;
-  await ensureHostRoutes(commands, names, addresses);
-  const underlay =
-    underlayAddress === undefined ? undefined : await findUnderlay(commands, underlayAddress);
-  const found = await listNeighbours(commands);
-  const own = await readOwn(directory);
-  const isWanted = ({ dst, dev }: Neighbour) => dev === underlay?.name && addresses.has(dst);
-  const there = new Set(found.filter(isWanted).map(({ dst }) => dst));
-  const stale = found.filter((one) => own.has(one.dst) && !isWanted(one));
-  const wanted = underlay === undefined ? [] : [...addresses.keys()];
-  await writeOwn(directory, own, [...wanted, ...stale.map(({ dst }) => dst)]);
-  const missing = wanted.filter((ip) => !there.has(ip));
-  await runIp(commands, [
-    ...stale.map(({ dst, dev }) => `neigh delete proxy ${dst} dev ${dev}`),
-    ...missing.map((ip) => `neigh replace proxy ${ip} dev ${underlay!.name} protocol ${PROTOCOL}`),
-  ]);
-  if (missing.length === 0) return;
-  await announceAddresses(place, underlay!.name, missing).catch((error: unknown) => {
-    // Whoever asks is answered all the same.
-    logger.warn('public addresses were not announced', { dev: underlay!.name, error });
-  });
+export interface PublicNeighboursOptions {
+  names: NetworkNames;
+  /** The host. Its directory: remembers which are this cloud's; another's on the same host look the same, and stay. */
+  place: NetworkPlace;
+  nodeId: NodeId | undefined;
+  clock: Clock;
+  logger: Logger;
+}
+
+export class PublicNeighbours {
+  readonly #options: PublicNeighboursOptions;
+  #planned: PublicAddresses = { underlayAddress: undefined, addresses: new Map() };
+  /** Answered for, and announced to nobody. */
+  readonly #quiet = new Set<string>();
+
+  constructor(options: PublicNeighboursOptions) {
+    this.#options = options;
+  }
+
+  /** With a look at the kernel. `isKept`: nobody has said so since this process began. */
+  async ensure(vpcs: readonly VpcIntent[], here: Here, { isKept = false } = {}): Promise<void> {
+    const { names, place, nodeId } = this.#options;
+    const planned = planPublicAddresses(vpcs, nodeId, { names, ...here });
+    await ensureHostRoutes(place.commands, names, planned.addresses);
+    const { underlay, missing } = await this.#removeStrays(planned);
+    if (underlay !== undefined) {
+      const free = isKept ? await this.#leaveToOthers(underlay, planned, missing) : missing;
+      await runIp(
+        place.commands,
+        free.map((ip) => `neigh replace proxy ${ip} dev ${underlay.name} protocol ${PROTOCOL}`),
+      );
+      for (const ip of free) this.#quiet.add(ip);
+      if (!isKept) await this.#announce(underlay, planned);
+    }
+    this.#planned = planned;
+  }
+
+  /** Only where something has changed. */
+  async put(vpcs: readonly VpcIntent[], here: Here, how: { isKept?: boolean } = {}): Promise<void> {
+    const { names, nodeId } = this.#options;
+    const planned = planPublicAddresses(vpcs, nodeId, { names, ...here });
+    const shapeOf = (all: PublicAddresses) =>
+      JSON.stringify([all.underlayAddress, ...all.addresses]);
+    const isSame = shapeOf(planned) === shapeOf(this.#planned);
+    if (!isSame || this.#quiet.size > 0) await this.ensure(vpcs, here, how);
+  }
+
+  /** Those that nobody answers for are missing. */
+  async #removeStrays({ underlayAddress, addresses }: PublicAddresses) {
+    const { commands, directory } = this.#options.place;
+    const underlay =
+      underlayAddress === undefined ? undefined : await findUnderlay(commands, underlayAddress);
+    const found = await listNeighbours(commands);
+    const own = await readOwn(directory);
+    const isWanted = ({ dst, dev }: Neighbour) => dev === underlay?.name && addresses.has(dst);
+    const there = new Set(found.filter(isWanted).map(({ dst }) => dst));
+    const stale = found.filter((one) => own.has(one.dst) && !isWanted(one));
+    const wanted = underlay === undefined ? [] : [...addresses.keys()];
+    await writeOwn(directory, own, [...wanted, ...stale.map(({ dst }) => dst)]);
+    await runIp(
+      commands,
+      stale.map(({ dst, dev }) => `neigh delete proxy ${dst} dev ${dev}`),
+    );
+    return { underlay, missing: wanted.filter((ip) => !there.has(ip)) };
+  }
+
+  async #leaveToOthers(
+    { name }: Underlay,
+    { underlayAddress }: PublicAddresses,
+    missing: readonly string[],
+  ): Promise<readonly string[]> {
+    const { place, clock, logger } = this.#options;
+    if (missing.length === 0) return [];
+    const from = underlayAddress!;
+    const answered = await findAnswered(place, { interfaceName: name, from, clock }, missing);
+    if (answered.size === 0) return missing;
+    logger.warn('others answer for public addresses, which wait for the controller', {
+      addresses: [...answered],
+    });
+    return missing.filter((ip) => !answered.has(ip));
+  }
+
+  async #announce({ name }: Underlay, { addresses }: PublicAddresses): Promise<void> {
+    const { place, logger } = this.#options;
+    const quiet = [...this.#quiet].filter((ip) => addresses.has(ip));
+    this.#quiet.clear();
+    if (quiet.length === 0) return;
+    await announceAddresses(place, name, quiet).catch((error: unknown) => {
+      // Whoever asks is answered all the same.
+      logger.warn('public addresses were not announced', { dev: name, error });
+    });
+  }
 }
 
 async function readOwn(directory: string): Promise<Set<string>> {

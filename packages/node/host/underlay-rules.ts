@@ -2,9 +2,10 @@
 // and the guest's address have to belong together, for the VPC that it names. Looked at before it is unpacked.
 //
 // The fields of what is inside are named by their place, in bits from the UDP header on: 8 bytes of UDP, 8 of VXLAN with
-// the network's number in the last but one three, 14 of Ethernet, then IPv4. nft has words for them only since 1.0.8.
+// the network's number in the last but one three, 14 of Ethernet, then IPv4 or IPv6. nft has words for them only since 1.0.8.
 
 import { parseCidr } from '@ironbark/core/ipv4.ts';
+import { isIpv6Text, parseIpv6 } from '@ironbark/core/ipv6.ts';
 import { hexOf, nodesAt, nodesOf, type Overlay, overlayMac, type Senders } from './overlay-plan.ts';
 
 /** RFC 7348: the port that IANA gives to VXLAN. */
@@ -20,7 +21,9 @@ const FROM_MAC = '@th,176,48';
 const ETHER_TYPE = '@th,224,16';
 const SENDER_AT = 336;
 const SENDER = `@th,${SENDER_AT},32`;
+const SENDER6 = '@th,304,128';
 const IPV4 = '0x0800';
+const IPV6 = '0x86dd';
 
 export interface UnderlayRules {
   /** Numbers of the networks that are this node's affair. */
@@ -29,6 +32,7 @@ export interface UnderlayRules {
   ownMacs: readonly string[];
   /** By number: who sends from elsewhere, and on which node. As elements they are only written where they are asked for. */
   remotes: ReadonlyMap<number, Senders>;
+  remotes6: ReadonlyMap<number, Senders>;
   /** Elements, as those of the members. */
   nodes: ReadonlySet<string>;
   chain: readonly string[];
@@ -41,9 +45,11 @@ export function planUnderlayRules(overlays: readonly Overlay[]): UnderlayRules {
   const all = overlays.toSorted((a, b) => a.networkNumber - b.networkNumber);
   const nodes = new Set(all.flatMap((overlay) => [...nodeElements(overlay)]));
   const remotes = new Map(all.map((each) => [each.networkNumber, each.senders]));
+  const remotes6 = new Map(all.map((each) => [each.networkNumber, each.remotes6]));
   const ownMacs = [...new Set(all.map(({ underlayAddress }) => macNumber(underlayAddress)))];
   const networks = all.map(({ networkNumber }) => `0x${networkNumber.toString(16)}`);
-  return { networks, ownMacs, remotes, nodes, chain: tunnelChain(all, ownMacs) };
+  const members = { remotes, remotes6 };
+  return { networks, ownMacs, ...members, nodes, chain: tunnelChain(all, ownMacs) };
 }
 
 function nodeElements(overlay: Overlay): ReadonlySet<string> {
@@ -55,12 +61,15 @@ function nodeElements(overlay: Overlay): ReadonlySet<string> {
 }
 
 function memberElement(networkNumber: number, address: string, node: string): string {
-  return `${node} . 0x${networkNumber.toString(16)} . ${number(hexOf(address))}`;
+  const digits = isIpv6Text(address) ? parseIpv6(address)!.toString(16) : hexOf(address);
+  return `${node} . 0x${networkNumber.toString(16)} . ${number(digits)}`;
 }
 
-function membersOf({ remotes }: UnderlayRules): Set<string> {
+type AllSenders = ReadonlyMap<number, Senders>;
+
+function membersOf(all: AllSenders): Set<string> {
   return new Set(
-    [...remotes].flatMap(([networkNumber, all]) =>
+    [...all].flatMap(([networkNumber, all]) =>
       [...all.keys()].flatMap((address) =>
         nodesAt(all, address).map((node) => memberElement(networkNumber, address, node)),
       ),
@@ -69,10 +78,10 @@ function membersOf({ remotes }: UnderlayRules): Set<string> {
 }
 
 /** Those that one has and the other has not. */
-function membersOnlyIn(one: UnderlayRules, other: UnderlayRules): string[] {
+function membersOnlyIn(one: AllSenders, other: AllSenders): string[] {
   const members: string[] = [];
-  for (const [networkNumber, remotes] of one.remotes) {
-    const others = other.remotes.get(networkNumber);
+  for (const [networkNumber, remotes] of one) {
+    const others = other.get(networkNumber);
     if (remotes === others) continue;
     for (const [address, here] of remotes) {
       if (others?.get(address) === here) continue;
@@ -91,8 +100,12 @@ function nodesOnlyIn(one: UnderlayRules, other: UnderlayRules): string[] {
 function tunnelChain(overlays: readonly Overlay[], ownMacs: readonly string[]): string[] {
   return [
     `${TO_MAC} != { ${ownMacs.join(', ')} } drop`,
-    `${ETHER_TYPE} != ${IPV4} drop`,
+    `${ETHER_TYPE} != { ${IPV4}, ${IPV6} } drop`,
     `ip saddr . ${FROM_MAC} != @nodes drop`,
+    ...(overlays.some(({ remotes6 }) => remotes6.size > 0)
+      ? [`${ETHER_TYPE} ${IPV6} ip saddr . ${NETWORK} . ${SENDER6} @members6 accept`]
+      : []),
+    `${ETHER_TYPE} ${IPV6} drop`,
     `ip saddr . ${NETWORK} . ${SENDER} @members accept`,
     ...overlays.flatMap(routerRules),
     'drop',
@@ -135,7 +148,8 @@ export function renderUnderlayTable(table: string, rules: UnderlayRules): string
   if (rules.networks.length === 0) return remove;
   const sets = [
     `set nodes {\ntypeof ip saddr . ${FROM_MAC};\n${elements(rules.nodes)}}\n`,
-    `set members {\ntypeof ip saddr . ${NETWORK} . ${SENDER};\n${elements(membersOf(rules))}}\n`,
+    `set members {\ntypeof ip saddr . ${NETWORK} . ${SENDER};\n${elements(membersOf(rules.remotes))}}\n`,
+    `set members6 {\ntypeof ip saddr . ${NETWORK} . ${SENDER6};\n${elements(membersOf(rules.remotes6))}}\n`,
   ];
   const input = `chain input {\ntype filter hook input priority ${PRIORITY}; policy accept;\nudp dport ${VXLAN_PORT} ${NETWORK} { ${rules.networks.join(', ')} } jump tunnel\n}\n`;
   const tunnel = `chain tunnel {\n${rules.chain.join('\n')}\n}\n`;
@@ -157,7 +171,11 @@ export function renderUnderlayChange(
   if (frame(before) !== frame(after) || after.networks.length === 0) return undefined;
   const changes = [
     ['nodes', nodesOnlyIn(before, after), nodesOnlyIn(after, before)],
-    ['members', membersOnlyIn(before, after), membersOnlyIn(after, before)],
+    ...(['remotes', 'remotes6'] as const).map((which) => {
+      const [then, now] = [before[which], after[which]];
+      const name = which === 'remotes' ? 'members' : 'members6';
+      return [name, membersOnlyIn(then, now), membersOnlyIn(now, then)] as const;
+    }),
   ] as const;
   const changed = changes.flatMap(([name, gone, come]) => {
     const line = (verb: string, all: readonly string[]) =>
@@ -179,7 +197,8 @@ export function repairUnderlayPart(
 ): string | undefined {
   const wanted = new Map([
     ['set nodes', () => rules.nodes],
-    ['set members', () => membersOf(rules)],
+    ['set members', () => membersOf(rules.remotes)],
+    ['set members6', () => membersOf(rules.remotes6)],
   ]).get(part);
   if (wanted === undefined || listed === undefined) return undefined;
   const [, text = ''] = /elements = \{([^}]*)\}/.exec(listed) ?? [];

@@ -1,47 +1,35 @@
 // Owns the networks of a node that is root: the host's own, which it routes itself, and one name space for each other
 // VPC that has ports here. Whoever asks for a port need not know where its subnet is.
 
-import { rm } from 'node:fs/promises';
 import type { InterfaceId, SubnetId } from '@ironbark/core/ids.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
 import { findApart, subnetsOf } from '@ironbark/protocol/internal/vpc-subnets.ts';
-import { type BridgeNetwork, openBridgeNetwork } from './bridge-network.ts';
+import type { BridgeNetwork } from './bridge-network.ts';
 import type { HostNetwork, PortAttachment, PortSpec } from './host-network.ts';
 import { createNetworkNames, type NetworkNames } from './network-names.ts';
-import { hostPlace, type NetworkPlace, vpcPlace } from './network-place.ts';
+import { hostPlace, type NetworkPlace } from './network-place.ts';
+import { OpenSpaces, openPlace, type Space } from './open-spaces.ts';
 import { withoutForeignAddresses } from './overlay-plan.ts';
 import { Overlays } from './overlays.ts';
 import { PeerLinks } from './peer-links.ts';
 import { isPassedThrough, type Peers, planPeers } from './peering-plan.ts';
-import { type PortCounters, readPortCounters } from './port-counters.ts';
-import {
-  ensurePublicNeighbours,
-  hasPublicAddress,
-  type PublicAddresses,
-  planPublicAddresses,
-} from './public-neighbours.ts';
+import type { PortCounters } from './port-counters.ts';
+import { type Here, hasPublicAddress, PublicNeighbours } from './public-neighbours.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { VpcNetworksOptions } from './vpc-networks-options.ts';
 import { ensureVpcRoutes, type RoutedVpcs } from './vpc-routes.ts';
 import { hasNewSubnets, shapeOf, withOwnSubnets } from './vpc-shape.ts';
 import {
   deleteNamespace,
+  ensureRouter,
   ensureRoutes,
   ensureSpace,
   findResolvers,
   listNamespaces,
   listSpaces,
-  removeSpace,
   WAY_OUT,
 } from './vpc-space.ts';
-
-interface Space {
-  network: BridgeNetwork;
-  metadata: AsyncDisposable | undefined;
-  /** What it was built for: subnets, routes and addresses, but not who is in which group. */
-  shape: string | undefined;
-}
 
 export async function createVpcNetworks(options: VpcNetworksOptions): Promise<HostNetwork> {
   const names = createNetworkNames(options.cloudId);
@@ -52,14 +40,6 @@ export async function createVpcNetworks(options: VpcNetworksOptions): Promise<Ho
   return networks;
 }
 
-function openPlace(
-  options: VpcNetworksOptions,
-  names: NetworkNames,
-  place: NetworkPlace,
-): Promise<BridgeNetwork> {
-  return openBridgeNetwork({ ...options, names, place });
-}
-
 class VpcNetworks implements HostNetwork {
   readonly kind = 'bridge';
   readonly #options: VpcNetworksOptions;
@@ -67,8 +47,9 @@ class VpcNetworks implements HostNetwork {
   readonly #host: BridgeNetwork;
   readonly #hostPlace: NetworkPlace;
   readonly #overlays: Overlays;
-  readonly #spaces = new Map<string, Space>();
+  readonly #spaces: OpenSpaces;
   readonly #peerLinks: PeerLinks;
+  readonly #neighbours: PublicNeighbours;
   #vpcs: readonly VpcIntent[] = [];
   #peers: Peers = new Map();
   /** Those that the host itself routes. */
@@ -76,7 +57,8 @@ class VpcNetworks implements HostNetwork {
   /** Those of them that have their bridges: no network of the host's own is in their place. */
   #bridged: readonly SubnetIntent[] = [];
   #hostShape = '';
-  #publicShape = '';
+  /** Nobody has said since this process began what is wanted. */
+  #isKept = false;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -88,7 +70,10 @@ class VpcNetworks implements HostNetwork {
     this.#names = names;
     this.#host = host.network;
     this.#hostPlace = host.place;
-    this.#overlays = new Overlays({ names, host: host.place, nodeId: options.nodeId });
+    this.#spaces = new OpenSpaces(options, names);
+    const { nodeId, clock, logger } = options;
+    this.#overlays = new Overlays({ names, host: host.place, nodeId });
+    this.#neighbours = new PublicNeighbours({ names, place: host.place, nodeId, clock, logger });
     this.#peerLinks = new PeerLinks({
       ...{ names, commands: options.commands },
       placeOf: (vpc) => this.#placeOf(vpc),
@@ -98,18 +83,22 @@ class VpcNetworks implements HostNetwork {
 
   /** Ports of name spaces that an earlier process made are known from now on. */
   async takeUp(vpcIds: readonly string[]): Promise<void> {
-    for (const id of vpcIds) {
-      const place = vpcPlace(this.#names, id, this.#options.commands);
-      const network = await openPlace(this.#options, this.#names, place);
-      this.#spaces.set(id, { network, metadata: undefined, shape: undefined });
-    }
+    for (const id of vpcIds) await this.#spaces.open(id);
   }
 
-  ensureSubnets(subnets: readonly SubnetIntent[], vpcs: readonly VpcIntent[] = []): Promise<void> {
-    return this.#inTurn(() => this.#ensureAll(subnets, vpcs));
+  ensureSubnets(
+    subnets: readonly SubnetIntent[],
+    vpcs: readonly VpcIntent[] = [],
+    how: { isKept?: boolean } = {},
+  ): Promise<void> {
+    return this.#inTurn(() => this.#ensureAll(subnets, vpcs, how));
   }
 
-  async #ensureAll(subnets: readonly SubnetIntent[], vpcs: readonly VpcIntent[]): Promise<void> {
+  async #ensureAll(
+    subnets: readonly SubnetIntent[],
+    vpcs: readonly VpcIntent[],
+    how: { isKept?: boolean } = {},
+  ): Promise<void> {
     this.#hostSubnets = withOwnSubnets(subnets, vpcs);
     this.#hear(vpcs, this.#hostSubnets);
     await this.#removeStrays();
@@ -119,10 +108,9 @@ class VpcNetworks implements HostNetwork {
       this.#bridged = this.#hostSubnets;
     });
     await this.#ensureHostRoutes();
-    for (const vpc of this.#ownSpaced()) {
-      await this.#ensureSpace(vpc, { isNeeded: this.#isPassedThrough(vpc) });
-    }
-    await this.#ensurePublicNeighbours();
+    for (const vpc of this.#ownSpaced()) await this.#lookAtSpace(vpc, 'ensure');
+    this.#isKept = how.isKept ?? false;
+    await this.#neighbours.ensure(this.#vpcs, await this.#here(), { isKept: this.#isKept });
   }
 
   putVpcs(vpcs: readonly VpcIntent[]): Promise<void> {
@@ -135,21 +123,33 @@ class VpcNetworks implements HostNetwork {
       if (JSON.stringify(this.#hostVpcs().map((vpc) => this.#shapeOf(vpc))) !== this.#hostShape) {
         await this.#ensureHostRoutes();
       }
-      for (const vpc of this.#ownSpaced()) await this.#changeSpace(vpc);
-      const { underlayAddress, addresses } = await this.#publicAddresses();
-      const shape = JSON.stringify([underlayAddress, ...addresses]);
-      if (shape !== this.#publicShape) await this.#ensurePublicNeighbours();
+      for (const vpc of this.#ownSpaced()) await this.#lookAtSpace(vpc, 'put');
+      this.#isKept = false;
+      await this.#neighbours.put(this.#vpcs, await this.#here());
     });
   }
 
   async ensurePort(port: PortSpec): Promise<PortAttachment> {
     const vpc = this.#ownVpcOf(port.subnet.id);
-    const space = vpc && (await this.#inTurn(() => this.#ensureSpace(vpc, { isNeeded: true })));
-    const attachment = await (space?.network ?? this.#host).ensurePort(port);
+    const attachment = await this.#bringPort(port, vpc);
     if (hasPublicAddress(this.#vpcs, port.interfaceId)) {
-      await this.#inTurn(() => this.#ensurePublicNeighbours());
+      await this.#inTurn(() => this.#putNeighbours());
     }
     return attachment;
+  }
+
+  async #bringPort(port: PortSpec, vpc: VpcIntent | undefined): Promise<PortAttachment> {
+    if (vpc === undefined) return this.#host.ensurePort(port);
+    const space = await this.#inTurn(async () => {
+      const made = await this.#ensureSpace(vpc);
+      made.coming += 1;
+      return made;
+    });
+    try {
+      return await space.network.ensurePort(port);
+    } finally {
+      space.coming -= 1;
+    }
   }
 
   /** Frames of guests in a name space of their VPC's do not reach the host. */
@@ -161,39 +161,30 @@ class VpcNetworks implements HostNetwork {
     if (!hasPublicAddress(this.#vpcs, id)) return this.#removePort(id);
     // Another node may have the guest from then on.
     return this.#inTurn(async () => {
-      await this.#ensurePublicNeighbours(id);
+      await this.#putNeighbours(id);
       await this.#removePort(id);
     });
   }
 
   async #removePort(id: InterfaceId): Promise<void> {
-    for (const { network } of this.#spaces.values()) {
-      if ((await network.listPorts()).includes(id)) return network.removePort(id);
-    }
-    return this.#host.removePort(id);
+    await ((await this.#spaces.findNetworkOf(id)) ?? this.#host).removePort(id);
   }
 
   async listPorts(): Promise<InterfaceId[]> {
-    const networks = [this.#host, ...[...this.#spaces.values()].map(({ network }) => network)];
+    const networks = [this.#host, ...this.#spaces.list().map(([, { network }]) => network)];
     return (await Promise.all(networks.map((network) => network.listPorts()))).flat();
   }
 
-  async readCounters(): Promise<PortCounters[]> {
-    const { commands } = this.#options;
-    const spaces = [...this.#spaces].map(([id, { network }]) => ({
-      commands: vpcPlace(this.#names, id, commands).commands,
-      network,
-    }));
-    const places = [{ commands, network: this.#host }, ...spaces];
-    const counted = places.map(async (place) =>
-      readPortCounters(place.commands, await place.network.listPorts(), this.#names),
-    );
-    return (await Promise.all(counted)).flat();
+  readCounters(): Promise<PortCounters[]> {
+    return this.#spaces.readCounters(this.#host);
   }
 
   removeAll(): Promise<void> {
     return this.#inTurn(async () => {
-      const ids = new Set([...this.#spaces.keys(), ...(await listSpaces(this.#hostPlace))]);
+      const ids = new Set([
+        ...this.#spaces.list().map(([id]) => id),
+        ...(await listSpaces(this.#hostPlace)),
+      ]);
       for (const id of ids) await this.#removeSpace(id);
       await this.#host.endServices();
       for (const name of await listNamespaces()) {
@@ -201,18 +192,14 @@ class VpcNetworks implements HostNetwork {
       }
       await ensureVpcRoutes(this.#options.commands, this.#routed([]));
       await this.#overlays.removeStrays(this.#hostPlace, []);
-      const none = { underlayAddress: undefined, addresses: new Map() };
-      await ensurePublicNeighbours(this.#hostPlace, this.#names, none, this.#options.logger);
+      await this.#neighbours.ensure([], { routed: new Set(), ports: new Set() });
       await this.#host.removeAll();
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#turn;
-    for (const { metadata, network } of this.#spaces.values()) {
-      await metadata?.[Symbol.asyncDispose]();
-      await network[Symbol.asyncDispose]();
-    }
+    await this.#spaces[Symbol.asyncDispose]();
     await this.#host[Symbol.asyncDispose]();
   }
 
@@ -227,24 +214,20 @@ class VpcNetworks implements HostNetwork {
     this.#vpcs = withoutForeignAddresses(vpcs, this.#options.nodeId);
     const apart = new Set(this.#ownSpaced());
     const cidrs = new Map(bridged.map(({ id, cidr }) => [id, cidr]));
-    this.#peers = planPeers(this.#vpcs);
+    this.#peers = planPeers(this.#vpcs, this.#options.nodeId);
     this.#overlays.plan(this.#vpcs, (vpc) => ({
       within: apart.has(vpc) ? undefined : vpc.subnets.flatMap(({ id }) => cidrs.get(id) ?? []),
       peers: this.#peers.get(vpc.id) ?? [],
     }));
   }
 
-  async #publicAddresses(leaving?: InterfaceId): Promise<PublicAddresses> {
-    const routed = new Set<string>(this.#hostVpcs().map(({ id }) => id));
-    const ports = new Set((await this.listPorts()).filter((id) => id !== leaving));
-    const here = { names: this.#names, routed, ports };
-    return planPublicAddresses(this.#vpcs, this.#options.nodeId, here);
+  async #putNeighbours(leaving?: InterfaceId): Promise<void> {
+    await this.#neighbours.put(this.#vpcs, await this.#here(leaving), { isKept: this.#isKept });
   }
 
-  async #ensurePublicNeighbours(leaving?: InterfaceId): Promise<void> {
-    const wanted = await this.#publicAddresses(leaving);
-    await ensurePublicNeighbours(this.#hostPlace, this.#names, wanted, this.#options.logger);
-    this.#publicShape = JSON.stringify([wanted.underlayAddress, ...wanted.addresses]);
+  async #here(leaving?: InterfaceId): Promise<Here> {
+    const ports = new Set((await this.listPorts()).filter((id) => id !== leaving));
+    return { routed: new Set(this.#hostVpcs().map(({ id }) => id)), ports };
   }
 
   /** VPCs of which the host routes no subnet. */
@@ -288,24 +271,23 @@ class VpcNetworks implements HostNetwork {
   #placeOf(vpc: VpcIntent): NetworkPlace | undefined {
     if (!this.#ownSpaced().includes(vpc)) return this.#hostPlace;
     if (!this.#spaces.has(vpc.id)) return undefined;
-    return vpcPlace(this.#names, vpc.id, this.#options.commands);
-  }
-
-  #isPassedThrough(vpc: VpcIntent): boolean {
-    return isPassedThrough(vpc, this.#peers, this.#options.nodeId);
+    return this.#spaces.placeOf(vpc.id);
   }
 
   /** Before the routes that lead over them; those of a peer that has a way only now follow. */
   async #ensurePeerLinks(vpc: VpcIntent): Promise<void> {
     for (const peer of await this.#peerLinks.ensure(vpc, this.#peers)) {
-      if (this.#spaces.has(peer.id)) await this.#ensureSpaceRoutes(peer);
+      const space = this.#spaces.find(peer.id);
+      if (space !== undefined) await this.#ensureSpaceRoutes(peer, space);
       else await ensureVpcRoutes(this.#options.commands, this.#routed(this.#hostVpcs()));
     }
   }
 
-  async #ensureSpaceRoutes(vpc: VpcIntent): Promise<void> {
-    const { commands } = this.#options;
-    await ensureRoutes({ names: this.#names, commands }, this.#routed([vpc]));
+  async #ensureSpaceRoutes(vpc: VpcIntent, { network }: Space): Promise<void> {
+    // What only passes through goes to other nodes, whatever the tables of subnets say.
+    if (network.isBare) return;
+    const place = { names: this.#names, commands: this.#options.commands };
+    await ensureRoutes(place, this.#routed([vpc]));
   }
 
   #ownVpcOf(subnetId: SubnetId): VpcIntent | undefined {
@@ -313,27 +295,62 @@ class VpcNetworks implements HostNetwork {
   }
 
   #surroundings(): Surroundings {
-    const uplinks = [...this.#spaces.keys()].map((id) => this.#names.uplink(id));
-    const overlays = this.#overlays.view();
+    const [uplinks, overlays] = [this.#spaces.uplinks(), this.#overlays.view()];
     return { vpcs: this.#vpcs, uplinks, overlays, peers: this.#peers };
   }
 
-  /** Undefined when the VPC has no port here and needs none. */
-  async #ensureSpace(vpc: VpcIntent, { isNeeded = false } = {}): Promise<Space | undefined> {
-    const known = this.#spaces.get(vpc.id);
-    if (known === undefined && !isNeeded) return undefined;
+  /** A place with guests has everything, one that peers' packets to other nodes go through has the way for those. */
+  async #lookAtSpace(vpc: VpcIntent, how: 'ensure' | 'put'): Promise<void> {
+    const space = this.#spaces.find(vpc.id);
+    const passes = isPassedThrough(vpc, this.#peers, this.#options.nodeId);
+    if (space === undefined) {
+      if (passes) await this.#ensurePassage(vpc, 'ensure');
+      return;
+    }
+    const hasGuests = await this.#spaces.hasGuests(space);
+    if (hasGuests || !(passes || space.network.isBare)) {
+      await this.#changeSpace(vpc, space, how);
+      return;
+    }
+    if (!(passes && space.network.isBare)) await this.#removeSpace(vpc.id);
+    if (passes) await this.#ensurePassage(vpc, this.#spaces.has(vpc.id) ? how : 'ensure');
+  }
+
+  async #ensurePassage(vpc: VpcIntent, how: 'ensure' | 'put'): Promise<void> {
+    const space = this.#spaces.find(vpc.id) ?? (await this.#spaces.open(vpc.id));
+    if (how === 'put' && space.shape === this.#shapeOf(vpc)) {
+      await this.#putSpace(vpc, space, 'put', async () => {});
+      return;
+    }
+    this.#peerLinks.distrust(vpc.id);
+    await ensureRouter({ names: this.#names, commands: this.#options.commands }, vpc);
+    await this.#putSpace(vpc, space, 'ensure', async () =>
+      space.network.putRulesAlone(subnetsOf(vpc), await this.#insideOf()),
+    );
+    await this.#ensureWays(vpc, space);
+  }
+
+  async #ensureSpace(vpc: VpcIntent): Promise<Space> {
+    const known = this.#spaces.find(vpc.id);
+    const isNew = known === undefined || known.network.isBare;
+    this.#peerLinks.distrust(vpc.id);
     await ensureSpace({ names: this.#names, commands: this.#options.commands }, vpc);
-    const space = known ?? (await this.#openSpace(vpc));
+    const space = known ?? (await this.#spaces.open(vpc.id));
     space.metadata ??= await this.#options.serveMetadata?.(vpc.id, this.#names.space(vpc.id));
     await this.#putSpace(vpc, space, 'ensure', async () =>
       space.network.ensureSubnets(subnetsOf(vpc), await this.#insideOf()),
     );
+    await this.#ensureWays(vpc, space);
+    if (isNew) await this.#host.putSurroundings(this.#surroundings());
+    return space;
+  }
+
+  /** Once the rules of its place are written. */
+  async #ensureWays(vpc: VpcIntent, space: Space): Promise<void> {
     await this.#ensurePeerLinks(vpc);
-    await this.#ensureSpaceRoutes(vpc);
+    await this.#ensureSpaceRoutes(vpc, space);
     await this.#peerLinks.removeStrays(this.#placeOf(vpc)!, [vpc], this.#peers);
     space.shape = this.#shapeOf(vpc);
-    if (known === undefined) await this.#host.putSurroundings(this.#surroundings());
-    return space;
   }
 
   async #putSpace(
@@ -342,17 +359,11 @@ class VpcNetworks implements HostNetwork {
     how: 'ensure' | 'put',
     write?: () => Promise<void>,
   ): Promise<void> {
-    const place = vpcPlace(this.#names, id, this.#options.commands);
-    const follow = async () => network.putSurroundings(await this.#insideOf());
+    const place = this.#spaces.placeOf(id);
+    const follow = async () => {
+      if (!network.isBare) await network.putSurroundings(await this.#insideOf());
+    };
     await this.#overlays.around([id], place, { how, write: write ?? follow, follow });
-  }
-
-  async #openSpace(vpc: VpcIntent): Promise<Space> {
-    const place = vpcPlace(this.#names, vpc.id, this.#options.commands);
-    const network = await openPlace(this.#options, this.#names, place);
-    const space: Space = { network, metadata: undefined, shape: undefined };
-    this.#spaces.set(vpc.id, space);
-    return space;
   }
 
   async #insideOf(): Promise<Surroundings> {
@@ -363,34 +374,24 @@ class VpcNetworks implements HostNetwork {
   }
 
   /** New subnets, routes and public addresses are a matter of the whole name space, groups and ports are not. */
-  async #changeSpace(vpc: VpcIntent): Promise<void> {
-    const space = this.#spaces.get(vpc.id);
-    if (space === undefined) {
-      await this.#ensureSpace(vpc, { isNeeded: this.#isPassedThrough(vpc) });
-      return;
-    }
-    if (space.shape === this.#shapeOf(vpc)) await this.#putSpace(vpc, space, 'put');
+  async #changeSpace(vpc: VpcIntent, space: Space, how: 'ensure' | 'put'): Promise<void> {
+    const isSame = how === 'put' && space.shape === this.#shapeOf(vpc);
+    if (isSame) await this.#putSpace(vpc, space, 'put');
     else await this.#ensureSpace(vpc);
   }
 
   async #removeStrays(): Promise<void> {
     const wanted = new Set<string>(this.#ownSpaced().map(({ id }) => id));
-    for (const [id, { network }] of this.#spaces) {
+    for (const [id, { network }] of this.#spaces.list()) {
       // A port may have a guest; whoever owns it removes it first.
       if (!wanted.has(id) && (await network.listPorts()).length === 0) await this.#removeSpace(id);
     }
   }
 
   async #removeSpace(id: string): Promise<void> {
-    const { commands } = this.#options;
-    const place = vpcPlace(this.#names, id, commands);
-    const space = this.#spaces.get(id);
-    await space?.metadata?.[Symbol.asyncDispose]();
-    await space?.network.endServices();
-    await removeSpace({ names: this.#names, commands }, id);
-    await rm(place.directory, { recursive: true, force: true });
-    this.#spaces.delete(id);
+    await this.#spaces.remove(id);
     this.#overlays.forget(id);
+    this.#peerLinks.distrust(id);
   }
 
   #shapeOf(vpc: VpcIntent): string {

@@ -31,7 +31,16 @@ const STUB = /^nameserver\s+127\./m;
 const BEHIND_STUB = '/run/systemd/resolve/resolv.conf';
 
 export async function ensureSpace(context: SpaceContext, vpc: VpcIntent): Promise<void> {
-  const { names, commands } = context;
+  await ensureRouter(context, vpc);
+  await ensureWayOut(context, vpc);
+  await routePublicAddresses(context, vpc);
+}
+
+/** Without a way out. */
+export async function ensureRouter(
+  { names, commands }: SpaceContext,
+  vpc: VpcIntent,
+): Promise<void> {
   const name = names.space(vpc.id);
   if (!(await listNamespaces()).includes(name)) {
     await runIp(commands, [`netns add ${name}`]);
@@ -45,8 +54,6 @@ export async function ensureSpace(context: SpaceContext, vpc: VpcIntent): Promis
     // What has IPv6 says so itself; nothing else listens to it.
     'ipv6/conf/all/forwarding': '1',
   });
-  await ensureWayOut(context, vpc);
-  await routePublicAddresses(context, vpc);
 }
 
 /** Call it once the subnets' bridges are there. */

@@ -21,6 +21,7 @@ export class IntentStore {
   readonly #journal: IntentJournal;
   readonly #nodeId: NodeId;
   #generation = 0;
+  #isKept = true;
   #subnets: SubnetIntent[] = [];
   #vpcs: VpcIntent[] = [];
   #vpcVersions: readonly VpcVersion[] = [];
@@ -45,6 +46,11 @@ export class IntentStore {
 
   get generation(): number {
     return this.#generation;
+  }
+
+  /** It is of before this process began: since then the controller has not spoken, and may have changed its mind. */
+  get isKept(): boolean {
+    return this.#isKept;
   }
 
   get subnets(): readonly SubnetIntent[] {
@@ -104,6 +110,7 @@ export class IntentStore {
     const stored = { generation, subnets, ...vpcs, instances };
     if (!(await this.#journal.append(this.#changeTo(stored, intent)))) await this.#putWhole(stored);
     this.#take(stored);
+    this.#isKept = false;
     return true;
   }
 
