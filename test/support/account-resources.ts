@@ -85,7 +85,10 @@ export async function makeAccountResources(
   });
   await until(ec2, running!, 'running');
   await until(ec2, stopped!, 'stopped');
-  const network = { ...(await readNetwork(ec2, running!)), ...(await makeAccountNetwork(ec2)) };
+  const network = {
+    ...(await readNetwork(ec2, running!)),
+    ...(await makeAccountNetwork(ec2, names.bucket)),
+  };
   const association = await findAssociation(ec2, running!);
   return {
     ...{ key, caller, mark, image: image!, running: running!, stopped: stopped!, location },

@@ -3,6 +3,7 @@
 
 import { rm } from 'node:fs/promises';
 import type { InterfaceId, SubnetId } from '@ironbark/core/ids.ts';
+import type { FlowWindow } from '@ironbark/protocol/internal/flow-messages.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
 import { findApart, subnetsOf } from '@ironbark/protocol/internal/vpc-subnets.ts';
@@ -76,6 +77,8 @@ class VpcNetworks implements HostNetwork {
   #bridged: readonly SubnetIntent[] = [];
   #hostShape = '';
   #publicShape = '';
+  /** Of places that are gone. */
+  readonly #lastFlows: FlowWindow[] = [];
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -161,8 +164,16 @@ class VpcNetworks implements HostNetwork {
   }
 
   async listPorts(): Promise<InterfaceId[]> {
-    const networks = [this.#host, ...[...this.#spaces.values()].map(({ network }) => network)];
-    return (await Promise.all(networks.map((network) => network.listPorts()))).flat();
+    return (await Promise.all(this.#networks().map((network) => network.listPorts()))).flat();
+  }
+
+  async takeFlows(): Promise<FlowWindow[]> {
+    const taken = await Promise.all(this.#networks().map((network) => network.takeFlows()));
+    return [...this.#lastFlows.splice(0), ...taken.flat()];
+  }
+
+  #networks(): BridgeNetwork[] {
+    return [this.#host, ...[...this.#spaces.values()].map(({ network }) => network)];
   }
 
   async readCounters(): Promise<PortCounters[]> {
@@ -371,6 +382,7 @@ class VpcNetworks implements HostNetwork {
     const place = vpcPlace(this.#names, id, commands);
     const space = this.#spaces.get(id);
     await space?.metadata?.[Symbol.asyncDispose]();
+    if (space !== undefined) this.#lastFlows.push(...(await space.network.takeFlows()));
     await space?.network.endServices();
     await removeSpace({ names: this.#names, commands }, id);
     await rm(place.directory, { recursive: true, force: true });
