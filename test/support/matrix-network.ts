@@ -218,7 +218,9 @@ export const NETWORK_REFERENCES = {
   VpcPeeringConnectionId: PEERING,
   'VpcPeeringConnectionIds[]': PEERING,
   'FlowLogIds[]': ref((other) => other.flowLog, 'InvalidFlowLogId.NotFound'),
-  'CreateFlowLogs ResourceIds[]': ref((other) => other.ownSubnet, 'InvalidSubnetID.NotFound'),
+  // Of CreateFlowLogs alone, which knows log groups only by name.
+  LogGroupName: undefined,
+  'ResourceIds[]': ref((other) => other.ownSubnet, 'InvalidSubnetID.NotFound'),
   'DisassociateSubnetCidrBlock AssociationId': ref(
     (other) => other.ipv6Association,
     'InvalidSubnetCidrBlockAssociationID.NotFound',

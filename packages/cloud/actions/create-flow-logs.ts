@@ -111,7 +111,7 @@ function parseDestination(input: CreateFlowLogsCommandInput) {
       'It is arn:aws:s3:::bucket or arn:aws:s3:::bucket/folder/, and AWSLogs is no folder of yours.';
     throw invalidValue('LogDestination', LogDestination.slice(0, 100), form);
   }
-  return { bucket, prefix };
+  return { destination: LogDestination, bucket, prefix };
 }
 
 function parseOptions({ DestinationOptions }: CreateFlowLogsCommandInput) {

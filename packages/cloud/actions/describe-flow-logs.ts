@@ -50,12 +50,12 @@ export const describeFlowLogs: Ec2Handler<'DescribeFlowLogs'> = async (app, cont
 };
 
 function renderFlowLog({ row, tags }: FlowLogItem): FlowLog {
-  const { deliverStatus, deliverError, bucket, prefix } = row;
+  const { deliverStatus, deliverError } = row;
   return {
     ...{ FlowLogId: row.id, FlowLogStatus: 'ACTIVE', ResourceId: row.resourceId },
     ...{ TrafficType: row.trafficType, CreationTime: new Date(row.createdAt) },
     LogDestinationType: 's3',
-    LogDestination: `arn:aws:s3:::${bucket}${prefix === '' ? '' : `/${prefix}/`}`,
+    LogDestination: row.destination,
     ...{ LogFormat: row.format, MaxAggregationInterval: row.maxAggregationSeconds },
     DestinationOptions: {
       FileFormat: 'plain-text',

@@ -42,7 +42,14 @@ export async function findLogged(
 
 export type FlowLogWish = Pick<
   FlowLogRow,
-  'trafficType' | 'bucket' | 'prefix' | 'format' | 'maxAggregationSeconds' | 'isHive' | 'isHourly'
+  | 'trafficType'
+  | 'destination'
+  | 'bucket'
+  | 'prefix'
+  | 'format'
+  | 'maxAggregationSeconds'
+  | 'isHive'
+  | 'isHourly'
 > & { type: LoggedType; resourceIds: readonly string[]; tags: readonly Tag[] };
 
 export async function createFlowLogs(

@@ -76,7 +76,9 @@ class FlowLogDelivery {
     const logs = await listAllFlowLogs(store.query);
     if (logs.length === 0) return;
     await this.#deliverHeld(logs);
-    for (const { id } of await listNodes(store.query)) await this.#deliverFrom(id, logs);
+    for (const { id, health } of await listNodes(store.query)) {
+      if (health === 'ready') await this.#deliverFrom(id, logs);
+    }
   }
 
   async #deliverFrom(nodeId: NodeId, logs: readonly FlowLogRow[]): Promise<void> {

@@ -11,6 +11,8 @@ export interface FlowLogTable {
   /** That it is, or is in. */
   vpcId: VpcId;
   trafficType: 'ACCEPT' | 'REJECT' | 'ALL';
+  /** As it was given; it says the two that follow. */
+  destination: string;
   bucket: string;
   /** In the bucket, without a slash at its end; empty: none. */
   prefix: string;

@@ -126,7 +126,9 @@ export class FlowBook {
     this.#ended = [];
     for (const one of this.#counting.values()) {
       windows.push(...windowsOf(one, nowMs));
-      Object.assign(one, { sinceMs: nowMs, isSkipped: false, flows: new Map() });
+      // Until the next look nobody counts.
+      const isSkipped = this.#addresses === undefined;
+      Object.assign(one, { sinceMs: nowMs, isSkipped, flows: new Map() });
     }
     return windows;
   }

@@ -11,6 +11,7 @@ export const flowLogs: Migration = {
       .addColumn('resource_id', 'text', (c) => c.notNull())
       .addColumn('vpc_id', 'text', (c) => c.notNull())
       .addColumn('traffic_type', 'text', (c) => c.notNull())
+      .addColumn('destination', 'text', (c) => c.notNull())
       .addColumn('bucket', 'text', (c) => c.notNull())
       .addColumn('prefix', 'text', (c) => c.notNull())
       .addColumn('format', 'text', (c) => c.notNull())
