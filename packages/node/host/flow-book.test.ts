@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { systemCommands } from '@ironbark/platform/commands.ts';
+import { systemClock } from '@ironbark/platform/clock.ts';
+import { type Commands, systemCommands } from '@ironbark/platform/commands.ts';
+import { silentLogger } from '@ironbark/platform/logger.ts';
 import type { FlowWindow } from '@ironbark/protocol/internal/flow-messages.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
@@ -8,6 +10,7 @@ import { createGuest, type Namespace, whyNoNamespaces } from '../testing/guest-n
 import { Talker } from '../testing/guest-sockets.ts';
 import { createTestCloud, type TestCloud } from '../testing/test-cloud.ts';
 import { ALLOW_ALL, fromCidr, group, portIntent, vpcId, vpcIntent } from '../testing/vpc-intent.ts';
+import { FlowBook } from './flow-book.ts';
 import { MAX_FLOWS } from './flow-rules.ts';
 import type { HostNetwork, PortSpec } from './host-network.ts';
 import { createNetworkNames } from './network-names.ts';
@@ -22,6 +25,26 @@ const FROM = 5000;
 const SECOND = 4_096;
 /** IP and UDP headers and the five letters of `hello`. */
 const BYTES = 33;
+
+test('where nothing can be counted the network goes on, and it is told that all is missing', async () => {
+  const commands = { run: async () => ({ stdout: '', stderr: '', exitCode: 0 }) };
+  let isBroken = true;
+  const apply = async () => {
+    if (isBroken) throw new Error('planted');
+  };
+  const place = { commands: commands as unknown as Commands };
+  const parts = { names: { flowTable: 't' }, place, clock: systemClock, logger: silentLogger };
+  const book = new FlowBook(parts, { apply });
+  const ids = { interfaceId: 'eni-1', instanceId: 'i-1', subnetId: 'subnet-1' } as const;
+  const port = { ...ids, vpcId: 'vpc-1', privateIp: '10.0.0.4', privateIps: ['10.0.0.4'] } as const;
+  await book.put([port]);
+  const told = async () => (await book.take()).map(({ isSkipped }) => isSkipped);
+  assert.deepEqual([await told(), await told()], [[true], [true]]);
+  isBroken = false;
+  commands.run = async () => ({ stdout: '{"nftables":[]}', stderr: '', exitCode: 0 });
+  await book.ensure([port]);
+  assert.deepEqual([await told(), await told()], [[true], [false]]);
+});
 
 describe('flows of interfaces that have a flow log', { skip }, () => {
   let cloud: TestCloud;

@@ -4,6 +4,7 @@
 import type { InterfaceId } from '@ironbark/core/ids.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
+import type { Logger } from '@ironbark/platform/logger.ts';
 import {
   type FlowRecord,
   type FlowWindow,
@@ -34,6 +35,7 @@ export interface FlowPlace {
   names: Pick<NetworkNames, 'flowTable'>;
   place: Pick<NetworkPlace, 'commands'>;
   clock: Clock;
+  logger: Logger;
 }
 
 interface Counting {
@@ -69,6 +71,7 @@ export class FlowBook {
   readonly #commands: Commands;
   readonly #rules: Pick<RuleBook, 'apply'>;
   readonly #clock: Clock;
+  readonly #logger: Logger;
   #half: Half = 'a';
   /** That the kernel counts; undefined: nobody knows. */
   #addresses: readonly string[] | undefined;
@@ -78,11 +81,12 @@ export class FlowBook {
   /** Of interfaces that are gone, or not counted any more. */
   #ended: FlowWindow[] = [];
 
-  constructor({ names, place, clock }: FlowPlace, rules: Pick<RuleBook, 'apply'>) {
+  constructor({ names, place, clock, logger }: FlowPlace, rules: Pick<RuleBook, 'apply'>) {
     this.#table = names.flowTable;
     this.#commands = place.commands;
     this.#rules = rules;
     this.#clock = clock;
+    this.#logger = logger;
   }
 
   /** With a look at the kernel: what somebody has changed there is made anew. */
@@ -179,9 +183,15 @@ export class FlowBook {
     const before = this.#addresses;
     if (before?.join() === addresses.join()) return;
     this.#addresses = undefined;
-    await this.#rules.apply(this.#render(before, addresses));
-    this.#shown = await this.#list();
-    this.#addresses = addresses;
+    try {
+      await this.#rules.apply(this.#render(before, addresses));
+      this.#shown = await this.#list();
+      this.#addresses = addresses;
+    } catch (error) {
+      // Guests have their network all the same. The next look tries again.
+      this.#logger.warn('flows are not counted', { table: this.#table, error });
+      this.#lose();
+    }
   }
 
   #render(before: readonly string[] | undefined, addresses: readonly string[]): string {

@@ -17,8 +17,9 @@ test('what flowed is read once in each minute, soon after its end, and kept for 
       ...{ privateIp: '10.0.0.4', startMs: 0, endMs: nowMs, isSkipped: false, flows: [] },
     },
   ];
+  const { signal } = new AbortController();
   const { reconcile } = createFlowReconciler(clock, { takeFlows }, windows);
-  assert.deepEqual(await reconcile('all'), { kind: 'again', afterMs: 40_000 });
+  assert.deepEqual(await reconcile('all', signal), { kind: 'again', afterMs: 40_000 });
   assert.deepEqual(windows.read(0).windows, []);
   for (const [atMs, afterMs] of [
     [11 * MINUTE_MS + 5, MINUTE_MS - 5],
@@ -26,7 +27,7 @@ test('what flowed is read once in each minute, soon after its end, and kept for 
     [12 * MINUTE_MS + 1, MINUTE_MS - 1],
   ] as const) {
     nowMs = atMs;
-    assert.deepEqual(await reconcile('all'), { kind: 'again', afterMs });
+    assert.deepEqual(await reconcile('all', signal), { kind: 'again', afterMs });
   }
   const ends = windows.read(0).windows.map(({ endMs }) => endMs);
   assert.deepEqual(ends, [11 * MINUTE_MS + 5, 12 * MINUTE_MS + 1]);
