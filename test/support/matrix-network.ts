@@ -17,7 +17,7 @@ export const NETWORK_ROWS: Readonly<Record<string, (own: AccountResources) => In
   }),
   CreateEgressOnlyInternetGateway: (own) => ({ VpcId: own.ownVpc }),
   CreateFlowLogs: (own) => ({
-    ...flowLogIn(own.bucket),
+    ...flowLogIn(own.logBucket),
     ...{ ResourceType: 'Subnet', ResourceIds: [own.ownSubnet] },
   }),
   DeleteFlowLogs: (own) => ({ FlowLogIds: [own.flowLog] }),
