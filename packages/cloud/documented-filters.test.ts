@@ -50,6 +50,9 @@ const ALSO: Readonly<Record<string, (vpcId: string) => object>> = {
   GetSecurityGroupsForVpc: (VpcId) => ({ VpcId }),
 };
 
+/** Their requests have `Filter`, not `Filters`. */
+const IN_SINGULAR = new Set(['DescribeFlowLogs', 'DescribeNatGateways']);
+
 test('every filter that AWS documents is known', async () => {
   await using t = await TestCloud.start();
   const { Vpcs } = await t.call('DescribeVpcs', {});
@@ -62,7 +65,7 @@ test('every filter that AWS documents is known', async () => {
       // The one filter whose values EC2 looks at before it looks for anything.
       const value = Name === 'group-id' ? 'sg-0' : 'nothing has this';
       const Filters = [{ Name, Values: [value] }];
-      const filters = action === 'DescribeNatGateways' ? { Filter: Filters } : { Filters };
+      const filters = IN_SINGULAR.has(action) ? { Filter: Filters } : { Filters };
       const input = { ...ALSO[action]?.(Vpcs![0]!.VpcId!), ...filters };
       try {
         await t.call(action as Ec2Action, input as object);

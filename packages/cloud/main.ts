@@ -40,6 +40,7 @@ import { countResources, listLoginUsers, type ResourceCounts } from './app/summa
 import { summarizeVolumes, type VolumeSummary } from './app/volume-summary.ts';
 import { createAlarms } from './reconcilers/alarms.ts';
 import { createExpiry } from './reconcilers/expiry.ts';
+import { createFlowLogDelivery } from './reconcilers/flow-log-delivery.ts';
 import { createImageMaking } from './reconcilers/image-making.ts';
 import { createInstanceOutcome } from './reconcilers/instance-outcome.ts';
 import { createInstancePlacement, PLACEMENT_KEY } from './reconcilers/instance-placement.ts';
@@ -239,6 +240,7 @@ function startReconcilers(
   runner.add(createExpiry(app));
   runner.add(createVolumeMetrics(app));
   runner.add(createNetworkMetrics(app));
+  runner.add(createFlowLogDelivery(app));
   runner.add(createAlarms(app));
   const stops = [
     app.cluster.onChange(() => zone.poke(ZONE_KEY)),

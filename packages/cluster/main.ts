@@ -22,6 +22,7 @@ import {
   changesSince,
   describeNodes,
   getConsoleOutput,
+  readFlows,
   readNetwork,
   readVolumes,
 } from './app/nodes.ts';
@@ -175,6 +176,7 @@ function createClient(
     getConsoleOutput: (id) => getConsoleOutput(context, id),
     readVolumes: () => readVolumes(context),
     readNetwork: () => readNetwork(context),
+    readFlows: async (nodeId, after) => readFlows(context, nodeId, after),
     onChange: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -72,6 +72,7 @@ export type ErrorResource =
   | 'address-association'
   | 'nat-gateway'
   | 'vpc-peering-connection'
+  | 'flow-log'
   | 'vpc-peering-request'
   | 'network-acl'
   | 'network-acl-entry'

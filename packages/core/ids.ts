@@ -24,6 +24,7 @@ export type IdPrefix =
   | 'eipassoc'
   | 'nat'
   | 'pcx'
+  | 'fl'
   | 'acl'
   | 'aclassoc'
   | 'dopt'
@@ -52,6 +53,7 @@ export type RouteTableAssociationId = ResourceId<'rtbassoc'>;
 export type AllocationId = ResourceId<'eipalloc'>;
 export type AddressAssociationId = ResourceId<'eipassoc'>;
 export type NatGatewayId = ResourceId<'nat'>;
+export type FlowLogId = ResourceId<'fl'>;
 export type VpcPeeringConnectionId = ResourceId<'pcx'>;
 export type VpcCidrAssociationId = ResourceId<'vpc-cidr-assoc'>;
 export type SubnetCidrAssociationId = ResourceId<'subnet-cidr-assoc'>;

@@ -29,14 +29,13 @@ import type { ConsoleOutput, NodeClient } from '@ironbark/protocol/internal/node
 import type { ObjectsClient } from '@ironbark/protocol/internal/objects-client.ts';
 import { readCapacity } from './app/capacity.ts';
 import { ConsoleLog } from './app/console-log.ts';
-import { createGuestFiles, type GuestFiles } from './app/guest-files.ts';
+import { createFiles } from './app/create-files.ts';
+import { FlowWindows } from './app/flow-windows.ts';
 import { GuestSlots, type GuestUsers, openGuestUsers } from './app/guest-users.ts';
-import { ImageCache } from './app/image-cache.ts';
 import { MemoryLedger } from './app/memory.ts';
 import { readNetwork } from './app/network-readings.ts';
 import { Ports } from './app/ports.ts';
 import { ReportBoard } from './app/report-board.ts';
-import { createSimulatedFiles } from './app/simulated-files.ts';
 import { readVolumes } from './app/volume-readings.ts';
 import type {
   DiskStats,
@@ -52,6 +51,7 @@ import { openTap } from './host/tap-device.ts';
 import { createTargetWatch, type GateOptions, type TargetWatch } from './host/target-watch.ts';
 import type { GuestVolumeDesk } from './http/guest-volume-answers.ts';
 import { saveConsole } from './reconcilers/apply-step.ts';
+import { createFlowReconciler } from './reconcilers/flow-windows.ts';
 import { InstanceReconciler } from './reconcilers/instance.ts';
 import type { InstanceContext } from './reconcilers/instance-context.ts';
 import { createNetworkReconciler, WHOLE_NETWORK } from './reconcilers/network.ts';
@@ -174,13 +174,6 @@ async function createContext(
   return { dataDir, clock, random, logger, aroundStep, gates, ...stores, ...host };
 }
 
-async function createFiles(options: NodeOptions): Promise<GuestFiles> {
-  const { dataDir, objects, clock, commands } = options;
-  if (options.hypervisor === 'simulated') return createSimulatedFiles(dataDir);
-  const images = await ImageCache.open({ dataDir, objects, clock });
-  return createGuestFiles({ dataDir, images, commands });
-}
-
 class Node implements NodeController {
   readonly client: NodeClient;
   readonly fingerprint: DriverFingerprint;
@@ -188,6 +181,7 @@ class Node implements NodeController {
   readonly #options: NodeOptions;
   readonly #context: InstanceContext;
   readonly #board = new ReportBoard();
+  readonly #flows: FlowWindows;
   readonly #instances: InstanceReconciler;
   readonly #runner: ReconcilerRunner;
   #instanceQueue: ReconcilerHandle | undefined;
@@ -200,6 +194,7 @@ class Node implements NodeController {
     this.#options = options;
     this.#context = context;
     this.fingerprint = fingerprint;
+    this.#flows = new FlowWindows(options.clock.nowMs());
     this.guestVolumes = guestVolumeDesk(context.guestVolumes, (id) =>
       this.#instanceQueue?.poke(id),
     );
@@ -223,6 +218,7 @@ class Node implements NodeController {
           readDevice: () => readIoCalibration(options.dataDir),
         }),
       readNetwork: () => readNetwork(context, options),
+      readFlows: async (after) => this.#flows.read(after),
       onChange: (listener) => this.#board.onChange(listener),
     };
   }
@@ -236,6 +232,8 @@ class Node implements NodeController {
     this.#targets.follow(intents.targets());
     this.#context.guestTargets?.onEnd((subnetId) => this.#pokeGuestsIn(subnetId));
     this.#networkQueue = this.#runner.add(createNetworkReconciler(ports, this.#context.aroundStep));
+    const { clock, network } = this.#options;
+    this.#runner.add(createFlowReconciler(clock, network, this.#flows));
     this.#instanceQueue = this.#runner.add(this.#instances, { concurrency: CONCURRENCY });
   }
 

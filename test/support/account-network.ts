@@ -46,6 +46,8 @@ export interface AccountNetwork {
   /** Of `freeInterface`. */
   ipv6Address: string;
   egressOnly: string;
+  /** Of `ownVpc`. */
+  flowLog: string;
 }
 
 /** The same in every account: private networks may be. */
@@ -58,7 +60,13 @@ export const SSH = {
   IpRanges: [{ CidrIp: '198.51.100.0/24' }],
 };
 
-export async function makeAccountNetwork(ec2: Ec2Client): Promise<AccountNetwork> {
+/** What every flow log needs, but for what it is of. */
+export function flowLogIn(bucket: string) {
+  const kept = { LogDestinationType: 's3', LogDestination: `arn:aws:s3:::${bucket}` } as const;
+  return { ...kept, TrafficType: 'ALL' as const };
+}
+
+export async function makeAccountNetwork(ec2: Ec2Client, bucket: string): Promise<AccountNetwork> {
   const bare = await ec2.call('CreateVpc', { CidrBlock: '10.0.0.0/16' });
   const own = (await ec2.call('CreateVpc', { CidrBlock: '10.1.0.0/16' })).Vpc!.VpcId!;
   const more = await ec2.call('AssociateVpcCidrBlock', { VpcId: own, CidrBlock: '10.2.0.0/16' });
@@ -75,6 +83,8 @@ export async function makeAccountNetwork(ec2: Ec2Client): Promise<AccountNetwork
   const addresses = await makeAddresses(ec2, ownSubnet!);
   const between = { VpcId: own, PeerVpcId: bare.Vpc!.VpcId! };
   const asked = await ec2.call('CreateVpcPeeringConnection', between);
+  const ofOwn = { ...flowLogIn(bucket), ResourceType: 'VPC' as const, ResourceIds: [own] };
+  const { FlowLogIds } = await ec2.call('CreateFlowLogs', ofOwn);
   return {
     bareVpc: bare.Vpc!.VpcId!,
     ownVpc: own,
@@ -88,6 +98,7 @@ export async function makeAccountNetwork(ec2: Ec2Client): Promise<AccountNetwork
     ...(await makeFollowed(ec2, own, freeSubnet!)),
     ...{ plainSubnet: plainSubnet!, ...blocks },
     ipv6Address: await giveIpv6(ec2, addresses.freeInterface),
+    flowLog: FlowLogIds![0]!,
     peering: asked.VpcPeeringConnection!.VpcPeeringConnectionId!,
     mainGateway: InternetGateways!.find(
       (one) => one.Attachments![0] !== undefined && one.Attachments![0].VpcId !== own,

@@ -40,6 +40,8 @@ export interface AccountResources extends AccountNetwork {
   interfaceAttachment: string;
   bucket: string;
   object: string;
+  /** Its policy lets flow logs in; `bucket` has none. */
+  logBucket: string;
   uploadId: string;
   /** Of the image's manifest: bucket and key. */
   location: string;
@@ -56,12 +58,14 @@ export async function makeAccountResources(
   const ec2 = createEc2Client({ endpoint, region, ...key, nowMs: () => systemClock.nowMs() });
   const names = {
     bucket: `${mark}-bucket`,
+    logBucket: `${mark}-logs`,
     object: `${mark}/object`,
     keyName: `${mark}-key`,
     templateName: `${mark}-template`,
     placementName: `${mark}-placement`,
   };
   const s3 = await makeObjects(caller, names.bucket, names.object);
+  await sendS3(caller, 'PUT', `/${names.logBucket}`);
   const location = `${names.bucket}/manifest.json`;
   const { ImageId: image } = await ec2.call('RegisterImage', {
     Name: `${mark} image`,
@@ -85,7 +89,10 @@ export async function makeAccountResources(
   });
   await until(ec2, running!, 'running');
   await until(ec2, stopped!, 'stopped');
-  const network = { ...(await readNetwork(ec2, running!)), ...(await makeAccountNetwork(ec2)) };
+  const network = {
+    ...(await readNetwork(ec2, running!)),
+    ...(await makeAccountNetwork(ec2, names.logBucket)),
+  };
   const association = await findAssociation(ec2, running!);
   return {
     ...{ key, caller, mark, image: image!, running: running!, stopped: stopped!, location },

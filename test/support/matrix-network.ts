@@ -1,6 +1,6 @@
 // Owns the rows of the authorization matrix for networks: VPCs and what is in them.
 
-import { ENTRY, SECOND_ADDRESS, SSH } from './account-network.ts';
+import { ENTRY, flowLogIn, SECOND_ADDRESS, SSH } from './account-network.ts';
 import type { AccountResources } from './account-resources.ts';
 
 type Input = Readonly<Record<string, unknown>>;
@@ -16,6 +16,12 @@ export const NETWORK_ROWS: Readonly<Record<string, (own: AccountResources) => In
     Ipv6CidrBlock: own.ipv6Block,
   }),
   CreateEgressOnlyInternetGateway: (own) => ({ VpcId: own.ownVpc }),
+  CreateFlowLogs: (own) => ({
+    ...flowLogIn(own.logBucket),
+    ...{ ResourceType: 'Subnet', ResourceIds: [own.ownSubnet] },
+  }),
+  DeleteFlowLogs: (own) => ({ FlowLogIds: [own.flowLog] }),
+  DescribeFlowLogs: () => ({}),
   CreateVpcPeeringConnection: (own) => ({ VpcId: own.bareVpc, PeerVpcId: own.vpc }),
   DeleteEgressOnlyInternetGateway: (own) => ({ EgressOnlyInternetGatewayId: own.egressOnly }),
   DeleteVpcPeeringConnection: (own) => ({ VpcPeeringConnectionId: own.peering }),
@@ -211,6 +217,10 @@ export const NETWORK_REFERENCES = {
   'EgressOnlyInternetGatewayIds[]': EGRESS_ONLY,
   VpcPeeringConnectionId: PEERING,
   'VpcPeeringConnectionIds[]': PEERING,
+  'FlowLogIds[]': ref((other) => other.flowLog, 'InvalidFlowLogId.NotFound'),
+  // Of CreateFlowLogs alone, which knows log groups only by name.
+  LogGroupName: undefined,
+  'ResourceIds[]': ref((other) => other.ownSubnet, 'InvalidSubnetID.NotFound'),
   'DisassociateSubnetCidrBlock AssociationId': ref(
     (other) => other.ipv6Association,
     'InvalidSubnetCidrBlockAssociationID.NotFound',

@@ -224,6 +224,7 @@ function lateNode(): { client: NodeClient; attach: (node: NodeClient) => void } 
       getConsoleOutput: async (id) => await get().getConsoleOutput(id),
       readVolumes: async () => await get().readVolumes(),
       readNetwork: async () => await get().readNetwork(),
+      readFlows: async (after) => await get().readFlows(after),
       onChange: (listener) => {
         listeners.add(listener);
         return () => listeners.delete(listener);

@@ -18,6 +18,7 @@ import { createDefaultSubnet } from './create-default-subnet.ts';
 import { createDefaultVpc } from './create-default-vpc.ts';
 import { createDhcpOptions } from './create-dhcp-options.ts';
 import { createEgressOnlyInternetGateway } from './create-egress-only-internet-gateway.ts';
+import { createFlowLogs } from './create-flow-logs.ts';
 import { createInternetGateway } from './create-internet-gateway.ts';
 import { createNatGateway } from './create-nat-gateway.ts';
 import { createNetworkAcl } from './create-network-acl.ts';
@@ -31,6 +32,7 @@ import { createVpc } from './create-vpc.ts';
 import { createVpcPeeringConnection } from './create-vpc-peering-connection.ts';
 import { deleteDhcpOptions } from './delete-dhcp-options.ts';
 import { deleteEgressOnlyInternetGateway } from './delete-egress-only-internet-gateway.ts';
+import { deleteFlowLogs } from './delete-flow-logs.ts';
 import { deleteInternetGateway } from './delete-internet-gateway.ts';
 import { deleteNatGateway } from './delete-nat-gateway.ts';
 import { deleteNetworkAcl } from './delete-network-acl.ts';
@@ -46,6 +48,7 @@ import { describeAddresses } from './describe-addresses.ts';
 import { describeAddressesAttribute } from './describe-addresses-attribute.ts';
 import { describeDhcpOptions } from './describe-dhcp-options.ts';
 import { describeEgressOnlyInternetGateways } from './describe-egress-only-internet-gateways.ts';
+import { describeFlowLogs } from './describe-flow-logs.ts';
 import { describeInternetGateways } from './describe-internet-gateways.ts';
 import { describeNatGateways } from './describe-nat-gateways.ts';
 import { describeNetworkAcls } from './describe-network-acls.ts';
@@ -105,6 +108,7 @@ export const NETWORK_HANDLERS = {
   CreateDefaultVpc: createDefaultVpc,
   CreateDhcpOptions: createDhcpOptions,
   CreateEgressOnlyInternetGateway: createEgressOnlyInternetGateway,
+  CreateFlowLogs: createFlowLogs,
   CreateInternetGateway: createInternetGateway,
   CreateNatGateway: createNatGateway,
   CreateNetworkAcl: createNetworkAcl,
@@ -118,6 +122,7 @@ export const NETWORK_HANDLERS = {
   CreateVpcPeeringConnection: createVpcPeeringConnection,
   DeleteDhcpOptions: deleteDhcpOptions,
   DeleteEgressOnlyInternetGateway: deleteEgressOnlyInternetGateway,
+  DeleteFlowLogs: deleteFlowLogs,
   DeleteInternetGateway: deleteInternetGateway,
   DeleteNatGateway: deleteNatGateway,
   DeleteNetworkAcl: deleteNetworkAcl,
@@ -133,6 +138,7 @@ export const NETWORK_HANDLERS = {
   DescribeAddressesAttribute: describeAddressesAttribute,
   DescribeDhcpOptions: describeDhcpOptions,
   DescribeEgressOnlyInternetGateways: describeEgressOnlyInternetGateways,
+  DescribeFlowLogs: describeFlowLogs,
   DescribeInternetGateways: describeInternetGateways,
   DescribeNatGateways: describeNatGateways,
   DescribeNetworkAcls: describeNetworkAcls,

@@ -29,6 +29,7 @@ const MAKES: Readonly<Record<string, readonly string[]>> = {
   CreateDefaultVpc: ['vpc'],
   CreateDefaultSubnet: ['subnet'],
   CreateNatGateway: ['natgateway'],
+  CreateFlowLogs: ['vpc-flow-log'],
 };
 
 export interface ArnPlace {

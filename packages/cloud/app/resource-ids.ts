@@ -69,6 +69,7 @@ export const VPC_PEERING = {
   resource: 'vpc-peering-connection',
   label: 'vpcPeeringConnection ID',
 } as const;
+export const FLOW_LOG = { prefix: 'fl', resource: 'flow-log', label: 'flow log ID' } as const;
 export const NETWORK_ACL = {
   prefix: 'acl',
   resource: 'network-acl',

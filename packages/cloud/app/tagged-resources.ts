@@ -10,6 +10,7 @@ import { notFound, refuse } from './refusals.ts';
 import {
   ALLOCATION,
   DHCP_OPTIONS,
+  FLOW_LOG,
   GROUP,
   GROUP_RULE,
   IMAGE,
@@ -66,6 +67,7 @@ const NOUNS = [
   { ...ALLOCATION, table: 'address' },
   { ...NAT_GATEWAY, table: 'natGateway' },
   { ...VPC_PEERING, table: 'vpcPeering' },
+  { ...FLOW_LOG, table: 'flowLog' },
   { ...NETWORK_ACL, table: 'networkAcl' },
   { ...DHCP_OPTIONS, table: 'dhcpOptions' },
 ] as const satisfies readonly { prefix: IdPrefix; table: TaggedTable }[];

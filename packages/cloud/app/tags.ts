@@ -38,6 +38,7 @@ export const RESOURCE_TYPES: Readonly<Record<string, string>> = {
   eipalloc: 'elastic-ip',
   nat: 'natgateway',
   pcx: 'vpc-peering-connection',
+  fl: 'vpc-flow-log',
   acl: 'network-acl',
   dopt: 'dhcp-options',
 };

@@ -52,6 +52,7 @@ function composeFrame(rows: VpcRows, region: string): VpcFrame {
     subnets: rows.subnets.map((subnet) => composeSubnet(rows, subnet)),
     groups: composeGroups(rows),
     ...(peers.length === 0 ? {} : { peers }),
+    ...(rows.logged.length === 0 ? {} : { logged: rows.logged }),
   };
 }
 

@@ -26,6 +26,7 @@ import type { AccessKeyTable, AccountTable, Flag, UserTable } from './account-sc
 import type { AlarmTable } from './alarm-schema.ts';
 import type { AttachmentTable } from './attachment-schema.ts';
 import type { EbsSettingTable } from './ebs-setting-table.ts';
+import type { FlowLogTable } from './flow-log-schema.ts';
 import type { IamSchema } from './iam-schema.ts';
 import type {
   GoneImageTable,
@@ -338,6 +339,7 @@ export interface Schema extends IamSchema, Ipv6Schema {
   address: AddressTable;
   natGateway: NatGatewayTable;
   vpcPeering: VpcPeeringTable;
+  flowLog: FlowLogTable;
   interfaceAddress: InterfaceAddressTable;
   tag: TagTable;
   clientToken: ClientTokenTable;

@@ -44,6 +44,7 @@ import { gates } from './migrations/0046-gates.ts';
 import { ipv6 } from './migrations/0048-ipv6.ts';
 import { vpcPeerings } from './migrations/0058-vpc-peerings.ts';
 import { forcedDetachments } from './migrations/0059-forced-detachments.ts';
+import { flowLogs } from './migrations/0060-flow-logs.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -89,6 +90,7 @@ const MIGRATIONS: Migrations = {
   '0048-ipv6': ipv6,
   '0058-vpc-peerings': vpcPeerings,
   '0059-forced-detachments': forcedDetachments,
+  '0060-flow-logs': flowLogs,
 };
 
 /** `path` is a file, or `:memory:`. */

@@ -3,6 +3,8 @@
 import type { InterfaceId, NodeId, SecurityGroupId, VpcId } from '@ironbark/core/ids.ts';
 import { listAddressesInVpc, listAddressesOn } from './addresses.ts';
 import { findDhcpOptions } from './dhcp-options.ts';
+import type { FlowLogRow } from './flow-log-schema.ts';
+import { listLoggedOf } from './flow-logs.ts';
 import { inParts } from './in-parts.ts';
 import { listAddressesOfAny, listInterfaceAddressesOfVpc } from './interface-addresses.ts';
 import { findGatewayOf } from './internet-gateways.ts';
@@ -80,6 +82,8 @@ export interface VpcRows extends PortRows {
   targets: InterfaceId[];
   /** Active ones. */
   peerings: VpcPeeringRow[];
+  /** What has a flow log. */
+  logged: FlowLogRow['resourceId'][];
 }
 
 /**
@@ -110,6 +114,7 @@ export async function loadVpcRows(
     rules: await listRulesOfVpc(db, id),
     targets: await listTargets(db, id, routes),
     peerings: (await listPeeringsOf(db, id)).filter(({ status }) => status === 'active'),
+    logged: await listLoggedOf(db, id),
     ...(only === undefined ? await loadPorts(db, id) : await loadSomePorts(db, id, only)),
   };
 }

@@ -5,6 +5,7 @@ import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
 import { isolatesTenants } from '@ironbark/core/tenancy.ts';
 import { renderTime } from '@ironbark/platform/clock.ts';
 import type { NodeSummary, ZoneChanges } from '@ironbark/protocol/internal/cluster-client.ts';
+import type { FlowReading } from '@ironbark/protocol/internal/flow-messages.ts';
 import type {
   ConsoleOutput,
   NetworkReading,
@@ -88,6 +89,23 @@ export function readVolumes(context: ClusterContext): Promise<VolumeReading[]> {
 
 export function readNetwork(context: ClusterContext): Promise<NetworkReading[]> {
   return askAll(context, 'readNetwork', (node) => node.readNetwork());
+}
+
+/** Whose interfaces they are is for the cloud to say: instances may have ended since. */
+export function readFlows(
+  context: ClusterContext,
+  nodeId: NodeId,
+  after: number,
+): Promise<FlowReading> {
+  const client = context.nodes.get(nodeId);
+  if (client === undefined) {
+    throw new ServiceError({
+      kind: 'unavailable',
+      resource: 'node',
+      message: `The node ${nodeId} is away.`,
+    });
+  }
+  return withinDeadline(context.clock, 'readFlows', client.readFlows(after));
 }
 
 /** A node that is away or hangs holds up nobody: what it would have told is missing. */

@@ -227,6 +227,7 @@ export class Host implements AsyncDisposable {
         },
         readVolumes: () => node.readVolumes(),
         readNetwork: () => node.readNetwork(),
+        readFlows: (input) => node.readFlows((input as { after: number }).after),
       },
     });
     const socket = await this.dial(CALL_SESSION);

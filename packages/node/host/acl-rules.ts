@@ -2,10 +2,8 @@
 // edge, answers too, as EC2 does. Packets between two guests of one subnet cross no edge.
 
 import type { AclEntryIntent } from '@ironbark/protocol/internal/network-messages.ts';
+import { ACL_ENTERING, ACL_LEAVING } from './forward-priorities.ts';
 import { type Family, familyOf, isEverywhere, normalCidr, protocolMatch } from './group-match.ts';
-
-/** Before the groups: what an ACL refuses is refused whatever they say. */
-const ACL_PRIORITY = -9;
 
 export interface AclSubnet {
   bridge: string;
@@ -21,18 +19,29 @@ export function aclChains(subnets: readonly AclSubnet[], family: Family = 'ip'):
       .filter(({ entries }) => !letsAllThrough(entries)),
   );
   if (limited.length === 0) return [];
-  const edges = limited.map(({ bridge, isEgress, ...subnet }) => {
-    const cidr = normalCidr(subnet.cidr);
-    return isEgress
-      ? `iifname "${bridge}" ${family} daddr != ${cidr} jump ${chainName(bridge, isEgress)}`
-      : `oifname "${bridge}" ${family} saddr != ${cidr} jump ${chainName(bridge, isEgress)}`;
+  const bases = [true, false].map((isEgress) => {
+    const edges = limited
+      .filter((one) => one.isEgress === isEgress)
+      .map(({ bridge, cidr }) => {
+        const away = `${family} ${isEgress ? 'daddr' : 'saddr'} != ${normalCidr(cidr)}`;
+        const edge = `${isEgress ? 'iifname' : 'oifname'} "${bridge}" ${away}`;
+        return `${edge} jump ${chainName(bridge, isEgress)}`;
+      });
+    return baseChain(isEgress, edges);
   });
-  const base = `chain acl {\ntype filter hook forward priority ${ACL_PRIORITY}; policy accept;\n${edges.join('\n')}\n}\n`;
   const chains = limited.map(({ bridge, isEgress, entries }) => {
     const lines = [...entries.map((entry) => renderEntry(entry, family)), 'drop'];
     return `chain ${chainName(bridge, isEgress)} {\n${lines.join('\n')}\n}\n`;
   });
-  return [...chains, base];
+  return [...chains, ...bases];
+}
+
+/** Before the groups: what an ACL refuses is refused whatever they say. */
+function baseChain(isEgress: boolean, lines: readonly string[]): string {
+  if (lines.length === 0) return '';
+  const [name, priority] = isEgress ? ['leaving', ACL_LEAVING] : ['entering', ACL_ENTERING];
+  const hook = `type filter hook forward priority ${priority}; policy accept;`;
+  return `chain acl-${name} {\n${hook}\n${lines.join('\n')}\n}\n`;
 }
 
 function chainName(bridge: string, isEgress: boolean): string {

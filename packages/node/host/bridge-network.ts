@@ -10,10 +10,12 @@ import { STORAGE_MTU } from '@ironbark/core/io-profile.ts';
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import type { Logger } from '@ironbark/platform/logger.ts';
+import type { FlowWindow } from '@ironbark/protocol/internal/flow-messages.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
 import { addressServiceOf, firstIpv6Of } from './address-services.ts';
 import { endEveryDnsmasq, ensureDnsmasq, listDnsmasq, removeDnsmasq } from './dnsmasq.ts';
+import { FlowBook, loggedPorts } from './flow-book.ts';
 import { governingVpcs, waysOf } from './governing-vpcs.ts';
 import { GroupBook } from './group-book.ts';
 import type { GroupScope } from './group-rules.ts';
@@ -65,6 +67,7 @@ export class BridgeNetwork {
   readonly #rules: RuleBook;
   readonly #groups: GroupBook;
   readonly #ipv6: Ipv6Book;
+  readonly #flows: FlowBook;
   readonly #ports: PortRecords;
   #subnets: readonly SubnetIntent[];
   #surroundings: Surroundings = { vpcs: [] };
@@ -83,6 +86,7 @@ export class BridgeNetwork {
     this.#rules = new RuleBook(this.#commands, this.#directory);
     this.#groups = new GroupBook(options.names.groupTable, this.#rules);
     this.#ipv6 = new Ipv6Book(options.names, this.#rules);
+    this.#flows = new FlowBook(options, this.#rules);
   }
 
   ensureSubnets(
@@ -178,6 +182,10 @@ export class BridgeNetwork {
 
   listPorts(): Promise<InterfaceId[]> {
     return this.#inTurn(async () => this.#ports.list().map(({ interfaceId }) => interfaceId));
+  }
+
+  takeFlows(): Promise<FlowWindow[]> {
+    return this.#inTurn(() => this.#flows.take());
   }
 
   /** Ends the processes that answer guests, of this place and, on the host, of all. */
@@ -281,6 +289,7 @@ export class BridgeNetwork {
       this.#ipv6.forget();
       throw error;
     }
+    await this.#flows.ensure(loggedPorts(this.#governing(), this.#ports));
   }
 
   #cloudSet(all: readonly SubnetIntent[] = this.#subnets): RuleSet {
@@ -315,6 +324,7 @@ export class BridgeNetwork {
   async #putGroups(): Promise<void> {
     await this.#groups.put(this.#groupScope());
     await this.#ipv6.put(this.#groupScope(), this.#ipv6Subnets());
+    await this.#flows.put(loggedPorts(this.#governing(), this.#ports));
   }
 
   #nbdGuestsIn(id: SubnetId): string[] {

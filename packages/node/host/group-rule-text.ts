@@ -1,11 +1,9 @@
 // Owns the text of security groups for `nft`: the whole table, or only what has changed since.
 
+import { GROUPS_ENTERING, GROUPS_LEAVING } from './forward-priorities.ts';
 import { type Direction, type Family, LET_IN, LET_OUT } from './group-match.ts';
 import type { GroupRules } from './group-rules.ts';
 
-/** After what drops for other reasons, before what lets through. */
-const LEAVE_PRIORITY = -8;
-const ENTER_PRIORITY = -7;
 const DIRECTIONS = ['egress', 'ingress'] as const;
 
 export function noGroupRules(family: Family): GroupRules {
@@ -48,7 +46,7 @@ function baseChain(family: Family, direction: Direction): string {
   const isLeaving = direction === 'egress';
   const [own, other] = isLeaving ? [LET_OUT, LET_IN] : [LET_IN, LET_OUT];
   const address = `${family} ${isLeaving ? 'saddr' : 'daddr'}`;
-  const priority = isLeaving ? LEAVE_PRIORITY : ENTER_PRIORITY;
+  const priority = isLeaving ? GROUPS_LEAVING : GROUPS_ENTERING;
   return [
     `chain ${direction} {\ntype filter hook forward priority ${priority}; policy accept;`,
     // Errors of a flow that there is.

@@ -2,6 +2,7 @@
 
 import type { InstanceId, InterfaceId, SubnetId } from '@ironbark/core/ids.ts';
 import type { NicProfile } from '@ironbark/core/io-profile.ts';
+import type { FlowWindow } from '@ironbark/protocol/internal/flow-messages.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
 
@@ -70,6 +71,8 @@ export interface HostNetwork extends AsyncDisposable {
   listPorts(): Promise<InterfaceId[]>;
   /** What the ports have moved; none where nobody counts. */
   readCounters(): Promise<PortCounters[]>;
+  /** What flowed through interfaces that have a flow log since the last call; none where nobody counts. */
+  takeFlows(): Promise<FlowWindow[]>;
   /** Takes the whole network of this cloud off the host. Guests must be gone. */
   removeAll(): Promise<void>;
 }

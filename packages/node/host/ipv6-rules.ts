@@ -6,13 +6,12 @@
 
 import { parseIpv6 } from '@ironbark/core/ipv6.ts';
 import { aclChains } from './acl-rules.ts';
+import { SENDERS } from './forward-priorities.ts';
 import type { RuleSet } from './nftables.ts';
 import type { SubnetRules } from './subnet-facts.ts';
 
 /** As of the rules for IPv4. */
 const FILTER_PRIORITY = -5;
-/** Before the groups are asked, which know ports by their addresses. */
-const SENDER_PRIORITY = -9;
 
 /** The whole table of a place; none of it where no subnet has IPv6. */
 export function ipv6RuleSet(table: string, subnets: readonly SubnetRules[]): RuleSet {
@@ -77,7 +76,7 @@ function senders(subnets: readonly Subnet6[]): string {
     `iifname != ${named([bridge, ...(overlay === undefined ? [] : [overlay])])} ip6 saddr ${cidr} drop`,
     `iifname "${bridge}" ip6 saddr != ${cidr} drop`,
   ]);
-  return chain('senders', `forward priority ${SENDER_PRIORITY}`, 'accept', lines);
+  return chain('senders', `forward priority ${SENDERS}`, 'accept', lines);
 }
 
 /** From other nodes to this one's guests, and no further. */

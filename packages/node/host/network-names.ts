@@ -13,6 +13,8 @@ export interface NetworkNames {
   readonly groupTable: string;
   /** The table of what comes from other nodes, in the family `ip`. */
   readonly underlayTable: string;
+  /** The table of flows that are counted, in the family `ip`. */
+  readonly flowTable: string;
   bridge(id: SubnetId): string;
   tap(id: InterfaceId): string;
   /** A locally administered address, so that the gateway keeps its own when ports come and go. */
@@ -60,6 +62,7 @@ export function createNetworkNames(cloudId: string): NetworkNames {
     table: `ironbark_${tag}`,
     groupTable: `ironbark_${tag}_groups`,
     underlayTable: `ironbark_${tag}_underlay`,
+    flowTable: `ironbark_${tag}_flows`,
     bridge: (id) => bridgePrefix + shortHash(id, ID_DIGITS),
     tap: (id) => tapPrefix + shortHash(id, ID_DIGITS),
     bridgeMac: mac,

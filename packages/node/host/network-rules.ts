@@ -8,6 +8,7 @@
 import { linkLocalOf } from '@ironbark/core/ipv6.ts';
 import { GUEST_NBD_PORT } from '@ironbark/protocol/internal/guest-targets.ts';
 import { aclChains } from './acl-rules.ts';
+import { SENDERS, WAYS } from './forward-priorities.ts';
 import { normalCidr } from './group-match.ts';
 import { ipv6PortRules } from './ipv6-rules.ts';
 import type { NetworkNames } from './network-names.ts';
@@ -50,8 +51,6 @@ export interface PortRules {
 export const METADATA_ADDRESS = '169.254.169.254';
 /** A little before the usual filters, so that a guest is stopped whatever comes later. */
 const FILTER_PRIORITY = -5;
-/** Before the groups are asked, which know ports by their addresses. */
-const SENDER_PRIORITY = -9;
 const INGRESS_PRIORITY = -500;
 
 export function cloudRuleSet(rules: CloudRules): RuleSet {
@@ -72,13 +71,14 @@ function renderCloudRules(rules: CloudRules): string {
 }
 
 export function renderCloudRulesRemoval(names: NetworkNames): string {
-  const { table, groupTable, underlayTable } = names;
+  const { table, groupTable, underlayTable, flowTable } = names;
   return [
     `ip ${table}`,
     `ip ${groupTable}`,
     `ip6 ${table}`,
     `ip6 ${groupTable}`,
     `ip ${underlayTable}`,
+    `ip ${flowTable}`,
     `netdev ${table}`,
   ]
     .map((one) => `add table ${one}\ndelete table ${one}\n`)
@@ -232,7 +232,7 @@ function forward(rules: CloudRules): string {
     `iifname ${ours} accept`,
     `oifname ${ours} accept`,
   ];
-  return chain('forward', `filter hook forward priority ${FILTER_PRIORITY}`, lines);
+  return chain('forward', `filter hook forward priority ${WAYS}`, lines);
 }
 
 /**
@@ -248,7 +248,7 @@ function senders({ subnets, wayOut }: CloudRules): string {
       ? [`iifname "${bridge}" oifname != ${bridged} ip saddr != ${normalCidr(cidr)} drop`]
       : []),
   ]);
-  return chain('senders', `filter hook forward priority ${SENDER_PRIORITY}`, lines);
+  return chain('senders', `filter hook forward priority ${SENDERS}`, lines);
 }
 
 /** To the VPC's own guests on this node, and no further: not out, not to another VPC, and not back. */

@@ -2,6 +2,7 @@
 
 import { rm } from 'node:fs/promises';
 import type { InterfaceId } from '@ironbark/core/ids.ts';
+import type { FlowWindow } from '@ironbark/protocol/internal/flow-messages.ts';
 import { type BridgeNetwork, openBridgeNetwork } from './bridge-network.ts';
 import type { NetworkNames } from './network-names.ts';
 import { type NetworkPlace, vpcPlace } from './network-place.ts';
@@ -30,6 +31,8 @@ export class OpenSpaces implements AsyncDisposable {
   readonly #options: VpcNetworksOptions;
   readonly #names: NetworkNames;
   readonly #all = new Map<string, Space>();
+  /** Of places that are gone. */
+  readonly #lastFlows: FlowWindow[] = [];
 
   constructor(options: VpcNetworksOptions, names: NetworkNames) {
     this.#options = options;
@@ -64,6 +67,7 @@ export class OpenSpaces implements AsyncDisposable {
   async remove(vpcId: string): Promise<void> {
     const space = this.#all.get(vpcId);
     await space?.metadata?.[Symbol.asyncDispose]();
+    if (space !== undefined) this.#lastFlows.push(...(await space.network.takeFlows()));
     await space?.network.endServices();
     await removeSpace({ names: this.#names, commands: this.#options.commands }, vpcId);
     await rm(this.placeOf(vpcId).directory, { recursive: true, force: true });
@@ -85,6 +89,15 @@ export class OpenSpaces implements AsyncDisposable {
       if ((await network.listPorts()).includes(port)) return network;
     }
     return undefined;
+  }
+
+  networks(host: BridgeNetwork): BridgeNetwork[] {
+    return [host, ...[...this.#all.values()].map(({ network }) => network)];
+  }
+
+  async takeFlows(host: BridgeNetwork): Promise<FlowWindow[]> {
+    const taken = await Promise.all(this.networks(host).map((network) => network.takeFlows()));
+    return [...this.#lastFlows.splice(0), ...taken.flat()];
   }
 
   /** `host`: the network of what the host routes itself. */

@@ -38,6 +38,10 @@ export class SimulatedNetwork implements HostNetwork {
     return [];
   }
 
+  async takeFlows(): Promise<never[]> {
+    return [];
+  }
+
   async removeAll(): Promise<void> {
     this.#ports.clear();
     this.#subnets.clear();

@@ -129,6 +129,10 @@ class SlirpNetwork implements UserNetwork {
   }
 
   /** QEMU carries the packets itself and counts none. */
+  async takeFlows(): Promise<never[]> {
+    return [];
+  }
+
   async readCounters(): Promise<never[]> {
     return [];
   }

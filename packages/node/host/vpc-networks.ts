@@ -2,6 +2,7 @@
 // VPC that has ports here. Whoever asks for a port need not know where its subnet is.
 
 import type { InterfaceId, SubnetId } from '@ironbark/core/ids.ts';
+import type { FlowWindow } from '@ironbark/protocol/internal/flow-messages.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
 import { findApart, subnetsOf } from '@ironbark/protocol/internal/vpc-subnets.ts';
@@ -171,8 +172,12 @@ class VpcNetworks implements HostNetwork {
   }
 
   async listPorts(): Promise<InterfaceId[]> {
-    const networks = [this.#host, ...this.#spaces.list().map(([, { network }]) => network)];
-    return (await Promise.all(networks.map((network) => network.listPorts()))).flat();
+    const all = this.#spaces.networks(this.#host).map((network) => network.listPorts());
+    return (await Promise.all(all)).flat();
+  }
+
+  takeFlows(): Promise<FlowWindow[]> {
+    return this.#spaces.takeFlows(this.#host);
   }
 
   readCounters(): Promise<PortCounters[]> {
@@ -309,7 +314,9 @@ class VpcNetworks implements HostNetwork {
     }
     const hasGuests = await this.#spaces.hasGuests(space);
     if (hasGuests || !(passes || space.network.isBare)) {
-      await this.#changeSpace(vpc, space, how);
+      // New subnets, routes and public addresses are a matter of the whole name space, groups and ports are not.
+      const isSame = how === 'put' && space.shape === this.#shapeOf(vpc);
+      await (isSame ? this.#putSpace(vpc, space, 'put') : this.#ensureSpace(vpc));
       return;
     }
     if (!(passes && space.network.isBare)) await this.#removeSpace(vpc.id);
@@ -371,13 +378,6 @@ class VpcNetworks implements HostNetwork {
     const overlays = this.#overlays.view();
     const inside = { vpcs: this.#vpcs, wayOut: WAY_OUT, overlays, peers: this.#peers };
     return resolvers === undefined ? inside : { ...inside, resolvers };
-  }
-
-  /** New subnets, routes and public addresses are a matter of the whole name space, groups and ports are not. */
-  async #changeSpace(vpc: VpcIntent, space: Space, how: 'ensure' | 'put'): Promise<void> {
-    const isSame = how === 'put' && space.shape === this.#shapeOf(vpc);
-    if (isSame) await this.#putSpace(vpc, space, 'put');
-    else await this.#ensureSpace(vpc);
   }
 
   async #removeStrays(): Promise<void> {

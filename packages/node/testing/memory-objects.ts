@@ -49,6 +49,8 @@ export function createMemoryObjects(): MemoryObjects {
         headObject: unused,
         deleteObject: unused,
         listObjects: unused,
+        admitLogs: unused,
+        deliverLog: unused,
         getObject: (input) => store.getObject(input),
       };
     },

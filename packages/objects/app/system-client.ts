@@ -20,6 +20,7 @@ import { noSuchBucket } from './not-found.ts';
 import { openObject, parseRange } from './object-reading.ts';
 import { type ObjectVersion, PLAIN_INTENT } from './object-version.ts';
 import { deleteObject, getObject, putObject } from './objects.ts';
+import { admitLogs, deliverLog } from './service-logs.ts';
 
 const PAGE = 1_000;
 
@@ -55,6 +56,8 @@ export function createSystemClient(context: ObjectsContext, accountId: AccountId
       const { rows, next } = await listObjects(context, input);
       return { objects: rows.map(toStored), isTruncated: next !== undefined };
     },
+    admitLogs: (source, principal) => admitLogs(context, source, principal),
+    deliverLog: (log) => deliverLog(context, log),
   };
 }
 

@@ -2,6 +2,7 @@
 
 import type { InstanceId, NodeId, VpcId } from '@ironbark/core/ids.ts';
 import type { Accelerator } from '@ironbark/core/tenancy.ts';
+import type { FlowReading } from './flow-messages.ts';
 import type {
   InstanceIntent,
   InstanceObservation,
@@ -87,5 +88,7 @@ export interface ClusterClient {
   /** Of all nodes; those of a node that is away are missing. */
   readVolumes(): Promise<VolumeReading[]>;
   readNetwork(): Promise<NetworkReading[]>;
+  /** As NodeClient's; throws where the node is away. */
+  readFlows(nodeId: NodeId, after: number): Promise<FlowReading>;
   onChange(listener: () => void): () => void;
 }

@@ -128,4 +128,6 @@ export interface VpcIntent {
   locations?: NodeLocation[];
   /** VPCs that it has an active peering with; absent: none. Who has a port of it is told of those, too. */
   peers?: VpcId[];
+  /** What has a flow log: the VPC itself, subnets or interfaces of it; absent: nothing. */
+  logged?: (VpcId | SubnetId | InterfaceId)[];
 }

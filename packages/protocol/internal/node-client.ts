@@ -5,6 +5,7 @@ import type { DeviceRates } from '@ironbark/core/io-calibration.ts';
 import type { NicProfile } from '@ironbark/core/io-profile.ts';
 import type { NicCounters, PathRates } from '@ironbark/core/network-figures.ts';
 import type { DiskCounters } from '@ironbark/core/volume-figures.ts';
+import type { FlowReading } from './flow-messages.ts';
 import type { NodeIntent, NodeReport } from './instance-messages.ts';
 
 export interface ConsoleOutput {
@@ -54,6 +55,8 @@ export interface NodeClient {
   readVolumes(): Promise<VolumeReading[]>;
   /** Of the cards of every running guest; those that nobody counts are missing. */
   readNetwork(): Promise<NetworkReading[]>;
+  /** Of interfaces that have a flow log, after a cursor; what was told before it is forgotten. 0: all that there is. */
+  readFlows(after: number): Promise<FlowReading>;
   /** Calls back whenever the report has changed; returns the way to stop that. */
   onChange(listener: () => void): () => void;
 }

@@ -2,6 +2,7 @@
 
 import type { Readable } from 'node:stream';
 import type { AccountId } from '@ironbark/core/ids.ts';
+import type { Principal } from './identity-client.ts';
 
 export interface StoredObject {
   key: string;
@@ -9,6 +10,17 @@ export interface StoredObject {
   /** With its quotes, as S3 shows it. */
   etag: string;
   lastModified: string;
+}
+
+/** Whose logs of what are kept where. */
+export interface LogSource {
+  /** Of any account that lets them in. */
+  bucket: string;
+  /** What their keys begin with, such as `AWSLogs/123456789012/`. */
+  prefix: string;
+  accountId: AccountId;
+  /** As the bucket's policy may name it: an ARN, or a pattern of such. */
+  sourceArn: string;
 }
 
 /**
@@ -42,4 +54,11 @@ export interface ObjectsClient {
     prefix?: string;
     startAfter?: string;
   }): Promise<{ objects: StoredObject[]; isTruncated: boolean }>;
+  /**
+   * Has a bucket take logs that the log delivery service puts there, by its policy; the principal's rights decide where
+   * that has to be changed. Throws not-found / bucket, or not-authorized.
+   */
+  admitLogs(source: LogSource, principal: Principal): Promise<void>;
+  /** As the log delivery service. Resolves once it is on stable storage; throws as `admitLogs`. */
+  deliverLog(log: LogSource & { key: string; body: Uint8Array }): Promise<void>;
 }

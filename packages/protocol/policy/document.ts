@@ -168,12 +168,15 @@ function parsePrincipals(value: Json, check: NonNullable<Dialect['checkPrincipal
   return { kind: 'some', names };
 }
 
-/** The one service of this cloud that uses buckets of others. */
+/** What keeps buckets' access logs in buckets. */
 export const LOG_DELIVERY_SERVICE = 'logging.s3.amazonaws.com';
+/** What keeps other services' logs in buckets. */
+export const SERVICE_LOG_DELIVERY = 'delivery.logs.amazonaws.com';
+const SERVICES: readonly string[] = [LOG_DELIVERY_SERVICE, SERVICE_LOG_DELIVERY];
 
 function checkBucketPrincipal(kind: string, name: string): string {
   if (['AWS', 'CanonicalUser'].includes(kind)) return checkPrincipalName(name);
-  if (kind === 'Service' && name === LOG_DELIVERY_SERVICE) return name;
+  if (kind === 'Service' && SERVICES.includes(name)) return name;
   throw malformed(`Invalid principal in policy: this cloud has no principals of kind ${kind}`);
 }
 

@@ -9,6 +9,7 @@ import { createNodeLab, guestsOf, numbered, SUBNET } from '@ironbark/node/testin
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { silentLogger } from '@ironbark/platform/logger.ts';
 import { seededRandom } from '@ironbark/platform/random.ts';
+import type { FlowReading } from '@ironbark/protocol/internal/flow-messages.ts';
 import type { NodeIntent, NodeReport } from '@ironbark/protocol/internal/instance-messages.ts';
 import type {
   ConsoleOutput,
@@ -98,6 +99,10 @@ class LossyNode implements NodeClient {
 
   readNetwork(): Promise<NetworkReading[]> {
     return this.#ask(() => this.#node.readNetwork());
+  }
+
+  readFlows(after: number): Promise<FlowReading> {
+    return this.#ask(() => this.#node.readFlows(after));
   }
 
   onChange(listener: () => void): () => void {

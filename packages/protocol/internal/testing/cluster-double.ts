@@ -4,6 +4,7 @@ import { ServiceError } from '@ironbark/core/errors.ts';
 import type { InstanceId, InterfaceId, NodeId, VolumeId, VpcId } from '@ironbark/core/ids.ts';
 import { type Accelerator, isolatesTenants } from '@ironbark/core/tenancy.ts';
 import type { ClusterClient, NodeSummary, PlacedInstance, ZoneVpc } from '../cluster-client.ts';
+import type { FlowReading } from '../flow-messages.ts';
 import type {
   InstanceIntent,
   InstanceObservation,
@@ -69,6 +70,8 @@ export class ClusterDouble implements ClusterClient {
   readVolumesNow: (() => VolumeReading[]) | undefined;
   /** And of network cards. */
   readNetworkNow: (() => NetworkReading[]) | undefined;
+  /** And of flows, by node and cursor. */
+  readFlowsNow: ((nodeId: NodeId, after: number) => FlowReading) | undefined;
   #cursor = 0;
 
   constructor(options: ClusterDoubleOptions) {
@@ -160,6 +163,10 @@ export class ClusterDouble implements ClusterClient {
 
   async readNetwork(): Promise<NetworkReading[]> {
     return this.readNetworkNow?.() ?? [];
+  }
+
+  async readFlows(nodeId: NodeId, after: number): Promise<FlowReading> {
+    return this.readFlowsNow?.(nodeId, after) ?? { cursor: after, windows: [] };
   }
 
   async readVolumes(): Promise<VolumeReading[]> {

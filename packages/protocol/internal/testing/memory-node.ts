@@ -2,6 +2,7 @@
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import type { InstanceId, NodeId } from '@ironbark/core/ids.ts';
+import type { FlowReading } from '../flow-messages.ts';
 import type {
   InstanceIntent,
   InstanceObservation,
@@ -81,6 +82,14 @@ export class MemoryNode implements NodeClient {
 
   async readNetwork(): Promise<NetworkReading[]> {
     return structuredClone(this.networkReadings);
+  }
+
+  /** And of flows. */
+  flows: FlowReading = { cursor: 0, windows: [] };
+
+  async readFlows(after: number): Promise<FlowReading> {
+    const { cursor, windows } = this.flows;
+    return { cursor, windows: after < cursor ? structuredClone(windows) : [] };
   }
 
   onChange(listener: () => void): () => void {

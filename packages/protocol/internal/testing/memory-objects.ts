@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { ServiceError } from '@ironbark/core/errors.ts';
-import type { ObjectsClient, StoredObject } from '../objects-client.ts';
+import type { LogSource, ObjectsClient, StoredObject } from '../objects-client.ts';
 
 const PAGE_SIZE = 1_000;
 
@@ -52,6 +52,18 @@ export class MemoryObjects implements ObjectsClient {
       .sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
     const objects = all.slice(0, PAGE_SIZE).map(([key, bytes]) => describe(key, bytes));
     return { objects, isTruncated: all.length > objects.length };
+  }
+
+  async admitLogs({ bucket }: LogSource): Promise<void> {
+    this.#bucket(bucket);
+  }
+
+  async deliverLog({
+    bucket,
+    key,
+    body,
+  }: Parameters<ObjectsClient['deliverLog']>[0]): Promise<void> {
+    await this.putObject({ bucket, key, body });
   }
 
   #bucket(name: string): Map<string, Buffer> {

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { ServiceError } from '@ironbark/core/errors.ts';
-import type { ObjectsClient, StoredObject } from '../objects-client.ts';
+import type { LogSource, ObjectsClient, StoredObject } from '../objects-client.ts';
 
 export class ObjectsDouble implements ObjectsClient {
   readonly #objects = new Map<string, { object: StoredObject; bytes: Buffer }>();
@@ -44,6 +44,22 @@ export class ObjectsDouble implements ObjectsClient {
     const found = [...this.#objects].filter(([name]) => name.startsWith(start));
     const objects = found.map(([, { object }]) => object);
     return { objects: objects.sort((a, b) => (a.key < b.key ? -1 : 1)), isTruncated: false };
+  }
+
+  /** Why a bucket takes no logs; absent: it does. */
+  refuseLogs: ((bucket: string) => void) | undefined;
+
+  async admitLogs({ bucket }: LogSource): Promise<void> {
+    this.refuseLogs?.(bucket);
+  }
+
+  async deliverLog({
+    bucket,
+    key,
+    body,
+  }: Parameters<ObjectsClient['deliverLog']>[0]): Promise<void> {
+    this.refuseLogs?.(bucket);
+    await this.putObject({ bucket, key, body });
   }
 
   #get({ bucket, key }: { bucket: string; key: string }) {

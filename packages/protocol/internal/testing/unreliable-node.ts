@@ -47,6 +47,10 @@ export class UnreliableNode implements NodeClient {
     return this.#node.readNetwork();
   }
 
+  readFlows(after: number) {
+    return this.#node.readFlows(after);
+  }
+
   onChange(listener: () => void): () => void {
     return this.#node.onChange(() => {
       if (!this.#happens(0.5)) listener();

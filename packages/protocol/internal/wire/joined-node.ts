@@ -5,6 +5,13 @@ import type { NodeId } from '@ironbark/core/ids.ts';
 import type { DeviceRates } from '@ironbark/core/io-calibration.ts';
 import type { NicCounters, PathRates } from '@ironbark/core/network-figures.ts';
 import type { DiskCounters } from '@ironbark/core/volume-figures.ts';
+import {
+  type FlowReading,
+  type FlowRecord,
+  type FlowWindow,
+  MAX_FLOWS_OF_READING,
+  MAX_FLOWS_OF_WINDOW,
+} from '../flow-messages.ts';
 import type {
   InstanceObservation,
   InterfaceObservation,
@@ -152,6 +159,38 @@ const networkReading = object<NetworkReading>({
   path: { optional: object<PathRates>({ outBitsPerSecond: amount, inBitsPerSecond: amount }) },
 });
 
+const anyAddress = pattern<string>(/^\d{1,3}(?:\.\d{1,3}){3}$/);
+
+const flowRecord = object<FlowRecord>({
+  direction: oneOf('ingress', 'egress'),
+  action: oneOf('ACCEPT', 'REJECT'),
+  sourceIp: anyAddress,
+  destinationIp: anyAddress,
+  protocol: integer(0, 255),
+  sourcePort: integer(0, 65_535),
+  destinationPort: integer(0, 65_535),
+  packets: amount,
+  bytes: amount,
+});
+
+const flowReading = object<FlowReading>({
+  cursor: integer(0, Number.MAX_SAFE_INTEGER),
+  windows: list(
+    object<FlowWindow>({
+      interfaceId: id('eni'),
+      instanceId: id('i'),
+      subnetId: id('subnet'),
+      vpcId: id('vpc'),
+      privateIp: anyAddress,
+      startMs: amount,
+      endMs: amount,
+      isSkipped: flag,
+      flows: list(flowRecord, MAX_FLOWS_OF_WINDOW),
+    }),
+    MAX_FLOWS_OF_READING,
+  ),
+});
+
 const consoleOutput = object({
   base64: pattern<string>(new RegExp(`^[A-Za-z0-9+/=]{0,${MAX_CONSOLE}}$`)),
   updatedAt: TIME,
@@ -173,5 +212,6 @@ export function joinedNodeClient(transport: CallTransport, nodeId: NodeId): Node
     },
     readVolumes: async () => readings.volumes(await transport.call('readVolumes'), ''),
     readNetwork: async () => readings.network(await transport.call('readNetwork'), ''),
+    readFlows: async (after) => flowReading(await transport.call('readFlows', { after }), ''),
   };
 }

@@ -114,6 +114,7 @@ function openNode(more: Partial<NodeBounds> = {}) {
     },
     readVolumes: async () => [],
     readNetwork: async () => [],
+    readFlows: async (after) => ({ cursor: after, windows: [] }),
   };
   const bounds = { vpcCidr: '172.31.0.0/16', exportSocket, ...more };
   return { verbs: nodeVerbs({ node, nodeId: NODE_ID, bounds }), taken, asked, node };
@@ -315,6 +316,8 @@ test('the other verbs take what they need and nothing else', async () => {
   assert.ok(await isRefused(async () => verbs['getReport']!({ id })));
   assert.ok(await isRefused(async () => verbs['readVolumes']!({ id })));
   assert.ok(await isRefused(async () => verbs['readNetwork']!({ id })));
+  assert.deepEqual(await verbs['readFlows']!({ after: 7 }), { cursor: 7, windows: [] });
+  assert.ok(await isRefused(async () => verbs['readFlows']!({ after: -1 })));
   assert.deepEqual(asked, [id]);
   assert.deepEqual(Object.keys(verbs), [
     'putIntent',
@@ -322,5 +325,6 @@ test('the other verbs take what they need and nothing else', async () => {
     'getConsoleOutput',
     'readVolumes',
     'readNetwork',
+    'readFlows',
   ]);
 });

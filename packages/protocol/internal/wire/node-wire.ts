@@ -1,6 +1,7 @@
 // Owns NodeClient on a wire: what a node accepts, and the client that speaks to it from another process.
 
 import type { NodeId } from '@ironbark/core/ids.ts';
+import type { FlowReading } from '../flow-messages.ts';
 import type { NodeIntent, NodeReport, SubnetIntent } from '../instance-messages.ts';
 import type { NetworkReading, NodeClient, VolumeReading } from '../node-client.ts';
 import { type Check, id, integer, list, nothing, object, oneOf, within } from './checks.ts';
@@ -44,6 +45,7 @@ export interface NodeVerbOptions {
 export function nodeVerbs({ node, nodeId, bounds }: NodeVerbOptions): VerbTable {
   const checkIntent = nodeIntentCheck(nodeId, bounds);
   const checkId = object({ id: id('i') });
+  const checkAfter = object({ after: integer(0, Number.MAX_SAFE_INTEGER) });
   return {
     putIntent: (input) => node.putIntent(checkIntent(input, '')),
     getReport: (input) => {
@@ -62,6 +64,7 @@ export function nodeVerbs({ node, nodeId, bounds }: NodeVerbOptions): VerbTable 
       nothing(input, '');
       return node.readNetwork();
     },
+    readFlows: (input) => node.readFlows(checkAfter(input, '').after),
   };
 }
 
@@ -79,6 +82,7 @@ export function remoteNode(transport: CallTransport): NodeClient {
     },
     readVolumes: async () => (await transport.call('readVolumes')) as VolumeReading[],
     readNetwork: async () => (await transport.call('readNetwork')) as NetworkReading[],
+    readFlows: async (after) => (await transport.call('readFlows', { after })) as FlowReading,
     onChange: (listener) => transport.onChange(listener),
   };
 }

@@ -54,6 +54,9 @@ const MAX_NETWORK_NUMBER = 2 ** 24 - 1;
 /** "Amazon VPC quotas": active peerings of a VPC, the most that AWS raises it to. */
 const MAX_PEERS = 125;
 
+/** The VPC, and each of its subnets and ports. */
+const MAX_LOGGED = 1 + MAX_SUBNETS + MAX_PORTS;
+
 const node = pattern<`node-${string}`>(/^node-[a-z0-9][a-z0-9-]{0,62}$/);
 const kindOnly = (kind: 'local' | 'blackhole') =>
   object<{ kind: typeof kind }>({ kind: oneOf(kind) });
@@ -180,6 +183,7 @@ const FRAME = {
     ),
   },
   peers: { optional: list(id('vpc'), MAX_PEERS) },
+  logged: { optional: list(either(id('vpc'), either(id('subnet'), id('eni'))), MAX_LOGGED) },
 };
 
 export const vpcCheck: Check<VpcIntent> = object<VpcIntent>({
