@@ -3,6 +3,7 @@
 import type { SnapshotId } from '@ironbark/core/ids.ts';
 import { parseDevices } from '../app/block-devices.ts';
 import { listVisibleImages, type VisibleImage } from '../app/image-access.ts';
+import { viewProtection } from '../app/image-protection.ts';
 import { viewImage } from '../app/image-view.ts';
 import { IMAGE, matchIds, parseIds } from '../app/resource-ids.ts';
 import { TagIndex } from '../app/tags.ts';
@@ -44,6 +45,7 @@ export const describeImages: Ec2Handler<'DescribeImages'> = async (app, context,
         row,
         isPublic: grantees.includes(EVERYBODY),
         view: viewImage(row, snapshots),
+        protection: viewProtection(row, nowMs),
         devices: parseDevices(row),
         tags: tags.of(id),
       }),

@@ -53,9 +53,11 @@ import { describeVolumesModifications } from './describe-volumes-modifications.t
 import { detachVolume } from './detach-volume.ts';
 import { disableEbsEncryptionByDefault } from './disable-ebs-encryption-by-default.ts';
 import { disableImageDeprecation } from './disable-image-deprecation.ts';
+import { disableImageDeregistrationProtection } from './disable-image-deregistration-protection.ts';
 import { disassociateIamInstanceProfile } from './disassociate-iam-instance-profile.ts';
 import { enableEbsEncryptionByDefault } from './enable-ebs-encryption-by-default.ts';
 import { enableImageDeprecation } from './enable-image-deprecation.ts';
+import { enableImageDeregistrationProtection } from './enable-image-deregistration-protection.ts';
 import { enableVolumeIo } from './enable-volume-io.ts';
 import { getConsoleOutput } from './get-console-output.ts';
 import { getEbsDefaultKmsKeyId } from './get-ebs-default-kms-key-id.ts';
@@ -73,6 +75,7 @@ import { modifyLaunchTemplate } from './modify-launch-template.ts';
 import { modifySnapshotAttribute } from './modify-snapshot-attribute.ts';
 import { modifyVolume } from './modify-volume.ts';
 import { modifyVolumeAttribute } from './modify-volume-attribute.ts';
+import { monitorInstances } from './monitor-instances.ts';
 import { rebootInstances } from './reboot-instances.ts';
 import { registerImage } from './register-image.ts';
 import { replaceIamInstanceProfileAssociation } from './replace-iam-instance-profile-association.ts';
@@ -86,6 +89,7 @@ import { stopInstances } from './stop-instances.ts';
 import { NETWORK_HANDLERS } from './table-network.ts';
 import { terminateInstances } from './terminate-instances.ts';
 import { unlockSnapshot } from './unlock-snapshot.ts';
+import { unmonitorInstances } from './unmonitor-instances.ts';
 
 const EC2_HANDLERS = {
   ...NETWORK_HANDLERS,
@@ -138,9 +142,11 @@ const EC2_HANDLERS = {
   DetachVolume: detachVolume,
   DisableEbsEncryptionByDefault: disableEbsEncryptionByDefault,
   DisableImageDeprecation: disableImageDeprecation,
+  DisableImageDeregistrationProtection: disableImageDeregistrationProtection,
   DisassociateIamInstanceProfile: disassociateIamInstanceProfile,
   EnableEbsEncryptionByDefault: enableEbsEncryptionByDefault,
   EnableImageDeprecation: enableImageDeprecation,
+  EnableImageDeregistrationProtection: enableImageDeregistrationProtection,
   EnableVolumeIO: enableVolumeIo,
   GetConsoleOutput: getConsoleOutput,
   GetEbsDefaultKmsKeyId: getEbsDefaultKmsKeyId,
@@ -157,6 +163,7 @@ const EC2_HANDLERS = {
   ModifySnapshotAttribute: modifySnapshotAttribute,
   ModifyVolume: modifyVolume,
   ModifyVolumeAttribute: modifyVolumeAttribute,
+  MonitorInstances: monitorInstances,
   RebootInstances: rebootInstances,
   RegisterImage: registerImage,
   ReplaceIamInstanceProfileAssociation: replaceIamInstanceProfileAssociation,
@@ -169,6 +176,7 @@ const EC2_HANDLERS = {
   StopInstances: stopInstances,
   TerminateInstances: terminateInstances,
   UnlockSnapshot: unlockSnapshot,
+  UnmonitorInstances: unmonitorInstances,
 } satisfies { [Name in Ec2Action]?: Ec2Handler<Name> };
 
 /** The implemented actions, in alphabetical order. */

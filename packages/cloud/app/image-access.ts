@@ -56,7 +56,12 @@ export async function getLaunchable(
   throw await noImage(tx, accountId, [id]);
 }
 
-async function mayLaunch(tx: Queries, image: ImageRow, accountId: AccountId): Promise<boolean> {
+/** Its owner, and whom the owner shares it with. */
+export async function mayLaunch(
+  tx: Queries,
+  image: ImageRow,
+  accountId: AccountId,
+): Promise<boolean> {
   if (image.accountId === accountId) return true;
   const grantees = await listImageGrantees(tx, image.id);
   return grantees.includes(EVERYBODY) || grantees.includes(accountId);

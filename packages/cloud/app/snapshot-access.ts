@@ -28,12 +28,20 @@ export async function getRestorable(
   { accountId }: Asker,
   id: SnapshotId,
 ): Promise<SnapshotRow> {
-  const snapshot = await findSnapshot(tx, id);
-  const isThere = snapshot?.desired === 'present';
-  if (isThere && (snapshot.accountId === accountId || (await isShared(tx, id, accountId)))) {
-    return snapshot;
-  }
+  const snapshot = await findRestorable(tx, { accountId }, id);
+  if (snapshot !== undefined) return snapshot;
   throw notFound('snapshot', 'snapshot', [id]);
+}
+
+export async function findRestorable(
+  tx: Queries,
+  { accountId }: Asker,
+  id: SnapshotId,
+): Promise<SnapshotRow | undefined> {
+  const snapshot = await findSnapshot(tx, id);
+  if (snapshot?.desired !== 'present') return undefined;
+  const isUsable = snapshot.accountId === accountId || (await isShared(tx, id, accountId));
+  return isUsable ? snapshot : undefined;
 }
 
 async function isShared(tx: Queries, id: SnapshotId, accountId: AccountId): Promise<boolean> {

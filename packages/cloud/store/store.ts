@@ -44,6 +44,9 @@ import { gates } from './migrations/0046-gates.ts';
 import { ipv6 } from './migrations/0048-ipv6.ts';
 import { vpcPeerings } from './migrations/0058-vpc-peerings.ts';
 import { forcedDetachments } from './migrations/0059-forced-detachments.ts';
+import { tagsByAccount } from './migrations/0070-tags-by-account.ts';
+import { detailedMonitoring } from './migrations/0071-detailed-monitoring.ts';
+import { protectedImages } from './migrations/0072-protected-images.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -89,6 +92,9 @@ const MIGRATIONS: Migrations = {
   '0048-ipv6': ipv6,
   '0058-vpc-peerings': vpcPeerings,
   '0059-forced-detachments': forcedDetachments,
+  '0070-tags-by-account': tagsByAccount,
+  '0071-detailed-monitoring': detailedMonitoring,
+  '0072-protected-images': protectedImages,
 };
 
 /** `path` is a file, or `:memory:`. */
