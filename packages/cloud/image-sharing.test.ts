@@ -219,3 +219,39 @@ test('a protected image is not deregistered, and with a cooldown for a day longe
   assert.equal((await describeImage(t, ImageId)).DeregistrationProtection, 'disabled');
   await deregister();
 });
+
+test('an account that blocks public access shares with nobody but those whom it names', async () => {
+  await using t = await TestCloud.start();
+  const SnapshotId = await makeSnapshot(t);
+  const ImageId = await register(t, SnapshotId);
+  const [other, friend] = [await t.addAccount('other'), await t.addAccount('friend')];
+  const give = (...Add: object[]) =>
+    t.call('ModifySnapshotAttribute', { SnapshotId, CreateVolumePermission: { Add } });
+  const seen = async (who: Principal) =>
+    (await t.callAs(who, 'DescribeSnapshots', {})).Snapshots!.length;
+  const make = (who: Principal) =>
+    t.callAs(who, 'CreateVolume', { SnapshotId, AvailabilityZone: 'us-east-1a' });
+  await give({ Group: 'all' }, { UserId: friend.accountId });
+  const block = (State: 'block-all-sharing' | 'block-new-sharing') =>
+    t.call('EnableSnapshotBlockPublicAccess', { State });
+  await block('block-new-sharing');
+  await assert.rejects(give({ Group: 'all' }), refused('operation-not-permitted', 'snapshot'));
+  assert.deepEqual([await seen(other), await seen(friend)], [1, 1]);
+  await block('block-all-sharing');
+  assert.deepEqual([await seen(other), await seen(friend)], [0, 1]);
+  await assert.rejects(make(other), refused('not-found', 'snapshot'));
+  await make(friend);
+  const read = await t.call('GetSnapshotBlockPublicAccessState', {});
+  assert.deepEqual(read, { State: 'block-all-sharing', ManagedBy: 'account' });
+  await t.call('DisableSnapshotBlockPublicAccess', {});
+  await make(other);
+  const ImageBlockPublicAccessState = 'block-new-sharing' as const;
+  await t.call('EnableImageBlockPublicAccess', { ImageBlockPublicAccessState });
+  const everybody = () => share(t, ImageId, [{ Group: 'all' }]);
+  await assert.rejects(everybody(), refused('operation-not-permitted', 'image', 'Disable'));
+  await share(t, ImageId, [{ UserId: friend.accountId }]);
+  const state = await t.call('GetImageBlockPublicAccessState', {});
+  assert.equal(state.ImageBlockPublicAccessState, ImageBlockPublicAccessState);
+  await t.call('DisableImageBlockPublicAccess', {});
+  await everybody();
+});

@@ -2,6 +2,7 @@
 
 import type { AccountId, SnapshotId } from '@ironbark/core/ids.ts';
 import { listAccounts } from '../store/accounts.ts';
+import { listHidingAccounts } from '../store/ebs-settings.ts';
 import type { SnapshotRow } from '../store/schema.ts';
 import {
   addGrantee,
@@ -40,13 +41,19 @@ export async function findRestorable(
 ): Promise<SnapshotRow | undefined> {
   const snapshot = await findSnapshot(tx, id);
   if (snapshot?.desired !== 'present') return undefined;
-  const isUsable = snapshot.accountId === accountId || (await isShared(tx, id, accountId));
+  const isUsable = snapshot.accountId === accountId || (await isShared(tx, snapshot, accountId));
   return isUsable ? snapshot : undefined;
 }
 
-async function isShared(tx: Queries, id: SnapshotId, accountId: AccountId): Promise<boolean> {
-  const grantees = await listGrantees(tx, id);
-  return grantees.includes(EVERYBODY) || grantees.includes(accountId);
+async function isShared(
+  tx: Queries,
+  snapshot: Pick<SnapshotRow, 'id' | 'accountId'>,
+  accountId: AccountId,
+): Promise<boolean> {
+  const grantees = await listGrantees(tx, snapshot.id);
+  if (grantees.includes(accountId)) return true;
+  if (!grantees.includes(EVERYBODY)) return false;
+  return !(await listHidingAccounts(tx)).has(snapshot.accountId);
 }
 
 /** A snapshot with what the caller may know of who can use it. */
@@ -58,11 +65,14 @@ export interface VisibleSnapshot {
 }
 
 export async function listVisible(db: Queries, { accountId }: Asker): Promise<VisibleSnapshot[]> {
-  const rows = [
-    ...(await listSnapshots(db, accountId)),
-    ...(await listSharedSnapshots(db, accountId)),
-  ];
   const grants = Map.groupBy(await listGrantsTo(db, accountId), (grant) => grant.snapshotId);
+  const hiding = await listHidingAccounts(db);
+  const isByName = ({ id }: SnapshotRow) =>
+    (grants.get(id) ?? []).some(({ grantee }) => grantee === accountId);
+  const shared = (await listSharedSnapshots(db, accountId)).filter(
+    (row) => !hiding.has(row.accountId) || isByName(row),
+  );
+  const rows = [...(await listSnapshots(db, accountId)), ...shared];
   const shown = (row: SnapshotRow) => (grants.get(row.id) ?? []).map(({ grantee }) => grantee);
   // A deleted snapshot is gone at once, whatever the storage still has to do.
   const present = rows.filter((row) => row.desired === 'present');

@@ -46,7 +46,7 @@ import { vpcPeerings } from './migrations/0058-vpc-peerings.ts';
 import { forcedDetachments } from './migrations/0059-forced-detachments.ts';
 import { tagsByAccount } from './migrations/0070-tags-by-account.ts';
 import { detailedMonitoring } from './migrations/0071-detailed-monitoring.ts';
-import { protectedImages } from './migrations/0072-protected-images.ts';
+import { imageProtection } from './migrations/0072-image-protection.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -94,7 +94,7 @@ const MIGRATIONS: Migrations = {
   '0059-forced-detachments': forcedDetachments,
   '0070-tags-by-account': tagsByAccount,
   '0071-detailed-monitoring': detailedMonitoring,
-  '0072-protected-images': protectedImages,
+  '0072-image-protection': imageProtection,
 };
 
 /** `path` is a file, or `:memory:`. */
