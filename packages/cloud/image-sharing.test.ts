@@ -212,6 +212,7 @@ test('a protected image is not deregistered, and with a cooldown for a day longe
   assert.equal(read.DeregistrationProtection!.Value, 'enabled-without-cooldown');
   await t.call('EnableImageDeregistrationProtection', { ImageId, WithCooldown: true });
   await t.call('DisableImageDeregistrationProtection', { ImageId });
+  await t.call('EnableImageDeregistrationProtection', { ImageId });
   await t.call('DisableImageDeregistrationProtection', { ImageId });
   await assert.rejects(deregister(), isProtected);
   assert.match((await describeImage(t, ImageId)).DeregistrationProtection!, /^disabled-until 2/);

@@ -11,9 +11,10 @@ export const enableImageDeregistrationProtection: Ec2Handler<
   'EnableImageDeregistrationProtection'
 > = async (app, context, input) => {
   const id = parseId(IMAGE, input.ImageId, 'ImageId');
-  await changeFor(app, context, async ({ tx }) => {
-    await getImage(tx, context.accountId, id);
-    await updateImage(tx, id, enableProtection(input.WithCooldown === true));
+  const withCooldown = input.WithCooldown === true;
+  await changeFor(app, context, async ({ tx, nowMs }) => {
+    const image = await getImage(tx, context.accountId, id);
+    await updateImage(tx, id, enableProtection(image, { withCooldown, nowMs }));
   });
   return { Return: 'true' };
 };

@@ -9,21 +9,28 @@ const COOLDOWN_MS = 24 * 60 * 60_000;
 
 type Protection = Pick<ImageRow, 'deregistrationProtection' | 'protectedUntil'>;
 
-export function enableProtection(withCooldown: boolean): Protection {
+interface Wish {
+  withCooldown: boolean;
+  nowMs: number;
+}
+
+/** A cooldown cannot be gone around by protecting the image without one. */
+export function enableProtection(before: Protection, { withCooldown, nowMs }: Wish): Protection {
   return {
     deregistrationProtection: withCooldown ? 'enabled-with-cooldown' : 'enabled-without-cooldown',
-    protectedUntil: null,
+    protectedUntil: withCooldown ? before.protectedUntil : cooledAt(before, nowMs),
   };
 }
 
 /** Ending it once more does not begin the day again. */
 export function disableProtection(before: Protection, nowMs: number): Protection {
-  const { deregistrationProtection, protectedUntil } = before;
-  const hasCooldown = deregistrationProtection === 'enabled-with-cooldown';
-  return {
-    deregistrationProtection: 'disabled',
-    protectedUntil: hasCooldown ? nowMs + COOLDOWN_MS : protectedUntil,
-  };
+  return { deregistrationProtection: 'disabled', protectedUntil: cooledAt(before, nowMs) };
+}
+
+function cooledAt({ deregistrationProtection, protectedUntil }: Protection, nowMs: number) {
+  return deregistrationProtection === 'enabled-with-cooldown'
+    ? nowMs + COOLDOWN_MS
+    : protectedUntil;
 }
 
 /** EC2's words: `disabled-until` with a time while it still holds. */
