@@ -35,6 +35,35 @@ test('an instance is launched, stopped, started, rebooted and terminated', async
   assert.deepEqual((await t.call('DescribeNetworkInterfaces', {})).NetworkInterfaces, []);
 });
 
+test('detailed monitoring is on for those instances that it was asked for, and is found by', async () => {
+  await using t = await TestCloud.start();
+  const image = await t.registerImage();
+  const [first] = await t.launch(image, { Monitoring: { Enabled: true } });
+  const [second] = await t.launch(image);
+  const monitored = async () => {
+    const Filters = [{ Name: 'monitoring-state', Values: ['enabled'] }];
+    const { Reservations } = await t.call('DescribeInstances', { Filters });
+    return Reservations!.flatMap(({ Instances }) => Instances!.map((one) => one.InstanceId));
+  };
+  assert.deepEqual(await monitored(), [first]);
+  const nobody = t.call('MonitorInstances', { InstanceIds: [second!, `i-${'0'.repeat(17)}`] });
+  await assert.rejects(nobody, (error) => isServiceError(error, 'not-found'));
+  assert.deepEqual(await monitored(), [first]);
+  const some = { InstanceIds: [second!], MetricCategoryIds: ['x'] };
+  await assert.rejects(t.call('MonitorInstances', some), (error) =>
+    isServiceError(error, 'unsupported'),
+  );
+  const on = await t.call('MonitorInstances', { InstanceIds: [second!] });
+  assert.deepEqual(on.InstanceMonitorings, [
+    { InstanceId: second, Monitoring: { State: 'enabled' } },
+  ]);
+  const off = await t.call('UnmonitorInstances', { InstanceIds: [first!] });
+  assert.deepEqual(off.InstanceMonitorings![0]!.Monitoring, { State: 'disabled' });
+  assert.deepEqual(await monitored(), [second]);
+  const { LaunchTemplateData } = await t.call('GetLaunchTemplateData', { InstanceId: second! });
+  assert.deepEqual(LaunchTemplateData!.Monitoring, { Enabled: true });
+});
+
 test('a launch reaches the zone without waiting for any poll', async () => {
   await using t = await TestCloud.start();
   const image = await t.registerImage();

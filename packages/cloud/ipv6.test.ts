@@ -275,6 +275,10 @@ test('a route by IPv6 out of the VPC is shown as what it is, a black hole', asyn
     refused('dependency-violation', 'vpc'),
   );
   await t.call('DeleteRoute', { RouteTableId, DestinationIpv6CidrBlock });
+  const Tags = [{ Key: 'a', Value: 'b' }];
+  await t.call('CreateTags', { Resources: [EgressOnlyInternetGatewayId], Tags });
+  const tagged = await t.call('DescribeEgressOnlyInternetGateways', {});
+  assert.deepEqual(tagged.EgressOnlyInternetGateways![0]!.Tags, Tags);
   await t.call('DeleteEgressOnlyInternetGateway', { EgressOnlyInternetGatewayId });
   const left = await t.call('DescribeEgressOnlyInternetGateways', {});
   assert.deepEqual(left.EgressOnlyInternetGateways, []);

@@ -108,6 +108,18 @@ test('of two accounts only the one that was asked says yes or no, and either end
   await t.callAs(other, 'AcceptVpcPeeringConnection', { VpcPeeringConnectionId: second });
   assert.equal((await show(t, second)).AccepterVpcInfo!.CidrBlock, '10.2.0.0/16');
   const stranger = await t.addAccount('stranger');
+  // Each side has tags of its own.
+  const tag = { Resources: [second], Tags: [{ Key: 'a', Value: 'theirs' }] };
+  await t.callAs(other, 'CreateTags', tag);
+  const seen = await t.callAs(other, 'DescribeVpcPeeringConnections', {
+    VpcPeeringConnectionIds: [second],
+  });
+  assert.deepEqual(seen.VpcPeeringConnections![0]!.Tags, tag.Tags);
+  assert.notDeepEqual((await show(t, second)).Tags, tag.Tags);
+  await assert.rejects(
+    t.callAs(stranger, 'CreateTags', tag),
+    refused('not-found', 'vpc-peering-connection'),
+  );
   await assert.rejects(
     t.callAs(stranger, 'DeleteVpcPeeringConnection', { VpcPeeringConnectionId: second }),
     refused('not-found', 'vpc-peering-connection'),

@@ -46,6 +46,7 @@ export type ErrorResource =
   | 'snapshot'
   | 'image'
   | 'launch-permission'
+  | 'image-attribute'
   | 'launch-template'
   | 'launch-template-name'
   | 'launch-template-version'

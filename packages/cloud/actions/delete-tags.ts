@@ -5,7 +5,7 @@ import { missingParameter } from '../app/refusals.ts';
 import { checkResources, tellGuest } from '../app/tagged-resources.ts';
 import { refuseReserved } from '../app/tags.ts';
 import { keepingBackendTag, refuseBackendTag } from '../app/volume-backends.ts';
-import { deleteOwnTags, deleteTags as remove } from '../store/tags.ts';
+import { deleteOwnTag, deleteOwnTags } from '../store/tags.ts';
 import type { Ec2Handler } from './handler.ts';
 
 export const deleteTags: Ec2Handler<'DeleteTags'> = async (app, context, input) => {
@@ -24,8 +24,11 @@ export const deleteTags: Ec2Handler<'DeleteTags'> = async (app, context, input) 
     await checkResources(change.tx, context, ids);
     for (const id of ids) {
       await keepingBackendTag(change.tx, context.accountId, id, async () => {
-        if (only.length === 0) await deleteOwnTags(change.tx, id);
-        for (const tag of only) await remove(change.tx, id, { key: tag.Key, value: tag.Value });
+        const owned = { resourceId: id, accountId: context.accountId };
+        if (only.length === 0) await deleteOwnTags(change.tx, owned);
+        for (const { Key: key, Value: value } of only) {
+          await deleteOwnTag(change.tx, owned, { key: key!, value });
+        }
       });
       await tellGuest(change, id);
     }

@@ -1,6 +1,7 @@
 // Owns DescribeImageAttribute.
 
 import type { Ec2Output } from '@ironbark/protocol/ec2/types.ts';
+import { viewProtection } from '../app/image-protection.ts';
 import { getImage } from '../app/images.ts';
 import { notOffered } from '../app/refusals.ts';
 import { IMAGE, parseId } from '../app/resource-ids.ts';
@@ -12,11 +13,17 @@ import type { Ec2Handler } from './handler.ts';
 
 type Output = Ec2Output<'DescribeImageAttribute'>;
 
-type Render = (image: ImageRow, grantees: readonly Grantee[]) => Partial<Output>;
+type Render = (
+  image: ImageRow,
+  shown: { grantees: readonly Grantee[]; nowMs: number },
+) => Partial<Output>;
 
 const ATTRIBUTES: Readonly<Record<string, Render>> = {
   description: (image) => ({ Description: { Value: image.description } }),
-  launchPermission: (_image, grantees) => ({
+  deregistrationProtection: (image, { nowMs }) => ({
+    DeregistrationProtection: { Value: viewProtection(image, nowMs) },
+  }),
+  launchPermission: (_image, { grantees }) => ({
     LaunchPermissions: grantees.map((grantee) =>
       grantee === EVERYBODY ? { Group: 'all' as const } : { UserId: grantee },
     ),
@@ -40,5 +47,5 @@ export const describeImageAttribute: Ec2Handler<'DescribeImageAttribute'> = asyn
   const render = ATTRIBUTES[input.Attribute];
   if (render === undefined) throw notOffered(`The image attribute '${input.Attribute}'`);
   const grantees = await listImageGrantees(app.store.query, id);
-  return { ImageId: id, ...render(image, grantees) };
+  return { ImageId: id, ...render(image, { grantees, nowMs: app.clock.nowMs() }) };
 };

@@ -3,9 +3,11 @@
 import type { SnapshotId } from '@ironbark/core/ids.ts';
 import { parseDevices } from '../app/block-devices.ts';
 import { listVisibleImages, type VisibleImage } from '../app/image-access.ts';
+import { viewProtection } from '../app/image-protection.ts';
 import { viewImage } from '../app/image-view.ts';
 import { IMAGE, matchIds, parseIds } from '../app/resource-ids.ts';
 import { TagIndex } from '../app/tags.ts';
+import { findGoneImages } from '../store/images.ts';
 import type { SnapshotRow } from '../store/schema.ts';
 import { EVERYBODY } from '../store/snapshot-permissions.ts';
 import { findSnapshotsOfAll } from '../store/snapshots.ts';
@@ -21,8 +23,10 @@ export const describeImages: Ec2Handler<'DescribeImages'> = async (app, context,
   const db = app.store.query;
   const visible = await listVisibleImages(db, accountId);
   const isAll = ids.length > 0 || input.IncludeDeprecated === true;
-  // One that was deregistered is not found either: clients wait for this word.
-  const named = ids.length === 0 ? visible : matchIds(IMAGE, ids, visible);
+  // "Recently deregistered images ... return empty results": API reference of DescribeImages. Clients wait for that.
+  const gone = new Set((await findGoneImages(db, accountId, ids)).map(String));
+  const asked = ids.filter((id) => !gone.has(id));
+  const named = ids.length === 0 ? visible : matchIds(IMAGE, asked, visible);
   const nowMs = app.clock.nowMs();
   const shown = named.filter(
     (image) =>
@@ -44,6 +48,7 @@ export const describeImages: Ec2Handler<'DescribeImages'> = async (app, context,
         row,
         isPublic: grantees.includes(EVERYBODY),
         view: viewImage(row, snapshots),
+        protection: viewProtection(row, nowMs),
         devices: parseDevices(row),
         tags: tags.of(id),
       }),

@@ -32,6 +32,7 @@ function renderData(
     ...(row.userData === null ? {} : { UserData: row.userData }),
     DisableApiTermination: row.disableApiTermination === 1,
     DisableApiStop: row.disableApiStop === 1,
+    Monitoring: { Enabled: row.detailedMonitoring === 1 },
     InstanceInitiatedShutdownBehavior: row.shutdownBehavior,
     Placement: { AvailabilityZone: row.zone, Tenancy: 'default' },
     BlockDeviceMappings: BlockDeviceMappings.map(({ DeviceName, Ebs }) => ({

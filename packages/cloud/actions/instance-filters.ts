@@ -12,7 +12,7 @@ import type { Queries } from '../store/store.ts';
 import { listTaggedWith } from '../store/tags.ts';
 import { networkFilters } from './instance-network-filters.ts';
 import type { InstanceRecord } from './instance-records.ts';
-import { renderMetadataOptions } from './render-instance.ts';
+import { renderMetadataOptions, renderMonitoring } from './render-instance.ts';
 
 function optionsOf({ row }: InstanceRecord): MetadataIntent['options'] {
   return JSON.parse(row.metadataOptions) as MetadataIntent['options'];
@@ -89,7 +89,7 @@ export function instanceFilters(region: string): FilterTable<InstanceRecord> {
       'launch-index': ({ row }) => row.launchIndex,
       'launch-time': ({ row }) => new Date(row.launchedAt).toISOString(),
       'maintenance-options.auto-recovery': () => 'disabled',
-      'monitoring-state': () => 'disabled',
+      'monitoring-state': ({ row }) => renderMonitoring(row).State,
       'operator.managed': () => false,
       'owner-id': ({ row }) => row.accountId,
       'placement-group-name': ({ groupName }) => groupName,

@@ -50,6 +50,7 @@ export function parseLaunch({ input, template }: Launched): LaunchRequest {
     profile: input.IamInstanceProfile,
     disableApiTermination: input.DisableApiTermination === true,
     disableApiStop: input.DisableApiStop === true,
+    detailedMonitoring: input.Monitoring?.Enabled === true,
     shutdownBehavior: input.InstanceInitiatedShutdownBehavior ?? 'stop',
     metadataOptions: parseMetadataOptions(input.MetadataOptions, DEFAULT_METADATA_OPTIONS),
     mappings: parseMappings(input.BlockDeviceMappings),
@@ -66,7 +67,7 @@ export function parseLaunch({ input, template }: Launched): LaunchRequest {
 function refuseSettings(input: Input): void {
   if (input.HibernationOptions?.Configured === true) throw notOffered('Hibernation');
   if (input.EnclaveOptions?.Enabled === true) throw notOffered('An enclave');
-  if (input.Monitoring?.Enabled === true) throw notOffered('Detailed monitoring');
+  refuseParameters(input.Monitoring ?? {}, ['MetricCategoryIds']);
   const {
     Tenancy = 'default',
     AvailabilityZone: _zone,

@@ -8,6 +8,7 @@ import {
   invalidCombination,
   missingParameter,
   notOffered,
+  refuse,
   refuseParameters,
 } from '../app/refusals.ts';
 import { IMAGE, parseId } from '../app/resource-ids.ts';
@@ -17,6 +18,10 @@ import type { Ec2Handler } from './handler.ts';
 import { parsePermissions } from './parse-grantees.ts';
 
 type Input = Ec2Input<'ModifyImageAttribute'>;
+
+/** API reference of ModifyImageAttribute: what else may be changed, and what of an image's attributes may not. */
+const NOT_OFFERED_ATTRIBUTES = new Set(['productCodes', 'imdsSupport']);
+const UNCHANGEABLE = new Set(['blockDeviceMapping', 'bootMode', 'kernel', 'ramdisk', 'uefiData']);
 
 const NOT_OFFERED = ['ProductCodes', 'OrganizationArns', 'OrganizationalUnitArns', 'ImdsSupport'];
 
@@ -45,7 +50,7 @@ function parseModification(input: Input): {
   const names = [Attribute ?? [], Description === undefined ? [] : 'description'].flat();
   if (hasPermissions(input)) names.push('launchPermission');
   const [name, other] = [...new Set(names)];
-  if (name === undefined) throw missingParameter('Attribute');
+  if (name === undefined) throw invalidCombination('No attributes specified.');
   if (other !== undefined) {
     throw invalidCombination('Give one attribute at a time: Description or LaunchPermission.');
   }
@@ -54,8 +59,16 @@ function parseModification(input: Input): {
     if (description === undefined) throw missingParameter('Value');
     return { description };
   }
-  if (name === 'launchPermission') return { permissions: parseLaunchPermissions(input) };
-  throw notOffered(`Modifying the image attribute '${name.slice(0, 64)}'`);
+  if (name === 'launchPermission') {
+    if (hasPermissions(input)) return { permissions: parseLaunchPermissions(input) };
+    throw invalidCombination('Give LaunchPermission, or OperationType with UserIds or UserGroups.');
+  }
+  if (UNCHANGEABLE.has(name)) {
+    const message = `The attribute ${name} of an image cannot be changed.`;
+    throw refuse('invalid-parameter', 'image-attribute', message);
+  }
+  if (NOT_OFFERED_ATTRIBUTES.has(name)) throw notOffered(`Modifying the image attribute '${name}'`);
+  throw invalidCombination(`No attributes specified: there is no '${name.slice(0, 64)}'.`);
 }
 
 function hasPermissions({ LaunchPermission, OperationType, UserIds, UserGroups }: Input): boolean {

@@ -1,6 +1,7 @@
 // Owns ModifySnapshotAttribute: who else may make volumes from a snapshot.
 
 import { changeFor } from '../app/change.ts';
+import { requirePublicSharing } from '../app/public-sharing.ts';
 import { notOffered } from '../app/refusals.ts';
 import { parseId, SNAPSHOT } from '../app/resource-ids.ts';
 import { changeGrantees, requireShareable } from '../app/snapshot-access.ts';
@@ -24,6 +25,7 @@ export const modifySnapshotAttribute: Ec2Handler<'ModifySnapshotAttribute'> = as
   });
   await changeFor(app, context, async ({ tx }) => {
     requireShareable(await getOwnSnapshot(tx, context, id), wanted);
+    await requirePublicSharing(tx, context.accountId, { ...wanted, noun: 'snapshot' });
     await changeGrantees(tx, id, wanted);
   });
   return {};

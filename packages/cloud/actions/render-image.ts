@@ -13,6 +13,8 @@ export interface ImageItem {
   row: ImageRow;
   isPublic: boolean;
   view: ImageView;
+  /** As {@link viewProtection} says it. */
+  protection: string;
   devices: ImageDevice[];
   tags: Tag[];
 }
@@ -85,7 +87,8 @@ export const IMAGE_FILTERS: FilterTable<ImageItem> = {
 /** The one of EC2's two words that is not wrong of QEMU: "ovm" is Oracle's, "xen" is what EC2 says of Nitro too. */
 const HYPERVISOR = 'xen';
 
-export function renderImage({ row, view, tags, isPublic }: ImageItem, region: string): Image {
+export function renderImage(item: ImageItem, region: string): Image {
+  const { row, view, tags, isPublic, protection } = item;
   const { state, stateReason } = view;
   return {
     ImageId: row.id,
@@ -105,6 +108,7 @@ export function renderImage({ row, view, tags, isPublic }: ImageItem, region: st
     ...(row.deprecatedAt === null
       ? {}
       : { DeprecationTime: new Date(row.deprecatedAt).toISOString() }),
+    DeregistrationProtection: protection,
     RootDeviceName: row.rootDeviceName,
     RootDeviceType: row.rootDeviceType,
     ...(row.sourceInstanceId === null ? {} : { SourceInstanceId: row.sourceInstanceId }),

@@ -31,6 +31,13 @@ export function renderStateChange(change: StateChange): InstanceStateChange {
   };
 }
 
+/** It takes no time to turn on or off, so nothing is ever `pending`. */
+export function renderMonitoring({ detailedMonitoring }: { detailedMonitoring: 0 | 1 }): {
+  State: 'enabled' | 'disabled';
+} {
+  return { State: detailedMonitoring === 1 ? 'enabled' : 'disabled' };
+}
+
 export type RenderedTags = { Key: string; Value: string }[];
 
 export function renderTags(tags: readonly Tag[]): RenderedTags {
@@ -80,7 +87,7 @@ export function renderInstance(record: InstanceRecord, region: string): Instance
       ...(row.placementGroupId === null ? {} : { GroupId: row.placementGroupId }),
       Tenancy: 'default',
     },
-    Monitoring: { State: 'disabled' },
+    Monitoring: renderMonitoring(row),
     Architecture: 'x86_64',
     PlatformDetails: 'Linux/UNIX',
     RootDeviceName: row.rootDeviceName,

@@ -52,16 +52,24 @@ import { describeVolumes } from './describe-volumes.ts';
 import { describeVolumesModifications } from './describe-volumes-modifications.ts';
 import { detachVolume } from './detach-volume.ts';
 import { disableEbsEncryptionByDefault } from './disable-ebs-encryption-by-default.ts';
+import { disableImageBlockPublicAccess } from './disable-image-block-public-access.ts';
 import { disableImageDeprecation } from './disable-image-deprecation.ts';
+import { disableImageDeregistrationProtection } from './disable-image-deregistration-protection.ts';
+import { disableSnapshotBlockPublicAccess } from './disable-snapshot-block-public-access.ts';
 import { disassociateIamInstanceProfile } from './disassociate-iam-instance-profile.ts';
 import { enableEbsEncryptionByDefault } from './enable-ebs-encryption-by-default.ts';
+import { enableImageBlockPublicAccess } from './enable-image-block-public-access.ts';
 import { enableImageDeprecation } from './enable-image-deprecation.ts';
+import { enableImageDeregistrationProtection } from './enable-image-deregistration-protection.ts';
+import { enableSnapshotBlockPublicAccess } from './enable-snapshot-block-public-access.ts';
 import { enableVolumeIo } from './enable-volume-io.ts';
 import { getConsoleOutput } from './get-console-output.ts';
 import { getEbsDefaultKmsKeyId } from './get-ebs-default-kms-key-id.ts';
 import { getEbsEncryptionByDefault } from './get-ebs-encryption-by-default.ts';
+import { getImageBlockPublicAccessState } from './get-image-block-public-access-state.ts';
 import { getLaunchTemplateData } from './get-launch-template-data.ts';
 import { getPasswordData } from './get-password-data.ts';
+import { getSnapshotBlockPublicAccessState } from './get-snapshot-block-public-access-state.ts';
 import type { Ec2Handler } from './handler.ts';
 import { importKeyPair } from './import-key-pair.ts';
 import { lockSnapshot } from './lock-snapshot.ts';
@@ -73,6 +81,7 @@ import { modifyLaunchTemplate } from './modify-launch-template.ts';
 import { modifySnapshotAttribute } from './modify-snapshot-attribute.ts';
 import { modifyVolume } from './modify-volume.ts';
 import { modifyVolumeAttribute } from './modify-volume-attribute.ts';
+import { monitorInstances } from './monitor-instances.ts';
 import { rebootInstances } from './reboot-instances.ts';
 import { registerImage } from './register-image.ts';
 import { replaceIamInstanceProfileAssociation } from './replace-iam-instance-profile-association.ts';
@@ -86,6 +95,7 @@ import { stopInstances } from './stop-instances.ts';
 import { NETWORK_HANDLERS } from './table-network.ts';
 import { terminateInstances } from './terminate-instances.ts';
 import { unlockSnapshot } from './unlock-snapshot.ts';
+import { unmonitorInstances } from './unmonitor-instances.ts';
 
 const EC2_HANDLERS = {
   ...NETWORK_HANDLERS,
@@ -137,16 +147,24 @@ const EC2_HANDLERS = {
   DescribeVolumesModifications: describeVolumesModifications,
   DetachVolume: detachVolume,
   DisableEbsEncryptionByDefault: disableEbsEncryptionByDefault,
+  DisableImageBlockPublicAccess: disableImageBlockPublicAccess,
   DisableImageDeprecation: disableImageDeprecation,
+  DisableImageDeregistrationProtection: disableImageDeregistrationProtection,
+  DisableSnapshotBlockPublicAccess: disableSnapshotBlockPublicAccess,
   DisassociateIamInstanceProfile: disassociateIamInstanceProfile,
   EnableEbsEncryptionByDefault: enableEbsEncryptionByDefault,
+  EnableImageBlockPublicAccess: enableImageBlockPublicAccess,
   EnableImageDeprecation: enableImageDeprecation,
+  EnableImageDeregistrationProtection: enableImageDeregistrationProtection,
+  EnableSnapshotBlockPublicAccess: enableSnapshotBlockPublicAccess,
   EnableVolumeIO: enableVolumeIo,
   GetConsoleOutput: getConsoleOutput,
   GetEbsDefaultKmsKeyId: getEbsDefaultKmsKeyId,
   GetEbsEncryptionByDefault: getEbsEncryptionByDefault,
+  GetImageBlockPublicAccessState: getImageBlockPublicAccessState,
   GetLaunchTemplateData: getLaunchTemplateData,
   GetPasswordData: getPasswordData,
+  GetSnapshotBlockPublicAccessState: getSnapshotBlockPublicAccessState,
   ImportKeyPair: importKeyPair,
   LockSnapshot: lockSnapshot,
   ModifyEbsDefaultKmsKeyId: modifyEbsDefaultKmsKeyId,
@@ -157,6 +175,7 @@ const EC2_HANDLERS = {
   ModifySnapshotAttribute: modifySnapshotAttribute,
   ModifyVolume: modifyVolume,
   ModifyVolumeAttribute: modifyVolumeAttribute,
+  MonitorInstances: monitorInstances,
   RebootInstances: rebootInstances,
   RegisterImage: registerImage,
   ReplaceIamInstanceProfileAssociation: replaceIamInstanceProfileAssociation,
@@ -169,6 +188,7 @@ const EC2_HANDLERS = {
   StopInstances: stopInstances,
   TerminateInstances: terminateInstances,
   UnlockSnapshot: unlockSnapshot,
+  UnmonitorInstances: unmonitorInstances,
 } satisfies { [Name in Ec2Action]?: Ec2Handler<Name> };
 
 /** The implemented actions, in alphabetical order. */

@@ -15,6 +15,7 @@ import { EVERYBODY, type Grantee } from '../store/snapshot-permissions.ts';
 import type { Queries } from '../store/store.ts';
 import { parseDevices } from './block-devices.ts';
 import { noImage } from './gone-images.ts';
+import { requirePublicSharing } from './public-sharing.ts';
 import { refuse } from './refusals.ts';
 import type { PermissionChange } from './snapshot-access.ts';
 
@@ -56,7 +57,12 @@ export async function getLaunchable(
   throw await noImage(tx, accountId, [id]);
 }
 
-async function mayLaunch(tx: Queries, image: ImageRow, accountId: AccountId): Promise<boolean> {
+/** Its owner, and whom the owner shares it with. */
+export async function mayLaunch(
+  tx: Queries,
+  image: ImageRow,
+  accountId: AccountId,
+): Promise<boolean> {
   if (image.accountId === accountId) return true;
   const grantees = await listImageGrantees(tx, image.id);
   return grantees.includes(EVERYBODY) || grantees.includes(accountId);
@@ -70,6 +76,7 @@ export async function changeImageGrantees(
   image: ImageRow,
   { add, remove }: PermissionChange,
 ): Promise<void> {
+  await requirePublicSharing(tx, image.accountId, { add, noun: 'image' });
   if (add.length > 0 && parseDevices(image).some(({ encrypted }) => encrypted === true)) {
     throw refuse(
       'operation-not-permitted',

@@ -4,7 +4,7 @@ import type { ImageId } from '@ironbark/core/ids.ts';
 import { newId } from '@ironbark/platform/random.ts';
 import type { InstanceImage } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { ImageDevice, ImageRow } from '../store/image-schema.ts';
-import { listTagsOf } from '../store/tags.ts';
+import { listOwnTagsOf } from '../store/tags.ts';
 import type { App } from './app.ts';
 import { parseDevices } from './block-devices.ts';
 import type { Caller, Change } from './change.ts';
@@ -86,15 +86,16 @@ async function copyDevice(
   return { ...rest, snapshotId: row.id, ...(row.encrypted === 1 ? { encrypted: true } : {}) };
 }
 
-/** Tags of somebody else's image are not the caller's to see. */
+/** Of somebody else's image those that the caller has put on it: the owner's are not its to see. */
 async function tagsOf(
   { tx }: Change,
   { accountId }: Caller,
   source: ImageRow,
   { copiesTags, imageTags }: CopyWish,
 ): Promise<Tag[]> {
-  if (!copiesTags || source.accountId !== accountId) return [...imageTags];
+  if (!copiesTags) return [...imageTags];
   const given = new Set(imageTags.map(({ key }) => key));
-  const copied = (await listTagsOf(tx, source.id)).filter(({ key }) => !given.has(key));
+  const own = await listOwnTagsOf(tx, { resourceId: source.id, accountId });
+  const copied = own.filter(({ key }) => !given.has(key));
   return [...imageTags, ...copied.map(({ key, value }) => ({ key, value }))];
 }

@@ -24,7 +24,8 @@ import type { App } from './app.ts';
 import { parseDevices } from './block-devices.ts';
 import type { Caller, Change } from './change.ts';
 import { noImage } from './gone-images.ts';
-import { getLaunchable } from './image-access.ts';
+import { getLaunchable, mayLaunch } from './image-access.ts';
+import { requireUnprotected } from './image-protection.ts';
 import { viewImage } from './image-view.ts';
 import { NO_REASON, setPower } from './instances.ts';
 import { QUOTAS } from './quotas/catalogue.ts';
@@ -32,11 +33,14 @@ import { requireWithin } from './quotas/limits.ts';
 import { refuse } from './refusals.ts';
 import { setTags, type Tag } from './tags.ts';
 
-/** One of the account's own. */
+/** One of the account's own. Of those that are shared with it EC2 says that it is not its to change. */
 export async function getImage(tx: Queries, accountId: AccountId, id: ImageId): Promise<ImageRow> {
   const image = await findImage(tx, id);
-  if (image?.accountId !== accountId) throw await noImage(tx, accountId, [id]);
-  return image;
+  if (image?.accountId === accountId) return image;
+  if (image !== undefined && (await mayLaunch(tx, image, accountId))) {
+    throw refuse('not-authorized', 'image', `Not authorized for image:${id}`);
+  }
+  throw await noImage(tx, accountId, [id]);
 }
 
 /** One that can be launched now. */
@@ -169,6 +173,7 @@ export async function removeImage(
   id: ImageId,
 ): Promise<ImageRow> {
   const image = await getImage(change.tx, accountId, id);
+  requireUnprotected(image, change.nowMs);
   await restartInstance(change, image);
   await deleteImage(change.tx, id);
   await insertGoneImage(change.tx, { id, accountId, goneAt: change.nowMs });

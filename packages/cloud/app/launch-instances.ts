@@ -51,6 +51,7 @@ export interface LaunchRequest extends InterfaceWish {
   zone: string | undefined;
   disableApiTermination: boolean;
   disableApiStop: boolean;
+  detailedMonitoring: boolean;
   shutdownBehavior: 'stop' | 'terminate';
   metadataOptions: MetadataIntent['options'];
   mappings: DeviceWish[];
@@ -298,6 +299,7 @@ function renderRow(
     metadataOptions: JSON.stringify(request.metadataOptions),
     disableApiTermination: toFlag(request.disableApiTermination),
     disableApiStop: toFlag(request.disableApiStop),
+    detailedMonitoring: toFlag(request.detailedMonitoring),
     shutdownBehavior: request.shutdownBehavior,
     clientToken: request.clientToken ?? null,
     createdAt: nowMs,

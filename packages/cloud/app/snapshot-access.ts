@@ -2,6 +2,7 @@
 
 import type { AccountId, SnapshotId } from '@ironbark/core/ids.ts';
 import { listAccounts } from '../store/accounts.ts';
+import { listHidingAccounts } from '../store/ebs-settings.ts';
 import type { SnapshotRow } from '../store/schema.ts';
 import {
   addGrantee,
@@ -28,17 +29,31 @@ export async function getRestorable(
   { accountId }: Asker,
   id: SnapshotId,
 ): Promise<SnapshotRow> {
-  const snapshot = await findSnapshot(tx, id);
-  const isThere = snapshot?.desired === 'present';
-  if (isThere && (snapshot.accountId === accountId || (await isShared(tx, id, accountId)))) {
-    return snapshot;
-  }
+  const snapshot = await findRestorable(tx, { accountId }, id);
+  if (snapshot !== undefined) return snapshot;
   throw notFound('snapshot', 'snapshot', [id]);
 }
 
-async function isShared(tx: Queries, id: SnapshotId, accountId: AccountId): Promise<boolean> {
-  const grantees = await listGrantees(tx, id);
-  return grantees.includes(EVERYBODY) || grantees.includes(accountId);
+export async function findRestorable(
+  tx: Queries,
+  { accountId }: Asker,
+  id: SnapshotId,
+): Promise<SnapshotRow | undefined> {
+  const snapshot = await findSnapshot(tx, id);
+  if (snapshot?.desired !== 'present') return undefined;
+  const isUsable = snapshot.accountId === accountId || (await isShared(tx, snapshot, accountId));
+  return isUsable ? snapshot : undefined;
+}
+
+async function isShared(
+  tx: Queries,
+  snapshot: Pick<SnapshotRow, 'id' | 'accountId'>,
+  accountId: AccountId,
+): Promise<boolean> {
+  const grantees = await listGrantees(tx, snapshot.id);
+  if (grantees.includes(accountId)) return true;
+  if (!grantees.includes(EVERYBODY)) return false;
+  return !(await listHidingAccounts(tx)).has(snapshot.accountId);
 }
 
 /** A snapshot with what the caller may know of who can use it. */
@@ -50,11 +65,14 @@ export interface VisibleSnapshot {
 }
 
 export async function listVisible(db: Queries, { accountId }: Asker): Promise<VisibleSnapshot[]> {
-  const rows = [
-    ...(await listSnapshots(db, accountId)),
-    ...(await listSharedSnapshots(db, accountId)),
-  ];
   const grants = Map.groupBy(await listGrantsTo(db, accountId), (grant) => grant.snapshotId);
+  const hiding = await listHidingAccounts(db);
+  const isByName = ({ id }: SnapshotRow) =>
+    (grants.get(id) ?? []).some(({ grantee }) => grantee === accountId);
+  const shared = (await listSharedSnapshots(db, accountId)).filter(
+    (row) => !hiding.has(row.accountId) || isByName(row),
+  );
+  const rows = [...(await listSnapshots(db, accountId)), ...shared];
   const shown = (row: SnapshotRow) => (grants.get(row.id) ?? []).map(({ grantee }) => grantee);
   // A deleted snapshot is gone at once, whatever the storage still has to do.
   const present = rows.filter((row) => row.desired === 'present');

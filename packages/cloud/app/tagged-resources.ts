@@ -2,14 +2,19 @@
 
 import type { AccountId, InstanceId } from '@ironbark/core/ids.ts';
 import { type IdPrefix, isResourceId } from '@ironbark/core/ids.ts';
+import { findImage } from '../store/images.ts';
 import { findInstance, raiseGeneration } from '../store/instances.ts';
 import type { Schema } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
+import { listOwnTagsOf } from '../store/tags.ts';
+import { listPeerings } from '../store/vpc-peerings.ts';
 import type { Caller, Change } from './change.ts';
+import { mayLaunch } from './image-access.ts';
 import { notFound, refuse } from './refusals.ts';
 import {
   ALLOCATION,
   DHCP_OPTIONS,
+  EGRESS_ONLY_GATEWAY,
   FLOW_LOG,
   GROUP,
   GROUP_RULE,
@@ -29,6 +34,7 @@ import {
   VPC,
   VPC_PEERING,
 } from './resource-ids.ts';
+import { findRestorable } from './snapshot-access.ts';
 
 type TaggedTable = Exclude<
   keyof Schema,
@@ -70,6 +76,7 @@ const NOUNS = [
   { ...FLOW_LOG, table: 'flowLog' },
   { ...NETWORK_ACL, table: 'networkAcl' },
   { ...DHCP_OPTIONS, table: 'dhcpOptions' },
+  { ...EGRESS_ONLY_GATEWAY, table: 'egressOnlyGateway' },
 ] as const satisfies readonly { prefix: IdPrefix; table: TaggedTable }[];
 
 /** Throws for the first resource that does not exist or is of a kind that has no tags here. */
@@ -83,10 +90,26 @@ export async function checkResources(
     if (noun === undefined) {
       throw refuse('malformed-id', 'tag', `The ID '${id.slice(0, 100)}' is not valid`);
     }
-    if (!(await exists(tx, accountId, noun.table, id))) {
-      throw notFound(noun.resource, noun.label, [id]);
-    }
+    if (await exists(tx, accountId, noun.table, id)) continue;
+    if (await isShared(tx, accountId, id)) continue;
+    throw notFound(noun.resource, noun.label, [id]);
   }
+}
+
+/**
+ * "When you tag public or shared resources, the tags you assign are available only to your AWS account": EC2 User Guide,
+ * "Tag restrictions". Who has tags on what is shared no more may still take them off.
+ */
+async function isShared(tx: Queries, accountId: AccountId, id: string): Promise<boolean> {
+  if (isResourceId('ami', id)) {
+    const image = await findImage(tx, id);
+    if (image !== undefined && (await mayLaunch(tx, image, accountId))) return true;
+  }
+  if (isResourceId('snap', id) && (await findRestorable(tx, { accountId }, id))) return true;
+  if (isResourceId('pcx', id)) {
+    return (await listPeerings(tx, accountId)).some((row) => row.id === id);
+  }
+  return (await listOwnTagsOf(tx, { resourceId: id, accountId })).length > 0;
 }
 
 async function exists(

@@ -3,7 +3,7 @@
 import type { AccountId } from '@ironbark/core/ids.ts';
 import type { TagRow } from '../store/schema.ts';
 import type { Queries } from '../store/store.ts';
-import { listTagsOf, putTag } from '../store/tags.ts';
+import { listOwnTagsOf, putTag } from '../store/tags.ts';
 import { checkAttachMode } from './attach-modes.ts';
 import { checkIoProfile, checkRootProfile } from './io-profiles.ts';
 import { refuse } from './refusals.ts';
@@ -133,9 +133,9 @@ export async function setTags(
   checkAttachMode(resourceType, tags);
   await checkRootProfile(tx, resourceId, tags);
   for (const tag of tags) await putTag(tx, { accountId, resourceId, resourceType, ...tag });
-  if (tags.length > 0 && countOwn(await listTagsOf(tx, resourceId)) > MAX_TAGS) {
-    throw tooMany(resourceId);
-  }
+  if (tags.length === 0) return;
+  const all = await listOwnTagsOf(tx, { resourceId, accountId });
+  if (countOwn(all) > MAX_TAGS) throw tooMany(resourceId);
 }
 
 /** "Amazon EC2 Auto Scaling and launch templates": what the service itself puts on an instance. */

@@ -61,7 +61,16 @@ export interface ImageTable {
   sourceImageId: ImageId | null;
   /** That its drivers can do Intel's 82599 virtual functions, says its owner. No type here has any, as few have at AWS. */
   sriovNetSupport: SriovNetSupport | null;
+  deregistrationProtection: Generated<DeregistrationProtection>;
+  /** Until when it stays protected after that was disabled; null: no longer than that. */
+  protectedUntil: number | null;
 }
+
+/** EC2's words. */
+export type DeregistrationProtection =
+  | 'disabled'
+  | 'enabled-with-cooldown'
+  | 'enabled-without-cooldown';
 
 /** EC2's only value. */
 export type SriovNetSupport = 'simple';

@@ -22,6 +22,7 @@ export const LISTED_COLUMNS = [
   'metadataOptions',
   'disableApiTermination',
   'disableApiStop',
+  'detailedMonitoring',
   'shutdownBehavior',
   'clientToken',
   'createdAt',

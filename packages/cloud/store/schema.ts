@@ -111,6 +111,8 @@ export interface InstanceTable {
   metadataOptions: string;
   disableApiTermination: Flag;
   disableApiStop: Flag;
+  /** As asked for and shown; what is measured of instances has a point a minute in any case. */
+  detailedMonitoring: Generated<Flag>;
   shutdownBehavior: 'stop' | 'terminate';
   clientToken: string | null;
   createdAt: number;

@@ -10,7 +10,7 @@ import { insertInterface, listUsedAddresses } from './network-interfaces.ts';
 import { listSubnets } from './networks.ts';
 import type { SubnetRow } from './schema.ts';
 import { openStore, type Queries, type Store } from './store.ts';
-import { deleteTags, listTagsOf, putTag } from './tags.ts';
+import { deleteOwnTag, deleteTags, listTagsOf, putTag } from './tags.ts';
 
 const ACCOUNT = '123456789012';
 
@@ -84,7 +84,7 @@ test('a tag is replaced under its key and removed by key or by value', async () 
   const tag = { resourceId: 'vol-1', accountId: ACCOUNT, resourceType: 'volume', key: 'a' };
   await putTag(store.query, { ...tag, value: '1' });
   await putTag(store.query, { ...tag, value: '2' });
-  await deleteTags(store.query, 'vol-1', { key: 'a', value: '1' });
+  await deleteOwnTag(store.query, tag, { key: 'a', value: '1' });
   assert.deepEqual(
     (await listTagsOf(store.query, 'vol-1')).map((row) => row.value),
     ['2'],

@@ -45,6 +45,9 @@ import { ipv6 } from './migrations/0048-ipv6.ts';
 import { vpcPeerings } from './migrations/0058-vpc-peerings.ts';
 import { forcedDetachments } from './migrations/0059-forced-detachments.ts';
 import { flowLogs } from './migrations/0060-flow-logs.ts';
+import { tagsByAccount } from './migrations/0070-tags-by-account.ts';
+import { detailedMonitoring } from './migrations/0071-detailed-monitoring.ts';
+import { imageProtection } from './migrations/0072-image-protection.ts';
 import type { Schema } from './schema.ts';
 
 /** What the store's functions run on: the database, or one transaction of it. */
@@ -91,6 +94,9 @@ const MIGRATIONS: Migrations = {
   '0058-vpc-peerings': vpcPeerings,
   '0059-forced-detachments': forcedDetachments,
   '0060-flow-logs': flowLogs,
+  '0070-tags-by-account': tagsByAccount,
+  '0071-detailed-monitoring': detailedMonitoring,
+  '0072-image-protection': imageProtection,
 };
 
 /** `path` is a file, or `:memory:`. */

@@ -29,11 +29,31 @@ export function listTagsOfType(
     .execute();
 }
 
+/** Every account's. */
 export function listTagsOf(db: Queries, resourceId: string): Promise<TagRow[]> {
   return db
     .selectFrom('tag')
     .selectAll()
     .where('resourceId', '=', resourceId)
+    .orderBy('key')
+    .execute();
+}
+
+/** Whose tags on which resource: of one that is shared each account has its own. */
+export interface TaggedResource {
+  resourceId: string;
+  accountId: AccountId;
+}
+
+export function listOwnTagsOf(
+  db: Queries,
+  { resourceId, accountId }: TaggedResource,
+): Promise<TagRow[]> {
+  return db
+    .selectFrom('tag')
+    .selectAll()
+    .where('resourceId', '=', resourceId)
+    .where('accountId', '=', accountId)
     .orderBy('key')
     .execute();
 }
@@ -71,27 +91,41 @@ export async function putTag(db: Queries, tag: TagRow): Promise<void> {
   await db
     .insertInto('tag')
     .values(tag)
-    .onConflict((c) => c.columns(['resourceId', 'key']).doUpdateSet({ value: tag.value }))
+    .onConflict((c) =>
+      c.columns(['resourceId', 'accountId', 'key']).doUpdateSet({ value: tag.value }),
+    )
     .execute();
 }
 
-/** Every tag that its user gave the resource. */
-export async function deleteOwnTags(db: Queries, resourceId: string): Promise<void> {
+/** Every tag that the account gave the resource. */
+export async function deleteOwnTags(
+  db: Queries,
+  { resourceId, accountId }: TaggedResource,
+): Promise<void> {
   await db
     .deleteFrom('tag')
     .where('resourceId', '=', resourceId)
+    .where('accountId', '=', accountId)
     .where('key', 'not like', 'aws:%')
     .execute();
 }
 
-/** Without a key every tag of the resource; with a value only where the value is the same. */
-export async function deleteTags(
+/** Of a resource that is gone, every account's. */
+export async function deleteTags(db: Queries, resourceId: string): Promise<void> {
+  await db.deleteFrom('tag').where('resourceId', '=', resourceId).execute();
+}
+
+/** With a value only where the value is the same. */
+export async function deleteOwnTag(
   db: Queries,
-  resourceId: string,
-  only: { key?: string | undefined; value?: string | undefined } = {},
+  { resourceId, accountId }: TaggedResource,
+  only: { key: string; value: string | undefined },
 ): Promise<void> {
-  let query = db.deleteFrom('tag').where('resourceId', '=', resourceId);
-  if (only.key !== undefined) query = query.where('key', '=', only.key);
+  let query = db
+    .deleteFrom('tag')
+    .where('resourceId', '=', resourceId)
+    .where('accountId', '=', accountId)
+    .where('key', '=', only.key);
   if (only.value !== undefined) query = query.where('value', '=', only.value);
   await query.execute();
 }

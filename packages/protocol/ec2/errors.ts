@@ -151,6 +151,7 @@ export const EC2_ERRORS: ErrorTable = {
     'key-pair': bad('InvalidKey.Format'),
     image: bad('InvalidAMIName.Malformed'),
     'launch-permission': bad('InvalidAMIAttributeItemValue'),
+    'image-attribute': bad('InvalidParameter'),
     vpc: bad('InvalidVpc.Range'),
     subnet: bad('InvalidSubnet.Range'),
     permission: bad('InvalidPermission.Malformed'),
@@ -163,7 +164,10 @@ export const EC2_ERRORS: ErrorTable = {
     'encryption-key': bad('InvalidParameterDependency'),
     signature: auth('AuthFailure'),
   },
-  'unknown-parameter': { any: bad('UnknownParameter') },
+  'unknown-parameter': {
+    any: bad('UnknownParameter'),
+    'image-attribute': bad('InvalidRequest'),
+  },
   'malformed-input': {
     any: bad('MalformedQueryString'),
     signature: auth('AuthFailure'),
@@ -226,6 +230,8 @@ export const EC2_ERRORS: ErrorTable = {
   },
   'not-authorized': {
     any: ['UnauthorizedOperation', 403],
+    // Of somebody else's: "Not authorized for image:ami-...", which Terraform's reports show with this status.
+    image: bad('AuthFailure'),
     signature: auth('AuthFailure'),
     'request-time': bad('RequestExpired'),
     'security-token': bad('RequestExpired'),

@@ -34,6 +34,7 @@ export interface StructureShape {
   readonly kind: 'structure';
   readonly name: string;
   readonly members: readonly Member[];
+  readonly byName: ReadonlyMap<string, Member>;
   readonly byKey: ReadonlyMap<string, Member>;
   readonly byElement: ReadonlyMap<string, Member>;
   /** The member that makes a repeated request the same request. */
@@ -216,6 +217,7 @@ function createStructure(
     kind: 'structure',
     name: entry.name!,
     members,
+    byName: new Map(members.map((member) => [member.name, member])),
     byKey: new Map(members.map((member) => [member.key, member])),
     byElement: new Map(members.map((member) => [member.element, member])),
     tokenMember: entry.token,

@@ -1,7 +1,7 @@
 // Owns what every query request has: its action, its version, its input decoded by the model.
 
 import { ServiceError } from '@ironbark/core/errors.ts';
-import { missingWords } from '../ec2/missing-members.ts';
+import { checkImageAttribute, missingWords } from '../ec2/missing-members.ts';
 import type { Operation, ServiceModel } from '../models/service-model.ts';
 import { decodeInput } from './decode-input.ts';
 import { type FormNode, parseForm, quote } from './form.ts';
@@ -52,7 +52,10 @@ export function findAction(model: ServiceModel, action: string): Operation {
 export function decodeRequest(model: ServiceModel, head: RequestHead): DecodedRequest {
   const operation = findAction(model, head.action);
   const style = model.protocol === 'ec2' ? 'flat' : 'member';
-  if (model.protocol === 'ec2') checkMissing(operation, head.form);
+  if (model.protocol === 'ec2') {
+    checkMissing(operation, head.form);
+    checkImageAttribute(operation, head.form);
+  }
   const input = decodeInput(operation.input, head.form, style);
   return {
     operation,

@@ -1,0 +1,12 @@
+// Owns UnmonitorInstances: detailed monitoring off.
+
+import { refuseParameters } from '../app/refusals.ts';
+import { INSTANCE, requireIds } from '../app/resource-ids.ts';
+import type { Ec2Handler } from './handler.ts';
+import { setMonitoring } from './instance-monitoring.ts';
+
+export const unmonitorInstances: Ec2Handler<'UnmonitorInstances'> = async (app, context, input) => {
+  refuseParameters(input, ['MetricCategoryIds']);
+  const ids = requireIds(INSTANCE, input.InstanceIds, 'InstanceId');
+  return { InstanceMonitorings: await setMonitoring(app, context, { ids, enabled: false }) };
+};
