@@ -3,6 +3,7 @@
 import type { Explanation } from '../explain/explain.ts';
 import { explainNetwork } from '../explain/explain-network.ts';
 import { meanOf, median, type Spread, spreadOf } from '../run/statistics.ts';
+import type { HostWork } from '../seen/host-work.ts';
 import type { PacketFigures } from './interface-counters.ts';
 import type { NetworkNic, NetworkRow, PaperNetworkValues } from './network-rows.ts';
 
@@ -13,6 +14,8 @@ export interface NetworkSample {
   packets: PacketFigures;
   /** Share of its time in which the guest's busiest processor, or the thread that carries its packets, had no more to give. */
   processor?: { guest: number; serving: number };
+  /** What the whole host did meanwhile. */
+  work?: HostWork;
 }
 
 export interface RoundTrips {

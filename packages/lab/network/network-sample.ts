@@ -4,6 +4,7 @@
 import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import type { LabGuest } from '../guest/lab-guest.ts';
+import { watchHost } from '../seen/host-work.ts';
 import { busiestShare, PROCESSOR_THREADS, readThreads, SERVING_THREADS } from '../seen/threads.ts';
 import { guestToolCommand, hostToolCommand, type ToolName } from '../workloads/host-tools.ts';
 import { inNameSpace } from './in-name-space.ts';
@@ -37,7 +38,7 @@ export async function sampleSide(
   const argv = inNameSpace(network.nameOf('side'), hostToolCommand(tools, tool, args));
   const [file, ...rest] = argv;
   const timeoutMs = seconds * 1_000 + SLACK_MS;
-  return await watched(context, SIDE, row, async () => {
+  return await watched(context, { name: SIDE }, row, async () => {
     const { stdout } = await commands.run(file, rest, { timeoutMs, signal });
     return stdout;
   });
@@ -52,7 +53,7 @@ export async function sampleGuestNetwork(
   const { tool, args } = programOf(row, seconds);
   const before = await readThreads(guest.pid);
   const startedMs = clock.monotonicMs();
-  const sample = await watched(context, tap, row, () =>
+  const sample = await watched(context, { name: tap, pid: guest.pid }, row, () =>
     guest.run(guestToolCommand(tool, args), seconds * 1_000 + SLACK_MS),
   );
   const intervalMs = clock.monotonicMs() - startedMs;
@@ -81,19 +82,20 @@ function programOf(
 
 async function watched(
   { commands, clock, network }: NetworkSampleContext,
-  name: string,
+  { name, pid }: { name: string; pid?: number },
   { measure }: NetworkRow,
   work: () => Promise<string>,
 ): Promise<NetworkSample> {
   const host = network.nameOf('host');
   const before = await readCounters(commands, host, name);
   const startedMs = clock.monotonicMs();
-  const said = await work();
+  const watching = { clock, ...(pid === undefined ? {} : { pid }) };
+  const { result: said, work: seen } = await watchHost(watching, work);
   const tookMs = clock.monotonicMs() - startedMs;
   const packets = packetFigures(before, await readCounters(commands, host, name), tookMs);
   return measure === 'round-trip'
-    ? { roundTrip: parseRoundTrips(said, tookMs), packets }
-    : { megabitsPerSecond: parseStreams(said), packets };
+    ? { roundTrip: parseRoundTrips(said, tookMs), packets, ...seen }
+    : { megabitsPerSecond: parseStreams(said), packets, ...seen };
 }
 
 interface StreamsReport {

@@ -5,6 +5,7 @@ import type { Comparison } from '../compare/compare-runs.ts';
 import { renderComparison } from '../compare/comparison-report.ts';
 import { escapeXml, renderBars } from './bars.ts';
 import { disagreements } from './claims.ts';
+import { costTablesOf } from './cost-table.ts';
 import { figuresOf } from './figures.ts';
 import { networkTablesOf } from './network-tables.ts';
 import type { RunReport } from './run-report.ts';
@@ -20,7 +21,7 @@ dt { font-weight: bold; } dd { margin: 0 0 .5em 1.2em; } svg { max-width: 100%; 
 tr.worse td { color: #a01818; } tr.better td { color: #11633b; }
 pre { font-size: 12px; overflow: auto; max-height: 30em; background: #f6f6f6; padding: 1em; }`;
 
-const LEGEND =
+export const LEGEND =
   '(*) the default of Eucalyptus in 2010, (+) Ironbark’s own. RQ-SZ: average request in sectors of 512 bytes; QU-SZ: average queue; UTIL: share of the time with a request under way; all as the disk of the host saw them.';
 
 /** `comparison`: of an earlier run with this one. */
@@ -30,7 +31,7 @@ export function renderPage(report: RunReport, comparison?: Comparison): string {
     `<h1>The paper’s matrix on this host</h1>
 <p>${escapeXml(describeRun(report))}</p>
 <p>${escapeXml(LEGEND)} The paper is J. Shafer, “I/O Virtualization Bottlenecks in Cloud Computing Today”, WIOV 2010.</p>
-${allTablesOf(report).map(renderTable).join('\n')}
+${reportTablesOf(report).map(renderTable).join('\n')}
 <h2>Figures</h2>
 ${figuresOf(report)
   .map(({ chart }) => `<p>${renderBars(chart)}</p>`)
@@ -91,6 +92,11 @@ function describeBoots(seconds: readonly number[]): string {
 /** The paper's tables, then what it only drew. */
 export function allTablesOf({ rows, network }: Pick<RunReport, 'rows' | 'network'>): LabTable[] {
   return [...tablesOf(rows), ...networkTablesOf(network)];
+}
+
+/** With what the rows cost this host, which a terminal has no room for. */
+export function reportTablesOf(report: Pick<RunReport, 'rows' | 'network'>): LabTable[] {
+  return [...allTablesOf(report), ...costTablesOf(report)];
 }
 
 function renderTable({ title, headings, rows, notes, hasPaper }: LabTable): string {

@@ -44,6 +44,8 @@ export interface Measured extends DiskFigures {
   guestWaiting?: number;
   iops?: number;
   latencyMs?: NonNullable<Sample['latencyMs']>;
+  requestMs?: number;
+  work?: NonNullable<Sample['work']>;
 }
 
 export interface RowResult extends Partial<Measured> {
@@ -152,8 +154,11 @@ export function ratiosOf(taken: readonly Taken[]): number[] {
 }
 
 /** What not every sample has. */
-function definedOf({ guestBusy, servingBusy, guestWaiting, iops, latencyMs }: Sample) {
+function definedOf({ guestBusy, servingBusy, guestWaiting, iops, latencyMs, ...seen }: Sample) {
+  const { requestMs, work } = seen;
   return {
+    ...(requestMs === undefined ? {} : { requestMs }),
+    ...(work === undefined ? {} : { work }),
     ...(guestBusy === undefined ? {} : { guestBusy }),
     ...(servingBusy === undefined ? {} : { servingBusy }),
     ...(guestWaiting === undefined ? {} : { guestWaiting }),

@@ -5,6 +5,7 @@ import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import type { LabGuest } from '../guest/lab-guest.ts';
 import type { Direction } from '../paper/paper-rows.ts';
+import { type HostWork, watchHost } from '../seen/host-work.ts';
 import {
   busiestShare,
   PROCESSOR_THREADS,
@@ -30,6 +31,10 @@ export interface Sample extends Pick<Outcome, 'iops' | 'latencyMs'> {
   seen: TargetSeen;
   /** Bytes at the disk for each that the program moved. */
   amplification: number;
+  /** Milliseconds that a request was at the disk, on average. */
+  requestMs?: number;
+  /** What the whole host did meanwhile. */
+  work?: HostWork;
   /** How busy the guest's busiest processor was, 0 to 1, and the busiest thread that serves it. */
   guestBusy?: number;
   servingBusy?: number;
@@ -67,13 +72,16 @@ export async function sampleHost(
   target: Target,
   row: SampledRow,
 ): Promise<Sample> {
-  const { commands, signal } = context;
+  const { commands, clock, signal } = context;
   await prepare(context, target, row);
   const program = programFor(context, target.path, row);
   const [file, ...args] = hostCommand(context, program);
   const options = { timeoutMs: TIMEOUT_MS, signal, env: PLAIN_WORDS };
-  const { result, seen } = await target.watch(() => commands.run(file, args, options));
-  return sampleOf(program.parse(`${result.stdout}\n${result.stderr}`), seen);
+  const { result: ran, work } = await watchHost({ clock }, () =>
+    target.watch(() => commands.run(file, args, options)),
+  );
+  const { result, seen } = ran;
+  return { ...sampleOf(program.parse(`${result.stdout}\n${result.stderr}`), seen), ...work };
 }
 
 export interface GuestPlace {
@@ -98,12 +106,16 @@ export async function sampleGuest(
   const command = tool === 'dd' ? `${GUEST_DD} ${args.join(' ')}` : guestToolCommand(tool, args);
   const before = await readThreads(guest.pid);
   const startedMs = clock.monotonicMs();
-  const { result, seen } = await target.watch(() => guest.run(command, TIMEOUT_MS));
+  const { result: ran, work } = await watchHost({ clock, pid: guest.pid }, () =>
+    target.watch(() => guest.run(command, TIMEOUT_MS)),
+  );
+  const { result, seen } = ran;
   const intervalMs = clock.monotonicMs() - startedMs;
   const after = await readThreads(guest.pid);
   const share = (names: RegExp) => busiestShare(before, after, { intervalMs, names });
   return {
     ...sampleOf(program.parse(result), seen),
+    ...work,
     guestBusy: share(PROCESSOR_THREADS),
     servingBusy: share(SERVING_THREADS),
     guestWaiting: waitingShare(before, after, { intervalMs, names: PROCESSOR_THREADS }),
@@ -178,6 +190,7 @@ function hostCommand(
 function sampleOf({ mbps, bytes, iops, latencyMs }: Outcome, seen: TargetSeen): Sample {
   return {
     ...{ mbps, seen, amplification: seen.bytes / bytes },
+    ...(seen.requestMs === undefined ? {} : { requestMs: seen.requestMs }),
     ...(iops === undefined ? {} : { iops }),
     ...(latencyMs === undefined ? {} : { latencyMs }),
   };

@@ -8,6 +8,8 @@ import type { Direction } from '../paper/paper-rows.ts';
 export interface TargetSeen extends DiskFigures {
   /** What reached the disk, read and written. */
   bytes: number;
+  /** Milliseconds that a request was at the disk, on average; absent where there was none. */
+  requestMs?: number;
 }
 
 export interface Target {
