@@ -13,7 +13,9 @@ export function effectiveDiskProfile(
   refuseUnlessOffered(requested);
   const cache = requested.cache === 'direct' && !engine.direct ? 'writeback' : requested.cache;
   const queues = requested.queues === 'vcpus' ? vcpus : requested.queues;
-  return { ...requested, cache, queues, aio: weakerAio(requested, engine, cache) };
+  const { optimalIoBytes = requested.optimalIoBytes } = engine;
+  const aio = weakerAio(requested, engine, cache);
+  return { ...requested, cache, queues, aio, optimalIoBytes };
 }
 
 /** Linux's native AIO blocks on anything but O_DIRECT, and QEMU refuses the pair. */

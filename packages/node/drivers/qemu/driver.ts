@@ -105,7 +105,10 @@ class QemuDriver implements HypervisorDriver {
     const running = await this.#findByDirectory(spec);
     if (running !== undefined) return running;
     const host = await this.#host();
-    const engine = await host.engineNow();
+    const { aio, direct, optimalIoBytes } = await host.engineNow();
+    // What was measured is a file of the node's; a volume's bytes may be anywhere.
+    const isMeasured = optimalIoBytes !== undefined && spec.rootDisk.source.kind === 'file';
+    const engine = { aio, direct, ...(isMeasured ? { optimalIoBytes } : {}) };
     const profile = effectiveDiskProfile(spec.rootDisk.profile, engine, spec.vcpus);
     const resolved = { ...spec, rootDisk: { ...spec.rootDisk, profile } };
     const { serial, source } = spec.rootDisk;
@@ -234,7 +237,7 @@ class QemuDriver implements HypervisorDriver {
 
   async attachDisk(handle: GuestHandle, disk: GuestDisk): Promise<DiskProfile> {
     if (disk.source.kind === 'file') throw new Error('only exported volumes are plugged in');
-    const engine = await (await this.#host()).engineNow();
+    const { aio, direct } = await (await this.#host()).engineNow();
     const { serial, source } = disk;
     const records = await readDiskRecords(handle.directory);
     // The root disk is the first; one processor's worth of queues when it is not known.
@@ -243,7 +246,9 @@ class QemuDriver implements HypervisorDriver {
     const known = records[serial]?.profile;
     const isPlugged = (await listPlugged(this.#connections, handle)).includes(serial);
     const profile =
-      isPlugged && known !== undefined ? known : effectiveDiskProfile(disk.profile, engine, vcpus);
+      isPlugged && known !== undefined
+        ? known
+        : effectiveDiskProfile(disk.profile, { aio, direct }, vcpus);
     // Written first, so that a plugged disk always has its record.
     await writeDiskRecords(handle.directory, { ...records, [serial]: { profile, source } });
     await plugDisk(this.#hotPlug(), handle, { serial, source, profile });

@@ -31,7 +31,9 @@ export async function lookAtHost(context: ProbeContext): Promise<Host> {
   const { engine } = facts;
   const engineNow = async () => {
     const calibrated = await readIoCalibration(context.dataDir);
-    return { ...engine, aio: calibratedEngine(engine.aio, calibrated) };
+    const { optimalIoBytes } = calibrated?.profile?.disk ?? {};
+    const aio = calibratedEngine(engine.aio, calibrated);
+    return { ...engine, aio, ...(optimalIoBytes === undefined ? {} : { optimalIoBytes }) };
   };
   return { ...facts, enclosure: facts.enclosure, controlGroups, isolationGaps, engineNow };
 }
