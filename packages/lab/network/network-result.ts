@@ -45,6 +45,8 @@ export interface NetworkResult extends Partial<NetworkSample> {
   ratio?: number;
   spread?: { value: Spread; ratio?: Spread };
   samples?: number;
+  /** All of them, in their order: megabits a second, or microseconds; of the path without a guest before and after. */
+  rounds?: { value: number; bases: number[] }[];
   explanation?: Explanation;
   /** Why there are no figures. */
   reason?: string;
@@ -88,6 +90,10 @@ export function networkResultOf(
       ...(ratio === undefined ? {} : { ratio }),
     },
     samples: taken.length,
+    rounds: taken.map(({ sample, bases = [] }) => ({
+      value: figureOf(sample),
+      bases: bases.map(figureOf),
+    })),
     ...(explanation === undefined ? {} : { explanation }),
   };
 }

@@ -4,6 +4,7 @@ import { packetFigures, parseCounters } from './interface-counters.ts';
 import { type NetworkSample, networkResultOf } from './network-result.ts';
 import { NETWORK_ROWS, type NetworkRow, withBaselines } from './network-rows.ts';
 import { parseRoundTrips, parseStreams } from './network-sample.ts';
+import { findProcessor, onProcessor, parseAllowed } from './on-processor.ts';
 
 const find = (id: string): NetworkRow => NETWORK_ROWS.find((row) => row.id === id)!;
 
@@ -68,6 +69,13 @@ test('what iperf3 and round-trips print is read, and an error is said', () => {
   });
 });
 
+test('both ends of a round trip without a guest are on one processor, where one may be chosen', async () => {
+  assert.equal(parseAllowed('Name:\tnode\nCpus_allowed_list:\t3-5,9\n'), 3);
+  assert.equal(await findProcessor('/nowhere'), undefined);
+  assert.deepEqual(onProcessor(3, ['perl', 'x']), ['taskset', '--cpu-list', '3', 'perl', 'x']);
+  assert.deepEqual(onProcessor(undefined, ['perl']), ['perl']);
+});
+
 const SURROUNDINGS = {
   ...{ mtu: 9_000, wireBitsPerSecond: 250e6, vcpus: 2, queues: 1, isEmulated: true },
 };
@@ -86,5 +94,6 @@ test('a row has the middle of its rounds, each held against the path before and 
   const result = networkResultOf(find('network/other-host/e1000/transmit/1'), taken, SURROUNDINGS);
   assert.equal(result.megabitsPerSecond, 120);
   assert.deepEqual(result.spread?.ratio, { median: 0.6, lowest: 0.5, highest: 0.8 });
+  assert.deepEqual(result.rounds?.at(-1), { value: 120, bases: [140, 160] });
   assert.equal(result.explanation?.cause?.name, 'emulated-nic');
 });

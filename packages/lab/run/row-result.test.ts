@@ -19,6 +19,10 @@ test('a row has the sample in the middle, the spread, and its ratio to the host 
   assert.equal(result.mbps, 60);
   assert.deepEqual(result.spread?.mbps, { median: 60, lowest: 50, highest: 80 });
   assert.deepEqual(result.spread?.ratio, { median: 0.8, lowest: 0.6, highest: 1 });
+  assert.deepEqual(
+    result.rounds?.map(({ mbps, hostMbps }) => mbps / hostMbps!),
+    [0.6, 0.8, 1],
+  );
   assert.equal(result.vmm, 'emulation');
   assert.equal(result.explanation?.cause?.name, 'emulated-bus');
 });

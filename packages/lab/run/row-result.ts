@@ -37,6 +37,8 @@ export interface Measured extends DiskFigures {
   /** Over the repeats. */
   spread: { mbps: Spread; ratio?: Spread };
   samples: number;
+  /** All of them, in their order. */
+  rounds: RoundResult[];
   /** Rounds that are not among them: the guest was kept from the host's processors longer than in the others. */
   disturbed?: number;
   guestBusy?: number;
@@ -60,6 +62,14 @@ export interface RowResult extends Partial<Measured> {
   explanation?: Explanation;
   /** Why there are no figures. */
   reason?: string;
+}
+
+export interface RoundResult {
+  mbps: number;
+  /** Of the host, before and after. */
+  hostMbps?: number;
+  /** Share of the time in which the guest's processors were kept waiting. */
+  waiting?: number;
 }
 
 /** A sample, and the host's own rate in the same round. */
@@ -140,9 +150,18 @@ export function summarize(all: readonly Taken[]): Measured {
       ...(ratio === undefined ? {} : { ratio }),
     },
     samples: taken.length,
+    rounds: all.map(roundOf),
     ...(disturbed === 0 ? {} : { disturbed }),
     ...(ratio === undefined ? {} : { ratio: ratio.median }),
     ...definedOf(sample),
+  };
+}
+
+function roundOf({ sample: { mbps, guestWaiting }, hostMbps }: Taken): RoundResult {
+  return {
+    mbps,
+    ...(hostMbps === undefined ? {} : { hostMbps }),
+    ...(guestWaiting === undefined ? {} : { waiting: guestWaiting }),
   };
 }
 

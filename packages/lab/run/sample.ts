@@ -23,6 +23,7 @@ import {
   type Program,
   programOf,
   type Workload,
+  workMsOf,
 } from '../workloads/workload.ts';
 
 export interface Sample extends Pick<Outcome, 'iops' | 'latencyMs'> {
@@ -112,12 +113,15 @@ export async function sampleGuest(
   const { result, seen } = ran;
   const intervalMs = clock.monotonicMs() - startedMs;
   const after = await readThreads(guest.pid);
-  const share = (names: RegExp) => busiestShare(before, after, { intervalMs, names });
+  const outcome = program.parse(result);
+  const share = (names: RegExp, ms: number) =>
+    busiestShare(before, after, { intervalMs: ms, names });
   return {
-    ...sampleOf(program.parse(result), seen),
+    ...sampleOf(outcome, seen),
     ...work,
-    guestBusy: share(PROCESSOR_THREADS),
-    servingBusy: share(SERVING_THREADS),
+    guestBusy: share(PROCESSOR_THREADS, intervalMs),
+    // While the program begins there is nothing to serve.
+    servingBusy: share(SERVING_THREADS, Math.min(intervalMs, workMsOf(outcome))),
     guestWaiting: waitingShare(before, after, { intervalMs, names: PROCESSOR_THREADS }),
   };
 }
