@@ -11,6 +11,7 @@ import { disagreements } from './claims.ts';
 import { figuresOf } from './figures.ts';
 import { describeRun, LEGEND, reportTablesOf } from './page.ts';
 import type { RunReport } from './run-report.ts';
+import { summaryOf } from './summary.ts';
 import type { LabTable } from './tables.ts';
 
 /** Columns before this one are names, and stand to the left. */
@@ -24,6 +25,8 @@ export function renderMarkdown(report: RunReport, comparison?: Comparison): stri
   return join([
     '# The paper’s matrix on this host',
     ...[describeRun(report), LEGEND].map(escapeMarkdown),
+    '## In short',
+    listOf(summaryOf(report)),
     ...(figures.length === 0 ? [] : ['## Figures', ...figures]),
     ...reportTablesOf(report).map(renderLabTable),
     '## Where the paper’s text and tables disagree',
