@@ -191,11 +191,25 @@ function hostCommand(
   return tool === 'dd' ? ['dd', ...args] : hostToolCommand(tools, tool, args);
 }
 
-function sampleOf({ mbps, bytes, iops, latencyMs }: Outcome, seen: TargetSeen): Sample {
+function sampleOf(outcome: Outcome, seen: TargetSeen): Sample {
+  const { mbps, bytes, iops, latencyMs } = outcome;
   return {
-    ...{ mbps, seen, amplification: seen.bytes / bytes },
+    ...{ mbps, seen: seenDuring(outcome, seen), amplification: seen.bytes / bytes },
     ...(seen.requestMs === undefined ? {} : { requestMs: seen.requestMs }),
     ...(iops === undefined ? {} : { iops }),
     ...(latencyMs === undefined ? {} : { latencyMs }),
+  };
+}
+
+/** In the interval of the rate: before a program begins its work and after it there is no request. */
+export function seenDuring(outcome: Outcome, seen: TargetSeen): TargetSeen {
+  const { intervalMs, queueDepth, utilisation } = seen;
+  const workMs = workMsOf(outcome);
+  if (intervalMs === undefined || workMs <= 0 || workMs >= intervalMs) return seen;
+  const times = intervalMs / workMs;
+  return {
+    ...{ ...seen, intervalMs: workMs },
+    queueDepth: times * queueDepth,
+    utilisation: Math.min(1, times * utilisation),
   };
 }

@@ -38,7 +38,10 @@ export async function watchDevice<T>(
   device: string,
   clock: Clock,
   work: () => Promise<T>,
-): Promise<{ result: T; seen: IntervalFigures & { bytes: number; requestMs?: number } }> {
+): Promise<{
+  result: T;
+  seen: IntervalFigures & { bytes: number; intervalMs: number; requestMs?: number };
+}> {
   const before = await readDevice(device, clock);
   const result = await work();
   const after = await readDevice(device, clock);
@@ -47,7 +50,7 @@ export async function watchDevice<T>(
   const figures = figuresBetween(before.counters, after.counters, intervalMs);
   const requestMs = meanRequestMs(before.counters, after.counters);
   const timed = requestMs === undefined ? {} : { requestMs };
-  return { result, seen: { ...figures, bytes, ...timed } };
+  return { result, seen: { ...figures, bytes, intervalMs, ...timed } };
 }
 
 function bytesOf({ readBytes, writeBytes }: DiskStatistics): number {

@@ -10,6 +10,8 @@ export interface TargetSeen extends DiskFigures {
   bytes: number;
   /** Milliseconds that a request was at the disk, on average; absent where there was none. */
   requestMs?: number;
+  /** Over which queue and utilisation are, program's beginning and end with it; absent: from the first request to the last. */
+  intervalMs?: number;
 }
 
 export interface Target {
