@@ -5,7 +5,7 @@ import { MIB } from '@ironbark/core/units.ts';
 import { guestUuid } from '../../app/guest-uuid.ts';
 import type { GuestNic, GuestSpec } from '../hypervisor-driver.ts';
 import { exportNode, guestSerial, renderArguments, renderOption } from './argv.ts';
-import { effectiveDiskProfile } from './disk-profile.ts';
+import { effectiveDiskProfile, engineFor } from './disk-profile.ts';
 
 const ID = 'i-0123456789abcdef0';
 const profile = { ...DIRECT, queues: 2 };
@@ -176,6 +176,10 @@ describe('the profile that a disk really has', () => {
     assert.deepEqual([of(0).optimalIoBytes, of(8 * MIB).optimalIoBytes], [0, 8 * MIB]);
     assert.equal(effectiveDiskProfile(DIRECT, engine, 1).optimalIoBytes, 2 * MIB);
     assert.equal(of(8 * MIB).name, DIRECT.name);
+    const measured = { ...engine, optimalIoBytes: 0 };
+    assert.deepEqual(engineFor('file', measured), measured);
+    assert.deepEqual(engineFor('export', measured), engine);
+    assert.deepEqual(engineFor('file', engine), engine);
   });
 
   test('a bus that the node does not offer is refused, not replaced', () => {

@@ -4,6 +4,12 @@ import { ServiceError } from '@ironbark/core/errors.ts';
 import type { DiskProfile } from '@ironbark/core/io-profile.ts';
 import type { DiskEngine } from './argv.ts';
 
+/** What was measured is a file of the node's; a volume's bytes may be anywhere. */
+export function engineFor(source: string, { aio, direct, optimalIoBytes }: DiskEngine): DiskEngine {
+  const isMeasured = source === 'file' && optimalIoBytes !== undefined;
+  return { aio, direct, ...(isMeasured ? { optimalIoBytes } : {}) };
+}
+
 /** The profile with which a file of this host really runs; its name stays the requested one. */
 export function effectiveDiskProfile(
   requested: DiskProfile,
