@@ -68,6 +68,9 @@ test('known-bad choices are named where this host has them, and nowhere else', (
   const network = { ...AROUND.network, hasVhostNet: false };
   assert.deepEqual(warned({}, { network, processors: 8 }), ['single-queue']);
   assert.deepEqual(warned({}, { network }), []);
+  const outwards = { name: 'eth0', mtu: 1_400 };
+  const narrow = { network: { ...AROUND.network, outwards } };
+  assert.deepEqual(warned({}, narrow), ['mtu-above-uplink']);
 });
 
 test('a host on which no engine works is told why, and what was found is read again as it was', () => {

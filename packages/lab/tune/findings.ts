@@ -8,7 +8,7 @@ import {
   type IoCalibration,
   type KnownBad,
 } from '@ironbark/core/io-calibration.ts';
-import { type AioEngine, DIRECT } from '@ironbark/core/io-profile.ts';
+import { type AioEngine, DIRECT, PARAVIRTUAL } from '@ironbark/core/io-profile.ts';
 import { median } from '../run/statistics.ts';
 import { CalibrationError, WORTH_IT } from './choose-engine.ts';
 import { BUS, hostProfileOf, READ_AHEADS, VOLUME } from './host-profile.ts';
@@ -199,7 +199,14 @@ function warningsOf(
         sentence: `Without vhost-net every card has one queue, however many of the ${processors} processors its guest has: modprobe vhost-net.`,
       },
   ];
-  return found.filter((each) => each !== false);
+  return [...found.filter((each) => each !== false), ...narrowWire(network)];
+}
+
+function narrowWire({ outwards }: HostNetwork): KnownBad[] {
+  if (outwards === undefined || outwards.mtu >= PARAVIRTUAL.mtu) return [];
+  const { name, mtu } = outwards;
+  const sentence = `Guests' packets have up to ${PARAVIRTUAL.mtu} bytes and ${name}, which leads out, takes ${mtu}: the first large ones of each connection that leaves this host are refused, and sent again smaller.`;
+  return [{ name: 'mtu-above-uplink', sentence }];
 }
 
 function megabytes(rates: Record<string, number>): Record<string, number> {
