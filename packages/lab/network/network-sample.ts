@@ -111,7 +111,7 @@ async function watched(
   const tookMs = clock.monotonicMs() - startedMs;
   const packets = packetFigures(before, await readCounters(commands, host, name), tookMs);
   return measure === 'round-trip'
-    ? { roundTrip: parseRoundTrips(said, tookMs), packets, ...seen }
+    ? { roundTrip: parseRoundTrips(said), packets, ...seen }
     : { megabitsPerSecond: parseStreams(said), packets, ...seen };
 }
 
@@ -135,14 +135,10 @@ export function parseStreams(text: string): number {
 const TRIPS =
   /^(\d+) round trips, ([0-9.]+) us mean, ([0-9.]+) us median, ([0-9.]+) us of 99 in 100/m;
 
-export function parseRoundTrips(text: string, tookMs: number): RoundTrips {
+export function parseRoundTrips(text: string): RoundTrips {
   const match = TRIPS.exec(text);
   if (match === null) throw new Error(`round-trips said: ${text}`);
-  const [count, meanUs, medianUs, p99Us] = match.slice(1).map(Number) as [
-    number,
-    number,
-    number,
-    number,
-  ];
-  return { perSecond: (1_000 * count) / tookMs, meanUs, medianUs, p99Us };
+  const [meanUs, medianUs, p99Us] = match.slice(2).map(Number) as [number, number, number];
+  // One after the other: the program's own beginning and end are no part of it.
+  return { perSecond: 1e6 / meanUs, meanUs, medianUs, p99Us };
 }
