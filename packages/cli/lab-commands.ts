@@ -28,12 +28,13 @@ export function addLabCommands(program: Command, options: LabOptions): void {
     .option('--interval <seconds>', 'how long to look', parseNumber, 5)
     .option(
       '--try',
-      'make what changes it, in a guest and on a disk of the lab’s own, and measure again',
+      'make what changes it, in a guest with a disk or card of the lab’s own, and measure again',
     )
     .action(async (id: string, flags: LabExplainFlags, command: Command) => {
       if (/^(i|eni)-/.test(id)) {
         const { explainNetworkCards } = await import('./commands/lab-explain-network.ts');
-        await explainNetworkCards(options.context(command), id, flags);
+        const context = options.context(command);
+        options.onExit(await explainNetworkCards(context, id, flags, options.path));
         return;
       }
       const { explainVolume } = await import('./commands/lab-explain.ts');

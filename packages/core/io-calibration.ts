@@ -1,8 +1,9 @@
 // Owns what was measured of a host's disk: the rates that the device gives, and the engine by which guests get most of it.
 // It is written by `ironbark lab tune`; nodes go by it, and the efficiency of volumes is held against it.
 
-import type { AioEngine } from './io-profile.ts';
+import type { AioEngine, DiskProfile, GuestTransport, NicProfile } from './io-profile.ts';
 import type { PathRates } from './network-figures.ts';
+import { KIB, MIB } from './units.ts';
 
 export interface IoCalibration {
   format: 'ironbark-io-calibration/1';
@@ -18,11 +19,32 @@ export interface IoCalibration {
   path?: PathRates;
   /** `host`: by QEMU's block layer without a guest; absent in those of before there was a choice: `guest`. */
   measuredBy?: 'host' | 'guest';
+  /** All of what this host's disks, cards and volumes run with; absent in those of before it was written down. */
+  profile?: HostIoProfile;
   /** One for each choice that was looked at besides. */
   findings?: CalibrationFinding[];
   /** Choices that are known to be bad and that this host has or leads to. */
   warnings?: KnownBad[];
 }
+
+/** The defaults of one host. A tag that asks for a named profile comes before it. */
+export interface HostIoProfile {
+  disk: HostDiskChoices;
+  nic: Pick<NicProfile, 'model' | 'offloads' | 'queues' | 'vhost' | 'mtu'>;
+  volume: { attachMode: DiskProfile['attachMode']; transport: GuestTransport };
+}
+
+export interface HostDiskChoices
+  extends Pick<
+    DiskProfile,
+    'bus' | 'cache' | 'aio' | 'iothread' | 'queues' | 'optimalIoBytes' | 'discard'
+  > {
+  /** Of volumes. */
+  allocation: 'preallocated';
+}
+
+/** What this host's measurement decides, what its kernel and wires do, or what is alike on every host. */
+export type ChosenBy = 'measurement' | 'host' | 'design';
 
 export interface CalibrationFinding {
   name: FindingName;
@@ -32,16 +54,20 @@ export interface CalibrationFinding {
   unit: 'MB/s' | 'requests/s';
   /** For people: why; a whole sentence. */
   reason: string;
+  /** Absent in those of before it was said. */
+  by?: ChosenBy;
 }
 
 export type FindingName =
+  | 'bus'
   | 'engine'
   | 'cache'
   | 'allocation'
   | 'read-ahead'
   | 'iothread'
   | 'queues'
-  | 'network';
+  | 'network'
+  | 'volume';
 
 export interface KnownBad {
   /** Such as `sparse-with-native-aio`. */
@@ -76,6 +102,7 @@ export function parseCalibration(text: string): IoCalibration | undefined {
       ? { measuredBy: found.measuredBy }
       : {}),
     ...pathOf(found.path),
+    ...profileOf(found.profile),
     ...listsOf(found.findings, found.warnings),
   };
 }
@@ -84,6 +111,19 @@ function pathOf(value: unknown): Pick<IoCalibration, 'path'> {
   const { inBitsPerSecond, outBitsPerSecond } = (value ?? {}) as Partial<PathRates>;
   const isKnown = isRate(inBitsPerSecond) && isRate(outBitsPerSecond);
   return isKnown ? { path: { inBitsPerSecond, outBitsPerSecond } } : {};
+}
+
+/** Linux reads twice as far ahead; 0 leaves its own choice. More than a window of 16 MiB is read for nothing. */
+export const OPTIMAL_IO_BYTES: readonly number[] = [0, 512 * KIB, 2 * MIB, 8 * MIB];
+
+/** Nodes go by the optimal I/O size; the rest tells people and programs. */
+function profileOf(value: unknown): Pick<IoCalibration, 'profile'> {
+  const profile = (value ?? {}) as Partial<HostIoProfile>;
+  const isWhole = [profile.disk, profile.nic, profile.volume].every(
+    (each) => typeof each === 'object' && each !== null,
+  );
+  const isKnown = isWhole && OPTIMAL_IO_BYTES.includes(profile.disk!.optimalIoBytes);
+  return isKnown ? { profile: profile as HostIoProfile } : {};
 }
 
 /** What is for people only is left out where it is not as it should be. */

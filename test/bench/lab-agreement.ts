@@ -18,6 +18,8 @@ export interface AgreementFlags {
   profile: string;
   /** Only these rows. */
   rows?: string;
+  /** A folder in which the report of each run is kept, with all of its rounds. */
+  out?: string;
 }
 
 /** The paper's profile takes 9 minutes of quick rounds, and a fresh clone makes its guest first. */
@@ -26,7 +28,7 @@ const TIMEOUT_MS = 1_200_000;
 export async function measureAgreement(flags: AgreementFlags): Promise<Agreement> {
   const reports: RunReport[] = [];
   for (let run = 1; run <= flags.runs; run++) {
-    const report = await measureOnce(flags);
+    const report = await measureOnce(flags, run);
     const load = report.environment.load.map((one) => one.toFixed(1)).join(' to ');
     console.error(`run ${run}: ${Math.round(report.tookSeconds)} s, load ${load}`);
     reports.push(report);
@@ -34,11 +36,19 @@ export async function measureAgreement(flags: AgreementFlags): Promise<Agreement
   return agreementOf(reports, AGREEMENT);
 }
 
-async function measureOnce({ profile, rows }: AgreementFlags): Promise<RunReport> {
+async function measureOnce(
+  { profile, rows, out }: AgreementFlags,
+  run: number,
+): Promise<RunReport> {
   const which = rows === undefined ? [] : ['--rows', rows];
   const args = ['--json', 'lab', 'run', 'paper', '--quick', '--profile', profile, ...which];
   const options = { timeoutMs: TIMEOUT_MS };
-  const { stdout } = await systemCommands.run(join(projectDir, 'ironbark'), args, options);
+  const keeping = out === undefined ? [] : ['--out', join(out, `run-${run}`)];
+  const { stdout } = await systemCommands.run(
+    join(projectDir, 'ironbark'),
+    [...args, ...keeping],
+    options,
+  );
   return JSON.parse(stdout) as RunReport;
 }
 

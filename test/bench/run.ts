@@ -1,5 +1,6 @@
 // Owns the command `npm run bench -- NAME`: runs a benchmark, prints its figures, fails when a bar is missed.
 
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Figure, renderFigures } from '../support/figures.ts';
 import { runInterruptibly } from '../support/interruption.ts';
@@ -35,7 +36,8 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Figure[]>>> = {
 
 const BLOCK_USAGE = '[--testbed slow|paper] [--rows 1,4,path] [--repeat N] [--quick]';
 const EXPLAIN_USAGE = '[--rows "single queue,frames"]';
-const AGREEMENT_USAGE = '[--runs 3] [--profile paper|slow|native|FILE] [--rows PATTERNS]';
+const AGREEMENT_USAGE =
+  '[--runs 3] [--profile paper|slow|native|FILE] [--rows PATTERNS] [--out FOLDER]';
 const REPEAT = 3;
 const RUNS = 3;
 const QUICK_REPEAT = 1;
@@ -45,6 +47,7 @@ interface Flags {
   testbed: string | undefined;
   runs: string | undefined;
   rows: string | undefined;
+  out: string | undefined;
   repeat: string | undefined;
   quick: boolean;
 }
@@ -58,13 +61,15 @@ async function main(): Promise<void> {
       profile: { type: 'string' },
       runs: { type: 'string' },
       rows: { type: 'string' },
+      out: { type: 'string' },
       repeat: { type: 'string' },
       quick: { type: 'boolean', default: false },
     },
   });
   // Two words for one thing.
   const testbed = values.testbed ?? values.profile;
-  const flags: Flags = { rows: undefined, repeat: undefined, runs: undefined, ...values, testbed };
+  const none = { rows: undefined, repeat: undefined, runs: undefined, out: undefined };
+  const flags: Flags = { ...none, ...values, testbed };
   const name = positionals[0] ?? '';
   if (name === 'block') return await runBlock(flags);
   if (name === 'lab-agreement') return await runAgreement(flags);
@@ -102,12 +107,13 @@ async function runBlock({ json, testbed, rows, repeat, quick }: Flags): Promise<
   if (measured.some((row) => verdictOf(row) === 'MISSED')) process.exitCode = 1;
 }
 
-async function runAgreement({ json, testbed, rows, runs }: Flags): Promise<void> {
+async function runAgreement({ json, testbed, rows, runs, out }: Flags): Promise<void> {
   const count = Number(runs ?? RUNS);
   if (!Number.isInteger(count) || count < 2) throw new Error('--runs: two or more');
   const agreement = await measureAgreement({
     ...{ runs: count, profile: testbed ?? 'paper' },
     ...(rows === undefined ? {} : { rows }),
+    ...(out === undefined ? {} : { out: resolve(out) }),
   });
   console.log(json ? JSON.stringify(agreement) : renderAgreement(agreement));
   if (!agreement.isMet) process.exitCode = 1;

@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { profileLabel } from '@ironbark/core/io-profile.ts';
 import { explainNic, type LiveNetwork } from '@ironbark/lab/explain/live-network.ts';
+import type { NetworkCauseName } from '@ironbark/lab/explain/network-causes.ts';
 import {
   busiestShare,
   PROCESSOR_THREADS,
@@ -14,14 +15,18 @@ import {
 import type { NetworkReading } from '@ironbark/protocol/internal/node-client.ts';
 import type { CliContext } from '../context.ts';
 import { getDaemon } from '../daemon/admin-client.ts';
+import { INTERRUPTED } from '../interrupts.ts';
 import { Problem } from '../problem.ts';
-
 import type { LabExplainFlags } from './lab-explain.ts';
+import { requireTrial } from './lab-try.ts';
+import { renderTriedNetwork, type TriedNetwork, tryNetworkChange } from './lab-try-network.ts';
 
 interface ExplainedNic extends LiveNetwork {
   interfaceId: string;
   instanceId: string;
   profile: string;
+  /** With --try. */
+  tried?: TriedNetwork;
 }
 
 type Threads = ReadonlyMap<string, ThreadBusy>;
@@ -31,8 +36,9 @@ export async function explainNetworkCards(
   context: CliContext,
   id: string,
   { interval, try: wantsTrial = false }: LabExplainFlags,
-): Promise<void> {
-  if (wantsTrial) throw new Problem('--try is for volumes', ['lab run paper measures cards']);
+  path: string,
+): Promise<number> {
+  if (wantsTrial) await requireTrial(context);
   const daemon = await getDaemon(context.dataDir, context.self);
   const readNics = async () =>
     (await daemon.networkReadings()).filter((one) =>
@@ -52,7 +58,22 @@ export async function explainNetworkCards(
     return isSame ? (explainOne(then!, now, busy) ?? []) : [];
   });
   requireCounted(explained, id);
+  const [busiest] = explained.toSorted((a, b) => b.megabitsPerSecond - a.megabitsPerSecond);
+  const tried = wantsTrial ? await tryBusiest(context, busiest!, { after, path }) : undefined;
+  if (tried !== undefined) busiest!.tried = tried;
   context.terminal.result(explained, () => explained.map(render).join('\n\n'));
+  return wantsTrial && tried === undefined ? INTERRUPTED : 0;
+}
+
+/** One card, since a trial takes a minute. Undefined when it was interrupted. */
+async function tryBusiest(
+  context: CliContext,
+  { interfaceId, direction, explanation }: ExplainedNic,
+  { after, path }: { after: readonly NetworkReading[]; path: string },
+): Promise<TriedNetwork | undefined> {
+  const { profile } = after.find((one) => one.interfaceId === interfaceId)!;
+  const cause = explanation.cause?.name as NetworkCauseName | undefined;
+  return await tryNetworkChange(context, { cause, direction, profile }, path);
 }
 
 function requireCounted(found: readonly unknown[], id: string): void {
@@ -107,5 +128,6 @@ function render(nic: ExplainedNic): string {
     '',
     nic.explanation.sentence,
     ...(nic.explanation.remedy === undefined ? [] : [nic.explanation.remedy]),
+    ...(nic.tried === undefined ? [] : renderTriedNetwork(nic.tried)),
   ].join('\n');
 }

@@ -14,6 +14,7 @@ import {
 import { disagreements } from '@ironbark/lab/report/claims.ts';
 import { allTablesOf, describeRun } from '@ironbark/lab/report/page.ts';
 import type { RunReport } from '@ironbark/lab/report/run-report.ts';
+import { summaryOf } from '@ironbark/lab/report/summary.ts';
 import type { LabTable } from '@ironbark/lab/report/tables.ts';
 import { writeReport } from '@ironbark/lab/report/write-report.ts';
 import { requireWritable } from '@ironbark/lab/targets/own-disk.ts';
@@ -159,7 +160,9 @@ function renderRun(report: RunReport): string {
   const doubts = ['Where the paper’s text and tables disagree (its tables count here):'].concat(
     disagreements().map((each) => `  ${each}`),
   );
-  return [describeRun(report), LEGEND.join('\n'), ...tables, doubts.join('\n')].join('\n\n');
+  const short = ['In short:', ...summaryOf(report).map((each) => `  ${each}`)].join('\n');
+  // Last, since a terminal shows its end.
+  return [describeRun(report), LEGEND.join('\n'), ...tables, doubts.join('\n'), short].join('\n\n');
 }
 
 function renderLabTable({ title, headings, rows, notes }: LabTable): string {

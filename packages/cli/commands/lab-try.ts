@@ -58,22 +58,26 @@ export async function tryChange(
 export function renderTried(tried: Tried): string[] {
   if ('reason' in tried) return ['', `Nothing was tried. ${tried.reason}`];
   const { change, testbed, before, after, ratio, verdict, isSameCause } = tried;
+  return [
+    '',
+    `Tried on a copy (${WHERE[testbed] ?? testbed}): ${change}`,
+    `  before  ${renderRow(before)}`,
+    `  after   ${renderRow(after)}`,
+    sayVerdict(verdict, ratio),
+    isSameCause
+      ? 'Before the change the copy was held back by the same.'
+      : `Before the change the copy was not held back by the same, so this says less of the volume: ${before.explanation?.sentence ?? 'nobody knows by what.'}`,
+  ];
+}
+
+export function sayVerdict(verdict: TrialResult['verdict'], ratio: number): string {
   const times = `${ratio.toFixed(2)} times as fast`;
   const said = {
     better: `It is ${times}.`,
     worse: `It is slower: ${times}.`,
     same: `It makes no difference beyond what rounds differ by: ${times}.`,
   };
-  return [
-    '',
-    `Tried on a copy (${WHERE[testbed] ?? testbed}): ${change}`,
-    `  before  ${renderRow(before)}`,
-    `  after   ${renderRow(after)}`,
-    said[verdict],
-    isSameCause
-      ? 'Before the change the copy was held back by the same.'
-      : `Before the change the copy was not held back by the same, so this says less of the volume: ${before.explanation?.sentence ?? 'nobody knows by what.'}`,
-  ];
+  return said[verdict];
 }
 
 const WHERE: Readonly<Record<string, string>> = {

@@ -128,7 +128,8 @@ function engineFinding(
   scores: readonly EngineScore[],
 ): CalibrationFinding {
   const measured = Object.fromEntries(scores.map((one) => [one.aio, one.iops]));
-  return { name: 'engine', chosen: aio, measured, unit: 'requests/s', reason };
+  const unit = 'requests/s';
+  return { name: 'engine', chosen: aio, measured, unit, reason, by: 'measurement' };
 }
 
 async function explained<Result>(work: () => Result | Promise<Result>): Promise<Result> {

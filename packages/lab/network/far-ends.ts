@@ -7,6 +7,7 @@ import { hostToolCommand, type ToolName } from '../workloads/host-tools.ts';
 import { inNameSpace } from './in-name-space.ts';
 import type { LabNetwork } from './lab-network.ts';
 import { ROUND_TRIP_PORT, STREAM_PORT } from './network-sample.ts';
+import { findProcessor, onProcessor } from './on-processor.ts';
 
 export interface FarEndsOptions {
   commands: Commands;
@@ -20,6 +21,8 @@ export interface FarEndsOptions {
 interface Server {
   tool: ToolName;
   args: string[];
+  /** It stays on the processor that the other end without a guest is on too. */
+  isPinned: boolean;
   /** The line with which it says that it listens. */
   ready: RegExp;
 }
@@ -28,9 +31,15 @@ const SERVERS: readonly Server[] = [
   {
     tool: 'iperf3',
     args: ['--server', '--port', String(STREAM_PORT), '--forceflush'],
+    isPinned: false,
     ready: /^Server listening/,
   },
-  { tool: 'round-trips', args: ['serve', String(ROUND_TRIP_PORT)], ready: /^ready/ },
+  {
+    tool: 'round-trips',
+    args: ['serve', String(ROUND_TRIP_PORT)],
+    isPinned: true,
+    ready: /^ready/,
+  },
 ];
 const READY_TIMEOUT_MS = 20_000;
 
@@ -46,9 +55,11 @@ export async function startFarEnds(options: FarEndsOptions): Promise<AsyncDispos
 async function startServer(
   { commands, clock, tools, folder }: FarEndsOptions,
   nameSpace: string,
-  { tool, args, ready }: Server,
+  { tool, args, isPinned, ready }: Server,
 ): Promise<AsyncDisposable> {
-  const [file, ...rest] = inNameSpace(nameSpace, hostToolCommand(tools, tool, args));
+  const argv = hostToolCommand(tools, tool, args);
+  const processor = isPinned ? await findProcessor() : undefined;
+  const [file, ...rest] = inNameSpace(nameSpace, onProcessor(processor, argv));
   const child = await commands.startAttached(file, rest, { cwd: folder, env: {}, detached: true });
   child.stderr.resume();
   const over = new AbortController();

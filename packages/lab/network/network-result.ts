@@ -3,6 +3,7 @@
 import type { Explanation } from '../explain/explain.ts';
 import { explainNetwork } from '../explain/explain-network.ts';
 import { meanOf, median, type Spread, spreadOf } from '../run/statistics.ts';
+import type { HostWork } from '../seen/host-work.ts';
 import type { PacketFigures } from './interface-counters.ts';
 import type { NetworkNic, NetworkRow, PaperNetworkValues } from './network-rows.ts';
 
@@ -13,6 +14,8 @@ export interface NetworkSample {
   packets: PacketFigures;
   /** Share of its time in which the guest's busiest processor, or the thread that carries its packets, had no more to give. */
   processor?: { guest: number; serving: number };
+  /** What the whole host did meanwhile. */
+  work?: HostWork;
 }
 
 export interface RoundTrips {
@@ -42,6 +45,8 @@ export interface NetworkResult extends Partial<NetworkSample> {
   ratio?: number;
   spread?: { value: Spread; ratio?: Spread };
   samples?: number;
+  /** All of them, in their order: megabits a second, or microseconds; of the path without a guest before and after. */
+  rounds?: { value: number; bases: number[] }[];
   explanation?: Explanation;
   /** Why there are no figures. */
   reason?: string;
@@ -85,6 +90,10 @@ export function networkResultOf(
       ...(ratio === undefined ? {} : { ratio }),
     },
     samples: taken.length,
+    rounds: taken.map(({ sample, bases = [] }) => ({
+      value: figureOf(sample),
+      bases: bases.map(figureOf),
+    })),
     ...(explanation === undefined ? {} : { explanation }),
   };
 }

@@ -4,6 +4,7 @@ import { packetFigures, parseCounters } from './interface-counters.ts';
 import { type NetworkSample, networkResultOf } from './network-result.ts';
 import { NETWORK_ROWS, type NetworkRow, withBaselines } from './network-rows.ts';
 import { parseRoundTrips, parseStreams } from './network-sample.ts';
+import { findProcessor, onProcessor, parseAllowed } from './on-processor.ts';
 
 const find = (id: string): NetworkRow => NETWORK_ROWS.find((row) => row.id === id)!;
 
@@ -62,10 +63,17 @@ test('what iperf3 and round-trips print is read, and an error is said', () => {
   assert.equal(parseStreams(`warning\n${JSON.stringify(report)}\n`), 237.4);
   assert.throws(() => parseStreams('{"error":"unable to connect","end":{}}'), /unable to connect/);
   assert.throws(() => parseStreams('no such program'), /no such program/);
-  const said = '1800 round trips, 1100.5 us mean, 1000.0 us median, 4000.9 us of 99 in 100';
-  assert.deepEqual(parseRoundTrips(said, 2_000), {
-    ...{ perSecond: 900, meanUs: 1_100.5, medianUs: 1_000, p99Us: 4_000.9 },
+  const said = '1800 round trips, 1250.0 us mean, 1000.0 us median, 4000.9 us of 99 in 100';
+  assert.deepEqual(parseRoundTrips(said), {
+    ...{ perSecond: 800, meanUs: 1_250, medianUs: 1_000, p99Us: 4_000.9 },
   });
+});
+
+test('both ends of a round trip without a guest are on one processor, where one may be chosen', async () => {
+  assert.equal(parseAllowed('Name:\tnode\nCpus_allowed_list:\t3-5,9\n'), 3);
+  assert.equal(await findProcessor('/nowhere'), undefined);
+  assert.deepEqual(onProcessor(3, ['perl', 'x']), ['taskset', '--cpu-list', '3', 'perl', 'x']);
+  assert.deepEqual(onProcessor(undefined, ['perl']), ['perl']);
 });
 
 const SURROUNDINGS = {
@@ -86,5 +94,6 @@ test('a row has the middle of its rounds, each held against the path before and 
   const result = networkResultOf(find('network/other-host/e1000/transmit/1'), taken, SURROUNDINGS);
   assert.equal(result.megabitsPerSecond, 120);
   assert.deepEqual(result.spread?.ratio, { median: 0.6, lowest: 0.5, highest: 0.8 });
+  assert.deepEqual(result.rounds?.at(-1), { value: 120, bases: [140, 160] });
   assert.equal(result.explanation?.cause?.name, 'emulated-nic');
 });

@@ -31,7 +31,12 @@ import {
   type NetworkRow,
   withBaselines,
 } from './network-rows.ts';
-import { type NetworkSampleContext, sampleGuestNetwork, sampleSide } from './network-sample.ts';
+import {
+  type NetworkSampleContext,
+  sampleGuestNetwork,
+  sampleSide,
+  warmUpNetwork,
+} from './network-sample.ts';
 
 export interface NetworkRunOptions {
   commands: Commands;
@@ -185,6 +190,7 @@ class NetworkRun {
       const sample = await this.#outcomes.take(row.id, async () => {
         if (use !== inUse) await this.#useCard(guest!, card, mtu);
         inUse = use;
+        if (this.#outcomes.takenOf(row.id) === undefined) await warmUpNetwork(row, guest!);
         return await sampleGuestNetwork(context, row, { guest: guest!, tap: card.tap });
       });
       if (sample !== undefined) onSample(row, sample);

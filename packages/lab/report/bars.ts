@@ -83,7 +83,7 @@ export function renderBars(chart: BarChart): string {
   const parts = [
     head(title, caption),
     grid(scale, end, height),
-    legend(hasPaper ? others : undefined),
+    legend(hasPaper ? others : undefined, all.some(hasSpread)),
   ];
   let y = TOP;
   for (const { name, bars } of groups) {
@@ -102,12 +102,21 @@ function head(title: string, caption: string): string {
   return `${text(12, 24, title, 'font-size="16" font-weight="bold"')}${text(12, 44, caption, 'fill="#555"')}`;
 }
 
-function legend(others: string | undefined): string {
+function legend(others: string | undefined, isSpread: boolean): string {
+  const range = isSpread ? spreadLegend() : '';
   const ours = rectangle({ x: LABEL_WIDTH, y: 56, width: 12, color: COLORS.ours });
   const own = `${ours}${text(LABEL_WIDTH + 18, 67, 'this run')}`;
-  if (others === undefined) return own;
+  if (others === undefined) return `${own}${range}`;
   const other = rectangle({ x: LABEL_WIDTH + 110, y: 56, width: 12, color: COLORS.paper });
-  return `${own}${other}${text(LABEL_WIDTH + 128, 67, others)}`;
+  return `${own}${other}${text(LABEL_WIDTH + 128, 67, others)}${range}`;
+}
+
+/** Where the second bars' name has ended. */
+const SPREAD_AT = LABEL_WIDTH + 290;
+
+function spreadLegend(): string {
+  const sign = whisker(SPREAD_AT, SPREAD_AT + 22, 62.5);
+  return `${sign}${text(SPREAD_AT + 30, 67, 'lowest to highest round')}`;
 }
 
 function grid(scale: Scale, end: number, height: number): string {
@@ -158,16 +167,24 @@ function cut(y: number): string {
     .join('');
 }
 
+function hasSpread({ lowest, highest }: Bar): boolean {
+  return lowest !== undefined && highest !== undefined && lowest !== highest;
+}
+
 /** From the lowest to the highest of the repeats. */
-function spread({ lowest, highest }: Bar, y: number, end: number): string {
-  if (lowest === undefined || highest === undefined || lowest === highest) return '';
-  const [from, to, middle] = [xOf(lowest, end), xOf(highest, end), y + BAR / 2].map(round);
+function spread(bar: Bar, y: number, end: number): string {
+  if (!hasSpread(bar)) return '';
+  return whisker(xOf(bar.lowest!, end), xOf(bar.highest!, end), y + BAR / 2);
+}
+
+function whisker(left: number, right: number, height: number): string {
+  const [from, to, middle] = [left, right, height].map(round) as [number, number, number];
   const line = (x1: number, y1: number, x2: number, y2: number) =>
     `<line x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}" stroke="${COLORS.spread}" stroke-width="1.5"/>`;
   return [
-    line(from!, middle!, to!, middle!),
-    line(from!, middle! - 4, from!, middle! + 4),
-    line(to!, middle! - 4, to!, middle! + 4),
+    line(from, middle, to, middle),
+    line(from, middle - 4, from, middle + 4),
+    line(to, middle - 4, to, middle + 4),
   ].join('');
 }
 

@@ -14,7 +14,8 @@ export interface Figure {
   chart: BarChart;
 }
 
-const OF_HOST = 'Percent of what the host’s own program gets of the same disk, in the same run.';
+const OF_HOST =
+  'Percent of what the host’s own program gets of the same disk, in the same run. (*) Eucalyptus’ default of 2010, (+) Ironbark’s.';
 
 export function figuresOf({ rows, network, testbed }: MeasuredRows): Figure[] {
   const chart = networkFigureOf(network, testbed.wire?.bitsPerSecond);

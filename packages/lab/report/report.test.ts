@@ -14,6 +14,7 @@ import { figuresOf } from './figures.ts';
 import { networkFigureOf } from './network-figure.ts';
 import { networkTablesOf } from './network-tables.ts';
 import { renderPage } from './page.ts';
+import { summaryOf } from './summary.ts';
 import { tablesOf } from './tables.ts';
 
 const taken = (mbps: number): Taken => ({
@@ -123,6 +124,19 @@ test('a figure has a bar for each row, as long as its share of the host', () => 
   // 64 % of 460 for 100 %.
   assert.match(svg, /width="294.4" height="13" fill="#1f6f8b"/);
   assert.match(svg, /not measured here/);
+  assert.match(svg, />lowest to highest round</);
+});
+
+test('a run comes to a few sentences: defaults of 2010 and of today, and how much was measured', () => {
+  const sentences = summaryOf({ rows: RESULTS, network: NETWORK });
+  assert.equal(
+    sentences[0],
+    'Eucalyptus’ default of 2010, a sparse file: 64 % written and 64 % read of what the host itself gets (the paper: 1 % written and 67 % read).',
+  );
+  assert.match(sentences[1]!, /^Ironbark’s default, a local disk: 64 % written and 64 % read of/);
+  assert.match(sentences[3]!, /card and another host: 100 % sent and 100 % received/);
+  assert.match(sentences.at(-1)!, /^\d+ rows were measured; \d+ were not, and say why\.$/);
+  assert.deepEqual(summaryOf({ rows: [], network: [] }), ['0 rows were measured.']);
 });
 
 test('words of a chart cannot break out of it', () => {
@@ -148,6 +162,13 @@ test('the page holds tables, figures and the raw data, and needs nothing from el
     ...{ rows: RESULTS, network: NETWORK, bootSeconds: [6.2, 7.04] },
   });
   assert.match(page, /32 MiB a transfer, 3 times.*before its last row/);
+  assert.match(
+    page,
+    /<h2>In short<\/h2>\n<ul><li>Eucalyptus’ default of 2010, a sparse file: 64 % written/,
+  );
+  assert.match(page, /<tr class="missing"><td>Xen<\/td>/);
+  assert.match(page, /16\.0 <small>\(15\.0–17\.5\)<\/small>/);
+  assert.ok(page.indexOf('<svg') < page.indexOf('Table 1: write'));
   assert.ok(page.includes('Table 2: read') && page.includes('&quot;requestSectors&quot;'));
   assert.doesNotMatch(page, /(src|href)=|https?:\/\/(?!www\.w3\.org\/2000\/svg)/);
 });

@@ -142,7 +142,7 @@ export function nameOf(row: RowResult): string {
   return [VMM_NAMES[row.vmm], TARGET_NAMES[row.target], `${row.setting}${markOf(row)}`].join(', ');
 }
 
-function markOf({ mark, paper }: RowResult): string {
+export function markOf({ mark, paper }: RowResult): string {
   if (mark === 'ironbark-default') return ' (+)';
   return mark !== undefined || paper?.isDefault === true ? ' (*)' : '';
 }

@@ -1,4 +1,4 @@
-// Owns the files of a report in a folder: the page, the figures by themselves, the raw data.
+// Owns the files of a report in a folder: the page, the same as Markdown, the figures by themselves, the raw data.
 
 import { join } from 'node:path';
 import { ensureDirectory, replaceFile } from '@ironbark/platform/files.ts';
@@ -6,6 +6,7 @@ import type { Comparison } from '../compare/compare-runs.ts';
 import { comparisonFigure } from '../compare/comparison-report.ts';
 import { renderBars } from './bars.ts';
 import { type Figure, figuresOf } from './figures.ts';
+import { renderComparisonMarkdown, renderMarkdown } from './markdown.ts';
 import { renderComparisonPage, renderPage } from './page.ts';
 import type { RunReport } from './run-report.ts';
 
@@ -19,6 +20,7 @@ export async function writeReport(
 ): Promise<string[]> {
   return await writeFiles(folder, [
     ['report.html', renderPage(report, comparison)],
+    ['report.md', renderMarkdown(report, comparison)],
     jsonFile('report.json', report),
     ...figuresOf(report).map(svgFile),
     ...(comparison === undefined ? [] : filesOf(comparison)),
@@ -27,7 +29,8 @@ export async function writeReport(
 
 export async function writeComparison(folder: string, comparison: Comparison): Promise<string[]> {
   const page: ReportFile = ['comparison.html', renderComparisonPage(comparison)];
-  return await writeFiles(folder, [page, ...filesOf(comparison)]);
+  const text: ReportFile = ['comparison.md', renderComparisonMarkdown(comparison)];
+  return await writeFiles(folder, [page, text, ...filesOf(comparison)]);
 }
 
 function filesOf(comparison: Comparison): ReportFile[] {

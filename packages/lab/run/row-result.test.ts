@@ -4,6 +4,7 @@ import { MATRIX } from '../matrix/matrix.ts';
 import { selectRows } from '../matrix/select-rows.ts';
 import { groupForGuests } from './guest-groups.ts';
 import { describeRow, resultOf, type Taken } from './row-result.ts';
+import { seenDuring } from './sample.ts';
 import { spreadOf } from './statistics.ts';
 
 const row = (pattern: string) => selectRows({ quick: true, patterns: [pattern] })[0]!;
@@ -19,6 +20,10 @@ test('a row has the sample in the middle, the spread, and its ratio to the host 
   assert.equal(result.mbps, 60);
   assert.deepEqual(result.spread?.mbps, { median: 60, lowest: 50, highest: 80 });
   assert.deepEqual(result.spread?.ratio, { median: 0.8, lowest: 0.6, highest: 1 });
+  assert.deepEqual(
+    result.rounds?.map(({ mbps, hostMbps }) => mbps / hostMbps!),
+    [0.6, 0.8, 1],
+  );
   assert.equal(result.vmm, 'emulation');
   assert.equal(result.explanation?.cause?.name, 'emulated-bus');
 });
@@ -34,6 +39,17 @@ test('rounds in which the guest was kept waiting for the host’s processors are
   assert.deepEqual([spread?.mbps.lowest, samples, disturbed], [60, 3, 2]);
   const starved = resultOf(which, [round(30, 0.9), round(31, 0.95), round(29, 0.88)], 'tcg');
   assert.deepEqual([starved.samples, starved.disturbed], [3, undefined]);
+});
+
+test('what the disk saw is of the interval in which the program worked, not of its beginning and end', () => {
+  const seen = { requestSectors: 8, queueDepth: 12, utilisation: 0.6, bytes: 1, intervalMs: 4_000 };
+  const outcome = { mbps: 5, bytes: 15e6 };
+  const { queueDepth, utilisation, requestSectors } = seenDuring(outcome, seen);
+  assert.deepEqual([queueDepth, utilisation.toFixed(6), requestSectors], [16, '0.800000', 8]);
+  assert.equal(seenDuring(outcome, { ...seen, utilisation: 0.9 }).utilisation, 1);
+  const { intervalMs: _none, ...byRequests } = seen;
+  assert.equal(seenDuring(outcome, byRequests), byRequests);
+  assert.equal(seenDuring({ mbps: 1, bytes: 15e6 }, seen), seen);
 });
 
 test('the paper’s values stand beside the row, their ratio from raw values', () => {

@@ -37,6 +37,8 @@ export interface Measured extends DiskFigures {
   /** Over the repeats. */
   spread: { mbps: Spread; ratio?: Spread };
   samples: number;
+  /** All of them, in their order. */
+  rounds: RoundResult[];
   /** Rounds that are not among them: the guest was kept from the host's processors longer than in the others. */
   disturbed?: number;
   guestBusy?: number;
@@ -44,6 +46,8 @@ export interface Measured extends DiskFigures {
   guestWaiting?: number;
   iops?: number;
   latencyMs?: NonNullable<Sample['latencyMs']>;
+  requestMs?: number;
+  work?: NonNullable<Sample['work']>;
 }
 
 export interface RowResult extends Partial<Measured> {
@@ -58,6 +62,14 @@ export interface RowResult extends Partial<Measured> {
   explanation?: Explanation;
   /** Why there are no figures. */
   reason?: string;
+}
+
+export interface RoundResult {
+  mbps: number;
+  /** Of the host, before and after. */
+  hostMbps?: number;
+  /** Share of the time in which the guest's processors were kept waiting. */
+  waiting?: number;
 }
 
 /** A sample, and the host's own rate in the same round. */
@@ -138,9 +150,18 @@ export function summarize(all: readonly Taken[]): Measured {
       ...(ratio === undefined ? {} : { ratio }),
     },
     samples: taken.length,
+    rounds: all.map(roundOf),
     ...(disturbed === 0 ? {} : { disturbed }),
     ...(ratio === undefined ? {} : { ratio: ratio.median }),
     ...definedOf(sample),
+  };
+}
+
+function roundOf({ sample: { mbps, guestWaiting }, hostMbps }: Taken): RoundResult {
+  return {
+    mbps,
+    ...(hostMbps === undefined ? {} : { hostMbps }),
+    ...(guestWaiting === undefined ? {} : { waiting: guestWaiting }),
   };
 }
 
@@ -152,8 +173,11 @@ export function ratiosOf(taken: readonly Taken[]): number[] {
 }
 
 /** What not every sample has. */
-function definedOf({ guestBusy, servingBusy, guestWaiting, iops, latencyMs }: Sample) {
+function definedOf({ guestBusy, servingBusy, guestWaiting, iops, latencyMs, ...seen }: Sample) {
+  const { requestMs, work } = seen;
   return {
+    ...(requestMs === undefined ? {} : { requestMs }),
+    ...(work === undefined ? {} : { work }),
     ...(guestBusy === undefined ? {} : { guestBusy }),
     ...(servingBusy === undefined ? {} : { servingBusy }),
     ...(guestWaiting === undefined ? {} : { guestWaiting }),

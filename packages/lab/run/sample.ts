@@ -5,6 +5,7 @@ import type { Clock } from '@ironbark/platform/clock.ts';
 import type { Commands } from '@ironbark/platform/commands.ts';
 import type { LabGuest } from '../guest/lab-guest.ts';
 import type { Direction } from '../paper/paper-rows.ts';
+import { type HostWork, watchHost } from '../seen/host-work.ts';
 import {
   busiestShare,
   PROCESSOR_THREADS,
@@ -22,6 +23,7 @@ import {
   type Program,
   programOf,
   type Workload,
+  workMsOf,
 } from '../workloads/workload.ts';
 
 export interface Sample extends Pick<Outcome, 'iops' | 'latencyMs'> {
@@ -30,6 +32,10 @@ export interface Sample extends Pick<Outcome, 'iops' | 'latencyMs'> {
   seen: TargetSeen;
   /** Bytes at the disk for each that the program moved. */
   amplification: number;
+  /** Milliseconds that a request was at the disk, on average. */
+  requestMs?: number;
+  /** What the whole host did meanwhile. */
+  work?: HostWork;
   /** How busy the guest's busiest processor was, 0 to 1, and the busiest thread that serves it. */
   guestBusy?: number;
   servingBusy?: number;
@@ -67,13 +73,16 @@ export async function sampleHost(
   target: Target,
   row: SampledRow,
 ): Promise<Sample> {
-  const { commands, signal } = context;
+  const { commands, clock, signal } = context;
   await prepare(context, target, row);
   const program = programFor(context, target.path, row);
   const [file, ...args] = hostCommand(context, program);
   const options = { timeoutMs: TIMEOUT_MS, signal, env: PLAIN_WORDS };
-  const { result, seen } = await target.watch(() => commands.run(file, args, options));
-  return sampleOf(program.parse(`${result.stdout}\n${result.stderr}`), seen);
+  const { result: ran, work } = await watchHost({ clock }, () =>
+    target.watch(() => commands.run(file, args, options)),
+  );
+  const { result, seen } = ran;
+  return { ...sampleOf(program.parse(`${result.stdout}\n${result.stderr}`), seen), ...work };
 }
 
 export interface GuestPlace {
@@ -98,14 +107,21 @@ export async function sampleGuest(
   const command = tool === 'dd' ? `${GUEST_DD} ${args.join(' ')}` : guestToolCommand(tool, args);
   const before = await readThreads(guest.pid);
   const startedMs = clock.monotonicMs();
-  const { result, seen } = await target.watch(() => guest.run(command, TIMEOUT_MS));
+  const { result: ran, work } = await watchHost({ clock, pid: guest.pid }, () =>
+    target.watch(() => guest.run(command, TIMEOUT_MS)),
+  );
+  const { result, seen } = ran;
   const intervalMs = clock.monotonicMs() - startedMs;
   const after = await readThreads(guest.pid);
-  const share = (names: RegExp) => busiestShare(before, after, { intervalMs, names });
+  const outcome = program.parse(result);
+  const share = (names: RegExp, ms: number) =>
+    busiestShare(before, after, { intervalMs: ms, names });
   return {
-    ...sampleOf(program.parse(result), seen),
-    guestBusy: share(PROCESSOR_THREADS),
-    servingBusy: share(SERVING_THREADS),
+    ...sampleOf(outcome, seen),
+    ...work,
+    guestBusy: share(PROCESSOR_THREADS, intervalMs),
+    // While the program begins there is nothing to serve.
+    servingBusy: share(SERVING_THREADS, Math.min(intervalMs, workMsOf(outcome))),
     guestWaiting: waitingShare(before, after, { intervalMs, names: PROCESSOR_THREADS }),
   };
 }
@@ -175,10 +191,25 @@ function hostCommand(
   return tool === 'dd' ? ['dd', ...args] : hostToolCommand(tools, tool, args);
 }
 
-function sampleOf({ mbps, bytes, iops, latencyMs }: Outcome, seen: TargetSeen): Sample {
+function sampleOf(outcome: Outcome, seen: TargetSeen): Sample {
+  const { mbps, bytes, iops, latencyMs } = outcome;
   return {
-    ...{ mbps, seen, amplification: seen.bytes / bytes },
+    ...{ mbps, seen: seenDuring(outcome, seen), amplification: seen.bytes / bytes },
+    ...(seen.requestMs === undefined ? {} : { requestMs: seen.requestMs }),
     ...(iops === undefined ? {} : { iops }),
     ...(latencyMs === undefined ? {} : { latencyMs }),
+  };
+}
+
+/** In the interval of the rate: before a program begins its work and after it there is no request. */
+export function seenDuring(outcome: Outcome, seen: TargetSeen): TargetSeen {
+  const { intervalMs, queueDepth, utilisation } = seen;
+  const workMs = workMsOf(outcome);
+  if (intervalMs === undefined || workMs <= 0 || workMs >= intervalMs) return seen;
+  const times = intervalMs / workMs;
+  return {
+    ...{ ...seen, intervalMs: workMs },
+    queueDepth: times * queueDepth,
+    utilisation: Math.min(1, times * utilisation),
   };
 }

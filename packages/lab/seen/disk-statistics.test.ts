@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { MIB } from '@ironbark/core/units.ts';
 import { systemClock } from '@ironbark/platform/clock.ts';
 import { writeFully } from '@ironbark/platform/files.ts';
-import { figuresBetween, parseDiskStatistics } from './disk-statistics.ts';
+import { figuresBetween, meanRequestMs, parseDiskStatistics } from './disk-statistics.ts';
 import { watchDiskOf } from './host-disk.ts';
 
 const BEFORE = `
@@ -26,6 +26,8 @@ test('the paper’s three columns and latencies come from two readings', () => {
   assert.equal(figures.readBytesPerSecond, 102_400 * 512);
   assert.equal(figures.readLatencyMs, 10);
   assert.equal(figures.writeLatencyMs, 40);
+  assert.equal(meanRequestMs(before.get('sda')!, after.get('sda')!), 20);
+  assert.equal(meanRequestMs(after.get('sda')!, after.get('sda')!), undefined);
 });
 
 test('a device that did nothing has zeros and no latency', () => {

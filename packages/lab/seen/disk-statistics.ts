@@ -78,3 +78,10 @@ export function figuresBetween(
     writeLatencyMs: writes === 0 ? undefined : since('writeMs') / writes,
   };
 }
+
+/** From being queued to being done, of reads and writes together; undefined where there was none. */
+export function meanRequestMs(before: DiskStatistics, after: DiskStatistics): number | undefined {
+  const requests = after.readOps + after.writeOps - before.readOps - before.writeOps;
+  const ms = after.readMs + after.writeMs - before.readMs - before.writeMs;
+  return requests === 0 ? undefined : ms / requests;
+}

@@ -7,6 +7,7 @@ import {
   type DiskStatistics,
   figuresBetween,
   type IntervalFigures,
+  meanRequestMs,
   parseDiskStatistics,
 } from './disk-statistics.ts';
 
@@ -37,14 +38,19 @@ export async function watchDevice<T>(
   device: string,
   clock: Clock,
   work: () => Promise<T>,
-): Promise<{ result: T; seen: IntervalFigures & { bytes: number } }> {
+): Promise<{
+  result: T;
+  seen: IntervalFigures & { bytes: number; intervalMs: number; requestMs?: number };
+}> {
   const before = await readDevice(device, clock);
   const result = await work();
   const after = await readDevice(device, clock);
   const bytes = bytesOf(after.counters) - bytesOf(before.counters);
   const intervalMs = after.atMs - before.atMs;
   const figures = figuresBetween(before.counters, after.counters, intervalMs);
-  return { result, seen: { ...figures, bytes } };
+  const requestMs = meanRequestMs(before.counters, after.counters);
+  const timed = requestMs === undefined ? {} : { requestMs };
+  return { result, seen: { ...figures, bytes, intervalMs, ...timed } };
 }
 
 function bytesOf({ readBytes, writeBytes }: DiskStatistics): number {

@@ -8,6 +8,10 @@ import type { Direction } from '../paper/paper-rows.ts';
 export interface TargetSeen extends DiskFigures {
   /** What reached the disk, read and written. */
   bytes: number;
+  /** Milliseconds that a request was at the disk, on average; absent where there was none. */
+  requestMs?: number;
+  /** Over which queue and utilisation are, program's beginning and end with it; absent: from the first request to the last. */
+  intervalMs?: number;
 }
 
 export interface Target {

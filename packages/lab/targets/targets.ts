@@ -137,8 +137,10 @@ function servedTarget({ disk, file, bytesFile }: Backing): Target {
     prepare: async () => {},
     watch: async (work) => {
       const { result, seen } = await disk!.watch(work);
-      const { readBytes, writeBytes } = seen.counters;
-      return { result, seen: { ...seen, bytes: readBytes + writeBytes } };
+      const { readBytes, writeBytes, readOps, writeOps, residenceMs } = seen.counters;
+      const requests = readOps + writeOps;
+      const timed = requests === 0 ? {} : { requestMs: residenceMs / requests };
+      return { result, seen: { ...seen, bytes: readBytes + writeBytes, ...timed } };
     },
   };
 }

@@ -13,6 +13,7 @@ import { parseRate, transferArguments } from '../workloads/dd.ts';
 import { CalibrationError } from './choose-engine.ts';
 import { calibrationFrom, type HostFigures, type HostNetwork } from './findings.ts';
 import { type Bench, type BenchContext, measureBench } from './host-bench.ts';
+import { READ_AHEADS } from './host-profile.ts';
 
 export interface HostCalibrationOptions extends BenchContext {
   measuredAt: string;
@@ -202,14 +203,22 @@ async function measureAllocations(
   return { sparse, preallocated, written };
 }
 
-/** What Linux has under way with its own 128 KiB, and with the 4 MiB that an optimal I/O size of 2 MiB makes of them. */
+/** In turns, so that what the host does meanwhile changes all alike. */
+const READ_AHEAD_ROUNDS = 3;
+
+/** What Linux has under way of each window: one request of up to 1 MiB, or as many of them as it holds. */
 async function measureReadAhead(
   context: BenchContext,
   { path, aio }: { path: string; aio: AioEngine },
 ): Promise<HostFigures['readAhead']> {
-  const work = { path, aio, cache: 'none', direction: 'read' } as const;
-  return {
-    '128 KiB': await measureBench(context, { ...work, blockBytes: 128 * KIB, depth: 1 }),
-    '4 MiB': await measureBench(context, { ...work, blockBytes: MIB, depth: 4 }),
-  };
+  const rates: Record<string, number[]> = {};
+  for (let round = 0; round < READ_AHEAD_ROUNDS; round++) {
+    for (const { name, windowBytes } of READ_AHEADS) {
+      const blockBytes = Math.min(windowBytes, MIB);
+      const work = { path, aio, cache: 'none', direction: 'read', blockBytes } as const;
+      const rate = await measureBench(context, { ...work, depth: windowBytes / blockBytes });
+      rates[name] = [...(rates[name] ?? []), rate];
+    }
+  }
+  return rates;
 }

@@ -84,6 +84,7 @@ export function parseFio(text: string, direction: Direction) {
     mbps: side.bw_bytes / 1e6,
     // Of a mix, both sides reach the disk.
     bytes: (read?.io_bytes ?? 0) + (write?.io_bytes ?? 0),
+    seconds: side.io_bytes / side.bw_bytes,
     iops: side.iops,
     latencyMs: {
       mean: mean / NANOSECONDS_PER_MS,

@@ -8,7 +8,7 @@ import { systemCommands } from '@ironbark/platform/commands.ts';
 import { overwriteUnsynced, writeUnsynced } from '@ironbark/platform/files.ts';
 import { parseFio } from './fio.ts';
 import { guestToolCommand, hostToolCommand } from './host-tools.ts';
-import { directionsOf, parseRecords, programOf, WORKLOADS } from './workload.ts';
+import { directionsOf, parseRecords, programOf, WORKLOADS, workMsOf } from './workload.ts';
 
 const transfer = { path: '/dev/vda', bytes: 64 * MIB, seconds: 3 } as const;
 
@@ -40,8 +40,10 @@ test('what fio prints is read, whatever it says before', () => {
   };
   const text = `fio: a note\n${JSON.stringify({ jobs: [{ read: side }] }, undefined, 1)}\n`;
   assert.deepEqual(parseFio(text, 'read'), {
-    ...{ mbps: 5, bytes: 1e7, iops: 1_220.7, latencyMs: { mean: 0.819, p99: 2.4 } },
+    ...{ mbps: 5, bytes: 1e7, seconds: 2, iops: 1_220.7, latencyMs: { mean: 0.819, p99: 2.4 } },
   });
+  assert.equal(workMsOf(parseFio(text, 'read')), 2_000);
+  assert.equal(workMsOf({ mbps: 25, bytes: 50e6 }), 2_000);
   assert.throws(() => parseFio(text, 'write'), /moved nothing/);
   assert.throws(() => parseFio('fio: no such file', 'read'), /no such file/);
 });

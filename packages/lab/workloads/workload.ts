@@ -54,8 +54,15 @@ export interface Outcome {
   mbps: number;
   /** Of what was moved. */
   bytes: number;
+  /** In which it was moved; `bytes` at `mbps` when absent. */
+  seconds?: number;
   iops?: number;
   latencyMs?: { mean: number; p99: number };
+}
+
+/** Milliseconds in which the program did its work: an emulated guest takes a while besides to begin and end it. */
+export function workMsOf({ mbps, bytes, seconds = bytes / 1e6 / mbps }: Outcome): number {
+  return 1_000 * seconds;
 }
 
 export interface Program {

@@ -24,7 +24,12 @@ export async function readIoCalibration(dataDir: string): Promise<IoCalibration 
 const ORDER: readonly AioEngine[] = ['threads', 'native', 'io_uring'];
 
 /** What was fastest, where this host lets QEMU use it: the best that it does is known by a probe. */
-export function calibratedEngine(probed: AioEngine, calibrated: IoCalibration | undefined) {
-  if (calibrated === undefined) return probed;
-  return ORDER[Math.min(ORDER.indexOf(probed), ORDER.indexOf(calibrated.aio))]!;
+export function calibratedDisk(
+  probed: AioEngine,
+  calibrated: IoCalibration | undefined,
+): { aio: AioEngine; optimalIoBytes?: number } {
+  if (calibrated === undefined) return { aio: probed };
+  const aio = ORDER[Math.min(ORDER.indexOf(probed), ORDER.indexOf(calibrated.aio))]!;
+  const { optimalIoBytes } = calibrated.profile?.disk ?? {};
+  return { aio, ...(optimalIoBytes === undefined ? {} : { optimalIoBytes }) };
 }

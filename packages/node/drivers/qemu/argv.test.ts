@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { DIRECT, PARAVIRTUAL, READ_STREAM } from '@ironbark/core/io-profile.ts';
+import { MIB } from '@ironbark/core/units.ts';
 import { guestUuid } from '../../app/guest-uuid.ts';
 import type { GuestNic, GuestSpec } from '../hypervisor-driver.ts';
 import { exportNode, guestSerial, renderArguments, renderOption } from './argv.ts';
-import { effectiveDiskProfile } from './disk-profile.ts';
+import { effectiveDiskProfile, engineFor } from './disk-profile.ts';
 
 const ID = 'i-0123456789abcdef0';
 const profile = { ...DIRECT, queues: 2 };
@@ -167,6 +168,19 @@ describe('the profile that a disk really has', () => {
       );
     });
   }
+
+  test('the optimal I/O size is that of the host’s measurement where there is one', () => {
+    const engine = { aio: 'io_uring', direct: true } as const;
+    const of = (optimalIoBytes: number) =>
+      effectiveDiskProfile(DIRECT, { ...engine, optimalIoBytes }, 1);
+    assert.deepEqual([of(0).optimalIoBytes, of(8 * MIB).optimalIoBytes], [0, 8 * MIB]);
+    assert.equal(effectiveDiskProfile(DIRECT, engine, 1).optimalIoBytes, 2 * MIB);
+    assert.equal(of(8 * MIB).name, DIRECT.name);
+    const measured = { ...engine, optimalIoBytes: 0 };
+    assert.deepEqual(engineFor('file', measured), measured);
+    assert.deepEqual(engineFor('export', measured), engine);
+    assert.deepEqual(engineFor('file', engine), engine);
+  });
 
   test('a bus that the node does not offer is refused, not replaced', () => {
     const engine = { aio: 'io_uring', direct: true } as const;

@@ -21,6 +21,8 @@ export type Accelerator = 'kvm' | 'tcg';
 export interface DiskEngine {
   aio: AioEngine;
   direct: boolean;
+  /** What suits the host's own disk best; absent where nobody has measured it: the profile's. */
+  optimalIoBytes?: number;
 }
 
 /** A tap's file descriptors as QEMU inherits them. */

@@ -4,6 +4,12 @@ import { ServiceError } from '@ironbark/core/errors.ts';
 import type { DiskProfile } from '@ironbark/core/io-profile.ts';
 import type { DiskEngine } from './argv.ts';
 
+/** What was measured is a file of the node's; a volume's bytes may be anywhere. */
+export function engineFor(source: string, { aio, direct, optimalIoBytes }: DiskEngine): DiskEngine {
+  const isMeasured = source === 'file' && optimalIoBytes !== undefined;
+  return { aio, direct, ...(isMeasured ? { optimalIoBytes } : {}) };
+}
+
 /** The profile with which a file of this host really runs; its name stays the requested one. */
 export function effectiveDiskProfile(
   requested: DiskProfile,
@@ -13,7 +19,9 @@ export function effectiveDiskProfile(
   refuseUnlessOffered(requested);
   const cache = requested.cache === 'direct' && !engine.direct ? 'writeback' : requested.cache;
   const queues = requested.queues === 'vcpus' ? vcpus : requested.queues;
-  return { ...requested, cache, queues, aio: weakerAio(requested, engine, cache) };
+  const { optimalIoBytes = requested.optimalIoBytes } = engine;
+  const aio = weakerAio(requested, engine, cache);
+  return { ...requested, cache, queues, aio, optimalIoBytes };
 }
 
 /** Linux's native AIO blocks on anything but O_DIRECT, and QEMU refuses the pair. */

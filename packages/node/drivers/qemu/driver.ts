@@ -27,7 +27,7 @@ import type {
 } from '../hypervisor-driver.ts';
 import { CONSOLE_CHARDEV, CONSOLE_RING_BYTES, diskNames } from './argv.ts';
 import { Connections } from './connections.ts';
-import { effectiveDiskProfile } from './disk-profile.ts';
+import { effectiveDiskProfile, engineFor } from './disk-profile.ts';
 import { type DiskRecords, readDiskRecords, writeDiskRecords } from './disk-records.ts';
 import { growDisk, readDiskSizes } from './disk-size.ts';
 import { ensureHistograms, parseDiskStats } from './disk-stats.ts';
@@ -105,7 +105,7 @@ class QemuDriver implements HypervisorDriver {
     const running = await this.#findByDirectory(spec);
     if (running !== undefined) return running;
     const host = await this.#host();
-    const engine = await host.engineNow();
+    const engine = engineFor(spec.rootDisk.source.kind, await host.engineNow());
     const profile = effectiveDiskProfile(spec.rootDisk.profile, engine, spec.vcpus);
     const resolved = { ...spec, rootDisk: { ...spec.rootDisk, profile } };
     const { serial, source } = spec.rootDisk;
@@ -234,7 +234,7 @@ class QemuDriver implements HypervisorDriver {
 
   async attachDisk(handle: GuestHandle, disk: GuestDisk): Promise<DiskProfile> {
     if (disk.source.kind === 'file') throw new Error('only exported volumes are plugged in');
-    const engine = await (await this.#host()).engineNow();
+    const engine = engineFor(disk.source.kind, await (await this.#host()).engineNow());
     const { serial, source } = disk;
     const records = await readDiskRecords(handle.directory);
     // The root disk is the first; one processor's worth of queues when it is not known.

@@ -6,7 +6,7 @@ import {
   openControlGroups,
 } from '@ironbark/platform/control-groups.ts';
 import type { Enclosure } from '@ironbark/platform/enclosure.ts';
-import { calibratedEngine, readIoCalibration } from '../../host/io-calibration.ts';
+import { calibratedDisk, readIoCalibration } from '../../host/io-calibration.ts';
 import type { DiskEngine } from './argv.ts';
 import { type HostFacts, type ProbeContext, probeHost } from './probe.ts';
 
@@ -31,7 +31,7 @@ export async function lookAtHost(context: ProbeContext): Promise<Host> {
   const { engine } = facts;
   const engineNow = async () => {
     const calibrated = await readIoCalibration(context.dataDir);
-    return { ...engine, aio: calibratedEngine(engine.aio, calibrated) };
+    return { ...engine, ...calibratedDisk(engine.aio, calibrated) };
   };
   return { ...facts, enclosure: facts.enclosure, controlGroups, isolationGaps, engineNow };
 }
