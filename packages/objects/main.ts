@@ -172,7 +172,7 @@ async function openStores(
   if (settings === undefined) {
     if (dataDir === undefined) throw new Error('objects in files need a folder');
     const onLogFull = () => late.compaction?.resync();
-    return await openLocalStores({ dataDir, database, hashing, logFileBytes, onLogFull });
+    return await openLocalStores({ dataDir, database, hashing, logFileBytes, random, onLogFull });
   }
   const onLeader = () => {
     for (const handle of late.ofLeader ?? []) handle.resync();
