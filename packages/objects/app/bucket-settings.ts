@@ -6,7 +6,7 @@ import {
   listConfigurations,
   putConfiguration,
 } from '../store/bucket-configurations.ts';
-import { findBucketById, findBucketWithSettings } from '../store/buckets.ts';
+import { findBucketById } from '../store/buckets.ts';
 import type { BucketTable, Tx } from '../store/schema.ts';
 import type { ObjectsContext } from './context.ts';
 import { noSuchBucket } from './not-found.ts';
@@ -33,7 +33,7 @@ export async function loadBucket(
   context: ObjectsContext,
   name: string,
 ): Promise<Bucket | undefined> {
-  return await findBucketWithSettings(context.db.query, name);
+  return await context.buckets.find(name);
 }
 
 export async function loadBucketById(

@@ -56,6 +56,7 @@ export class CommitGroups {
   #group: Group | undefined;
   #isWorking = false;
   #isSyncing = true;
+  #unjournaled = 0;
   #waiting: Waiting[] = [];
   #outside: (() => void)[] = [];
 
@@ -68,6 +69,11 @@ export class CommitGroups {
       leave: engine.prepare('RELEASE member'),
       commit: engine.prepare('COMMIT'),
     };
+  }
+
+  /** Commits of changes that are in no journal. */
+  get unjournaled(): number {
+    return this.#unjournaled;
   }
 
   /** Resolves when it is this one's turn. */
@@ -115,7 +121,7 @@ export class CommitGroups {
   /** Runs what is no part of a transaction as soon as none is open. A change is synced by itself. */
   runOutside<Result>(ask: () => Result, isChange: boolean): Result | Promise<Result> {
     const work = () => {
-      if (isChange) this.#setSyncing(true);
+      if (isChange) this.#beginUnjournaled();
       return ask();
     };
     if (this.#group === undefined) return work();
@@ -149,6 +155,11 @@ export class CommitGroups {
     }
     this.#group.members += 1;
     change(() => this.#steps.enter.run());
+  }
+
+  #beginUnjournaled(): void {
+    this.#setSyncing(true);
+    this.#unjournaled += 1;
   }
 
   /** SQLite takes it between transactions alone. With NORMAL, a commit is in the log of writes and not synced. */
@@ -232,8 +243,9 @@ export class CommitGroups {
     next.wake();
   }
 
-  #keep({ hasChanges }: Group, place: string | undefined): void {
+  #keep({ hasChanges, journal }: Group, place: string | undefined): void {
     const { change, count } = this.#options;
+    if (hasChanges && journal === undefined) this.#unjournaled += 1;
     if (hasChanges && count !== undefined) change(() => count.move(place));
     change(() => this.#steps.commit.run());
     if (hasChanges) count?.moved(place);

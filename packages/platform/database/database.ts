@@ -6,6 +6,11 @@ import type { Journal } from './journal.ts';
 export interface Database<Schema> extends AsyncDisposable {
   /** Why nothing can be changed until the next start, for people; undefined while all is well. */
   readonly failure: string | undefined;
+  /**
+   * Grows with every change that is committed and in no journal: what such changes alone make is as it was read while this
+   * is the same. Absent where others change the state, too.
+   */
+  readonly changes?: number;
   /** Reads outside a transaction see the newest committed state. */
   readonly query: Kysely<Schema>;
   /**

@@ -92,6 +92,9 @@ export async function openSqlite<Schema>(options: SqliteOptions): Promise<Databa
     get failure() {
       return guard.failure;
     },
+    get changes() {
+      return driver.changes;
+    },
     findDamage: async () => findDamage(engine),
     [Symbol.asyncDispose]: () => query.destroy(),
   };
@@ -181,6 +184,10 @@ class SingleConnectionDriver implements Driver {
     this.#statements = new Statements(engine, guard);
     const change = (work: () => unknown) => void changeWith(guard, work);
     this.#groups = new CommitGroups({ engine, change, maxMembers, count });
+  }
+
+  get changes(): number {
+    return this.#groups.unjournaled;
   }
 
   async init(): Promise<void> {}
