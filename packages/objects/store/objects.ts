@@ -1,7 +1,7 @@
 // Owns the SQL of objects: the current pointer of each key, its version and the version's blobs.
 
 import { prepareQuery } from '@ironbark/platform/database/prepared-query.ts';
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { ObjectsSchema, ObjectVersionTable, SegmentTable, Tx } from './schema.ts';
 
 type Queries = Kysely<ObjectsSchema>;
@@ -64,8 +64,8 @@ const selectCurrentObject = prepareQuery(
       ])
       .where('object.bucket_id', '=', bucketId)
       .where('object.object_key', '=', key)
-      // Whether there is one, and only one.
-      .limit(2),
+      // Whether there is one, and only one. A limit that is bound has SQLite parse the query anew each time.
+      .limit(sql.lit(2)),
 );
 
 export interface SegmentBlob {
