@@ -1,23 +1,22 @@
 // Owns which buckets need not be asked for again: those that were read since the last change of the state that could have
 // been one of a bucket. PUTs of small objects, which a journal keeps, change none.
 
-import { findBucketWithSettings } from '../store/buckets.ts';
+import { type BucketWithSettings, findBucketWithSettings } from '../store/buckets.ts';
 import type { ObjectsDatabase } from '../store/schema.ts';
-import type { Bucket } from './bucket-settings.ts';
 
 /** A few hundred bytes each, and their documents. */
 const MAX_BUCKETS = 1_000;
 
 export class KnownBuckets {
   readonly #db: ObjectsDatabase;
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #buckets = new Map<string, BucketWithSettings>();
   #changes: number | undefined;
 
   constructor(db: ObjectsDatabase) {
     this.#db = db;
   }
 
-  async find(name: string): Promise<Bucket | undefined> {
+  async find(name: string): Promise<BucketWithSettings | undefined> {
     const { changes } = this.#db;
     if (changes === undefined) return await findBucketWithSettings(this.#db.query, name);
     if (changes === this.#changes) {
@@ -30,7 +29,7 @@ export class KnownBuckets {
   }
 
   /** Unless something was changed while it was read. */
-  #keep(bucket: Bucket, changes: number): void {
+  #keep(bucket: BucketWithSettings, changes: number): void {
     if (this.#db.changes !== changes) return;
     if (this.#changes !== changes || this.#buckets.size >= MAX_BUCKETS) this.#buckets.clear();
     this.#changes = changes;
