@@ -67,3 +67,11 @@ test('a group of which a byte is missing in the log is not there, and all before
   assert.equal(await read(objects, 'second'), 'whole');
   assert.equal(await read(objects, 'first'), 'old');
 });
+
+test('a state that comes without a log, as one that is restored with no small objects, starts', async (t) => {
+  const dataDir = await loseState(await makeFolder(t), async () => {});
+  await rm(join(dataDir, 'log'), { recursive: true });
+  await using objects = await startAlone(dataDir);
+  await put(objects, 'second', 'new');
+  assert.equal(await read(objects, 'second'), 'new');
+});

@@ -134,6 +134,8 @@ export function journalIn(folder: string): JournalSource {
       return `${Math.max(0, ...(await listLogFiles(folder))) + 1}:0`;
     },
     read: async function* (place) {
+      // A cloud that was restored may have none yet.
+      await ensureDirectory(folder);
       const [first, offset] = place.split(':').map(Number) as [number, number];
       for (const number of await listLogFiles(folder)) {
         if (number < first) continue;
