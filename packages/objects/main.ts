@@ -16,6 +16,7 @@ import { AccessLogs } from './app/access-log-lines.ts';
 import { AccountKeys } from './app/account-keys.ts';
 import { BusyBlobs, type ObjectsContext } from './app/context.ts';
 import { BEAT_MS } from './app/gateway.ts';
+import { KnownBuckets } from './app/known-buckets.ts';
 import { type ObjectsCounts, RequestCounters } from './app/request-counters.ts';
 import { createSystemClient } from './app/system-client.ts';
 import { type BucketUsage, measureUsage } from './app/usage.ts';
@@ -117,6 +118,7 @@ export async function startObjects(options: ObjectsOptions): Promise<Objects> {
     ...{ db, blobs, log, gateway, hashing, clock, random, logger, region, identity },
     ...{ defaultOwnership, allowsSignatureV2 },
     accountKeys: new AccountKeys({ db, random, envelopes }),
+    buckets: new KnownBuckets(db),
     busy: new BusyBlobs(),
     counters: new RequestCounters(),
     accessLogs,
@@ -172,7 +174,7 @@ async function openStores(
   if (settings === undefined) {
     if (dataDir === undefined) throw new Error('objects in files need a folder');
     const onLogFull = () => late.compaction?.resync();
-    return await openLocalStores({ dataDir, database, hashing, logFileBytes, onLogFull });
+    return await openLocalStores({ dataDir, database, hashing, logFileBytes, random, onLogFull });
   }
   const onLeader = () => {
     for (const handle of late.ofLeader ?? []) handle.resync();

@@ -15,6 +15,7 @@ import { type BlobLog, openBlobLog } from './drivers/blob-log.ts';
 import type { BlobStore } from './drivers/blob-store.ts';
 import { openDiskBlobStore } from './drivers/disk-blob-store.ts';
 import type { HashThreads } from './drivers/hash-threads.ts';
+import { journalIn } from './drivers/log-journal.ts';
 import { ensureEngineBucket, S3BlobStore } from './drivers/s3-blob-store.ts';
 import { type EngineSettings, S3Engine } from './drivers/s3-engine.ts';
 import { deleteGateway, ensureStoreName } from './store/gateways.ts';
@@ -37,15 +38,16 @@ export interface LocalOptions {
   database: ObjectsDatabase | undefined;
   hashing: HashThreads;
   logFileBytes: number | undefined;
+  random: RandomSource;
   onLogFull: () => void;
 }
 
 export async function openLocalStores(options: LocalOptions): Promise<Stores> {
   const { dataDir, logFileBytes, hashing, onLogFull: onFull } = options;
   await using undo = new AsyncDisposableStack();
-  const db = options.database ?? undo.use(await openDatabase(dataDir));
-  const blobs = await openDiskBlobStore(join(dataDir, 'blobs'), hashing);
   const folder = join(dataDir, 'log');
+  const db = options.database ?? undo.use(await openDatabase(dataDir, folder, options.random));
+  const blobs = await openDiskBlobStore(join(dataDir, 'blobs'), hashing);
   const lastKnown = await findLastLogFile(db.query);
   const size = logFileBytes === undefined ? {} : { fileBytes: logFileBytes };
   const log = undo.use(await openBlobLog({ folder, lastKnown, onFull, ...size }));
@@ -59,11 +61,16 @@ export async function openLocalStores(options: LocalOptions): Promise<Stores> {
 /** Most of the gain is had with a few; all of them are answered when the last one is done. */
 const MAX_TRANSACTIONS_PER_COMMIT = 32;
 
-function openDatabase(dataDir: string): Promise<ObjectsDatabase> {
+function openDatabase(
+  dataDir: string,
+  logFolder: string,
+  random: RandomSource,
+): Promise<ObjectsDatabase> {
   return openSqlite<ObjectsSchema>({
     path: join(dataDir, 'objects.sqlite'),
     migrations: objectsMigrations,
     maxTransactionsPerCommit: MAX_TRANSACTIONS_PER_COMMIT,
+    journal: { source: journalIn(logFolder), epoch: newRandomId(random) },
   });
 }
 

@@ -21,6 +21,11 @@ const KEY = { accessKeyId: 'ironbarkbench', secretAccessKey: 'not-a-secret-of-an
 export interface MinioServer extends AsyncDisposable {
   url: string;
   key: typeof KEY;
+  /**
+   * It syncs an object's file and then renames it, and answers before the name is on stable storage: `MINIO_FS_OSYNC` changes
+   * nothing of that. Of a bucket with this, the file system keeps each change of a folder before the call returns.
+   */
+  syncNames(bucket: string): Promise<void>;
 }
 
 export async function findMinio(explain: (line: string) => void): Promise<string | undefined> {
@@ -87,5 +92,8 @@ export async function startMinio(program: string, place: string): Promise<MinioS
     await end();
     throw error;
   }
-  return { url, key: KEY, [Symbol.asyncDispose]: end };
+  const syncNames = async (bucket: string) => {
+    await systemCommands.run('chattr', ['+D', join(folder, 'data', bucket)]);
+  };
+  return { url, key: KEY, syncNames, [Symbol.asyncDispose]: end };
 }

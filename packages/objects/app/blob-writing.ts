@@ -10,12 +10,15 @@
 // A small one: its bytes go to the log with those of others, then the same transaction inserts its row. What no row
 // refers to is not there, so a failure leaves nothing behind but bytes that go when their file is rewritten.
 //
-//   verify digests --> append to the log, sync --> transaction { row `stored`, who refers to it }
+//   verify digests --> transaction { place in the log, row `stored`, who refers to it } --> log: bytes, journal; sync
+//
+// Where the state store takes no journal, the bytes go first and the transaction is synced by itself.
 
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { type DigestAlgorithm, DigestSet, type Digests } from '@ironbark/protocol/s3/checksums.ts';
-import { type BlobLog, MAX_LOGGED_BYTES } from '../drivers/blob-log.ts';
+import type { BlobLog } from '../drivers/blob-log.ts';
 import type { StoredBlob } from '../drivers/blob-store.ts';
+import { type LoggedBlob, MAX_LOGGED_BYTES } from '../drivers/logged-blob.ts';
 import { insertUploadingBlob, markStored } from '../store/blobs.ts';
 import { insertLoggedBlob } from '../store/logged-blobs.ts';
 import type { Tx } from '../store/schema.ts';
@@ -93,12 +96,19 @@ async function storeInLog<Result>(
   const nonce = seal === undefined ? null : newNonce(context);
   const stored =
     seal === undefined ? bytes : cryptWhole(bytes, { key: seal.key, nonce: nonce!, offset: 0 });
-  using blob = await log.append(newRandomId(context.random), stored);
+  const id = newRandomId(context.random);
   const createdAtMs = context.clock.nowMs();
-  return await context.db.transaction(async (tx) => {
+  const keepLogged = async (tx: Tx, blob: LoggedBlob) => {
     await insertLoggedBlob(tx, { ...blob, ...blob.place, createdAtMs });
     return await commit(tx, { blob, digests, nonce });
-  });
+  };
+  const journaled = context.db.journaledBy?.(log.journal);
+  if (journaled === undefined) {
+    using blob = await log.append(id, stored);
+    return await context.db.transaction((tx) => keepLogged(tx, blob));
+  }
+  using pins = new DisposableStack();
+  return await journaled((tx) => keepLogged(tx, pins.use(log.journal.stage(id, stored))));
 }
 
 async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {

@@ -6,14 +6,12 @@ import {
   listConfigurations,
   putConfiguration,
 } from '../store/bucket-configurations.ts';
-import { findBucketById, findBucketWithSettings } from '../store/buckets.ts';
+import { type BucketWithSettings, findBucketById } from '../store/buckets.ts';
 import type { BucketTable, Tx } from '../store/schema.ts';
 import type { ObjectsContext } from './context.ts';
 import { noSuchBucket } from './not-found.ts';
 
-export interface Bucket extends BucketTable {
-  settings: ReadonlyMap<string, string>;
-}
+export type Bucket = BucketWithSettings;
 
 /** Named as the query parameters of S3. */
 export type SettingName =
@@ -33,7 +31,7 @@ export async function loadBucket(
   context: ObjectsContext,
   name: string,
 ): Promise<Bucket | undefined> {
-  return await findBucketWithSettings(context.db.query, name);
+  return await context.buckets.find(name);
 }
 
 export async function loadBucketById(

@@ -12,6 +12,7 @@ import type { ObjectsDatabase } from '../store/schema.ts';
 import type { AccessLogs } from './access-log-lines.ts';
 import type { AccountKeys } from './account-keys.ts';
 import type { Gateway } from './gateway.ts';
+import type { KnownBuckets } from './known-buckets.ts';
 import type { RequestCounters } from './request-counters.ts';
 
 export interface ObjectsContext {
@@ -33,6 +34,7 @@ export interface ObjectsContext {
   allowsSignatureV2: boolean;
   identity: IdentityClient;
   accountKeys: AccountKeys;
+  buckets: KnownBuckets;
   /** Blobs that are being written or read by this process: no reconciler touches them. */
   busy: BusyBlobs;
   counters: RequestCounters;

@@ -1,6 +1,6 @@
 // Owns the choice of the files of the log that are worth rewriting.
 
-import { SMALL } from '../drivers/blob-log.ts';
+import { SMALL } from '../drivers/logged-blob.ts';
 import type { LogFileTable } from '../store/schema.ts';
 
 export interface FullFile {

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { pretendFree } from '../testing/pretended-disk.ts';
-import { type BlobLog, type LoggedBlob, MAX_LOGGED_BYTES, openBlobLog } from './blob-log.ts';
+import { type BlobLog, openBlobLog } from './blob-log.ts';
+import { type LoggedBlob, MAX_LOGGED_BYTES } from './logged-blob.ts';
 
 async function makeFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'ironbark-log-'));

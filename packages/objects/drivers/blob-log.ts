@@ -6,48 +6,26 @@
 // Files go as a whole, when what is wanted of them stands elsewhere (reconcilers/log-compaction.ts).
 
 import { readSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MIB } from '@ironbark/core/units.ts';
 import {
-  appendDurably,
   ensureDirectory,
   hasCode,
   removeFile,
   statIfPresent,
   syncDirectory,
-  writeFully,
 } from '@ironbark/platform/files.ts';
 import { WriteGuard } from '@ironbark/platform/write-guard.ts';
 import type { OpenBlob, StoredBlob } from './blob-store.ts';
 import { DamagedBlobError, decodeCrcs, encodeCrcs } from './block-crcs.ts';
 import { isDiskFull, keepWith, outOfSpace, requireSpace, type SpaceOptions } from './disk-space.ts';
+import { LogFile } from './log-file.ts';
 import { LogReaders, listLogFiles, logFileName } from './log-files.ts';
+import { LogJournal } from './log-journal.ts';
 import { crcOf, isWhole, parseRecord, RECORD_HEADER_BYTES, renderHeader } from './log-record.ts';
+import { type FoundRecord, readPiece, scanRecords } from './log-scan.ts';
+import { type LoggedBlob, type LogPlace, MAX_LOGGED_BYTES, SMALL } from './logged-blob.ts';
 import { WarmChunks } from './warm-chunks.ts';
-
-/** Larger ones have files of their own: rewriting them to win back space would cost more than their syncs. */
-export const MAX_LOGGED_BYTES = 128 * 1024;
-
-export interface LogPlace {
-  file: number;
-  /** Of the first byte, behind its header. */
-  offset: number;
-}
-
-/** On stable storage. Until it is disposed its file stays, so that a row can come to refer to it. */
-export interface LoggedBlob extends StoredBlob, Disposable {
-  place: LogPlace;
-}
-
-export interface FoundRecord {
-  id: string;
-  offset: number;
-  bytes: Buffer;
-  crc: number;
-  /** The bytes are those that were written. */
-  isWhole: boolean;
-}
 
 export interface BlobLogOptions {
   folder: string;
@@ -60,15 +38,7 @@ export interface BlobLogOptions {
 }
 
 const FILE_BYTES = 32 * MIB;
-/** Of what files grow to; many that are smaller are put together, which must not make as many again. */
-export const SMALL = 0.25;
-/** So that who looks at a whole file has a list of bounded length. */
-const MAX_RECORDS_A_FILE = 50_000;
 const MAX_BATCH_BYTES = 4 * MIB;
-/** Zeros written ahead: a sync of bytes in place of them leaves the file system's journal alone. */
-const PREPARED_BYTES = MIB;
-/** More than any record has. */
-const SCAN_BYTES = MIB;
 
 interface Waiting {
   id: string;
@@ -76,17 +46,6 @@ interface Waiting {
   bytes: Uint8Array;
   usesReserve: boolean;
   done: PromiseWithResolvers<LoggedBlob>;
-}
-
-/** The file that is added to. */
-interface OpenFile {
-  number: number;
-  handle: FileHandle;
-  endBytes: number;
-  preparedBytes: number;
-  records: number;
-  /** Its name is on stable storage. */
-  isNamed: boolean;
 }
 
 export async function openBlobLog(options: BlobLogOptions): Promise<BlobLog> {
@@ -98,6 +57,8 @@ export async function openBlobLog(options: BlobLogOptions): Promise<BlobLog> {
 export class BlobLog implements AsyncDisposable {
   /** What a file grows to. */
   readonly fileBytes: number;
+  /** Adds blobs together with what the state store has to keep of them, to files of its own. */
+  readonly journal: LogJournal;
   readonly #folder: string;
   readonly #onFull: () => void;
   readonly #guard: WriteGuard;
@@ -106,7 +67,7 @@ export class BlobLog implements AsyncDisposable {
   /** Blobs of each file that nothing may refer to yet. */
   readonly #pins = new Map<number, number>();
   #lastNumber: number;
-  #file: OpenFile | undefined;
+  #file: LogFile | undefined;
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
 
@@ -117,6 +78,15 @@ export class BlobLog implements AsyncDisposable {
     this.#guard = new WriteGuard(options.folder);
     this.#readers = new LogReaders(options.folder);
     this.#lastNumber = lastNumber;
+    this.journal = new LogJournal({
+      folder: options.folder,
+      fileBytes: this.fileBytes,
+      guard: this.#guard,
+      newFile: () => this.#newFile(),
+      pin: (number) => this.#pin(number),
+      onAdded: (file, from, bytes) => this.#warm.add(file, from, bytes),
+      onFull: this.#onFull,
+    });
   }
 
   /** Why nothing is written or removed until the next start, for people; undefined while all is well. */
@@ -193,37 +163,31 @@ export class BlobLog implements AsyncDisposable {
   }
 
   async #add(batch: readonly Waiting[], bytes: Uint8Array): Promise<LoggedBlob[]> {
-    const file = await this.#openFile();
-    await prepare(file, file.endBytes + bytes.length);
-    await keepWith(this.#guard, () => appendDurably(file.handle, bytes, file.endBytes));
-    if (!file.isNamed) await keepWith(this.#guard, () => syncDirectory(this.#folder));
-    file.isNamed = true;
-    this.#warm.add(file.number, file.endBytes, bytes.length);
-    const placed = this.#place(file, batch);
-    if (file.endBytes >= this.fileBytes || file.records >= MAX_RECORDS_A_FILE) {
+    this.#file ??= this.#newFile();
+    const file = this.#file;
+    const from = file.endBytes;
+    await file.add(bytes, batch.length);
+    this.#warm.add(file.number, from, bytes.length);
+    const placed = this.#place(file.number, from, batch);
+    if (file.isFull(this.fileBytes)) {
       await this.#giveUpFile();
       this.#onFull();
     }
     return placed;
   }
 
-  async #openFile(): Promise<OpenFile> {
-    if (this.#file !== undefined) return this.#file;
+  #newFile(): LogFile {
     this.#lastNumber += 1;
-    const number = this.#lastNumber;
-    const handle = await open(join(this.#folder, logFileName(number)), 'wx', 0o600);
-    const size = { endBytes: 0, preparedBytes: 0, records: 0 };
-    this.#file = { number, handle, ...size, isNamed: false };
-    return this.#file;
+    return new LogFile(this.#folder, this.#lastNumber, this.#guard);
   }
 
-  #place(file: OpenFile, batch: readonly Waiting[]): LoggedBlob[] {
+  #place(file: number, from: number, batch: readonly Waiting[]): LoggedBlob[] {
+    let end = from;
     return batch.map(({ id, header, bytes }) => {
-      const place = { file: file.number, offset: file.endBytes + RECORD_HEADER_BYTES };
-      file.endBytes += RECORD_HEADER_BYTES + bytes.length;
-      file.records += 1;
+      const place = { file, offset: end + RECORD_HEADER_BYTES };
+      end += RECORD_HEADER_BYTES + bytes.length;
       const blockCrcs = encodeCrcs([crcOf(header)]);
-      const pin = this.#pin(file.number);
+      const pin = this.#pin(file);
       return { id, sizeBytes: bytes.length, blockCrcs, place, [Symbol.dispose]: pin };
     });
   }
@@ -240,13 +204,10 @@ export class BlobLog implements AsyncDisposable {
     };
   }
 
-  /** What was prepared and not used is given back; that it was is not worth an error. */
   async #giveUpFile(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
-    if (file === undefined) return;
-    await file.handle.truncate(file.endBytes).catch(() => {});
-    await file.handle.close().catch(() => {});
+    await file?.giveUp();
   }
 
   /** Reads and checks it whole. Throws when it is missing or damaged. */
@@ -294,7 +255,9 @@ export class BlobLog implements AsyncDisposable {
 
   /** Something may still come to refer to it. */
   isInUse(number: number): boolean {
-    return this.#file?.number === number || this.#pins.has(number);
+    return (
+      this.#file?.number === number || this.journal.isAddingTo(number) || this.#pins.has(number)
+    );
   }
 
   /** Files that are not added to any more. */
@@ -312,20 +275,7 @@ export class BlobLog implements AsyncDisposable {
   async *scan(number: number): AsyncGenerator<FoundRecord> {
     if (!(await listLogFiles(this.#folder)).includes(number)) return;
     using reader = await this.#readers.acquire(number);
-    for (let at = 0; ; ) {
-      const piece = await readPiece(reader.handle, at, SCAN_BYTES);
-      let used = 0;
-      for (;;) {
-        const record = parseRecord(piece, used);
-        if (record === undefined) break;
-        const { id, bytes, crc } = record;
-        used += RECORD_HEADER_BYTES;
-        yield { id, offset: at + used, bytes, crc, isWhole: isWhole(record) };
-        used += bytes.length;
-      }
-      if (used === 0) return;
-      at += used;
-    }
+    yield* scanRecords(reader.handle);
   }
 
   /** One that does not exist is fine. */
@@ -338,6 +288,7 @@ export class BlobLog implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writing;
+    await this.journal[Symbol.asyncDispose]();
     await this.#giveUpFile();
     await this.#readers[Symbol.asyncDispose]();
   }
@@ -345,25 +296,4 @@ export class BlobLog implements AsyncDisposable {
 
 function ignoreMissing(error: unknown): void {
   if (!hasCode(error, 'ENOENT')) throw error;
-}
-
-/** Zeros up to there and some more. What a record says of its length can then not be cut by the file's end. */
-async function prepare(file: OpenFile, endBytes: number): Promise<void> {
-  if (endBytes <= file.preparedBytes) return;
-  const from = Math.max(file.preparedBytes, file.endBytes);
-  const until = endBytes + PREPARED_BYTES;
-  await writeFully(file.handle, Buffer.alloc(until - from), from);
-  file.preparedBytes = until;
-}
-
-/** As many bytes as there are. */
-async function readPiece(handle: FileHandle, position: number, length: number): Promise<Buffer> {
-  const piece = Buffer.allocUnsafe(length);
-  let done = 0;
-  while (done < length) {
-    const { bytesRead } = await handle.read(piece, done, length - done, position + done);
-    if (bytesRead === 0) break;
-    done += bytesRead;
-  }
-  return piece.subarray(0, done);
 }

@@ -5,7 +5,7 @@ import type { RunningDigests } from './hash-threads.ts';
 export interface StoredBlob {
   id: string;
   sizeBytes: number;
-  /** CRC-32 of each block, base64; `read` checks every block against it before giving it out. */
+  /** A sum of each block (block-sums.ts); `read` checks every block against it before giving it out. */
   blockCrcs: string;
 }
 

@@ -1,7 +1,6 @@
-// Owns how a blob's bytes come out of its file: whole blocks, each checked against its CRC before a byte of it is given.
+// Owns how a blob's bytes come out of its file: whole blocks, each checked against its sum before a byte of it is given.
 
 import type { FileHandle } from 'node:fs/promises';
-import { crc32 } from 'node:zlib';
 import { BlockAllowance } from '@ironbark/platform/block-allowance.ts';
 import {
   BLOCK_BYTES,
@@ -11,7 +10,8 @@ import {
   tryTakeBlock,
 } from '@ironbark/platform/blocks.ts';
 import type { StoredBlob } from './blob-store.ts';
-import { DamagedBlobError, decodeCrcs } from './block-crcs.ts';
+import { DamagedBlobError } from './block-crcs.ts';
+import { decodeSums, type SumKind, sumOf } from './block-sums.ts';
 import { type HashThreads, THREADED_BYTES } from './hash-threads.ts';
 
 /** Read and checked while one is being sent. */
@@ -34,7 +34,7 @@ export async function* readBlocks(
   blob: StoredBlob,
   { start, end, hashing }: ReadOptions,
 ): AsyncGenerator<Uint8Array> {
-  const crcs = decodeCrcs(blob.blockCrcs);
+  const { kind, sums } = decodeSums(blob.blockCrcs);
   const last = Math.floor(end / BLOCK_BYTES);
   let next = Math.floor(start / BLOCK_BYTES);
   const share = allowance.newShare();
@@ -44,7 +44,13 @@ export async function* readBlocks(
       for (; next <= Math.min(last, index + BLOCKS_AHEAD); next++) {
         const memory = tryTakeBlock(share) ?? (next === index ? takeBlock() : undefined);
         if (memory === undefined) break;
-        const block = readBlock(handle, blob, { memory, index: next, crc: crcs[next], hashing });
+        const block = readBlock(handle, blob, {
+          memory,
+          index: next,
+          kind,
+          sum: sums[next],
+          hashing,
+        });
         // Its failure is met at its turn, or by nobody when the reader stops before.
         block.catch(() => {});
         ahead.push(block);
@@ -64,22 +70,24 @@ export async function* readBlocks(
 interface WantedBlock {
   memory: Buffer;
   index: number;
-  crc: number | undefined;
+  kind: SumKind;
+  sum: number | undefined;
   hashing: HashThreads;
 }
 
 async function readBlock(
   handle: FileHandle,
   blob: StoredBlob,
-  { memory, index, crc, hashing }: WantedBlock,
+  { memory, index, kind, sum, hashing }: WantedBlock,
 ): Promise<Buffer> {
   const at = index * BLOCK_BYTES;
   const block = cutBlock(memory, 0, Math.min(BLOCK_BYTES, blob.sizeBytes - at));
   try {
     await readFully(handle, block, at, blob.id);
-    const isLarge = blob.sizeBytes >= THREADED_BYTES;
-    const found = isLarge ? await hashing.crcOf(block) : crc32(block);
-    if (found !== crc) throw new DamagedBlobError(blob.id, `block ${index}`);
+    // The other kind takes less than handing the block to a thread.
+    const isLarge = kind === 'crc32' && blob.sizeBytes >= THREADED_BYTES;
+    const found = isLarge ? await hashing.crcOf(block) : sumOf(kind, block);
+    if (found !== sum) throw new DamagedBlobError(blob.id, `block ${index}`);
     return block;
   } catch (error) {
     giveBack(block);

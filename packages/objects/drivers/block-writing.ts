@@ -1,6 +1,5 @@
 // Owns how a blob's bytes get to where it is kept: in blocks, several of which are digested and written at the same time.
 
-import { crc32 } from 'node:zlib';
 import { ServiceError } from '@ironbark/core/errors.ts';
 import { MIB } from '@ironbark/core/units.ts';
 import { BlockAllowance } from '@ironbark/platform/block-allowance.ts';
@@ -12,7 +11,7 @@ import {
   waitForBlock,
 } from '@ironbark/platform/blocks.ts';
 import type { WriteBlobInput } from './blob-store.ts';
-import { encodeCrcs } from './block-crcs.ts';
+import { encodeSums, type SumKind, sumOf } from './block-sums.ts';
 
 /** Of one blob, beside the one that is being filled; as much again is held where it is encrypted. */
 const MAX_UNDER_WAY = 4;
@@ -28,6 +27,8 @@ const allowance = new BlockAllowance(MAX_EXTRA_BLOCKS);
 const SYNC_EVERY_BYTES = 8 * MIB;
 
 export interface BlockSink {
+  /** What is kept of each block. */
+  readonly sum: SumKind;
   /** Called in order, and again before the one before has resolved; the bytes stay as they are until it resolves. */
   write(bytes: Uint8Array, at: number): Promise<void>;
   /** Takes what was written so far to stable storage. */
@@ -41,7 +42,7 @@ export async function writeBlocks(
   sink: BlockSink,
   input: WriteBlobInput,
 ): Promise<{ sizeBytes: number; blockCrcs: string }> {
-  const crcs: number[] = [];
+  const sums: number[] = [];
   const underWay = new UnderWay();
   const syncs = new EarlySyncs(() => sink.settle());
   let sizeBytes = 0;
@@ -58,7 +59,7 @@ export async function writeBlocks(
         throw error;
       }
       underWay.add(async () => {
-        crcs[at / BLOCK_BYTES] = await takeIn(sink, block, { at, input });
+        sums[at / BLOCK_BYTES] = await takeIn(sink, block, { at, input });
         syncs.count(block.length);
       });
     }
@@ -68,19 +69,19 @@ export async function writeBlocks(
   }
   underWay.requireSuccess();
   syncs.requireSuccess();
-  return { sizeBytes, blockCrcs: encodeCrcs(crcs) };
+  return { sizeBytes, blockCrcs: encodeSums({ kind: sink.sum, sums }) };
 }
 
-/** Digests and writes a block, and answers the CRC of what was written. */
+/** Digests and writes a block, and answers the sum of what was written. */
 async function takeIn(
   sink: BlockSink,
   block: Buffer,
   { at, input }: { at: number; input: WriteBlobInput },
 ): Promise<number> {
-  const digested = input.digests?.update(block) ?? crc32(block);
+  const digested = input.digests?.update(block, sink.sum) ?? sumOf(sink.sum, block);
   const kept = input.seal?.(block) ?? block;
-  const crc = kept === block ? digested : crc32(kept);
-  const works = [crc, digested, sink.write(kept, at)] as const;
+  const sum = kept === block ? digested : sumOf(sink.sum, kept);
+  const works = [sum, digested, sink.write(kept, at)] as const;
   // Until all have ended somebody looks at the block.
   await Promise.allSettled(works);
   giveBack(block);

@@ -76,6 +76,7 @@ class DiskBlobStore implements BlobStore {
     try {
       const written = await writeBlocks(
         {
+          sum: 'gmac',
           write: (bytes, at) => writeFully(handle, bytes, at),
           settle: () => keepWith(this.#guard, () => handle.datasync()),
         },

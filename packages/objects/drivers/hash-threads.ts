@@ -7,6 +7,7 @@ import { crc32 } from 'node:zlib';
 import { MIB } from '@ironbark/core/units.ts';
 import { loadIntoMemory } from '@ironbark/platform/memory-module.ts';
 import { type DigestAlgorithm, DigestSet, type Digests } from '@ironbark/protocol/s3/checksums.ts';
+import { type SumKind, sumOf } from './block-sums.ts';
 import type { HashAnswer, HashTask } from './hash-thread.ts';
 
 /** Below, handing bytes over and waiting for a turn costs more than it saves. */
@@ -29,8 +30,11 @@ export function loadHashing(): URL {
 
 /** Digests over one pass of bytes that come in blocks. Dispose it, whether it was finished or not. */
 export interface RunningDigests extends Disposable {
-  /** The next bytes; answers their CRC-32. They must not change before it resolves; the next ones may be given before. */
-  update(bytes: Uint8Array): Promise<number>;
+  /**
+   * The next bytes; answers their sum, by default their CRC-32. They must not change before it resolves; the next ones may be
+   * given before.
+   */
+  update(bytes: Uint8Array, sum?: SumKind): Promise<number>;
   /** Once, after the last bytes. */
   finish(): Promise<Digests>;
 }
@@ -159,9 +163,9 @@ class DigestStream {
     thread.ask({ kind: 'begin', stream, algorithms }).catch(() => {});
   }
 
-  /** Their CRC, when it is wanted. */
-  async update(bytes: Uint8Array, wantsCrc: boolean): Promise<HashAnswer> {
-    return await this.#thread.ask({ kind: 'update', stream: this.#stream, bytes, wantsCrc });
+  /** Their sum, when it is wanted. */
+  async update(bytes: Uint8Array, sum: SumKind | undefined): Promise<HashAnswer> {
+    return await this.#thread.ask({ kind: 'update', stream: this.#stream, bytes, sum });
   }
 
   async end(): Promise<Uint8Array[]> {
@@ -183,9 +187,9 @@ class DigestStream {
 
 function digestInGroups(groups: readonly DigestStream[]): RunningDigests {
   return {
-    update: async (bytes) => {
+    update: async (bytes, sum = 'crc32') => {
       // All of them, failed or not: until then somebody looks at the bytes.
-      const updates = groups.map((group, at) => group.update(bytes, at === 0));
+      const updates = groups.map((group, at) => group.update(bytes, at === 0 ? sum : undefined));
       await Promise.allSettled(updates);
       return (await Promise.all(updates))[0] as number;
     },
@@ -216,9 +220,9 @@ function getDigest(
 function digestHere(algorithms: readonly DigestAlgorithm[]): RunningDigests {
   const digests = new DigestSet(algorithms);
   return {
-    update: async (bytes) => {
+    update: async (bytes, sum = 'crc32') => {
       digests.update(bytes);
-      return crc32(bytes);
+      return sumOf(sum, bytes);
     },
     finish: async () => digests,
     [Symbol.dispose]: () => {},

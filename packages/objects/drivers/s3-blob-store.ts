@@ -94,7 +94,7 @@ export class S3BlobStore implements BlobStore {
       await Promise.all(works);
     };
     try {
-      const written = await writeBlocks({ write, settle: async () => {} }, input);
+      const written = await writeBlocks({ sum: 'crc32', write, settle: async () => {} }, input);
       if (written.sizeBytes !== lengthBytes) throw shorter(written.sizeBytes, lengthBytes);
       await upload.finish(input.md5 ?? (async () => (await own!.finish()).get('md5')));
       return { id: input.id, ...written };

@@ -8,6 +8,7 @@ import { EngineError, type S3Engine } from './s3-engine.ts';
 const PART_BYTES = 5 * 1024 * 1024;
 
 export class MultipartSink implements BlockSink {
+  readonly sum = 'crc32';
   readonly #engine: S3Engine;
   readonly #key: string;
   readonly #hashing: HashThreads;

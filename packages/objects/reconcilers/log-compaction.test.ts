@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { MIB } from '@ironbark/core/units.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { createLogger } from '@ironbark/platform/logger.ts';
-import { MAX_LOGGED_BYTES } from '../drivers/blob-log.ts';
+import { MAX_LOGGED_BYTES } from '../drivers/logged-blob.ts';
 import type { Objects } from '../main.ts';
 import { pretendFree } from '../testing/pretended-disk.ts';
 import { startAlone } from '../testing/start-alone.ts';

@@ -9,9 +9,11 @@
 import { type ReconcileResult, type Reconciler, SETTLED } from '@ironbark/platform/reconciler.ts';
 import { logFileKey, type ObjectsContext } from '../app/context.ts';
 import { planCompaction } from '../app/log-compaction.ts';
-import type { BlobLog, FoundRecord, LoggedBlob } from '../drivers/blob-log.ts';
+import type { BlobLog } from '../drivers/blob-log.ts';
 import { decodeCrcs } from '../drivers/block-crcs.ts';
 import { RECORD_HEADER_BYTES } from '../drivers/log-record.ts';
+import type { FoundRecord } from '../drivers/log-scan.ts';
+import type { LoggedBlob } from '../drivers/logged-blob.ts';
 import { findBlobs } from '../store/blobs.ts';
 import {
   deleteLogFileRow,
@@ -19,6 +21,7 @@ import {
   listLogFileRows,
   listLoggedIn,
   moveLoggedBlob,
+  settleLogFile,
 } from '../store/logged-blobs.ts';
 
 type CompactionContext = ObjectsContext & { log: BlobLog };
@@ -68,6 +71,8 @@ async function removeFile(
 ): Promise<ReconcileResult> {
   await busy.looksEnded();
   if (busy.has(logFileKey(file))) return later;
+  // What the file has of the journal is in the state by now, and has to be on stable storage there.
+  await db.transaction((tx) => settleLogFile(tx, file));
   await log.remove(file);
   await db.transaction((tx) => deleteLogFileRow(tx, file));
   return SETTLED;
@@ -98,6 +103,7 @@ class Move {
     this.#wanted = new Map(rows.map((row) => [row.offset, row]));
     for await (const record of this.#context.log.scan(this.#file)) {
       if (signal.aborted) return undefined;
+      if (record.isEntry) continue;
       const damage = await this.#take(record);
       if (damage !== undefined) return damage;
     }

@@ -18,11 +18,14 @@ const selectByName = prepareQuery((db: Queries, { name }: { name: string }) =>
   db.selectFrom('bucket').selectAll().where('name', '=', name),
 );
 
-/** With what is set on it. */
+export interface BucketWithSettings extends BucketTable {
+  settings: ReadonlyMap<string, string>;
+}
+
 export async function findBucketWithSettings(
   db: Queries,
   name: string,
-): Promise<(BucketTable & { settings: ReadonlyMap<string, string> }) | undefined> {
+): Promise<BucketWithSettings | undefined> {
   const rows = await selectWithSettings(db, { name });
   const [first] = rows;
   if (first === undefined) return undefined;

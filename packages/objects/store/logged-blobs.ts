@@ -112,6 +112,15 @@ export async function findLastLogFile(db: Queries): Promise<number> {
   return Number(row?.last ?? 0);
 }
 
+/** Changes nothing, and is synced as every transaction is: with all that was committed before it. */
+export async function settleLogFile(tx: Tx, number: number): Promise<void> {
+  await tx
+    .updateTable('log_file')
+    .set((eb) => ({ live_blobs: eb.ref('live_blobs') }))
+    .where('number', '=', number)
+    .execute();
+}
+
 export async function deleteLogFileRow(tx: Tx, number: number): Promise<void> {
   await tx.deleteFrom('log_file').where('number', '=', number).execute();
 }

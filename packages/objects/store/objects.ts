@@ -1,7 +1,7 @@
 // Owns the SQL of objects: the current pointer of each key, its version and the version's blobs.
 
 import { prepareQuery } from '@ironbark/platform/database/prepared-query.ts';
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { ObjectsSchema, ObjectVersionTable, SegmentTable, Tx } from './schema.ts';
 
 type Queries = Kysely<ObjectsSchema>;
@@ -36,10 +36,10 @@ export async function findCurrentObject(
   bucketId: string,
   key: string,
 ): Promise<CurrentObject | undefined> {
-  const [row] = await selectCurrentObject(db, { bucketId, key });
+  const [row, another] = await selectCurrentObject(db, { bucketId, key });
   if (row === undefined) return undefined;
   const { blobId, segmentBytes: sizeBytes, blockCrcs, nonce, checksum, logFile, logOffset } = row;
-  if (Number(row.segments) !== 1 || blobId === null || sizeBytes === null || blockCrcs === null) {
+  if (another !== undefined || blobId === null || sizeBytes === null || blockCrcs === null) {
     return { row, segment: undefined };
   }
   return { row, segment: { blobId, sizeBytes, blockCrcs, nonce, checksum, logFile, logOffset } };
@@ -50,9 +50,7 @@ const selectCurrentObject = prepareQuery(
     db
       .selectFrom('object')
       .innerJoin('object_version', 'object_version.id', 'object.version_id')
-      .leftJoin('segment', (join) =>
-        join.onRef('segment.version_id', '=', 'object_version.id').on('segment.position', '=', 0),
-      )
+      .leftJoin('segment', 'segment.version_id', 'object_version.id')
       .leftJoin('blob', 'blob.id', 'segment.blob_id')
       .selectAll('object_version')
       .select([
@@ -64,15 +62,10 @@ const selectCurrentObject = prepareQuery(
         'blob.log_file as logFile',
         'blob.log_offset as logOffset',
       ])
-      .select((eb) =>
-        eb
-          .selectFrom('segment as each')
-          .select((count) => count.fn.countAll<number>().as('count'))
-          .whereRef('each.version_id', '=', 'object_version.id')
-          .as('segments'),
-      )
       .where('object.bucket_id', '=', bucketId)
-      .where('object.object_key', '=', key),
+      .where('object.object_key', '=', key)
+      // Whether there is one, and only one. A limit that is bound has SQLite parse the query anew each time.
+      .limit(sql.lit(2)),
 );
 
 export interface SegmentBlob {

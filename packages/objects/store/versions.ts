@@ -1,7 +1,7 @@
 // Owns the SQL of the versions of a key: which is the latest, which is called null, and their order.
 
 import { prepareQuery } from '@ironbark/platform/database/prepared-query.ts';
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { ObjectsSchema, ObjectTable, ObjectVersionTable, Tx } from './schema.ts';
 
 type Queries = Kysely<ObjectsSchema>;
@@ -15,9 +15,10 @@ export async function findLatest(
   return (await selectLatest(db, { bucketId, key }))[0];
 }
 
+/** A limit that is bound has SQLite parse the query anew each time. */
 const selectLatest = prepareQuery(
   (db: Queries, { bucketId, key }: { bucketId: string; key: string }) =>
-    ofKey(db, bucketId, key).orderBy('sequence', 'desc').limit(1),
+    ofKey(db, bucketId, key).orderBy('sequence', 'desc').limit(sql.lit(1)),
 );
 
 /** `null` is the name of the version that was written without versioning. */

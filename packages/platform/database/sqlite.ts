@@ -1,8 +1,7 @@
 // Owns the SQLite engine: one connection, WAL with synchronous=FULL, so that a commit is on stable storage.
 
 import { chmodSync, closeSync, existsSync, openSync } from 'node:fs';
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
-import { ServiceError } from '@ironbark/core/errors.ts';
+import { DatabaseSync } from 'node:sqlite';
 import {
   type CompiledQuery,
   type DatabaseConnection,
@@ -12,14 +11,21 @@ import {
   SqliteAdapter,
   SqliteIntrospector,
   SqliteQueryCompiler,
-  type Transaction,
 } from 'kysely';
 import { syncFile } from '../files.ts';
 import { WriteGuard } from '../write-guard.ts';
 import { CommitGroups, type Member } from './commit-groups.ts';
 import type { Database, Migrations } from './database.ts';
+import {
+  type Change,
+  type Journal,
+  type JournalCount,
+  type JournalOptions,
+  openJournal,
+} from './journal.ts';
 import { migrate } from './migrate.ts';
 import { type AskedQuery, answerPrepared } from './prepared-query.ts';
+import { changeWith, diskFull, isFull, isRead, Statements } from './sqlite-statements.ts';
 
 export interface SqliteOptions {
   /** The file, or `:memory:`. */
@@ -30,6 +36,8 @@ export interface SqliteOptions {
    * no earlier than they are. Default: 1.
    */
   maxTransactionsPerCommit?: number;
+  /** Offers `journaledBy`. What a journal has and the file does not is run before anything else. */
+  journal?: JournalOptions;
 }
 
 /** WAL with FULL lost no acknowledged commit in seeded power cuts; NORMAL lost up to 330 a cut. */
@@ -54,12 +62,46 @@ export async function openSqlite<Schema>(options: SqliteOptions): Promise<Databa
   const engine = new DatabaseSync(options.path);
   for (const pragma of PRAGMAS) engine.exec(pragma);
   await settle(engine, options.path);
+  const count = await openCount(engine, options.journal);
   const guard = new WriteGuard(options.path);
   const maxMembers = options.maxTransactionsPerCommit ?? 1;
   const adapter = new ManyTurnsAdapter();
-  const driver = new SingleConnectionDriver(engine, guard, maxMembers);
+  const driver = new SingleConnectionDriver(engine, { guard, maxMembers, count });
   answerPrepared(adapter, (asked) => driver.answer(asked));
-  const query = new Kysely<Schema>({
+  const query = composeFor<Schema>(adapter, driver);
+  try {
+    await migrate(query, options.migrations);
+  } catch (error) {
+    await query.destroy();
+    throw error;
+  }
+  const transaction = transactionsOf(query);
+  const byJournal = new Map<Journal, Database<Schema>['transaction']>();
+  const journaledBy = (journal: Journal) => {
+    const known =
+      byJournal.get(journal) ?? transactionsOf(composeFor(adapter, driver.journaledBy(journal)));
+    byJournal.set(journal, known);
+    return known;
+  };
+  return {
+    query,
+    transaction,
+    // It shares its commit with others.
+    statement: transaction,
+    ...(count === undefined ? {} : { journaledBy }),
+    get failure() {
+      return guard.failure;
+    },
+    get changes() {
+      return driver.changes;
+    },
+    findDamage: async () => findDamage(engine),
+    [Symbol.asyncDispose]: () => query.destroy(),
+  };
+}
+
+function composeFor<Schema>(adapter: SqliteAdapter, driver: Driver): Kysely<Schema> {
+  return new Kysely<Schema>({
     dialect: {
       createAdapter: () => adapter,
       createDriver: () => driver,
@@ -67,29 +109,28 @@ export async function openSqlite<Schema>(options: SqliteOptions): Promise<Databa
       createQueryCompiler: () => new SqliteQueryCompiler(),
     },
   });
-  try {
-    await migrate(query, options.migrations);
-  } catch (error) {
-    await query.destroy();
-    throw error;
-  }
-  const transaction = <Result>(work: (tx: Transaction<Schema>) => Promise<Result>) =>
+}
+
+function transactionsOf<Schema>(query: Kysely<Schema>): Database<Schema>['transaction'] {
+  return (work) =>
     query.transaction().execute(async (tx) => {
       const turn = await tx.getExecutor().provideConnection(async (connection) => connection);
       answerPrepared(tx, (asked) => (turn as Turn).answer(asked));
       return await work(tx);
     });
-  return {
-    query,
-    transaction,
-    // It shares its commit with others.
-    statement: transaction,
-    get failure() {
-      return guard.failure;
-    },
-    findDamage: async () => findDamage(engine),
-    [Symbol.asyncDispose]: () => query.destroy(),
-  };
+}
+
+async function openCount(
+  engine: DatabaseSync,
+  journal: JournalOptions | undefined,
+): Promise<JournalCount | undefined> {
+  if (journal === undefined) return undefined;
+  try {
+    return await openJournal(engine, journal);
+  } catch (error) {
+    engine.close();
+    throw isFull(error) ? diskFull(error) : error;
+  }
 }
 
 /** On a full disk the log stays where it is, and is synced as it is: whoever only reads needs no room. */
@@ -97,7 +138,7 @@ async function settle(engine: DatabaseSync, path: string): Promise<void> {
   try {
     engine.exec(SETTLE);
   } catch (error) {
-    if (errorCode(error) !== SQLITE_FULL) throw error;
+    if (!isFull(error)) throw error;
     await syncFile(`${path}-wal`);
   }
 }
@@ -126,30 +167,58 @@ class ManyTurnsAdapter extends SqliteAdapter {
   }
 }
 
+interface DriverOptions {
+  guard: WriteGuard;
+  maxMembers: number;
+  count: JournalCount | undefined;
+}
+
 /** Gives everybody a turn of their own, all of them on the one connection. */
 class SingleConnectionDriver implements Driver {
   readonly #engine: DatabaseSync;
   readonly #statements: Statements;
   readonly #groups: CommitGroups;
 
-  constructor(engine: DatabaseSync, guard: WriteGuard, maxMembers: number) {
+  constructor(engine: DatabaseSync, { guard, maxMembers, count }: DriverOptions) {
     this.#engine = engine;
     this.#statements = new Statements(engine, guard);
     const change = (work: () => unknown) => void changeWith(guard, work);
-    this.#groups = new CommitGroups({ engine, change, maxMembers });
+    this.#groups = new CommitGroups({ engine, change, maxMembers, count });
+  }
+
+  get changes(): number {
+    return this.#groups.unjournaled;
   }
 
   async init(): Promise<void> {}
 
   async acquireConnection(): Promise<DatabaseConnection> {
-    return new Turn(this.#engine, this.#statements, this.#groups);
+    return this.#newTurn(undefined);
+  }
+
+  #newTurn(journal: Journal | undefined): Turn {
+    return new Turn(this.#engine, this.#statements, this.#groups, journal);
+  }
+
+  /** The same, with transactions that the journal keeps. */
+  journaledBy(journal: Journal): Driver {
+    return {
+      init: async () => {},
+      acquireConnection: async () => this.#newTurn(journal),
+      releaseConnection: async () => {},
+      beginTransaction: (turn) => this.beginTransaction(turn),
+      commitTransaction: (turn) => this.commitTransaction(turn),
+      rollbackTransaction: (turn) => this.rollbackTransaction(turn),
+      destroy: async () => {},
+    };
   }
 
   async releaseConnection(): Promise<void> {}
 
   /** A query by itself. */
   answer(query: AskedQuery): readonly unknown[] | Promise<readonly unknown[]> {
-    return this.#groups.runOutside(() => this.#statements.run(query).rows);
+    const ask = () => this.#statements.run(query).rows;
+    return this.#groups.runOutside(ask, !isRead(query));
   }
 
   async beginTransaction(turn: DatabaseConnection): Promise<void> {
@@ -167,29 +236,36 @@ class SingleConnectionDriver implements Driver {
 
   async destroy(): Promise<void> {
     if (!this.#engine.isOpen) return;
-    this.#groups.close();
+    await this.#groups.close();
     this.#engine.close();
   }
 }
 
 /** What one caller asks, in a transaction of its own or in none. */
 class Turn implements DatabaseConnection {
-  readonly member: Member = { state: 'waiting' };
+  readonly member: Member;
   /** The last error of a statement, for those whose work it took with it. */
   failure: unknown;
   readonly #engine: DatabaseSync;
   readonly #statements: Statements;
   readonly #groups: CommitGroups;
 
-  constructor(engine: DatabaseSync, statements: Statements, groups: CommitGroups) {
+  constructor(
+    engine: DatabaseSync,
+    statements: Statements,
+    groups: CommitGroups,
+    journal: Journal | undefined,
+  ) {
     this.#engine = engine;
     this.#statements = statements;
     this.#groups = groups;
+    this.member = { state: 'waiting', journal, hasChanges: false, changes: [] };
   }
 
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
     if (this.member.state === 'working') return this.#runInside(query);
-    return await this.#groups.runOutside(() => this.#statements.run<Row>(query));
+    const ask = () => this.#statements.run<Row>(query);
+    return await this.#groups.runOutside(ask, !isRead(query));
   }
 
   /** In its own transaction. */
@@ -202,117 +278,19 @@ class Turn implements DatabaseConnection {
     // SQLite ends a transaction itself on some errors; what came after one would be committed at once.
     if (!this.#engine.isTransaction) throw this.failure;
     try {
-      return this.#statements.run<Row>(query);
+      return this.#statements.run<Row>(query, (change) => this.#note(change));
     } catch (error) {
       this.failure = error;
       throw error;
     }
   }
 
+  #note(change: Change): void {
+    this.member.hasChanges = true;
+    if (this.member.journal !== undefined) this.member.changes.push(change);
+  }
+
   async *streamQuery<Row>(query: CompiledQuery): AsyncIterableIterator<QueryResult<Row>> {
     for (const row of (await this.executeQuery<Row>(query)).rows) yield { rows: [row] };
   }
-}
-
-/** Prepared statements kept; queries come from a fixed set of call sites, so a few hundred cover them. */
-const MAX_STATEMENTS = 512;
-
-interface Prepared {
-  statement: ReturnType<DatabaseSync['prepare']>;
-  isRead: boolean;
-  /** Asking SQLite for a statement's columns costs more than most queries. */
-  hasRows: boolean;
-  columns: readonly string[];
-}
-
-/**
- * SQLite's own objects cost twice this, and each look at one of their members more than at those of an object made here.
- */
-function allRows<Row>({ statement, columns }: Prepared, parameters: SQLInputValue[]): Row[] {
-  const rows = statement.all(...parameters) as unknown as unknown[][];
-  return rows.map((values) => {
-    const row: Record<string, unknown> = {};
-    for (let at = 0; at < columns.length; at++) row[columns[at]!] = values[at];
-    return row as Row;
-  });
-}
-
-class Statements {
-  readonly #engine: DatabaseSync;
-  readonly #guard: WriteGuard;
-  readonly #statements = new Map<string, Prepared>();
-
-  constructor(engine: DatabaseSync, guard: WriteGuard) {
-    this.#engine = engine;
-    this.#guard = guard;
-  }
-
-  run<Row>(query: AskedQuery): QueryResult<Row> {
-    const prepared = this.#prepare(query.sql);
-    const { statement, isRead, hasRows } = prepared;
-    const parameters = query.parameters.map(toSqlValue);
-    if (isRead) return { rows: withSpace(() => allRows<Row>(prepared, parameters)) };
-    if (hasRows) return { rows: changeWith(this.#guard, () => allRows<Row>(prepared, parameters)) };
-    const result = changeWith(this.#guard, () => statement.run(...parameters));
-    const { changes, lastInsertRowid } = result;
-    return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
-  }
-
-  #prepare(sql: string): Prepared {
-    const known = this.#statements.get(sql);
-    if (known !== undefined) return known;
-    if (this.#statements.size >= MAX_STATEMENTS) this.#statements.clear();
-    const statement = this.#engine.prepare(sql);
-    const isRead = /^\s*select\b/i.test(sql);
-    const columns = statement.columns().map(({ name }) => name);
-    statement.setReturnArrays(true);
-    const prepared = { statement, isRead, hasRows: columns.length > 0, columns };
-    this.#statements.set(sql, prepared);
-    return prepared;
-  }
-}
-
-/** The disk is full. */
-const SQLITE_FULL = 13;
-/** Kinds of errors, in the low byte of their codes: a write or a sync failed, or the kernel has made the disk read-only. */
-const DISK_FAILURES: readonly number[] = [10, 8];
-
-function changeWith<Result>(guard: WriteGuard, work: () => Result): Result {
-  guard.requireHealth();
-  try {
-    return withSpace(work);
-  } catch (error) {
-    const code = errorCode(error);
-    if (typeof code !== 'number' || !DISK_FAILURES.includes(code & 0xff)) throw error;
-    throw guard.fail(error);
-  }
-}
-
-/** A full disk is an operating error with a sentence for people; anything else passes through. */
-function withSpace<Result>(work: () => Result): Result {
-  try {
-    return work();
-  } catch (error) {
-    throw errorCode(error) === SQLITE_FULL ? diskFull(error) : error;
-  }
-}
-
-/** SQLite's extended result code. */
-function errorCode(error: unknown): unknown {
-  return error instanceof Error && 'errcode' in error ? error.errcode : undefined;
-}
-
-function diskFull(cause: unknown): ServiceError {
-  return new ServiceError({
-    kind: 'out-of-space',
-    resource: 'host',
-    message: 'The disk that holds the state is full; nothing was changed. Make room and try again.',
-    cause,
-  });
-}
-
-function toSqlValue(value: unknown): SQLInputValue {
-  if (typeof value === 'boolean') return value ? 1 : 0;
-  if (value === undefined) return null;
-  return value as SQLInputValue;
 }

@@ -1,4 +1,5 @@
-// Owns Walrus beside other stores in one run: the same client, the same disk, one copy of each byte, in turns.
+// Owns Walrus beside other stores in one run: the same client, the same disk, one copy of each byte, in turns. What is
+// acknowledged is on stable storage, names too: a peer that does not see to that is made to.
 // Ceph's gateway comes from Debian's packages, MinIO is the machine's or is built where there is a Go.
 
 import { randomBytes } from 'node:crypto';
@@ -17,6 +18,8 @@ import { SocketClient } from '../../support/s3-sockets.ts';
 import { cephEngine } from '../../support/shared-stores.ts';
 
 const BUCKET = 'peers';
+/** Of a store that answers before the name of an object is on stable storage, as it comes. */
+const UNSYNCED_BUCKET = 'peers-unsynced';
 const SMALL = randomBytes(4_096);
 const LARGE = randomBytes(64 * MIB);
 const ROUNDS = 3;
@@ -38,7 +41,16 @@ const KINDS = {
   '64 MiB GET': 1,
 };
 
-type Store = Pick<LeanClientOptions, 'url' | 'key'> & { name: string; isPeer: boolean };
+type Store = Pick<LeanClientOptions, 'url' | 'key'> & {
+  name: string;
+  /** What Walrus is compared with: it keeps what it has acknowledged. */
+  isPeer: boolean;
+  bucket?: string;
+  /** Makes it keep the bucket's names, too. */
+  syncNames?: (bucket: string) => Promise<void>;
+  /** Default: all. */
+  kinds?: readonly string[];
+};
 
 export async function measurePeers(folder: string): Promise<Figure[]> {
   await using undo = new AsyncDisposableStack();
@@ -55,13 +67,20 @@ export async function measurePeers(folder: string): Promise<Figure[]> {
     if (program === undefined) throw new Error('no minio, and no go to build it with');
     return undo.use(await startMinio(program, folder));
   });
-  if (minio !== undefined) stores.push({ ...minio, name: 'MinIO', isPeer: true });
+  if (minio !== undefined) {
+    const { url, key, syncNames } = minio;
+    stores.push({ url, key, syncNames, name: 'MinIO', isPeer: true });
+    // So that what the difference in durability costs is seen.
+    const kinds = Object.keys(KINDS).filter((kind) => kind.includes('PUT ×'));
+    const unsynced = { name: 'MinIO with names unsynced', bucket: UNSYNCED_BUCKET, kinds };
+    stores.push({ url, key, ...unsynced, isPeer: false });
+  }
   if (stores.length === 1) return [];
   const gateway = ceph && (await tryStart('gateway', () => startGateway(undo, folder, ceph)));
   if (gateway !== undefined) stores.push(gateway);
   const rates = await measureInTurns(stores);
   return Object.entries(KINDS).map(([kind, bar]) => {
-    const medians = stores.map(({ name, isPeer }) => {
+    const medians = storesFor(stores, kind).map(({ name, isPeer }) => {
       return { name, isPeer, rate: medianOf(rates, kind, name) };
     });
     const line = medians.map(({ name, rate }) => `${name} ${rate.toFixed(0)}`).join(', ');
@@ -95,6 +114,10 @@ async function tryStart<Started>(
   }
 }
 
+function storesFor(stores: readonly Store[], kind: string): Store[] {
+  return stores.filter(({ kinds }) => kinds === undefined || kinds.includes(kind));
+}
+
 type Rates = Map<string, number[]>;
 
 function medianOf(rates: Rates, kind: string, store: string): number {
@@ -106,7 +129,7 @@ async function measureInTurns(stores: readonly Store[]): Promise<Rates> {
   for (const store of stores) await prepare(store);
   for (let round = 0; round < ROUNDS; round++) {
     for (const kind of Object.keys(KINDS)) {
-      for (const store of stores) {
+      for (const store of storesFor(stores, kind)) {
         const key = `${kind}/${store.name}`;
         const rate = await measureOnce(kind, store, round);
         rates.set(key, [...(rates.get(key) ?? []), rate]);
@@ -123,36 +146,43 @@ function clientOf({ url, key }: Store): SocketClient {
 /** Its bucket, and connections and caches that have been used. */
 async function prepare(store: Store): Promise<void> {
   using client = clientOf(store);
-  await client.succeed({ method: 'PUT', path: `/${BUCKET}` });
+  const { bucket = BUCKET } = store;
+  await client.succeed({ method: 'PUT', path: `/${bucket}` });
+  try {
+    await store.syncNames?.(bucket);
+  } catch (error) {
+    console.log(`${store.name} answers before names are on stable storage: ${String(error)}`);
+  }
   for (let at = 0; at < READ_AGAIN; at += MANY) {
     const paths = Array.from(
       { length: MANY },
-      (_, n) => `/${BUCKET}/warm/${(at + n) % READ_AGAIN}`,
+      (_, n) => `/${bucket}/warm/${(at + n) % READ_AGAIN}`,
     );
     await Promise.all(paths.map((path) => client.succeed({ method: 'PUT', path, body: SMALL })));
   }
-  const large = `/${BUCKET}/large/first`;
+  const large = `/${bucket}/large/first`;
   await client.succeed({ method: 'PUT', path: large, body: LARGE });
   for (let nth = 0; nth < DOWNLOADS; nth++) await readLarge(store, large);
   const load = { concurrency: MANY, forMs: WARM_UP_MS };
-  const put = await runLoad(load, (call) => putSmall(client, `used/${call}`));
-  const get = await runLoad(load, (call) => getSmall(client, call));
+  const put = await runLoad(load, (call) => putSmall(client, bucket, `used/${call}`));
+  const get = await runLoad(load, (call) => getSmall(client, bucket, call));
   const [ofPut, ofGet] = [put, get].map(({ clientMicros }) => clientMicros.toFixed(0));
   console.log(`${store.name}: the client takes ${ofPut} µs of a PUT and ${ofGet} µs of a GET`);
 }
 
-function putSmall(client: SocketClient, name: string): Promise<Buffer> {
-  return client.succeed({ method: 'PUT', path: `/${BUCKET}/small/${name}`, body: SMALL });
+function putSmall(client: SocketClient, bucket: string, name: string): Promise<Buffer> {
+  return client.succeed({ method: 'PUT', path: `/${bucket}/small/${name}`, body: SMALL });
 }
 
-function getSmall(client: SocketClient, call: number): Promise<Buffer> {
-  return client.succeed({ method: 'GET', path: `/${BUCKET}/warm/${call % READ_AGAIN}` });
+function getSmall(client: SocketClient, bucket: string, call: number): Promise<Buffer> {
+  return client.succeed({ method: 'GET', path: `/${bucket}/warm/${call % READ_AGAIN}` });
 }
 
 /** Calls a second of small ones, MB/s of large ones. */
 async function measureOnce(kind: string, store: Store, round: number): Promise<number> {
   using client = clientOf(store);
-  const large = `/${BUCKET}/large/${round}`;
+  const { bucket = BUCKET } = store;
+  const large = `/${bucket}/large/${round}`;
   if (kind === '64 MiB PUT') {
     return await rateOf(() => client.succeed({ method: 'PUT', path: large, body: LARGE }));
   }
@@ -162,7 +192,9 @@ async function measureOnce(kind: string, store: Store, round: number): Promise<n
   const concurrency = Number(kind.split('× ')[1]);
   const isPut = kind.includes('PUT');
   const { perSecond } = await runLoad({ concurrency, forMs: FOR_MS }, (call) =>
-    isPut ? putSmall(client, `${round}/${concurrency}/${call}`) : getSmall(client, call),
+    isPut
+      ? putSmall(client, bucket, `${round}/${concurrency}/${call}`)
+      : getSmall(client, bucket, call),
   );
   return perSecond;
 }

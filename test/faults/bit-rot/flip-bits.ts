@@ -4,11 +4,12 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MIB } from '@ironbark/core/units.ts';
-import { type BlobLog, MAX_LOGGED_BYTES, openBlobLog } from '@ironbark/objects/drivers/blob-log.ts';
+import { type BlobLog, openBlobLog } from '@ironbark/objects/drivers/blob-log.ts';
 import type { BlobStore, OpenBlob } from '@ironbark/objects/drivers/blob-store.ts';
 import { openDiskBlobStore } from '@ironbark/objects/drivers/disk-blob-store.ts';
 import { HashThreads } from '@ironbark/objects/drivers/hash-threads.ts';
 import { RECORD_HEADER_BYTES } from '@ironbark/objects/drivers/log-record.ts';
+import { MAX_LOGGED_BYTES } from '@ironbark/objects/drivers/logged-blob.ts';
 import { giveBack } from '@ironbark/platform/blocks.ts';
 import { type RandomSource, seededRandom } from '@ironbark/platform/random.ts';
 
