@@ -35,8 +35,21 @@ export function addressServiceOf(
   };
 }
 
+/** Everything that they are told of these VPCs besides ports and subnets, to compare. */
+export function serviceOptionsOf(
+  vpcs: readonly VpcIntent[],
+  { resolvers, overlays }: Surroundings,
+): string {
+  const options = vpcs.map((vpc) => {
+    const { id, cidrs, hasDns, dhcp } = vpc;
+    const far = overlays?.find(id) === undefined ? {} : { cidrs, mtu: overlays.mtuOf(id) };
+    return { id, hasDns, dhcp, ipv6: firstIpv6Of(vpc), ...far };
+  });
+  return JSON.stringify({ resolvers, options });
+}
+
 /** What DHCPv6 gives: each port's first address. */
-export function firstIpv6Of({ ports }: Pick<VpcIntent, 'ports'>): Record<string, string> {
+function firstIpv6Of({ ports }: Pick<VpcIntent, 'ports'>): Record<string, string> {
   const leases = ports.flatMap(({ interfaceId, ipv6Addresses: [first] = [] }) =>
     first === undefined ? [] : [[interfaceId, first] as const],
   );

@@ -13,7 +13,7 @@ import type { Logger } from '@ironbark/platform/logger.ts';
 import type { FlowWindow } from '@ironbark/protocol/internal/flow-messages.ts';
 import type { SubnetIntent } from '@ironbark/protocol/internal/instance-messages.ts';
 import type { VpcIntent } from '@ironbark/protocol/internal/network-messages.ts';
-import { addressServiceOf, firstIpv6Of } from './address-services.ts';
+import { addressServiceOf, serviceOptionsOf } from './address-services.ts';
 import { endEveryDnsmasq, ensureDnsmasq, listDnsmasq, removeDnsmasq } from './dnsmasq.ts';
 import { FlowBook, loggedPorts } from './flow-book.ts';
 import { governingVpcs, waysOf } from './governing-vpcs.ts';
@@ -133,15 +133,8 @@ export class BridgeNetwork {
     });
   }
 
-  /** What address services are told besides ports and subnets. */
   #serviceOptions(): string {
-    const { resolvers, overlays } = this.#surroundings;
-    const options = this.#governing().map((vpc) => {
-      const { id, cidrs, hasDns, dhcp } = vpc;
-      const far = overlays?.find(id) === undefined ? {} : { cidrs, mtu: overlays.mtuOf(id) };
-      return { id, hasDns, dhcp, ipv6: firstIpv6Of(vpc), ...far };
-    });
-    return JSON.stringify({ resolvers, options });
+    return serviceOptionsOf(this.#governing(), this.#surroundings);
   }
 
   #surround(surroundings: Surroundings): void {
@@ -310,7 +303,7 @@ export class BridgeNetwork {
   #rulesOf(subnet: SubnetIntent): SubnetIntent & SubnetRules {
     return {
       ...subnet,
-      ...{ bridge: this.#names.bridge(subnet.id), nbdGuests: this.#nbdGuestsIn(subnet.id) },
+      ...{ bridge: this.#names.bridge(subnet.id), nbdGuests: this.#ports.nbdGuestsIn(subnet.id) },
       ...describeSubnet(this.#surroundings.vpcs, subnet.id),
       ...waysOf(this.#surroundings, this.#names, subnet.id),
     };
@@ -325,13 +318,6 @@ export class BridgeNetwork {
     await this.#groups.put(this.#groupScope());
     await this.#ipv6.put(this.#groupScope(), this.#ipv6Subnets());
     await this.#flows.put(loggedPorts(this.#governing(), this.#ports));
-  }
-
-  #nbdGuestsIn(id: SubnetId): string[] {
-    return this.#ports
-      .list()
-      .filter(({ subnetId, reachesNbd }) => subnetId === id && reachesNbd === true)
-      .map(({ privateIp }) => privateIp);
   }
 
   #governing(): VpcIntent[] {

@@ -91,16 +91,21 @@ export class OpenSpaces implements AsyncDisposable {
     return undefined;
   }
 
-  networks(host: BridgeNetwork): BridgeNetwork[] {
+  /** `host`, here and below: the network of what the host routes itself. */
+  async listPorts(host: BridgeNetwork): Promise<InterfaceId[]> {
+    const all = this.#networks(host).map((network) => network.listPorts());
+    return (await Promise.all(all)).flat();
+  }
+
+  #networks(host: BridgeNetwork): BridgeNetwork[] {
     return [host, ...[...this.#all.values()].map(({ network }) => network)];
   }
 
   async takeFlows(host: BridgeNetwork): Promise<FlowWindow[]> {
-    const taken = await Promise.all(this.networks(host).map((network) => network.takeFlows()));
+    const taken = await Promise.all(this.#networks(host).map((network) => network.takeFlows()));
     return [...this.#lastFlows.splice(0), ...taken.flat()];
   }
 
-  /** `host`: the network of what the host routes itself. */
   async readCounters(host: BridgeNetwork): Promise<PortCounters[]> {
     const { commands } = this.#options;
     const spaces = this.list().map(([id, { network }]) => ({

@@ -49,6 +49,13 @@ export class PortRecords {
     return this.#records.get(id);
   }
 
+  /** Addresses of guests that may reach NBD exports. */
+  nbdGuestsIn(id: SubnetId): string[] {
+    return this.list()
+      .filter(({ subnetId, reachesNbd }) => subnetId === id && reachesNbd === true)
+      .map(({ privateIp }) => privateIp);
+  }
+
   /** Written before the port is made, so that whatever exists has a record. */
   async put(record: PortRecord): Promise<void> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });

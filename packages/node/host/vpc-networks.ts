@@ -171,9 +171,8 @@ class VpcNetworks implements HostNetwork {
     await ((await this.#spaces.findNetworkOf(id)) ?? this.#host).removePort(id);
   }
 
-  async listPorts(): Promise<InterfaceId[]> {
-    const all = this.#spaces.networks(this.#host).map((network) => network.listPorts());
-    return (await Promise.all(all)).flat();
+  listPorts(): Promise<InterfaceId[]> {
+    return this.#spaces.listPorts(this.#host);
   }
 
   takeFlows(): Promise<FlowWindow[]> {
