@@ -22,6 +22,8 @@ if (skip !== false) process.emitWarning(skip);
 
 const PORT = 4_000;
 const NEVER_MS = 250;
+/** With its headers of 48 bytes less than a guest's interface takes, and more than VXLAN leaves of as much. */
+const LONG_BYTES = 1_440;
 const ALL_6 = { protocol: -1, peer: { kind: 'cidr', cidr: '::/0' } } as const;
 const ACL = ALLOW_ALL.flatMap((one) => [one, { ...one, ruleNumber: 101, cidr: '::/0' }]);
 
@@ -93,6 +95,15 @@ describe('IPv6 between nodes', { skip }, () => {
     assert.equal(await reaches('there', 'here'), true);
     assert.equal(await reaches('double', 'there', NEVER_MS), false);
     assert.ok(talker('there').heard.every(({ from }) => from === ipv6Of('here')));
+  });
+
+  test('what is too long for the way between nodes arrives, once its sender has heard so', async () => {
+    const text = `ask ${'x'.repeat(LONG_BYTES)}`;
+    const isAnswered = () => {
+      void talker('here').send(text, ipv6Of('there'), PORT);
+      return talker('here').heard.some((one) => one.text === `answer ${text}`);
+    };
+    await waitFor(isAnswered, { clock: systemClock, timeoutMs: 10_000, what: 'an answer' });
   });
 
   test('a port without an address of IPv6 is reached by none, and reaches none', async () => {

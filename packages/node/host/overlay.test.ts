@@ -17,7 +17,7 @@ import {
   type Namespace,
   whyNoNamespaces,
 } from '../testing/guest-namespace.ts';
-import { Talker } from '../testing/guest-sockets.ts';
+import { Connection, echoIn, Talker } from '../testing/guest-sockets.ts';
 import { NodeFabric } from '../testing/node-fabric.ts';
 import { ALL_IN, fromGroup, group, portIntent, vpcId, vpcIntent } from '../testing/vpc-intent.ts';
 import type { PortSpec } from './host-network.ts';
@@ -32,6 +32,7 @@ const PORT = 4_000;
 const METADATA_PORT = 8_775;
 const NEVER_MS = 250;
 const MANY = 100;
+const STREAM_BYTES = 2 ** 20;
 const PUBLIC = '203.0.113.8';
 
 /** Number among all, VPC, subnet, address and group; on which node it is, the tests say. */
@@ -168,6 +169,13 @@ describe('a VPC on several nodes', { skip }, () => {
     await guest('there').ip('route', 'add', '255.255.255.255', 'dev', 'eth0');
     const lease = JSON.parse(await guest('there').script(ASK_FOR_LEASE)) as Record<string, unknown>;
     assert.deepEqual([lease['address'], lease['mtu']], ['10.210.1.6', 1_450]);
+  });
+
+  test('a stream goes whole from a guest that took its lease when nobody was elsewhere, too', async () => {
+    assert.match(await guest('here').ip('link', 'show', 'dev', 'eth0'), / mtu 1500 /);
+    await using _server = await echoIn(guest('there'), PORT);
+    using connection = await Connection.open(guest('here'), '10.210.1.6', PORT);
+    assert.equal(await connection.echoes('x'.repeat(STREAM_BYTES)), true);
   });
 
   test('a group that a rule names has its members on other nodes', async () => {

@@ -62,8 +62,11 @@ export class PeerLinks {
     const there = await listNamespaces();
     for (const peer of peers.get(vpc.id) ?? []) {
       const other = this.#options.placeOf(peer);
-      if (other === undefined) continue;
-      if (other.namespace !== undefined && !there.includes(other.namespace)) continue;
+      if (!isThere(other, there)) {
+        // This end went with the other: no route may name it until both are made.
+        this.#raised.delete(this.#options.names.peerLink(vpc.id, peer.id));
+        continue;
+      }
       const isNew = await this.#ensureOne([vpc, own], [peer, other]);
       if (isNew) changed.push(peer);
     }
@@ -107,6 +110,14 @@ export class PeerLinks {
     }
     return isRuled && !isKnown;
   }
+}
+
+function isThere(
+  place: NetworkPlace | undefined,
+  namespaces: readonly string[],
+): place is NetworkPlace {
+  if (place === undefined) return false;
+  return place.namespace === undefined || namespaces.includes(place.namespace);
 }
 
 interface End {

@@ -171,6 +171,15 @@ describe('VPCs that are peered', { skip }, () => {
     assert.equal(await reaches('c', 'a'), true);
   });
 
+  test('a place that was deleted by hand is back at the next look, whichever of the two is looked at first', async () => {
+    const { names, commands, network } = fabric.node(2);
+    for (const all of [vpcs(ALL_PAIRS), vpcs(ALL_PAIRS).toReversed()]) {
+      await commands.run('ip', ['netns', 'delete', names.space(vpcId(1))]);
+      await network.ensureSubnets([specOf(HOST_ROUTED)], all);
+      assert.equal(await reaches('bFar', 'a'), true);
+    }
+  });
+
   test('a peer without guests on a node costs a router there, until it has one', async () => {
     const { names, commands, network } = fabric.node(2);
     const space = names.space(vpcId(1));

@@ -134,7 +134,13 @@ export class PublicNeighbours {
     const { place, clock, logger } = this.#options;
     if (missing.length === 0) return [];
     const from = underlayAddress!;
-    const answered = await findAnswered(place, { interfaceName: name, from, clock }, missing);
+    const asked = findAnswered(place, { interfaceName: name, from, clock }, missing);
+    const answered = await asked.catch((error: unknown) => {
+      // As where the interface is down. The next look asks again; guests wait for none of this.
+      logger.warn('nobody could be asked for public addresses', { dev: name, error });
+      return undefined;
+    });
+    if (answered === undefined) return [];
     if (answered.size === 0) return missing;
     logger.warn('others answer for public addresses, which wait for the controller', {
       addresses: [...answered],

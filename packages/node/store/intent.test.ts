@@ -33,6 +33,17 @@ test('an intent is kept on disk, and an older one is ignored', async () => {
   assert.deepEqual(next.instances(), [instanceIntent()]);
 });
 
+test('what was kept holds once the controller says it again, and not for an older word of its', async () => {
+  await using lab = await createLab();
+  const store = await IntentStore.open(lab.dataDir, 'node-1');
+  await store.put(intentOf(5, []), () => false);
+  const next = await IntentStore.open(lab.dataDir, 'node-1');
+  await next.put(intentOf(4, []), () => false);
+  assert.equal(next.isKept, true);
+  await next.put(intentOf(5, []), () => false);
+  assert.equal(next.isKept, false);
+});
+
 test('half an intent of a process that died is removed', async () => {
   await using lab = await createLab();
   const store = await IntentStore.open(lab.dataDir, 'node-1');

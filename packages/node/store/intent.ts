@@ -102,6 +102,8 @@ export class IntentStore {
     if (intent.nodeId !== this.#nodeId) {
       throw new Error(`an intent for ${intent.nodeId} reached ${this.#nodeId}`);
     }
+    // The same once more says that it still holds.
+    if (intent.generation === this.#generation) this.#isKept = false;
     if (intent.generation <= this.#generation) return false;
     const instances = mergeInstances(this.#instances, intent.instances, isEnded);
     const { generation, subnets } = intent;
