@@ -10,6 +10,7 @@ export const SUITES: Readonly<Record<string, () => Promise<FaultSuite>>> = {
   ceph: async () => (await import('./ceph/suite.ts')).cephSuite,
   'crash-points': async () => (await import('./crash-points/suite.ts')).crashPointSuite,
   'daemon-kill': async () => (await import('./daemon-kill/suite.ts')).daemonKillSuite,
+  'guest-snapshots': async () => (await import('./guest-snapshots/suite.ts')).guestSnapshotsSuite,
   host: async () => (await import('./host/suite.ts')).hostSuite,
   isolation: async () => (await import('./isolation/suite.ts')).isolationSuite,
   matrix: async () => (await import('./matrix-suite.ts')).matrixSuite,

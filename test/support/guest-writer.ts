@@ -5,8 +5,8 @@ import { eventually } from './cloud-under-test.ts';
 import type { DirectGuest } from './direct-guest.ts';
 
 const BLOCK_BYTES = 128 * 1024;
-/** Blocks are written around; the newest but one round are checked. */
-const SLOTS = 8;
+/** Blocks are written around, each into the slot of its number; the newest but one round are checked. */
+export const SLOTS = 8;
 const NOTES = '/root/written';
 
 const SCRIPT = `
@@ -27,6 +27,15 @@ const CHECK = `
 for i in $(seq $2 $3); do
   yes $i | head -c ${BLOCK_BYTES} > /root/expected
   dd if=$1 bs=${BLOCK_BYTES} skip=$((i % ${SLOTS})) count=1 2> /dev/null | cmp -s - /root/expected || echo "block $i is not as written"
+done
+`;
+
+const LOOK = `
+for slot in $(seq 0 ${SLOTS - 1}); do
+  dd if=$1 bs=${BLOCK_BYTES} skip=$slot count=1 2> /dev/null > /root/found
+  i=$(head -c 20 /root/found | head -n 1 | tr -cd 0-9)
+  yes "$i" | head -c ${BLOCK_BYTES} > /root/expected
+  if [ -z "$i" ]; then echo none; elif cmp -s /root/found /root/expected; then echo $i; else echo torn; fi
 done
 `;
 
@@ -88,6 +97,16 @@ export async function checkBlocks(
   );
   const wrong = await guest.run(`sh /root/check.sh ${path} ${first} ${last}`);
   if (wrong !== '') throw new Error(wrong);
+}
+
+/** The number of a block that is there from its first byte to its last. */
+export type BlockInSlot = number | 'torn' | 'none';
+
+/** What a file has that a writer wrote, slot by slot. */
+export async function readSlots(guest: DirectGuest, path: string): Promise<BlockInSlot[]> {
+  await guest.run(`cat > /root/look.sh <<'END'\n${LOOK}\nEND`);
+  const found = (await guest.run(`sh /root/look.sh ${path}`)).split('\n');
+  return found.map((each) => (each === 'none' || each === 'torn' ? each : Number(each)));
 }
 
 function parseNotes(notes: string): Acknowledged[] {

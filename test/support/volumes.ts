@@ -89,6 +89,18 @@ export async function untilCompleted(cloud: CloudUnderTest, snapshotId: string):
   await eventually(`${snapshotId} completed`, isCompleted, { timeoutMs: SNAPSHOT_TIMEOUT_MS });
 }
 
+/** Resolves once it is gone for clients; its bytes go afterwards. */
+export async function deleteSnapshot(cloud: CloudUnderTest, snapshotId: string): Promise<void> {
+  const ec2 = cloud.ec2();
+  await ec2.call('DeleteSnapshot', { SnapshotId: snapshotId });
+  await eventually(`${snapshotId} gone`, () =>
+    ec2.call('DescribeSnapshots', { SnapshotIds: [snapshotId] }).then(
+      () => false,
+      () => true,
+    ),
+  );
+}
+
 async function untilVolume(
   cloud: CloudUnderTest,
   volumeId: string,

@@ -1,5 +1,5 @@
-// A real guest writes to an encrypted volume: it finds zeros first and its bytes again later, sees it become longer, and
-// nobody finds its bytes on the disk.
+// A real guest writes to an encrypted volume: it finds zeros first and its bytes again later, sees it become longer, has
+// what it was at one moment from a snapshot, and nobody finds its bytes on the disk.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -9,6 +9,7 @@ import { CommandError, systemCommands } from '@ironbark/platform/commands.ts';
 import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
 import { type DirectGuest, launchDirectGuest } from '../support/direct-guest.ts';
 import { findDevice } from '../support/guests.ts';
+import { checkSnapshotUnderLoad } from '../support/snapshot-under-load.ts';
 import { attachVolume, createVolumeIn, detachVolume, targetPid } from '../support/volumes.ts';
 
 const skip =
@@ -63,6 +64,9 @@ test('what a guest writes to an encrypted volume is read by guests alone', { ski
   await detachVolume(cloud, sealed);
   await guest.run(`mount ${await attach(cloud, guest, sealed, 0)} /mnt/0`);
   assert.equal(await guest.run('md5sum < /mnt/0/f'), sum);
+
+  const way = { backend: 'file', isEncrypted: true } as const;
+  await checkSnapshotUnderLoad(cloud, guest, { way });
 });
 
 async function attach(

@@ -16,6 +16,7 @@ import {
   untilThere,
 } from '../support/guest-volumes.ts';
 import { checkBlocks, longestStall, startWriter } from '../support/guest-writer.ts';
+import { checkSnapshotUnderLoad } from '../support/snapshot-under-load.ts';
 import { attachVolume, detachVolume, targetPid } from '../support/volumes.ts';
 
 const skip =
@@ -107,6 +108,16 @@ test('over NBD it is the same: it outlives its target and the daemon, and grows'
   assert.ok(figures!.VolumeWriteOps > 0, 'its writes are shown');
   await checkBlocks(guest, '/mnt/n/data', await writer.stop());
   assert.equal(await guest.run(TROUBLE), '');
+});
+
+test('a snapshot that is taken while the guest writes over AoE is of one moment, as it finds over NBD', {
+  skip,
+}, async () => {
+  const way = { backend: 'file', guestTransport: 'aoe' } as const;
+  await checkSnapshotUnderLoad(cloud, guest, {
+    way,
+    restoredTo: { ...way, guestTransport: 'nbd' },
+  });
 });
 
 test('it is there after a reboot, and stays until the guest has let go of it', {

@@ -1,5 +1,6 @@
 // A volume that has a whole disk: a real guest writes and verifies, its target is killed under it, and when the volume
-// is deleted no byte of it is left on the disk.
+// is deleted no byte of it is left on the disk. Another one it drives itself, and has it from a snapshot as it was at one
+// moment.
 
 import assert from 'node:assert/strict';
 import { open } from 'node:fs/promises';
@@ -12,6 +13,7 @@ import { CloudUnderTest, eventually } from '../support/cloud-under-test.ts';
 import { type DirectGuest, launchDirectGuest } from '../support/direct-guest.ts';
 import { startFio } from '../support/guest-fio.ts';
 import { findDevice } from '../support/guests.ts';
+import { checkSnapshotUnderLoad } from '../support/snapshot-under-load.ts';
 import {
   attachVolume,
   createVolumeIn,
@@ -46,6 +48,11 @@ test('a guest writes to a disk of its own, and nothing is left of it', { skip },
     const { buffer } = await disk.read(Buffer.alloc(MIB), 0, MIB, at * MIB);
     assert.ok(buffer.equals(ZEROS), `MiB ${at}`);
   }
+  const way = { backend: 'device', guestTransport: 'nbd' } as const;
+  await checkSnapshotUnderLoad(cloud, guest, {
+    way,
+    restoredTo: { ...way, guestTransport: 'aoe' },
+  });
 });
 
 /** A second card comes and goes while the guest runs; it sees it by its address. */

@@ -1,7 +1,8 @@
 // Owns the suite of volumes in Ceph: points in time and clones (points.ts), clones whose flattening is cut short
-// (flattening.ts), volumes in use on another host (gates.ts), and a real guest of a whole cloud that writes while disks of
-// the cluster are killed and come back. `--only points`, `flattening`, `gates` and `guest` run one of them. The packages of
-// a whole Ceph are some 50 MB, so this is by command and installs them itself.
+// (flattening.ts), volumes in use on another host (gates.ts), and real guests of a whole cloud: one that writes while disks
+// of the cluster are killed and come back, and one that writes while snapshots are taken. `--only points`, `flattening`,
+// `gates`, `guest` and `snapshots` run one of them. The packages of a whole Ceph are some 50 MB, so this is by command and
+// installs them itself.
 
 import { CephCluster, installCeph, POOL } from '../../support/ceph-cluster.ts';
 import { CloudUnderTest, eventually } from '../../support/cloud-under-test.ts';
@@ -20,9 +21,11 @@ import {
   attachVolume,
   createSnapshot,
   createVolumeIn,
+  deleteSnapshot,
   deleteVolume,
   detachVolume,
 } from '../../support/volumes.ts';
+import { measureWays, waysIn } from '../guest-snapshots/ways.ts';
 import { measureFlattening } from './flattening.ts';
 import { measureGates } from './gates.ts';
 import { countLeft, measurePoints } from './points.ts';
@@ -40,12 +43,27 @@ export async function cephSuite(options: SuiteOptions): Promise<Figure[]> {
   if (is('flattening')) figures.push(...(await measureFlattening(ceph, { rounds, seed, explain })));
   if (is('gates')) figures.push(...(await measureGates(ceph, explain)));
   if (is('guest')) figures.push(...(await measureGuest(ceph, explain)));
+  if (is('snapshots')) figures.push(...(await measureSnapshots(ceph, explain)));
   return [...figures, ...(await countLeft(ceph))];
 }
 
-async function measureGuest(ceph: CephCluster, explain: (line: string) => void): Promise<Figure[]> {
+function startCloud(ceph: CephCluster): Promise<CloudUnderTest> {
   const where = ['--ceph-conf', ceph.confPath, '--ceph-keyring', ceph.keyringPath];
-  await using cloud = await CloudUnderTest.start({ flags: ['--ceph-pool', POOL, ...where] });
+  return CloudUnderTest.start({ flags: ['--ceph-pool', POOL, ...where] });
+}
+
+/** Of volumes that a guest writes to meanwhile. */
+async function measureSnapshots(
+  ceph: CephCluster,
+  explain: (line: string) => void,
+): Promise<Figure[]> {
+  await using cloud = await startCloud(ceph);
+  const guest = await launchDirectGuest(cloud);
+  return await measureWays(cloud, guest, { ways: waysIn('rbd'), explain });
+}
+
+async function measureGuest(ceph: CephCluster, explain: (line: string) => void): Promise<Figure[]> {
+  await using cloud = await startCloud(ceph);
   const guest = await launchDirectGuest(cloud);
   const volume = await createVolumeIn(cloud, 'rbd');
   await attachVolume(cloud, volume, { instanceId: guest.id, device: '/dev/sdf' });
@@ -75,25 +93,10 @@ async function measureGuestClone(
   await guest.run(`mkdir -p /mnt/c && mount ${device} /mnt/c`);
   const found = await guest.run(sums.replace('/v', '/c'));
   await guest.run('umount /mnt/c');
-  await cloud.ec2().call('DeleteSnapshot', { SnapshotId: snapshot });
   await detachVolume(cloud, clone);
   await deleteVolume(cloud, clone);
-  await untilNoSnapshot(cloud, snapshot);
+  await deleteSnapshot(cloud, snapshot);
   return [zeroFigure('files of a clone that are not as snapshotted', found === expected ? 0 : 1)];
-}
-
-/** Its point in time goes after it is gone for clients. */
-async function untilNoSnapshot(cloud: CloudUnderTest, snapshot: string): Promise<void> {
-  const ask = { SnapshotIds: [snapshot] };
-  await eventually(`${snapshot} gone`, () =>
-    cloud
-      .ec2()
-      .call('DescribeSnapshots', ask)
-      .then(
-        () => false,
-        () => true,
-      ),
-  );
 }
 
 async function harm(

@@ -37,11 +37,19 @@ export const WAITS_SECONDS = 10;
 const WRITERS = 2;
 const MAX_WRITES_A_FLUSH = 4;
 
+/** A volume as who writes to it has it: what was written before a flush that is over counts. */
+export interface WrittenDisk {
+  write(offset: number, length: number, pattern: number): Promise<void>;
+  flush(): Promise<void>;
+}
+
 /** What all volumes of the workload are. */
 export interface VolumeKind {
   encryptedFor?: AccountId;
   /** Before the volume's bytes, on the disk. */
   headerBytes: number;
+  /** Called once by each process that writes; absent: over NBD, by qemu-io. */
+  reach?(seen: VolumeStorageObservation): Promise<WrittenDisk>;
 }
 
 export function openVolumes(input: WorkloadInput): Promise<OpenWorkload> {
@@ -50,10 +58,12 @@ export function openVolumes(input: WorkloadInput): Promise<OpenWorkload> {
 
 export async function openVolumesOf(
   input: WorkloadInput,
-  { headerBytes, ...kind }: VolumeKind,
+  { headerBytes, reach, ...kind }: VolumeKind,
 ): Promise<OpenWorkload> {
   const storage = await openStorage(input.folder, new MemoryObjects());
   const written = await ensureExported(storage, kind);
+  const shared = await reach?.(written);
+  const open = () => shared ?? new QemuIo(exportUri(written), { waitsSeconds: WAITS_SECONDS });
   return {
     read: async () => ({
       ...(await readSectors(written)),
@@ -63,13 +73,12 @@ export async function openVolumesOf(
     write: async () => {
       const writers = Array.from(
         { length: WRITERS },
-        (_, n) => () => writeSectors(written, input, n),
+        (_, n) => () => writeSectors(open(), input, n),
       );
       return await someOf(input.random, [...writers, () => changeVolumes(storage, input, kind)]);
     },
     script: async () => {
-      const qemuIo = new QemuIo(exportUri(written), { waitsSeconds: WAITS_SECONDS });
-      await writeBatch(qemuIo, input, 0, 0);
+      await writeBatch(open(), input, 0, 0);
       for (const n of [0, 1]) await changeVolume(storage, input, { n, ...kind });
     },
     halt: () => storage.halt(),
@@ -193,17 +202,16 @@ async function findStrayFiles(storage: Storage, folder: string): Promise<string[
 }
 
 async function writeSectors(
-  seen: VolumeStorageObservation,
+  disk: WrittenDisk,
   input: WorkloadInput,
   writer: number,
 ): Promise<never> {
-  const qemuIo = new QemuIo(exportUri(seen), { waitsSeconds: WAITS_SECONDS });
-  for (let n = 0; ; n++) await writeBatch(qemuIo, input, writer, n);
+  for (let n = 0; ; n++) await writeBatch(disk, input, writer, n);
 }
 
 /** A write may be found as soon as it is under way; it has to be found once it is flushed. */
 async function writeBatch(
-  qemuIo: QemuIo,
+  disk: WrittenDisk,
   { random, promise }: WorkloadInput,
   writer: number,
   n: number,
@@ -220,9 +228,9 @@ async function writeBatch(
   );
   await promise(Object.fromEntries(sectors), async () => {
     for (const { first, length } of places) {
-      await qemuIo.write(first * SECTOR_BYTES, length * SECTOR_BYTES, Number(pattern));
+      await disk.write(first * SECTOR_BYTES, length * SECTOR_BYTES, Number(pattern));
     }
-    await qemuIo.flush();
+    await disk.flush();
   });
 }
 

@@ -41,6 +41,10 @@ const ENTRIES = {
     ...STORE,
     load: async () => (await import('./sealed-volumes.ts')).openSealedVolumes,
   },
+  'aoe-volumes': {
+    ...STORE,
+    load: async () => (await import('./aoe-volumes.ts')).openAoeVolumes,
+  },
   snapshots: {
     ...STORE,
     maxRequests: 800,
@@ -84,7 +88,7 @@ export const WORKLOADS: Readonly<Record<WorkloadName, Entry>> = ENTRIES;
 export const STORES = ['state', 'objects', 'volumes', 'snapshots', 'node', 'events'] as const;
 
 /** By name alone, and with fewer cuts: volumes in another form, each of which takes its time. */
-export const FORMS = ['sealed-volumes', 'filling'] as const;
+export const FORMS = ['sealed-volumes', 'aoe-volumes', 'filling'] as const;
 
 /** Not in the test run: another form of those. */
 export const LONGER_FORMS = ['sealed-filling'] as const;
