@@ -161,6 +161,29 @@ test('one whose node was removed is refused at once where no node can have it', 
   assert.equal(t.cluster.nodeOf(id), other);
 });
 
+test('the volume of one that is on no node is modified to the end, and its next node has it as it is', async () => {
+  const { t, id, home } = await stoppedEbs();
+  await using _ = t;
+  t.cluster.loseNode(home);
+  const VolumeId = await rootOf(t, id);
+  await t.settle('its root volume is closed', () => {
+    return t.storage.findIntent(VolumeId as `vol-${string}`)?.exportTo === undefined;
+  });
+  const { VolumeModification } = await t.call('ModifyVolume', { VolumeId, Size: 20 });
+  const modified = async () => {
+    const { VolumesModifications } = await t.call('DescribeVolumesModifications', {
+      VolumeIds: [VolumeId],
+    });
+    return VolumesModifications![0]!.ModificationState;
+  };
+  assert.equal(VolumeModification!.ModificationState, 'modifying');
+  await t.settle('it is completed', async () => (await modified()) === 'completed');
+  await t.restart();
+  await start(t, id);
+  await t.settleState(id, 'running');
+  assert.equal(t.cluster.getIntent(id).rootDisk.sizeBytes, 20 * 2 ** 30);
+});
+
 test('it does not take the room of a launch that waits for its node', async () => {
   let isHeld = false;
   const { t, id, home } = await stoppedEbs({
