@@ -3,12 +3,13 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { IoCalibration } from '@ironbark/core/io-calibration.ts';
+import { CALIBRATION_FILE } from '@ironbark/core/io-calibration.ts';
 import type { DriverFingerprint } from '@ironbark/node/drivers/hypervisor-driver.ts';
 import { type Host, lookAtHost } from '@ironbark/node/drivers/qemu/host.ts';
 import { gatherHostFacts } from '@ironbark/node/host/gather-host-facts.ts';
 import { evaluateHost, type HostCheck } from '@ironbark/node/host/host-facts.ts';
 import { readIoCalibration } from '@ironbark/node/host/io-calibration.ts';
+import { exists } from '@ironbark/platform/files.ts';
 import { findConfig } from './cloud-config.ts';
 import type { CliContext } from './context.ts';
 import { dataPaths } from './daemon/paths.ts';
@@ -29,13 +30,19 @@ export async function checkHost(
   const known = config === undefined ? {} : { vpcCidr: config.vpcCidr };
   const checks = evaluateHost(await gatherHostFacts({ commands, dataDir, ...known }));
   progress('running a guest');
-  const disk = checkDisk(await readIoCalibration(dataPaths(dataDir).node), context.self);
+  const disk = await checkDisk(dataPaths(dataDir).node, context.self);
   return [...(await checkGuests(context, path)), disk, ...checks];
 }
 
-/** As `lab tune` found it. */
-export function checkDisk(known: IoCalibration | undefined, self: string): HostCheck {
+/** As `lab tune` found it. `node`: the node's folder. */
+export async function checkDisk(node: string, self: string): Promise<HostCheck> {
   const name = 'disk engine';
+  const known = await readIoCalibration(node);
+  const path = join(node, CALIBRATION_FILE);
+  if (known === undefined && (await exists(path))) {
+    const detail = `${path} is no calibration, so nodes go by the best that QEMU accepts here`;
+    return { name, status: 'warn', detail, fix: `${self} lab tune writes another` };
+  }
   if (known === undefined) {
     const detail = 'the best that QEMU accepts here; nothing was measured';
     return { name, status: 'ok', detail, fix: `${self} lab tune measures` };

@@ -78,7 +78,7 @@ function addRun(lab: Command, options: LabOptions): void {
     .option('--scratch <folder>', 'where the run’s files are, for its time', '/var/tmp')
     .option('--disk <path>', 'measure this file or disk (profile native): it is written over')
     .option('--destroy', 'write over what the disk holds')
-    .option('--out <folder>', 'write a report there: HTML, SVG figures, JSON')
+    .option('--out <folder>', 'write a report there: HTML, Markdown, SVG figures, JSON')
     .option('--against <run>', 'the report is compared with that of an earlier run too')
     .action(async (_experiment: string, flags: LabRunFlags, command: Command) => {
       const { runLab } = await import('./commands/lab-run.ts');
@@ -136,7 +136,7 @@ function addCompare(lab: Command, options: LabOptions): void {
     .argument('<before>', 'the JSON of a run, or the folder of its report')
     .argument('<after>', 'of the other one')
     .argument('[others...]', 'of more: exits with 1 unless every ratio is within 5 %')
-    .option('--out <folder>', 'write the comparison there: HTML, an SVG figure, JSON')
+    .option('--out <folder>', 'write the comparison there: HTML, Markdown, an SVG figure, JSON')
     .action(
       async (
         before: string,

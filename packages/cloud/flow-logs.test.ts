@@ -8,6 +8,7 @@ import { ServiceError } from '@ironbark/core/errors.ts';
 import type { InstanceId, InterfaceId, SubnetId, VpcId } from '@ironbark/core/ids.ts';
 import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import type { FlowRecord, FlowWindow } from '@ironbark/protocol/internal/flow-messages.ts';
+import { doubleNode } from '@ironbark/protocol/internal/testing/cluster-double.ts';
 import { JumpingClock } from '../../test/support/jumping-clock.ts';
 import { DEFAULT_FORMAT } from './app/flow-log-lines.ts';
 import { DELIVERY_MS } from './reconcilers/flow-log-delivery.ts';
@@ -115,6 +116,7 @@ test('what cannot be kept or filled is refused by its name', async () => {
     [{ LogDestination: undefined }, 'missing-parameter', /LogDestination/],
     [{ LogDestination: 'logs' }, 'invalid-parameter', /LogDestination/],
     [{ LogDestination: `${BUCKET}/AWSLogs/` }, 'invalid-parameter', /AWSLogs/],
+    [{ LogDestination: `${BUCKET}/${'é'.repeat(257)}` }, 'invalid-parameter', /LogDestination/],
     [{ TrafficType: undefined }, 'missing-parameter', /TrafficType/],
     [{ ResourceIds: ['vpc-0123456789abcdef0'] }, 'not-found', /vpc-0123456789abcdef0/],
     [{ ResourceIds: [vpc], ResourceType: 'Subnet' }, 'malformed-id', /subnet/],
@@ -295,4 +297,32 @@ test('what Walrus cannot keep now is kept later, and what it has kept is not kep
   assert.equal((await t.objects.listObjects({ bucket: 'other' })).objects.length, 1);
   assert.equal(tried.filter((bucket) => bucket === 'logs').length, 1);
   assert.equal(asked.filter((after) => after < 7).length, 1);
+});
+
+test('nodes are asked once in five minutes, and all of them though one log can never be delivered', async () => {
+  const clock = clockAtNoon();
+  await using t = await TestCloud.start({ clock });
+  const guest = await launch(t);
+  t.cluster.nodes = [...t.cluster.nodes, doubleNode('node-z')];
+  await make(t, { ResourceIds: [guest.vpcId] });
+  t.objects.refuseLogs = () => {
+    throw new ServiceError({ kind: 'limit-exceeded', resource: 'object', message: 'planted' });
+  };
+  const [startMs, endMs] = [NOON + MINUTE_MS, NOON + 2 * MINUTE_MS];
+  const windows: FlowWindow[] = [{ ...guest, startMs, endMs, isSkipped: false, flows: [FLOW] }];
+  const asked: string[] = [];
+  t.cluster.readFlowsNow = (nodeId, after) => {
+    asked.push(nodeId);
+    const isNews = nodeId !== 'node-z' && after < 7;
+    return isNews ? { cursor: 7, windows } : { cursor: after, windows: [] };
+  };
+  clock.pass(DELIVERY_MS);
+  await t.settle('the last node is asked', async () => asked.includes('node-z'));
+  assert.equal((await show(t))[0]!.DeliverLogsStatus, 'FAILED');
+  const before = asked.length;
+  for (let passed = 0; passed < 4; passed += 1) {
+    clock.pass(MINUTE_MS);
+    await t.settle('nothing is under way', async () => true);
+  }
+  assert.equal(asked.length, before);
 });

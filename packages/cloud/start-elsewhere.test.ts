@@ -144,6 +144,68 @@ test('one that was stopped when its node was removed stays so, and ends whole wh
   });
 });
 
+test('one whose node was removed is refused at once where no node can have it', async () => {
+  const { t, id, home } = await stoppedEbs();
+  await using _ = t;
+  t.cluster.loseNode(home);
+  const root = (await rootOf(t, id)) as `vol-${string}`;
+  await t.settle('it is on no node', () => t.storage.findIntent(root)?.exportTo === undefined);
+  const other = home === 'node-a' ? 'node-b' : 'node-a';
+  await say(t, other, { isDraining: true });
+  const why = /instance 'i-\w+' is on no node, and none can have it\. .*is being drained/;
+  await assert.rejects(start(t, id), { kind: 'insufficient-capacity', message: why });
+  assert.equal((await t.describe(id)).State?.Name, 'stopped');
+  await say(t, other, { isDraining: false });
+  await start(t, id);
+  await t.settleState(id, 'running');
+  assert.equal(t.cluster.nodeOf(id), other);
+});
+
+test('the volume of one that is on no node is modified to the end, and its next node has it as it is', async () => {
+  const { t, id, home } = await stoppedEbs();
+  await using _ = t;
+  t.cluster.loseNode(home);
+  const VolumeId = await rootOf(t, id);
+  await t.settle('its root volume is closed', () => {
+    return t.storage.findIntent(VolumeId as `vol-${string}`)?.exportTo === undefined;
+  });
+  const { VolumeModification } = await t.call('ModifyVolume', { VolumeId, Size: 20 });
+  const modified = async () => {
+    const { VolumesModifications } = await t.call('DescribeVolumesModifications', {
+      VolumeIds: [VolumeId],
+    });
+    return VolumesModifications![0]!.ModificationState;
+  };
+  assert.equal(VolumeModification!.ModificationState, 'modifying');
+  await t.settle('it is completed', async () => (await modified()) === 'completed');
+  await t.restart();
+  await start(t, id);
+  await t.settleState(id, 'running');
+  assert.equal(t.cluster.getIntent(id).rootDisk.sizeBytes, 20 * 2 ** 30);
+});
+
+test('it does not take the room of a launch that waits for its node', async () => {
+  let isHeld = false;
+  const { t, id, home } = await stoppedEbs({
+    aroundStep: (step, work) => {
+      if (isHeld && step === 'instance-placement/place') throw new Error('held');
+      return work();
+    },
+  });
+  await using _ = t;
+  const image = await t.registerImage();
+  const other = home === 'node-a' ? 'node-b' : 'node-a';
+  await say(t, home, { isDraining: true });
+  const room = { vcpus: 64, memoryMib: 1_536, diskBytes: 2 ** 40, diskFreeBytes: 2 ** 40 };
+  await say(t, other, { capacity: room });
+  isHeld = true;
+  const [launched] = await t.launch(image);
+  await assert.rejects(start(t, id), { kind: 'insufficient-capacity' });
+  isHeld = false;
+  await t.settleState(launched!, 'running');
+  assert.equal(t.cluster.nodeOf(launched as Id), other);
+});
+
 test('whatever fails on the way, and whenever the cloud starts anew, it runs on one node with its disks', async () => {
   for (const count of [2, 5]) {
     let places = Number.NEGATIVE_INFINITY;

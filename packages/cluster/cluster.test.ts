@@ -51,6 +51,21 @@ test('changes are told once, and only what has changed', async () => {
   assert.equal(beyond.instances.length, 2, 'a cursor of a lost store gives everything');
 });
 
+test('a node that has started anew is told once that what it has kept still holds', async () => {
+  const node = new MemoryNode(A);
+  await using zone = await Zone.start([node]);
+  await zone.client.putInstances([placed(1, A)]);
+  await zone.untilSeen(instanceId(1), (each) => each.power === 'running');
+  await zone.untilQuiet();
+  const before = node.received.length;
+  node.intentIsKept = true;
+  node.notify();
+  await zone.until('word', () => !node.intentIsKept);
+  await zone.untilQuiet();
+  const [told, ...more] = node.received.slice(before);
+  assert.deepEqual([told?.generation, more], [node.intent.generation, []]);
+});
+
 test('an older intent changes nothing, also for an instance that is forgotten', async () => {
   await using zone = await Zone.start([new MemoryNode(A)]);
   await zone.client.putInstances([placed(1, A, { generation: 3, power: 'terminated' })]);

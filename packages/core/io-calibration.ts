@@ -27,7 +27,7 @@ export interface IoCalibration {
   warnings?: KnownBad[];
 }
 
-/** The defaults of one host. A tag that asks for a named profile comes before it. */
+/** The defaults of one host. A tag that asks for a named profile comes before it, but for what was measured of the disk. */
 export interface HostIoProfile {
   disk: HostDiskChoices;
   nic: Pick<NicProfile, 'model' | 'offloads' | 'queues' | 'vhost' | 'mtu'>;

@@ -300,6 +300,7 @@ class Node implements NodeController {
       ...facts,
       reportedAt: renderTime(clock.nowMs()),
       intentGeneration: this.#context.intents.generation,
+      intentIsKept: this.#context.intents.isKept,
       hypervisor: this.fingerprint.hypervisor,
       accelerator: this.fingerprint.accelerator,
       isolatesTenants: isolatesTenants(this.fingerprint.accelerator),

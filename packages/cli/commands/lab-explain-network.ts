@@ -38,7 +38,7 @@ export async function explainNetworkCards(
   { interval, try: wantsTrial = false }: LabExplainFlags,
   path: string,
 ): Promise<number> {
-  if (wantsTrial) await requireTrial(context);
+  if (wantsTrial) await requireTrial(context, id);
   const daemon = await getDaemon(context.dataDir, context.self);
   const readNics = async () =>
     (await daemon.networkReadings()).filter((one) =>

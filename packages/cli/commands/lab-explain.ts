@@ -43,7 +43,7 @@ export async function explainVolume(
   { interval, try: wantsTrial = false }: LabExplainFlags,
   path: string,
 ): Promise<number> {
-  if (wantsTrial) await requireTrial(context);
+  if (wantsTrial) await requireTrial(context, volumeId);
   const title = `Looking at ${volumeId} for ${interval} s`;
   const { result: volumes, seen: host } = await context.terminal.step(title, () =>
     watchDiskOf(context.dataDir, context.clock, () => measureVolumes(context, interval)),

@@ -20,11 +20,11 @@ const SECONDS = 2;
 const REPEAT = 3;
 const SPARE_BYTES = 512 * MIB;
 
-/** Before anything is looked at for nothing. */
-export async function requireTrial({ self, dataDir }: CliContext): Promise<void> {
+/** Before anything is looked at for nothing. `id`: of what is to be explained. */
+export async function requireTrial({ self, dataDir }: CliContext, id: string): Promise<void> {
   const why = await whyNoLabDisk();
   if (why !== undefined) {
-    throw new Problem(why, [`run it as root: sudo ${self} lab explain vol-… --try`]);
+    throw new Problem(why, [`run it as root: sudo ${self} lab explain ${id} --try`]);
   }
   const { bavail, bsize } = await statfs(dataDir);
   const needed = SPARE_BYTES + 2 * namedProfile('native').sizes.quick;

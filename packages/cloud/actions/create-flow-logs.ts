@@ -30,7 +30,8 @@ const TYPES = ['VPC', 'Subnet', 'NetworkInterface'] as const;
 const MAX_RESOURCES = 1_000;
 const INTERVALS = [60, 600];
 const DESTINATION = /^arn:aws:s3:::([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/s;
-const MAX_PREFIX = 512;
+/** Of UTF-8; a key has 1,024, and what follows the prefix less than half of them. */
+const MAX_PREFIX_BYTES = 512;
 
 export const createFlowLogs: Ec2Handler<'CreateFlowLogs'> = async (app, context, input) => {
   refuseParameters(input, NOT_OFFERED);
@@ -106,7 +107,7 @@ function parseDestination(input: CreateFlowLogsCommandInput) {
   const [, bucket, folder = ''] = DESTINATION.exec(LogDestination) ?? [];
   const prefix = folder.replace(/\/$/, '');
   const isReserved = prefix.split('/').includes('AWSLogs');
-  if (bucket === undefined || isReserved || prefix.length > MAX_PREFIX) {
+  if (bucket === undefined || isReserved || Buffer.byteLength(prefix) > MAX_PREFIX_BYTES) {
     const form =
       'It is arn:aws:s3:::bucket or arn:aws:s3:::bucket/folder/, and AWSLogs is no folder of yours.';
     throw invalidValue('LogDestination', LogDestination.slice(0, 100), form);

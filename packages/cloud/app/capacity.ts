@@ -101,7 +101,7 @@ export interface NodeUse {
   groups: ReadonlyMap<PlacementGroupId, number>;
 }
 
-/** An instance that is off counts among a node's accounts: it can only be started where its disk is. */
+/** An instance that is off counts among a node's accounts: that is where it starts first. */
 function sumUse(instances: readonly InstanceUse[]): NodeUse {
   const running = instances.filter(holdsMemory);
   return {

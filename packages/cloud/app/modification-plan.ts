@@ -13,7 +13,7 @@ export interface ModificationFacts {
   modification: Pick<VolumeModificationRow, 'generation' | 'state' | 'instances'>;
   volume: Pick<VolumeRow, 'observedGeneration' | 'observedState'>;
   /** That the volume is attached to. */
-  instances: readonly Pick<InstanceRow, 'id' | 'observedGeneration' | 'terminatedAt'>[];
+  instances: readonly Pick<InstanceRow, 'id' | 'nodeId' | 'observedGeneration' | 'terminatedAt'>[];
 }
 
 /** An instance that had the volume when the storage was done, and its generation that says so to its node. */
@@ -39,12 +39,12 @@ function planAtStorage({ modification, volume }: ModificationFacts): Modificatio
   return isReached && volume.observedState === 'ready' ? 'offer' : 'wait';
 }
 
-/** Whoever attaches it later finds it as it is. */
+/** Whoever attaches it later finds it as it is, and so does the next node of an instance that is on none. */
 function isShown({ modification, instances }: ModificationFacts): boolean {
   const shownTo = JSON.parse(modification.instances ?? '[]') as ShownTo[];
   return shownTo.every(({ instanceId, generation }) => {
     const instance = instances.find(({ id }) => id === instanceId);
     if (instance === undefined || instance.terminatedAt !== null) return true;
-    return instance.observedGeneration >= generation;
+    return instance.nodeId === null || instance.observedGeneration >= generation;
   });
 }

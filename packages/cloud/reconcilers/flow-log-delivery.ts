@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { isServiceError } from '@ironbark/core/errors.ts';
+import { type ErrorKind, isServiceError, ServiceError } from '@ironbark/core/errors.ts';
 import type { AccountId, InstanceId, NodeId } from '@ironbark/core/ids.ts';
 import type { Reconciler } from '@ironbark/platform/reconciler.ts';
 import type { FlowReading, FlowWindow } from '@ironbark/protocol/internal/flow-messages.ts';
@@ -42,13 +42,26 @@ interface Held extends FlowReading {
 /** What cannot be delivered for so long is dropped: it would hold up everybody's. */
 const MAX_HELD_MS = 900_000;
 
+/** Errors of Walrus as a whole, at this time. */
+const MAY_PASS: ReadonlySet<ErrorKind> = new Set([
+  'unavailable',
+  'timeout',
+  'throttled',
+  'out-of-space',
+  'internal',
+]);
+
 export function createFlowLogDelivery(app: App): Reconciler {
   const delivery = new FlowLogDelivery(app);
+  let lastSlot: number | undefined;
   return {
     name: 'flow-log-delivery',
     listKeys: async () => ['all'],
     reconcile: async () => {
-      await delivery.run();
+      // Keys are listed more often than this; what failed is not over.
+      const slot = Math.floor(app.clock.nowMs() / DELIVERY_MS);
+      if (slot !== lastSlot) await delivery.run();
+      lastSlot = slot;
       const nowMs = app.clock.nowMs();
       return { kind: 'again', afterMs: DELIVERY_MS - (nowMs % DELIVERY_MS) };
     },
@@ -167,7 +180,7 @@ class FlowLogDelivery {
       const isRefused =
         isServiceError(error, 'not-found') || isServiceError(error, 'not-authorized');
       await this.#note(log, 'FAILED', isRefused ? 'Access error' : 'Unknown error');
-      if (!isRefused) throw error;
+      if (!isLasting(error)) throw error;
       return;
     }
     await this.#note(log, 'SUCCESS', null);
@@ -181,6 +194,11 @@ class FlowLogDelivery {
     if (status === deliverStatus && known === deliverError) return;
     await this.#app.store.transaction((tx) => setDelivery(tx, id, { deliverStatus, deliverError }));
   }
+}
+
+/** It would fail again, and meanwhile nothing of the nodes that come after would be delivered to anybody. */
+function isLasting(error: unknown): boolean {
+  return error instanceof ServiceError && !MAY_PASS.has(error.kind);
 }
 
 function isOf(

@@ -123,7 +123,7 @@ function isThere(name: string): ServiceError {
   return new ServiceError({
     kind: 'incorrect-state',
     resource: 'node',
-    message: `The node ${name} is not away: drain it, terminate its instances, and remove it then.`,
+    message: `The node ${name} is not away: drain it, terminate its instances or stop those whose root disks are volumes, and remove it then.`,
   });
 }
 

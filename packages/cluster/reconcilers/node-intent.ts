@@ -10,7 +10,7 @@ import { withinDeadline } from '../app/deadline.ts';
 import { locateNodes } from '../app/locations.ts';
 import { buildsVpcs } from '../app/vpcs.ts';
 import { listLeftIntents } from '../store/left-instances.ts';
-import { findNode, type NodeRow } from '../store/nodes.ts';
+import { findNode, type NodeRow, summaryOf } from '../store/nodes.ts';
 import { listIntents } from '../store/placed-instances.ts';
 import type { KnownVpc } from '../store/vpcs.ts';
 import { getZoneSubnets } from '../store/zone.ts';
@@ -33,8 +33,7 @@ async function handOver(context: ClusterContext, id: NodeId): Promise<ReconcileR
   // Nothing was placed here since this state store was made. A document without instances would end guests
   // that the node still runs for a store that was lost; subnets come with the first instance.
   if (node.intent_generation === 0) return SETTLED;
-  // A node with a newer document has it from a store that knew more; this one will be told by the cloud.
-  if (node.reported_generation >= node.intent_generation) return SETTLED;
+  if (hasHeard(node)) return SETTLED;
   const intent = await buildIntent(context, node);
   const put = () => withinDeadline(context.clock, 'putIntent', client.putIntent(intent));
   // Until it has answered nobody knows what it has; what it refuses it needs whole.
@@ -43,6 +42,14 @@ async function handOver(context: ClusterContext, id: NodeId): Promise<ReconcileR
   context.vpcs.noteHanded(id, versionsOf(intent));
   context.pokeReport(id);
   return { kind: 'again', afterMs: HAND_OVER_AGAIN_MS };
+}
+
+/** A node with a newer document has it from a store that knew more; this one will be told by the cloud. */
+function hasHeard(node: NodeRow): boolean {
+  const { reported_generation: reported, intent_generation: wanted } = node;
+  if (reported !== wanted) return reported > wanted;
+  // What it works on it had before it began; that this still holds is news to it.
+  return summaryOf(node)?.intentIsKept !== true;
 }
 
 /** The generation is read first: the rows are of that generation or newer, never older. */

@@ -32,6 +32,12 @@ test('what an explanation names is what differs between the two, and nothing els
     'network/host/virtio-net-plain+mtu-1500/transmit/1',
     'network/host/virtio-net+mtu-1500/transmit/1',
   ]);
+  const changeOf = (profile: NetworkTrialSubject['profile']) => {
+    const trial = networkTrialOf({ cause: 'small-frames', direction: 'transmit', profile });
+    return 'change' in trial ? trial.change : trial.reason;
+  };
+  assert.equal(changeOf(plain), 'offloads');
+  assert.equal(changeOf(PARAVIRTUAL), 'frames of 9,000 bytes');
   const emulated = { ...PARAVIRTUAL, model: 'e1000' as const, mtu: 9_000 };
   assert.deepEqual(idsOf({ cause: 'emulated-nic', profile: emulated }), [
     'network/host/e1000/transmit/1',

@@ -27,7 +27,8 @@ interface Card {
 }
 
 interface Change {
-  change: string;
+  /** What is changed of this card; part of a sentence. */
+  say(card: Card): string;
   apply(card: Card): Partial<Card>;
 }
 
@@ -39,16 +40,16 @@ const JUMBO_MTU = 9_000;
 const VHOST =
   'What changes it is vhost-net, a module of this host’s kernel: a trial has what the host has (modprobe vhost-net).';
 const SEVERAL: Change = {
-  change: `${MANY} streams at a time`,
+  say: () => `${MANY} streams at a time`,
   apply: () => ({ streams: MANY }),
 };
 
 const CHANGES: Readonly<Record<NetworkCauseName, Change | NotTried>> = {
   'nic-limit': 'What changes it is the card’s limit, and a trial’s card has none.',
-  'emulated-nic': { change: 'virtio-net', apply: () => ({ nic: 'virtio-net' }) },
+  'emulated-nic': { say: () => 'virtio-net', apply: () => ({ nic: 'virtio-net' }) },
   'small-frames': {
-    change: 'offloads where the card had none, else frames of 9,000 bytes',
-    apply: ({ nic }) => (nic === 'virtio-net-plain' ? { nic: 'virtio-net' } : { isNarrow: false }),
+    say: (card) => (isPlain(card) ? 'offloads' : 'frames of 9,000 bytes'),
+    apply: (card) => (isPlain(card) ? { nic: 'virtio-net' } : { isNarrow: false }),
   },
   'single-queue': VHOST,
   'busy-server': VHOST,
@@ -68,7 +69,11 @@ export function networkTrialOf(subject: NetworkTrialSubject): NetworkTrial | { r
     findRow(each, direction),
   );
   if (before === undefined || after === undefined || before === after) return { reason: SAME };
-  return { change: change.change, before, after };
+  return { change: change.say(card), before, after };
+}
+
+function isPlain({ nic }: Card): boolean {
+  return nic === 'virtio-net-plain';
 }
 
 function nicOf({ model, offloads }: NetworkTrialSubject['profile']): NetworkNic {

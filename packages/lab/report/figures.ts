@@ -77,16 +77,16 @@ function groupsOf(rows: readonly RowResult[]): BarChart['groups'] {
 }
 
 function barOf(row: RowResult): Bar {
-  const { ratio, spread, paper, mbps } = row;
-  const range = spread?.ratio;
+  const { ratio, spread, paper } = row;
+  const [rate, range] = [spread?.mbps.median, spread?.ratio];
   return {
     label: labelOf(row),
     value: ratio,
     paper: paper?.ratio,
     beside:
-      ratio === undefined || mbps === undefined
+      ratio === undefined || rate === undefined
         ? 'not measured here'
-        : `${Math.round(100 * ratio)} %, ${renderRate(mbps)} MB/s`,
+        : `${Math.round(100 * ratio)} %, ${renderRate(rate)} MB/s`,
     ...(range === undefined ? {} : { lowest: range.lowest, highest: range.highest }),
   };
 }

@@ -60,4 +60,6 @@ test('words cannot break out of a table, and a comparison has its own', () => {
   const text = renderComparisonMarkdown(compareRuns(REPORT, REPORT));
   assert.match(text, /\| ROW \| WHAT \| BEFORE \| AFTER \|/);
   assert.match(text, /0 worse, 0 better/);
+  assert.match(text, /\n!\[Both runs.*\]\(comparison\.svg\)\n$/);
+  assert.match(renderMarkdown(REPORT, compareRuns(REPORT, REPORT)), /\(comparison\.svg\)/);
 });

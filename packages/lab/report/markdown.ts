@@ -5,10 +5,11 @@ import type { Comparison } from '../compare/compare-runs.ts';
 import {
   COMPARISON_HEADINGS,
   comparisonCells,
+  comparisonFigure,
   describeComparison,
 } from '../compare/comparison-report.ts';
 import { disagreements } from './claims.ts';
-import { figuresOf } from './figures.ts';
+import { type Figure, figuresOf } from './figures.ts';
 import { describeRun, LEGEND, reportTablesOf } from './page.ts';
 import type { RunReport } from './run-report.ts';
 import { summaryOf } from './summary.ts';
@@ -19,9 +20,7 @@ const FIRST_NUMBER = 3;
 
 /** `comparison`: of an earlier run with this one. The figures are linked by the names of their files. */
 export function renderMarkdown(report: RunReport, comparison?: Comparison): string {
-  const figures = figuresOf(report).map(
-    ({ name, chart }) => `![${escapeMarkdown(chart.title)}](${name}.svg)`,
-  );
+  const figures = figuresOf(report).map(renderFigure);
   return join([
     '# The paper’s matrix on this host',
     ...[describeRun(report), LEGEND].map(escapeMarkdown),
@@ -43,14 +42,23 @@ export function renderComparisonMarkdown(comparison: Comparison): string {
 
 function comparisonParts(comparison: Comparison): string[] {
   const rows = comparisonCells(comparison);
-  return [listOf(describeComparison(comparison)), tableOf(COMPARISON_HEADINGS, rows)];
+  const chart = comparisonFigure(comparison);
+  return [
+    listOf(describeComparison(comparison)),
+    tableOf(COMPARISON_HEADINGS, rows),
+    ...(chart === undefined ? [] : [renderFigure({ name: 'comparison', chart })]),
+  ];
+}
+
+function renderFigure({ name, chart }: Figure): string {
+  return `![${escapeMarkdown(chart.title)}](${name}.svg)`;
 }
 
 function renderLabTable({ title, headings, rows, notes }: LabTable): string {
   const parts = [`## ${escapeMarkdown(title)}`, tableOf(headings, rows)];
   if (notes.length > 0) {
     const said = notes.map(({ rows: names, sentence }) => `${names.join('; ')}: ${sentence}`);
-    parts.push('What holds the rows back:', listOf(said));
+    parts.push('What holds the rows back, and why some were not measured:', listOf(said));
   }
   return parts.join('\n\n');
 }

@@ -61,19 +61,17 @@ function wireOf(
       row.peer === 'other-host' &&
       row.measure === measure &&
       row.streams === 1,
-  )?.megabitsPerSecond;
+  )?.spread?.value.median;
 }
 
 function barOf(row: NetworkResult, wire: number): Bar {
-  const { megabitsPerSecond, ratio, spread, paper } = row;
+  const { ratio, spread, paper } = row;
+  const rate = spread?.value.median;
   const share = ratio === undefined ? '' : `, ${Math.round(100 * ratio)} %`;
   return {
     label: nicName(row),
-    value: megabitsPerSecond === undefined ? undefined : megabitsPerSecond / wire,
-    beside:
-      megabitsPerSecond === undefined
-        ? 'not measured here'
-        : `${megabitsPerSecond.toFixed(0)} Mb/s${share}`,
+    value: rate === undefined ? undefined : rate / wire,
+    beside: rate === undefined ? 'not measured here' : `${rate.toFixed(0)} Mb/s${share}`,
     ...(spread === undefined
       ? {}
       : { lowest: spread.value.lowest / wire, highest: spread.value.highest / wire }),

@@ -114,7 +114,7 @@ function renderTable({ title, headings, rows, notes, hasPaper }: LabTable): stri
     : headings.length;
   const cells = (row: readonly string[], tag: string) => {
     const open = (index: number) => (index < paperFrom ? tag : `${tag} class="paper"`);
-    const start = isMissing(row) ? '<tr class="missing">' : '<tr>';
+    const start = isMissing(row.slice(0, paperFrom)) ? '<tr class="missing">' : '<tr>';
     return `${start}${row.map((cell, index) => `<${open(index)}>${renderCell(cell)}</${tag}>`).join('')}</tr>`;
   };
   const explained = notes.map(
@@ -129,11 +129,12 @@ function renderTable({ title, headings, rows, notes, hasPaper }: LabTable): stri
 }
 
 const NOT_MEASURED = '–';
-/** Of a table's row, behind the three names. */
-const FIRST_FIGURE = 3;
+/** Of a table's row, behind its three or four names. */
+const FIGURES_FROM = 4;
 
+/** Without the paper's. A row without a guest lacks some, and was measured. */
 function isMissing(row: readonly string[]): boolean {
-  return row[FIRST_FIGURE] === NOT_MEASURED;
+  return row.slice(FIGURES_FROM).every((cell) => cell === NOT_MEASURED);
 }
 
 /** The range of the rounds is smaller than the one in the middle. */

@@ -14,6 +14,7 @@ import { figuresOf } from './figures.ts';
 import { networkFigureOf } from './network-figure.ts';
 import { networkTablesOf } from './network-tables.ts';
 import { renderPage } from './page.ts';
+import type { RunEnvironment } from './run-report.ts';
 import { summaryOf } from './summary.ts';
 import { tablesOf } from './tables.ts';
 
@@ -52,6 +53,11 @@ const NETWORK: NetworkResult[] = selectNetworkRows({ quick: true, patterns: [] }
   return networkResultOf(row, [taken], SURROUNDINGS);
 });
 
+const ENVIRONMENT: RunEnvironment = {
+  ...{ host: 'h', kernel: '6', processors: 2, load: [0.5, 1] },
+  ...{ hypervisor: 'QEMU 7.2', acceleration: 'a small guest ran under KVM' },
+};
+
 test('the network’s tables have packets and processors beside each rate, and the paper’s own', () => {
   const [transmit, receive, trips] = networkTablesOf(NETWORK);
   assert.match(transmit!.title, /transmit/);
@@ -76,9 +82,8 @@ test('the network’s figure is in shares of the wire, and what goes beyond is c
   // 150 of the 238 that the wire carried, of 460 for all of it.
   assert.match(svg, /width="289.9" height="13" fill="#1f6f8b"/);
   assert.ok(!svg.includes('<path'));
-  const fast = NETWORK.map((row) =>
-    row.peer === 'host' ? { ...row, megabitsPerSecond: 9_000 } : row,
-  );
+  const value = { lowest: 8_900, median: 9_000, highest: 9_100 };
+  const fast = NETWORK.map((row) => (row.peer === 'host' ? { ...row, spread: { value } } : row));
   assert.match(renderBars(networkFigureOf(fast)!), /<path/);
   assert.equal(networkFigureOf([]), undefined);
 });
@@ -127,6 +132,36 @@ test('a figure has a bar for each row, as long as its share of the host', () => 
   assert.match(svg, />lowest to highest round</);
 });
 
+test('of two rounds a figure has the same rate as the table', () => {
+  const [row] = selectRows({ quick: true, patterns: ['sparse*/write/buffered'] });
+  const rows = [resultOf(row!, [taken(15), taken(17)], 'tcg')];
+  assert.equal(tablesOf(rows)[0]!.rows[0]![3], '16.0 (15.0–17.0)');
+  const [figure] = figuresOf({ rows, network: [], testbed: TESTBEDS.slow });
+  assert.equal(figure!.chart.groups[0]!.bars[0]!.beside, '64 %, 16.0 MB/s');
+  const [card] = selectNetworkRows({ quick: true, patterns: ['host/virtio-net/transmit'] });
+  const network = networkResultOf(
+    card!,
+    [100, 200].map((rate) => ({ sample: stream(rate), bases: [stream(300)] })),
+    SURROUNDINGS,
+  );
+  const [bar] = networkFigureOf([network], 300e6)!.groups[0]!.bars;
+  assert.deepEqual([bar!.value, bar!.beside], [0.5, '150 Mb/s, 50 %']);
+});
+
+test('what was measured is not greyed for lack of a guest, and a job that was not is', () => {
+  const work = { processors: 0.5, interruptsPerSecond: 400 };
+  const network = NETWORK.map((row) => ({ ...row, work }));
+  const [job] = selectRows({ quick: false, patterns: ['local-disk*/read/fio-random-qd16'] });
+  const rows = [{ ...describeRow(job!, 'tcg'), reason: 'It was not its turn.' }];
+  const page = renderPage({
+    ...{ format: 'ironbark-lab/1', startedAt: '2026-01-01T00:00:00.000Z', tookSeconds: 100 },
+    ...{ isInterrupted: false, profile: 'slow', testbed: TESTBEDS.slow, sizeBytes: 2 ** 25 },
+    ...{ environment: ENVIRONMENT, repeat: 1, rows, network, bootSeconds: [6] },
+  });
+  assert.match(page, /<tr><td>No guest<\/td><td>to the host<\/td><td>round-trip<\/td><td>–/);
+  assert.equal(page.match(/<tr class="missing">/g)?.length, 1);
+});
+
 test('a run comes to a few sentences: defaults of 2010 and of today, and how much was measured', () => {
   const sentences = summaryOf({ rows: RESULTS, network: NETWORK });
   assert.equal(
@@ -155,10 +190,7 @@ test('the page holds tables, figures and the raw data, and needs nothing from el
       sizeBytes: 32 * 2 ** 20,
       repeat: 3,
     },
-    environment: {
-      ...{ host: 'h', kernel: '6', processors: 2, load: [0.5, 1] },
-      ...{ hypervisor: 'QEMU 7.2', acceleration: 'a small guest ran under KVM' },
-    },
+    environment: ENVIRONMENT,
     ...{ rows: RESULTS, network: NETWORK, bootSeconds: [6.2, 7.04] },
   });
   assert.match(page, /32 MiB a transfer, 3 times.*before its last row/);

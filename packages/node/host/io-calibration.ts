@@ -9,7 +9,7 @@ import {
 import type { AioEngine } from '@ironbark/core/io-profile.ts';
 import { readFileIfPresent, statIfPresent } from '@ironbark/platform/files.ts';
 
-/** It is some hundred bytes. */
+/** It is some thousand bytes. */
 const MAX_BYTES = 64 * 1024;
 
 /** Undefined when nothing was measured, or what is there cannot be read. */

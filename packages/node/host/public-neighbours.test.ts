@@ -18,11 +18,19 @@ const skip = whyNoNamespaces();
 if (skip !== false) process.emitWarning(skip);
 
 const PUBLIC = '203.0.113.9';
+const PORT = 'eni-00000000000000001' as const;
 const VPC = {
   id: 'vpc-00000000000000001',
-  ports: [{ nodeId: 'node-1', publicIps: [{ privateIp: '10.0.0.4', publicIp: PUBLIC }] }],
+  ports: [
+    {
+      interfaceId: PORT,
+      nodeId: 'node-1',
+      publicIps: [{ privateIp: '10.0.0.4', publicIp: PUBLIC }],
+    },
+  ],
   locations: [{ nodeId: 'node-1', underlayAddress: '192.0.2.1' }],
 } as unknown as VpcIntent;
+const HERE = { routed: new Set<string>(), ports: new Set([PORT] as const) };
 
 test('a node whose interface is down when it comes up answers for nothing yet, and fails nobody', {
   skip,
@@ -39,10 +47,10 @@ test('a node whose interface is down when it comes up answers for nothing yet, a
       ...{ nodeId: 'node-1', clock: systemClock, logger: silentLogger },
     });
     const answered = async () => (await host.ip('neigh', 'show', 'proxy')).includes(PUBLIC);
-    await neighbours.ensure([VPC], new Set(), { isKept: true });
+    await neighbours.ensure([VPC], HERE, { isKept: true });
     assert.equal(await answered(), false);
     await host.ip('link', 'set', 'eth0', 'up');
-    await neighbours.ensure([VPC], new Set(), { isKept: true });
+    await neighbours.ensure([VPC], HERE, { isKept: true });
     assert.equal(await answered(), true);
   } finally {
     await rm(directory, { recursive: true });

@@ -19,11 +19,26 @@ export const deleteObjects: BucketAction = async (context, request) => {
   // Without a policy no key differs from another one.
   if (!bucket.settings.has('policy')) await requireAccess(context, request, { bucket, operation });
   const body = await readAll(request.openBody(), MAX_XML_BYTES);
-  const { quiet, objects } = parseDelete(body);
+  const { quiet, objects } = await parseFor(context, request, body);
   const outcomes: DeleteOutcome[] = [];
   for (const object of objects) outcomes.push(await deleteOne(context, request, object));
   return xmlResponse(renderDeleteResult(outcomes, quiet));
 };
+
+/** Who may not delete is told that, and not what is wrong with the body; where it names no keys, any key stands for them. */
+async function parseFor(
+  context: Parameters<BucketAction>[0],
+  request: BucketRequest,
+  body: Uint8Array,
+): Promise<DeleteRequest> {
+  try {
+    return parseDelete(body);
+  } catch (error) {
+    const { bucket, operation } = request;
+    await requireAccess(context, request, { bucket, operation, key: '*' });
+    throw error;
+  }
+}
 
 async function deleteOne(
   context: Parameters<BucketAction>[0],

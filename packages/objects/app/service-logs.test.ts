@@ -56,3 +56,17 @@ test("a bucket takes nobody's logs until its owner has it do so, and then only t
     kind: 'not-found',
   });
 });
+
+test('a policy that would be longer than S3 lets it be is not made', async () => {
+  const name = 'full';
+  await client.ensureBucket(name);
+  const admit = (at: number) => {
+    const prefix = `${at}${'p'.repeat(500)}/AWSLogs/${OWNER}/`;
+    return client.admitLogs({ ...source(OWNER), bucket: name, prefix }, root(OWNER));
+  };
+  const admitAll = async () => {
+    for (let at = 0; at < 25; at += 1) await admit(at);
+  };
+  await assert.rejects(admitAll(), { kind: 'not-authorized' });
+  await admit(0);
+});

@@ -6,7 +6,11 @@ import { ServiceError } from '@ironbark/core/errors.ts';
 import type { Principal } from '@ironbark/protocol/internal/identity-client.ts';
 import type { LogSource } from '@ironbark/protocol/internal/objects-client.ts';
 import { foldKey } from '@ironbark/protocol/policy/conditions.ts';
-import { parseBucketPolicy, SERVICE_LOG_DELIVERY } from '@ironbark/protocol/policy/document.ts';
+import {
+  MAX_POLICY_BYTES,
+  parseBucketPolicy,
+  SERVICE_LOG_DELIVERY,
+} from '@ironbark/protocol/policy/document.ts';
 import { evaluatePolicy } from '@ironbark/protocol/policy/evaluate.ts';
 import { getBucket, type PolicyRecord, requireAccess } from './access.ts';
 import { insider } from './asker.ts';
@@ -94,6 +98,7 @@ function withStatements(bucket: Bucket, source: LogSource): PolicyRecord {
     },
   ];
   const text = JSON.stringify({ ...policy, Statement: [...before, ...more] });
+  if (Buffer.byteLength(text) > MAX_POLICY_BYTES) throw keptOut(bucket);
   return { text, document: parseBucketPolicy(text, name) };
 }
 

@@ -9,7 +9,7 @@ import { systemClock, waitFor } from '@ironbark/platform/clock.ts';
 import { systemRandom } from '@ironbark/platform/random.ts';
 import type { OpenBlob, StoredBlob } from './blob-store.ts';
 import { HashThreads } from './hash-threads.ts';
-import { S3BlobStore } from './s3-blob-store.ts';
+import { ensureEngineBucket, S3BlobStore } from './s3-blob-store.ts';
 import { type EngineLimits, S3Engine } from './s3-engine.ts';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
@@ -48,7 +48,7 @@ async function startEngine(t: TestContext, limits: EngineLimits = PATIENT) {
     server.closeAllConnections();
     server.close();
   });
-  return { engine, kept, store: new S3BlobStore(client, 'store', hashing) };
+  return { engine, client, kept, store: new S3BlobStore(client, 'store', hashing) };
 }
 
 function partOf(bytes: Buffer, { headers }: IncomingMessage): Buffer {
@@ -263,4 +263,31 @@ test('who sends a small body too slowly is told so, and what it held is there fo
   const told = assert.rejects(slow, (error) => isServiceError(error, 'timeout'));
   await write(store, systemRandom.bytes(MIB));
   await told;
+});
+
+test('gateways that start together both find the bucket that one of them made', async (t) => {
+  const { engine, client } = await startEngine(t);
+  let isMade = false;
+  let asked = 0;
+  const begun = Promise.withResolvers<void>();
+  engine.answer = async ({ method }, response) => {
+    asked += 1;
+    if (asked === 2) begun.resolve();
+    const wasMade = isMade;
+    if (asked <= 2) await begun.promise;
+    else if (method === 'PUT') isMade = true;
+    response.statusCode = method === 'PUT' ? (wasMade ? 409 : 200) : wasMade ? 200 : 404;
+    response.end();
+  };
+  await Promise.all([ensureEngineBucket(client), ensureEngineBucket(client)]);
+  assert.equal(asked, 5, 'two looked, two made it, the one that was refused looked again');
+});
+
+test("a bucket name that is someone else's is refused with what the engine said", async (t) => {
+  const { engine, client } = await startEngine(t);
+  engine.answer = ({ method }, response) => {
+    response.statusCode = method === 'PUT' ? 409 : 404;
+    response.end();
+  };
+  await assert.rejects(ensureEngineBucket(client), /PUT bucket: 409/);
 });

@@ -268,13 +268,27 @@ export class S3BlobStore implements BlobStore {
 
 /** Makes the bucket where it is missing. Throws an Error with a sentence where the engine cannot be used. */
 export async function ensureEngineBucket(engine: S3Engine): Promise<void> {
+  if (await hasBucket(engine)) return;
+  try {
+    await engine.call({ method: 'PUT' });
+  } catch (error) {
+    // Another gateway that starts at the same time may have made it since.
+    if (!(isRefusedAs(error, 409) && (await hasBucket(engine)))) throw error;
+  }
+}
+
+async function hasBucket(engine: S3Engine): Promise<boolean> {
   try {
     await engine.call({ method: 'HEAD' });
-    return;
+    return true;
   } catch (error) {
-    if (!(error instanceof EngineError) || error.status !== 404) throw error;
+    if (isRefusedAs(error, 404)) return false;
+    throw error;
   }
-  await engine.call({ method: 'PUT' });
+}
+
+function isRefusedAs(error: unknown, status: number): boolean {
+  return error instanceof EngineError && error.status === status;
 }
 
 /** Where `late` rejects it ends with that, also while no chunk comes; whoever makes the chunks ends when the next one does. */

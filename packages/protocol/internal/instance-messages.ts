@@ -241,6 +241,8 @@ export interface NodeReport {
   reportedAt: string;
   /** Generation of the NodeIntent that the node works on. */
   intentGeneration: number;
+  /** It is what the node has kept: nobody has said since its process began that it still holds. */
+  intentIsKept?: boolean;
   hypervisor: string;
   accelerator: Accelerator;
   /** It keeps the guests of different accounts apart. */

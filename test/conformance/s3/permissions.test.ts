@@ -243,3 +243,18 @@ test('nobody reads through a copy what they may not read', async () => {
   await setPolicy(bucket, statement(bucket, { Action: 's3:GetObject' }));
   assert.equal(await status(copy), 200);
 });
+
+test('who may delete nothing is told so, whatever the body is', async () => {
+  const bucket = await makeBucket('no-deletes');
+  const request = { method: 'POST', path: `/${bucket}?delete`, body: 'no xml' } as const;
+  await setPolicy(bucket, statement(bucket, { Action: 's3:GetObject' }));
+  for (const key of [null, KEYS.other]) {
+    const response = await endpoint.send({ ...request, key });
+    assert.deepEqual([response.status, await errorCode(response)], [403, 'AccessDenied']);
+  }
+  const own = await endpoint.send(request);
+  assert.deepEqual([own.status, await errorCode(own)], [400, 'MalformedXML']);
+  await setPolicy(bucket, statement(bucket, { Action: 's3:DeleteObject' }));
+  const allowed = await endpoint.send({ ...request, key: null });
+  assert.deepEqual([allowed.status, await errorCode(allowed)], [400, 'MalformedXML']);
+});

@@ -20,6 +20,8 @@ export class MemoryNode implements NodeClient {
   /** As it reports. */
   network: NodeReport['network'] = 'simulated';
   underlayAddress: string | undefined;
+  /** As after a restart. */
+  intentIsKept = false;
   readonly #observations = new Map<InstanceId, InstanceObservation>();
   readonly #listeners = new Set<() => void>();
 
@@ -30,6 +32,7 @@ export class MemoryNode implements NodeClient {
 
   async putIntent(intent: NodeIntent): Promise<void> {
     this.received.push(intent);
+    if (intent.generation === this.intent.generation) this.intentIsKept = false;
     if (intent.generation <= this.intent.generation) return;
     const { vpcChanges: _, ...whole } = intent;
     this.intent = structuredClone({ ...whole, ...wholeVpcs(this.intent, intent) });
@@ -49,6 +52,7 @@ export class MemoryNode implements NodeClient {
       hostname: `host-of-${this.nodeId}`,
       reportedAt: new Date(0).toISOString(),
       intentGeneration: this.intent.generation,
+      intentIsKept: this.intentIsKept,
       hypervisor: 'simulated',
       accelerator: 'simulated',
       isolatesTenants: true,

@@ -109,6 +109,7 @@ const reportCheck = (nodeId: NodeId): Check<NodeReport> =>
     version: { optional: LINE },
     reportedAt: TIME,
     intentGeneration: COUNT,
+    intentIsKept: { optional: flag },
     hypervisor: LINE,
     accelerator,
     isolatesTenants: flag,
