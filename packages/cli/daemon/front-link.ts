@@ -1,6 +1,8 @@
 // Owns the connection of a node to its front end: made from here, kept up, and made again for as long as it takes.
 //
-//   dial -> connected -> (ends) -> pause -> dial ...    guests run on in every state
+//   dial -> asked something -> connected -> (ends) -> pause -> dial ...    guests run on in every state
+//
+// A front end that knows this node no more lets it dial and hangs up: a node that was asked nothing is not connected.
 
 import type { Clock } from '@ironbark/platform/clock.ts';
 import { openCallClient } from '@ironbark/platform/http/call-client.ts';
@@ -69,14 +71,11 @@ export class FrontLink implements AsyncDisposable {
   }
 
   async #once(): Promise<void> {
-    const { clock, handler, logger, front } = this.#options;
+    const { clock } = this.#options;
     const startedMs = clock.monotonicMs();
     try {
       const socket = await this.#dial(CALL_SESSION);
-      this.#isConnected = true;
-      this.#problem = undefined;
-      logger.info('connected to the front end', { ...front });
-      await answerCalls(socket, handler, { clock, signal: this.#stop.signal });
+      await answerCalls(socket, this.#noticing(), { clock, signal: this.#stop.signal });
       this.#problem = 'the connection has ended';
     } catch (error) {
       this.#note(error);
@@ -88,6 +87,20 @@ export class FrontLink implements AsyncDisposable {
     if (isNode !== false) return;
     this.#problem = wasLost === true ? LOST : 'it knows this node no more: it was removed there';
     if (wasLost === true) await this.#options.onLost();
+  }
+
+  /** Answers as the handler does, and takes the first thing that is asked for the front end's word that we are its node. */
+  #noticing(): CallHandler {
+    const { handler, logger, front } = this.#options;
+    return {
+      handle: async (request, response) => {
+        if (!this.#isConnected) logger.info('connected to the front end', { ...front });
+        this.#isConnected = true;
+        this.#problem = undefined;
+        await handler.handle(request, response);
+      },
+      dismissWatchers: () => handler.dismissWatchers(),
+    };
   }
 
   #note(error: unknown): void {

@@ -40,6 +40,7 @@ const MOST_MS = 900_000;
 
 /** A point in time is of the moment in which it is asked for, as near as that can be. */
 export const SNAPSHOT_WANTED = 'a snapshot of the volume was asked for.';
+const UNHEARD = 'it took too long, or was not heard of.';
 /** For whoever works on the volume in passing. What takes longer is not waited for. */
 const FREE_WITHIN_MS = 3_000;
 const FREE_POLL_MS = 20;
@@ -129,8 +130,7 @@ export class MeasuredVolumes implements AsyncDisposable {
     const measuring = this.#measuring.get(id);
     const why = this.#givenUp.get(id);
     if (measuring === undefined || why !== undefined) {
-      const cause = why ?? 'it took too long, or was not heard of.';
-      throw refuse(id, `The measurement was given up: ${cause}`);
+      throw refuse(id, `The measurement was given up: ${why ?? UNHEARD}`);
     }
     measuring.lease.abort();
     measuring.lease = new AbortController();
@@ -149,6 +149,8 @@ export class MeasuredVolumes implements AsyncDisposable {
     clock.sleep(ms, signal).then(
       () => {
         logger.warn('the measurement of a volume is given up', { id, afterMs: ms });
+        // Closing it takes a while, in which nobody is told that it goes on.
+        this.#givenUp.set(id, UNHEARD);
         return this.end(id);
       },
       () => {},
