@@ -32,6 +32,7 @@ import {
 } from '@ironbark/protocol/internal/nbd-gates.ts';
 import type { DaemonHost } from './daemon-host.ts';
 import { confinedDaemon, markIn, startServing } from './daemon-process.ts';
+import { renderDhParams } from './dh-params.ts';
 import { listNames } from './export-sockets.ts';
 import {
   GATE_FOLDER,
@@ -151,6 +152,7 @@ class Gates implements NbdGates {
     try {
       await replaceFile(join(host.dataDir, paths.port), `${port}\n`);
       await replaceFile(join(host.dataDir, paths.size), `${sizeBytes}\n`);
+      await replaceFile(join(host.dataDir, paths.dhParams), renderDhParams(), { mode: 0o644 });
       await using log = await open(join(host.dataDir, paths.log), 'w', 0o600);
       const program = confinedDaemon(host, {
         uid: host.users?.uidOf(id),
